@@ -159,13 +159,7 @@ const casts = [
 
 export default tseslint.config(
   {
-    ignores: [
-      '**/dist/**',
-      '**/node_modules/**',
-      '**/.nx/**',
-      '**/test-report.json',
-      'libs/kernel/src/fhir/definitions/**',
-    ],
+    ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/test-report.json', 'libs/fhir/src/definitions/**'],
   },
   eslint.configs.recommended,
   tseslint.configs.recommended,

@@ -9,7 +9,7 @@ const WIDTH = 120;
 const SCRIPTS = ['.ci/run', ':(glob)tools/cluster/*', ':(glob)e2e/engines/*', '*.sh'];
 const PATTERNS = ['*.ts', '*.mjs', '*.md', '*.yaml', '*.yml', ...SCRIPTS];
 const GENERATED = [
-  /^libs\/kernel\/src\/fhir\/definitions\//,
+  /^libs\/fhir\/src\/definitions\//,
   /^docs\/(configuration|metrics|search|topics)\.md$/,
   /^charts\/provider-access\/(examples\/\w+\/rendered|files\/alerts\/[\w-]+)\.yaml$/,
 ];

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { COMMON_UNITS, UCUM } from '@provider-access/testing/redaction';
 
 /** Data beside the checkout, in `shared/data/foreign` of a folder above it; undefined if there is none. */

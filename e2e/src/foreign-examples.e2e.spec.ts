@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Explained } from '@provider-access/cli';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { findMoney } from '@provider-access/domain/pdex';
 import { redactionFaults } from '@provider-access/testing/redaction';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
 import { exportOf } from './foreign-export.ts';
 import { freshPlatform } from './harness.ts';

@@ -1,4 +1,4 @@
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject } from '@provider-access/fhir';
 import type { Random } from '@provider-access/testing/search';
 
 interface Place {

@@ -2,13 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  checkResourceCodes,
-  type FhirResource,
-  isObject,
-  isServedType,
-  structureOf,
-} from '@provider-access/kernel/fhir';
+import { checkResourceCodes, type FhirResource, isObject, isServedType, structureOf } from '@provider-access/fhir';
 import { Random, seed } from '@provider-access/testing/search';
 import { foreignFolder, resourcesOf, unpack } from './foreign-data.ts';
 import { errorsOf, HAS_VALIDATOR, type Issue } from './validator.ts';

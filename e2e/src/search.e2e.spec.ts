@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FhirResource, isSharedType, SEARCH, type SearchParameter } from '@provider-access/kernel/fhir';
+import { type FhirResource, isSharedType, SEARCH, type SearchParameter } from '@provider-access/fhir';
 import {
   cases,
   type Condition,

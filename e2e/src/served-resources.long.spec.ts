@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FhirResource, isObject, isSharedType, SEARCH, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, isSharedType, SEARCH, SERVED_TYPES } from '@provider-access/fhir';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { freshPlatform, registerApp } from './harness.ts';
 import { byMembers, publishTaken } from './payers.ts';

@@ -36,7 +36,7 @@ describe('the import table', () => {
   });
 
   test.each([
-    ['libs/kernel/src/fhir/x.ts', '@provider-access/engines/views', 'a pure lib may not import a platform lib'],
+    ['libs/fhir/src/x.ts', '@provider-access/engines/views', 'a pure lib may not import a platform lib'],
     ['services/auth/src/x.ts', '@provider-access/export', 'a service may not import a service'],
     ['libs/engines/src/views/x.ts', '@provider-access/synthetic', 'a platform lib may not import a tool'],
     ['tools/cli/src/x.ts', '@provider-access/engines/views', 'a tool speaks HTTP'],

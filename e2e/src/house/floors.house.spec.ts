@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cyclesOf, graph, importsOf, read, sources } from './sources.ts';
+import { cyclesOf, graph, importsOf, packageOf, read, sources } from './sources.ts';
 
 /** Part → its floor, from the table of docs/architecture.md. Tools have none. */
 const floors = new Map(
@@ -8,7 +8,7 @@ const floors = new Map(
   ),
 );
 /** What a tool may import beside other tools (ADR 0001). */
-const FOR_TOOLS = ['libs/kernel', 'libs/events', 'libs/domain'];
+const FOR_TOOLS = ['libs/kernel', 'libs/fhir', 'libs/events', 'libs/domain'];
 const PROOFS = 'tools/proofs';
 
 /** The part of a file is the longest name of the table that its path starts with, without `src`. */
@@ -40,6 +40,12 @@ describe('the floors of docs/architecture.md', () => {
     expect([...graph.values()].flat().length).toBeGreaterThan(2000);
   });
 
+  test('belong to at most thirteen libraries (ADR 0033)', () => {
+    const libraries = new Set(sources.map(packageOf).filter((name) => name.startsWith('libs/')));
+    expect(libraries.size).toBeGreaterThan(1);
+    expect([...libraries].length).toBeLessThanOrEqual(13);
+  });
+
   test('are only left downwards', () => {
     const up = [...graph].flatMap(([from, all]) => all.flatMap((to) => fault(from, to) ?? []));
     expect(up).toEqual([]);
@@ -48,8 +54,8 @@ describe('the floors of docs/architecture.md', () => {
   test.each([
     ['libs/engines/src/log/x.ts', '@provider-access/service/http'],
     ['libs/facts/src/x.ts', '@provider-access/service/http'],
-    ['libs/kernel/src/fhir/x.ts', '@provider-access/events'],
-    ['libs/facts/src/x.ts', '@provider-access/facts/records'],
+    ['libs/fhir/src/x.ts', '@provider-access/events'],
+    ['libs/facts/src/x.ts', '@provider-access/records'],
     ['services/consent/src/x.ts', '@provider-access/export'],
     ['tools/cli/src/x.ts', '@provider-access/engines/log'],
   ])('forbid %s to import %s', (from, specifier) => {

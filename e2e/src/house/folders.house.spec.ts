@@ -47,8 +47,8 @@ describe('a package', () => {
   });
 
   test('that imports itself by name would be found', () => {
-    const text = "import { x } from '@provider-access/kernel/fhir';\nimport { y } from '@provider-access/events';\n";
-    expect(selfImports('libs/kernel/src/x.ts', text)).toEqual(['@provider-access/kernel/fhir']);
+    const text = "import { x } from '@provider-access/fhir';\nimport { y } from '@provider-access/events';\n";
+    expect(selfImports('libs/fhir/src/x.ts', text)).toEqual(['@provider-access/fhir']);
     expect(selfImports('libs/facts/src/x.ts', text)).toEqual([]);
   });
 });

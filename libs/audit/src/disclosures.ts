@@ -1,7 +1,6 @@
 import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/engines/log';
+import { type LogRecord, parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { parsedOnce } from './parsed-once.ts';
 
 /** A release or refusal, for one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {

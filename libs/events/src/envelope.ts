@@ -1,5 +1,5 @@
 import { dataOf } from './record-value.ts';
-import { isInstant } from '@provider-access/kernel/fhir';
+import { isInstant } from '@provider-access/fhir';
 
 /**
  * CloudEvents 1.0, Kafka binary mode: attributes travel as `ce_*` headers, the value is the data as JSON.

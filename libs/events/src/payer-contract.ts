@@ -1,5 +1,5 @@
 import { editDistance } from '@provider-access/kernel';
-import { isId } from '@provider-access/kernel/fhir';
+import { isId } from '@provider-access/fhir';
 import type { z } from 'zod';
 import type { DomainEvent } from './envelope.ts';
 import type { EventFault, FaultReason } from './fault-reasons.ts';

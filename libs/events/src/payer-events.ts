@@ -1,4 +1,4 @@
-import { isDayOrInstant, FHIR_ID, isObject } from '@provider-access/kernel/fhir';
+import { isDayOrInstant, FHIR_ID, isObject } from '@provider-access/fhir';
 import { z } from 'zod';
 
 /**
@@ -88,7 +88,7 @@ const memberOptedIn = z.object({
   setBy: setBy.default('member'),
   channel: shortText.optional(),
 });
-/** A type of the directory, or one without a patient (kernel/fhir SHARED_TYPES); subject is NPI or organization id. */
+/** A type of the directory, or one without a patient (libs/fhir SHARED_TYPES); subject is NPI or organization id. */
 const providerRecorded = resourceRecorded;
 const networkStatusChanged = z
   .object({

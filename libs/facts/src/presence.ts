@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import { type EventLog, type Position, reached } from '@provider-access/engines/log';
 import type { Presence } from '@provider-access/engines/state';
 import { MEMBER_DERIVERS } from './derivers.ts';

@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import { PAYER_CONTRACT, providerKeys } from '@provider-access/events';
 import { patientOfConsent } from '@provider-access/domain/pdex';
 import type { Hold } from './access-holds.ts';

@@ -1,5 +1,5 @@
 import { textOf } from '@provider-access/events';
-import { isId } from '@provider-access/kernel/fhir';
+import { isId } from '@provider-access/fhir';
 import type { Readable } from './read.ts';
 
 /** A longer text is never an id. */

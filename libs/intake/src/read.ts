@@ -1,4 +1,4 @@
-import { isId } from '@provider-access/kernel/fhir';
+import { isId } from '@provider-access/fhir';
 import {
   decodeEvent,
   type DomainEvent,

@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import { PAYER_CONTRACT, typeOf, bufferOf, textOf } from '@provider-access/events';
 import type { Inbound, Readable } from './read.ts';
 

@@ -1,7 +1,7 @@
 import { type Audit, auditedQuery, SampledRefusals } from '@provider-access/audit';
 import type { AuditEntry, Service } from '@provider-access/events';
 import type { Refusal } from '@provider-access/kernel';
-import { isServedType } from '@provider-access/kernel/fhir';
+import { isServedType } from '@provider-access/fhir';
 import type { LabelsOf } from '@provider-access/service/observability';
 import { formatOf, type RefusalObserver, type RefusedRequest, type ServicePorts } from '@provider-access/service/http';
 import { addressBlock, type Authenticator } from '@provider-access/smart';

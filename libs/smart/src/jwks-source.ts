@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import { isIP } from 'node:net';
 import { fetchPinned, type FetchedText } from './pinned-fetch.ts';
 import type { Resolve } from './resolver.ts';

@@ -1,7 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditChain, disclosures, freshness, serviceLevels } from '@provider-access/audit';
+import { AuditChain, disclosures } from '@provider-access/audit';
+import { freshness, serviceLevels } from '@provider-access/levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
-import { LabelGate, recordsReader } from '@provider-access/facts/records';
+import { LabelGate, recordsReader } from '@provider-access/records';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';

@@ -1,4 +1,4 @@
-import { ID_PATTERN } from '@provider-access/kernel/fhir';
+import { ID_PATTERN } from '@provider-access/fhir';
 import { z } from 'zod';
 import {
   baseUrl,

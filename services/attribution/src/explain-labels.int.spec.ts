@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { personLabels } from '@provider-access/domain/pdex/labels';
 import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { patients, recordId, records } from '@provider-access/facts/records';
+import { patients, recordId, records } from '@provider-access/records';
 import { ADMIN, Harness, NPI } from '../test/harness.ts';
 
 const HIV = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';

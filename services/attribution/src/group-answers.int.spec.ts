@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { recordId, records } from '@provider-access/facts/records';
+import { recordId, records } from '@provider-access/records';
 import { instant } from '@provider-access/kernel';
 import { Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 import { onlyGroup } from '../test/groups.ts';

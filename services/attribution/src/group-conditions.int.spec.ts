@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { directory, records } from '@provider-access/facts/records';
+import { directory, records } from '@provider-access/records';
 import type { BundleJson } from '../test/groups.ts';
 import { Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { instant } from '@provider-access/kernel';
-import { checkShape } from '@provider-access/kernel/fhir';
+import { checkShape } from '@provider-access/fhir';
 import { PA_AUDIT } from '@provider-access/events';
 import { Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 import { type GroupJson, members, onlyGroup, typed } from '../test/groups.ts';

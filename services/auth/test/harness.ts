@@ -20,7 +20,7 @@ import { Parties, type PresenceOptions } from '@provider-access/facts';
 import { recordsOf, request } from '@provider-access/process/testing';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
-import { directory } from '@provider-access/facts/records';
+import { directory } from '@provider-access/records';
 import { fixedSecret, type JwksSource, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';

@@ -1,5 +1,5 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { LevelLedger } from '@provider-access/audit';
+import { LevelLedger } from '@provider-access/levels';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts } from '@provider-access/facts';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';

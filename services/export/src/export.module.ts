@@ -1,8 +1,8 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
-import { LevelLedger } from '@provider-access/audit';
+import { LevelLedger } from '@provider-access/levels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
-import { LabelGate } from '@provider-access/facts/records';
+import { LabelGate } from '@provider-access/records';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, EXPORT_DEFAULTS, type ExportConfig } from './config.ts';

@@ -15,7 +15,7 @@ import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
+import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/records';
 import { issuerOf, LONG_AGO, recordsOf } from '@provider-access/process/testing';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';

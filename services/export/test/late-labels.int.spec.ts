@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_LABEL_POLICY, labelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Projection, Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { labelled } from '@provider-access/facts/records';
+import { labelled } from '@provider-access/records';
 import { Gate, interfered, type Interference } from './faults.ts';
 import { Platform } from './harness.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { RecordsReader, StoredRecord } from '@provider-access/facts/records';
+import type { RecordsReader, StoredRecord } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
 import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';

@@ -25,7 +25,7 @@ import {
 import { Facts, memberships, groups } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
-import { labelled, locators, recordId, records } from '@provider-access/facts/records';
+import { labelled, locators, recordId, records } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
 
 export const NPI = 'npi|1234567893';

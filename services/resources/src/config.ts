@@ -1,4 +1,4 @@
-import { dateRange } from '@provider-access/kernel/fhir';
+import { dateRange } from '@provider-access/fhir';
 import { SERVICE_DATE_FLOOR } from '@provider-access/domain/pdex';
 import {
   publicUrl,

@@ -7,7 +7,7 @@ import {
   recordsReader,
   type VersionsReader,
   versionsReader,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 import { type BackgroundJob, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { operationsOf } from '@provider-access/service/operation';

@@ -38,7 +38,7 @@ import {
   standIn,
 } from '@provider-access/process/testing';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { recordsReader, type RecordsReader } from '@provider-access/facts/records';
+import { recordsReader, type RecordsReader } from '@provider-access/records';
 import { newSecret, openKeys, StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';

@@ -7,7 +7,7 @@ import {
   recordsReader,
   type RecordsReader,
   versionsReader,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { PROJECTIONS } from '../src/projections/index.ts';
 import { receipts } from '../src/projections/receipts.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PA_RECORDS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { SHARED } from '@provider-access/facts/records';
+import { SHARED } from '@provider-access/records';
 import { cases } from '@provider-access/testing/variant';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { PROJECTIONS } from '../src/projections/index.ts';

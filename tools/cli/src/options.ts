@@ -1,6 +1,6 @@
 import { isNpi, isTin } from '@provider-access/events';
 import { MAX_SCOPE_LENGTH, registrable } from '@provider-access/domain/smart';
-import { isDayOrInstant, isId, isInstant } from '@provider-access/kernel/fhir';
+import { isDayOrInstant, isId, isInstant } from '@provider-access/fhir';
 import { CliError, EXIT } from './output.ts';
 
 /** Parsers of options. Each refuses what the server would refuse, by the server's own functions. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
-import { MOST_EVALUATIONS, SearchWork } from '@provider-access/kernel/fhir';
+import { MOST_EVALUATIONS, SearchWork } from '@provider-access/fhir';
 import { systemClock } from '@provider-access/service/http';
 import { fixedSecret, SigningKeys } from '@provider-access/smart';
 import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';

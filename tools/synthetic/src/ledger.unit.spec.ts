@@ -1,5 +1,5 @@
 import type { DomainEvent } from '@provider-access/events';
-import { checkShape, type FhirResource, isObject, isServedType, KNOWN_R4_TYPES } from '@provider-access/kernel/fhir';
+import { checkShape, type FhirResource, isObject, isServedType, KNOWN_R4_TYPES } from '@provider-access/fhir';
 import { beforeFloor } from '@provider-access/domain/pdex';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from './draft.ts';

@@ -1,5 +1,5 @@
 import { PAYER_EVENTS, type PayerEventType } from '@provider-access/events';
-import { checkShape, type FhirResource, FHIR_ID } from '@provider-access/kernel/fhir';
+import { checkShape, type FhirResource, FHIR_ID } from '@provider-access/fhir';
 import { findMoney, redact } from '@provider-access/domain/pdex';
 import { describe, expect, it } from 'vitest';
 import { syntheticPayer } from './payer.ts';

@@ -1,5 +1,5 @@
 import { type AuditAction, type Disclosure, NPI_SYSTEM, TIN_SYSTEM } from '@provider-access/events';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import type { StoredDisclosure } from '../find-disclosures.ts';
 import { auditEventId } from './id.ts';
 

@@ -1,4 +1,4 @@
-import { dateRange, type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { dateRange, type FhirResource, isObject } from '@provider-access/fhir';
 import { isPriorAuthorization } from './feeds/denial-reason.ts';
 
 type Source = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { isNpi, isTin } from '@provider-access/events';
-import { dateRange, isInstant, isObject, parseReference } from '@provider-access/kernel/fhir';
+import { dateRange, isInstant, isObject, parseReference } from '@provider-access/fhir';
 import { US_EIN, US_NPI } from './codes.ts';
 import { PayerDays } from './days/payer-days.ts';
 

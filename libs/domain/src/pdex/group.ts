@@ -1,4 +1,4 @@
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 
 import {
   DATA_ABSENT_REASON,

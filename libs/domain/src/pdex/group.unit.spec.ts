@@ -1,4 +1,4 @@
-import { checkShape } from '@provider-access/kernel/fhir';
+import { checkShape } from '@provider-access/fhir';
 import { expect, it } from 'vitest';
 
 import { groupResource } from './group.ts';

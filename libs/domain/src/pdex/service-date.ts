@@ -1,4 +1,4 @@
-import { dateRange, type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { dateRange, type FhirResource, isObject } from '@provider-access/fhir';
 
 /** Why a resource has an end of service (`end`, `start`) or none. */
 type ServiceBasis =

@@ -1,4 +1,4 @@
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { describe, expect, it } from 'vitest';
 
 import { beforeFloor, endOfService, serviceDate } from './service-date.ts';

@@ -1,4 +1,4 @@
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SERVED_TYPES } from '@provider-access/fhir';
 
 /** SMART system scopes, v1 and v2 (docs/regulation.md#scopes). The API only reads, so only `r` and `s` are granted. */
 export type Interaction = 'r' | 's';

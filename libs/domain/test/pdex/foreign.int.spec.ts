@@ -1,4 +1,4 @@
-import { checkShape, type FhirResource, isServedType } from '@provider-access/kernel/fhir';
+import { checkShape, type FhirResource, isServedType } from '@provider-access/fhir';
 import { COMMON_UNITS, redactionFaults, UCUM } from '@provider-access/testing/redaction';
 import { describe, expect, it } from 'vitest';
 

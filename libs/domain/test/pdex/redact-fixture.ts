@@ -1,4 +1,4 @@
-import { type FhirResource, checkShape } from '@provider-access/kernel/fhir';
+import { type FhirResource, checkShape } from '@provider-access/fhir';
 import { expect } from 'vitest';
 import { findMoney } from '../../src/pdex/find-money.ts';
 import { redact } from '../../src/pdex/redact/redact.ts';

@@ -7,3 +7,4 @@ export * from './backlog.ts';
 export * from './backoff.ts';
 export * from './topics.ts';
 export * from './records-from.ts';
+export * from './parsed-once.ts';

@@ -6,7 +6,7 @@ import {
   withDrugs,
 } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
-import { dateRange } from '@provider-access/kernel/fhir';
+import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
 import { policyFile } from './policy-file.ts';
 import { path } from './values.ts';

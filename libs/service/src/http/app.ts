@@ -8,7 +8,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { TraceScopes, Tracing, type Logger } from '../observability/index.ts';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
-import { OverBudget } from '@provider-access/kernel/fhir';
+import { OverBudget } from '@provider-access/fhir';
 import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
 import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';

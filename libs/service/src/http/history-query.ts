@@ -1,5 +1,5 @@
 import { instant, Refusal } from '@provider-access/kernel';
-import { dateRange, printable } from '@provider-access/kernel/fhir';
+import { dateRange, printable } from '@provider-access/fhir';
 import { unknownParameter } from './unknown-parameter.ts';
 
 const DEFAULT_COUNT = 50;

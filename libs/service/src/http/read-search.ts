@@ -1,4 +1,4 @@
-import { parseQuery, type QueryOptions, type SearchQuery, type Subset } from '@provider-access/kernel/fhir';
+import { parseQuery, type QueryOptions, type SearchQuery, type Subset } from '@provider-access/fhir';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 
 const KINDS: Readonly<Record<string, RefusalKind>> = {

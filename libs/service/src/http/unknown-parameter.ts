@@ -1,5 +1,5 @@
 import { Refusal } from '@provider-access/kernel';
-import { printable } from '@provider-access/kernel/fhir';
+import { printable } from '@provider-access/fhir';
 import { GENERAL } from './general-parameters.ts';
 
 /** The refusal of a parameter that an interaction does not have, such as `A read`. It names the parameter. */

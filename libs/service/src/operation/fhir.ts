@@ -1,4 +1,4 @@
-import type { Subset } from '@provider-access/kernel/fhir';
+import type { Subset } from '@provider-access/fhir';
 import { JSON_TYPE } from '../http/media-types.ts';
 import { readShape } from '../http/read-search.ts';
 import type { FhirQuery, Parameter } from './descriptor.ts';

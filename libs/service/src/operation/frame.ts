@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
 import type { AuditEntry, ReleaseEntry } from '@provider-access/events';
 import { Refusal, unknownResource } from '@provider-access/kernel';
-import { isId, isServedType } from '@provider-access/kernel/fhir';
+import { isId, isServedType } from '@provider-access/fhir';
 import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
 import { readGeneral } from '../http/general-parameters.ts';
 import { utf8 } from '../http/media-types.ts';

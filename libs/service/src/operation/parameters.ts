@@ -1,5 +1,5 @@
 import { Refusal } from '@provider-access/kernel';
-import { printable } from '@provider-access/kernel/fhir';
+import { printable } from '@provider-access/fhir';
 import type { ValuesOf } from './asked.ts';
 import type { Field, Fields } from './descriptor.ts';
 

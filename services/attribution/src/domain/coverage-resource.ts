@@ -1,4 +1,4 @@
-import { parseReference, isId, isObject } from '@provider-access/kernel/fhir';
+import { parseReference, isId, isObject } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';

@@ -1,5 +1,5 @@
 import type { PayerDays } from '@provider-access/domain/pdex/days';
-import { dateRange, PRIMITIVE_CHECKS, toInstant } from '@provider-access/kernel/fhir';
+import { dateRange, PRIMITIVE_CHECKS, toInstant } from '@provider-access/fhir';
 
 /** The interval for which something gives access, as RFC 3339 instants: [from, to). Without `to` it has no end. */
 export interface Span {

@@ -1,5 +1,5 @@
 import { PAYER_EVENTS } from '@provider-access/events';
-import { isServedType } from '@provider-access/kernel/fhir';
+import { isServedType } from '@provider-access/fhir';
 
 /** A feed of which the operator says how long it may be silent. */
 export interface ExpectedFeed {

@@ -1,4 +1,4 @@
-import { isObject, parseReference, ID_PATTERN } from '@provider-access/kernel/fhir';
+import { isObject, parseReference, ID_PATTERN } from '@provider-access/fhir';
 
 /** How payors of Coverages identify this payer. */
 export interface PayerIdentity {

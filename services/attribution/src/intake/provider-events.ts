@@ -18,7 +18,7 @@ import {
   type Output,
   type Stage,
 } from '@provider-access/intake';
-import { toInstant } from '@provider-access/kernel/fhir';
+import { toInstant } from '@provider-access/fhir';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ProviderKey } from '@provider-access/events';
-import { directory, directoryEntries, type DirectoryEntry } from '@provider-access/facts/records';
+import { directory, directoryEntries, type DirectoryEntry } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import { PayerDirectory } from './payer-directory.ts';

@@ -1,4 +1,4 @@
-import { type FhirResource, type Subset, subsetOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, type Subset, subsetOf } from '@provider-access/fhir';
 
 /** Whether the answer shows members. Without them, a Group may have any number of members. */
 export const showsMembers = ({ summary, elements }: Subset): boolean =>

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type GroupDenial, groupDenial } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
-import { type FhirResource, isId, nextTurn } from '@provider-access/kernel/fhir';
+import { type FhirResource, isId, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type GroupInput, type GroupMember, groupMember, groupResource } from '@provider-access/domain/pdex';

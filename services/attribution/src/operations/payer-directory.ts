@@ -1,13 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Facts } from '@provider-access/facts';
-import {
-  hasAllLabels,
-  LabelGate,
-  recordId,
-  type RecordsReader,
-  recordsReader,
-  SHARED,
-} from '@provider-access/facts/records';
+import { hasAllLabels, LabelGate, recordId, type RecordsReader, recordsReader, SHARED } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
 /** Knows which resources of the payer's directory exist for a client. */

@@ -1,5 +1,5 @@
 import type { DomainEvent, EventFault, PayerEvent } from '@provider-access/events';
-import { checkShape, isObject } from '@provider-access/kernel/fhir';
+import { checkShape, isObject } from '@provider-access/fhir';
 import { patientOfConsent, readConsent } from '@provider-access/domain/pdex';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 

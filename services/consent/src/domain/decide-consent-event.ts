@@ -6,7 +6,7 @@ import {
   PAYER_CONTRACT,
   type PayerEvent,
 } from '@provider-access/events';
-import { dateRange, toInstant } from '@provider-access/kernel/fhir';
+import { dateRange, toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 
 export type ConsentStatement =

@@ -1,5 +1,5 @@
 import { PA_CONSENT, type ServiceLevelMeasured, typeOf } from '@provider-access/events';
-import type { LevelLedger } from '@provider-access/audit';
+import type { LevelLedger } from '@provider-access/levels';
 import { type Batch, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
 import type { Clock } from '@provider-access/kernel';

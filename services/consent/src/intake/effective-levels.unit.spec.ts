@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { PA_CONSENT, type ServiceLevelMeasured } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import type { LevelLedger } from '@provider-access/audit';
+import type { LevelLedger } from '@provider-access/levels';
 import type { Facts } from '@provider-access/facts';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { openMemoryState } from '@provider-access/engines/state/memory';

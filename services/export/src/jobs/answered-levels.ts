@@ -9,7 +9,7 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
-import { exportScope, LevelLedger } from '@provider-access/audit';
+import { exportScope, LevelLedger } from '@provider-access/levels';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
 import { BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';

@@ -3,7 +3,7 @@ import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { answerCalls } from '@provider-access/engines/threads';
 import { memberFacts } from '@provider-access/facts/views';
-import { LabelGate, recordsReader } from '@provider-access/facts/records';
+import { LabelGate, recordsReader } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
 import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
 

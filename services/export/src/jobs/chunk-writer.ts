@@ -9,7 +9,7 @@ import {
   type LabelGate,
   type RecordPart,
   type RecordsReader,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
 import { type CarriedBy, chunkPrefix, type ChunkSummary } from './job-files.ts';

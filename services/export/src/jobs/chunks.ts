@@ -3,7 +3,7 @@ import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
 import { Facts } from '@provider-access/facts';
-import { LabelGate } from '@provider-access/facts/records';
+import { LabelGate } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
 import type { Job } from '../domain/job/job.ts';

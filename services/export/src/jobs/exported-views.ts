@@ -10,7 +10,7 @@ import {
   PAYER_MEMBER_EVENTS,
 } from '@provider-access/events';
 import { Facts, FactsStale, MEMBER_DERIVERS, memberships } from '@provider-access/facts';
-import { type RecordsReader, recordsReader } from '@provider-access/facts/records';
+import { type RecordsReader, recordsReader } from '@provider-access/records';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../config.ts';

@@ -7,7 +7,7 @@ import {
   SHARED,
   type RecordPart,
   type RecordsReader,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
 import type { ChunkSummary } from './job-files.ts';
 import type { PartSet } from './part-set.ts';

@@ -6,7 +6,7 @@ import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { labelPolicy } from '@provider-access/domain/pdex/labels';
 import { PA_RECORDS } from '@provider-access/events';
-import { versionsReader } from '@provider-access/facts/records';
+import { versionsReader } from '@provider-access/records';
 import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { House, type HouseOptions, type Loose } from '../../test/harness.ts';
 import { expireVersions } from '../projections/expire-versions.ts';

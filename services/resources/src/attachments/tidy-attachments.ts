@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Leases } from '@provider-access/engines/state';
 import { PA_RECORD_VERSIONS, PA_RECORDS } from '@provider-access/events';
-import { recordId, type RecordsReader, type VersionsReader } from '@provider-access/facts/records';
+import { recordId, type RecordsReader, type VersionsReader } from '@provider-access/records';
 import type { Clock } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
 import type { BackgroundJob } from '@provider-access/process/service-module';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FhirResource, isObject, structureOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, structureOf } from '@provider-access/fhir';
 
 /** Content of an attachment that lies in the file store. */
 export interface Attached {

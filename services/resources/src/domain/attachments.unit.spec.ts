@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { BINARY_ID, moveAttachments, refersTo } from './attachments.ts';
 
 const about = { member: 'm1', type: 'DocumentReference', id: 'd1' };

@@ -7,7 +7,7 @@ import {
   type Persons,
   UNREADABLE_LABEL,
 } from '@provider-access/domain/pdex/labels';
-import { type FhirResource, indexKeys, isInstant, isObject, targetsOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, indexKeys, isInstant, isObject, targetsOf } from '@provider-access/fhir';
 
 /** An accepted resource, encoded once. The line is `head`, then the meta of the version, then `tail`. */
 export interface AcceptedContent {

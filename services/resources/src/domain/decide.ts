@@ -1,8 +1,8 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
-import { KEYS_VERSION } from '@provider-access/kernel/fhir';
-import type { RecordPart, VersionOrder } from '@provider-access/facts/records';
+import { KEYS_VERSION } from '@provider-access/fhir';
+import type { RecordPart, VersionOrder } from '@provider-access/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { isRetirement } from './retirement.ts';

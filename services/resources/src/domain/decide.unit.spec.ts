@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import type { PayerEvent } from '@provider-access/events';
-import { compareVersions } from '@provider-access/facts/records';
+import { compareVersions } from '@provider-access/records';
 import { describe, expect, it } from 'vitest';
 import { condition } from '../../test/harness.ts';
 import { decideVersion, type Head, type RecordEvent, takeOver } from './decide.ts';

@@ -1,4 +1,4 @@
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject } from '@provider-access/fhir';
 import { redact } from '@provider-access/domain/pdex';
 import { type AcceptedContent, encodeContent } from './content.ts';
 

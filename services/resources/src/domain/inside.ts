@@ -1,11 +1,5 @@
 import { addCounts, type Counts } from '@provider-access/events';
-import {
-  type FhirResource,
-  isObject,
-  KNOWN_R4_TYPES,
-  parseReference,
-  PATIENT_ELEMENT,
-} from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, KNOWN_R4_TYPES, parseReference, PATIENT_ELEMENT } from '@provider-access/fhir';
 import { identifierKey, type Persons } from '@provider-access/domain/pdex/labels';
 import { BINARY_ID, binaryIn } from './attachments.ts';
 

@@ -1,6 +1,6 @@
 import { beforeFloor, redact } from '@provider-access/domain/pdex';
 import { isDrugAuthorization, withoutDrugs } from '@provider-access/domain/pdex/labels';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { isEnteredInError } from './judge.ts';
 
 /** The rules of this moment for stored lines. */

@@ -19,7 +19,7 @@ import {
   ownerOf,
   type ShapeIssue,
   isId,
-} from '@provider-access/kernel/fhir';
+} from '@provider-access/fhir';
 import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-access/domain/pdex';
 import {
   checkProfiles,
@@ -29,7 +29,7 @@ import {
 } from '@provider-access/domain/pdex/feeds';
 import { labelsOf, type Persons, withoutDrugs } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
-import { SHARED, type VersionOrder } from '@provider-access/facts/records';
+import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
 import { type AcceptedContent, areTooMany, encodeContent } from './content.ts';
 import { enteredInErrorContent } from './entered-in-error.ts';

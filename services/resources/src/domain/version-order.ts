@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { compareVersions, type Tie, type VersionOrder } from '@provider-access/facts/records';
+import { compareVersions, type Tie, type VersionOrder } from '@provider-access/records';
 
 /** The order of the current version. `tie` keeps the order that its event states, if the written one differs. */
 export interface StandingOrder extends VersionOrder {

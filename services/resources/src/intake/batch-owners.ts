@@ -1,5 +1,5 @@
-import { locatorId, SHARED } from '@provider-access/facts/records';
-import { isSharedType } from '@provider-access/kernel/fhir';
+import { locatorId, SHARED } from '@provider-access/records';
+import { isSharedType } from '@provider-access/fhir';
 
 /** Namespaces of claims: the owner of a Type/id, and the member into which a retired id was merged. */
 export const OWNER = 'record-owner';

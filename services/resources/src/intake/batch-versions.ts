@@ -1,6 +1,6 @@
 import { PA_RECORDS } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { keepData, recordId, VERSION_HEADER } from '@provider-access/facts/records';
+import { keepData, recordId, VERSION_HEADER } from '@provider-access/records';
 import type { Output } from '@provider-access/intake';
 import type { Decided, Head, RecordEvent } from '../domain/decide.ts';
 import type { InFlight } from '../domain/in-flight.ts';

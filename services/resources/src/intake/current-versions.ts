@@ -1,6 +1,6 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { RecordsReader } from '@provider-access/records';
 import type { Head } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
 

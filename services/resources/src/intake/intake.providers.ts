@@ -1,8 +1,8 @@
 import type { Provider } from '@nestjs/common';
-import { LevelLedger } from '@provider-access/audit';
+import { LevelLedger } from '@provider-access/levels';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts } from '@provider-access/facts';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { RecordsReader } from '@provider-access/records';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import type { ResourcesConfig } from '../config.ts';

@@ -3,7 +3,7 @@ import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { RecordsReader } from '@provider-access/records';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { RESOURCES_DEFAULTS } from '../config.ts';
 import { CurrentVersions } from './current-versions.ts';

@@ -1,7 +1,7 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { patients } from '@provider-access/facts/records';
+import { patients } from '@provider-access/records';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { countedViews } from '../../test/counted-views.ts';
 import { condition, type EventInput, House, type Loose } from '../../test/harness.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { PA_RECORDS } from '@provider-access/events';
 import { excludesDrugs } from '@provider-access/domain/pdex/labels';
 import { type Batch, EngineUnavailable } from '@provider-access/engines/log';
-import { SHARED } from '@provider-access/facts/records';
+import { SHARED } from '@provider-access/records';
 import { type BatchTimes, type Failed, Intake, type IntakePorts, type Stage } from '@provider-access/intake';
 import type { ResourcesConfig } from '../config.ts';
 import type { CurrentVersions } from './current-versions.ts';

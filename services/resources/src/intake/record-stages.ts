@@ -1,9 +1,9 @@
-import type { LevelLedger } from '@provider-access/audit';
+import type { LevelLedger } from '@provider-access/levels';
 import { ReportedFeeds, StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import type { Batch } from '@provider-access/engines/log';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberFactsDocument } from '@provider-access/facts';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { RecordsReader } from '@provider-access/records';
 import type { BatchTimes, IntakePorts, Stage } from '@provider-access/intake';
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import type { ResourcesConfig } from '../config.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dataOf, PA_RECORDS, PAYER_MEMBER_EVENTS, type RecordDeleted } from '@provider-access/events';
 import { recordsOf } from '@provider-access/process/testing';
-import { type AuthorizationPart, authorizations } from '@provider-access/facts/records';
+import { type AuthorizationPart, authorizations } from '@provider-access/records';
 import { Metrics } from '@provider-access/service/observability';
 import { House } from '../../test/harness.ts';
 import { RETIREMENT } from '../domain/retirement.ts';

@@ -1,7 +1,7 @@
 import { encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import type { Views } from '@provider-access/engines/views';
-import { authorizations, type AuthorizationPart, authorizationsBefore } from '@provider-access/facts/records';
+import { authorizations, type AuthorizationPart, authorizationsBefore } from '@provider-access/records';
 import { type Clock, instant } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
 import type { BackgroundJob } from '@provider-access/process/service-module';

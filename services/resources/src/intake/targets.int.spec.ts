@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SHARED_TYPES } from '@provider-access/kernel/fhir';
+import { SHARED_TYPES } from '@provider-access/fhir';
 import { condition, type EventInput, House, type Loose } from '../../test/harness.ts';
 
 /** J1: what the payer publishes without a member belongs to everybody, so a Provenance may name it. */

@@ -1,5 +1,5 @@
-import { isServedType } from '@provider-access/kernel/fhir';
-import { recordId } from '@provider-access/facts/records';
+import { isServedType } from '@provider-access/fhir';
+import { recordId } from '@provider-access/records';
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';

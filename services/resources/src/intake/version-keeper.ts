@@ -7,7 +7,7 @@ import {
   RecordTooLarge,
 } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
-import { type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/facts/records';
+import { type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/records';
 import type { Logger } from '@provider-access/service/observability';
 import type { Head } from '../domain/decide.ts';
 

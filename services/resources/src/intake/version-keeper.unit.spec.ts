@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { PA_RECORD_VERSIONS, PA_RECORDS } from '@provider-access/events';
 import { type Batch, EngineUnavailable, type NewRecord, RecordTooLarge } from '@provider-access/engines/log';
-import type { StoredRecord } from '@provider-access/facts/records';
+import type { StoredRecord } from '@provider-access/records';
 import { silentLogger } from '@provider-access/service/observability';
 import { type Superseded, VersionKeeper } from './version-keeper.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_RECORD_VERSIONS, textOf } from '@provider-access/events';
-import { versionsReader } from '@provider-access/facts/records';
+import { versionsReader } from '@provider-access/records';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { condition, House, type Loose } from '../../test/harness.ts';

@@ -5,7 +5,7 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
-import type { LevelLedger } from '@provider-access/audit';
+import type { LevelLedger } from '@provider-access/levels';
 import {
   type Batch,
   deadLetterId,
@@ -15,7 +15,7 @@ import {
 } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
 import { type BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 
 export interface VisibleLevelsOptions {

@@ -4,7 +4,7 @@ import type { EventLog } from '@provider-access/engines/log';
 import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events';
 import type { Facts } from '@provider-access/facts';
 import { type Clock, Refusal } from '@provider-access/kernel';
-import { isId, isSharedType } from '@provider-access/kernel/fhir';
+import { isId, isSharedType } from '@provider-access/fhir';
 import {
   type LabelCheck,
   type LabelGate,
@@ -19,7 +19,7 @@ import {
   targetsOfLine,
   type VersionPart,
   type VersionsReader,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 
 interface Refused {
   readonly kind: 'refused';

@@ -1,7 +1,7 @@
 import { basisOf } from '@provider-access/audit';
 import { bufferOf, type ReleaseReason } from '@provider-access/events';
 import { removedResource, unknownResource } from '@provider-access/kernel';
-import { type FhirResource, isWhole, type Subset, subsetOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, isWhole, type Subset, subsetOf } from '@provider-access/fhir';
 import type { Audited, Entry } from '@provider-access/service/operation';
 import type { Found, Seen } from './find-resource.ts';
 

@@ -1,5 +1,5 @@
 import type { Views } from '@provider-access/engines/views';
-import { versions, versionsReader } from '@provider-access/facts/records';
+import { versions, versionsReader } from '@provider-access/records';
 import type { Clock } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
 import type { BackgroundJob } from '@provider-access/process/service-module';

@@ -1,7 +1,7 @@
 import { COUNTED_ELSEWHERE, dataOf, type FeedChecked, PA_FEEDS, typeOf } from '@provider-access/events';
 import { type Feed, type ProfilePolicy, profileRule } from '@provider-access/domain/pdex/feeds';
 import { FeedRows } from '@provider-access/domain/pdex/service-levels';
-import { profilesNamed } from '@provider-access/kernel/fhir/profiles';
+import { profilesNamed } from '@provider-access/fhir/profiles';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 

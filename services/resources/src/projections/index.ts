@@ -7,7 +7,7 @@ import {
   records,
   searchKeys,
   versions,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
 import { feeds } from './feeds.ts';

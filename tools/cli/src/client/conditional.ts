@@ -1,4 +1,4 @@
-import { isObject, isSharedType, type FhirResource } from '@provider-access/kernel/fhir';
+import { isObject, isSharedType, type FhirResource } from '@provider-access/fhir';
 
 /** `Practitioner?identifier=system|value`, as in transaction Bundles. */
 const CONDITION = /^([A-Z][A-Za-z]+)\?identifier=([^&]+)$/;

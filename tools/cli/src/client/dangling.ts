@@ -1,5 +1,5 @@
 import { addCounts, type Counts } from '@provider-access/events';
-import { type FhirResource, isObject, isServedType, isSharedType, parseReference } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, isServedType, isSharedType, parseReference } from '@provider-access/fhir';
 
 /** A literal reference of a resource: the path of the element without indexes, and `Type/id`. */
 export type ReferenceAt = readonly [path: string, target: string];

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isObject, type FhirResource, ID_PATTERN } from '@provider-access/kernel/fhir';
+import { isObject, type FhirResource, ID_PATTERN } from '@provider-access/fhir';
 import { CliError, EXIT } from '../output.ts';
 import { isArchive, unpack } from './archive.ts';
 import { bytesOf, readDocuments } from './documents.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type DomainEvent, isNpi, PAYER_CONTRACT, type PayerEventType, type PayerEvent } from '@provider-access/events';
-import { dateRange, isObject } from '@provider-access/kernel/fhir';
+import { dateRange, isObject } from '@provider-access/fhir';
 
 export const SOURCE = 'urn:provider-access:pa';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
-import { isObject, ownerOf, parseReference, type FhirResource } from '@provider-access/kernel/fhir';
+import { isObject, ownerOf, parseReference, type FhirResource } from '@provider-access/fhir';
 
 /** A resource that could not be wrapped, by name and place, never by content. */
 export type Wrapped =

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { isInstant } from '@provider-access/kernel/fhir';
+import { isInstant } from '@provider-access/fhir';
 import { bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
 import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
 import { PATIENCE_MS } from '../client/patience.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { isId } from '@provider-access/kernel/fhir';
+import { isId } from '@provider-access/fhir';
 import type { Manifest } from '../client/export-folder.ts';
 import { faultOf } from '../client/server.ts';
 import { contextOf, tokenSource, withApp, type AppOptions } from '../context.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { findMoney, redact } from '@provider-access/domain/pdex';
 import type { MemberLedger, SyntheticPayer } from '@provider-access/synthetic';
-import { ownerOf, type FhirResource } from '@provider-access/kernel/fhir';
+import { ownerOf, type FhirResource } from '@provider-access/fhir';
 import { gunzipLines } from '../client/download.ts';
 
 /** The differences between the downloaded files and the generator's ledger. */

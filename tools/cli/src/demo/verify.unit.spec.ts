@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ownerOf, type FhirResource } from '@provider-access/kernel/fhir';
+import { ownerOf, type FhirResource } from '@provider-access/fhir';
 import { redact } from '@provider-access/domain/pdex';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { verifyExport, type Verification } from './verify.ts';

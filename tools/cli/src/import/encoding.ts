@@ -1,4 +1,4 @@
-import type { NdjsonLine } from '@provider-access/kernel/fhir';
+import type { NdjsonLine } from '@provider-access/fhir';
 import { CliError, EXIT } from '../output.ts';
 
 export type Encoding = 'UTF-8' | 'UTF-16' | 'Windows-1252';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
-import { isDayOrInstant, isInstant } from '@provider-access/kernel/fhir';
+import { isDayOrInstant, isInstant } from '@provider-access/fhir';
 import { bytesOf } from '../client/documents.ts';
 import { eventOf, faultsOf, SOURCE } from '../client/statement.ts';
 import { CliError, EXIT } from '../output.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DomainEvent, PayerEventType } from '@provider-access/events';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 
 /**
  * The synthetic member of a probe, and the provider whose app may see it. No person has this name, and no data is real.

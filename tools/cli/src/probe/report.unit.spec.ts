@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkShape } from '@provider-access/kernel/fhir';
+import { checkShape } from '@provider-access/fhir';
 import { findMoney, redact } from '@provider-access/domain/pdex';
 import { PAYER_CONTRACT } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';

@@ -24,14 +24,17 @@ export interface Fault {
   readonly forms: readonly Form[];
 }
 
-/** Folders of suites that moved, and where they were before. */
+/** Folders that moved, and where they were before. */
 const FORMER: readonly (readonly [now: string, before: string])[] = [
   ['tools/proofs/src/search/', 'libs/kernel/src/fhir/search/'],
   ['tools/proofs/src/', 'services/standalone/test/'],
+  ['libs/fhir/src/', 'libs/kernel/src/fhir/'],
+  ['libs/records/src/', 'libs/facts/src/records/'],
+  ['libs/levels/src/', 'libs/audit/src/service-levels/'],
 ];
-const placesOf = (suite: string): string[] => [
-  suite,
-  ...FORMER.filter(([now]) => suite.startsWith(now)).map(([now, before]) => suite.replace(now, before)),
+const placesOf = (path: string): string[] => [
+  path,
+  ...FORMER.filter(([now]) => path.startsWith(now)).map(([now, before]) => path.replace(now, before)),
 ];
 
 /** A product file with the fault in it, and what should find the fault. */
@@ -47,7 +50,8 @@ export interface Planted {
  * @throws Error that names the fault if no form applies, or if the result is no TypeScript
  */
 export function plant(fault: Fault, read: (file: string) => string | undefined): Planted {
-  for (const { file, find, replace, suites = fault.suites } of fault.forms) {
+  for (const { file: now, find, replace, suites = fault.suites } of fault.forms) {
+    const file = placesOf(now).find(read) ?? now;
     const parts = read(file)?.split(find) ?? [];
     if (parts.length !== 2) continue;
     const present = suites === 'types' ? suites : suites.flatMap((suite) => placesOf(suite).find(read) ?? []);

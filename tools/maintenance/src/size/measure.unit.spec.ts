@@ -12,10 +12,10 @@ test.each([
   ['services/standalone/test/model/run.ts', 'tools'],
   ['tools/cli/src/main.ts', 'tools'],
   ['e2e/src/harness.ts', 'tools'],
-  ['libs/kernel/src/fhir/definitions/search-table.ts', 'generated'],
+  ['libs/fhir/src/definitions/search-table.ts', 'generated'],
   ['libs/kernel/src/refusal.unit.spec.ts', 'specs'],
   ['e2e/src/demo.e2e.spec.ts', 'specs'],
-  ['libs/kernel/scripts/fhir/summary.mjs', undefined],
+  ['libs/fhir/scripts/summary.mjs', undefined],
 ])('%s is counted as %s', (path, kind) => {
   expect(kindOf(path)).toBe(kind);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type FhirResource, SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { lacksOf, profilesOf } from '@provider-access/kernel/fhir/profiles';
+import { type FhirResource, SERVED_TYPES } from '@provider-access/fhir';
+import { lacksOf, profilesOf } from '@provider-access/fhir/profiles';
 import { cases, damaged, Random, randomResource, seed } from '@provider-access/testing/search';
 
 const types = [...SERVED_TYPES].filter((type) => profilesOf(type).length > 0);

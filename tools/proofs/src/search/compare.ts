@@ -11,7 +11,7 @@ import {
   SEARCH,
   type SearchFilter,
   type SearchParameter,
-} from '@provider-access/kernel/fhir';
+} from '@provider-access/fhir';
 import { BASE, type Random, randomCondition, satisfies, valuesOf } from '@provider-access/testing/search';
 
 /** Parameters that become filters. The parser turns the others into lists of ids, members and times. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 
 /** `shared/data/foreign` beside or above the repository; undefined if this machine has none. */
 function foreignFolder(): string | undefined {

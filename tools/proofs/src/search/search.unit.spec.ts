@@ -11,7 +11,7 @@ import {
   SEARCH,
   type SearchFilter,
   subsetOf,
-} from '@provider-access/kernel/fhir';
+} from '@provider-access/fhir';
 import { cases, damaged, Random, randomCondition, randomResource, seed } from '@provider-access/testing/search';
 import { compare, extract, extractionFault, filterOf, FILTERS, holdsKey, matches } from './compare.ts';
 

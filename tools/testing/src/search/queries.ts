@@ -1,4 +1,4 @@
-import type { FhirResource, SearchParameter } from '@provider-access/kernel/fhir';
+import type { FhirResource, SearchParameter } from '@provider-access/fhir';
 import { type Condition, valuesOf, type Wanted } from './oracle.ts';
 import { BASE, type Random, randomDate, randomValue } from './random.ts';
 

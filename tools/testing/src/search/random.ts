@@ -1,5 +1,5 @@
 import { inject } from 'vitest';
-import { type FhirResource, isObject, structureOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, structureOf } from '@provider-access/fhir';
 
 /** The values of this spec's suite (`.ci/vitest.base.mjs`). */
 export const seed: number = inject('seed' as never);

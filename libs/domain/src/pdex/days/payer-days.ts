@@ -1,5 +1,5 @@
 import { BoundedMap } from '@provider-access/kernel';
-import { dateRange } from '@provider-access/kernel/fhir';
+import { dateRange } from '@provider-access/fhir';
 import { DAY_MS, TimeZone } from './time-zone.ts';
 
 const HOUR_MS = 3_600_000;

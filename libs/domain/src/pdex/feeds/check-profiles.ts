@@ -1,5 +1,5 @@
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
-import { type KnownProfile, type Lack, lacksOf, profilesNamed } from '@provider-access/kernel/fhir/profiles';
+import { type FhirResource, isObject } from '@provider-access/fhir';
+import { type KnownProfile, type Lack, lacksOf, profilesNamed } from '@provider-access/fhir/profiles';
 import { declaring } from '../redact/declared.ts';
 import { isPriorAuthorization, missingDenialReasons, PRIOR_AUTHORIZATION } from './denial-reason.ts';
 import { type ProfilePolicy, profileRule } from './policy.ts';

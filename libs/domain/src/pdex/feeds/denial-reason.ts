@@ -1,4 +1,4 @@
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject } from '@provider-access/fhir';
 import { PAS, PDEX } from '../codes.ts';
 
 type Node = Readonly<Record<string, unknown>>;

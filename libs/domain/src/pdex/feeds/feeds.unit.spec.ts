@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { FhirResource } from '@provider-access/kernel/fhir';
-import type { KnownProfile, Lack } from '@provider-access/kernel/fhir/profiles';
+import type { FhirResource } from '@provider-access/fhir';
+import type { KnownProfile, Lack } from '@provider-access/fhir/profiles';
 import { checkProfiles, type ProfileTables, shortcomingName } from './check-profiles.ts';
 import { type ProfilePolicy, profileRule, readProfilePolicy } from './policy.ts';
 

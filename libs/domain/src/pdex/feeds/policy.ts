@@ -1,5 +1,5 @@
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { profilesNamed, profilesOf } from '@provider-access/kernel/fhir/profiles';
+import { SERVED_TYPES } from '@provider-access/fhir';
+import { profilesNamed, profilesOf } from '@provider-access/fhir/profiles';
 import { type PolicyReading, readRules } from '../policy-file.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { LABEL_CODE_SETS } from '@provider-access/kernel/fhir';
+import { LABEL_CODE_SETS } from '@provider-access/fhir';
 
 const ACT_CODE = 'http://terminology.hl7.org/CodeSystem/v3-ActCode';
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';

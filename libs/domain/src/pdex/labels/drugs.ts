@@ -1,4 +1,4 @@
-import { isObject, parseReference } from '@provider-access/kernel/fhir';
+import { isObject, parseReference } from '@provider-access/fhir';
 import { categoryOfDrug, modifiesDrug, type Named, namesDrug } from './drug-codes.ts';
 
 /** A label that the platform itself gives to the prior authorization of a drug. A payer does not write it. */

@@ -1,4 +1,4 @@
-import { type FhirResource, isObject, LABEL_ELEMENTS } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, LABEL_ELEMENTS } from '@provider-access/fhir';
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 import { type Label, labelOfText, normalLabel, UNREADABLE_LABEL } from './names.ts';
 

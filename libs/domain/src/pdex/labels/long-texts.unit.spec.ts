@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { identifierKeys, normalLabel, permitsOf, withoutDrugs } from './index.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { BoundedMap, withoutEnd } from '@provider-access/kernel';
-import { LABEL_CODE_SETS } from '@provider-access/kernel/fhir';
+import { LABEL_CODE_SETS } from '@provider-access/fhir';
 
 /**
  * A security label as text: `system|code`. A missing part is empty, so `|R` is a code without a system, and `|` is a

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { withoutEnd } from '@provider-access/kernel';
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import type { Label } from './names.ts';
 
 /**

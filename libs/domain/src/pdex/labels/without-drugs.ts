@@ -1,5 +1,5 @@
 import { addCounts, type Counts } from '@provider-access/events';
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject } from '@provider-access/fhir';
 import { namesDrug } from './drug-codes.ts';
 import { authorizedBy, authorizedIn, codingsIn, hasCode, itemsOf, objectsOf, PARTS, type Source } from './drugs.ts';
 

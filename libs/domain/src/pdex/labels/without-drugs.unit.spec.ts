@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { labelsOf, mentionsLabel, withoutDrugs } from './index.ts';
 

@@ -1,4 +1,4 @@
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { COMMON_UNITS, redactionFaults, UCUM } from '@provider-access/testing/redaction';
 import { describe, expect, it } from 'vitest';
 

@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import { ATR, CARIN_BB, HREX, PAS, PDEX, US_CORE } from '../codes.ts';
 import type { Context } from './plan.ts';
 

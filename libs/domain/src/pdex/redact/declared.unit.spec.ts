@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import type { FhirResource } from '@provider-access/fhir';
 import { redact } from './redact.ts';
 
 const CARIN = 'http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-';

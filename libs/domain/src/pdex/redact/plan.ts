@@ -1,4 +1,4 @@
-import { type ElementDefinition, structureOf, type Structure } from '@provider-access/kernel/fhir';
+import { type ElementDefinition, structureOf, type Structure } from '@provider-access/fhir';
 
 import { ALLOWED, FINANCIAL_TYPES, WITHHELD_ELEMENTS } from './allowed.ts';
 

@@ -1,4 +1,4 @@
-import { type FhirResource, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { type FhirResource, SERVED_TYPES } from '@provider-access/fhir';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 

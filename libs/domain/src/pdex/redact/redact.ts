@@ -1,4 +1,4 @@
-import { type FhirResource, isObject, structureOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, structureOf } from '@provider-access/fhir';
 
 import { FINANCIAL_TYPES, WITHHELD_TYPES } from './allowed.ts';
 import { withProfiles } from './declared.ts';

@@ -1,4 +1,4 @@
-import { type FhirResource, structureOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, structureOf } from '@provider-access/fhir';
 import { describe, expect, it } from 'vitest';
 import { ALLOWED } from './allowed.ts';
 import { redact } from './redact.ts';

@@ -1,5 +1,5 @@
 import { DATA_ABSENT_REASON, INLINE_LABEL, REVIEW_ACTION, WHEN_ADJUDICATED } from '../codes.ts';
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import { ADJUDICATION_SYSTEMS, KEPT_ADJUDICATIONS, KNOWN_EXTENSIONS, UNIT_ADJUDICATIONS } from './allowed.ts';
 import { isCurrencyQuantity, isCurrencySystem } from './currency.ts';
 import { isSafeXhtml } from './narrative.ts';

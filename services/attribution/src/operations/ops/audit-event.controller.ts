@@ -3,7 +3,7 @@ import { auditEvent, auditEventKey, disclosures, findDisclosures, type StoredDis
 import type { Disclosure } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
-import { searchsetBundle } from '@provider-access/kernel/fhir';
+import { searchsetBundle } from '@provider-access/fhir';
 import { FHIR_TYPE, linkedQuery, PORTS, type ServicePorts, unknownParameter } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { CONFIG, type AttributionConfig } from '../../config.ts';

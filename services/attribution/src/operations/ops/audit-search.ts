@@ -1,6 +1,6 @@
 import type { DisclosureFilter } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
-import { isId, parseDateSearch, parseToken } from '@provider-access/kernel/fhir';
+import { isId, parseDateSearch, parseToken } from '@provider-access/fhir';
 import { unknownParameter } from '@provider-access/service/http';
 import { documentOf, isCursor } from './page-cursor.ts';
 

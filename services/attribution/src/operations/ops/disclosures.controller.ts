@@ -9,7 +9,7 @@ import {
   findDisclosures,
 } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
-import { isId, isInstant } from '@provider-access/kernel/fhir';
+import { isId, isInstant } from '@provider-access/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';

@@ -8,8 +8,8 @@ import {
   sourcesOf,
 } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
-import { LabelGate, type WithheldResources } from '@provider-access/facts/records';
-import { isInstant, isId } from '@provider-access/kernel/fhir';
+import { LabelGate, type WithheldResources } from '@provider-access/records';
+import { isInstant, isId } from '@provider-access/fhir';
 import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';

@@ -12,7 +12,7 @@ import {
   serviceLevelReport,
   serviceLevels,
   unread,
-} from '@provider-access/audit';
+} from '@provider-access/levels';
 import { type Objective, PROBE_STEPS, type ProbeReported } from '@provider-access/events';
 import type { Position } from '@provider-access/engines/log';
 import { Facts } from '@provider-access/facts';
@@ -22,7 +22,7 @@ import {
   type FreshnessReport,
   type ServiceLevelReport,
 } from '@provider-access/domain/pdex/service-levels';
-import { recordsReader } from '@provider-access/facts/records';
+import { recordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type AttributionConfig, CONFIG } from '../../config.ts';
 

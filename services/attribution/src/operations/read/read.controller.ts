@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { countedBy, membersOf } from '@provider-access/audit';
 import type { RefusalReason } from '@provider-access/events';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
-import { historyBundle, type Subset } from '@provider-access/kernel/fhir';
+import { historyBundle, type Subset } from '@provider-access/fhir';
 import {
   FHIR_TYPE,
   holds,

@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { groupResource } from '@provider-access/domain/pdex';
 import { type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
-import { directory } from '@provider-access/facts/records';
+import { directory } from '@provider-access/records';
 import {
   type FhirResource,
   Matcher,
   type SearchFilter,
   type SearchQuery,
   type SearchWork,
-} from '@provider-access/kernel/fhir';
+} from '@provider-access/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../../config.ts';

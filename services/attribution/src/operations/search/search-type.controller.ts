@@ -9,7 +9,7 @@ import {
   searchsetBundle,
   type SearchQuery,
   SearchWork,
-} from '@provider-access/kernel/fhir';
+} from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import {
   FHIR_TYPE,

@@ -3,7 +3,7 @@ import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/facts/records';
+import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 
 /** Identifiers of an app that the answer shows. Each needs a query to the directory. */

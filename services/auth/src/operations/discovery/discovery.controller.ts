@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Parties } from '@provider-access/facts';
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SERVED_TYPES } from '@provider-access/fhir';
 import { type Answer, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';

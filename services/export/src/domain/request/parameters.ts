@@ -1,5 +1,5 @@
 import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/kernel/fhir';
+import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/fhir';
 import { type EXPORT_TYPES, type ExportTypeParse, parseExportType } from '@provider-access/domain/pdex';
 
 export type Operation = '$export' | '$davinci-data-export';

@@ -1,5 +1,5 @@
 import { Refusal } from '@provider-access/kernel';
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SERVED_TYPES } from '@provider-access/fhir';
 import { describe, expect, it } from 'vitest';
 import { parseKickOff, readParametersResource, type GivenParameter, type Operation } from './parameters.ts';
 

@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject } from '@provider-access/fhir';
 import type { IndexedSegment } from './part-index.ts';
 import { deflateSegment, inflateSegment, type Segment, type SegmentSize } from './segment.ts';
 

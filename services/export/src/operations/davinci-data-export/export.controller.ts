@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
 import { Refusal } from '@provider-access/kernel';
-import { operationOutcome } from '@provider-access/kernel/fhir';
+import { operationOutcome } from '@provider-access/fhir';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import {
   type Answer,

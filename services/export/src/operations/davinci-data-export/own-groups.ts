@@ -4,7 +4,7 @@ import { groupDenial } from '@provider-access/domain/access';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Facts, type GroupPart, groups } from '@provider-access/facts';
 import { unknownResource } from '@provider-access/kernel';
-import { isId } from '@provider-access/kernel/fhir';
+import { isId } from '@provider-access/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
 /** The Groups that a client may export. */

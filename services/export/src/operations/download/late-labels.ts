@@ -1,6 +1,6 @@
 import type { Blobs } from '@provider-access/engines/blob';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
-import { isSharedType } from '@provider-access/kernel/fhir';
+import { isSharedType } from '@provider-access/fhir';
 import {
   type LabelCheck,
   type LastLabelled,
@@ -11,7 +11,7 @@ import {
   type RecordsReader,
   SHARED,
   withholdsOrdinary,
-} from '@provider-access/facts/records';
+} from '@provider-access/records';
 import {
   cutSegment,
   type IndexedSegment,

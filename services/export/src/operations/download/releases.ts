@@ -3,7 +3,7 @@ import { BoundedMap, Refusal } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
 import type { ViewReader } from '@provider-access/engines/views';
-import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/facts/records';
+import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../../config.ts';
 import type { Job } from '../../domain/job/job.ts';

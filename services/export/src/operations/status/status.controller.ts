@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
 import { instant, Refusal } from '@provider-access/kernel';
-import { operationOutcome } from '@provider-access/kernel/fhir';
+import { operationOutcome } from '@provider-access/fhir';
 import { FHIR_TYPE, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';

@@ -1,6 +1,6 @@
 import type { Persons } from '@provider-access/domain/pdex/labels';
 import type { EventFault } from '@provider-access/events';
-import { namesAnother, recordId } from '@provider-access/facts/records';
+import { namesAnother, recordId } from '@provider-access/records';
 import type { Stage } from '@provider-access/intake';
 import { takeOver } from '../../domain/decide.ts';
 import { standingOf } from '../../domain/version-order.ts';

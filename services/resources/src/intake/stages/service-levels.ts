@@ -1,4 +1,4 @@
-import type { LevelLedger } from '@provider-access/audit';
+import type { LevelLedger } from '@provider-access/levels';
 import { isHistory, type ReportedFeeds, type StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
 import type { ServiceLevelStarted } from '@provider-access/events';

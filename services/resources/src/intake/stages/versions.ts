@@ -1,6 +1,6 @@
 import type { Batch } from '@provider-access/engines/log';
 import type { FaultReason } from '@provider-access/events';
-import { recordId } from '@provider-access/facts/records';
+import { recordId } from '@provider-access/records';
 import type { Stage, Taken } from '@provider-access/intake';
 import { decideVersion } from '../../domain/decide.ts';
 import type { BatchOwners } from '../batch-owners.ts';

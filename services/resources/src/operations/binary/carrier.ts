@@ -1,5 +1,5 @@
 import { allows, type GrantedScopes } from '@provider-access/domain/smart';
-import { hasAllLabels, SHARED } from '@provider-access/facts/records';
+import { hasAllLabels, SHARED } from '@provider-access/records';
 import type { AttachmentStore, StoredAttachment } from '../../attachments/attachment-store.ts';
 import { refersTo } from '../../domain/attachments.ts';
 import type { Found, ResourceFinder, Seen } from '../find-resource.ts';

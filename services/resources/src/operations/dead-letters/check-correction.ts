@@ -1,4 +1,4 @@
-import { isId } from '@provider-access/kernel/fhir';
+import { isId } from '@provider-access/fhir';
 import { decodeEvent, type DomainEvent, type EventParked, PAYER_CONTRACT } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { concerned, differenceOf, matterOf } from '@provider-access/intake';

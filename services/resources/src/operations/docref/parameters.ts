@@ -1,4 +1,4 @@
-import { dateRange, isId, isObject, parseReference } from '@provider-access/kernel/fhir';
+import { dateRange, isId, isObject, parseReference } from '@provider-access/fhir';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { unknownParameter } from '@provider-access/service/http';
 

@@ -9,7 +9,7 @@ import {
   RESERVED_SUBJECT,
 } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { isObject, isId } from '@provider-access/kernel/fhir';
+import { isObject, isId } from '@provider-access/fhir';
 import { readConsent } from '@provider-access/domain/pdex';
 
 /** Size limit of an event, in bytes of its structured form. */

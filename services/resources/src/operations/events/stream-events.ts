@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import { createLineSplitter } from '@provider-access/kernel/fhir';
+import { createLineSplitter } from '@provider-access/fhir';
 import { APPEND_EVENTS, type EventAppender, type EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 

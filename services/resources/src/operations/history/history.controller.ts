@@ -1,8 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { bufferOf } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
-import { historyBundle, type HistoryEntryLine } from '@provider-access/kernel/fhir';
-import type { VersionsReader } from '@provider-access/facts/records';
+import { historyBundle, type HistoryEntryLine } from '@provider-access/fhir';
+import type { VersionsReader } from '@provider-access/records';
 import {
   FHIR_TYPE,
   type HistoryQuery,

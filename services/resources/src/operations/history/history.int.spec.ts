@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_RECORD_VERSIONS } from '@provider-access/events';
-import { checkShape } from '@provider-access/kernel/fhir';
+import { checkShape } from '@provider-access/fhir';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { versionsReader } from '@provider-access/facts/records';
+import { versionsReader } from '@provider-access/records';
 import { countedViews } from '../../../test/counted-views.ts';
 import { type Answer, condition, House, type Loose } from '../../../test/harness.ts';
 

@@ -1,7 +1,7 @@
-import type { RecordPart, VersionPart, VersionsReader } from '@provider-access/facts/records';
+import type { RecordPart, VersionPart, VersionsReader } from '@provider-access/records';
 import { excludesDrugs } from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
-import { COST, SearchWork } from '@provider-access/kernel/fhir';
+import { COST, SearchWork } from '@provider-access/fhir';
 import type { Clock } from '@provider-access/kernel';
 import type { ResourcesConfig } from '../../config.ts';
 import { judgeStored, type StoredRules } from '../../domain/judge-stored.ts';

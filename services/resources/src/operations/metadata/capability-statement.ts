@@ -1,6 +1,6 @@
-import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { profilesOf } from '@provider-access/kernel/fhir/profiles';
-import { mayBeShared } from '@provider-access/facts/records';
+import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/fhir';
+import { profilesOf } from '@provider-access/fhir/profiles';
+import { mayBeShared } from '@provider-access/records';
 import { ATR_PROFILES, PDEX_PROFILES } from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import type { Descriptor } from '@provider-access/service/operation';

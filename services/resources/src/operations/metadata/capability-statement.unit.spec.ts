@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkShape, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { checkShape, SERVED_TYPES } from '@provider-access/fhir';
 import { operationsOf } from '@provider-access/service/operation';
 import { CONTROLLERS } from '../../resources.module.ts';
 import { capabilityStatement } from './capability-statement.ts';

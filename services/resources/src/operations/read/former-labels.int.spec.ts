@@ -3,7 +3,7 @@ import { PA_RECORDS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { type Projection, ProjectionSet, type TopicEvolve } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { locators, type RecordPart, records, searchKeys } from '@provider-access/facts/records';
+import { locators, type RecordPart, records, searchKeys } from '@provider-access/records';
 import { type Answer, condition, House } from '../../../test/harness.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem';

@@ -1,4 +1,4 @@
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SERVED_TYPES } from '@provider-access/fhir';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { ref, SHAPE } from '@provider-access/service/operation';
 

@@ -9,8 +9,8 @@ import {
   type SearchFilter,
   type SearchQuery,
   type SearchWork,
-} from '@provider-access/kernel/fhir';
-import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/facts/records';
+} from '@provider-access/fhir';
+import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
 import { type Entry, entryOf, entryOfText, type FoundHead, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';

@@ -1,6 +1,6 @@
-import { isSharedType, referenceTo, type SearchChain, type SearchQuery } from '@provider-access/kernel/fhir';
+import { isSharedType, referenceTo, type SearchChain, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { SHARED } from '@provider-access/facts/records';
+import { SHARED } from '@provider-access/records';
 import { fitting } from './candidates.ts';
 import type { VisibleRecords } from './visible-records.ts';
 

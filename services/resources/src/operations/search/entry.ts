@@ -1,6 +1,6 @@
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
-import type { FhirResource } from '@provider-access/kernel/fhir';
-import type { RecordPart } from '@provider-access/facts/records';
+import type { FhirResource } from '@provider-access/fhir';
+import type { RecordPart } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */

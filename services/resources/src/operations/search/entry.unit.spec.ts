@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import { expect, it } from 'vitest';
-import type { RecordPart } from '@provider-access/facts/records';
+import type { RecordPart } from '@provider-access/records';
 import { type Entry, entryOf, entryOfText } from './entry.ts';
 
 /** Texts that a payer may choose, such as the id of an event, and that look like the JSON around them. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type FhirResource, SEARCH, type SearchParameter } from '@provider-access/kernel/fhir';
+import { type FhirResource, SEARCH, type SearchParameter } from '@provider-access/fhir';
 import { cases, Random, satisfies, seed } from '@provider-access/testing/search';
 import { condition, House, type Loose } from '../../../test/harness.ts';
 

@@ -7,8 +7,8 @@ import {
   referenceTo,
   SEARCH,
   type SearchQuery,
-} from '@provider-access/kernel/fhir';
-import { mayBeShared, recordId, SHARED } from '@provider-access/facts/records';
+} from '@provider-access/fhir';
+import { mayBeShared, recordId, SHARED } from '@provider-access/records';
 import { rangesOf } from './candidates.ts';
 import { type Entry, entryOf, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';

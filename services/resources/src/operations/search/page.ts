@@ -1,6 +1,6 @@
-import { COST, dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
+import { COST, dateOf, SEARCH, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { recordId } from '@provider-access/facts/records';
+import { recordId } from '@provider-access/records';
 import { type Behind, type Conditions, fitting, isByTime, linesOf } from './candidates.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';

@@ -11,9 +11,9 @@ import {
   type SearchQuery,
   type SearchWork,
   subsetOf,
-} from '@provider-access/kernel/fhir';
+} from '@provider-access/fhir';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
-import { LabelGate, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { LabelGate, type RecordsReader, SHARED } from '@provider-access/records';
 import { allows } from '@provider-access/domain/smart';
 import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/http';
 import {

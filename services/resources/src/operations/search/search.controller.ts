@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Refusal } from '@provider-access/kernel';
-import { SEARCH, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SEARCH, SERVED_TYPES } from '@provider-access/fhir';
 import { FHIR_TYPE, isLenient, linkedQuery, readGeneral, urlWith } from '@provider-access/service/http';
 import {
   type Asked,

@@ -6,8 +6,8 @@ import {
   type RecordPart,
   type RecordsReader,
   recordId,
-} from '@provider-access/facts/records';
-import { COST, SearchWork } from '@provider-access/kernel/fhir';
+} from '@provider-access/records';
+import { COST, SearchWork } from '@provider-access/fhir';
 import type { Entry, FoundHead } from './entry.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */

@@ -2,7 +2,7 @@ import type { Fault } from '../fault.ts';
 
 const HERE = 'tools/proofs/src';
 const DECIDE = 'libs/domain/src/access/decide.ts';
-const SEARCH = 'libs/kernel/src/fhir/search';
+const SEARCH = 'libs/fhir/src/search';
 const OF_SEARCH = [`${HERE}/search/search.unit.spec.ts`, `${SEARCH}/evaluate.unit.spec.ts`];
 
 /** Only a model, an oracle, a list of kill points or a contract suite sees the fault: each must stay where it runs. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DEFAULT_LABEL_POLICY } from '@provider-access/domain/pdex/labels';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { memberFacts } from '@provider-access/facts/views';
-import { LabelGate, locators, recordId, records, recordsReader } from '@provider-access/facts/records';
+import { LabelGate, locators, recordId, records, recordsReader } from '@provider-access/records';
 import { writeChunk } from '../../../../../services/export/src/jobs/chunk-writer.ts';
 import { at, provider, withMembers } from './member-facts.mjs';
 

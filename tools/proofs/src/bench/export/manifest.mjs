@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { DEFAULT_LABEL_POLICY } from '@provider-access/domain/pdex/labels';
 import { Facts } from '@provider-access/facts';
-import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
+import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/records';
 import { appendFacts, approvedApp, inNetwork } from '@provider-access/process/testing';
 import { PartIndexBuilder } from '../../../../../services/export/dist/domain/segments/index.js';
 import { manifestBody } from '../../../../../services/export/dist/operations/status/manifest.js';

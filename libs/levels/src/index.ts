@@ -1,0 +1,5 @@
+export * from './freshness.ts';
+export * from './ledger.ts';
+export * from './projection.ts';
+export * from './report.ts';
+export * from './unread.ts';

@@ -1,0 +1,236 @@
+import type { PartyFacts } from '@provider-access/domain/access';
+import {
+  ANOTHER_MEMBER,
+  type Label,
+  type LabelFacts,
+  type LabelPermit,
+  type LabelPolicy,
+  LABELS_VERSION,
+  permitsOf,
+  type Persons,
+  personsOf,
+  policyAt,
+  strictestRule,
+  withholdingLabels,
+} from '@provider-access/domain/pdex/labels';
+import { bufferOf, type ProviderKey } from '@provider-access/events';
+import { isServedType } from '@provider-access/fhir';
+import type { ViewReader } from '@provider-access/engines/views';
+import type { Clock } from '@provider-access/kernel';
+import { namesAnother } from './patients.ts';
+import type { RecordsReader } from './reader.ts';
+import { NOBODY, type RecordPart, SHARED } from './record.ts';
+import { type Labelled, labelsOfRecord } from './record-labels.ts';
+import { labelsOfProvenances, needsLine, ownLabels, type OwnedLabels, PROVENANCE, withLines } from './targets.ts';
+
+/** Heads whose targets, and lines if an earlier release wrote them, are read at once. */
+const TOGETHER = 32;
+
+export interface LabelGateOptions {
+  readonly policy: LabelPolicy;
+  readonly records: Pick<RecordsReader, 'scanMember' | 'heads' | 'load' | 'holders' | 'views'>;
+  /** Reader of the member facts. */
+  readonly members: Pick<ViewReader, 'getMany'>;
+  readonly clock: Clock;
+}
+
+/** Every identifier of the providers to whom a client is bound. */
+const providersOf = (party: Pick<PartyFacts, 'client' | 'identity'>, client: string): readonly ProviderKey[] =>
+  (party.client(client)?.providers ?? []).flatMap((provider) => party.identity(provider));
+
+/**
+ * Applies the policy on security labels to stored records (docs/security-labels.md). Every reader of records for a
+ * client asks it about each record. A record that it withholds does not exist for this client.
+ */
+export class LabelGate {
+  readonly #options: LabelGateOptions;
+  /** The policy without rules that have ended, and when it changes next. */
+  #current: { readonly policy: LabelPolicy; readonly until: number };
+  constructor(options: LabelGateOptions) {
+    this.#options = options;
+    this.#current = { policy: options.policy, until: Number.NEGATIVE_INFINITY };
+  }
+
+  /**
+   * The check of one request, or of one chunk of an export. It reads the consents of a member once,
+   * and asks once whether persons inside are other members.
+   */
+  check(party: Pick<PartyFacts, 'client' | 'identity'>, client: string): LabelCheck {
+    const now = this.#options.clock.now();
+    if (now >= this.#current.until) this.#current = policyAt(this.#options.policy, now);
+    return new LabelCheck({ ...this.#options, policy: this.#current.policy }, () => providersOf(party, client));
+  }
+}
+
+export interface LabelDecision {
+  readonly withheld: boolean;
+  readonly labels: readonly Label[];
+}
+
+export interface WithheldResources {
+  readonly resources: number;
+  /** Number of withheld resources by label (`system|code`). */
+  readonly labels: Readonly<Record<Label, number>>;
+}
+
+/** The labels of a policy that may withhold a record, and whether a consent may release one of them. */
+interface Withholding {
+  readonly labels: readonly Label[];
+  readonly asksForConsents: boolean;
+}
+const withholding = new WeakMap<LabelPolicy, Withholding>();
+function withholdingOf(policy: LabelPolicy): Withholding {
+  let found = withholding.get(policy);
+  if (found === undefined) {
+    const labels = Object.keys(policy).filter((label) => policy[label] !== 'release');
+    const asksForConsents = labels.some((label) => policy[label] === 'withhold unless consented');
+    withholding.set(policy, (found = { labels, asksForConsents }));
+  }
+  return found;
+}
+
+export class LabelCheck {
+  readonly #options: LabelGateOptions;
+  readonly #providers: () => readonly ProviderKey[];
+  readonly #permits = new Map<string, Promise<readonly LabelPermit[]>>();
+  readonly #persons = new Map<string, Promise<boolean>>();
+  constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[]) {
+    this.#options = options;
+    this.#providers = providers;
+  }
+
+  /** Every label that may withhold a record, in the form of `normalLabel`. */
+  get labels(): readonly Label[] {
+    return withholdingOf(this.#options.policy).labels;
+  }
+
+  /**
+   * Reads the member's consents if the policy asks for any. Call it before you look at a record: a record with a label
+   * then costs no query that another one does not cost.
+   */
+  async readConsents(member: string): Promise<void> {
+    if (withholdingOf(this.#options.policy).asksForConsents) await this.#consentsOf(member);
+  }
+
+  /**
+   * Whether the client may not see the record. A promise only for a rule that asks for consent, for a Provenance, which
+   * costs a query for its targets, and for a record that names a person inside.
+   */
+  withheld(record: Labelled): boolean | Promise<boolean> {
+    if (record.type === PROVENANCE) return this.withheldEach([record]).then(([withheld]) => withheld!);
+    return this.withheldBy(record.member, labelsOfRecord(record));
+  }
+  /** Whether these labels withhold a resource of the member. */
+  withheldBy(member: string, labels: readonly Label[]): boolean | Promise<boolean> {
+    if (labels.length === 0) return false;
+    const rule = strictestRule(labels, this.#options.policy);
+    if (rule === 'withhold') return true;
+    if (rule === 'release' && personsOf(labels) === undefined) return false;
+    return this.because(member, labels).then((because) => because.length > 0);
+  }
+  /**
+   * As `withheld`, of many records. One query finds the targets of all Provenances, and one the lines of records of an
+   * earlier release. A record that is gone meanwhile counts as withheld.
+   */
+  async withheldEach(some: readonly Labelled[]): Promise<readonly boolean[]> {
+    return (await this.decideEach(some)).map(({ withheld }) => withheld);
+  }
+  /** As `withheldEach`, with the labels that decided, each once. */
+  async decideEach(some: readonly Labelled[]): Promise<readonly LabelDecision[]> {
+    const decisions: LabelDecision[] = [];
+    for (const owned of await this.labelsOfEach(some)) {
+      let withheld = owned === undefined;
+      for (const one of owned ?? []) withheld ||= await this.withheldBy(one.member, one.labels);
+      const [own] = owned ?? [];
+      const labels =
+        own === undefined || owned?.length === 1
+          ? (own?.labels ?? [])
+          : [...new Set(owned!.flatMap((one) => one.labels))].toSorted();
+      decisions.push({ withheld, labels });
+    }
+    return decisions;
+  }
+  /** The labels that decide about each record: its own, and for a Provenance those of its targets. */
+  async labelsOfEach(some: readonly Labelled[]): Promise<readonly (readonly OwnedLabels[] | undefined)[]> {
+    const { records } = this.#options;
+    const known = some.some(needsLine) ? await withLines(records, some) : some;
+    const provenances = known.filter((one) => one?.type === PROVENANCE) as readonly Labelled[];
+    const asked = some.some(({ type }) => type === PROVENANCE);
+    const found = asked ? await labelsOfProvenances(records, provenances) : [];
+    let at = 0;
+    return known.map((one) => {
+      if (one === undefined) return undefined;
+      return one.type === PROVENANCE ? found[at++] : [ownLabels(one)];
+    });
+  }
+  /** Makes the query that a Provenance costs, so that an unknown one costs it too. Nothing for another type. */
+  async readTargets(type: string): Promise<void> {
+    if (type === PROVENANCE)
+      await this.withheld({ member: NOBODY, type, id: NOBODY, labels: [], labelsBy: LABELS_VERSION, targets: [] });
+  }
+  /** The labels because of which this member's resource with these labels is withheld. */
+  async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {
+    const persons = personsOf(labels);
+    const another = persons !== undefined && (await this.#areAnother(member, persons));
+    const because =
+      strictestRule(labels, this.#options.policy) === 'release'
+        ? []
+        : withholdingLabels(labels, this.#options.policy, await this.#factsOf(member));
+    return another ? [ANOTHER_MEMBER, ...because] : because;
+  }
+
+  /** How many resources of a member are withheld, and by which labels. A resource with two labels counts for both. */
+  async withheldOf(member: string): Promise<WithheldResources> {
+    const counts = new Map<Label, number>();
+    let resources = 0;
+    const count = async (some: readonly RecordPart[]): Promise<void> => {
+      for (const owned of await this.labelsOfEach(some)) {
+        const because = new Set<Label>();
+        for (const one of owned ?? [])
+          for (const label of await this.because(one.member, one.labels)) because.add(label);
+        if (because.size > 0) resources += 1;
+        for (const label of because) counts.set(label, (counts.get(label) ?? 0) + 1);
+      }
+    };
+    let some: RecordPart[] = [];
+    for await (const document of this.#options.records.views.records.scan({ index: 'by_type', equals: [member] })) {
+      const head = document['record'] as RecordPart;
+      if (head.deleted === true || !isServedType(head.type)) continue;
+      some.push(head);
+      if (some.length < TOGETHER) continue;
+      await count(some);
+      some = [];
+    }
+    await count(some);
+    return { resources, labels: Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+  }
+
+  /** Asked once for the same persons, because a payer may put the member's own Patient into every resource. */
+  #areAnother(member: string, persons: Persons): Promise<boolean> {
+    const { records, members } = this.#options;
+    const key = JSON.stringify([member, persons]);
+    let another = this.#persons.get(key);
+    if (another === undefined) {
+      another = namesAnother({ patients: records.views.patients, members }, member, persons);
+      this.#persons.set(key, another);
+    }
+    return another;
+  }
+  async #factsOf(member: string): Promise<LabelFacts> {
+    return { permits: await this.#consentsOf(member), providers: this.#providers() };
+  }
+  #consentsOf(member: string): Promise<readonly LabelPermit[]> {
+    let permits = this.#permits.get(member);
+    if (permits === undefined) this.#permits.set(member, (permits = this.#read(member)));
+    return permits;
+  }
+  /** The directory belongs to no member, so nobody can consent to its release. */
+  async #read(member: string): Promise<readonly LabelPermit[]> {
+    if (member === SHARED) return [];
+    const found: LabelPermit[] = [];
+    const at = this.#options.clock.now();
+    for await (const { line } of this.#options.records.scanMember(member, { types: ['Consent'] }))
+      found.push(...permitsOf(JSON.parse(bufferOf(line).toString()) as Record<string, unknown>, at));
+    return found;
+  }
+}

@@ -1,0 +1,32 @@
+import { type Label, LABELS_VERSION, labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
+import { bufferOf } from '@provider-access/events';
+import { type FhirResource, targetsOf } from '@provider-access/fhir';
+import type { RecordPart } from './record.ts';
+
+/** A record with what is needed to know its labels. `line` may be absent if `labels` and `targets` are there. */
+export interface Labelled extends Pick<
+  RecordPart,
+  'member' | 'type' | 'id' | 'labels' | 'labelsBy' | 'targets' | 'deleted'
+> {
+  readonly line?: Uint8Array | string;
+}
+
+const textOf = (line: Uint8Array | string): string | Buffer => (typeof line === 'string' ? line : bufferOf(line));
+const parsed = (line: Uint8Array | string): FhirResource => JSON.parse(textOf(line).toString()) as FhirResource;
+
+/** Whether the rules of this release found the labels beside the line. Those of an earlier one overlooked some. */
+export const hasAllLabels = ({ labels, labelsBy }: Pick<Labelled, 'labels' | 'labelsBy'>): boolean =>
+  labels !== undefined && labelsBy === LABELS_VERSION;
+
+/** The labels of a stored record. The line of a record of an earlier release is parsed only if it mentions a label. */
+export function labelsOfRecord(record: Pick<Labelled, 'labels' | 'labelsBy' | 'line'>): readonly Label[] {
+  const { labels = [], line } = record;
+  if (hasAllLabels(record)) return labels;
+  if (line === undefined) throw new Error('the labels of a record of an earlier release need its line');
+  if (!mentionsLabel(textOf(line))) return labels;
+  // The line may lack a part that had a label.
+  return [...new Set([...labels, ...labelsOf(parsed(line))])].toSorted();
+}
+
+/** `Type/id` of the targets of a Provenance, by its line. */
+export const targetsOfLine = (line: Uint8Array | string): readonly string[] => targetsOf(parsed(line));

@@ -1,0 +1,72 @@
+import { bufferOf, PA_RECORDS } from '@provider-access/events';
+import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
+import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/fhir';
+import { ORDINARY } from './labelled.ts';
+import type { Ordered } from './record.ts';
+import { labelsOfRecord } from './record-labels.ts';
+import { type AcceptedData, isFirstVersion, newerOf, orderOf, recordData, recordKeys } from './record-events.ts';
+
+/** The search keys of one record, by which an array index finds it. */
+interface SearchPart extends Ordered {
+  readonly member: string;
+  readonly type: string;
+  /** `indexKeys` of the resource, and keys of its security labels; empty for a deleted record. */
+  readonly keys: readonly string[];
+}
+
+/** No search parameter has this name. */
+const LABEL = '_security';
+/** A key for each security label, and one key if any of them is not ordinary. */
+function labelKeys(labels: readonly string[]): readonly string[] {
+  const keys = labels.map(normalLabel);
+  return [...(keys.some((label) => !ORDINARY.has(label)) ? [LABEL] : []), ...keys.map((label) => `${LABEL}=${label}`)];
+}
+
+/**
+ * The keys of all records that may have one of these labels (in the form of `normalLabel`). One key finds every label
+ * that is not ordinary, also one that an earlier release normalised in another way.
+ */
+export function keysWithLabels(labels: readonly string[]): readonly string[] {
+  let keys = asked.get(labels);
+  if (keys === undefined) {
+    const named = labels.includes(UNKNOWN_LABEL) ? [...ORDINARY] : labels.filter((label) => ORDINARY.has(label));
+    const ordinary = named.map((label) => `${LABEL}=${label}`);
+    asked.set(labels, (keys = labels.length === 0 ? [] : [LABEL, ...ordinary]));
+  }
+  return keys;
+}
+/** Every search asks for the keys of a policy's labels. */
+const asked = new WeakMap<readonly string[], readonly string[]>();
+
+/** The keys of the event, or those of its line if another version of the keys wrote them. */
+function keysOf(data: AcceptedData): readonly string[] {
+  const { tokens, tokensBy, line } = data;
+  const labels = labelKeys(labelsOfRecord(data));
+  if (tokensBy === KEYS_VERSION) return [...tokens, ...labels];
+  const resource = JSON.parse(typeof line === 'string' ? line : bufferOf(line).toString()) as FhirResource;
+  return [...indexKeys(resource), ...labels];
+}
+
+const fromRecords: TopicEvolve<SearchPart> = {
+  part: 'search',
+  keys: recordKeys,
+  begins: isFirstVersion,
+  evolve(part, record) {
+    const data = recordData(record);
+    const { member, type, versionId } = data;
+    return newerOf(part, { member, type, versionId, ...orderOf(data), keys: 'line' in data ? keysOf(data) : [] });
+  },
+};
+
+/**
+ * The keys of every record, beside the view `records`. It is a view of its own, because a change of the search
+ * parameters needs a new version of it, and the lines are large and stay where they are (ADR 0041).
+ */
+export const searchKeys: Projection = {
+  owner: 'resources',
+  name: 'search',
+  version: 2,
+  topics: { [PA_RECORDS]: fromRecords },
+  indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true }],
+};

@@ -1,0 +1,102 @@
+import { type Label, UNREADABLE_LABEL } from '@provider-access/domain/pdex/labels';
+import { isSharedType } from '@provider-access/fhir';
+import type { RecordsReader } from './reader.ts';
+import { hasAllLabels, type Labelled, labelsOfRecord, targetsOfLine } from './record-labels.ts';
+import { NOBODY, recordId, SHARED } from './record.ts';
+import { mayBeShared } from './supporting.ts';
+
+export const PROVENANCE = 'Provenance';
+/** Provenances of Provenances are followed so far. Whatever lies behind counts as unreadable. */
+const MAX_DEPTH = 3;
+
+/** The labels of one resource. Whether they withhold it depends on the consents of the member who has it. */
+export interface OwnedLabels {
+  readonly member: string;
+  readonly labels: readonly Label[];
+}
+
+/** Whether an earlier release wrote the record, so that only its line has all that decides. */
+export const needsLine = (record: Labelled): boolean =>
+  record.line === undefined &&
+  record.deleted !== true &&
+  (!hasAllLabels(record) || (record.type === PROVENANCE && record.targets === undefined));
+
+/**
+ * The records with the lines of those that need one, in one query; none is made if no record does. A record that is
+ * gone meanwhile is undefined.
+ */
+export async function withLines(
+  records: Pick<RecordsReader, 'load'>,
+  some: readonly (Labelled | undefined)[],
+): Promise<readonly (Labelled | undefined)[]> {
+  const ids = some.flatMap((one) => (one !== undefined && needsLine(one) ? [idOf(one)] : []));
+  if (ids.length === 0) return some;
+  const lines = new Map((await records.load(ids)).map((record, i) => [ids[i]!, record]));
+  return some.map((one) => {
+    if (one === undefined || !needsLine(one)) return one;
+    const record = lines.get(idOf(one));
+    return record?.deleted === true ? undefined : record;
+  });
+}
+const idOf = ({ member, type, id }: Labelled): string => recordId(member, type, id);
+
+/** The records that a Provenance is about, as far as this member or the payer's directory has them. */
+function recordsOf({ member, type, targets, line }: Labelled): readonly string[] {
+  if (type !== PROVENANCE) return [];
+  return (targets ?? (line === undefined ? [] : targetsOfLine(line))).flatMap((target) => {
+    const [of = '', id = ''] = target.split('/');
+    if (isSharedType(of)) return [recordId(SHARED, of, id)];
+    return [recordId(member, of, id), ...(mayBeShared(of) ? [recordId(SHARED, of, id)] : [])];
+  });
+}
+export const ownLabels = (record: Labelled): OwnedLabels => ({
+  member: record.member,
+  labels: record.deleted === true ? (record.labels ?? []) : labelsOfRecord(record),
+});
+
+/**
+ * The labels that decide about each Provenance: its own, and those of its targets, a Provenance among them included.
+ * One query of heads serves all, and it is there even if no Provenance has a target, so that the number of queries does
+ * not tell that there is one. Only a Provenance of a Provenance costs another query.
+ * @param some Provenances with their lines, if they need them
+ */
+export async function labelsOfProvenances(
+  records: Pick<RecordsReader, 'heads' | 'load' | 'holders'>,
+  some: readonly Labelled[],
+): Promise<readonly (readonly OwnedLabels[])[]> {
+  const known = new Map<string, Labelled | undefined>();
+  /** Where a merge has moved a target, which has its labels there. */
+  const moved = new Map<string, readonly string[]>();
+  const nextOf = (one: Labelled): readonly string[] => [...recordsOf(one), ...(moved.get(idOf(one)) ?? [])];
+  let open = [...new Set(some.flatMap(recordsOf))];
+  for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
+    const ids = open.length === 0 ? [recordId(NOBODY, PROVENANCE, NOBODY)] : open;
+    const heads = await records.heads(ids);
+    const found = await withLines(records, heads);
+    for (const [i, id] of ids.entries()) known.set(id, found[i]);
+    for (const head of heads)
+      if (head?.reason === 'merged') {
+        const holders = await records.holders(head.type, head.id);
+        moved.set(
+          idOf(head),
+          holders.map((holder) => recordId(holder, head.type, head.id)),
+        );
+      }
+    open = [...new Set(found.flatMap((one) => (one === undefined ? [] : nextOf(one))))].filter((id) => !known.has(id));
+  }
+  return some.map((one) => {
+    const all = [ownLabels(one)];
+    const seen = new Set<string>();
+    for (const queue = [...recordsOf(one)]; queue.length > 0;) {
+      const id = queue.pop()!;
+      if (seen.has(id)) continue;
+      seen.add(id);
+      const target = known.get(id);
+      if (target !== undefined) {
+        all.push(ownLabels(target));
+        queue.push(...nextOf(target));
+      } else if (!known.has(id)) all.push({ member: one.member, labels: [UNREADABLE_LABEL] });
+    }
+    return all;
+  });
+}
