@@ -229,6 +229,6 @@ describeUnless(SHARED && 'other scenarios use the platform', "what a payer's dat
     const output: string[] = [];
     await expect(
       freshPlatform({ env: { PROFILE_POLICY_FILE: policy }, onLine: (line) => output.push(line) }),
-    ).rejects.toThrow(/PROFILE_POLICY_FILE: "profiles" entry 1 must be named/);
+    ).rejects.toThrow(/PROFILE_POLICY_FILE: \\?"profiles\\?" entry 1 must be named/);
   });
 });

@@ -1,138 +1,192 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { itemOf, startPlatform, type PlatformProcess } from '@provider-access/cli';
-import { syntheticPayer } from '@provider-access/synthetic';
-import { publishItems, registerApp, type TestApp } from '../road.ts';
+import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic';
+import { startEngines } from '@provider-access/testing';
+import { buildOf } from '../base-build.ts';
+import { startDeployment } from '../deployment.ts';
+import { largest } from '../payers.ts';
+import { kickOff, open, publishItems, sealed, texts, type TestApp } from '../road.ts';
 import { load } from './load.ts';
-import { AS_OF, viewsCaughtUp } from './measures.ts';
-import { cpuOf } from './processes.ts';
-import { median, note } from './rows.ts';
+import { AS_OF, appOf, viewsCaughtUp } from './measures.ts';
+import { cpuOf, engineProcesses } from './processes.ts';
+import { note } from './rows.ts';
+import { compare, type Comparison, type Side } from './rounds.ts';
 
-interface Build {
-  readonly platform: PlatformProcess;
-  readonly app: TestApp;
+/** The commit that every later build is compared with, so that small steps add up in sight. */
+const BASELINE = '7407a45edc240515fa9b44702b34b8fba864dbdb';
+/** Polls as soon as each answer arrives, without a limit that the figures would show. */
+const ENV = { EXPORT_POLLS_PER_MINUTE: '100000' };
+
+export interface BuildsBench {
+  /** Folder of another build, or the id of a commit: it is built once, in the cache folder. */
+  readonly against: string;
+  readonly members: number;
+  readonly seconds: number;
+  readonly rounds: number;
 }
-/** CPU of the platform's process, µs for each event or request. */
-export interface BuildFigure {
-  readonly what: string;
-  readonly this: number;
-  readonly other: number;
-  /** Median of the rounds' ratios of this build to the other one. */
-  readonly ratio: number;
-  /** The lowest and the highest ratio of a round. */
-  readonly range: readonly [number, number];
-  /** Ratio of the lower quartiles. Other work on the machine only adds to a cost, so the cheap rounds tell most. */
-  readonly quiet: number;
-  /** Median of the rounds' ratios of events or requests a second. */
-  readonly rate: number;
+interface Build extends Side {
+  readonly platform: PlatformProcess;
+}
+interface Served extends Build {
+  readonly app: TestApp;
+  readonly group: string;
+}
+
+/** @param against a folder, a full id of a commit, or `baseline` */
+const folderOf = (against: string): string | Promise<string> =>
+  existsSync(against) ? against : buildOf(against === 'baseline' ? BASELINE : against, note);
+
+/**
+ * Half of the events warm up: V8 compiles for some ten thousand events, which a process does once. A round is long,
+ * because its end waits for views that wait for more records.
+ */
+function intake<B extends Build>(payer: SyntheticPayer, rounds: number): (build: B, round: number) => Promise<number> {
+  const items = [...payer.events()].map(itemOf);
+  const half = Math.ceil(items.length / 2);
+  const part = Math.ceil((items.length - half) / rounds);
+  return async ({ platform }, round) => {
+    const next = half + round * part;
+    const { accepted } = await publishItems(platform, items.slice(round === 0 ? 0 : next - part, next));
+    await viewsCaughtUp(platform);
+    return accepted;
+  };
 }
 
 /**
- * Compares what events and requests cost in this build and in another one. Both run side by side and are loaded in turn
- * with the same bytes, so that each round is a pair.
+ * Compares what an event, a read, a page, a count and an export cost in this build and in another one. Both run side by
+ * side in one process each.
  */
-export async function benchBuilds(options: {
-  /** Folder of the other build, e.g. a worktree of an earlier commit. */
-  build: string;
-  members: number;
-  seconds: number;
-  rounds: number;
-}): Promise<BuildFigure[]> {
+export async function benchBuilds({ against, members, seconds, rounds }: BuildsBench): Promise<Comparison[]> {
+  const other = join(await folderOf(against), 'services/standalone/dist/main.js');
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
-  const builds: Build[] = [];
+  const started: PlatformProcess[] = [];
+  const start = async (name: string, more: { main?: string }): Promise<Build> => {
+    const platform = await startPlatform({ dataDir: join(scratch, name), env: ENV, ...more });
+    started.push(platform);
+    return { platform, cpu: () => cpuOf(platform.pid) };
+  };
   try {
-    const payer = syntheticPayer({ seed: 'bench', members: options.members, asOf: AS_OF });
-    const provider = payer.providerOrganizations[0]!;
-    const items = [...payer.events()].map(itemOf);
-    for (const [name, main] of [
-      ['this', undefined],
-      ['other', join(options.build, 'services/standalone/dist/main.js')],
-    ] as const) {
-      const platform = await startPlatform({ dataDir: join(scratch, name), ...(main !== undefined && { main }) });
-      builds.push({ platform, app: await registerApp(platform, { ...provider, name: 'bench' }) });
-    }
-
-    /** The first round warms up. Each round begins with the other build. */
-    const compare = async (
-      what: string,
-      act: (build: Build, round: number) => Promise<number>,
-    ): Promise<BuildFigure> => {
-      note(what);
-      const rounds: number[][] = [];
-      const rates: number[] = [];
-      for (let round = 0; round <= options.rounds; round += 1) {
-        const costs: number[] = [];
-        const took: number[] = [];
-        for (const i of round % 2 === 0 ? [0, 1] : [1, 0]) {
-          const build = builds[i]!;
-          const before = cpuOf(build.platform.pid);
-          const start = performance.now();
-          const count = await act(build, round);
-          took[i] = (performance.now() - start) / count;
-          costs[i] = ((cpuOf(build.platform.pid) - before) / count) * 1e6;
-        }
-        if (round === 0) continue;
-        rounds.push(costs);
-        rates.push(took[1]! / took[0]!);
-      }
-      const ratios = rounds.map(([a, b]) => a! / b!);
-      return {
-        what,
-        this: median(rounds.map(([a]) => a!)),
-        other: median(rounds.map(([, b]) => b!)),
-        ratio: median(ratios),
-        range: [Math.min(...ratios), Math.max(...ratios)],
-        quiet: lowerQuartile(rounds.map(([a]) => a!)) / lowerQuartile(rounds.map(([, b]) => b!)),
-        rate: median(rates),
-      };
-    };
-    const requests =
-      (targets: readonly string[], connections: number) =>
-      async ({ platform, app }: Build): Promise<number> => {
-        const token = await app.tokens.get();
-        return (await load({ base: platform.base, targets, token, connections, seconds: options.seconds })).requests;
-      };
-
-    // Half of the events warm up: V8 compiles for some ten thousand events, which a process does once. A round is long,
-    // because its end waits for views that wait for more records.
-    const half = Math.ceil(items.length / 2);
-    const part = Math.ceil((items.length - half) / options.rounds);
-    const intake = await compare(`intake of ${items.length} events, an event`, async ({ platform }, round) => {
-      const next = half + round * part;
-      const { accepted } = await publishItems(platform, items.slice(round === 0 ? 0 : next - part, next));
-      await viewsCaughtUp(platform);
-      return accepted;
-    });
-    const members = [...payer.ledger.visibleMembers(provider.npi)].map(({ member }) => member);
-    const pages = members.map((member) => `/fhir/Observation?patient=${member}&_count=50`);
-    return [
-      intake,
-      await compare(
-        'a single read',
-        requests(
-          members.map((member) => `/fhir/Patient/${member}`),
-          32,
+    const payer = syntheticPayer({ seed: 'bench', members, asOf: AS_OF });
+    const builds = [await start('this', {}), await start('other', { main: other })] as const;
+    const taken = await compare('intake, an event', builds, rounds, intake(payer, rounds));
+    const provider = largest(payer);
+    const served = async (build: Build): Promise<Served> => ({ ...build, ...(await appOf(build.platform, provider)) });
+    const both = [await served(builds[0]), await served(builds[1])] as const;
+    const figures = [taken];
+    for (const { what, targets, connections } of requestsOf(await linesOf(both[0])))
+      figures.push(
+        await compare(what, both, rounds, async ({ platform, app }) => {
+          const token = await app.tokens.get();
+          return (await load({ base: platform.base, targets, token, connections, seconds })).requests;
+        }),
+      );
+    for (const encoding of ['identity', 'gzip'])
+      figures.push(
+        await compare(
+          `export and ${encoding === 'gzip' ? encoding : 'plain'} download, a resource`,
+          both,
+          rounds,
+          (side) => exported(side, encoding),
         ),
-      ),
-      await compare('a page of 50', requests(pages, 16)),
-    ];
+      );
+    return figures;
   } finally {
-    for (const { platform } of builds) await platform.kill();
+    for (const platform of started) await platform.kill();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-const lowerQuartile = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 4)]!;
-
-export function printBuilds(figures: readonly BuildFigure[]): void {
-  console.log(
-    'CPU µs of this build and of the other one, ratio of the rounds, their range, and of the cheap rounds; rate',
-  );
-  for (const { what, this: a, other, ratio, range, quiet, rate } of figures) {
-    const ratios = [ratio.toFixed(2), range.map((r) => r.toFixed(2)).join('–'), quiet.toFixed(2), rate.toFixed(2)];
-    const cells = [a.toFixed(0), other.toFixed(0), ...ratios];
-    console.log(`${what.padEnd(36)}${cells.map((cell) => cell.padStart(12)).join('')}`);
+/** The same for intake on Kafka and a MongoDB-compatible server: CPU of the five services and of both engines. */
+export async function benchBuildsOnEngines({ against, members, rounds }: BuildsBench): Promise<Comparison[]> {
+  const other = await folderOf(against);
+  const engines = await startEngines({ progress: note });
+  const servers = engineProcesses(engines.pids);
+  const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
+  const started: PlatformProcess[] = [];
+  const start = async (name: string, more: { build?: string }): Promise<Build> => {
+    const deployment = await startDeployment({
+      dataDir: join(scratch, name),
+      env: { ...engines.env, ...ENV },
+      ...more,
+    });
+    started.push(deployment);
+    const pids = [...deployment.processes().map(({ child }) => child.pid!), ...servers.map(({ pid }) => pid)];
+    return { platform: deployment, cpu: () => pids.reduce((sum, pid) => sum + cpuOf(pid), 0) };
+  };
+  try {
+    const payer = syntheticPayer({ seed: 'bench', members, asOf: AS_OF });
+    const builds = [await start('this', {}), await start('other', { build: other })] as const;
+    return [await compare('intake on engines, an event', builds, rounds, intake(payer, rounds))];
+  } finally {
+    for (const deployment of started) await deployment.stop();
+    rmSync(scratch, { recursive: true, force: true });
+    await engines.stop();
   }
+}
+
+interface Requests {
+  readonly what: string;
+  readonly targets: readonly string[];
+  readonly connections: number;
+}
+/** How many of the largest Provenances are read. */
+const LARGEST = 20;
+
+/** What to ask of the resources of an export. @param lines NDJSON by type */
+function requestsOf(lines: ReadonlyMap<string, string>): Requests[] {
+  const all = (type: string): Resource[] =>
+    (lines.get(type) ?? '')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Resource);
+  const patients = all('Patient').map(({ id }) => id);
+  const provenances = all('Provenance')
+    .toSorted((a, b) => (b.target?.length ?? 0) - (a.target?.length ?? 0))
+    .slice(0, LARGEST);
+  const counts = new Map<string, number>();
+  for (const { code } of all('Observation'))
+    for (const { system, code: value } of code?.coding ?? []) {
+      const token = `${system ?? ''}|${value ?? ''}`;
+      counts.set(token, (counts.get(token) ?? 0) + 1);
+    }
+  const [frequent = ''] = [...counts].toSorted(([, a], [, b]) => b - a).map(([token]) => token);
+  const searches = patients.map((id) => `/fhir/Observation?patient=${id}`);
+  const byCode = searches.map((search) => `${search}&code=${encodeURIComponent(frequent)}`);
+  return [
+    { what: 'a read of a Patient', targets: patients.map((id) => `/fhir/Patient/${id}`), connections: 32 },
+    {
+      what: `a read of a Provenance with ${provenances.at(-1)?.target?.length ?? 0} targets or more`,
+      targets: provenances.map(({ id }) => `/fhir/Provenance/${id}`),
+      connections: 32,
+    },
+    { what: 'a page of 50', targets: searches.map((search) => `${search}&_count=50`), connections: 16 },
+    { what: 'a search by code', targets: byCode, connections: 16 },
+    { what: 'a count by code', targets: byCode.map((search) => `${search}&_summary=count`), connections: 16 },
+  ];
+}
+interface Resource {
+  readonly id: string;
+  readonly target?: readonly unknown[];
+  readonly code?: { readonly coding?: readonly { readonly system?: string; readonly code?: string }[] };
+}
+
+const manifestOf = async ({ platform, app, group }: Served): ReturnType<typeof sealed> => {
+  const token = await app.tokens.get();
+  return sealed(await kickOff(platform, token, group), token);
+};
+const linesOf = async (side: Served): Promise<Map<string, string>> =>
+  texts(await manifestOf(side), await side.app.tokens.get());
+
+/** A whole export with all its files, whose bytes are dropped. @returns its number of resources */
+async function exported(side: Served, encoding: string): Promise<number> {
+  const { output } = await manifestOf(side);
+  const token = await side.app.tokens.get();
+  for (const { url } of output) {
+    const response = await open(url, { token, headers: { 'accept-encoding': encoding } });
+    if (response.statusCode !== 200) throw new Error(`a file was answered ${response.statusCode}`);
+    for await (const _ of response);
+  }
+  return output.reduce((sum, { count }) => sum + (count ?? 0), 0);
 }

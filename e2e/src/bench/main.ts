@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
-import { benchBuilds, printBuilds } from './builds.ts';
+import { benchBuilds, benchBuildsOnEngines } from './builds.ts';
 import { benchEngines, printEngines } from './engines.ts';
 import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
 import { benchRecovery, printRecovery } from './recovery.ts';
+import { printComparisons } from './rounds.ts';
 import { printRows } from './rows.ts';
 import { benchSearch, printSearch } from './search.ts';
 import { benchStandalone } from './standalone.ts';
@@ -31,7 +32,11 @@ const program = new Command('bench')
   .option('--search', 'what searches cost in a store of 200 and of 20,000 members')
   .option('--idle', 'CPU of the five services and the engines without traffic')
   .option('--build <folder>', 'with --idle: the processes of another build')
-  .option('--against <folder>', 'CPU of an event, a read and a page of this build beside those of another one')
+  .option(
+    '--against <build>',
+    'what events, reads, pages, counts and exports cost beside another build: a folder, the full id of a commit, or ' +
+      '"baseline" (7407a45); with --engines intake on Kafka and a MongoDB-compatible server',
+  )
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
   .option('--rounds <n>', 'with --telemetry and --against: how often each is loaded', Number, 7)
   .option(
@@ -84,6 +89,16 @@ if (given.recovery === true) {
   const results = await benchSearch({ ...stores, seconds: small ? 1 : given.seconds });
   printSearch(results, stores);
   figures = { results };
+} else if (given.against !== undefined) {
+  const onEngines = given.engines === true;
+  const results = await (onEngines ? benchBuildsOnEngines : benchBuilds)({
+    against: given.against,
+    members: given.members ?? (small ? (onEngines ? 4 : 10) : onEngines ? 25 : 400),
+    seconds: small ? 1 : given.seconds,
+    rounds: small ? 2 : given.rounds,
+  });
+  printComparisons(results);
+  figures = { results };
 } else if (given.engines === true) {
   const results = await benchEngines({
     members: given.members ?? (small ? 4 : 25),
@@ -100,15 +115,6 @@ if (given.recovery === true) {
     rounds: small ? 2 : given.rounds,
   });
   printTelemetry(results);
-  figures = { results };
-} else if (given.against !== undefined) {
-  const results = await benchBuilds({
-    build: given.against,
-    members: given.members ?? (small ? 10 : 400),
-    seconds: small ? 1 : given.seconds,
-    rounds: small ? 2 : given.rounds,
-  });
-  printBuilds(results);
   figures = { results };
 } else if (given.starts === true) {
   const rows = await benchStarts({
