@@ -102,13 +102,14 @@ export async function benchBuilds({ against, members, seconds, rounds }: BuildsB
 export async function benchBuildsOnEngines({ against, members, rounds }: BuildsBench): Promise<Comparison[]> {
   const other = await folderOf(against);
   const engines = await startEngines({ progress: note });
+  const { KAFKA_BROKERS, MONGODB_URI } = engines.env as { KAFKA_BROKERS: string; MONGODB_URI: string };
   const servers = engineProcesses(engines.pids);
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const started: PlatformProcess[] = [];
   const start = async (name: string, more: { build?: string }): Promise<Build> => {
     const deployment = await startDeployment({
       dataDir: join(scratch, name),
-      env: { ...engines.env, ...ENV },
+      env: { KAFKA_BROKERS, MONGODB_URI, ...ENV },
       ...more,
     });
     started.push(deployment);

@@ -225,7 +225,7 @@ describe('the commands that MongoDB gets', () => {
     },
   );
 
-  it('for new resources look for none of them before they write them', async () => {
+  it('for new resources insert them without looking for them, and for known ones update what they found', async () => {
     const commandsOf = async (recordedDate: string): Promise<ReadonlySet<string>> => {
       commands.splice(0);
       const resources = Array.from({ length: 20 }, (_, n) => condition('seen', `seen-new-${n}`, { recordedDate }));
@@ -233,9 +233,9 @@ describe('the commands that MongoDB gets', () => {
         resources.map((resource) => ({ subject: 'seen', time: `${recordedDate}T00:00:00Z`, resource })),
       );
       await house.settled();
-      return new Set(commands.splice(0).filter((name) => /^(find|update) search$/.test(name)));
+      return new Set(commands.splice(0).filter((name) => /^(find|insert|update) search$/.test(name)));
     };
-    expect(await commandsOf('2025-03-01')).toEqual(new Set(['update search']));
+    expect(await commandsOf('2025-03-01')).toEqual(new Set(['insert search']));
     expect(await commandsOf('2025-03-02')).toEqual(new Set(['find search', 'update search']));
   });
 });

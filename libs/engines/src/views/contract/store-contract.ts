@@ -218,7 +218,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       });
     });
 
-    it('lets two topics write the same new document at once', async () => {
+    it.each([false, true])('lets two topics write the same new document at once (both have read: %s)', async (both) => {
       await fresh.views.store.ensure(totals);
       const ids = Array.from({ length: 20 }, (_, i) => `d${i}`);
       const write = (part: string, base: boolean): Promise<readonly string[]> =>
@@ -234,7 +234,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
             ...(base && { base: {} }),
           })),
         );
-      expect(await Promise.all([write('left', true), write('right', false)])).toEqual([[], []]);
+      expect(await Promise.all([write('left', true), write('right', both)])).toEqual([[], []]);
       for (const document of await fresh.views.reader(totals).getMany(ids))
         expect(document).toMatchObject({ left: { sum: 1 }, right: { sum: 1 } });
     });
