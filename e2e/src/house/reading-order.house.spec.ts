@@ -5,7 +5,7 @@ const ROOT = 'services/export/src/';
 const section = read('docs/architecture.md').split('### The code of a chunk\n')[1]!.split(/^##/m)[0]!;
 const listed = [...section.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, name]) => ROOT + name!);
 /** Consumes what the files before it have published on the log. */
-const AFTER_THE_LOG = `${ROOT}jobs/jobs.controller.ts`;
+const AFTER_THE_LOG = `${ROOT}jobs/export-work.ts`;
 
 /** What a file imports. An index stands for the files behind it. */
 const importsOf = (file: string): readonly string[] =>
@@ -29,6 +29,6 @@ describe('the order in which docs/architecture.md reads the code of a chunk', ()
 
   test('leads through the file that consumes the events of jobs', () => {
     expect(listed).toContain(AFTER_THE_LOG);
-    expect(read(AFTER_THE_LOG)).toContain('@OnBatch(');
+    expect(read(AFTER_THE_LOG)).toContain('handle({ records }: Batch)');
   });
 });

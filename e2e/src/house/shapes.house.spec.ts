@@ -21,7 +21,6 @@ const EXCEPTIONS: readonly Exception[] = [
     reason: 'what one member of a consumer group shares with the adapter',
   },
   { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 13, reason: 'times that only tests set' },
-  { name: 'libs/engines/src/log/port.ts#SubscribeOptions', size: 9, reason: 'bounds of a subscription' },
   { name: 'libs/engines/src/mongo/client.ts#MongoOptions', size: 10, reason: 'times that only tests set' },
   { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
   {

@@ -1,9 +1,11 @@
 import { Controller, Get, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { eventually } from '@provider-access/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Audit } from '@provider-access/audit';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import type { Batch } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { type Projection, ProjectionSet } from '@provider-access/engines/views';
@@ -19,7 +21,7 @@ import {
 } from '@provider-access/service/http';
 import { MEMBER_HASH, Metrics, silentLogger } from '@provider-access/service/observability';
 import { STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
-import { ServiceModule, type ServiceRuntime, type ServiceSettings } from './service-module.ts';
+import { consumer, ServiceModule, type ServiceRuntime, type ServiceSettings } from './service-module.ts';
 import { request } from './testing/index.ts';
 
 const ADMINISTRATOR = 'a'.repeat(43);
@@ -154,6 +156,36 @@ describe('the frame of a service', () => {
     await app!.close();
     app = undefined;
     expect(seen.slice(2)).toEqual(['stop b, views true', 'stop a, views true']);
+  });
+
+  test('consumes the log from the start of its jobs on, and closes when no handler runs any more', async () => {
+    const seen: string[] = [];
+    const first = Promise.withResolvers<void>();
+    class Intake {
+      assigned(): void {
+        seen.push('assigned');
+      }
+      async handle({ records }: Batch): Promise<void> {
+        seen.push(...records.map(({ key }) => key));
+        await first.promise;
+      }
+    }
+    const group = { group: 'consent-trial', topics: ['t.counted'] };
+    const append = (key: string) =>
+      ports.log.append('t.counted', [{ key, partitionKey: 'a', headers: { ce_type: 'x' }, value: '{}' }]);
+    const job = { start: async () => void (await append('a')), stop: () => void seen.push('job ended') };
+    const consumers: ServiceSettings['consumers'] = (get) => [consumer(group, get(Intake))];
+    await start({ jobs: ['job'], consumers }, {}, [Intake, { provide: 'job', useValue: job }]);
+    await eventually(() => seen.includes('a'));
+    const closing = app!.close().then(() => seen.push('closed'));
+    app = undefined;
+    await eventually(() => seen.includes('job ended'));
+    expect(seen).toEqual(['assigned', 'a', 'job ended']);
+    first.resolve();
+    await closing;
+    await append('b');
+    expect(seen).toEqual(['assigned', 'a', 'job ended', 'closed']);
+    expect((await ports.log.committed('consent-trial', ['t.counted']))['t.counted']).toContain(1);
   });
 
   test('stops its views when the service closes', async () => {

@@ -3,11 +3,13 @@ import {
   Inject,
   type InjectionToken,
   Module,
+  type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
@@ -15,6 +17,7 @@ import { Audit } from '@provider-access/audit';
 import type { ClientFacts } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
+import type { Batch, ConsumerGroup, EventLog, SubscribeOptions, Subscription } from '@provider-access/engines/log';
 import { type Projection, ProjectionSet } from '@provider-access/engines/views';
 import type { Service } from '@provider-access/events';
 import { Facts, type PresenceOptions } from '@provider-access/facts';
@@ -76,14 +79,26 @@ export interface ServiceSettings {
    * every module is initialized. It stops them in the opposite order, before the consumers of the log end.
    */
   readonly jobs?: readonly InjectionToken<BackgroundJob>[];
+  /**
+   * Consumers of the log, by objects that the service provides. The frame subscribes them after the start of the jobs,
+   * and stops them after the end of the jobs.
+   */
+  readonly consumers?: (get: <T>(token: Type<T>) => T) => readonly SubscribeOptions[];
   /** Sets what bodies the routes of the service take, and its hooks. Default: any body, as bytes. */
   readonly http?: (fastify: FastifyInstance) => void;
 }
 
+/** The options of a consumer group whose batches an object handles. */
+export const consumer = (
+  group: ConsumerGroup,
+  by: { handle(batch: Batch): Promise<void>; assigned?(): void },
+): SubscribeOptions => ({ ...group, handle: (batch) => by.handle(batch), assigned: () => by.assigned?.() });
+
 /** A view that has not asked the log for this time counts as not ready, ms. */
 const STALE_MS = 30_000;
 
-interface Frame extends Required<Pick<ServiceSettings, 'http' | 'jobs'>> {
+interface Frame extends Required<Pick<ServiceSettings, 'consumers' | 'http' | 'jobs'>> {
+  readonly log: EventLog;
   readonly operations: OperationPorts;
   /** Started in this order before the jobs, and stopped in the opposite order after the consumers have ended. */
   readonly parts: readonly BackgroundJob[];
@@ -99,7 +114,11 @@ const FRAME = Symbol('Frame');
  * checks to the list under `READINESS`.
  */
 @Module({})
-export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+export class ServiceModule
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  private readonly consuming: Subscription[] = [];
+
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(FRAME) private readonly frame: Frame,
@@ -158,14 +177,13 @@ export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnMo
     const refused = new RefusedRequests(ports, { service: name, audit, authenticator });
     parts.push(refused);
     providers.push({ provide: REFUSAL_OBSERVER, useValue: refused });
+    const { http = anyBytes, jobs = [], consumers = () => [] } = settings;
     const operations: OperationPorts = { authenticator, tokens, audit, turns, base: `${publicUrl}/fhir` };
+    const frame: Frame = { operations, http, jobs, consumers, log, parts };
     return {
       module: ServiceModule,
       controllers: settings.projections === undefined ? [] : [viewsController(name)],
-      providers: [
-        ...providers,
-        { provide: FRAME, useValue: { operations, http: settings.http ?? anyBytes, jobs: settings.jobs ?? [], parts } },
-      ],
+      providers: [...providers, { provide: FRAME, useValue: frame }],
       exports: providers.map((provider) => (provider as { readonly provide: symbol }).provide),
     };
   }
@@ -178,9 +196,14 @@ export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnMo
   }
   async onApplicationBootstrap(): Promise<void> {
     for (const job of this.jobs()) await job.start();
+    for (const options of this.frame.consumers((token) => this.modules.get(token, { strict: false })))
+      this.consuming.push(await this.frame.log.subscribe(options));
   }
   async onModuleDestroy(): Promise<void> {
     for (const job of this.jobs().toReversed()) await job.stop();
+  }
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all(this.consuming.splice(0).map((subscription) => subscription.stop()));
   }
   async onApplicationShutdown(): Promise<void> {
     for (const part of this.frame.parts.toReversed()) await part.stop();

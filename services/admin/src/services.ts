@@ -1,7 +1,7 @@
 import { ATTRIBUTION_PROJECTIONS, ATTRIBUTION_SUBSCRIPTIONS } from '@provider-access/attribution';
 import { CONSENT_SUBSCRIPTIONS } from '@provider-access/consent';
 import { SERVICES, type Service } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/engines/log/transport';
+import type { ConsumerGroup } from '@provider-access/engines/log';
 import { EXPORT_PROJECTIONS, EXPORT_SUBSCRIPTIONS } from '@provider-access/export';
 import { RESOURCES_PROJECTIONS, RESOURCES_SUBSCRIPTIONS } from '@provider-access/resources';
 import { collectionName, type Projection } from '@provider-access/engines/views';
@@ -9,7 +9,7 @@ import { collectionName, type Projection } from '@provider-access/engines/views'
 /** The consumer groups and views of a service, from its index. */
 export interface ServiceDeclaration {
   readonly service: Service;
-  readonly subscriptions: readonly BatchPattern[];
+  readonly subscriptions: readonly ConsumerGroup[];
   readonly projections: readonly Projection[];
 }
 

@@ -3,9 +3,8 @@ import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
 import { LabelGate, recordsReader } from '@provider-access/records';
-import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
-import { IntakeController } from './intake/intake.controller.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
 import { ExportWithoutGroupController } from './operations/davinci-data-export/export-without-group.controller.ts';
@@ -23,6 +22,7 @@ import { DisclosuresController } from './operations/ops/disclosures.controller.t
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
+import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface AttributionOptions extends ServiceRuntime {
   readonly config: AttributionConfig;
@@ -53,10 +53,15 @@ export class AttributionModule {
           publicUrl: config.publicUrl,
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
           jobs: [AuditChain],
+          consumers: (get) => [
+            consumer(SUBSCRIPTIONS.members, get(MemberEventsIntake)),
+            consumer(SUBSCRIPTIONS.providers, get(ProviderEventsIntake)),
+            // What operators decided about dead letters of both topics.
+            { ...SUBSCRIPTIONS.deadLetters, handle: (batch) => get(MemberEventsIntake).resolved(batch) },
+          ],
         }),
       ],
       controllers: [
-        IntakeController,
         GroupSearchController,
         GroupReadController,
         ExportWithoutGroupController,

@@ -2,11 +2,11 @@ import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/c
 import { LevelLedger } from '@provider-access/levels';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts } from '@provider-access/facts';
-import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { EffectiveLevels } from './intake/effective-levels.ts';
-import { IntakeController } from './intake/intake.controller.ts';
+import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface ConsentOptions extends ServiceRuntime {
   readonly config: ConsentConfig;
@@ -21,8 +21,18 @@ export class ConsentModule implements OnModuleInit {
     const { log, clock, metrics, state } = runtime.ports;
     return {
       module: ConsentModule,
-      imports: [ServiceModule.forRoot(runtime, { name: 'consent', facts: { boundMs: config.boundMs } })],
-      controllers: [IntakeController],
+      imports: [
+        ServiceModule.forRoot(runtime, {
+          name: 'consent',
+          facts: { boundMs: config.boundMs },
+          consumers: (get) => [
+            consumer(SUBSCRIPTIONS.payer, get(ConsentEventsIntake)),
+            // What operators decided about dead letters: it may end holds.
+            { ...SUBSCRIPTIONS.deadLetters, handle: (batch) => get(ConsentEventsIntake).resolved(batch) },
+            consumer(SUBSCRIPTIONS.levels, get(EffectiveLevels)),
+          ],
+        }),
+      ],
       providers: [
         { provide: CONFIG, useValue: config },
         ConsentEventsIntake,

@@ -1,5 +1,5 @@
 import { deadLetterTopic, PA_CONSENT, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/engines/log/transport';
+import type { ConsumerGroup } from '@provider-access/engines/log';
 
 /** The topics that consent consumes, by consumer group. */
 export const SUBSCRIPTIONS = {
@@ -14,4 +14,4 @@ export const SUBSCRIPTIONS = {
     group: 'consent-dead-letters',
     topics: [deadLetterTopic(PAYER_MEMBER_EVENTS), deadLetterTopic(PAYER_PROVIDER_EVENTS)],
   },
-} as const satisfies Readonly<Record<string, BatchPattern>>;
+} as const satisfies Readonly<Record<string, ConsumerGroup>>;

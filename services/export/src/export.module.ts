@@ -3,7 +3,7 @@ import { LevelLedger } from '@provider-access/levels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
-import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import { measureExports } from './export-metrics.ts';
@@ -15,7 +15,6 @@ import { ExportedViews } from './jobs/exported-views.ts';
 import { ExportWork } from './jobs/export-work.ts';
 import { JobSteps } from './jobs/job-steps.ts';
 import { JobStreams } from './jobs/job-stream.ts';
-import { JobsController } from './jobs/jobs.controller.ts';
 import { Sealer } from './jobs/sealer.ts';
 import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
 import { ExportController } from './operations/davinci-data-export/export.controller.ts';
@@ -28,6 +27,7 @@ import { ListController } from './operations/list/list.controller.ts';
 import { OwnJobs } from './operations/own-jobs.ts';
 import { StatusController } from './operations/status/status.controller.ts';
 import { exportJobs } from './projections/export-jobs.ts';
+import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface ExportOptions extends ServiceRuntime {
   readonly config: Partial<ExportConfig> & Pick<ExportConfig, 'publicUrl'>;
@@ -76,10 +76,15 @@ export class ExportModule {
           publicUrl: config.publicUrl,
           projections: [exportJobs],
           jobs: [DownloadNotes, ExportWork],
+          consumers: (get) => [
+            consumer(SUBSCRIPTIONS.work, get(ExportWork)),
+            // A group of its own, so that the next step of a job does not wait for the measurement.
+            consumer(SUBSCRIPTIONS.levels, get(AnsweredLevels)),
+          ],
           http: bodyParsers,
         }),
       ],
-      controllers: [ExportController, ListController, StatusController, DownloadController, JobsController],
+      controllers: [ExportController, ListController, StatusController, DownloadController],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: BLOBS, useValue: blobs },

@@ -8,17 +8,22 @@ import {
   type VersionsReader,
   versionsReader,
 } from '@provider-access/records';
-import { type BackgroundJob, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import {
+  type BackgroundJob,
+  consumer,
+  ServiceModule,
+  type ServiceRuntime,
+} from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { operationsOf } from '@provider-access/service/operation';
 import type { Secret } from '@provider-access/smart';
 import { AttachmentStore } from './attachments/attachment-store.ts';
 import { tidyingAttachments } from './attachments/tidy-attachments.ts';
 import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
-import { IntakeController } from './intake/intake.controller.ts';
 import { intakeProviders } from './intake/intake.providers.ts';
 import { RecordIntake } from './intake/record-intake.ts';
 import { retiringAuthorizations } from './intake/retire-authorizations.ts';
+import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
 import { BinaryController } from './operations/binary/binary.controller.ts';
 import { Carriers } from './operations/binary/carrier.ts';
@@ -40,6 +45,7 @@ import { SystemExportController } from './operations/system-export/system-export
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { expiringVersions } from './projections/expire-versions.ts';
 import { PROJECTIONS, RECORDS, VERSIONS } from './projections/index.ts';
+import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
   readonly config: Partial<ResourcesConfig> & Pick<ResourcesConfig, 'publicUrl'>;
@@ -50,7 +56,6 @@ export interface ResourcesOptions extends ServiceRuntime {
 }
 /** In the order of the interactions in the CapabilityStatement. */
 export const CONTROLLERS = [
-  IntakeController,
   EventsController,
   ReceiptsController,
   DeadLettersController,
@@ -93,6 +98,10 @@ export class ResourcesModule implements OnModuleInit {
           maxRecords: VIEW_BATCH,
           http: registerBodyParsers,
           jobs: jobs.map(({ provide }) => provide),
+          consumers: (get) => [
+            consumer(SUBSCRIPTIONS.intake, get(RecordIntake)),
+            consumer(SUBSCRIPTIONS.levels, get(VisibleLevels)),
+          ],
         }),
       ],
       controllers: [...CONTROLLERS],

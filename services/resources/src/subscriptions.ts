@@ -1,5 +1,5 @@
 import { PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/engines/log/transport';
+import type { ConsumerGroup } from '@provider-access/engines/log';
 
 /** Small enough that a batch blocks the event loop for a few milliseconds only. */
 const BATCH_EVENTS = 250;
@@ -9,4 +9,4 @@ export const SUBSCRIPTIONS = {
   intake: { group: 'resources-intake', topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS], maxRecords: BATCH_EVENTS },
   /** Claims that intake has started to record. The batches are small, so that no claim waits for much later ones. */
   levels: { group: 'resources-service-levels', topics: [PA_SERVICE_LEVELS], maxRecords: 20 },
-} as const satisfies Readonly<Record<string, BatchPattern>>;
+} as const satisfies Readonly<Record<string, ConsumerGroup>>;

@@ -82,16 +82,17 @@ export interface Loss extends TopicPartition {
   readonly begun: boolean;
 }
 
-export interface SubscribeOptions {
+export interface ConsumerGroup {
   /** Consumer group with durable commits. Only one of its consumers handles a partition at a time. */
   readonly group: string;
   readonly topics: readonly string[];
-  /** Where a group without committed offsets starts. Default `earliest`. */
-  readonly from?: 'earliest' | 'latest' | Position;
-  /** Most records in a batch. Default 500. */
+  /** Most records in a batch. Default 500. A batch with more than one record has at most 4 MiB of values. */
   readonly maxRecords?: number;
-  /** Most bytes of values in a batch, which has at least one record. Default 4 MiB. */
-  readonly maxBytes?: number;
+}
+
+export interface SubscribeOptions extends ConsumerGroup {
+  /** Where a group without committed offsets starts. Default: the beginning. */
+  readonly from?: Position;
   /**
    * How long a batch may wait for more records, ms. Default 0. It gives fewer, larger batches to consumers for which no
    * request waits (Kafka: fetch.max.wait.ms with fetch.min.bytes).

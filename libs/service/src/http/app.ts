@@ -5,7 +5,6 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Service } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { TraceScopes, Tracing, type Logger } from '../observability/index.ts';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { OverBudget } from '@provider-access/fhir';
@@ -23,8 +22,7 @@ import { traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
   readonly name: Service;
-  /** With a log, the `@EventPattern()` handlers of the service read from it. */
-  readonly ports: Pick<ServicePorts, 'logger' | 'metrics' | 'tracing'> & Partial<Pick<ServicePorts, 'log'>>;
+  readonly ports: Pick<ServicePorts, 'logger' | 'metrics' | 'tracing'>;
   /**
    * The proxies whose `X-Forwarded-For` decides `request.ip`: their number, or their addresses and networks. Default:
    * none.
@@ -187,7 +185,7 @@ export async function createServiceApp(
   module: DynamicModule,
   options: ServiceAppOptions,
 ): Promise<NestFastifyApplication> {
-  const { log, logger, metrics, tracing = new Tracing(new TraceScopes()) } = options.ports;
+  const { logger, metrics, tracing = new Tracing(new TraceScopes()) } = options.ports;
   const adapter = new FastifyAdapter({
     logger: false,
     // A larger body is not buffered. Streamed bodies are the route's own matter.
@@ -217,13 +215,10 @@ export async function createServiceApp(
   prettyAnswers(fastify as unknown as FastifyInstance);
   await compressAnswers(fastify as unknown as FastifyInstance);
   const refuseMethods = refuseOtherMethods(fastify as unknown as FastifyInstance);
-  if (log !== undefined)
-    app.connectMicroservice({ strategy: new EventLogTransport({ log }) }, { inheritAppConfig: false });
   try {
     await app.init();
     refuseMethods();
     await fastify.ready();
-    await app.startAllMicroservices();
     return app;
   } catch (error) {
     // Ends what had started before the fault (threads, subscriptions), so that the start may be tried again.

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { BlobStoreFull } from '@provider-access/engines/blob';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { type Batch, EngineUnavailable } from '@provider-access/engines/log';
+import { typeOf } from '@provider-access/events';
 import { instant, Refusal } from '@provider-access/kernel';
 import { Poll, Workers, type WorkersOptions } from '@provider-access/engines/jobs';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -11,7 +12,7 @@ import type { WorkItem } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type ExportConfig } from '../config.ts';
 import { allWritten, expiresAt, isRunning, type Job } from '../domain/job/job.ts';
-import { exportJobs } from '../projections/export-jobs.ts';
+import { exportJobs, OF_THE_STREAM } from '../projections/export-jobs.ts';
 import { ChunkStep } from './chunk-step.ts';
 import { ClientLimits } from './client-limits.ts';
 import { JobStreams } from './job-stream.ts';
@@ -206,8 +207,15 @@ export class ExportWork {
     }
   }
 
-  /** Puts the work item that follows an event of a job. Idempotent in every state of the job. */
-  async follow(id: string, type: string): Promise<void> {
+  /** Turns an event of a job into its next work item. Items are idempotent, so a redelivery changes nothing. */
+  async handle({ records }: Batch): Promise<void> {
+    for (const record of records) {
+      const type = typeOf(record);
+      if (OF_THE_STREAM.has(type)) await this.follow(record.key, type!);
+    }
+  }
+
+  private async follow(id: string, type: string): Promise<void> {
     const job = await this.streams.load(id);
     if (job === undefined) return;
     // Release the slot here. A start does not need to scan all jobs, because a client that needs a slot can take over

@@ -1,2 +1,0 @@
-export * from './event-log-transport.ts';
-export * from './patterns.ts';
