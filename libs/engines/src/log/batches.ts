@@ -1,14 +1,15 @@
 import type { LogRecord } from './port.ts';
 
 export const DEFAULT_MAX_RECORDS = 500;
-export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+/** Most bytes of values in a batch that has more than one record. */
+export const MAX_BYTES = 4 * 1024 * 1024;
 
 /** The records of a list, from an index on, that fit into one batch: at least one, if there is one. */
 export function cut(
   records: readonly LogRecord[],
   from: number,
   maxRecords: number = DEFAULT_MAX_RECORDS,
-  maxBytes: number = DEFAULT_MAX_BYTES,
+  maxBytes: number = MAX_BYTES,
 ): readonly LogRecord[] {
   let bytes = 0;
   let to = from;

@@ -24,27 +24,18 @@ import {
   RecordTooLarge,
 } from './port.ts';
 
+/** What a progress record counts of the recorded events of a receipt. */
+const COUNTED = ['removed', 'unresolved', 'lacks', 'unknownLabels'] as const satisfies (keyof ProgressOutcome)[];
+
 /** The outcome of one inbound event. `reason` and `about` are codes, event types or `Type/id`, without other data. */
-export interface OutcomeRow {
+export type OutcomeRow = Readonly<ProgressOutcome['items'][number]> & {
   /**
    * Receipt of the request that brought the event (`pareceipt`). An event from the log has none, and its outcome is not
    * reported.
    */
   readonly receipt?: string | undefined;
-  readonly event: string;
   readonly outcome: 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
-  readonly reason?: string | undefined;
-  readonly deadLetter?: string | undefined;
-  readonly about?: string | undefined;
-  /** Counts of elements that redaction removed or masked, by path without indexes. No values. */
-  readonly removed?: Counts | undefined;
-  /** Counts of conditional references in the recorded resource, by path without indexes and type. No values. */
-  readonly unresolved?: Counts | undefined;
-  /** What the recorded resource lacks of profiles that it declares, by profile, element and rule. No values. */
-  readonly lacks?: Counts | undefined;
-  /** Security labels of the recorded resource that the policy does not know. */
-  readonly unknownLabels?: Counts | undefined;
-}
+} & { readonly [name in (typeof COUNTED)[number]]?: Counts | undefined };
 
 export interface DerivationOutput {
   readonly topic: string;
@@ -199,26 +190,15 @@ const MAX_EVENT_ID = 256;
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   const receipts = new Map<string, ProgressOutcome>();
   for (const row of rows) {
-    const { receipt, event: id, outcome, reason, deadLetter, about, removed, unresolved, lacks, unknownLabels } = row;
+    const { receipt, event, outcome, reason, deadLetter, about } = row;
     if (receipt === undefined || receipt.length > MAX_RECEIPT) continue;
-    const event = id.length > MAX_EVENT_ID ? `${id.slice(0, MAX_EVENT_ID)}…` : id;
     let entry = receipts.get(receipt);
     if (entry === undefined) receipts.set(receipt, (entry = { receipt, counts: {}, items: [] }));
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
-    if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
-    if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
-    if (lacks !== undefined) addCounts((entry.lacks ??= {}), lacks);
-    if (unknownLabels !== undefined) addCounts((entry.unknownLabels ??= {}), unknownLabels);
+    for (const name of COUNTED) if (row[name] !== undefined) addCounts((entry[name] ??= {}), row[name]);
     // A recorded event that replaced another one of the same time has a reason, and is listed too.
-    if (outcome !== 'recorded' || reason !== undefined) {
-      entry.items.push({
-        event,
-        outcome,
-        ...(reason !== undefined && { reason }),
-        ...(deadLetter !== undefined && { deadLetter }),
-        ...(about !== undefined && { about }),
-      });
-    }
+    if (outcome !== 'recorded' || reason !== undefined)
+      entry.items.push({ event: cut(event, MAX_EVENT_ID), outcome, reason, deadLetter, about });
   }
   return [...receipts.values()];
 }

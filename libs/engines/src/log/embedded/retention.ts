@@ -50,11 +50,11 @@ export class Retention {
    * Removes the oldest records, as far as they were appended before `before` (ms since the epoch) and are below `upTo`.
    * @returns how many records it removed
    */
-  async trim(place: RetainedPlace, before: number, upTo: number, closed: () => boolean): Promise<number> {
+  async trim(place: RetainedPlace, before: number, upTo: number): Promise<number> {
     const oldest = this.#db.prepare(`SELECT o, t FROM ${place.table} WHERE o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
     const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o <= ?`);
     for (let removed = 0; ; await turn()) {
-      if (closed()) return removed;
+      if (!this.#db.isOpen) return removed;
       const rows = oldest.all(upTo) as { o: number; t: number }[];
       const fresh = rows.findIndex(({ t }) => t >= before);
       const old = fresh < 0 ? rows : rows.slice(0, fresh);
@@ -73,7 +73,7 @@ export class Retention {
    * then searches all earlier records for these keys.
    * @returns how many records it removed
    */
-  async compact(place: RetainedPlace, upTo: number, closed: () => boolean): Promise<number> {
+  async compact(place: RetainedPlace, upTo: number): Promise<number> {
     const page = this.#db.prepare(
       `SELECT o, k FROM ${place.table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ${STEP_ROWS}`,
     );
@@ -86,7 +86,7 @@ export class Retention {
     );
     let next = from;
     for (; newest.size < MAX_KEYS; await turn()) {
-      if (closed()) return 0;
+      if (!this.#db.isOpen) return 0;
       const rows = page.all(next, upTo) as { o: number; k: string }[];
       for (const { o, k } of rows) newest.set(k, o);
       next = rows.length < STEP_ROWS ? upTo : rows.at(-1)!.o + 1;
@@ -95,7 +95,7 @@ export class Retention {
     if (next <= from) return 0;
     let removed = 0;
     for (let at = 0; at < next; await turn()) {
-      if (closed()) return removed;
+      if (!this.#db.isOpen) return removed;
       const rows = page.all(at, next) as { o: number; k: string }[];
       const stale = rows.filter(({ o, k }) => (newest.get(k) ?? o) > o);
       at = rows.length < STEP_ROWS ? next : rows.at(-1)!.o + 1;

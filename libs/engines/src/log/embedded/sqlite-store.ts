@@ -3,19 +3,29 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
-import type { AppendListener, LocalStore } from '../local/store.ts';
+import { DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
 import type { PlacedRecord } from '../placing.ts';
 
 export interface SqliteStoreOptions {
+  /** Path of the SQLite file in an existing folder. Only one process writes it. */
   readonly file: string;
-  readonly partitions: number;
-  readonly readonly: boolean;
-  readonly busyMs: number;
-  now(): number;
-  readonly changed: AppendListener;
-  /** Initial content of a database in memory, from `copy`. */
-  readonly content?: Uint8Array;
+  /** Partitions of a new topic; an existing topic keeps its count. */
+  readonly partitions?: number;
+  /** Another process or thread writes the file. `append` and `subscribe` are refused. */
+  readonly readonly?: boolean;
+  /** How long a write blocks for a lock of another process before it throws EngineUnavailable, ms. */
+  readonly busyMs?: number;
+  readonly now?: () => number;
 }
+
+interface Hooks {
+  /** Called after a durable append, without a topic if any topic may have changed. */
+  readonly changed: (topic?: string) => void;
+  /** Initial content of a database in memory, from `copy`. */
+  readonly content?: Uint8Array | undefined;
+}
+
+const DEFAULTS = { partitions: 4, readonly: false, busyMs: 1000, now: () => Date.now() };
 
 interface Slot extends RetainedPlace {
   /** Durable next offset. */
@@ -47,13 +57,16 @@ const COMMIT_MS = 25;
 /** How often a read-only log checks the file for changes of the writer. */
 const POLL_MS = 50;
 
+/** What a log needs of its storage. All methods throw EngineUnavailable when the storage is unavailable. */
+export type LocalStore = Omit<SqliteStore, 'copy'>;
+
 /**
  * One table for each partition of a topic; `rowid` is the offset. The appends of one turn of the event loop and the
  * commits before share one transaction and one fsync. No transaction spans an await.
  */
-export class SqliteStore implements LocalStore {
+export class SqliteStore {
   readonly #db: DatabaseSync;
-  readonly #options: SqliteStoreOptions;
+  readonly #options: Required<SqliteStoreOptions> & Hooks;
   readonly #topics = new Map<string, Slot[]>();
   readonly #commits = new Map<string, number>();
   readonly #dirty = new Map<string, readonly [group: string, topic: string, partition: number, next: number]>();
@@ -66,7 +79,8 @@ export class SqliteStore implements LocalStore {
   /** Absent if another process writes. */
   #retention: Retention | undefined;
 
-  constructor(options: SqliteStoreOptions) {
+  constructor(given: SqliteStoreOptions & Hooks) {
+    const options = { ...DEFAULTS, ...given };
     this.#options = options;
     this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
     if (options.content !== undefined) this.#db.deserialize(options.content);
@@ -90,14 +104,17 @@ export class SqliteStore implements LocalStore {
     engine(() => this.#loadCommits());
   }
 
+  /** Another process writes, so methods that change the storage must not be called. */
   get readonly(): boolean {
     return this.#options.readonly;
   }
 
+  /** Fixed when the topic is first used. */
   partitions(topic: string): number {
     return this.head(topic).length;
   }
 
+  /** Offsets of the next records, by partition. Only durable records count. */
   head(topic: string): readonly number[] {
     const slots = this.#slots(topic);
     // A read-only log may open a topic before the writer has created it. Then the topic is empty.
@@ -106,12 +123,20 @@ export class SqliteStore implements LocalStore {
       : Array.from({ length: this.#options.partitions }, () => 0);
   }
 
+  /** Resolves when durable. */
   append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
     this.#flushing ??= setImmediate(() => this.#flush());
     return new Promise((resolve, reject) => this.#queue.push({ topic, records, resolve, reject }));
   }
 
-  read(topic: string, partition: number, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
+  /** Returns at least one record if there is one at or after `from`. */
+  read(
+    topic: string,
+    partition: number,
+    from: number,
+    maxRecords: number = DEFAULT_MAX_RECORDS,
+    maxBytes: number = MAX_BYTES,
+  ): readonly LogRecord[] {
     const slot = this.#slots(topic)[partition];
     const records: LogRecord[] = [];
     if (slot === undefined || slot.head <= from) return records;
@@ -135,6 +160,7 @@ export class SqliteStore implements LocalStore {
     return this.#commits.get(`${group}\n${topic}\n${partition}`);
   }
 
+  /** Commits an offset, which is durable soon, and at the latest after `flush`. */
   commit(group: string, topic: string, partition: number, next: number): void {
     const id = `${group}\n${topic}\n${partition}`;
     this.#commits.set(id, next);
@@ -148,20 +174,19 @@ export class SqliteStore implements LocalStore {
     if (failed !== undefined) throw failed;
   }
 
+  /** Offsets before which retention has removed all records, by partition. */
   start(topic: string): readonly number[] {
     return engine(() => this.#slots(topic).map((slot) => this.#retention?.start(slot) ?? 0));
   }
 
+  /** As `EventLog.trim`, for records below `upTo` only. Appends and reads run between its steps. */
   trim(topic: string, before: number, upTo: readonly number[]): Promise<number> {
-    return this.#retain(topic, (retention, slot) =>
-      retention.trim(slot, before, upTo[slot.partition] ?? 0, () => !this.#db.isOpen),
-    );
+    return this.#retain(topic, (retention, slot) => retention.trim(slot, before, upTo[slot.partition] ?? 0));
   }
 
+  /** As `EventLog.compact`, for records below `upTo` only. */
   compact(topic: string, upTo: readonly number[]): Promise<number> {
-    return this.#retain(topic, (retention, slot) =>
-      retention.compact(slot, upTo[slot.partition] ?? 0, () => !this.#db.isOpen),
-    );
+    return this.#retain(topic, (retention, slot) => retention.compact(slot, upTo[slot.partition] ?? 0));
   }
 
   async #retain(topic: string, work: (retention: Retention, slot: Slot) => Promise<number>): Promise<number> {

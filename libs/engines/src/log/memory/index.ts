@@ -1,9 +1,7 @@
-import { maxRecordBytes } from '@provider-access/events';
-import { SqliteStore } from '../embedded/sqlite-store.ts';
+import { LocalLog } from '../embedded/local-log.ts';
+import { type LocalStore, SqliteStore } from '../embedded/sqlite-store.ts';
 import { type Appended, EngineUnavailable, type EventLog, type LogRecord } from '../port.ts';
 import type { Backoff } from '../backoff.ts';
-import { LocalLog } from '../local/local-log.ts';
-import type { LocalStore } from '../local/store.ts';
 import type { PlacedRecord } from '../placing.ts';
 
 /** Faults that a test switches on. Numbers count down. */
@@ -37,13 +35,12 @@ export class MemoryData {
     this.store = new SqliteStore({
       file: ':memory:',
       partitions,
-      readonly: false,
       busyMs: 0,
       now,
       changed: (topic) => {
         for (const log of this.logs) log.wake(topic);
       },
-      ...(copy && { content: copy }),
+      content: copy,
     });
   }
 
@@ -77,7 +74,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const data = options.data ?? new MemoryData(options);
   const store = new FaultyStore(data.store, faults, () => data.logs.delete(log));
   const log = new LocalLog(store, {
-    maxRecordBytes: (topic) => maxRecordBytes(topic, options.maxRecordBytes),
+    maxRecordBytes: options.maxRecordBytes,
     backoff: options.backoff ?? { firstMs: 1, maxMs: 20 },
   });
   data.logs.add(log);
@@ -101,6 +98,7 @@ class FaultyStore implements LocalStore {
     return this.#store;
   }
 
+  readonly readonly = false;
   readonly partitions: LocalStore['partitions'] = (topic) => this.#there.partitions(topic);
   readonly head: LocalStore['head'] = (topic) => this.#there.head(topic);
   readonly read: LocalStore['read'] = (...range) => this.#there.read(...range);

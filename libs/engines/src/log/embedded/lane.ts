@@ -1,22 +1,15 @@
 import { type Backoff, backoffMs, pause } from '../backoff.ts';
 import { handlerFault } from '../handler-fault.ts';
-import { lossSentence } from '../losses.ts';
-import { type Batch, EngineUnavailable } from '../port.ts';
-import type { LocalStore } from './store.ts';
-
-/** The consumer that handles the batches of a lane. */
-export interface LaneOwner {
-  /** Whether the lane may continue at `to`, after retention removed unread records. */
-  accepted(lane: Lane, to: number): Promise<boolean>;
-  readonly maxRecords: number;
-  readonly maxBytes: number;
-  /** How long a batch waits for more records, ms. */
-  readonly lingerMs: number;
-  handle(batch: Batch): Promise<void> | void;
-  polled(): void;
-  failed(lane: Lane, text: string): void;
-  recovered(lane: Lane): void;
-}
+import { lossReason } from '../losses.ts';
+import {
+  EngineUnavailable,
+  type FollowOptions,
+  positionOf,
+  type SubscribeOptions,
+  type Subscription,
+  type TopicPartition,
+} from '../port.ts';
+import type { LocalStore } from './sqlite-store.ts';
 
 const waiting: (() => void)[] = [];
 
@@ -44,27 +37,27 @@ export class Lane {
   readonly #store: LocalStore;
   readonly #backoff: Backoff;
   readonly #handled: (lane: Lane) => void;
-  #owner: LaneOwner | undefined;
+  #owner: Consumer | undefined;
   #running: Promise<void> | undefined;
   #sleeping: AbortController | undefined;
 
-  constructor(store: LocalStore, topic: string, partition: number, backoff: Backoff, handled: (lane: Lane) => void) {
+  constructor(store: LocalStore, at: TopicPartition, backoff: Backoff, handled: (lane: Lane) => void) {
     this.#store = store;
-    this.topic = topic;
-    this.partition = partition;
+    this.topic = at.topic;
+    this.partition = at.partition;
     this.#backoff = backoff;
     this.#handled = handled;
   }
 
   /** Gives the lane to an owner and starts the first batch in this turn. Call it after `release`. */
-  give(owner: LaneOwner): void {
+  give(owner: Consumer): void {
     this.#owner = owner;
     this.kick();
   }
 
   /** Takes the lane from its owner; resolves when nothing is in flight. */
   async release(): Promise<void> {
-    this.#owner?.recovered(this);
+    this.#owner?.failures.delete(this);
     this.#owner = undefined;
     this.#sleeping?.abort();
     await this.#running;
@@ -73,7 +66,10 @@ export class Lane {
   /** Starts reading, if the lane is idle and has an owner. */
   kick(): void {
     if (this.#running !== undefined || this.#owner === undefined) return;
-    if (!this.#behind()) return this.#owner.polled();
+    if (!this.#behind()) {
+      this.#owner.lastPoll = Date.now();
+      return;
+    }
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       // A record may have been appended since the last empty read.
@@ -92,19 +88,19 @@ export class Lane {
   async #run(): Promise<void> {
     for (let failures = 0; this.#owner !== undefined;) {
       await turn();
-      if (this.#owner !== undefined && this.#owner.lingerMs > 0 && this.#behind())
-        await this.#sleep(this.#owner.lingerMs);
-      const owner: LaneOwner | undefined = this.#owner;
+      const lingerMs = this.#owner?.options.lingerMs ?? 0;
+      if (lingerMs > 0 && this.#behind()) await this.#sleep(lingerMs);
+      const owner: Consumer | undefined = this.#owner;
       if (owner === undefined) return;
       try {
         await this.#skip(owner);
-        const records = this.#store.read(this.topic, this.partition, this.next, owner.maxRecords, owner.maxBytes);
-        owner.polled();
+        const records = this.#store.read(this.topic, this.partition, this.next, owner.options.maxRecords);
+        owner.lastPoll = Date.now();
         if (records.length === 0) {
-          if (failures > 0) owner.recovered(this);
+          owner.failures.delete(this);
           return;
         }
-        await owner.handle({ topic: this.topic, partition: this.partition, records });
+        await owner.options.handle({ topic: this.topic, partition: this.partition, records });
         const before = this.next;
         this.next = records[records.length - 1]!.offset + 1;
         try {
@@ -113,22 +109,21 @@ export class Lane {
           this.next = before;
           throw error;
         }
-        if (failures > 0) owner.recovered(this);
+        owner.failures.delete(this);
         failures = 0;
       } catch (error) {
         if (this.#owner !== owner) return;
-        owner.failed(this, describe(this, error));
+        owner.failures.set(this, `${this.topic}/${this.partition}: ${handlerFault(error)}`);
         await this.#sleep(backoffMs(this.#backoff, failures++));
       }
     }
   }
 
   /** Continues behind removed records, once the loss is accepted. @throws EngineUnavailable until then */
-  async #skip(owner: LaneOwner): Promise<void> {
+  async #skip(owner: Consumer): Promise<void> {
     const to = this.#store.start(this.topic)[this.partition] ?? 0;
     if (to <= this.next) return;
-    if (!(await owner.accepted(this, to)))
-      throw new EngineUnavailable(lossSentence({ topic: this.topic, partition: this.partition, from: this.next, to }));
+    if (!(await owner.accepted(this, to))) throw new EngineUnavailable(lossReason({ from: this.next, to }));
     this.next = to;
     this.#handled(this);
   }
@@ -140,10 +135,29 @@ export class Lane {
   }
 }
 
-/** The text to report for a handler's error, without a message that may quote data. */
-function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): string {
-  // The text of a loss already begins with topic and partition.
-  if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `))
-    return error.message;
-  return `${lane.topic}/${lane.partition}: ${handlerFault(error)}`;
+/** The lanes and the state of one consumer. */
+export class Consumer {
+  readonly options: Pick<SubscribeOptions, 'maxRecords' | 'lingerMs'> & Pick<FollowOptions, 'handle'>;
+  readonly topics: readonly string[];
+  /** Whether a lane may continue at `to`, after retention removed unread records. */
+  readonly accepted: (lane: Lane, to: number) => Promise<boolean>;
+  readonly lanes = new Set<Lane>();
+  readonly failures = new Map<Lane, string>();
+  assignFailure: string | undefined;
+  lastPoll = Date.now();
+
+  constructor(options: Consumer['options'] & Pick<FollowOptions, 'topics'>, accepted: Consumer['accepted']) {
+    this.options = options;
+    this.topics = [...new Set(options.topics)];
+    this.accepted = accepted;
+  }
+
+  subscription(stop: () => Promise<void>): Subscription {
+    return {
+      stop,
+      position: () => positionOf(this.lanes),
+      failure: () => this.assignFailure ?? this.failures.values().next().value,
+      lastPoll: () => this.lastPoll,
+    };
+  }
 }

@@ -1,3 +1,4 @@
+import { maxRecordBytes } from '@provider-access/events';
 import {
   type Appended,
   EngineUnavailable,
@@ -11,10 +12,11 @@ import {
   type Subscription,
 } from '../port.ts';
 import { type Backoff, DEFAULT_BACKOFF } from '../backoff.ts';
+import { lossesOf } from '../losses.ts';
 import { placed } from '../placing.ts';
-import { Group, LocalConsumer } from './group.ts';
-import { Lane } from './lane.ts';
-import type { LocalStore } from './store.ts';
+import { Group } from './group.ts';
+import { Consumer, Lane } from './lane.ts';
+import type { LocalStore } from './sqlite-store.ts';
 
 /** How often idle lanes are polled, so that `lastPoll` shows a living event loop. */
 const TICK_MS = 1000;
@@ -22,14 +24,17 @@ const TICK_MS = 1000;
 /** The log inside one process: groups, delivery and notification over a `LocalStore`. */
 export class LocalLog implements EventLog {
   readonly #store: LocalStore;
-  readonly #maxRecordBytes: (topic: string) => number;
+  readonly #maxRecordBytes: number | undefined;
   readonly #backoff: Backoff;
   readonly #groups = new Map<string, Group>();
   readonly #follows = new Set<{ lanes: readonly Lane[]; stop(): Promise<void> }>();
   readonly #tick: NodeJS.Timeout;
   #closed = false;
 
-  constructor(store: LocalStore, options: { maxRecordBytes(topic: string): number; backoff?: Backoff }) {
+  constructor(
+    store: LocalStore,
+    options: { readonly maxRecordBytes?: number | undefined; readonly backoff?: Backoff },
+  ) {
     this.#store = store;
     this.#maxRecordBytes = options.maxRecordBytes;
     this.#backoff = options.backoff ?? DEFAULT_BACKOFF;
@@ -39,19 +44,15 @@ export class LocalLog implements EventLog {
 
   /** Starts the lanes of a topic, or all lanes, because there may be new records. */
   wake(topic?: string): void {
-    for (const group of this.#groups.values())
-      for (const lane of group.lanes) if (topic === undefined || lane.topic === topic) lane.kick();
-    for (const { lanes } of this.#follows)
+    for (const { lanes } of [...this.#groups.values(), ...this.#follows])
       for (const lane of lanes) if (topic === undefined || lane.topic === topic) lane.kick();
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
     this.#writable();
     if (records.length === 0) return [];
-    return this.#store.append(
-      topic,
-      placed(records, topic, this.#store.partitions(topic), this.#maxRecordBytes(topic)),
-    );
+    const limit = maxRecordBytes(topic, this.#maxRecordBytes);
+    return this.#store.append(topic, placed(records, topic, this.#store.partitions(topic), limit));
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -65,17 +66,15 @@ export class LocalLog implements EventLog {
   async follow(options: FollowOptions): Promise<Subscription> {
     this.#open();
     // A follower may start behind removed records. Later, if retention removes unread records, it stops.
-    const consumer = new LocalConsumer(options, async ({ next }) => next === 0);
+    const consumer = new Consumer(options, async ({ next }) => next === 0);
     const heads = await this.head(consumer.topics);
-    let resolve!: () => void;
-    let reject!: (error: unknown) => void;
-    const caughtUp = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]));
+    const caughtUp = Promise.withResolvers<void>();
     const done = (): void => {
-      if ([...consumer.lanes].every((lane) => lane.next >= (heads[lane.topic]![lane.partition] ?? 0))) resolve();
+      if ([...consumer.lanes].every((lane) => lane.next >= heads[lane.topic]![lane.partition]!)) caughtUp.resolve();
     };
     for (const topic of consumer.topics) {
       heads[topic]!.forEach((_, partition) => {
-        const lane = new Lane(this.#store, topic, partition, this.#backoff, done);
+        const lane = new Lane(this.#store, { topic, partition }, this.#backoff, done);
         lane.next = options.from?.[topic]?.[partition] ?? 0;
         consumer.lanes.add(lane);
       });
@@ -85,13 +84,13 @@ export class LocalLog implements EventLog {
       stop: async () => {
         this.#follows.delete(following);
         await Promise.all(following.lanes.map((lane) => lane.release()));
-        reject(new EngineUnavailable('the log was closed'));
+        caughtUp.reject(new EngineUnavailable('the log was closed'));
       },
     };
     this.#follows.add(following);
     for (const lane of following.lanes) lane.give(consumer);
     done();
-    await caughtUp;
+    await caughtUp.promise;
     return consumer.subscription(following.stop);
   }
 
@@ -101,28 +100,13 @@ export class LocalLog implements EventLog {
   }
 
   async committed(group: string, topics: readonly string[]): Promise<Position> {
-    this.#open();
-    await this.#store.flush();
-    return Object.fromEntries(
-      topics.map((topic) => [
-        topic,
-        Array.from(
-          { length: this.#store.partitions(topic) },
-          (_, partition) => this.#store.committed(group, topic, partition) ?? 0,
-        ),
-      ]),
-    );
+    const committed = Object.entries(await this.#committed(group, topics));
+    return Object.fromEntries(committed.map(([topic, offsets]) => [topic, offsets.map((next) => next ?? 0)]));
   }
 
   async losses(group: string, topics: readonly string[]): Promise<readonly Loss[]> {
-    this.#open();
-    await this.#store.flush();
-    return topics.flatMap((topic) =>
-      this.#store.start(topic).flatMap((to, partition) => {
-        const from = this.#store.committed(group, topic, partition);
-        return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
-      }),
-    );
+    const committed = await this.#committed(group, topics);
+    return lossesOf(group, committed, Object.fromEntries(topics.map((topic) => [topic, this.#store.start(topic)])));
   }
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
@@ -142,7 +126,7 @@ export class LocalLog implements EventLog {
 
   async compact(topic: string): Promise<number> {
     this.#writable();
-    return this.#store.compact?.(topic, await this.#handled(topic)) ?? 0;
+    return this.#store.compact(topic, await this.#handled(topic));
   }
 
   async close(): Promise<void> {
@@ -180,9 +164,16 @@ export class LocalLog implements EventLog {
     return handled;
   }
 
+  async #committed(group: string, topics: readonly string[]): Promise<Record<string, (number | undefined)[]>> {
+    this.#open();
+    await this.#store.flush();
+    const of = (topic: string) => this.#store.head(topic).map((_, p) => this.#store.committed(group, topic, p));
+    return Object.fromEntries(topics.map((topic) => [topic, of(topic)]));
+  }
+
   #writable(): void {
     this.#open();
-    if (this.#store.readonly === true) throw new Error('this log was opened to read');
+    if (this.#store.readonly) throw new Error('this log was opened to read');
   }
 
   #open(): void {
