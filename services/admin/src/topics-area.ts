@@ -43,21 +43,16 @@ function rowOf(change: TopicChange): Row {
       action: 'create',
     };
   }
-  const { topic, setting } = change;
-  const what = `${topic} ${setting}`;
-  if (change.kind === 'configure')
-    return {
-      area: 'topics',
-      what,
-      is: kept(setting, change.from),
-      shouldBe: kept(setting, change.to),
-      action: 'change',
-    };
-  return {
+  const { kind, topic, setting, is, wanted } = change;
+  const row = {
     area: 'topics',
-    what,
-    is: kept(setting, change.is),
-    shouldBe: kept(setting, change.wanted),
+    what: `${topic} ${setting}`,
+    is: kept(setting, is),
+    shouldBe: kept(setting, wanted),
+  } as const;
+  if (kind === 'configure') return { ...row, action: 'change' };
+  return {
+    ...row,
     action: 'by hand',
     note: NOTES[setting] ?? `${setting}: a change could lose records. If you want this, use kafka-configs.sh.`,
   };

@@ -7,6 +7,10 @@ import type { Settings } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
 import { toMessage, wireBytes } from './records.ts';
 
+/** Number of producers, each with one send at a time. */
+const LANES = 4;
+/** Most bytes of one send, which is below Kafka's default limit. A larger record is sent alone. */
+const BATCH_BYTES = 900 * 1024;
 /** Bytes of a record batch beside its records. */
 const BATCH_OVERHEAD = 100;
 const SWEEP_MS = 250;
@@ -14,22 +18,14 @@ const CLOSE_MS = 5_000;
 /** Most records of one send, because kafkajs's time for a send grows with the square of their number. */
 const MAX_RECORDS = 1_000;
 
-interface Call {
-  readonly answers: Appended[];
-  /** Number of partitions without a result. */
-  pending: number;
-  failure: Error | undefined;
-  readonly resolve: (answers: readonly Appended[]) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** The records of a call for one partition. */
 interface Part {
-  readonly call: Call;
+  /** The results of the whole call. */
+  readonly answers: Appended[];
   readonly since: number;
+  readonly done: PromiseWithResolvers<void>;
   left: number;
   sending: boolean;
-  ended: boolean;
 }
 interface Item {
   readonly part: Part;
@@ -66,7 +62,7 @@ export class Appender {
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#lanes = Array.from({ length: settings.lanes }, () => new ProducerLane(settings));
+    this.#lanes = Array.from({ length: LANES }, () => new ProducerLane(settings));
     this.#idle = [...this.#lanes];
   }
 
@@ -74,41 +70,33 @@ export class Appender {
    * `placed` are checked records with their partitions. A call ends only when each of its partitions has a result, so
    * that a repeated call never overlaps with its first try.
    */
-  append(topic: string, placed: readonly PlacedRecord[]): Promise<readonly Appended[]> {
+  async append(topic: string, placed: readonly PlacedRecord[]): Promise<readonly Appended[]> {
     const sizes = placed.map(({ record }) => wireBytes(record));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    if (this.#closed) return Promise.reject(new EngineUnavailable('the log is closed'));
+    if (this.#closed) throw new EngineUnavailable('the log is closed');
     // A call that alone exceeds the limit is accepted if nothing else waits.
     if (this.#waiting > 0 && this.#waiting + bytes > this.#settings.maxQueuedBytes)
-      return Promise.reject(new EngineUnavailable('Kafka: busy: too many bytes wait to be appended'));
+      throw new EngineUnavailable('Kafka: busy: too many bytes wait to be appended');
     this.#waiting += bytes;
-    return new Promise((resolve, reject) => {
-      const parts = new Map<number, Part>();
-      const call: Call = {
-        answers: new Array<Appended>(placed.length),
-        pending: 0,
-        failure: undefined,
-        resolve,
-        reject,
-      };
-      placed.forEach(({ record, partition }, index) => {
-        let part = parts.get(partition);
-        if (part === undefined) {
-          parts.set(partition, (part = { call, since: performance.now(), left: 0, sending: false, ended: false }));
-          call.pending++;
-        }
-        part.left++;
-        this.#queue(topic, partition).items.push({
-          part,
-          index,
-          message: toMessage(record, partition),
-          bytes: sizes[index]!,
-        });
-      });
-      for (const partition of parts.keys()) this.#offer(this.#queue(topic, partition));
-      this.#sweep ??= setInterval(() => this.#giveUp(), SWEEP_MS);
-      this.#start();
+    const answers = new Array<Appended>(placed.length);
+    const parts = new Map<number, Part>();
+    placed.forEach(({ record, partition }, index) => {
+      let part = parts.get(partition);
+      if (part === undefined) {
+        part = { answers, since: performance.now(), done: Promise.withResolvers(), left: 0, sending: false };
+        parts.set(partition, part);
+      }
+      part.left++;
+      const message = toMessage(record, partition);
+      this.#queue(topic, partition).items.push({ part, index, message, bytes: sizes[index]! });
     });
+    for (const partition of parts.keys()) this.#offer(this.#queue(topic, partition));
+    this.#sweep ??= setInterval(() => this.#giveUp(), SWEEP_MS);
+    this.#start();
+    const results = await Promise.allSettled([...parts.values()].map(({ done }) => done.promise));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return answers;
   }
 
   /** Waits for the sends that are under way, but only for a limited time. */
@@ -170,10 +158,10 @@ export class Appender {
       );
       queue.refusal = undefined;
       items.forEach(({ part, index, bytes }, i) => {
-        part.call.answers[index] = { partition: queue.partition, offset: base + i };
+        part.answers[index] = { partition: queue.partition, offset: base + i };
         this.#waiting -= bytes;
         part.sending = false;
-        if (--part.left === 0) end(part);
+        if (--part.left === 0) part.done.resolve();
       });
     } catch (error) {
       queue.refusal = errorType(error);
@@ -204,11 +192,7 @@ export class Appender {
     let bytes = BATCH_OVERHEAD;
     let count = 0;
     let whole = 0;
-    while (
-      count < items.length &&
-      count < maxRecords &&
-      (count === 0 || bytes + items[count]!.bytes <= this.#settings.batchBytes)
-    ) {
+    while (count < items.length && count < maxRecords && (count === 0 || bytes + items[count]!.bytes <= BATCH_BYTES)) {
       bytes += items[count++]!.bytes;
       if (count === items.length || items[count]!.part !== items[count - 1]!.part) whole = count;
     }
@@ -221,10 +205,7 @@ export class Appender {
     const dropped = queue.items.filter(({ part }) => parts.has(part));
     if (dropped.length > 0) queue.items = queue.items.filter(({ part }) => !parts.has(part));
     for (const { bytes } of [...items, ...dropped]) this.#waiting -= bytes;
-    for (const part of parts) {
-      part.call.failure ??= error;
-      end(part);
-    }
+    for (const part of parts) part.done.reject(error);
   }
 
   /** Fails the calls whose records waited too long and were never sent, while lanes still try other sends. */
@@ -240,13 +221,4 @@ export class Appender {
       this.#fail(queue, gone, new EngineUnavailable(`Kafka: ${what}`));
     }
   }
-}
-
-function end(part: Part): void {
-  if (part.ended) return;
-  part.ended = true;
-  const { call } = part;
-  if (--call.pending > 0) return;
-  if (call.failure !== undefined) call.reject(call.failure);
-  else call.resolve(call.answers);
 }

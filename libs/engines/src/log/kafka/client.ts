@@ -4,7 +4,7 @@ import kafkajs, { type ISocketFactory, type Kafka, type Mechanism, type RetryOpt
 import { readEveryCompression } from './compression.ts';
 import { logCreator, type LogEntry } from './logging.ts';
 import { passwordMechanism } from './low-level.ts';
-import type { KafkaConnection, KafkaSasl, KafkaTls } from './options.ts';
+import type { KafkaSasl, KafkaTls, Settings } from './options.ts';
 
 export interface Client {
   readonly kafka: Kafka;
@@ -16,7 +16,10 @@ export interface Client {
   retire(): void;
 }
 
-export interface ClientOptions {
+/** How long a new connection may take, ms. */
+const CONNECT_MS = 3_000;
+
+interface ClientOptions {
   /** How long kafkajs itself retries, ms. */
   readonly retryMs: number;
   onLog?(entry: LogEntry): void;
@@ -26,7 +29,7 @@ export interface ClientOptions {
  * A client with its own connections and caches. It gets `retry`, because producers and consumers do not pass theirs on
  * to their clusters.
  */
-export function createClient(connection: KafkaConnection, options: ClientOptions): Client {
+export function createClient(settings: Settings, options: ClientOptions): Client {
   readEveryCompression();
   const sockets = new Set<Socket>();
   let retired = false;
@@ -42,17 +45,17 @@ export function createClient(connection: KafkaConnection, options: ClientOptions
     return socket;
   };
   const kafka = new kafkajs.Kafka({
-    brokers: shuffled(connection.brokers),
-    clientId: connection.clientId,
-    connectionTimeout: connection.connectionTimeoutMs ?? 3_000,
-    authenticationTimeout: connection.requestTimeoutMs ?? 10_000,
-    requestTimeout: connection.requestTimeoutMs ?? 10_000,
+    brokers: shuffled(settings.brokers),
+    clientId: settings.clientId,
+    connectionTimeout: CONNECT_MS,
+    authenticationTimeout: settings.requestTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
     retry: retryFor(options.retryMs),
     socketFactory,
     logLevel: kafkajs.logLevel.INFO,
-    logCreator: logCreator(connection.logger, options.onLog),
-    ...(connection.tls !== undefined && { ssl: tlsOptions(connection.tls) }),
-    ...(connection.sasl !== undefined && { sasl: saslOptions(connection.sasl) }),
+    logCreator: logCreator(settings.logger, options.onLog),
+    ssl: settings.tls && tlsOptions(settings.tls),
+    sasl: settings.sasl && saslOptions(settings.sasl),
   });
   return {
     kafka,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EngineUnavailable, type TopicPartition } from '../port.ts';
+import { EngineUnavailable, type Position } from '../port.ts';
 import { type Client, createClient } from './client.ts';
 import { errorType, missingTopic, remedy, incompleteAnswer, unavailable } from './errors.ts';
-import { createCluster, type RawCluster } from './low-level.ts';
+import { createCluster, type OffsetTopic, type RawBroker, type RawCluster } from './low-level.ts';
 import type { Settings } from './options.ts';
 
 /** How long kafkajs itself retries. The adapter repeats each such try. */
@@ -18,9 +18,17 @@ interface Open {
   readonly known: Set<string>;
 }
 
+/** Committed offsets by topic and partition; undefined for a partition without a commit. */
+export type Committed = Readonly<Record<string, readonly (number | undefined)[]>>;
+
+interface Asked {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number }[];
+}
+
 /**
  * Sends requests that change nothing, and commits, because these may be repeated. On an error it refreshes the leaders
- * or reconnects, and repeats the request until the time is over. Names have their prefixes.
+ * or reconnects, and repeats the request until the time is over. Topics and groups have their logical names.
  */
 export class Cluster {
   readonly #settings: Settings;
@@ -29,6 +37,16 @@ export class Cluster {
 
   constructor(settings: Settings) {
     this.#settings = settings;
+  }
+
+  /** Kafka's name of a topic. */
+  name(topic: string): string {
+    return this.#settings.topicPrefix + topic;
+  }
+
+  /** The topic of a name in Kafka. */
+  topic(name: string): string {
+    return name.slice(this.#settings.topicPrefix.length);
   }
 
   /** Throws EngineUnavailable, at once if a topic does not exist or the broker refuses the client. */
@@ -45,14 +63,20 @@ export class Cluster {
       let open: Open | undefined;
       try {
         open = await opening;
-        await know(open, topics);
+        for (const topic of topics) await know(open, this.name(topic));
         await open.raw.refreshMetadataIfNecessary();
         return await work(open.raw);
       } catch (error) {
         if (error instanceof EngineUnavailable) throw error;
         const cure = remedy(error);
         // Refresh even if this request ends, so that the next caller has the current leaders.
-        if (cure !== 'refresh' || !(await refreshed(open))) this.#drop(opening);
+        const refreshed =
+          cure === 'refresh' &&
+          (await open?.raw.refreshMetadata().then(
+            () => true,
+            () => false,
+          ));
+        if (!refreshed) this.#drop(opening);
         if (cure === 'give-up' || performance.now() + pause > deadline) throw unavailable(what, error);
         await sleep(pause);
       }
@@ -60,102 +84,94 @@ export class Cluster {
   }
 
   async partitions(topic: string): Promise<number> {
-    return this.use('the partitions of a topic', [topic], async (raw) => partitionsOf(raw, topic).length);
-  }
-
-  /** One offset for each partition: the head, or with `earliest` the first remaining offset. */
-  async offsets(topics: readonly string[], earliest = false): Promise<ReadonlyMap<string, readonly number[]>> {
-    return this.use('the heads', topics, async (raw) => {
-      const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic), fromBeginning: earliest }));
-      const found = await raw.fetchTopicsOffset(asked);
-      return new Map(
-        asked.map(({ topic, partitions }) => {
-          const offsets = new Map(
-            found
-              .find((each) => each.topic === topic)
-              ?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
-          );
-          // A missing head must not count as 0, because readers would conclude that the log ends before their position.
-          if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw incompleteAnswer();
-          return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
-        }),
-      );
+    return this.use('the partitions of a topic', [topic], async (raw) => {
+      const [found] = this.#partitions(raw, [topic]);
+      return found!.partitions.length;
     });
   }
 
-  /** Committed offsets; undefined for a partition without a commit. */
-  async committed(
-    group: string,
-    topics: readonly string[],
-  ): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
-    return this.use('the offsets of a group', topics, async (raw) => {
-      const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic) }));
-      const coordinator = await raw.findGroupCoordinator({ groupId: group });
-      const { responses } = await coordinator.offsetFetch({ groupId: group, topics: asked });
-      return new Map(
-        asked.map(({ topic, partitions }) => {
-          const offsets: (number | undefined)[] = partitions.map(() => undefined);
-          // A negative offset means no commit, or a default that kafkajs has not resolved yet.
-          for (const { partition, offset } of responses.find((each) => each.topic === topic)?.partitions ?? [])
-            if (Number(offset) >= 0) offsets[partition] = Number(offset);
+  /** One offset for each partition: the head, or with `earliest` the first remaining offset. */
+  async offsets(topics: readonly string[], earliest = false): Promise<Position> {
+    return this.use('the heads', topics, async (raw) => {
+      const asked = this.#partitions(raw, topics).map((each) => ({ ...each, fromBeginning: earliest }));
+      const found = await raw.fetchTopicsOffset(asked);
+      return Object.fromEntries(
+        topics.map((topic, i) => {
+          const offsets = offsetsOf(found, asked[i]!);
+          // A missing head must not count as 0, because readers would conclude that the log ends before their position.
+          if (!offsets.every((offset) => offset !== undefined)) throw incompleteAnswer();
           return [topic, offsets];
         }),
       );
     });
   }
 
-  /** Commits for a group without consumers. False if the group has consumers and so has already started. */
-  async commitStart(group: string, starts: readonly (TopicPartition & { readonly next: number })[]): Promise<boolean> {
-    const topics = [...new Set(starts.map(({ topic }) => topic))];
-    return this.use('the start of a group', topics, async (raw) => {
-      const coordinator = await raw.findGroupCoordinator({ groupId: group });
-      try {
-        await coordinator.offsetCommit({
-          groupId: group,
-          groupGenerationId: -1,
-          memberId: '',
-          topics: topics.map((topic) => ({
-            topic,
-            partitions: starts
-              .filter((each) => each.topic === topic)
-              .map(({ partition, next }) => ({ partition, offset: String(next) })),
-          })),
-        });
-        return true;
-      } catch (error) {
-        if (['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'].includes(errorType(error)))
-          return false;
-        throw error;
-      }
+  /** Committed offsets; undefined for a partition without a commit. */
+  async committed(group: string, topics: readonly string[]): Promise<Committed> {
+    return this.use('the offsets of a group', topics, async (raw) => {
+      const asked = this.#partitions(raw, topics);
+      const { groupId, coordinator } = await this.#coordinator(raw, group);
+      const { responses } = await coordinator.offsetFetch({ groupId, topics: asked });
+      return Object.fromEntries(topics.map((topic, i) => [topic, offsetsOf(responses, asked[i]!)]));
+    });
+  }
+
+  /**
+   * Commits the start of a group in partitions without a commit, before the group has consumers. Otherwise a restart
+   * would skip records that were appended before the first batch. A group with consumers has already started.
+   */
+  async commitStart(group: string, topics: readonly string[], from: Position): Promise<void> {
+    const committed = await this.committed(group, topics);
+    const starts = topics.map((topic) => ({
+      topic: this.name(topic),
+      partitions: committed[topic]!.flatMap((at, partition) =>
+        at === undefined ? [{ partition, offset: String(from[topic]?.[partition] ?? 0) }] : [],
+      ),
+    }));
+    if (starts.every(({ partitions }) => partitions.length === 0)) return;
+    await this.use('the start of a group', topics, async (raw) => {
+      const { groupId, coordinator } = await this.#coordinator(raw, group);
+      await coordinator
+        .offsetCommit({ groupId, groupGenerationId: -1, memberId: '', topics: starts })
+        .catch(unless('UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'));
     });
   }
 
   async isEmpty(group: string): Promise<boolean> {
     return this.use('the consumers of a group', [], async (raw) => {
-      const coordinator = await raw.findGroupCoordinator({ groupId: group });
-      const { groups } = await coordinator.describeGroups({ groupIds: [group] });
+      const { groupId, coordinator } = await this.#coordinator(raw, group);
+      const { groups } = await coordinator.describeGroups({ groupIds: [groupId] });
       return groups.every(({ members }) => members.length === 0);
     });
   }
 
   /** Removes a crashed consumer from its group, which would otherwise wait for the end of the consumer's session. */
-  async leave(group: string, consumer: string): Promise<void> {
-    await this.use(
-      'leaving a group',
-      [],
-      async (raw) => {
-        const coordinator = await raw.findGroupCoordinator({ groupId: group });
-        await coordinator.leaveGroup({ groupId: group, memberId: consumer }).catch((error: unknown) => {
-          if (errorType(error) !== 'UNKNOWN_MEMBER_ID') throw error;
-        });
-      },
-      0,
-    );
+  async leave(group: string, memberId: string): Promise<void> {
+    const request = async (raw: RawCluster): Promise<void> => {
+      const { groupId, coordinator } = await this.#coordinator(raw, group);
+      await coordinator.leaveGroup({ groupId, memberId }).catch(unless('UNKNOWN_MEMBER_ID'));
+    };
+    await this.use('leaving a group', [], request, 0);
   }
 
   close(): void {
     this.#closed = true;
     if (this.#open !== undefined) this.#drop(this.#open);
+  }
+
+  async #coordinator(raw: RawCluster, group: string): Promise<{ groupId: string; coordinator: RawBroker }> {
+    const groupId = this.#settings.groupPrefix + group;
+    return { groupId, coordinator: await raw.findGroupCoordinator({ groupId }) };
+  }
+
+  /** The partitions of topics. A topic without any is not yet known to the broker or to kafkajs's metadata request. */
+  #partitions(raw: RawCluster, topics: readonly string[]): Asked[] {
+    return topics.map((each) => {
+      const topic = this.name(each);
+      const found = raw.findTopicPartitionMetadata(topic);
+      if (found.length === 0) throw incompleteAnswer();
+      return { topic, partitions: found.map(({ partitionId }) => ({ partition: partitionId })) };
+    });
   }
 
   async #connect(): Promise<Open> {
@@ -181,40 +197,34 @@ export class Cluster {
   }
 }
 
-/** The partitions of a topic. Without any, the broker or kafkajs's shared metadata request does not know it yet. */
-function partitionsOf(raw: RawCluster, topic: string): { readonly partition: number }[] {
-  const found = raw.findTopicPartitionMetadata(topic);
-  if (found.length === 0) throw incompleteAnswer();
-  return found.map(({ partitionId }) => ({ partition: partitionId }));
+/** The offsets in an answer. A negative one means no commit, or a default that kafkajs has not resolved yet. */
+function offsetsOf(answer: readonly OffsetTopic[], { topic, partitions }: Asked): readonly (number | undefined)[] {
+  const found = answer.find((each) => each.topic === topic)?.partitions ?? [];
+  const offsets = new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+  return partitions.map((_, partition) => ((offsets.get(partition) ?? -1) >= 0 ? offsets.get(partition) : undefined));
 }
 
-async function refreshed(open: Open | undefined): Promise<boolean> {
-  return open === undefined
-    ? false
-    : open.raw.refreshMetadata().then(
-        () => true,
-        () => false,
-      );
-}
+/** Handles a rejection of one of these types; others go on. */
+const unless =
+  (...types: readonly string[]) =>
+  (error: unknown): void => {
+    if (!types.includes(errorType(error))) throw error;
+  };
 
-/** Adds topics to the metadata of the cluster; the error for a missing topic has its name. */
-async function know({ raw, known }: Open, topics: readonly string[]): Promise<void> {
-  for (const topic of topics) {
-    if (known.has(topic)) continue;
-    for (let again = true; ; again = false) {
-      try {
-        await raw.addMultipleTargetTopics([topic]);
-        // kafkajs may share a metadata request that began earlier and does not ask for this topic. Then the topic seems
-        // to have no partitions.
-        if (raw.findTopicPartitionMetadata(topic).length === 0) await raw.refreshMetadata();
-        break;
-      } catch (error) {
-        if (errorType(error) === 'INVALID_TOPIC_EXCEPTION') throw missingTopic(topic);
-        if (errorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
-        if (!again) throw missingTopic(topic);
-        await sleep(NEW_TOPIC_MS);
-      }
+/** Adds a topic to the metadata of the cluster; the error for a missing topic has its name. */
+async function know({ raw, known }: Open, topic: string): Promise<void> {
+  for (let again = true; !known.has(topic); again = false) {
+    try {
+      await raw.addMultipleTargetTopics([topic]);
+      // kafkajs may share a metadata request that began earlier and does not ask for this topic. Then the topic seems
+      // to have no partitions.
+      if (raw.findTopicPartitionMetadata(topic).length === 0) await raw.refreshMetadata();
+      known.add(topic);
+    } catch (error) {
+      if (errorType(error) === 'INVALID_TOPIC_EXCEPTION') throw missingTopic(topic);
+      if (errorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+      if (!again) throw missingTopic(topic);
+      await sleep(NEW_TOPIC_MS);
     }
-    known.add(topic);
   }
 }

@@ -33,7 +33,7 @@ it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
         },
       ],
     });
-    const log = await openLog(connection, { batchBytes: 1_500_000 });
+    const log = await openLog(connection);
     // Short, repetitive with every distance, random, and larger than the codecs' blocks.
     const random = Buffer.from(
       Array.from({ length: 70_000 }, (_, i) => 33 + (((i * 2_654_435_761) >>> 7) % 90)),

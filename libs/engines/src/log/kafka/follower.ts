@@ -2,18 +2,17 @@ import { backoffMs, pause } from '../backoff.ts';
 import { cut } from '../batches.ts';
 import { handlerFault } from '../handler-fault.ts';
 import {
-  type Batch,
   EngineUnavailable,
   type FollowOptions,
   type Position,
   positionOf,
+  reached,
   type Subscription,
   type TopicPartition,
 } from '../port.ts';
 import { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
-import { type RawCluster, READ_COMMITTED } from './low-level.ts';
-import { type Range, rangeOf } from './reader.ts';
+import { byLeader, fetchRanges, type Range } from './fetch.ts';
 import type { Settings } from './options.ts';
 
 /** Most bytes of one fetch, and of one partition in it. */
@@ -25,7 +24,6 @@ const PARTITION_BYTES = 1024 * 1024;
 const BUSY_POLL_MS = 10;
 
 interface Place extends TopicPartition {
-  readonly name: string;
   next: number;
   /** `asked`: part of a fetch that is under way. `busy`: a handler runs. */
   state: 'idle' | 'asked' | 'busy';
@@ -42,12 +40,12 @@ export class Follower implements Subscription {
   readonly #cluster: Cluster;
   readonly #places: Place[] = [];
   readonly #handling = new Set<Promise<void>>();
-  #stopping = false;
-  #wake = new AbortController();
+  readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #failure: string | undefined;
   #lastPoll = Date.now();
-  #passed: (() => void) | undefined;
+  /** Call it whenever a position has moved. */
+  #passed = (): void => undefined;
 
   constructor(settings: Settings, options: FollowOptions) {
     this.#settings = settings;
@@ -58,34 +56,23 @@ export class Follower implements Subscription {
   /** Resolves when all records before the heads at the call are handled. */
   async start(): Promise<void> {
     try {
-      const topics = [...new Set(this.#options.topics)];
-      const heads = await this.#cluster.offsets(topics.map((topic) => this.#settings.topicPrefix + topic));
-      for (const topic of topics) {
-        const name = this.#settings.topicPrefix + topic;
-        heads.get(name)!.forEach((_, partition) =>
-          this.#places.push({
-            topic,
-            name,
-            partition,
-            next: this.#options.from?.[topic]?.[partition] ?? 0,
-            state: 'idle',
-            failure: undefined,
-          }),
-        );
+      const heads = await this.#cluster.offsets([...new Set(this.#options.topics)]);
+      for (const [topic, offsets] of Object.entries(heads)) {
+        for (const [partition, head] of offsets.entries()) {
+          const next = this.#options.from?.[topic]?.[partition] ?? 0;
+          if (next > head) throw shorter(topic, partition);
+          this.#places.push({ topic, partition, next, state: 'idle', failure: undefined });
+        }
       }
-      for (const { topic, name, partition, next } of this.#places)
-        if (next > heads.get(name)![partition]!) throw shorter(topic, partition);
-      const caughtUp = (): boolean =>
-        this.#places.every(({ name, partition, next }) => next >= heads.get(name)![partition]!);
+      const caughtUp = Promise.withResolvers<void>();
+      this.#passed = () => {
+        if (this.#stopping) caughtUp.reject(new EngineUnavailable('the log was closed'));
+        else if (reached(this.position(), heads)) caughtUp.resolve();
+      };
       this.#running = this.#run();
-      await new Promise<void>((resolve, reject) => {
-        this.#passed = () => {
-          if (this.#stopping) reject(new EngineUnavailable('the log was closed'));
-          else if (caughtUp()) resolve();
-        };
-        this.#passed();
-      });
-      this.#passed = undefined;
+      this.#passed();
+      await caughtUp.promise;
+      this.#passed = () => undefined;
     } catch (error) {
       await this.stop();
       throw error;
@@ -93,9 +80,8 @@ export class Follower implements Subscription {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#wake.abort();
-    this.#passed?.();
+    this.#stop.abort();
+    this.#passed();
     await Promise.all(this.#handling);
     this.#cluster.close();
     await this.#running;
@@ -113,13 +99,16 @@ export class Follower implements Subscription {
     return this.#lastPoll;
   }
 
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** Runs one fetch at a time for each node. Other nodes wait neither for this fetch nor for its handlers. */
   async #run(): Promise<void> {
     const asked = new Map<string, Promise<void>>();
     for (let failures = 0; !this.#stopping;) {
-      const idle = this.#places.filter(({ state }) => state === 'idle');
       try {
-        for (const [nodeId, places] of idle.length > 0 ? await this.#nodes(idle) : []) {
+        for (const [nodeId, places] of await this.#nodes()) {
           if (asked.has(nodeId)) continue;
           for (const place of places) place.state = 'asked';
           asked.set(
@@ -135,68 +124,36 @@ export class Follower implements Subscription {
       } catch (error) {
         if (this.#stopping) break;
         this.#failure = error instanceof EngineUnavailable ? error.message : `following: ${errorType(error)}`;
-        await pause(backoffMs(this.#settings.backoff, failures++), this.#wake.signal);
+        await pause(backoffMs(this.#settings.backoff, failures++), this.#stop.signal);
       }
     }
     await Promise.allSettled(asked.values());
   }
 
-  async #nodes(idle: readonly Place[]): Promise<ReadonlyMap<string, readonly Place[]>> {
-    return this.#cluster.use(
-      'following',
-      [...new Set(idle.map(({ name }) => name))],
-      async (raw) => {
-        const nodes = new Map<string, Place[]>();
-        for (const place of idle) {
-          const [leader] = Object.keys(raw.findLeaderForPartitions(place.name, [place.partition]));
-          if (leader !== undefined) nodes.set(leader, [...(nodes.get(leader) ?? []), place]);
-        }
-        return nodes;
-      },
-      0,
-    );
+  /** The idle partitions by the node that leads them. */
+  async #nodes(): Promise<ReadonlyMap<string, readonly Place[]>> {
+    const idle = this.#places.filter(({ state }) => state === 'idle');
+    if (idle.length === 0) return new Map();
+    const topics = [...new Set(idle.map(({ topic }) => topic))];
+    return this.#cluster.use('following', topics, async (raw) => byLeader(this.#cluster, raw, idle), 0);
   }
 
   async #turn(nodeId: string, places: readonly Place[]): Promise<void> {
-    const wait = this.#places.some(({ state }) => state === 'busy') ? BUSY_POLL_MS : this.#settings.pollMs;
-    const ranges = await this.#cluster.use('following', [], (raw) => this.#ask(raw, nodeId, places, wait), 0);
+    const limits = {
+      maxWaitTime: this.#places.some(({ state }) => state === 'busy') ? BUSY_POLL_MS : this.#settings.pollMs,
+      maxBytes: FETCH_BYTES,
+      partitionBytes: PARTITION_BYTES,
+    };
+    const ranges = await this.#cluster.use(
+      'following',
+      [],
+      (raw) => fetchRanges(this.#cluster, raw, [nodeId, places], limits),
+      0,
+    );
+    if (ranges === undefined) await this.#outOfRange(places);
     this.#lastPoll = Date.now();
     this.#failure = undefined;
-    for (const [place, range] of ranges) this.#take(place, range);
-  }
-
-  async #ask(
-    raw: RawCluster,
-    nodeId: string,
-    places: readonly Place[],
-    maxWaitTime: number,
-  ): Promise<readonly (readonly [Place, Range])[]> {
-    const broker = await raw.findBroker({ nodeId });
-    const names = [...new Set(places.map(({ name }) => name))];
-    try {
-      const { responses } = await broker.fetch({
-        isolationLevel: READ_COMMITTED,
-        maxWaitTime,
-        minBytes: 1,
-        maxBytes: FETCH_BYTES,
-        topics: names.map((topic) => ({
-          topic,
-          partitions: places
-            .filter(({ name }) => name === topic)
-            .map(({ partition, next }) => ({ partition, fetchOffset: String(next), maxBytes: PARTITION_BYTES })),
-        })),
-      });
-      return responses.flatMap(({ topicName, partitions }) =>
-        partitions.flatMap((fetched) => {
-          const place = places.find(({ name, partition }) => name === topicName && partition === fetched.partition);
-          return place === undefined ? [] : [[place, rangeOf(place.topic, fetched, place.next)] as const];
-        }),
-      );
-    } catch (error) {
-      if ((error as Error).name !== 'KafkaJSOffsetOutOfRange') throw error;
-      await this.#outOfRange(places);
-      return [];
-    }
+    for (const [place, range] of ranges ?? []) this.#take(place, range);
   }
 
   /**
@@ -205,27 +162,26 @@ export class Follower implements Subscription {
    * before.
    */
   async #outOfRange(places: readonly Place[]): Promise<void> {
-    const names = [...new Set(places.map(({ name }) => name))];
-    const [first, last] = [await this.#cluster.offsets(names, true), await this.#cluster.offsets(names)];
+    const topics = [...new Set(places.map(({ topic }) => topic))];
+    const [first, last] = [await this.#cluster.offsets(topics, true), await this.#cluster.offsets(topics)];
     for (const place of places) {
-      const start = first.get(place.name)![place.partition]!;
-      if (place.next < start) {
-        if (place.next > 0)
-          throw new EngineUnavailable(
-            `Kafka: ${place.topic}/${place.partition}: retention removed records before this follower had read them`,
-          );
-        place.next = start;
-        this.#passed?.();
-      } else if (place.next > last.get(place.name)![place.partition]!) {
-        throw shorter(place.topic, place.partition);
-      }
+      const { topic, partition, next } = place;
+      const start = first[topic]![partition]!;
+      if (next > last[topic]![partition]!) throw shorter(topic, partition);
+      if (next >= start) continue;
+      if (next > 0)
+        throw new EngineUnavailable(
+          `Kafka: ${topic}/${partition}: retention removed records before this follower had read them`,
+        );
+      place.next = start;
+      this.#passed();
     }
   }
 
   #take(place: Place, range: Range): void {
     if (range.records.length === 0) {
-      place.next = Math.max(place.next, range.next);
-      this.#passed?.();
+      place.next = range.next;
+      this.#passed();
       return;
     }
     place.state = 'busy';
@@ -237,22 +193,19 @@ export class Follower implements Subscription {
   }
 
   async #handle(place: Place, { records, next }: Range): Promise<void> {
+    const { topic, partition } = place;
     for (let at = 0, failures = 0; at < records.length && !this.#stopping;) {
-      const batch: Batch = {
-        topic: place.topic,
-        partition: place.partition,
-        records: cut(records, at, this.#options.maxRecords),
-      };
+      const part = cut(records, at, this.#options.maxRecords);
       try {
-        await this.#options.handle(batch);
-        at += batch.records.length;
+        await this.#options.handle({ topic, partition, records: part });
+        at += part.length;
         failures = 0;
         place.failure = undefined;
-        place.next = at === records.length ? next : records[at - 1]!.offset + 1;
-        this.#passed?.();
+        place.next = at === records.length ? next : part[part.length - 1]!.offset + 1;
+        this.#passed();
       } catch (error) {
-        place.failure = `${place.topic}/${place.partition}: ${handlerFault(error)}`;
-        await pause(backoffMs(this.#settings.backoff, failures++), this.#wake.signal);
+        place.failure = `${topic}/${partition}: ${handlerFault(error)}`;
+        await pause(backoffMs(this.#settings.backoff, failures++), this.#stop.signal);
       }
     }
   }

@@ -1,5 +1,6 @@
 import { within } from '@provider-access/kernel';
 import kafkajs, { type Consumer, type EachBatchPayload } from 'kafkajs';
+import type { TopicPartition } from '../port.ts';
 import { type Client, createClient, retryFor } from './client.ts';
 import { errorType } from './errors.ts';
 import { Ownership } from './ownership.ts';
@@ -8,21 +9,20 @@ import { PatientFetch } from './patient-fetch.ts';
 
 export interface GroupConsumerOptions {
   readonly settings: Settings;
-  /** Names with their prefixes. */
   readonly group: string;
   readonly topics: readonly string[];
   /** Partitions that are handled concurrently. */
   readonly concurrency: number;
-  each(consumer: GroupConsumer, payload: EachBatchPayload): Promise<void>;
+  each(consumer: GroupConsumer, at: TopicPartition, payload: EachBatchPayload): Promise<void>;
   /** `kept`: since the assignment before, no other consumer can have had one of the partitions. */
-  joined(consumer: GroupConsumer, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
+  joined(consumer: GroupConsumer, assignment: readonly TopicPartition[], kept: boolean): void;
   polled(): void;
   /**
    * Whether a partition is paused. The fetch after the current one takes it up again, so fetches must then be short.
    */
   holding(): boolean;
   /** kafkajs found an offset out of range and would continue at the earliest one. */
-  outOfRange(consumer: GroupConsumer, topic: string, partition: number): void;
+  outOfRange(consumer: GroupConsumer, at: TopicPartition): void;
 }
 
 /**
@@ -65,7 +65,7 @@ export class GroupConsumer {
       onLog: ({ message, topic, partition, error }) => {
         if (message.startsWith('The group is rebalancing')) this.#orderly = /rebalancing/iu.test(error ?? '');
         if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined)
-          options.outOfRange(this, topic, partition);
+          options.outOfRange(this, { topic: this.#topic(topic), partition });
       },
     });
     this.#fetches = new PatientFetch(this.#client.kafka, {
@@ -73,7 +73,7 @@ export class GroupConsumer {
       waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs),
     });
     this.#consumer = this.#client.kafka.consumer({
-      groupId: group,
+      groupId: settings.groupPrefix + group,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: settings.rebalanceTimeoutMs,
       heartbeatInterval: settings.heartbeatIntervalMs,
@@ -102,7 +102,8 @@ export class GroupConsumer {
   async run(): Promise<Error> {
     try {
       await this.#consumer.connect();
-      await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+      const topics = this.#options.topics.map((topic) => this.#name(topic));
+      await this.#consumer.subscribe({ topics, fromBeginning: true });
       await this.#consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
@@ -116,8 +117,8 @@ export class GroupConsumer {
   }
 
   /** @throws the error of kafkajs */
-  async commit(topic: string, partition: number, next: number): Promise<void> {
-    await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
+  async commit({ topic, partition }: TopicPartition, next: number): Promise<void> {
+    await this.#consumer.commitOffsets([{ topic: this.#name(topic), partition, offset: String(next) }]);
   }
 
   /**
@@ -136,16 +137,16 @@ export class GroupConsumer {
   }
 
   /** The next fetch starts at `next`. */
-  seek(topic: string, partition: number, next: number): void {
-    this.#quietly(() => this.#consumer.seek({ topic, partition, offset: String(next) }));
+  seek({ topic, partition }: TopicPartition, next: number): void {
+    this.#quietly(() => this.#consumer.seek({ topic: this.#name(topic), partition, offset: String(next) }));
   }
 
-  pause(topic: string, partition: number): void {
-    this.#quietly(() => this.#consumer.pause([{ topic, partitions: [partition] }]));
+  pause({ topic, partition }: TopicPartition): void {
+    this.#quietly(() => this.#consumer.pause([{ topic: this.#name(topic), partitions: [partition] }]));
   }
 
-  resume(topic: string, partition: number): void {
-    this.#quietly(() => this.#consumer.resume([{ topic, partitions: [partition] }]));
+  resume({ topic, partition }: TopicPartition): void {
+    this.#quietly(() => this.#consumer.resume([{ topic: this.#name(topic), partitions: [partition] }]));
   }
 
   /** Sends a heartbeat when one is due. The caller must not catch errors of kafkajs. */
@@ -202,7 +203,10 @@ export class GroupConsumer {
       this.#orderly = false;
       this.#joins = 0;
       this.#id = payload.memberId;
-      this.#options.joined(this, payload.memberAssignment, kept);
+      const assignment = Object.entries(payload.memberAssignment).flatMap(([name, partitions]) =>
+        partitions.map((partition) => ({ topic: this.#topic(name), partition })),
+      );
+      this.#options.joined(this, assignment, kept);
     });
     this.#consumer.on(events.CRASH, ({ payload }) => this.#crashed.resolve(payload.error));
   }
@@ -210,12 +214,21 @@ export class GroupConsumer {
   /** kafkajs must get an error of its own class, because it treats any other error as fatal. */
   async #each(payload: EachBatchPayload): Promise<void> {
     try {
-      await this.#options.each(this, payload);
+      const { topic, partition } = payload.batch;
+      await this.#options.each(this, { topic: this.#topic(topic), partition }, payload);
     } catch (error) {
       throw error instanceof kafkajs.KafkaJSError
         ? error
         : new kafkajs.KafkaJSError('a batch was not handed out', { retriable: true });
     }
+  }
+
+  #name(topic: string): string {
+    return this.#options.settings.topicPrefix + topic;
+  }
+
+  #topic(name: string): string {
+    return name.slice(this.#options.settings.topicPrefix.length);
   }
 
   #quietly(work: () => void): void {

@@ -280,7 +280,7 @@ it.each([
   const lost = proxy.lost();
   proxy.loseRequests((request) => kafkaRequest(request) === KAFKA_API.joinGroup);
   const cluster = new Cluster(settingsOf(connection));
-  await cluster.leave(groupId, groups[0]!.members[0]!.memberId);
+  await cluster.leave('g', groups[0]!.members[0]!.memberId);
   cluster.close();
   await eventually(() => proxy.lost() > lost);
   for (const name of records) await log.append('t', [record(name)]);

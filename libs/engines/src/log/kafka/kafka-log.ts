@@ -11,6 +11,7 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from '../port.ts';
+import { lossesOf } from '../losses.ts';
 import { placed } from '../placing.ts';
 import { Appender } from './appender.ts';
 import { Cluster } from './cluster.ts';
@@ -19,7 +20,7 @@ import type { Settings } from './options.ts';
 import { Reader } from './reader.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** The port has logical names of topics, and Kafka has names with the prefix. */
+/** The log port over kafkajs. */
 export class KafkaLog implements EventLog {
   readonly #settings: Settings;
   readonly #cluster: Cluster;
@@ -59,43 +60,30 @@ export class KafkaLog implements EventLog {
 
   async head(topics: readonly string[]): Promise<Position> {
     this.#open();
-    const names = topics.map((topic) => this.#settings.topicPrefix + topic);
-    const heads = await this.#cluster.offsets(names);
-    return Object.fromEntries(topics.map((topic, i) => [topic, heads.get(names[i]!)!]));
+    return this.#cluster.offsets(topics);
   }
 
   async committed(group: string, topics: readonly string[]): Promise<Position> {
     this.#open();
-    const names = topics.map((topic) => this.#settings.topicPrefix + topic);
-    const committed = await this.#cluster.committed(this.#settings.groupPrefix + group, names);
-    return Object.fromEntries(topics.map((topic, i) => [topic, committed.get(names[i]!)!.map((next) => next ?? 0)]));
+    const committed = Object.entries(await this.#cluster.committed(group, topics));
+    return Object.fromEntries(committed.map(([topic, offsets]) => [topic, offsets.map((next) => next ?? 0)]));
   }
 
   async losses(group: string, topics: readonly string[]): Promise<readonly Loss[]> {
     this.#open();
-    const names = topics.map((topic) => this.#settings.topicPrefix + topic);
-    const [committed, earliest] = await Promise.all([
-      this.#cluster.committed(this.#settings.groupPrefix + group, names),
-      this.#cluster.offsets(names, true),
-    ]);
-    return topics.flatMap((topic, i) =>
-      earliest.get(names[i]!)!.flatMap((to, partition) => {
-        const from = committed.get(names[i]!)![partition];
-        return from === undefined || from >= to ? [] : [{ group, topic, partition, from, to, begun: true }];
-      }),
-    );
+    return lossesOf(group, await this.#cluster.committed(group, topics), await this.#cluster.offsets(topics, true));
   }
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
     this.#open();
-    return this.#reader.read(topic, this.#settings.topicPrefix + topic, partition, fromOffset, limit);
+    return this.#reader.read(topic, partition, fromOffset, limit);
   }
 
   async partitions(topic: string): Promise<number> {
     this.#open();
     let count = this.#counts.get(topic);
     if (count === undefined) {
-      this.#counts.set(topic, (count = this.#cluster.partitions(this.#settings.topicPrefix + topic)));
+      this.#counts.set(topic, (count = this.#cluster.partitions(topic)));
       count.catch(() => this.#counts.delete(topic));
     }
     return count;
@@ -121,15 +109,13 @@ export class KafkaLog implements EventLog {
       this.#subscriptions.delete(subscription);
       throw error;
     }
-    return {
+    const stop = subscription.stop.bind(subscription);
+    return Object.assign(subscription, {
       stop: async () => {
-        await subscription.stop();
+        await stop();
         this.#subscriptions.delete(subscription);
       },
-      position: () => subscription.position(),
-      failure: () => subscription.failure(),
-      lastPoll: () => subscription.lastPoll(),
-    };
+    });
   }
 
   #open(): void {

@@ -1,20 +1,13 @@
-import { bufferOf } from '@provider-access/events';
-import type { Message } from 'kafkajs';
-import type { Position } from '../port.ts';
+import type { LogRecord, Position } from '../port.ts';
 import { Cluster } from './cluster.ts';
 import { unavailable } from './errors.ts';
 import { type KafkaConnection, settingsOf } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
+import { toMessage } from './records.ts';
 import { setForTopic, withAdmin } from './topics.ts';
 
 /** A record of another log, with its original time. */
-export interface PastRecord {
-  readonly key: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly value: Uint8Array;
-  /** ms since the epoch */
-  readonly timestamp: number;
-}
+export type PastRecord = Pick<LogRecord, 'key' | 'headers' | 'value' | 'timestamp'>;
 
 /** Copies records into topics with their original partition and time. Topics have their logical names. */
 export interface TopicLoader {
@@ -48,22 +41,15 @@ export function openTopicLoader(connection: KafkaConnection): TopicLoader {
   const settings = settingsOf(connection);
   const cluster = new Cluster(settings);
   const lane = new ProducerLane(settings);
-  const name = (topic: string): string => settings.topicPrefix + topic;
   return {
-    async heads(topics) {
-      const heads = await cluster.offsets(topics.map(name));
-      return Object.fromEntries(topics.map((topic) => [topic, heads.get(name(topic))!]));
-    },
+    heads: (topics) => cluster.offsets(topics),
     async append(topic, partition, records) {
       try {
-        const messages = records.map(({ key, headers, value, timestamp }): Message => ({
-          partition,
-          key,
-          headers: { ...headers },
-          value: bufferOf(value),
-          timestamp: String(timestamp),
+        const messages = records.map((record) => ({
+          ...toMessage(record, partition),
+          timestamp: String(record.timestamp),
         }));
-        return await lane.send(name(topic), partition, messages, settings.deliveryTimeoutMs);
+        return await lane.send(cluster.name(topic), partition, messages, settings.deliveryTimeoutMs);
       } catch (error) {
         throw unavailable('loading', error);
       }

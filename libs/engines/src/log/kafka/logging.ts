@@ -6,7 +6,6 @@ export interface LogEntry {
   readonly message: string;
   readonly topic?: string | undefined;
   readonly partition?: number | undefined;
-  readonly groupId?: string | undefined;
   /** kafkajs's sentence for a protocol error. It is not logged. */
   readonly error?: string | undefined;
 }
@@ -38,7 +37,6 @@ export function logCreator(logger: KafkaLogger | undefined, onLog?: (entry: LogE
         message: log.message,
         topic: text(topic),
         partition: typeof partition === 'number' ? partition : undefined,
-        groupId: text(groupId),
         error: text(error),
       });
       if (logger === undefined) return;

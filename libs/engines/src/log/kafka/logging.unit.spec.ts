@@ -61,7 +61,6 @@ it('passes every line to onLog', () => {
       message: 'Offset out of range, resetting to default offset',
       topic: 't',
       partition: 1,
-      groupId: 'g',
       error: undefined,
     },
   ]);

@@ -159,7 +159,7 @@ describe('more than may wait', () => {
 
   it('reports an unavailable broker within the time of an append, also for waiting appends', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
-    const log = await openLog(connection, { deliveryTimeoutMs: 5_000, lanes: 1 });
+    const log = await openLog(connection, { deliveryTimeoutMs: 5_000 });
     await log.append('t', [record('first')]);
     await proxy.refuse();
     proxy.cut();

@@ -38,7 +38,7 @@ interface FetchTopic {
     readonly maxBytes: number;
   }[];
 }
-interface OffsetTopic {
+export interface OffsetTopic {
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
 }
@@ -168,26 +168,20 @@ export function onFindBroker(kafka: Kafka, found: (broker: RawBroker) => void): 
 type FilterAborted = (
   partition: Pick<FetchedPartition, 'messages' | 'abortedTransactions'>,
 ) => readonly FetchedMessage[];
-let filterAborted: FilterAborted | undefined;
+const filterAborted = require('kafkajs/src/consumer/filterAbortedMessages') as FilterAborted;
 
 /** The messages without control records and without those of aborted transactions. */
 export function committedMessages(partition: FetchedPartition): readonly FetchedMessage[] {
   const { messages, abortedTransactions } = partition;
   if (abortedTransactions.length === 0 && !messages.some((message) => message.isControlRecord)) return messages;
-  filterAborted ??= require('kafkajs/src/consumer/filterAbortedMessages') as FilterAborted;
   return filterAborted({ messages, abortedTransactions }).filter((message) => !message.isControlRecord);
 }
 
-let errorTypes: ReadonlyMap<string, string> | undefined;
+const { errorCodes } = require('kafkajs/src/protocol/error') as { errorCodes: { type: string; message: string }[] };
+const errorTypes = new Map(errorCodes.map(({ type, message }) => [message, type]));
 
 /** The protocol's code for a sentence in kafkajs's log; undefined for any other sentence. */
-export function protocolError(sentence: string | undefined): string | undefined {
-  if (errorTypes === undefined) {
-    const { errorCodes } = require('kafkajs/src/protocol/error') as { errorCodes: { type: string; message: string }[] };
-    errorTypes = new Map(errorCodes.map(({ type, message }) => [message, type]));
-  }
-  return errorTypes.get(sentence ?? '');
-}
+export const protocolError = (sentence: string | undefined): string | undefined => errorTypes.get(sentence ?? '');
 
 type Provider = (credentials: {
   username: string;

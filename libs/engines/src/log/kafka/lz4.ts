@@ -23,7 +23,7 @@ export function decodeLz4(input: Buffer, max: number): Buffer {
       const length = size >= RAW_BLOCK ? size - RAW_BLOCK : size;
       if (at + length > input.length) throw new RangeError('an LZ4 block ends early');
       if (size >= RAW_BLOCK) output.append(input, at, length);
-      else decodeBlock(input, at, at + length, output);
+      else decodeBlock(input.subarray(at, at + length), output);
       at += length + (flags & DATA_CHECKSUM ? 4 : 0);
     }
     if (flags & CONTENT_CHECKSUM) at += 4;
@@ -32,24 +32,22 @@ export function decodeLz4(input: Buffer, max: number): Buffer {
 }
 
 /** Sequences of literals and a match: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md */
-function decodeBlock(input: Buffer, from: number, end: number, output: Output): void {
-  let at = from;
+function decodeBlock(input: Buffer, output: Output): void {
+  let at = 0;
   const extended = (length: number): number => {
     if (length < 15) return length;
-    let sum = length;
-    for (;;) {
-      const more = input[at++]!;
+    for (let sum = length; ;) {
+      const more = input.readUInt8(at++);
       sum += more;
       if (more !== 255) return sum;
     }
   };
-  while (at < end) {
+  while (at < input.length) {
     const token = input[at++]!;
     const literals = extended(token >> 4);
-    if (at + literals > end) throw new RangeError('LZ4 literals end early');
     output.append(input, at, literals);
     at += literals;
-    if (at === end) return;
+    if (at === input.length) return;
     const distance = input.readUInt16LE(at);
     at += 2;
     output.repeat(distance, extended(token & 15) + 4);
@@ -62,12 +60,13 @@ export class Output {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(max: number, expected = 64 * 1024) {
+  constructor(max: number) {
     this.#max = max;
-    this.#buffer = Buffer.allocUnsafe(Math.min(expected, max));
+    this.#buffer = Buffer.allocUnsafe(Math.min(64 * 1024, max));
   }
 
   append(from: Buffer, at: number, length: number): void {
+    if (at + length > from.length) throw new RangeError('literals end early');
     this.#room(length);
     from.copy(this.#buffer, this.#length, at, at + length);
     this.#length += length;

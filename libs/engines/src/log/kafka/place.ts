@@ -1,14 +1,11 @@
 import { handlerFault } from '../handler-fault.ts';
-import type { Loss } from '../port.ts';
+import type { Loss, TopicPartition } from '../port.ts';
 
 /** The state of one partition that a consumer of a group owns or has owned. */
-export class Place {
+export class Place implements TopicPartition {
   readonly topic: string;
-  /** Kafka's name of the topic. */
-  readonly name: string;
   readonly partition: number;
   next = 0;
-  mine = false;
   /** A new object for each time that the consumer gains the partition; undefined while it does not own it. */
   claim: object | undefined;
   /** Whether `assigned` has succeeded. */
@@ -25,21 +22,19 @@ export class Place {
   /** A loss that no operator has accepted yet. */
   loss: Loss | undefined;
 
-  constructor(topic: string, name: string, partition: number) {
+  constructor({ topic, partition }: TopicPartition) {
     this.topic = topic;
-    this.name = name;
     this.partition = partition;
   }
 
-  gain(claim: object): void {
-    this.mine = true;
-    this.claim = claim;
+  get mine(): boolean {
+    return this.claim !== undefined;
   }
 
   release(): void {
     clearTimeout(this.timer);
     this.timer = this.claim = this.failure = this.loss = undefined;
-    this.mine = this.ready = this.ripe = false;
+    this.ready = this.ripe = false;
     this.failures = 0;
   }
 

@@ -77,13 +77,7 @@ export class ProducerLane {
   }
 
   async close(): Promise<void> {
-    const current = this.#current;
-    this.#current = undefined;
-    if (current !== undefined) {
-      const producer = await current.producer.catch(() => undefined);
-      await Promise.race([producer?.disconnect().catch(() => undefined), sleep(PARTING_MS, undefined, { ref: false })]);
-      current.client.retire();
-    }
+    this.retire();
     await this.#parting;
   }
 

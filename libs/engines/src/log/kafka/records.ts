@@ -4,7 +4,7 @@ import { recordBytes } from '../placing.ts';
 import type { LogRecord, NewRecord } from '../port.ts';
 import type { FetchedMessage } from './low-level.ts';
 
-export function toMessage(record: NewRecord, partition: number): Message {
+export function toMessage(record: Pick<NewRecord, 'key' | 'headers' | 'value'>, partition: number): Message {
   return {
     partition,
     key: record.key,

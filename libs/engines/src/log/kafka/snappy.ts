@@ -45,7 +45,6 @@ function decodeBlock(input: Buffer, output: Output, max: number): void {
         length = input.readUIntLE(at, bytes) + 1;
         at += bytes;
       }
-      if (at + length > input.length) throw new RangeError('Snappy literals end early');
       output.append(input, at, length);
       at += length;
     } else if (kind === 1) {

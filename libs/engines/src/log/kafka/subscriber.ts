@@ -10,7 +10,9 @@ import {
   positionOf,
   type SubscribeOptions,
   type Subscription,
+  type TopicPartition,
 } from '../port.ts';
+import { beginnings } from './beginnings.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { GroupConsumer } from './group-consumer.ts';
@@ -18,8 +20,6 @@ import type { Settings } from './options.ts';
 import { Place } from './place.ts';
 import type { Reader } from './reader.ts';
 import { toRecord } from './records.ts';
-import { commitStarts } from './starts.ts';
-import { Beginnings } from './beginnings.ts';
 
 /** After this time without a crash, the next crash counts as a new one, ms. */
 const STEADY_MS = 60_000;
@@ -30,23 +30,21 @@ export class Subscriber implements Subscription {
   readonly #options: SubscribeOptions;
   readonly #cluster: Cluster;
   readonly #reader: Reader;
-  readonly #beginnings: Beginnings;
   readonly #places = new Map<string, Place>();
   readonly #wake = new AbortController();
+  readonly #joinedOnce = Promise.withResolvers<void>();
   #consumer: GroupConsumer | undefined;
   #running: Promise<void> | undefined;
   #passing: NodeJS.Timeout | undefined;
   #failure: string | undefined;
   #assignFailure: string | undefined;
   #lastPoll = Date.now();
-  #joinedOnce: (() => void) | undefined;
 
   constructor(settings: Settings, options: SubscribeOptions, cluster: Cluster, reader: Reader) {
     this.#reader = reader;
     this.#settings = settings;
     this.#options = options;
     this.#cluster = cluster;
-    this.#beginnings = new Beginnings(settings, options, cluster);
   }
 
   /**
@@ -54,21 +52,18 @@ export class Subscriber implements Subscription {
    * the rebalance of a group with other consumers, because these handle the records until their next heartbeats.
    */
   async start(): Promise<void> {
-    const { topicPrefix, groupPrefix, readTimeoutMs } = this.#settings;
+    const { group, from } = this.#options;
     const topics = [...new Set(this.#options.topics)];
-    const names = topics.map((topic) => topicPrefix + topic);
-    const group = groupPrefix + this.#options.group;
-    await commitStarts(this.#cluster, group, topicPrefix, topics, this.#options.from ?? 'earliest');
-    let concurrency = 0;
-    for (const name of names) concurrency += await this.#cluster.partitions(name);
-    const joined = new Promise<void>((resolve) => (this.#joinedOnce = resolve));
+    const heads = await this.#cluster.offsets(topics);
+    if (from !== undefined) await this.#cluster.commitStart(group, topics, from);
     const alone = await this.#cluster.isEmpty(group);
-    this.#running = this.#run(group, names, concurrency);
+    this.#running = this.#run(topics, Object.values(heads).flat().length);
     this.#passing = setInterval(
       () => void this.#passInvisible().catch(() => undefined),
       this.#settings.passEveryMs,
     ).unref();
-    if (alone) await Promise.race([joined, pause(readTimeoutMs, this.#wake.signal, false)]);
+    if (alone)
+      await Promise.race([this.#joinedOnce.promise, pause(this.#settings.readTimeoutMs, this.#wake.signal, false)]);
   }
 
   async stop(): Promise<void> {
@@ -87,13 +82,13 @@ export class Subscriber implements Subscription {
   async #passInvisible(): Promise<void> {
     const consumer = this.#consumer;
     const idle = [...this.#places.values()].filter(({ mine, ready, failures }) => mine && ready && failures === 0);
-    const heads = await this.#cluster.offsets([...new Set(idle.map(({ name }) => name))]);
+    const heads = await this.#cluster.offsets([...new Set(idle.map(({ topic }) => topic))]);
     for (const place of idle) {
-      const [next, head] = [place.next, heads.get(place.name)?.[place.partition] ?? 0];
-      if (next >= head || (await this.#reader.read(place.topic, place.name, place.partition, next, 1)).length > 0)
-        continue;
+      const { topic, partition, next } = place;
+      const head = heads[topic]![partition] ?? 0;
+      if (next >= head || (await this.#reader.read(topic, partition, next, 1)).length > 0) continue;
       if (consumer !== this.#consumer || !place.mine || place.next !== next) continue;
-      await consumer?.commit(place.name, place.partition, head);
+      await consumer?.commit(place, head);
       place.next = Math.max(place.next, head);
     }
   }
@@ -121,7 +116,8 @@ export class Subscriber implements Subscription {
     return this.#wake.signal.aborted;
   }
 
-  async #run(group: string, topics: readonly string[], concurrency: number): Promise<void> {
+  async #run(topics: readonly string[], concurrency: number): Promise<void> {
+    const { group } = this.#options;
     let former: string | undefined;
     for (let failures = 0; !this.#stopping; failures++) {
       if (
@@ -140,12 +136,12 @@ export class Subscriber implements Subscription {
         group,
         topics,
         concurrency,
-        each: (of, payload) => this.#each(of, payload),
+        each: (of, at, payload) => this.#each(of, this.#place(at), payload),
         joined: (of, assignment, kept) => this.#joined(of, assignment, kept),
         polled: () => (this.#lastPoll = Date.now()),
         holding: () =>
           [...this.#places.values()].some(({ mine, ready, timer }) => mine && (!ready || timer !== undefined)),
-        outOfRange: (of, name, partition) => this.#outOfRange(of, this.#place(name, partition)),
+        outOfRange: (of, at) => this.#outOfRange(of, this.#place(at)),
       }));
       const stopped = new Promise<undefined>((resolve) =>
         this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }),
@@ -162,34 +158,29 @@ export class Subscriber implements Subscription {
     }
   }
 
-  #place(name: string, partition: number): Place {
-    const key = `${name}/${partition}`;
+  #place(at: TopicPartition): Place {
+    const key = `${at.topic}/${at.partition}`;
     let place = this.#places.get(key);
-    if (place === undefined)
-      this.#places.set(key, (place = new Place(name.slice(this.#settings.topicPrefix.length), name, partition)));
+    if (place === undefined) this.#places.set(key, (place = new Place(at)));
     return place;
   }
 
-  #joined(consumer: GroupConsumer, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void {
+  #joined(consumer: GroupConsumer, assignment: readonly TopicPartition[], kept: boolean): void {
     this.#failure = undefined;
     this.#assignFailure = undefined;
-    const now = new Set(
-      Object.entries(assignment).flatMap(([name, partitions]) =>
-        partitions.map((partition) => this.#place(name, partition)),
-      ),
-    );
+    const now = new Set(assignment.map((at) => this.#place(at)));
     for (const place of this.#places.values()) if (place.mine && (!kept || !now.has(place))) place.release();
     const gained = [...now].filter(({ mine }) => !mine);
     const claim = {};
-    for (const place of gained) place.gain(claim);
+    for (const place of gained) place.claim = claim;
     // A pause lasts beyond a generation. A partition stays paused until its committed offset is known, because kafkajs
     // would otherwise overwrite it.
     for (const place of now) {
-      if (!place.mine || !place.ready) consumer.pause(place.name, place.partition);
-      else if (place.timer === undefined) consumer.resume(place.name, place.partition);
+      if (!place.mine || !place.ready) consumer.pause(place);
+      else if (place.timer === undefined) consumer.resume(place);
     }
     void this.#assign(consumer, claim, gained);
-    this.#joinedOnce?.();
+    this.#joinedOnce.resolve();
   }
 
   async #assign(consumer: GroupConsumer, claim: object, gained: readonly Place[]): Promise<void> {
@@ -199,14 +190,15 @@ export class Subscriber implements Subscription {
         : gained.filter((place) => place.claim === claim && !place.ready);
     for (let failures = 0; current().length > 0; failures++) {
       try {
-        const whole = new Set(await this.#beginnings.whole(consumer, current()));
+        const context = { settings: this.#settings, options: this.#options, cluster: this.#cluster };
+        const whole = new Set(await beginnings(context, consumer, current()));
         const ready = current().filter((place) => whole.has(place));
         if (ready.length > 0)
           await this.#options.assigned?.(ready.map(({ topic, partition }) => ({ topic, partition })));
         this.#assignFailure = undefined;
         for (const place of current().filter((each) => whole.has(each))) {
           place.ready = true;
-          consumer.resume(place.name, place.partition);
+          consumer.resume(place);
         }
       } catch (error) {
         this.#assignFailure = `assigned: ${handlerFault(error)}`;
@@ -219,16 +211,15 @@ export class Subscriber implements Subscription {
   #outOfRange(consumer: GroupConsumer, place: Place): void {
     if (consumer !== this.#consumer || !place.mine || !place.ready || place.claim === undefined) return;
     place.ready = false;
-    consumer.pause(place.name, place.partition);
+    consumer.pause(place);
     void this.#assign(consumer, place.claim, [place]);
   }
 
-  async #each(consumer: GroupConsumer, payload: EachBatchPayload): Promise<void> {
-    const place = this.#place(payload.batch.topic, payload.batch.partition);
+  async #each(consumer: GroupConsumer, place: Place, payload: EachBatchPayload): Promise<void> {
     // A handler of the partition may still run if a stop did not wait for it. After a crash none runs.
     await place.handling;
     if (this.#stopping || consumer !== this.#consumer || !place.mine) return;
-    if (!place.ready) return consumer.pause(place.name, place.partition);
+    if (!place.ready) return consumer.pause(place);
     const lingerMs = this.#options.lingerMs ?? 0;
     if (
       lingerMs > 0 &&
@@ -251,7 +242,7 @@ export class Subscriber implements Subscription {
       // A heartbeat before each batch, because handlers may be too short to send one. On an error no handler runs.
       await consumer.heartbeat(payload);
       if (consumer.endIfForgotten()) return;
-      const part = cut(records, at, this.#options.maxRecords, this.#options.maxBytes);
+      const part = cut(records, at, this.#options.maxRecords);
       at += part.length;
       const lost = await this.#deliver(consumer, place, part, payload);
       if (place.failures > 0) {
@@ -274,7 +265,9 @@ export class Subscriber implements Subscription {
     place.next = (all ? Number(payload.batch.lastOffset()) : offset) + 1;
     try {
       await payload.commitOffsetsIfNecessary({
-        topics: [{ topic: place.name, partitions: [{ partition: place.partition, offset: String(place.next) }] }],
+        topics: [
+          { topic: payload.batch.topic, partitions: [{ partition: place.partition, offset: String(place.next) }] },
+        ],
       });
     } catch (error) {
       place.next = before;
@@ -317,11 +310,11 @@ export class Subscriber implements Subscription {
 
   /** Pauses a partition. kafkajs meanwhile fetches other partitions, and later the same records again. */
   #hold(consumer: GroupConsumer, place: Place, ms: number): void {
-    consumer.pause(place.name, place.partition);
+    consumer.pause(place);
     clearTimeout(place.timer);
     place.timer = setTimeout(() => {
       place.timer = undefined;
-      if (consumer === this.#consumer) consumer.resume(place.name, place.partition);
+      if (consumer === this.#consumer) consumer.resume(place);
     }, ms);
   }
 }

@@ -22,7 +22,7 @@ const endless = (value: string): number => (Number(value) < 0 ? Infinity : Numbe
 
 /**
  * Whether a change of a setting is safe: retention and sizes only grow, acknowledgements need more replicas, and a
- * topic does not become compacted.
+ * topic does not become compacted. Partitions and replicas never change in place.
  */
 export function safe(setting: string, from: string, to: string): boolean {
   switch (setting) {
@@ -34,6 +34,9 @@ export function safe(setting: string, from: string, to: string): boolean {
       return Number(to) >= Number(from);
     case 'cleanup.policy':
       return to === 'delete';
+    case 'partitions':
+    case 'replication':
+      return false;
     default:
       return true;
   }

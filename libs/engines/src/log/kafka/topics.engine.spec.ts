@@ -90,8 +90,8 @@ describe('applyTopics', () => {
       kind: 'configure',
       topic: name('t'),
       setting: 'retention.ms',
-      from: '1000000',
-      to: '-1',
+      is: '1000000',
+      wanted: '-1',
     });
     expect(await settings('t')).toMatchObject({
       'retention.ms': '-1',

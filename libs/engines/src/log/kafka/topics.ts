@@ -4,31 +4,27 @@ import { EngineUnavailable } from '../port.ts';
 import type { TopicDefinition } from '../topics.ts';
 import { createClient } from './client.ts';
 import { errorType, rootCause, unavailable } from './errors.ts';
-import type { KafkaConnection } from './options.ts';
+import { type KafkaConnection, settingsOf } from './options.ts';
 import { safe, settingsFor } from './topic-settings.ts';
 
-/** A person must decide about `differs`, because the change is not safe in place. Names have the prefix. */
+/** A setting of a topic. A person must decide about `differs`, because the change is not safe in place. */
+interface Difference {
+  readonly kind: 'configure' | 'differs';
+  readonly topic: string;
+  readonly setting: string;
+  readonly is: string;
+  readonly wanted: string;
+}
+
+/** Names have the prefix. */
 export type TopicChange =
+  | Difference
   | {
       readonly kind: 'create';
       readonly topic: string;
       readonly partitions: number;
       readonly replication: number;
       readonly settings: Readonly<Record<string, string>>;
-    }
-  | {
-      readonly kind: 'configure';
-      readonly topic: string;
-      readonly setting: string;
-      readonly from: string;
-      readonly to: string;
-    }
-  | {
-      readonly kind: 'differs';
-      readonly topic: string;
-      readonly setting: string;
-      readonly is: string;
-      readonly wanted: string;
     };
 
 const RETRY_MS = 10_000;
@@ -75,17 +71,9 @@ export async function applyTopics(
         created.map(({ topic }) => topic),
       );
     const rest = await plan(admin, prefix, desired);
-    const configured = new Set(rest.flatMap((change) => (change.kind === 'configure' ? [change.topic] : [])));
-    for (const topic of configured)
-      await setForTopic(
-        admin,
-        topic,
-        Object.fromEntries(
-          rest.flatMap((change) =>
-            change.kind === 'configure' && change.topic === topic ? [[change.setting, change.to]] : [],
-          ),
-        ),
-      );
+    const configured = rest.filter((change): change is Difference => change.kind === 'configure');
+    for (const [topic, changes] of Map.groupBy(configured, (change) => change.topic))
+      await setForTopic(admin, topic, Object.fromEntries(changes.map(({ setting, wanted }) => [setting, wanted])));
     return [...created, ...rest.filter(({ kind }) => kind !== 'create')];
   });
 }
@@ -96,7 +84,7 @@ export async function withAdmin<T>(
   what: string,
   work: (admin: Admin) => Promise<T>,
 ): Promise<T> {
-  const client = createClient(connection, { retryMs: RETRY_MS });
+  const client = createClient(settingsOf(connection), { retryMs: RETRY_MS });
   const admin = client.kafka.admin();
   try {
     await admin.connect();
@@ -117,18 +105,15 @@ async function plan(
   desired: readonly TopicDefinition[],
 ): Promise<readonly TopicChange[]> {
   const present = new Set(await admin.listTopics());
-  const changes: TopicChange[] = [];
   const known = desired.filter(({ name }) => present.has(prefix + name));
-  for (const topic of desired) {
-    if (!present.has(prefix + topic.name))
-      changes.push({
-        kind: 'create',
-        topic: prefix + topic.name,
-        partitions: topic.partitions,
-        replication: topic.replication,
-        settings: settingsFor(topic),
-      });
-  }
+  const missing = desired.filter((topic) => !known.includes(topic));
+  const changes = missing.map((topic): TopicChange => ({
+    kind: 'create',
+    topic: prefix + topic.name,
+    partitions: topic.partitions,
+    replication: topic.replication,
+    settings: settingsFor(topic),
+  }));
   if (known.length === 0) return changes;
   const names = known.map(({ name }) => prefix + name);
   const { topics } = await admin.fetchTopicMetadata({ topics: names });
@@ -136,35 +121,24 @@ async function plan(
     includeSynonyms: false,
     resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
-  for (const topic of known) {
-    const name = prefix + topic.name;
-    const partitions = topics.find((each) => each.name === name)?.partitions ?? [];
-    if (partitions.length !== topic.partitions)
-      changes.push({
-        kind: 'differs',
-        topic: name,
-        setting: 'partitions',
-        is: String(partitions.length),
-        wanted: String(topic.partitions),
-      });
-    const replicas = [...new Set(partitions.map((partition) => partition.replicas.length))];
-    if (replicas.some((count) => count !== topic.replication))
-      changes.push({
-        kind: 'differs',
-        topic: name,
-        setting: 'replication',
-        is: replicas.join(', '),
-        wanted: String(topic.replication),
-      });
-    const entries = resources.find((each) => each.resourceName === name)?.configEntries ?? [];
-    for (const [setting, wanted] of Object.entries(settingsFor(topic))) {
-      const is = entries.find(({ configName }) => configName === setting)?.configValue ?? '';
-      if (is === wanted) continue;
-      changes.push(
-        safe(setting, is, wanted)
-          ? { kind: 'configure', topic: name, setting, from: is, to: wanted }
-          : { kind: 'differs', topic: name, setting, is, wanted },
-      );
+  for (const definition of known) {
+    const topic = prefix + definition.name;
+    const found = topics.find((each) => each.name === topic)?.partitions ?? [];
+    const configs = resources.find((each) => each.resourceName === topic)?.configEntries ?? [];
+    const actual: Readonly<Record<string, string>> = {
+      ...Object.fromEntries(configs.map(({ configName, configValue }) => [configName, configValue])),
+      partitions: String(found.length),
+      replication: [...new Set(found.map(({ replicas }) => replicas.length))].join(', '),
+    };
+    const declared = {
+      partitions: String(definition.partitions),
+      replication: String(definition.replication),
+      ...settingsFor(definition),
+    };
+    for (const [setting, wanted] of Object.entries(declared)) {
+      const is = actual[setting] ?? '';
+      if (is !== wanted)
+        changes.push({ kind: safe(setting, is, wanted) ? 'configure' : 'differs', topic, setting, is, wanted });
     }
   }
   return changes;
