@@ -1,14 +1,11 @@
 import {
   type FilesEnv,
   filesFaults,
-  labelFaults,
-  profileFaults,
   listenFaults,
   misspelled,
   type ProcessEnv,
   readConfig,
   refuse,
-  secretFaults,
   telemetryFaults,
   writableFolder,
   type Environment,
@@ -63,9 +60,6 @@ function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     ...telemetryFaults(config),
     ...engineFaults(config),
     ...faultsOfFiles,
-    ...secretFaults(config),
-    ...labelFaults(config),
-    ...profileFaults(config),
   ]);
   if (files?.FILES_DIR !== undefined) writableFolder('FILES_DIR', files.FILES_DIR);
   return config;

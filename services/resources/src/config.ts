@@ -9,7 +9,6 @@ import {
   factsEnv,
   filesEnv,
   processEnv,
-  profilePolicy,
   profilesEnv,
   secretsEnv,
   serviceLevelsSince,
@@ -73,7 +72,7 @@ export const resourcesConfig = (
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
-  profiles: profilePolicy(env),
+  profiles: env.PROFILE_POLICY_FILE ?? {},
   /** ms: how long a prior authorization stays after its last change. */
   authorizationRetentionMs: env.PRIOR_AUTH_RETENTION_DAYS * 86_400_000,
   /** ms: how long a version stays readable after it was replaced. */

@@ -1,9 +1,7 @@
 import {
   ConfigurationError,
-  labelFaults,
   listenFaults,
   misspelled,
-  profileFaults,
   readConfig,
   refuse,
   SHARED_VARIABLES,
@@ -45,7 +43,7 @@ export function settings(args: readonly string[], env: NodeJS.ProcessEnv): Stand
   // A wrong value ends the start before it touches the data folder.
   for (const service of ALL)
     readConfig(service.settings, { ...env, PUBLIC_URL: config.PUBLIC_URL ?? 'http://127.0.0.1' });
-  refuse([...listenFaults(config), ...telemetryFaults(config), ...labelFaults(env), ...profileFaults(env)]);
+  refuse([...listenFaults(config), ...telemetryFaults(config)]);
   // The reviewer of a sandbox asks twice a second, and people look for the clients in these lines.
   return config.SANDBOX && env['REQUEST_LOG'] === undefined ? { ...config, REQUEST_LOG: false } : config;
 }

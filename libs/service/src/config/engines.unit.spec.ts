@@ -20,7 +20,6 @@ import {
   readConfig,
   readSecretFile,
   refuse,
-  secretFaults,
   secretsEnv,
   topicsEnv,
   topicsFaults,
@@ -64,7 +63,6 @@ function read(env: Record<string, string>): z.infer<typeof schema> {
     ...topicsFaults(config),
     ...mongoFaults(config),
     ...filesFaults(config),
-    ...secretFaults(config),
   ]);
   return config;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { refuse } from './read-config.ts';
+import { idle, missing, refuse } from './read-config.ts';
 import { baseUrl, flag, path, whole } from './values.ts';
 
 const MIB = 1024 * 1024;
@@ -49,25 +49,19 @@ export type FilesConnection = ReturnType<typeof filesOptions>;
 
 /** Contradictions between variables, one sentence each. */
 export function filesFaults(env: FilesEnv): string[] {
-  const faults: string[] = [];
-  if (env.FILES === 'fs') {
-    if (env.FILES_DIR === undefined) faults.push('FILES_DIR: must be set for FILES=fs');
-    for (const variable of [
-      'S3_BUCKET',
-      'S3_PREFIX',
-      'S3_ENDPOINT',
-      'S3_SERVER_SIDE_ENCRYPTION',
-      'S3_KMS_KEY_ID',
-    ] as const)
-      if (env[variable] !== undefined) faults.push(`${variable}: has no effect without FILES=s3`);
-    return faults;
-  }
-  if (env.S3_BUCKET === undefined) faults.push('S3_BUCKET: must be set for FILES=s3');
-  if (env.FILES_DIR !== undefined) faults.push('FILES_DIR: has no effect with FILES=s3');
-  if (env.S3_KMS_KEY_ID !== undefined && env.S3_SERVER_SIDE_ENCRYPTION !== 'aws:kms')
-    faults.push('S3_KMS_KEY_ID: has no effect without S3_SERVER_SIDE_ENCRYPTION=aws:kms');
-  return faults;
+  if (env.FILES === 'fs')
+    return [
+      ...missing(env, ['FILES_DIR'], 'must be set for FILES=fs'),
+      ...idle(env, S3_ALONE, 'has no effect without FILES=s3'),
+    ];
+  const kms = env.S3_SERVER_SIDE_ENCRYPTION === 'aws:kms';
+  return [
+    ...missing(env, ['S3_BUCKET'], 'must be set for FILES=s3'),
+    ...idle(env, ['FILES_DIR'], 'has no effect with FILES=s3'),
+    ...(kms ? [] : idle(env, ['S3_KMS_KEY_ID'], 'has no effect without S3_SERVER_SIDE_ENCRYPTION=aws:kms')),
+  ];
 }
+const S3_ALONE = ['S3_BUCKET', 'S3_PREFIX', 'S3_ENDPOINT', 'S3_SERVER_SIDE_ENCRYPTION', 'S3_KMS_KEY_ID'] as const;
 
 /** @throws ConfigurationError naming each variable that contradicts another */
 export function filesOptions(env: FilesEnv) {

@@ -5,10 +5,10 @@ export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
-export { labelFaults, labelPolicy, labelsEnv } from './labels.ts';
-export { profileFaults, profilePolicy, profilesEnv } from './profiles.ts';
+export { labelPolicy, labelsEnv } from './labels.ts';
+export { profilesEnv } from './profiles.ts';
 export { listenEnv, listenFaults } from './listen.ts';
-export { secretFaults, secretsEnv } from './secrets.ts';
+export { secretsEnv } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';
 export {

@@ -1,8 +1,8 @@
 import { DEFAULT_PAYER_RETENTION_DAYS } from '@provider-access/events';
 import { z } from 'zod';
-import { refuse } from './read-config.ts';
-import { faultsOfFile, readPublicFile, readSecretFile } from './secret-file.ts';
-import { flag, hostsAndPorts, path, whole } from './values.ts';
+import { idle, missing, refuse } from './read-config.ts';
+import { publicFile, publicOf, readFileOf, readSecretFile, secretFile } from './secret-file.ts';
+import { flag, hostsAndPorts, whole } from './values.ts';
 
 const name = z
   .string()
@@ -21,11 +21,11 @@ export const kafkaEnv = {
     .optional()
     .describe('Put before the name of every consumer group. Without it the topic prefix is used.'),
   KAFKA_TLS: flag.default(false).describe('`true`: connections are TLS.'),
-  KAFKA_TLS_CA_FILE: path
+  KAFKA_TLS_CA_FILE: publicFile
     .optional()
     .describe('PEM file of the authorities that brokers are checked against; without it those of Node.'),
-  KAFKA_TLS_CERT_FILE: path.optional().describe('PEM file of the client certificate, for mutual TLS.'),
-  KAFKA_TLS_KEY_FILE: path.optional().describe('PEM file of its private key (secret file).'),
+  KAFKA_TLS_CERT_FILE: publicFile.optional().describe('PEM file of the client certificate, for mutual TLS.'),
+  KAFKA_TLS_KEY_FILE: secretFile.optional().describe('PEM file of its private key (secret file).'),
   KAFKA_SASL_MECHANISM: z
     .string()
     .toLowerCase()
@@ -38,8 +38,8 @@ export const kafkaEnv = {
     .optional()
     .describe('`plain`, `scram-sha-256`, `scram-sha-512` or `oauthbearer`; without it there is no SASL.'),
   KAFKA_SASL_USERNAME: z.string().min(1).optional().describe('User of `plain` and `scram-*`.'),
-  KAFKA_SASL_PASSWORD_FILE: path.optional().describe('Secret file of the password; read at each connection.'),
-  KAFKA_SASL_OAUTH_TOKEN_FILE: path
+  KAFKA_SASL_PASSWORD_FILE: secretFile.optional().describe('Secret file of the password; read at each connection.'),
+  KAFKA_SASL_OAUTH_TOKEN_FILE: secretFile
     .optional()
     .describe('Secret file of the bearer token of `oauthbearer`, kept fresh by others; read at each connection.'),
   KAFKA_SESSION_TIMEOUT_MS: whole(1000, 300_000)
@@ -87,41 +87,37 @@ export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 const heartbeatOf = (env: KafkaEnv): number =>
   env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
 
-/** Contradictions between variables, and files that cannot be used: one sentence each. */
-export function kafkaFaults(env: KafkaEnv): string[] {
-  const faults: string[] = [];
-  const without = (variable: keyof KafkaEnv, what: string): void => {
-    if (env[variable] !== undefined) faults.push(`${variable}: ${what}`);
-  };
-  if (!env.KAFKA_TLS)
-    for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'] as const)
-      without(variable, 'has no effect without KAFKA_TLS=true');
-  if (env.KAFKA_TLS_KEY_FILE === undefined) without('KAFKA_TLS_CERT_FILE', 'needs KAFKA_TLS_KEY_FILE beside it');
-  if (env.KAFKA_TLS_CERT_FILE === undefined) without('KAFKA_TLS_KEY_FILE', 'needs KAFKA_TLS_CERT_FILE beside it');
+const TLS_FILES = ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'] as const;
+const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE'] as const;
+const TOKEN = ['KAFKA_SASL_OAUTH_TOKEN_FILE'] as const;
+
+function saslFaults(env: KafkaEnv): readonly string[] {
   const mechanism = env.KAFKA_SASL_MECHANISM;
-  if (mechanism === undefined) {
-    for (const variable of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const)
-      without(variable, 'has no effect without KAFKA_SASL_MECHANISM');
-  } else if (mechanism === 'oauthbearer') {
-    if (env.KAFKA_SASL_OAUTH_TOKEN_FILE === undefined)
-      faults.push('KAFKA_SASL_OAUTH_TOKEN_FILE: must be set for KAFKA_SASL_MECHANISM=oauthbearer');
-    for (const variable of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE'] as const)
-      without(variable, 'has no effect with KAFKA_SASL_MECHANISM=oauthbearer');
-  } else {
-    if (env.KAFKA_SASL_USERNAME === undefined)
-      faults.push('KAFKA_SASL_USERNAME: must be set for this KAFKA_SASL_MECHANISM');
-    if (env.KAFKA_SASL_PASSWORD_FILE === undefined)
-      faults.push('KAFKA_SASL_PASSWORD_FILE: must be set for this KAFKA_SASL_MECHANISM');
-    without('KAFKA_SASL_OAUTH_TOKEN_FILE', 'belongs to KAFKA_SASL_MECHANISM=oauthbearer alone');
-  }
+  if (mechanism === undefined)
+    return idle(env, [...PASSWORD, ...TOKEN], 'has no effect without KAFKA_SASL_MECHANISM');
+  if (mechanism === 'oauthbearer')
+    return [
+      ...missing(env, TOKEN, 'must be set for KAFKA_SASL_MECHANISM=oauthbearer'),
+      ...idle(env, PASSWORD, 'has no effect with KAFKA_SASL_MECHANISM=oauthbearer'),
+    ];
+  return [
+    ...missing(env, PASSWORD, 'must be set for this KAFKA_SASL_MECHANISM'),
+    ...idle(env, TOKEN, 'belongs to KAFKA_SASL_MECHANISM=oauthbearer alone'),
+  ];
+}
+
+/** Contradictions between variables, one sentence each. */
+export function kafkaFaults(env: KafkaEnv): string[] {
+  const faults = [
+    ...(env.KAFKA_TLS ? [] : idle(env, TLS_FILES, 'has no effect without KAFKA_TLS=true')),
+    ...(env.KAFKA_TLS_KEY_FILE ? [] : idle(env, ['KAFKA_TLS_CERT_FILE'], 'needs KAFKA_TLS_KEY_FILE beside it')),
+    ...(env.KAFKA_TLS_CERT_FILE ? [] : idle(env, ['KAFKA_TLS_KEY_FILE'], 'needs KAFKA_TLS_CERT_FILE beside it')),
+    ...saslFaults(env),
+  ];
   if (heartbeatOf(env) * 3 > env.KAFKA_SESSION_TIMEOUT_MS)
     faults.push('KAFKA_HEARTBEAT_INTERVAL_MS: must be a third of KAFKA_SESSION_TIMEOUT_MS at most');
   if (env.KAFKA_REBALANCE_TIMEOUT_MS < env.KAFKA_SESSION_TIMEOUT_MS)
     faults.push('KAFKA_REBALANCE_TIMEOUT_MS: must not be below KAFKA_SESSION_TIMEOUT_MS');
-  for (const variable of ['KAFKA_TLS_KEY_FILE', 'KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_OAUTH_TOKEN_FILE'] as const)
-    faults.push(...faultsOfFile(variable, env[variable]));
-  for (const variable of ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE'] as const)
-    faults.push(...faultsOfFile(variable, env[variable], readPublicFile));
   return faults;
 }
 
@@ -140,10 +136,10 @@ function tlsOf(env: KafkaEnv) {
   const { KAFKA_TLS_CA_FILE: ca, KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key } = env;
   if (ca === undefined && cert === undefined) return true as const;
   return {
-    ...(ca !== undefined && { ca: readPublicFile('KAFKA_TLS_CA_FILE', ca) }),
+    ...(ca !== undefined && { ca: readFileOf('KAFKA_TLS_CA_FILE', ca, publicOf) }),
     ...(cert !== undefined &&
       key !== undefined && {
-        cert: readPublicFile('KAFKA_TLS_CERT_FILE', cert),
+        cert: readFileOf('KAFKA_TLS_CERT_FILE', cert, publicOf),
         key: `${readSecretFile('KAFKA_TLS_KEY_FILE', key)}\n`,
       }),
   };
@@ -166,7 +162,7 @@ function saslOf(env: KafkaEnv) {
 
 /**
  * The adapter's options. `service` ends the client id.
- * @throws ConfigurationError naming each variable that contradicts another or names an unusable file
+ * @throws ConfigurationError naming each variable that contradicts another
  */
 export function kafkaOptions(env: KafkaEnv, service: string) {
   refuse(kafkaFaults(env));

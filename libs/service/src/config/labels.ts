@@ -9,7 +9,6 @@ import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
 import { policyFile } from './policy-file.ts';
-import { path } from './values.ts';
 
 /** A day that gives something begins where it begins last on earth. */
 const ANYWHERE = new PayerDays();
@@ -18,7 +17,7 @@ const DRUGS = 'must be exclude, or include-from: and a day such as include-from:
 
 /** Which security labels withhold a resource. Every service that reads records for a client or the payer has it. */
 export const labelsEnv = {
-  SECURITY_LABELS_FILE: path
+  SECURITY_LABELS_FILE: policyFile(readLabelPolicy)
     .optional()
     .describe(
       'A JSON file with rules by security label, which change the built-in ones: `withhold`, ' +
@@ -36,13 +35,7 @@ export const labelsEnv = {
     ),
 };
 
-const labelsFile = policyFile('SECURITY_LABELS_FILE', readLabelPolicy);
-export const labelFaults = labelsFile.faults;
-
-/** @throws ConfigurationError if the file cannot be used */
 export function labelPolicy(env: z.infer<z.ZodObject<typeof labelsEnv>>): LabelPolicy {
-  const { SECURITY_LABELS_FILE: file, PRIOR_AUTH_DRUGS: drugs } = env;
-  const setting = drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length)));
-  if (file === undefined) return withDrugs(DEFAULT_LABEL_POLICY, setting);
-  return withDrugs(labelsFile.policy(file), setting);
+  const { SECURITY_LABELS_FILE: policy = DEFAULT_LABEL_POLICY, PRIOR_AUTH_DRUGS: drugs } = env;
+  return withDrugs(policy, drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length))));
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { refuse } from './read-config.ts';
-import { faultsOfFile, readPublicFile, readSecretFile } from './secret-file.ts';
-import { flag, path, whole } from './values.ts';
+import { idle, refuse } from './read-config.ts';
+import { publicFile, readSecretFile, secretFile } from './secret-file.ts';
+import { flag, whole } from './values.ts';
 
 const URI = /^mongodb(\+srv)?:\/\/[^/\s]+(\/[^\s]*)?$/;
 const uri = z.string().regex(URI, 'must begin with mongodb:// or mongodb+srv:// and name a host');
@@ -9,7 +9,7 @@ const uri = z.string().regex(URI, 'must begin with mongodb:// or mongodb+srv:// 
 /** How a process reaches MongoDB. */
 export const mongoEnv = {
   MONGODB_URI: uri.optional().describe('Connection string. One with a password belongs into `MONGODB_URI_FILE`.'),
-  MONGODB_URI_FILE: path.optional().describe('Secret file of the connection string, instead of `MONGODB_URI`.'),
+  MONGODB_URI_FILE: secretFile.optional().describe('Secret file of the connection string, instead of `MONGODB_URI`.'),
   MONGODB_DATABASE: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,63}$/, 'must be letters, digits, dashes and underscores, 63 at most')
@@ -38,8 +38,8 @@ export const mongoEnv = {
   MONGODB_TLS: flag
     .optional()
     .describe('`true` or `false`: connections are TLS or not. Without it the connection string says.'),
-  MONGODB_TLS_CA_FILE: path.optional().describe('PEM file of the authorities that servers are checked against.'),
-  MONGODB_TLS_CERT_KEY_FILE: path.optional().describe('PEM file of client certificate and private key (secret file).'),
+  MONGODB_TLS_CA_FILE: publicFile.optional().describe('PEM file of the authorities that servers are checked against.'),
+  MONGODB_TLS_CERT_KEY_FILE: secretFile.optional().describe('PEM file of client certificate and private key (secret file).'),
   MONGODB_SERVER_SELECTION_TIMEOUT_MS: whole(100, 120_000)
     .default(5000)
     .describe('How long an operation looks for a server before it fails.'),
@@ -85,7 +85,7 @@ function uriFaults(variable: string, text: string, env: MongoEnv): string[] {
   return faults;
 }
 
-/** Contradictions between variables, and files that cannot be used: one sentence each. */
+/** Contradictions between variables, one sentence each. */
 export function mongoFaults(env: MongoEnv): string[] {
   const faults: string[] = [];
   const { MONGODB_URI: given, MONGODB_URI_FILE: file } = env;
@@ -93,29 +93,18 @@ export function mongoFaults(env: MongoEnv): string[] {
   if (given !== undefined && file !== undefined)
     faults.push('MONGODB_URI: must not be set together with MONGODB_URI_FILE');
   if (given !== undefined) faults.push(...uriFaults('MONGODB_URI', given, env));
-  if (file !== undefined) {
-    const unusable = faultsOfFile('MONGODB_URI_FILE', file);
-    faults.push(
-      ...(unusable.length > 0
-        ? unusable
-        : uriFaults('MONGODB_URI_FILE', readSecretFile('MONGODB_URI_FILE', file), env)),
-    );
-  }
+  if (file !== undefined)
+    faults.push(...uriFaults('MONGODB_URI_FILE', readSecretFile('MONGODB_URI_FILE', file), env));
   if (env.MONGODB_MIN_POOL_SIZE > env.MONGODB_MAX_POOL_SIZE)
     faults.push('MONGODB_MIN_POOL_SIZE: must not be above MONGODB_MAX_POOL_SIZE');
-  if (env.MONGODB_TLS === false)
-    for (const variable of ['MONGODB_TLS_CA_FILE', 'MONGODB_TLS_CERT_KEY_FILE'] as const)
-      if (env[variable] !== undefined) faults.push(`${variable}: has no effect with MONGODB_TLS=false`);
-  faults.push(
-    ...faultsOfFile('MONGODB_TLS_CA_FILE', env.MONGODB_TLS_CA_FILE, readPublicFile),
-    ...faultsOfFile('MONGODB_TLS_CERT_KEY_FILE', env.MONGODB_TLS_CERT_KEY_FILE),
-  );
+  if (env.MONGODB_TLS === false) faults.push(...idle(env, TLS_FILES, 'has no effect with MONGODB_TLS=false'));
   return faults;
 }
+const TLS_FILES = ['MONGODB_TLS_CA_FILE', 'MONGODB_TLS_CERT_KEY_FILE'] as const;
 
 /**
  * The adapters' options. `service` ends the application name that the server logs.
- * @throws ConfigurationError naming each variable that contradicts another or names an unusable file
+ * @throws ConfigurationError naming each variable that contradicts another
  */
 export function mongoOptions(env: MongoEnv, service: string) {
   refuse(mongoFaults(env));

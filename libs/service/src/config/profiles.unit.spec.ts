@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { profileFaults, profilePolicy, profilesEnv } from './profiles.ts';
+import { profilesEnv } from './profiles.ts';
 import { ConfigurationError, readConfig } from './read-config.ts';
 
 const schema = z.object(profilesEnv);
@@ -18,17 +18,16 @@ const withFile = (text: string) => {
   return readConfig(schema, { PROFILE_POLICY_FILE: file });
 };
 
-test('a policy of profiles is read from a file, and without a file everything is unmarked', () => {
-  expect(profilePolicy(withFile('{"profiles":{"*":"refuse"}}'))).toEqual({ '*': 'refuse' });
-  expect(profilePolicy(readConfig(schema, {}))).toEqual({});
-  expect(profileFaults({})).toEqual([]);
+test('a policy of profiles is read from a file', () => {
+  expect(withFile('{"profiles":{"*":"refuse"}}').PROFILE_POLICY_FILE).toEqual({ '*': 'refuse' });
+  expect(readConfig(schema, {}).PROFILE_POLICY_FILE).toBeUndefined();
 });
 
 test('a policy of profiles that cannot be used ends the start with the variable and the fault', () => {
-  const fault = 'PROFILE_POLICY_FILE: "profiles" entry 1 must be one of "refuse", "unmark", "keep"';
-  const wrong = withFile('{"profiles":{"*":"drop"}}');
-  expect(() => profilePolicy(wrong)).toThrow(new ConfigurationError(fault));
-  expect(profileFaults(wrong)).toEqual([fault]);
-  const gone = readConfig(schema, { PROFILE_POLICY_FILE: join(folder, 'gone.json') });
-  expect(profileFaults(gone)).toEqual(['PROFILE_POLICY_FILE: names a file that is not there']);
+  expect(() => withFile('{"profiles":{"*":"drop"}}')).toThrow(
+    new ConfigurationError('PROFILE_POLICY_FILE: "profiles" entry 1 must be one of "refuse", "unmark", "keep"'),
+  );
+  expect(() => readConfig(schema, { PROFILE_POLICY_FILE: join(folder, 'gone.json') })).toThrow(
+    new ConfigurationError('PROFILE_POLICY_FILE: names a file that is not there'),
+  );
 });

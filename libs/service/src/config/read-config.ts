@@ -13,6 +13,14 @@ export function refuse(faults: readonly string[]): void {
   if (faults.length > 0) throw new ConfigurationError(faults.join('; '));
 }
 
+type Names<Env> = readonly (keyof Env & string)[];
+/** What is wrong with those of the variables that are set. */
+export const idle = <Env extends object>(env: Env, variables: Names<Env>, fault: string): readonly string[] =>
+  variables.filter((variable) => env[variable] !== undefined).map((variable) => `${variable}: ${fault}`);
+/** What is wrong with those of the variables that are not set. */
+export const missing = <Env extends object>(env: Env, variables: Names<Env>, fault: string): readonly string[] =>
+  variables.filter((variable) => env[variable] === undefined).map((variable) => `${variable}: ${fault}`);
+
 /**
  * Reads environment variables by a zod object schema whose keys are the variables' names. An empty value counts as
  * absent, and so does a value that another program has set under that name.

@@ -1,5 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
 import { ConfigurationError } from './read-config.ts';
+import { path } from './values.ts';
 
 /**
  * Bits that let strangers read, or anybody but the owner write. A group may read: so Kubernetes mounts secrets
@@ -13,59 +15,70 @@ const WHY: Readonly<Record<string, string>> = {
   EPERM: 'names a file that this process may not read',
   EISDIR: 'names a folder, not a file',
 };
-const because = (variable: string, error: unknown): ConfigurationError =>
-  new ConfigurationError(
-    `${variable}: ${WHY[(error as NodeJS.ErrnoException).code ?? ''] ?? 'names a file that cannot be read'}`,
-  );
+
+/** Why a file cannot be used, in words that follow the name of its variable. They quote neither content nor path. */
+export class FileFault extends Error {}
+const because = (error: unknown): FileFault =>
+  error instanceof FileFault
+    ? error
+    : new FileFault(WHY[(error as NodeJS.ErrnoException).code ?? ''] ?? 'names a file that cannot be read');
 
 /**
- * The content of a secret file without white space around it. Read anew each time it is needed, so that a file that was
- * replaced is used from then on.
- * @throws ConfigurationError naming the variable, never the content or the path: absent, unreadable, empty, or open to
- * others
+ * The content of a secret file without white space around it.
+ * @throws FileFault: absent, unreadable, empty, or open to others
  */
-export function readSecretFile(variable: string, file: string): string {
+export function secretOf(file: string): string {
   let text: string;
   try {
     const found = statSync(file);
-    if (found.isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    if (found.isDirectory()) throw new FileFault(WHY['EISDIR']);
     if (process.platform !== 'win32' && (found.mode & TOO_OPEN) !== 0)
-      throw new ConfigurationError(
-        `${variable}: names a file that others may read or that its group may write; give it mode 0400, 0440, 0600 ` +
-          'or 0640',
+      throw new FileFault(
+        'names a file that others may read or that its group may write; give it mode 0400, 0440, 0600 or 0640',
       );
     text = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw error instanceof ConfigurationError ? error : because(variable, error);
+    throw because(error);
   }
-  if (text === '') throw new ConfigurationError(`${variable}: names a file that is empty`);
+  if (text === '') throw new FileFault('names a file that is empty');
   return text;
 }
 
-/** The content of a file that is no secret (a CA certificate). @throws ConfigurationError naming the variable */
-export function readPublicFile(variable: string, file: string): string {
+/** The content of a file that is no secret (a CA certificate). @throws FileFault */
+export function publicOf(file: string): string {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw because(variable, error);
+    throw because(error);
   }
-  if (text.trim() === '') throw new ConfigurationError(`${variable}: names a file that is empty`);
+  if (text.trim() === '') throw new FileFault('names a file that is empty');
   return text;
 }
 
-/** The faults of a file as a list of sentences, for checks that collect them. */
-export function faultsOfFile(
-  variable: string,
-  file: string | undefined,
-  read: (variable: string, file: string) => unknown = readSecretFile,
-): readonly string[] {
-  if (file === undefined) return [];
+/** Reads the file of a variable. @throws ConfigurationError */
+export function readFileOf<T>(variable: string, file: string, read: (file: string) => T): T {
   try {
-    read(variable, file);
-    return [];
+    return read(file);
   } catch (error) {
-    if (error instanceof ConfigurationError) return [error.message];
-    throw error;
+    throw error instanceof FileFault ? new ConfigurationError(`${variable}: ${error.message}`) : error;
   }
 }
+/** Read anew each time it is needed, so that a file that was replaced is used from then on. @throws ConfigurationError */
+export const readSecretFile = (variable: string, file: string): string => readFileOf(variable, file, secretOf);
+
+/** A variable with the path of a file, as what `read` makes of the file. A fault is reported with wrong values. */
+export const fileAs = <T>(read: (file: string) => T) =>
+  path.transform((file, context): T => {
+    try {
+      return read(file);
+    } catch (error) {
+      if (!(error instanceof FileFault)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  });
+/** A variable with the path of a file that `read` can use. */
+export const fileFor = (read: (file: string) => unknown) => fileAs((file) => (read(file), file));
+export const secretFile = fileFor(secretOf);
+export const publicFile = fileFor(publicOf);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ConfigurationError } from './read-config.ts';
-import { faultsOfFile, readSecretFile } from './secret-file.ts';
-import { baseUrl, flag, path, whole } from './values.ts';
+import { idle } from './read-config.ts';
+import { FileFault, fileFor, readFileOf, secretOf } from './secret-file.ts';
+import { baseUrl, flag, whole } from './values.ts';
 
 /** `key=value,key=value` as W3C baggage writes it: values percent-encoded. */
 const ATTRIBUTES = /^\s*[A-Za-z0-9._-]{1,128}\s*=[^,=]*(\s*,\s*[A-Za-z0-9._-]{1,128}\s*=[^,=]*)*\s*$/;
@@ -22,6 +22,21 @@ function pairs(text: string): Record<string, string> {
   );
 }
 
+const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** @throws FileFault as `secretOf`, or for a line that is no header */
+function headersOf(file: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const each of secretOf(file).split(/[\n,]/)) {
+    if (each.trim() === '') continue;
+    const at = each.indexOf('=');
+    const [name, value] = [each.slice(0, at).trim(), each.slice(at + 1).trim()];
+    if (at < 1 || !HEADER.test(name) || !/^[\x20-\x7e]+$/.test(value))
+      throw new FileFault('names a file that has a line which is not name=value');
+    headers[name.toLowerCase()] = decodable(value) ? decodeURIComponent(value) : value;
+  }
+  return headers;
+}
+
 /** Traces, metrics and logs. `OTEL_*` as the OpenTelemetry specification names them. */
 export const telemetryEnv = {
   OTEL_SDK_DISABLED: flag.default(false).describe('`true`: nothing is sent, whatever else is set.'),
@@ -31,7 +46,7 @@ export const telemetryEnv = {
       'Where a collector takes OTLP over HTTP (protobuf), without `/v1/…`, e.g. `http://collector:4318`. Without ' +
         'it traces are not made and metrics are not sent.',
     ),
-  OTEL_EXPORTER_OTLP_HEADERS_FILE: path
+  OTEL_EXPORTER_OTLP_HEADERS_FILE: fileFor(headersOf)
     .optional()
     .describe('Secret file with headers for the collector: `name=value`, one a line or separated by commas.'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
@@ -69,37 +84,11 @@ export const telemetryEnv = {
 };
 export type TelemetryEnv = z.infer<z.ZodObject<typeof telemetryEnv>>;
 
-/** Contradictions and unreadable files: one sentence each. */
-export function telemetryFaults(env: TelemetryEnv): string[] {
-  const faults: string[] = [];
-  if (env.OTEL_EXPORTER_OTLP_HEADERS_FILE === undefined) return faults;
-  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined)
-    faults.push('OTEL_EXPORTER_OTLP_HEADERS_FILE: has no effect without OTEL_EXPORTER_OTLP_ENDPOINT');
-  faults.push(
-    ...faultsOfFile('OTEL_EXPORTER_OTLP_HEADERS_FILE', env.OTEL_EXPORTER_OTLP_HEADERS_FILE, (variable, file) => {
-      readOtlpHeaders(variable, file);
-      return '';
-    }),
-  );
-  return faults;
-}
-
-const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/**
- * @throws ConfigurationError naming the variable, never the content: as `readSecretFile`, or a line that is no header
- */
-function readOtlpHeaders(variable: string, file: string): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const each of readSecretFile(variable, file).split(/[\n,]/)) {
-    if (each.trim() === '') continue;
-    const at = each.indexOf('=');
-    const [name, value] = [each.slice(0, at).trim(), each.slice(at + 1).trim()];
-    if (at < 1 || !HEADER.test(name) || !/^[\x20-\x7e]+$/.test(value))
-      throw new ConfigurationError(`${variable}: names a file that has a line which is not name=value`);
-    headers[name.toLowerCase()] = decodable(value) ? decodeURIComponent(value) : value;
-  }
-  return headers;
-}
+/** Contradictions, one sentence each. */
+export const telemetryFaults = (env: TelemetryEnv): readonly string[] =>
+  env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+    ? idle(env, ['OTEL_EXPORTER_OTLP_HEADERS_FILE'], 'has no effect without OTEL_EXPORTER_OTLP_ENDPOINT')
+    : [];
 
 /** Where telemetry goes; `endpoint` undefined: nowhere. */
 export function telemetryOptions(env: TelemetryEnv) {
@@ -108,7 +97,7 @@ export function telemetryOptions(env: TelemetryEnv) {
     endpoint: env.OTEL_SDK_DISABLED ? undefined : env.OTEL_EXPORTER_OTLP_ENDPOINT,
     /** Asked before each export, so that a file that was replaced counts. @throws ConfigurationError */
     headers: (): Record<string, string> =>
-      file === undefined ? {} : readOtlpHeaders('OTEL_EXPORTER_OTLP_HEADERS_FILE', file),
+      file === undefined ? {} : readFileOf('OTEL_EXPORTER_OTLP_HEADERS_FILE', file, headersOf),
     ratio: env.OTEL_TRACES_SAMPLER_ARG,
     resource: env.OTEL_RESOURCE_ATTRIBUTES ?? {},
     metricIntervalMs: env.OTEL_METRIC_EXPORT_INTERVAL,
