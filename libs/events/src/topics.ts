@@ -18,7 +18,10 @@ export interface Topic {
    */
   readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit' | 'measured' | 'mark';
   readonly writers: readonly Writer[];
-  /** Services that read its records. Writers and readers also see its heads. */
+  /**
+   * Services that read its records. Writers and readers also see its heads. Every service follows the topics from
+   * which the party facts come, because it keeps them in memory.
+   */
   readonly readers: readonly Service[];
   /** Services that look at its heads alone. */
   readonly heads: readonly Service[];
@@ -54,14 +57,23 @@ export const PA_SERVICE_LEVELS = 'pa.service-levels';
 export const PA_FEEDS = 'pa.feeds';
 export const PA_DEPLOYMENT = 'pa.deployment';
 
-/** Every service keeps the party facts in memory by following the topics that they come from. */
-const EVERY_SERVICE = SERVICES;
-
 /** What topics of one role have in common. A row says where it differs. */
+const NARROW = { heads: [], spread: 'narrow', cleanup: 'keep' } as const;
 const INBOUND = { role: 'inbound', heads: ['export'], spread: 'wide', cleanup: 'delete' } as const;
-const DEAD_LETTERS = { role: 'dead-letter', heads: [], spread: 'narrow', cleanup: 'keep' } as const;
+const DEAD_LETTERS = { role: 'dead-letter', ...NARROW } as const;
 const DERIVED = { role: 'derived', heads: [], spread: 'wide', cleanup: 'keep' } as const;
-const DECIDED = { role: 'decided', heads: [], spread: 'narrow', cleanup: 'keep' } as const;
+const DECIDED = { role: 'decided', ...NARROW } as const;
+const AUDITED = { role: 'audit', ...NARROW } as const;
+const MEASURED = { role: 'measured', ...NARROW } as const;
+const MARK = { role: 'mark', ...NARROW } as const;
+
+const row = (
+  name: string,
+  key: string,
+  kind: Pick<Topic, 'role' | 'heads' | 'spread' | 'cleanup'>,
+  writers: readonly Writer[],
+  readers: readonly Service[],
+): Topic => ({ name, key, ...kind, writers, readers });
 
 /** `resources` writes to the payer's topics what comes by POST /events. */
 const PUBLISHERS = ['payer', 'resources'] as const;
@@ -69,134 +81,58 @@ const INTAKES = ['attribution', 'consent', 'resources'] as const;
 /** In this order, because it is the one of the docs. */
 const PARKERS = ['resources', 'attribution', 'consent'] as const;
 
+/** Each topic with its key, its writers and its readers. */
 export const TOPICS: readonly Topic[] = [
-  { name: PAYER_MEMBER_EVENTS, key: 'member id', ...INBOUND, writers: PUBLISHERS, readers: INTAKES },
-  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', ...INBOUND, writers: PUBLISHERS, readers: INTAKES },
-  ...DEAD_LETTER_TOPICS.map((name) => ({
-    name,
-    key: 'dead letter id',
-    ...DEAD_LETTERS,
-    writers: PARKERS,
-    readers: PARKERS,
-  })),
-  {
-    name: PA_RECORDS,
-    key: 'member and Type/id',
-    ...DERIVED,
-    writers: ['resources'],
-    readers: ['resources'],
-    cleanup: 'compact',
-  },
-  {
-    name: PA_RECORD_VERSIONS,
-    key: 'member and Type/id',
-    ...DERIVED,
-    writers: ['resources'],
-    readers: ['resources'],
-    cleanup: 'delete',
-  },
-  {
-    name: PA_MEMBERS,
-    key: 'member id',
-    ...DERIVED,
-    writers: ['attribution'],
-    readers: ['attribution'],
-    heads: ['export'],
-  },
-  {
-    name: PA_PROVIDERS,
-    key: 'NPI, TIN or organization id',
-    ...DERIVED,
-    writers: ['attribution'],
-    readers: EVERY_SERVICE,
-    cleanup: 'compact',
-  },
-  { name: PA_ATTRIBUTION, key: 'member id', ...DERIVED, writers: ['attribution'], readers: EVERY_SERVICE },
-  { name: PA_GROUPS, key: 'Group id', ...DERIVED, writers: ['attribution'], readers: ['attribution'] },
-  { name: PA_CONSENT, key: 'member id', ...DERIVED, writers: ['consent'], readers: EVERY_SERVICE },
-  { name: PA_REGISTRY, key: 'client id', ...DECIDED, writers: ['auth'], readers: EVERY_SERVICE },
-  { name: PA_EXPORTS, key: 'job id', ...DECIDED, writers: ['export'], readers: ['export'] },
+  row(PAYER_MEMBER_EVENTS, 'member id', INBOUND, PUBLISHERS, INTAKES),
+  row(PAYER_PROVIDER_EVENTS, 'NPI or organization id', INBOUND, PUBLISHERS, INTAKES),
+  ...DEAD_LETTER_TOPICS.map((name) => row(name, 'dead letter id', DEAD_LETTERS, PARKERS, PARKERS)),
+  row(PA_RECORDS, 'member and Type/id', { ...DERIVED, cleanup: 'compact' }, ['resources'], ['resources']),
+  row(PA_RECORD_VERSIONS, 'member and Type/id', { ...DERIVED, cleanup: 'delete' }, ['resources'], ['resources']),
+  row(PA_MEMBERS, 'member id', { ...DERIVED, heads: ['export'] }, ['attribution'], ['attribution']),
+  row(PA_PROVIDERS, 'NPI, TIN or organization id', { ...DERIVED, cleanup: 'compact' }, ['attribution'], SERVICES),
+  row(PA_ATTRIBUTION, 'member id', DERIVED, ['attribution'], SERVICES),
+  row(PA_GROUPS, 'Group id', DERIVED, ['attribution'], ['attribution']),
+  row(PA_CONSENT, 'member id', DERIVED, ['consent'], SERVICES),
+  row(PA_REGISTRY, 'client id', DECIDED, ['auth'], SERVICES),
+  row(PA_EXPORTS, 'job id', DECIDED, ['export'], ['export']),
   // Before the audit, because a copy reads the heads in this order: no seal may name records that the copy lacks.
-  {
-    name: PA_AUDIT_CHAIN,
-    key: 'one for all',
-    role: 'audit',
-    writers: ['attribution'],
-    readers: ['attribution'],
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_AUDIT,
-    key: 'member or client id',
-    role: 'audit',
-    writers: ['auth', 'attribution', 'resources', 'export'],
-    readers: ['attribution'],
-    heads: [],
-    spread: 'wide',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_SERVICE_LEVELS,
-    key: 'what is counted together: a partition of a topic, or an export',
-    role: 'measured',
-    writers: ['attribution', 'consent', 'resources', 'export'],
-    readers: ['attribution', 'resources'],
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_FEEDS,
-    key: 'a partition of an inbound topic',
-    role: 'measured',
-    writers: ['resources'],
-    readers: ['resources'],
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_DEPLOYMENT,
-    key: 'none: its first record is the mark',
-    role: 'mark',
-    writers: EVERY_SERVICE,
-    readers: EVERY_SERVICE,
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
+  row(PA_AUDIT_CHAIN, 'one for all', AUDITED, ['attribution'], ['attribution']),
+  row(
+    PA_AUDIT,
+    'member or client id',
+    { ...AUDITED, spread: 'wide' },
+    ['auth', 'attribution', 'resources', 'export'],
+    ['attribution'],
+  ),
+  row(
+    PA_SERVICE_LEVELS,
+    'what is counted together: a partition of a topic, or an export',
+    MEASURED,
+    ['attribution', 'consent', 'resources', 'export'],
+    ['attribution', 'resources'],
+  ),
+  row(PA_FEEDS, 'a partition of an inbound topic', MEASURED, ['resources'], ['resources']),
+  row(PA_DEPLOYMENT, 'none: its first record is the mark', MARK, SERVICES, SERVICES),
 ];
+
+const namesWhere = (holds: (topic: Topic) => boolean): readonly string[] =>
+  TOPICS.filter(holds).map(({ name }) => name);
+const writes = ({ writers }: Topic, service: string): boolean => (writers as readonly string[]).includes(service);
 
 /** Topics that a service derives from others: its progress records cover these. */
 export const derivedBy = (service: string): readonly string[] =>
-  TOPICS.filter(
-    ({ role, writers }) =>
-      (role === 'derived' || role === 'dead-letter') && (writers as readonly string[]).includes(service),
-  ).map(({ name }) => name);
+  namesWhere((topic) => (topic.role === 'derived' || topic.role === 'dead-letter') && writes(topic, service));
 
 /** Topics of decisions that a service makes once (state.streams): the only ones that its relay may append to. */
 export const decidedBy = (service: string): readonly string[] =>
-  TOPICS.filter(({ role, writers }) => role === 'decided' && (writers as readonly string[]).includes(service)).map(
-    ({ name }) => name,
-  );
+  namesWhere((topic) => topic.role === 'decided' && writes(topic, service));
 
 /** What one service does with the log, by topic name. */
-export interface ServiceTopics {
-  readonly writes: readonly string[];
-  readonly reads: readonly string[];
-  readonly heads: readonly string[];
-}
-
-export function topicsOf(service: Service): ServiceTopics {
-  const where = (holds: (topic: Topic) => boolean): readonly string[] => TOPICS.filter(holds).map(({ name }) => name);
-  return {
-    writes: where((t) => t.writers.includes(service)),
-    reads: where((t) => t.readers.includes(service)),
-    heads: where((t) => t.heads.includes(service)),
-  };
-}
+export const topicsOf = (service: Service) => ({
+  writes: namesWhere((topic) => writes(topic, service)),
+  reads: namesWhere(({ readers }) => readers.includes(service)),
+  heads: namesWhere(({ heads }) => heads.includes(service)),
+});
 
 const MIB = 1024 * 1024;
 /** Bytes of an inbound record at most, unless the deployment says otherwise. */

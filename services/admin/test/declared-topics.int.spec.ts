@@ -6,7 +6,6 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
   SERVICES,
-  type ServiceTopics,
   topicsOf,
 } from '@provider-access/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -33,7 +32,7 @@ const NPI = '1234567893';
  * Without the mark of the deployment, which a process reads and writes before its module starts, and without the seal
  * of a day, which is written on the next one.
  */
-function declared(service: (typeof SERVICES)[number]): Pick<ServiceTopics, 'writes' | 'reads'> {
+function declared(service: (typeof SERVICES)[number]): Pick<ReturnType<typeof topicsOf>, 'writes' | 'reads'> {
   const { writes, reads } = topicsOf(service);
   const own = (topics: readonly string[]): string[] => topics.filter((topic) => topic !== PA_DEPLOYMENT);
   return { writes: own(writes).filter((topic) => topic !== PA_AUDIT_CHAIN), reads: own(reads) };

@@ -93,8 +93,7 @@ const TOKEN = ['KAFKA_SASL_OAUTH_TOKEN_FILE'] as const;
 
 function saslFaults(env: KafkaEnv): readonly string[] {
   const mechanism = env.KAFKA_SASL_MECHANISM;
-  if (mechanism === undefined)
-    return idle(env, [...PASSWORD, ...TOKEN], 'has no effect without KAFKA_SASL_MECHANISM');
+  if (mechanism === undefined) return idle(env, [...PASSWORD, ...TOKEN], 'has no effect without KAFKA_SASL_MECHANISM');
   if (mechanism === 'oauthbearer')
     return [
       ...missing(env, TOKEN, 'must be set for KAFKA_SASL_MECHANISM=oauthbearer'),

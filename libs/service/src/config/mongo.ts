@@ -39,7 +39,9 @@ export const mongoEnv = {
     .optional()
     .describe('`true` or `false`: connections are TLS or not. Without it the connection string says.'),
   MONGODB_TLS_CA_FILE: publicFile.optional().describe('PEM file of the authorities that servers are checked against.'),
-  MONGODB_TLS_CERT_KEY_FILE: secretFile.optional().describe('PEM file of client certificate and private key (secret file).'),
+  MONGODB_TLS_CERT_KEY_FILE: secretFile
+    .optional()
+    .describe('PEM file of client certificate and private key (secret file).'),
   MONGODB_SERVER_SELECTION_TIMEOUT_MS: whole(100, 120_000)
     .default(5000)
     .describe('How long an operation looks for a server before it fails.'),
@@ -93,8 +95,7 @@ export function mongoFaults(env: MongoEnv): string[] {
   if (given !== undefined && file !== undefined)
     faults.push('MONGODB_URI: must not be set together with MONGODB_URI_FILE');
   if (given !== undefined) faults.push(...uriFaults('MONGODB_URI', given, env));
-  if (file !== undefined)
-    faults.push(...uriFaults('MONGODB_URI_FILE', readSecretFile('MONGODB_URI_FILE', file), env));
+  if (file !== undefined) faults.push(...uriFaults('MONGODB_URI_FILE', readSecretFile('MONGODB_URI_FILE', file), env));
   if (env.MONGODB_MIN_POOL_SIZE > env.MONGODB_MAX_POOL_SIZE)
     faults.push('MONGODB_MIN_POOL_SIZE: must not be above MONGODB_MAX_POOL_SIZE');
   if (env.MONGODB_TLS === false) faults.push(...idle(env, TLS_FILES, 'has no effect with MONGODB_TLS=false'));
