@@ -1,38 +1,5 @@
-import {
-  ACTION,
-  CACHE,
-  CACHE_RESULT,
-  CHUNK_OUTCOME,
-  CHUNK_STATE,
-  DECISION,
-  DROPPED_REGISTRATION,
-  ENGINE,
-  EXPORT_LIMIT,
-  EXPORT_OUTCOME,
-  EXPORT_STATE,
-  FOLDER,
-  GROUP,
-  INTAKE_OUTCOME,
-  METHOD,
-  FEED_SOURCE,
-  FEED_TYPE,
-  OBJECTIVE,
-  OBJECTIVE_RESULT,
-  type OTHER,
-  PROBE_RESULT,
-  PROBE_STEP,
-  PURPOSE,
-  REFUSAL,
-  ROUTE,
-  SERVICE,
-  STATUS,
-  TOKEN_REASON,
-  TOPIC,
-  UNAUTHENTICATED,
-  VERSION,
-  VIEW,
-  type LabelValues,
-} from './labels.ts';
+import type { LabelValues, OTHER } from './labels.ts';
+import * as label from './labels.ts';
 
 /**
  * Every metric of the platform: name, type, help, labels. Nothing else can be measured (`Metrics` takes these names
@@ -77,92 +44,102 @@ export const METRICS = {
   // Rate, errors, duration
   http_server_request_duration_seconds: histogram(
     'Duration of requests',
-    { service: SERVICE, method: METHOD, route: ROUTE, status: STATUS },
+    { service: label.SERVICE, method: label.METHOD, route: label.ROUTE, status: label.STATUS },
     REQUEST_SECONDS,
   ),
-  http_server_active_requests: gauge('Requests that are being answered', { service: SERVICE }),
+  http_server_active_requests: gauge('Requests that are being answered', { service: label.SERVICE }),
   // The log
-  pa_log_appended_total: counter('Records appended', { topic: TOPIC }),
-  pa_log_append_failures_total: counter('Calls of append that failed', { topic: TOPIC }),
-  pa_log_handled_total: counter('Records handled by a consumer group in this process', { topic: TOPIC, group: GROUP }),
+  pa_log_appended_total: counter('Records appended', { topic: label.TOPIC }),
+  pa_log_append_failures_total: counter('Calls of append that failed', { topic: label.TOPIC }),
+  pa_log_handled_total: counter('Records handled by a consumer group in this process', {
+    topic: label.TOPIC,
+    group: label.GROUP,
+  }),
   pa_log_handle_failures_total: counter('Batches that a consumer group could not handle: they come again', {
-    topic: TOPIC,
-    group: GROUP,
+    topic: label.TOPIC,
+    group: label.GROUP,
   }),
   pa_log_handle_duration_seconds: histogram(
     'Duration of one batch of a consumer group',
-    { topic: TOPIC, group: GROUP },
+    { topic: label.TOPIC, group: label.GROUP },
     REQUEST_SECONDS,
   ),
   pa_log_lag_records: gauge('Records between the committed offsets of a group and the head, over all partitions', {
-    topic: TOPIC,
-    group: GROUP,
+    topic: label.TOPIC,
+    group: label.GROUP,
   }),
   pa_log_oldest_unhandled_seconds: gauge(
     'Age of the oldest record that a group has not handled; 0 when it has handled all',
-    { topic: TOPIC, group: GROUP },
+    { topic: label.TOPIC, group: label.GROUP },
   ),
   // Views
   pa_view_lag_records: gauge('Records between where a view stands and the head of its topic, over all partitions', {
-    view: VIEW,
-    topic: TOPIC,
+    view: label.VIEW,
+    topic: label.TOPIC,
   }),
   pa_view_freshness_seconds: gauge(
     'Age of the oldest record that a view does not show, because it is behind or passed over it; 0 when it shows all',
-    { view: VIEW, topic: TOPIC },
+    { view: label.VIEW, topic: label.TOPIC },
   ),
   pa_view_builds: gauge('Builds of a view that are kept up to date: 2 while one is built beside the live one', {
-    view: VIEW,
+    view: label.VIEW,
   }),
-  pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', { service: SERVICE }),
+  pa_facts_age_seconds: gauge('How far behind the facts may be that this process decides with', {
+    service: label.SERVICE,
+  }),
   pa_facts_unreadable_records: gauge(
     'Records of the platform that this process could not read into the facts it keeps in memory: whom they concern ' +
       'is denied',
-    { service: SERVICE },
+    { service: label.SERVICE },
   ),
   // Intake
-  pa_intake_events_total: counter('Payer events by what became of them', { service: SERVICE, outcome: INTAKE_OUTCOME }),
+  pa_intake_events_total: counter('Payer events by what became of them', {
+    service: label.SERVICE,
+    outcome: label.INTAKE_OUTCOME,
+  }),
   pa_intake_unresolved_references_total: counter(
     'Conditional references, and attachments whose URL leads nowhere, in resources that were recorded',
-    { service: SERVICE },
+    { service: label.SERVICE },
   ),
   pa_prior_authorizations_retired_total: counter(
     'Prior authorizations for which a delete was published, because their retention was over',
     {},
   ),
   pa_dead_letters_open: gauge('Parked payer events that wait for a person, by who could not take them', {
-    topic: TOPIC,
-    service: SERVICE,
+    topic: label.TOPIC,
+    service: label.SERVICE,
   }),
   // Exports
-  pa_export_jobs: gauge('Exports by state, over all processes', { state: EXPORT_STATE }),
-  pa_export_oldest_seconds: gauge('Age of the oldest export in a state; 0 when there is none', { state: EXPORT_STATE }),
-  pa_export_chunks: gauge('Chunks by state, over all processes', { state: CHUNK_STATE }),
-  pa_export_storage_full: gauge('1 while the last write of this process found the file storage full', {}),
-  pa_export_jobs_total: counter('Exports that ended, by outcome', { outcome: EXPORT_OUTCOME }),
-  pa_export_refusals_total: counter('Kick-offs answered with 429, by the limit that a client had reached', {
-    limit: EXPORT_LIMIT,
+  pa_export_jobs: gauge('Exports by state, over all processes', { state: label.EXPORT_STATE }),
+  pa_export_oldest_seconds: gauge('Age of the oldest export in a state; 0 when there is none', {
+    state: label.EXPORT_STATE,
   }),
-  pa_export_chunks_total: counter('Chunks that were worked on, by outcome', { outcome: CHUNK_OUTCOME }),
-  pa_export_duration_seconds: histogram('From kick-off to complete', { outcome: EXPORT_OUTCOME }, HOURS_SECONDS),
+  pa_export_chunks: gauge('Chunks by state, over all processes', { state: label.CHUNK_STATE }),
+  pa_export_storage_full: gauge('1 while the last write of this process found the file storage full', {}),
+  pa_export_jobs_total: counter('Exports that ended, by outcome', { outcome: label.EXPORT_OUTCOME }),
+  pa_export_refusals_total: counter('Kick-offs answered with 429, by the limit that a client had reached', {
+    limit: label.EXPORT_LIMIT,
+  }),
+  pa_export_chunks_total: counter('Chunks that were worked on, by outcome', { outcome: label.CHUNK_OUTCOME }),
+  pa_export_duration_seconds: histogram('From kick-off to complete', { outcome: label.EXPORT_OUTCOME }, HOURS_SECONDS),
   pa_export_written_resources_total: counter('Resources written to part files', {}),
   pa_export_written_bytes_total: counter('Compressed bytes written to part files', {}),
   pa_export_downloaded_bytes_total: counter('Bytes of export files that were sent', {}),
   // Access
   pa_tokens_issued_total: counter('Access tokens issued', {}),
-  pa_token_refusals_total: counter('Token requests refused', { reason: TOKEN_REASON }),
+  pa_token_refusals_total: counter('Token requests refused', { reason: label.TOKEN_REASON }),
   pa_registrations_waiting: gauge('Registrations without an approval, when this process last changed them', {}),
   pa_registrations_dropped_total: counter(
     'Registrations that left without an approval: expired, or displaced by newer ones',
-    { reason: DROPPED_REGISTRATION },
+    { reason: label.DROPPED_REGISTRATION },
   ),
   pa_disclosures_total: counter('Releases, by what was asked for; each is in pa.audit before its last byte leaves', {
-    kind: ACTION,
+    kind: label.ACTION,
   }),
-  pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
+  pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: label.REFUSAL }),
   pa_unauthenticated_requests_total: counter('Requests without a valid token, on any route that needs one', {
-    service: SERVICE,
-    reason: UNAUTHENTICATED,
+    service: label.SERVICE,
+    reason: label.UNAUTHENTICATED,
   }),
   pa_opt_out_effect_seconds: histogram(
     'From the acceptance of an opt-out to its effect in every process',
@@ -170,55 +147,55 @@ export const METRICS = {
     EFFECT_SECONDS,
   ),
   pa_access_decisions_total: counter('Decisions whether a client may see a member, by outcome', {
-    purpose: PURPOSE,
-    outcome: DECISION,
+    purpose: label.PURPOSE,
+    outcome: label.DECISION,
   }),
   pa_access_held_sources: gauge(
     'Sources of the payer whose members are all denied, because of a parked event that names no member',
     {},
   ),
-  pa_cache_requests_total: counter('Look-ups in a cache', { cache: CACHE, result: CACHE_RESULT }),
+  pa_cache_requests_total: counter('Look-ups in a cache', { cache: label.CACHE, result: label.CACHE_RESULT }),
   // Service levels
   pa_slo_total: counter('Requests and events that a service level was measured for', {
-    objective: OBJECTIVE,
-    result: OBJECTIVE_RESULT,
+    objective: label.OBJECTIVE,
+    result: label.OBJECTIVE_RESULT,
   }),
-  pa_slo_duration_seconds: histogram('From the start of a service level to its end', { objective: OBJECTIVE }, [
+  pa_slo_duration_seconds: histogram('From the start of a service level to its end', { objective: label.OBJECTIVE }, [
     ...EFFECT_SECONDS,
     60,
     600,
     ...HOURS_SECONDS.slice(4),
   ]),
-  pa_slo_pending: gauge('Requests and events whose service level is still open', { objective: OBJECTIVE }),
+  pa_slo_pending: gauge('Requests and events whose service level is still open', { objective: label.OBJECTIVE }),
   pa_slo_oldest_elapsed_ratio: gauge('Share of its time that the oldest open one has used: 1 is the deadline', {
-    objective: OBJECTIVE,
+    objective: label.OBJECTIVE,
   }),
   pa_feed_silence_ratio: gauge(
     'Time since the newest event of a feed in EXPECTED_FEEDS as a share of the time that is expected: 1 is the limit',
-    { source: FEED_SOURCE, type: FEED_TYPE },
+    { source: label.FEED_SOURCE, type: label.FEED_TYPE },
   ),
   // The synthetic probe
   pa_probe_runs_total: counter('Runs of the probe by the step that failed, or `none`', {
-    result: PROBE_RESULT,
-    step: PROBE_STEP,
+    result: label.PROBE_RESULT,
+    step: label.PROBE_STEP,
   }),
   pa_probe_last_success_timestamp_seconds: gauge(
     'When the probe last took every step of a provider, seconds since the epoch',
     {},
   ),
-  pa_probe_step_duration_seconds: gauge('Duration of a step in the last run of the probe', { step: PROBE_STEP }),
+  pa_probe_step_duration_seconds: gauge('Duration of a step in the last run of the probe', { step: label.PROBE_STEP }),
   // The process
-  pa_engine_reachable: gauge('1 while the engine answers', { engine: ENGINE }),
+  pa_engine_reachable: gauge('1 while the engine answers', { engine: label.ENGINE }),
   pa_disk_free_bytes: gauge(
     'Free bytes of the disk that holds a folder of this process: the data folder of npm start, or files of exports ' +
       '(FILES=fs)',
-    { folder: FOLDER },
+    { folder: label.FOLDER },
   ),
   pa_disk_kept_free_bytes: gauge('Free bytes below which the process is not ready (data) or exports wait (files)', {
-    folder: FOLDER,
+    folder: label.FOLDER,
   }),
   pa_memory_limit_bytes: gauge('Memory that the process may have (its control group); absent without a limit', {}),
-  pa_build_info: gauge('Always 1; the labels say what runs', { service: SERVICE, version: VERSION }),
+  pa_build_info: gauge('Always 1; the labels say what runs', { service: label.SERVICE, version: label.VERSION }),
 } satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS;

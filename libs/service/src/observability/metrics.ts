@@ -44,13 +44,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly enabled: boolean;
   // Protected, because a scope has these metrics as its prototype.
-  protected readonly counters = new Map<CounterName, Counter>();
-  protected readonly gauges = new Map<GaugeName, Gauge>();
-  protected readonly histograms = new Map<HistogramName, Histogram>();
-  protected readonly guards = new Map<
-    MetricName,
-    (labels: Readonly<Record<string, string>>) => Record<string, string>
-  >();
+  protected readonly instruments = new Map<MetricName, Instrument<Counter | Gauge | Histogram>>();
   protected readonly readers = new Map<GaugeName, Set<Read<GaugeName>>>();
 
   constructor({ enabled = true, process = false }: MetricsOptions = {}) {
@@ -71,7 +65,9 @@ export class Metrics {
   }
   /** Adds to a counter. */
   count<N extends CounterName>(name: N, ...[labels, by = 1]: Labelled<N, [by?: number]>): void {
-    if (this.enabled && by !== 0) this.counter(name).inc(this.guarded(name, labels), by);
+    if (!this.enabled || by === 0) return;
+    const { metric, guard } = this.instrument<Counter>(name);
+    metric.inc(guard(labels), by);
   }
   /**
    * Counters that are there from the start, at 0 for all values that `labels` leaves open: a first event is an
@@ -91,7 +87,8 @@ export class Metrics {
             : [];
       sets = sets.flatMap((set) => each.map((value) => ({ ...set, [label]: value })));
     }
-    for (const set of sets) this.counter(name).inc(this.guarded(name, set), 0);
+    const { metric, guard } = this.instrument<Counter>(name);
+    for (const set of sets) metric.inc(guard(set), 0);
   }
   /** Starts every counter whose name begins with `prefix` at 0. */
   zeroAll(prefix: string): void {
@@ -101,26 +98,19 @@ export class Metrics {
   /** One observation of a histogram, in the unit of its name. */
   record<N extends HistogramName>(name: N, labels: LabelsOf<N>, value: number): void {
     if (!this.enabled) return;
-    let histogram = this.histograms.get(name);
-    if (histogram === undefined) {
-      const { help, labels: labelNames, buckets = [] }: MetricDefinition = METRICS[name];
-      histogram = new Histogram({
-        name,
-        help,
-        labelNames: [...labelNames],
-        buckets: [...buckets],
-        registers: [this.registry],
-      });
-      this.histograms.set(name, histogram);
-    }
-    histogram.observe(this.guarded(name, labels), value);
+    const { metric, guard } = this.instrument<Histogram>(name);
+    metric.observe(guard(labels), value);
   }
   set<N extends GaugeName>(name: N, labels: LabelsOf<N>, value: number): void {
-    if (this.enabled) this.gauge(name).set(this.guarded(name, labels), value);
+    if (!this.enabled) return;
+    const { metric, guard } = this.instrument<Gauge>(name);
+    metric.set(guard(labels), value);
   }
   /** Moves a gauge up or down. */
   move<N extends GaugeName>(name: N, labels: LabelsOf<N>, by: number): void {
-    if (this.enabled) this.gauge(name).inc(this.guarded(name, labels), by);
+    if (!this.enabled) return;
+    const { metric, guard } = this.instrument<Gauge>(name);
+    metric.inc(guard(labels), by);
   }
   /**
    * A gauge that is read at each scrape. While it cannot be read there are no samples: no wrong ones. Several may read
@@ -132,7 +122,7 @@ export class Metrics {
     let readers = this.readers.get(name);
     if (readers === undefined) {
       this.readers.set(name, (readers = new Set()));
-      this.gauge(name);
+      this.instrument(name);
     }
     readers.add(read as Read<GaugeName>);
     return () => void readers.delete(read as Read<GaugeName>);
@@ -158,53 +148,39 @@ export class Metrics {
     return (await this.registry.metrics()).replace(WITHOUT_VALUE, '');
   }
 
-  protected counter(name: CounterName): Counter {
-    let counter = this.counters.get(name);
-    if (counter === undefined) {
-      const { help, labels }: MetricDefinition = METRICS[name];
-      counter = new Counter({ name, help, labelNames: [...labels], registers: [this.registry] });
-      this.counters.set(name, counter);
+  /** Made at its first use, so that a process shows what it measures. */
+  protected instrument<M extends Counter | Gauge | Histogram>(name: MetricName): Instrument<M> {
+    let instrument = this.instruments.get(name);
+    if (instrument === undefined) {
+      const { type, help, labels, values, buckets = [] }: MetricDefinition = METRICS[name];
+      const options = { name, help, labelNames: [...labels], registers: [this.registry] };
+      const metric =
+        type === 'counter'
+          ? new Counter(options)
+          : type === 'histogram'
+            ? new Histogram({ ...options, buckets: [...buckets] })
+            : new Gauge({ ...options, collect: () => this.collect(name as GaugeName) });
+      this.instruments.set(name, (instrument = { metric, guard: guardOf(values) }));
     }
-    return counter;
-  }
-  protected gauge(name: GaugeName): Gauge {
-    let gauge = this.gauges.get(name);
-    if (gauge === undefined) {
-      const { help, labels }: MetricDefinition = METRICS[name];
-      gauge = new Gauge({
-        name,
-        help,
-        labelNames: [...labels],
-        registers: [this.registry],
-        collect: () => this.collect(name),
-      });
-      this.gauges.set(name, gauge);
-    }
-    return gauge;
+    return instrument as Instrument<M>;
   }
 
   protected async collect(name: GaugeName): Promise<void> {
     const readers = this.readers.get(name);
     if (readers === undefined) return;
     const samples = (await Promise.all([...readers].map((read) => inTime(read)))).flat();
-    const gauge = this.gauge(name);
+    const { metric: gauge, guard } = this.instrument<Gauge>(name);
     // A reset sets one without labels to 0.
     if (METRICS[name].labels.length === 0) gauge.remove();
     else gauge.reset();
     const highest = new Map<string, number>();
     for (const { labels, value } of samples) {
-      const own = this.guarded(name, labels);
+      const own = guard(labels);
       const key = JSON.stringify(own);
       if (value <= (highest.get(key) ?? Number.NEGATIVE_INFINITY)) continue;
       highest.set(key, value);
       gauge.set(own, value);
     }
-  }
-
-  protected guarded(name: MetricName, labels: object = {}): Record<string, string> {
-    let guard = this.guards.get(name);
-    if (guard === undefined) this.guards.set(name, (guard = guardOf(METRICS[name].values)));
-    return guard(labels as Readonly<Record<string, string>>);
   }
 }
 
@@ -219,15 +195,18 @@ const inTime = (read: Read<GaugeName>): Promise<readonly Sample<GaugeName>[]> =>
   within(READ_MS, read, () => []).catch(() => []);
 
 /** Exactly the labels of the table, each with a value that it may have. */
-function guardOf(
-  values: Readonly<Record<string, LabelValues>>,
-): (labels: Readonly<Record<string, string>>) => Record<string, string> {
+type Guard = (labels?: object) => Record<string, string>;
+interface Instrument<M> {
+  readonly metric: M;
+  readonly guard: Guard;
+}
+function guardOf(values: Readonly<Record<string, LabelValues>>): Guard {
   const checks = Object.entries(values).map(
     ([label, allowed]) => [label, 'form' in allowed ? formed(allowed.form, allowed.atMost) : among(allowed)] as const,
   );
-  return (labels) => {
+  return (labels = {}) => {
     const own: Record<string, string> = {};
-    for (const [label, check] of checks) own[label] = check(labels[label] ?? OTHER);
+    for (const [label, check] of checks) own[label] = check((labels as Record<string, string>)[label] ?? OTHER);
     return own;
   };
 }
