@@ -23,16 +23,6 @@ const EXCEPTIONS: readonly Exception[] = [
   { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 13, reason: 'times that only tests set' },
   { name: 'libs/engines/src/mongo/client.ts#MongoOptions', size: 10, reason: 'times that only tests set' },
   { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
-  {
-    name: 'libs/service/src/observability/otlp/metrics-export.ts#MetricsExportOptions',
-    size: 9,
-    reason: 'what an exporter sends, and when',
-  },
-  {
-    name: 'libs/service/src/observability/tracing/span-source.ts#TelemetryOptions',
-    size: 9,
-    reason: 'variables of OpenTelemetry, by their names',
-  },
 ];
 
 /** What is above the limit and not on the list, and what is on the list and within the limit. */

@@ -1,5 +1,19 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { OTLPExporterNodeConfigBase } from '@opentelemetry/otlp-exporter-base/node-http';
+import type { Logger } from '../logger.ts';
+
+/** Who sends to an OTLP collector, and where it is. */
+export interface Sender {
+  /** Without `/v1/traces`. */
+  readonly endpoint: string;
+  readonly headers: () => Record<string, string>;
+  /** Attributes of the deployment. */
+  readonly resource: Readonly<Record<string, string>>;
+  readonly version: string;
+  /** Of the process. */
+  readonly instance: string;
+  readonly logger: Logger;
+}
 
 /** How long one attempt may take, ms; the exporter repeats within it. */
 export const EXPORT_MS = 10_000;
@@ -27,14 +41,7 @@ export function otlpConfig(
 }
 
 /** The sender, by https://opentelemetry.io/docs/specs/semconv/resource/service/ */
-export const resourceOf = (
-  service: string,
-  {
-    version,
-    instance,
-    resource,
-  }: { readonly version: string; readonly instance: string; readonly resource: Readonly<Record<string, string>> },
-): Attributes => ({
+export const resourceOf = (service: string, { version, instance, resource }: Sender): Attributes => ({
   'service.name': service,
   'service.namespace': 'provider-access',
   'service.version': version,
@@ -43,3 +50,14 @@ export const resourceOf = (
   'telemetry.sdk.name': 'opentelemetry',
   ...resource,
 });
+
+/** Whether a warning may be logged: the last one is a minute old. */
+export function onceAMinute(): () => boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - last < 60_000) return false;
+    last = now;
+    return true;
+  };
+}

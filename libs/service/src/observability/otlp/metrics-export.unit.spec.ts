@@ -28,6 +28,7 @@ const base = {
   instance: 'i',
   service: 'resources',
   intervalMs: 60_000,
+  metricIntervalMs: 60_000,
   logger: silentLogger,
 };
 
@@ -64,12 +65,11 @@ test('counters, gauges and histograms are those of the registry', async () => {
 
 test('each export names its process, and one more comes at the end', async () => {
   const sent: ResourceMetrics[] = [];
-  const exporter: PushMetricExporter = {
+  const exporter: Pick<PushMetricExporter, 'export' | 'shutdown'> = {
     export: (metrics, done) => {
       sent.push(metrics);
       done({ code: 0 });
     },
-    forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
   };
   const sending = new MetricsExport(
@@ -125,9 +125,8 @@ test('a collector gets protobuf with the headers of the file', async () => {
 
 test('logs a missing collector once, and delays nothing', async () => {
   const warn = vi.fn();
-  const exporter: PushMetricExporter = {
+  const exporter: Pick<PushMetricExporter, 'export' | 'shutdown'> = {
     export: (_metrics, done) => done({ code: 1, error: new Error('refused') }),
-    forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
   };
   const away = new MetricsExport(

@@ -14,10 +14,11 @@ export function recordSpans(ratio = 1): {
   const exporter = new InMemorySpanExporter();
   const spans = new Spans(
     {
-      endpoint: undefined,
+      endpoint: '',
       headers: () => ({}),
       resource: { 'deployment.environment.name': 'test' },
       version: '1',
+      instance: 'test',
       logger: silentLogger,
       ratio,
     },

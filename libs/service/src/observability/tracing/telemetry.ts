@@ -1,19 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { within } from '@provider-access/kernel';
+import type { Metrics } from '../metrics.ts';
+import type { Sender } from '../otlp/connection.ts';
+import type { MetricsExport } from '../otlp/metrics-export.ts';
 import { TraceScopes } from './scopes.ts';
+import type { Spans } from './spans.ts';
 import { Tracing } from './tracing.ts';
-import type { SpanSource, TelemetryOptions } from './span-source.ts';
 
-/** What sends metrics. */
-export type Sending = Pick<SpanSource, 'close'>;
+/** Where spans and metrics go, as `libs/service/src/config` reads it from the environment. */
+export interface TelemetryOptions extends Omit<Sender, 'endpoint' | 'instance'> {
+  /** Of an OTLP collector; undefined: no spans are made, and no metrics are sent. */
+  readonly endpoint: string | undefined;
+  /** Share of the traces that begin here. */
+  readonly ratio: number;
+  /** What is measured in this process, and as whose it is sent. */
+  readonly measured: { readonly metrics: Metrics; readonly service: string };
+  /** Between two sendings of metrics, ms. */
+  readonly metricIntervalMs: number;
+}
 
-/** Tracing of a process. Without a source nothing is recorded, and log lines still carry ids that join them. */
+/** Tracing of a process. Without spans nothing is recorded, and log lines still carry ids that join them. */
 export class Telemetry {
   readonly scopes: TraceScopes;
-  readonly #spans: SpanSource | undefined;
-  readonly #metrics: Sending | undefined;
+  readonly #spans: Spans | undefined;
+  readonly #metrics: MetricsExport | undefined;
 
-  constructor(scopes: TraceScopes = new TraceScopes(), spans?: SpanSource, metrics?: Sending) {
+  constructor(scopes: TraceScopes = new TraceScopes(), spans?: Spans, metrics?: MetricsExport) {
     this.scopes = scopes;
     this.#spans = spans;
     this.#metrics = metrics;
@@ -36,12 +48,12 @@ export class Telemetry {
 
 /** Loads the SDK where spans are sent; elsewhere it costs no memory and no time. */
 export async function openTelemetry(options: TelemetryOptions, scopes: TraceScopes): Promise<Telemetry> {
-  if (options.endpoint === undefined) return new Telemetry(scopes);
+  const { endpoint, measured, metricIntervalMs: intervalMs } = options;
+  if (endpoint === undefined) return new Telemetry(scopes);
   const { Spans } = await import('./spans.ts');
-  const { endpoint, measured, metricIntervalMs: intervalMs = 60_000 } = options;
-  const instance = randomUUID();
-  const spans = new Spans({ ...options, instance });
-  if (measured?.metrics.enabled !== true) return new Telemetry(scopes, spans);
+  const sender = { ...options, endpoint, instance: randomUUID() };
+  const spans = new Spans(sender);
+  if (!measured.metrics.enabled) return new Telemetry(scopes, spans);
   const { MetricsExport } = await import('../otlp/metrics-export.ts');
-  return new Telemetry(scopes, spans, new MetricsExport({ ...options, ...measured, endpoint, instance, intervalMs }));
+  return new Telemetry(scopes, spans, new MetricsExport({ ...sender, ...measured, intervalMs }));
 }

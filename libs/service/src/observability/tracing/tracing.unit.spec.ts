@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { silentLogger, type Logger } from '../logger.ts';
+import { Metrics } from '../metrics.ts';
 import { recordSpans } from '../testing/recorder.ts';
 import { Spans } from './spans.ts';
 import {
@@ -20,6 +21,7 @@ const none = {
   headers: () => ({}),
   resource: { 'deployment.environment.name': 'test' },
   version: '1',
+  instance: 'i',
   logger: silentLogger,
 };
 
@@ -49,7 +51,16 @@ test('a context is written as it was read', () => {
 });
 
 test('off: records and propagates nothing, and calls of one request still share an id', async () => {
-  const telemetry = await openTelemetry({ ...none, endpoint: undefined, ratio: 1 }, new TraceScopes());
+  const telemetry = await openTelemetry(
+    {
+      ...none,
+      endpoint: undefined,
+      ratio: 1,
+      measured: { metrics: new Metrics(), service: 'resources' },
+      metricIntervalMs: 60_000,
+    },
+    new TraceScopes(),
+  );
   const tracing = telemetry.tracing('resources');
   expect(tracing.on).toBe(false);
   const scope = tracing.begin('GET /x', { kind: SpanKind.SERVER });
