@@ -1,6 +1,6 @@
 import { PAYER_TOPICS, type Service, TOPICS, topicsOf } from '@provider-access/events';
 import { INTAKES } from '@provider-access/facts';
-import { DECLARATIONS, groupsOf } from './services.ts';
+import { DECLARATIONS, viewGroups } from './services.ts';
 
 /**
  * Operations as `kafka-acls.sh` and the protocol name them. Read and Write imply Describe, which the list still names
@@ -9,17 +9,22 @@ import { DECLARATIONS, groupsOf } from './services.ts';
 type AclOperation = 'Read' | 'Write' | 'Describe' | 'Create' | 'DescribeConfigs' | 'AlterConfigs';
 
 /**
- * Allows a principal some operations. There are no rules that deny, because Kafka refuses everything that no rule
- * allows (`allow.everyone.if.no.acl.found=false`).
+ * Allows a principal operations on resources. There are no rules that deny, because Kafka refuses everything that no
+ * rule allows (`allow.everyone.if.no.acl.found=false`). One call of kafka-acls.sh makes the rules of a grant.
  */
-export interface AclRule {
+export interface AclGrant {
   /** `User:consent` */
   readonly principal: string;
   readonly resource: 'topic' | 'group';
   readonly pattern: 'literal' | 'prefixed';
+  readonly names: readonly string[];
+  readonly operations: readonly AclOperation[];
+}
+/** A grant of one operation on one resource, as `--json` prints it. */
+export type AclRule = Omit<AclGrant, 'names' | 'operations'> & {
   readonly name: string;
   readonly operation: AclOperation;
-}
+};
 
 export interface AclOptions {
   /** Prefix of each principal. Default `User:`. */
@@ -40,93 +45,68 @@ export const PAYER_PRINCIPAL = 'payer';
  * The least rights of each principal. The rules name each topic of the payer, because a prefix `payer.` would allow a
  * payer to write dead letters. IdempotentWrite is not needed: since Kafka 2.8, Write on any topic includes it.
  */
-export function aclRules({
+export function aclGrants({
   principalPrefix = 'User:',
   topicPrefix = '',
   groupPrefix = '',
-}: AclOptions = {}): readonly AclRule[] {
-  const rules: AclRule[] = [];
+}: AclOptions = {}): readonly AclGrant[] {
+  const grants: AclGrant[] = [];
   const allow = (
     who: string,
-    resource: AclRule['resource'],
-    names: readonly { name: string; pattern: AclRule['pattern'] }[],
+    resource: AclGrant['resource'],
+    names: readonly string[],
     operations: readonly AclOperation[],
+    pattern: AclGrant['pattern'] = 'literal',
   ): void => {
     const prefix = resource === 'topic' ? topicPrefix : groupPrefix;
-    for (const { name, pattern } of names)
-      for (const operation of operations)
-        rules.push({ principal: principalPrefix + who, resource, pattern, name: prefix + name, operation });
+    if (names.length > 0)
+      grants.push({
+        principal: principalPrefix + who,
+        resource,
+        pattern,
+        names: names.map((name) => prefix + name),
+        operations,
+      });
   };
-  const literal = (names: readonly string[]): { name: string; pattern: 'literal' }[] =>
-    names.map((name) => ({ name, pattern: 'literal' }));
 
-  allow(PAYER_PRINCIPAL, 'topic', literal(PAYER_TOPICS), ['Write', 'Describe']);
-  for (const declaration of DECLARATIONS) {
-    const { service } = declaration;
+  allow(PAYER_PRINCIPAL, 'topic', PAYER_TOPICS, ['Write', 'Describe']);
+  for (const { service, subscriptions, projections } of DECLARATIONS) {
     const { writes, reads, heads } = topicsOf(service);
     const both = writes.filter((t) => reads.includes(t));
-    allow(service, 'topic', literal(both), ['Read', 'Write', 'Describe']);
-    allow(service, 'topic', literal(writes.filter((t) => !both.includes(t))), ['Write', 'Describe']);
-    allow(service, 'topic', literal(reads.filter((t) => !both.includes(t))), ['Read', 'Describe']);
-    allow(service, 'topic', literal(heads.filter((t) => !writes.includes(t) && !reads.includes(t))), ['Describe']);
-    allow(service, 'group', groupsOf(declaration), ['Read', 'Describe']);
+    allow(service, 'topic', both, ['Read', 'Write', 'Describe']);
+    allow(service, 'topic', without(writes, both), ['Write', 'Describe']);
+    allow(service, 'topic', without(reads, both), ['Read', 'Describe']);
+    allow(service, 'topic', without(heads, [...writes, ...reads]), ['Describe']);
+    const own = subscriptions.map(({ group }) => group);
+    allow(service, 'group', own, ['Read', 'Describe']);
+    allow(service, 'group', projections.map(viewGroups), ['Read', 'Describe'], 'prefixed');
     // A service that decides checks whether an intake has lost events.
-    const own = new Set(declaration.subscriptions.map(({ group }) => group));
-    if (DECIDING.has(service))
-      allow(service, 'group', literal(INTAKES.map(({ group }) => group).filter((group) => !own.has(group))), [
-        'Describe',
-      ]);
+    const intakes = INTAKES.map(({ group }) => group);
+    if (DECIDING.has(service)) allow(service, 'group', without(intakes, own), ['Describe']);
   }
-  allow(ADMIN_PRINCIPAL, 'topic', literal(TOPICS.map(({ name }) => name)), [
-    'Create',
-    'Describe',
-    'DescribeConfigs',
-    'AlterConfigs',
-  ]);
-  return rules;
+  const names = TOPICS.map(({ name }) => name);
+  allow(ADMIN_PRINCIPAL, 'topic', names, ['Create', 'Describe', 'DescribeConfigs', 'AlterConfigs']);
+  return grants;
 }
+const without = (names: readonly string[], others: readonly string[]): readonly string[] =>
+  names.filter((name) => !others.includes(name));
 
-/** Rules for one call of kafka-acls.sh: the same principal, kind of resource and operations. */
-interface AclGrant {
-  readonly principal: string;
-  readonly resource: AclRule['resource'];
-  readonly pattern: AclRule['pattern'];
-  readonly operations: readonly AclOperation[];
-  readonly names: readonly string[];
-}
-
-function grants(rules: readonly AclRule[]): readonly AclGrant[] {
-  const byResource = new Map<string, { rule: AclRule; operations: AclOperation[] }>();
-  for (const rule of rules) {
-    const key = JSON.stringify([rule.principal, rule.resource, rule.pattern, rule.name]);
-    const found = byResource.get(key);
-    if (found === undefined) byResource.set(key, { rule, operations: [rule.operation] });
-    else found.operations.push(rule.operation);
-  }
-  const merged = new Map<string, AclGrant & { names: string[] }>();
-  for (const {
-    rule: { principal, resource, pattern, name },
-    operations,
-  } of byResource.values()) {
-    const key = JSON.stringify([principal, resource, pattern, operations]);
-    const found = merged.get(key);
-    if (found === undefined) merged.set(key, { principal, resource, pattern, operations, names: [name] });
-    else found.names.push(name);
-  }
-  return [...merged.values()];
-}
+export const aclRules = (options?: AclOptions): readonly AclRule[] =>
+  aclGrants(options).flatMap(({ names, operations, ...rule }) =>
+    names.flatMap((name) => operations.map((operation) => ({ ...rule, name, operation }))),
+  );
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * A shell script of `kafka-acls.sh` lines. `$KAFKA_ACLS` is the command with --bootstrap-server and --command-config.
  */
-export function aclScript(rules: readonly AclRule[]): readonly string[] {
+export function aclScript(grants: readonly AclGrant[]): readonly string[] {
   return [
     '#!/bin/sh',
     '# KAFKA_ACLS="kafka-acls.sh --bootstrap-server HOST:PORT --command-config admin.properties" sh acls.sh',
     'set -eu',
-    ...grants(rules).map(({ principal, resource, pattern, operations, names }) =>
+    ...grants.map(({ principal, resource, pattern, operations, names }) =>
       [
         '$KAFKA_ACLS --add --force',
         `--allow-principal ${quoted(principal)}`,
@@ -139,7 +119,7 @@ export function aclScript(rules: readonly AclRule[]): readonly string[] {
 }
 
 /** The rules as a table for people and other tools, such as Terraform. */
-export const aclRows = (rules: readonly AclRule[]): readonly (readonly string[])[] =>
-  grants(rules).flatMap(({ principal, resource, pattern, operations, names }) =>
+export const aclRows = (grants: readonly AclGrant[]): readonly (readonly string[])[] =>
+  grants.flatMap(({ principal, resource, pattern, operations, names }) =>
     names.map((name) => [principal, resource, pattern === 'prefixed' ? `${name}*` : name, operations.join(', ')]),
   );

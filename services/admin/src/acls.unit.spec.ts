@@ -1,6 +1,6 @@
 import { DEAD_LETTER_TOPICS, PAYER_TOPICS, SERVICES, TOPICS, topicsOf } from '@provider-access/events';
 import { expect, test } from 'vitest';
-import { aclRows, type AclRule, aclRules, aclScript } from './acls.ts';
+import { aclGrants, aclRows, type AclRule, aclRules, aclScript } from './acls.ts';
 import { DECLARATIONS, viewGroup } from './services.ts';
 
 const rules = aclRules();
@@ -84,7 +84,7 @@ test('prefixes go before topics and groups, the principal prefix before names', 
 });
 
 test('the script and the table say exactly the rules', () => {
-  const lines = aclScript(rules).filter((l) => l.startsWith('$KAFKA_ACLS'));
+  const lines = aclScript(aclGrants()).filter((l) => l.startsWith('$KAFKA_ACLS'));
   const said = lines.flatMap((line) => {
     const words = line.split(' ');
     const all = (option: string): string[] =>
@@ -100,11 +100,11 @@ test('the script and the table say exactly the rules', () => {
   expect(said.toSorted()).toEqual(
     rules.map((r) => JSON.stringify([r.principal, r.resource, r.pattern, r.name, r.operation])).toSorted(),
   );
-  expect(aclRows(rules)).toContainEqual(['User:consent', 'topic', 'pa.consent', 'Read, Write, Describe']);
+  expect(aclRows(aclGrants())).toContainEqual(['User:consent', 'topic', 'pa.consent', 'Read, Write, Describe']);
 });
 
 test('a principal with a quote stays one word of the shell', () => {
-  expect(aclScript(aclRules({ principalPrefix: "User:O'Neil " })).join('\n')).toContain(
+  expect(aclScript(aclGrants({ principalPrefix: "User:O'Neil " })).join('\n')).toContain(
     `--allow-principal 'User:O'\\''Neil payer'`,
   );
 });

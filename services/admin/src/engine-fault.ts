@@ -14,10 +14,13 @@ export const EXIT = {
   unauthorized: 4,
 } as const;
 
-/** An error of an engine for people, without the engine's own text, which may contain credentials. */
-export interface EngineFault {
+/** An error for people, without the engine's own text, which may contain credentials. */
+export class EngineFault extends Error {
   readonly exit: number;
-  readonly message: string;
+  constructor(exit: number, message: string) {
+    super(message);
+    this.exit = exit;
+  }
 }
 
 const MONGO_UNAUTHORIZED = new Set([13, 18]);
@@ -39,7 +42,7 @@ function* chain(error: unknown): Generator<{ name: string; type: string; code: u
 /** Undefined for a bug, which the caller throws on. `target` names the engine and its address. */
 export function engineFault(error: unknown, target: string): EngineFault | undefined {
   if (error instanceof ConfigurationError || error instanceof CopyRefused)
-    return { exit: EXIT.usage, message: error.message };
+    return new EngineFault(EXIT.usage, error.message);
   const links = [...chain(error)];
   if (
     links.some(
@@ -47,12 +50,11 @@ export function engineFault(error: unknown, target: string): EngineFault | undef
         KAFKA_UNAUTHORIZED.test(`${name} ${type} ${message}`) ||
         (typeof code === 'number' && name.startsWith('Mongo') && MONGO_UNAUTHORIZED.has(code)),
     )
-  ) {
-    return {
-      exit: EXIT.unauthorized,
-      message: `${target} refused these credentials, or they may not do this: \`acls\` says what each principal needs`,
-    };
-  }
+  )
+    return new EngineFault(
+      EXIT.unauthorized,
+      `${target} refused these credentials, or they may not do this: \`acls\` says what each principal needs`,
+    );
   const away = links.find(
     ({ name, code }) =>
       /^KafkaJS|^Mongo|^EngineUnavailable$/.test(name) ||
@@ -63,8 +65,6 @@ export function engineFault(error: unknown, target: string): EngineFault | undef
   const codes = links
     .map(({ code, type }) => (typeof code === 'string' ? code : type))
     .filter((c) => c !== '' && c !== undefined && /^[A-Z0-9_]+$/.test(c));
-  return {
-    exit: EXIT.unavailable,
-    message: `${target} cannot be reached or did not answer (${[...new Set([away.name, ...codes])].join(', ')})`,
-  };
+  const why = [...new Set([away.name, ...codes])].join(', ');
+  return new EngineFault(EXIT.unavailable, `${target} cannot be reached or did not answer (${why})`);
 }

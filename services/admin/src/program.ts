@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { aclRows, aclRules, aclScript, type AclOptions } from './acls.ts';
+import { aclGrants, aclRows, aclRules, aclScript, type AclOptions } from './acls.ts';
 import type { Acceptance } from './backup/accept.ts';
 import type { Copies } from './backup/copies.ts';
-import { EXIT, engineFault } from './engine-fault.ts';
+import { EngineFault, EXIT, engineFault } from './engine-fault.ts';
 import { differing, planLines, table, type Area, type Row } from './report.ts';
 
 /** The engines of the commands. A command opens only the parts that it needs. May throw ConfigurationError. */
@@ -24,21 +24,12 @@ export interface Streams {
   readonly error: (line: string) => void;
 }
 
-/** An error with the engine that it comes from. */
-class AreaFailed extends Error {
-  readonly target: string;
-  constructor(target: string, cause: unknown) {
-    super(target, { cause });
-    this.target = target;
-  }
-}
-
-/** Does the work, and names the engine in its error. */
+/** Does the work. @throws EngineFault naming the engine, or a bug */
 async function at<T>(target: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new AreaFailed(target, error);
+    throw engineFault(error, target) ?? error;
   }
 }
 
@@ -50,9 +41,9 @@ async function rowsOf(opens: readonly OpenArea[], work: 'plan' | 'apply'): Promi
 
 function planned(rows: readonly Row[]): readonly string[] {
   const { length } = differing(rows);
-  return [...planLines(rows), '', length === 0 ? AS_DECLARED : `${length} of ${rows.length} differ.`];
+  return [...planLines(rows), '', length === 0 ? ALL_DECLARED : `${length} of ${rows.length} differ.`];
 }
-const AS_DECLARED = 'All is as declared.';
+const ALL_DECLARED = 'All is as declared.';
 
 const byHand = (rows: readonly Row[]): readonly Row[] => rows.filter(({ action }) => action === 'by hand');
 function applied(rows: readonly Row[]): readonly string[] {
@@ -128,7 +119,7 @@ function createProgram(declared: Declared, streams: Streams, done: (exit: number
     .action(async ({ json }: Json) => {
       const rows = [...(await rowsOf([declared.topics()], 'plan')), ...(await rowsOf([declared.views()], 'plan'))];
       const differ = differing(rows);
-      tell(json, rows, differ.length === 0 ? [AS_DECLARED] : planLines(differ));
+      tell(json, rows, differ.length === 0 ? [ALL_DECLARED] : planLines(differ));
       if (differ.length > 0) done(EXIT.differs);
     });
   addAcls(program, declared, streams);
@@ -201,10 +192,11 @@ function addAcls(program: Command, declared: Declared, { out }: Streams): void {
     .option('--principal-prefix <text>', 'prefix of the principals payer, admin and the services', 'User:')
     .option('--table', 'a table instead of the script', false)
     .action((o: Json & { readonly principalPrefix: string; readonly table: boolean }) => {
-      const rules = aclRules({ ...declared.aclOptions(), principalPrefix: o.principalPrefix });
-      if (o.json) out(JSON.stringify(rules));
-      else if (o.table) table(['principal', 'resource', 'name', 'operations'], aclRows(rules)).forEach(out);
-      else aclScript(rules).forEach(out);
+      const options = { ...declared.aclOptions(), principalPrefix: o.principalPrefix };
+      const grants = aclGrants(options);
+      if (o.json) out(JSON.stringify(aclRules(options)));
+      else if (o.table) table(['principal', 'resource', 'name', 'operations'], aclRows(grants)).forEach(out);
+      else aclScript(grants).forEach(out);
     });
 }
 
@@ -216,9 +208,8 @@ export async function run(argv: readonly string[], declared: Declared, streams: 
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const fault =
-      error instanceof AreaFailed ? engineFault(error.cause, error.target) : engineFault(error, 'an engine');
-    if (fault === undefined) throw error instanceof AreaFailed ? error.cause : error;
+    const fault = error instanceof EngineFault ? error : engineFault(error, 'an engine');
+    if (fault === undefined) throw error;
     streams.error(fault.message);
     return fault.exit;
   }

@@ -17,6 +17,9 @@ export interface Area {
   apply(): Promise<readonly Row[]>;
 }
 
+/** What a plan says of something that has no difference. */
+export const AS_DECLARED = { is: 'as declared', shouldBe: 'as declared', action: 'none' } as const;
+
 export const differing = (rows: readonly Row[]): readonly Row[] => rows.filter(({ action }) => action !== 'none');
 
 /** Columns padded to the widest cell. */

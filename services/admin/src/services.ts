@@ -31,17 +31,6 @@ export const PROJECTIONS: readonly Projection[] = DECLARATIONS.flatMap(({ projec
 /** The consumer group under which a view is kept (`ProjectionSet`). */
 export const viewGroup = (projection: Projection): string => `view/${collectionName(projection)}`;
 
-/** A consumer group, or every group whose name has this prefix. */
-export interface GroupPattern {
-  readonly name: string;
-  readonly pattern: 'literal' | 'prefixed';
-}
-
-/** Groups of a service. Every version of a view's group is allowed, because two versions run at once in an upgrade. */
-export const groupsOf = ({ subscriptions, projections }: ServiceDeclaration): readonly GroupPattern[] => [
-  ...subscriptions.map(({ group }): GroupPattern => ({ name: group, pattern: 'literal' })),
-  ...projections.map((p): GroupPattern => ({
-    name: viewGroup(p).slice(0, -String(p.version).length),
-    pattern: 'prefixed',
-  })),
-];
+/** The beginning of the groups of all versions of a view, because two versions run at once in an upgrade. */
+export const viewGroups = (projection: Projection): string =>
+  viewGroup(projection).slice(0, -String(projection.version).length);

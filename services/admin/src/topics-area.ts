@@ -1,7 +1,7 @@
 import { TOPICS } from '@provider-access/events';
 import { applyTopics, planTopics, type KafkaConnection, type TopicChange } from '@provider-access/engines/log/kafka';
 import { desiredTopics, type TopicPlanSettings } from './config.ts';
-import type { Area, Row } from './report.ts';
+import { AS_DECLARED, type Area, type Row } from './report.ts';
 
 const NOTES: Readonly<Record<string, string>> = {
   partitions:
@@ -62,9 +62,7 @@ function rowOf(change: TopicChange): Row {
 export function topicRows(changes: readonly TopicChange[], names: readonly string[], prefix: string): readonly Row[] {
   return names.flatMap((name): readonly Row[] => {
     const rows = changes.filter((c) => c.topic === prefix + name && !payersOwnChoice(name, c)).map(rowOf);
-    return rows.length > 0
-      ? rows
-      : [{ area: 'topics', what: prefix + name, is: 'as declared', shouldBe: 'as declared', action: 'none' }];
+    return rows.length > 0 ? rows : [{ area: 'topics', what: prefix + name, ...AS_DECLARED }];
   });
 }
 
