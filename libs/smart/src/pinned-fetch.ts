@@ -1,49 +1,22 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { BlockList, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { dnsResolve, type Resolve, type ResolvedAddress, systemResolve } from './resolver.ts';
 
 /** Bytes. */
 const MAX_BODY = 100 * 1024;
 
-/** Addresses without public servers (IANA special-purpose registries). A client's URL must not lead there. */
-const NOT_PUBLIC_4 = new BlockList();
-// A separate list, because BlockList also compares IPv4 addresses in their mapped form with IPv6 subnets.
-const NOT_PUBLIC_6 = new BlockList();
-for (const [net, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const)
-  NOT_PUBLIC_4.addSubnet(net, prefix, 'ipv4');
-// In IPv6 only 2000::/3 is public, without the subnets that embed other addresses or are for documentation.
-for (const [net, prefix] of [
-  ['::', 3],
-  ['4000::', 2],
-  ['8000::', 1],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const)
-  NOT_PUBLIC_6.addSubnet(net, prefix, 'ipv6');
+/** Outside of it, IPv6 has no public addresses. */
+const GLOBAL_6 = ipaddr.IPv6.parseCIDR('2000::/3');
 
 const resolveByDns = dnsResolve();
 
-export const isPublicAddress = ({ address, family }: ResolvedAddress): boolean =>
-  !(family === 6 ? NOT_PUBLIC_6.check(address, 'ipv6') : NOT_PUBLIC_4.check(address, 'ipv4'));
+/** Whether servers may have the address (IANA special-purpose registries). A client's URL must not lead to others. */
+export function isPublicAddress({ address }: ResolvedAddress): boolean {
+  const parsed = ipaddr.parse(address);
+  return parsed.range() === 'unicast' && (parsed instanceof ipaddr.IPv4 || parsed.match(GLOBAL_6));
+}
 
 export interface FetchedText {
   readonly ok: true;
