@@ -27,7 +27,7 @@ import { importKey } from './import-key.ts';
 import type { JwksSource } from './jwks-source.ts';
 
 /** Characters. RS384 with a 4096-bit key and long URLs has some 1,500. */
-export const MAX_LENGTH = 8192;
+const MAX_LENGTH = 8192;
 
 /** Where a client assertion failed, in the order of the checks (docs/regulation.md#token-requests). */
 export type AssertionResult =
@@ -61,15 +61,23 @@ const fail = (step: AssertionStep, message: string, client?: string): Failure =>
   message,
   ...(client !== undefined && { client }),
 });
-/** The client that an assertion names, without a signature check, for limits. Undefined if unreadable. */
-export function claimedClient(assertion: unknown): string | undefined {
+/** Header and claims, without a signature check. Undefined for what is no signed JWT. */
+export function decoded(
+  assertion: unknown,
+): { readonly header: ProtectedHeaderParameters; readonly payload: JWTPayload } | undefined {
   if (!isText(assertion, MAX_LENGTH)) return undefined;
   try {
-    const { iss } = decodeJwt(assertion);
-    return isText(iss, 256) ? iss : undefined;
+    return { header: decodeProtectedHeader(assertion), payload: decodeJwt(assertion) };
   } catch {
     return undefined;
   }
+}
+export const algorithmIn = ({ alg }: ProtectedHeaderParameters): AssertionAlgorithm | undefined =>
+  ASSERTION_ALGORITHMS.find((name) => name === alg);
+/** The client that an assertion names, without a signature check, for limits. Undefined if unreadable. */
+export function claimedClient(assertion: unknown): string | undefined {
+  const iss = decoded(assertion)?.payload.iss;
+  return isText(iss, 256) ? iss : undefined;
 }
 
 /**
@@ -80,18 +88,13 @@ export function claimedClient(assertion: unknown): string | undefined {
 export async function verifyClientAssertion(input: AssertionInput): Promise<AssertionResult> {
   const { assertion } = input;
   if (assertion.length > MAX_LENGTH) return fail('decode', `client_assertion is longer than ${MAX_LENGTH} characters.`);
-  let header: ProtectedHeaderParameters;
-  let payload: JWTPayload;
-  try {
-    header = decodeProtectedHeader(assertion);
-    payload = decodeJwt(assertion);
-  } catch {
+  const jwt = decoded(assertion);
+  if (jwt === undefined)
     return fail('decode', 'client_assertion is not a signed JWT (three base64url parts with JSON header and claims).');
-  }
-  const { alg } = header;
-  if (!(ASSERTION_ALGORITHMS as readonly unknown[]).includes(alg))
+  const { header, payload } = jwt;
+  const algorithm = algorithmIn(header);
+  if (algorithm === undefined)
     return fail('alg', `alg of client_assertion must be ${ASSERTION_ALGORITHMS.join(' or ')}.`);
-  const algorithm = alg as AssertionAlgorithm;
   if (header.crit !== undefined) return fail('decode', 'crit must be absent: this server supports no critical header.');
   const ofHeader = typFault(header);
   if (ofHeader !== undefined) return fail('decode', ofHeader);

@@ -1,4 +1,3 @@
-import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
 import {
   audFault,
   expFault,
@@ -13,8 +12,7 @@ import {
   typFault,
 } from './assertion-claims.ts';
 import { type AssertionClient, selectKey } from './assertion-keys.ts';
-import { MAX_LENGTH, verifies } from './client-assertion.ts';
-import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from './client-keys.ts';
+import { algorithmIn, decoded, verifies } from './client-assertion.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
 import type { JwksSource } from './jwks-source.ts';
 
@@ -42,21 +40,11 @@ export interface ExplainInput {
 /** A JWS of the form that the check of a signature expects. No key verifies it. */
 const NO_ASSERTION = `${Buffer.from('{"alg":"ES384"}').toString('base64url')}.e30.${'A'.repeat(128)}`;
 
-interface Parts {
-  readonly header: ProtectedHeaderParameters;
-  readonly payload: JWTPayload;
-  readonly algorithm: AssertionAlgorithm;
-}
-function read(assertion: string | undefined): Parts | undefined {
-  if (!isText(assertion, MAX_LENGTH)) return undefined;
-  try {
-    const [header, payload] = [decodeProtectedHeader(assertion), decodeJwt(assertion)];
-    const algorithm = ASSERTION_ALGORITHMS.find((name) => name === header.alg);
-    // The server knows no critical header, so it refuses one before it checks the signature.
-    return algorithm === undefined || header.crit !== undefined ? undefined : { header, payload, algorithm };
-  } catch {
-    return undefined;
-  }
+function read(assertion: string | undefined) {
+  const jwt = decoded(assertion);
+  const algorithm = jwt && algorithmIn(jwt.header);
+  // The server knows no critical header, so it refuses one before it checks the signature.
+  return algorithm === undefined || jwt!.header.crit !== undefined ? undefined : { ...jwt!, algorithm };
 }
 
 /**
