@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigurationError, readSecretFile } from '@provider-access/service/config';
-import { readOrCreatePrivateFile } from './private-file.ts';
+import { createPrivateFile } from './private-file.ts';
 
 /** A secret that may be replaced while the process runs. Read `current` for each use and do not store it. */
 export interface Secret<T> {
@@ -11,28 +11,29 @@ export interface Secret<T> {
 /** A secret that never changes, for tests and for values that are not in a file. */
 export const fixedSecret = <T>(current: T): Secret<T> => ({ current, onChange: () => () => undefined });
 
-export interface SecretFileOptions<T> {
+export interface SecretFileAt {
   /** The name in errors and logs: the environment variable, or the role of the file. */
   readonly role: string;
   readonly file: string;
-  /** @throws ConfigurationError whose text names the role and never a value */
-  parse(text: string, role: string): T;
-  /** Makes the content of an absent file. Without `create` an absent file is an error. */
-  create?(): Promise<string>;
+  /** Creates an absent file with one new value, as the standalone does. Otherwise an absent file is an error. */
+  readonly create?: boolean;
   /** How often the file is read again. Default 10 s; 0 means never. */
   readonly everyMs?: number;
   /** Gets a warning, without values, when a replaced file cannot be used. */
   readonly logger?: { warn(details: object, message: string): void };
 }
+/** @throws ConfigurationError whose text names the role and never a value */
+type Parse<T> = (text: string, role: string) => T;
 
 const EVERY_MS = 10_000;
 
 /**
  * A secret in a file. The file is read again every 10 s, because mounted secrets are replaced in place. If a new
- * content cannot be used, the last good content stays in force, and `failure` and a warning report the fault.
+ * content cannot be used, the last good content stays in force, and a warning reports the fault.
  */
 export class SecretFile<T> implements Secret<T> {
-  readonly #options: SecretFileOptions<T>;
+  readonly #at: SecretFileAt;
+  readonly #parse: Parse<T>;
   readonly #listeners = new Set<() => void>();
   readonly #timer: NodeJS.Timeout | undefined;
   // Private fields, which neither printing nor serialising the object shows.
@@ -40,39 +41,31 @@ export class SecretFile<T> implements Secret<T> {
   #value: T;
   #fault: string | undefined;
 
-  private constructor(options: SecretFileOptions<T>, text: string) {
-    this.#options = options;
-    this.#text = text;
-    this.#value = options.parse(text, options.role);
-    const { everyMs = EVERY_MS } = options;
+  /** @throws ConfigurationError naming the role: absent, unreadable, open to others, empty, or not of its format */
+  constructor(at: SecretFileAt, parse: Parse<T>) {
+    this.#at = at;
+    this.#parse = parse;
+    this.#text = readSecretFile(at.role, at.file);
+    this.#value = parse(this.#text, at.role);
+    const { everyMs = EVERY_MS } = at;
     if (everyMs === 0) return;
     this.#timer = setInterval(() => this.refresh(), everyMs);
     this.#timer.unref();
   }
 
-  /** @throws ConfigurationError naming the role: absent, unreadable, open to others, empty, or not of its format */
-  static async open<T>(options: SecretFileOptions<T>): Promise<SecretFile<T>> {
-    if (options.create !== undefined) await readOrCreatePrivateFile(options.file, options.create);
-    return new SecretFile(options, readSecretFile(options.role, options.file));
-  }
-
   get current(): T {
     return this.#value;
-  }
-  /** Why the current file cannot be used, for readiness; undefined if it can. */
-  failure(): string | undefined {
-    return this.#fault;
   }
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
   refresh(): void {
-    const { role, file, parse, logger } = this.#options;
+    const { role, file, logger } = this.#at;
     try {
       const text = readSecretFile(role, file);
       const changed = text !== this.#text;
-      if (changed) this.#value = parse(text, role);
+      if (changed) this.#value = this.#parse(text, role);
       this.#text = text;
       this.#fault = undefined;
       if (!changed) return;
@@ -120,17 +113,14 @@ function parseKeys(text: string, role: string): readonly Buffer[] {
   });
 }
 
-export interface SecretFileAt extends Omit<SecretFileOptions<unknown>, 'parse' | 'create'> {
-  /** Creates an absent file with one new value, as the standalone does. */
-  readonly create?: boolean;
-}
 /** Opens a file. `newText` makes its first content if `create` permits it. @throws ConfigurationError */
-export function openSecretFile<T>(
-  { create, ...where }: SecretFileAt,
-  parse: SecretFileOptions<T>['parse'],
+export async function openSecretFile<T>(
+  at: SecretFileAt,
+  parse: Parse<T>,
   newText: () => Promise<string>,
 ): Promise<SecretFile<T>> {
-  return SecretFile.open({ ...where, parse, ...(create === true && { create: newText }) });
+  if (at.create === true) await createPrivateFile(at.file, newText);
+  return new SecretFile(at, parse);
 }
 const newValue = (): Promise<string> => Promise.resolve(`${randomBytes(32).toString('base64url')}\n`);
 /** Tokens of a role, one per line. @throws ConfigurationError */

@@ -19,19 +19,8 @@ export interface SigningKey {
   readonly publicJwk: PublicSigningKey;
 }
 
-/** A key in a file. `privateJwk` and `createdAt` are the format of version 1, in which the newest key signs. */
-interface StoredKey {
-  readonly kid?: unknown;
-  readonly kty?: unknown;
-  readonly crv?: unknown;
-  readonly x?: unknown;
-  readonly y?: unknown;
-  readonly d?: unknown;
-  readonly alg?: unknown;
-  readonly use?: unknown;
-  readonly createdAt?: string;
-  readonly privateJwk?: object;
-}
+/** A key in a file. */
+type StoredKey = Partial<Readonly<Record<'kid' | 'kty' | 'crv' | 'x' | 'y' | 'd' | 'alg' | 'use', unknown>>>;
 
 /** RFC 7638, for a P-256 key. */
 const thumbprint = (x: string, y: string): string =>
@@ -40,24 +29,10 @@ const thumbprint = (x: string, y: string): string =>
     .digest('base64url');
 
 /**
- * ES256 keys that sign our access tokens, in the order of preference. Only auth has them. Every service verifies with
- * the public keys from `pa.registry` (`publishedKeys`).
+ * ES256 keys that sign our access tokens, in the order of preference; never empty. Only auth has them. Every service
+ * verifies with the public keys from `pa.registry` (`publishedKeys`).
  */
-export class SigningKeys {
-  /** Not empty. The first key is preferred for signing. */
-  readonly all: readonly SigningKey[];
-  constructor(all: readonly SigningKey[]) {
-    this.all = all;
-  }
-  get first(): SigningKey {
-    return this.all[0]!;
-  }
-
-  /** Reads the file once, or creates it with one key and mode 0600. @throws ConfigurationError */
-  static async open(file: string): Promise<SigningKeys> {
-    return (await openSigningKeys({ role: 'token signing keys', file, create: true, everyMs: 0 })).current;
-  }
-}
+export type SigningKeys = readonly SigningKey[];
 
 /**
  * A JWK Set with private ES256 (P-256) keys. @throws ConfigurationError naming the role and the place, never a value
@@ -71,19 +46,10 @@ function parseSigningKeys(text: string, role: string): SigningKeys {
   }
   if (!Array.isArray(stored?.keys) || stored.keys.length === 0)
     throw new ConfigurationError(`${role}: names a file that holds no key: a JWK Set {"keys": [...]} is needed`);
-  const entries = stored.keys as StoredKey[];
-  const all = ordered(entries).map((entry, i) => readKey(entry, `${role}: key ${i + 1}`));
+  const all = (stored.keys as StoredKey[]).map((entry, i) => readKey(entry, `${role}: key ${i + 1}`));
   if (new Set(all.map((key) => key.kid)).size < all.length)
     throw new ConfigurationError(`${role}: two keys have the same kid`);
-  return new SigningKeys(all);
-}
-
-/** Sorts keys of version 1 by time, newest first. */
-function ordered(entries: readonly StoredKey[]): readonly StoredKey[] {
-  if (!entries.every((e) => typeof e?.privateJwk === 'object' && typeof e.createdAt === 'string')) return entries;
-  return [...entries]
-    .sort((a, b) => (a.createdAt! < b.createdAt! ? 1 : -1))
-    .map(({ kid, privateJwk }) => ({ ...privateJwk, kid }));
+  return all;
 }
 
 function readKey(entry: StoredKey | null, place: string): SigningKey {

@@ -3,7 +3,17 @@ import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '@provider-access/kernel';
-import { clientFacts, encode, keyPair, newFolder, NOW, NOW_S, SettableClock, sign } from '../test/fixtures.ts';
+import {
+  clientFacts,
+  encode,
+  keyPair,
+  newFolder,
+  NOW,
+  NOW_S,
+  SettableClock,
+  sign,
+  signingKeysIn,
+} from '../test/fixtures.ts';
 import {
   AccessTokens,
   Authenticator,
@@ -11,7 +21,7 @@ import {
   publishedKeys,
   secretHash,
   secretMatches,
-  SigningKeys,
+  type SigningKeys,
   StaticTokens,
   type SmartContext,
   TokenIssuer,
@@ -24,10 +34,10 @@ let keys: SigningKeys;
 let registry: Map<string, { jwk: Record<string, unknown> }>;
 const source = (): KeySource => publishedKeys({ signingKey: (kid) => registry.get(kid) });
 const issuer = (clock: SettableClock): TokenIssuer =>
-  new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock });
+  new TokenIssuer({ key: () => keys[0]!, publicUrl: PUBLIC_URL, clock });
 beforeAll(async () => {
-  keys = await SigningKeys.open(join(await newFolder(), 'keys', 'token-signing.json'));
-  registry = new Map([[keys.first.kid, { jwk: { ...keys.first.publicJwk } }]]);
+  keys = await signingKeysIn(join(await newFolder(), 'keys', 'token-signing.json'));
+  registry = new Map([[keys[0]!.kid, { jwk: { ...keys[0]!.publicJwk } }]]);
 });
 
 function bench(
@@ -141,7 +151,7 @@ describe('access tokens', () => {
       const forge = (client: string, payload: Record<string, unknown> = {}): Promise<string> =>
         sign(
           forger,
-          { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid },
+          { alg: 'ES256', typ: 'at+jwt', kid: keys[0]!.kid },
           { ...good, sub: client, client_id: client, jti: String(Math.random()), ...payload },
         );
       const status = (token: string, ip: string): Promise<number> =>
@@ -210,7 +220,7 @@ describe('access tokens', () => {
     jti: 'x',
   };
   const ours = (payload: Record<string, unknown>, header: Record<string, unknown> = {}) =>
-    sign(keys.first.privateKey, { alg: 'ES256', kid: keys.first.kid, typ: 'at+jwt', ...header }, payload as never);
+    sign(keys[0]!.privateKey, { alg: 'ES256', kid: keys[0]!.kid, typ: 'at+jwt', ...header }, payload as never);
   it('are accepted with exactly these claims', async () => {
     await bench().call(await ours(good));
   });
@@ -224,20 +234,20 @@ describe('access tokens', () => {
     ['whose sub is another client', () => ours({ ...good, sub: 'c-2' })],
     ['without a scope', () => ours({ ...good, scope: undefined })],
     ['of an unknown client', () => ours({ ...good, sub: 'c-9', client_id: 'c-9' })],
-    ['with alg none', () => Promise.resolve(encode({ alg: 'none', typ: 'at+jwt', kid: keys.first.kid }, good, ''))],
+    ['with alg none', () => Promise.resolve(encode({ alg: 'none', typ: 'at+jwt', kid: keys[0]!.kid }, good, ''))],
     [
       'with HS256 and the public key as the secret',
       async () =>
         sign(
-          Buffer.from(createPublicKey(keys.first.privateKey).export({ type: 'spki', format: 'pem' }) as string),
-          { alg: 'HS256', typ: 'at+jwt', kid: keys.first.kid },
+          Buffer.from(createPublicKey(keys[0]!.privateKey).export({ type: 'spki', format: 'pem' }) as string),
+          { alg: 'HS256', typ: 'at+jwt', kid: keys[0]!.kid },
           good,
         ),
     ],
     [
       'signed by another ES256 key',
       async () =>
-        sign((await keyPair('ES256', 'x')).privateKey, { alg: 'ES256', typ: 'at+jwt', kid: keys.first.kid }, good),
+        sign((await keyPair('ES256', 'x')).privateKey, { alg: 'ES256', typ: 'at+jwt', kid: keys[0]!.kid }, good),
     ],
     [
       'whose claims were changed',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
 import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
+import { openSigningKeys, type SigningKeys } from '../src/signing-keys.ts';
 
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
 export const NOW_S = NOW / 1000;
@@ -27,6 +28,10 @@ export async function keyPair(alg: 'RS384' | 'ES384' | 'RS256' | 'ES256', kid: s
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid } };
 }
+
+/** New signing keys in a file, or those that are in it. */
+export const signingKeysIn = async (file: string): Promise<SigningKeys> =>
+  (await openSigningKeys({ role: 'token signing keys', file, create: true, everyMs: 0 })).current;
 
 /** A compact JWS with exactly these parts. */
 export const encode = (header: object, payload: object, signature = 'c2ln'): string =>

@@ -9,10 +9,10 @@ import { exportService } from '@provider-access/export';
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
-import { fixedSecrets, request, type Services, startServices } from '@provider-access/process/testing';
+import { fixedSecrets, request, type Services, startServices, signingKeysIn } from '@provider-access/process/testing';
 import { systemClock, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { fixedSecret, newSecret, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { fixedSecret, newSecret, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import { resourcesService } from '@provider-access/resources';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -113,8 +113,8 @@ export class RecordedServices {
     this.administrator = newSecret();
     this.payer = newSecret();
     const staticTokens = new StaticTokens({ administrator: this.administrator, payer: this.payer });
-    const keys = await SigningKeys.open(file('keys.json'));
-    this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
+    const keys = await signingKeysIn(file('keys.json'));
+    this.tokens = new TokenIssuer({ key: () => keys[0]!, publicUrl: PUBLIC_URL, clock: systemClock });
     const blobs = openFsBlobs({ root: file('files') });
     const services = await startServices(
       [

@@ -5,12 +5,13 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeProtectedHeader } from 'jose';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
 import { Parties, PartiesPresence, type PresenceOptions } from '@provider-access/facts';
+import { signingKeysIn } from '@provider-access/process/testing';
 import {
   AccessTokens,
   Authenticator,
   publishedKeys,
   type Secret,
-  SigningKeys,
+  type SigningKeys,
   TokenIssuer,
 } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -27,10 +28,10 @@ class Keys implements Secret<SigningKeys> {
   current: SigningKeys;
   readonly #listeners = new Set<() => void>();
   constructor(...keys: readonly SigningKeys[]) {
-    this.current = new SigningKeys(keys.map((k) => k.first));
+    this.current = keys.map((k) => k[0]!);
   }
   put(...keys: readonly SigningKeys[]): void {
-    this.current = new SigningKeys(keys.map((k) => k.first));
+    this.current = keys.map((k) => k[0]!);
     for (const listener of this.#listeners) listener();
   }
   onChange(listener: () => void): () => void {
@@ -38,7 +39,7 @@ class Keys implements Secret<SigningKeys> {
     return () => this.#listeners.delete(listener);
   }
 }
-const newKey = (): Promise<SigningKeys> => SigningKeys.open(join(mkdtempSync(join(tmpdir(), 'key-')), 'k.json'));
+const newKey = (): Promise<SigningKeys> => signingKeysIn(join(mkdtempSync(join(tmpdir(), 'key-')), 'k.json'));
 
 let log: MemoryLog;
 let state: State;
@@ -116,7 +117,7 @@ describe('two instances of auth', () => {
           (await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR })).body['active'],
         ).toBe(true);
     expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-published.v1')).toHaveLength(1);
-    expect(await kids(b)).toEqual([one.first.kid]);
+    expect(await kids(b)).toEqual([one[0]!.kid]);
   });
 
   it('in the middle of a rotation sign with different keys, and everybody verifies both', async () => {
@@ -126,9 +127,9 @@ describe('two instances of auth', () => {
     await a.parties.waitFor(await log.head(['pa.registry']), 60_000);
     await b.parties.waitFor(await log.head(['pa.registry', 'pa.providers']), 60_000);
     const tokens = [await tokenOf(a, app), await tokenOf(b, app)];
-    expect(tokens.map(kidOf)).toEqual([one.first.kid, two.first.kid]);
+    expect(tokens.map(kidOf)).toEqual([one[0]!.kid, two[0]!.kid]);
     for (const token of tokens) expect(await service.accepts(token)).toBe(200);
-    expect(await kids(a)).toEqual([one.first.kid, two.first.kid].sort());
+    expect(await kids(a)).toEqual([one[0]!.kid, two[0]!.kid].sort());
   });
 
   it('never accept one assertion both', async () => {
@@ -242,15 +243,15 @@ describe('signing keys', () => {
     await state.presence.announce('parties', 'slow', { position: {}, derived: {} }, 60_000);
     keys.put(two, one);
     await eventually(async () => (await kids(a)).length === 2);
-    expect(kidOf(await tokenOf(a, app))).toBe(one.first.kid);
+    expect(kidOf(await tokenOf(a, app))).toBe(one[0]!.kid);
     await state.presence.leave('parties', 'slow');
-    await eventually(async () => kidOf(await tokenOf(a, app)) === two.first.kid);
+    await eventually(async () => kidOf(await tokenOf(a, app)) === two[0]!.kid);
   });
 
   it('a token of a key that is in the file and not published is refused, and one of no key we know: 401', async () => {
     const a = await instance('a', new Keys(one));
     const app = await a.approved();
-    const { token } = await new TokenIssuer({ key: () => two.first, publicUrl: PUBLIC_URL, clock: a.clock }).issue(
+    const { token } = await new TokenIssuer({ key: () => two[0]!, publicUrl: PUBLIC_URL, clock: a.clock }).issue(
       app.id,
       'system/*.rs',
       NOW,
@@ -264,30 +265,30 @@ describe('signing keys', () => {
     const service = await reader('resources');
     const app = await a.approved();
     const token = await tokenOf(a, app);
-    expect([kidOf(token), await service.accepts(token)]).toEqual([one.first.kid, 200]);
-    const withdraw = () => b.call('POST', `/auth/signing-keys/${one.first.kid}/withdraw`, { token: ADMINISTRATOR });
+    expect([kidOf(token), await service.accepts(token)]).toEqual([one[0]!.kid, 200]);
+    const withdraw = () => b.call('POST', `/auth/signing-keys/${one[0]!.kid}/withdraw`, { token: ADMINISTRATOR });
     for (let i = 0; i < 2; i++)
       expect(await withdraw()).toMatchObject({
         status: 200,
-        body: { signing: two.first.kid, keys: [{ kid: two.first.kid }] },
+        body: { signing: two[0]!.kid, keys: [{ kid: two[0]!.kid }] },
       });
     expect(await service.accepts(token)).toBe(401);
-    expect(await kids(a)).toEqual([two.first.kid]);
-    expect(kidOf(await tokenOf(a, app))).toBe(two.first.kid);
+    expect(await kids(a)).toEqual([two[0]!.kid]);
+    expect(kidOf(await tokenOf(a, app))).toBe(two[0]!.kid);
     expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data)).toEqual([
-      { kid: one.first.kid, reason: 'compromised', by: 'administrator' },
+      { kid: one[0]!.kid, reason: 'compromised', by: 'administrator' },
     ]);
     // An instance that starts with the withdrawn key in its file does not publish it again.
     const c = await instance('c', new Keys(one, two));
-    expect([kidOf(await tokenOf(c, app)), await kids(c)]).toEqual([two.first.kid, [two.first.kid]]);
+    expect([kidOf(await tokenOf(c, app)), await kids(c)]).toEqual([two[0]!.kid, [two[0]!.kid]]);
   });
   it('is withdrawn by the administrator alone, and only when it was published', async () => {
     const a = await instance('a', new Keys(one));
-    expect((await a.call('POST', `/auth/signing-keys/${one.first.kid}/withdraw`)).status).toBe(401);
+    expect((await a.call('POST', `/auth/signing-keys/${one[0]!.kid}/withdraw`)).status).toBe(401);
     expect((await a.call('POST', '/auth/signing-keys/none/withdraw', { token: ADMINISTRATOR })).status).toBe(404);
     expect((await a.call('GET', '/auth/signing-keys', { token: ADMINISTRATOR })).body).toEqual({
-      signing: one.first.kid,
-      keys: [{ kid: one.first.kid }],
+      signing: one[0]!.kid,
+      keys: [{ kid: one[0]!.kid }],
     });
   });
 
@@ -311,20 +312,18 @@ describe('signing keys', () => {
     expect(await rounds(WITHDRAW_AFTER_MS)).toEqual([]);
     await b.stop();
     running = running.filter((r) => r !== b);
-    await state.presence.announce('signing-keys', 'a', { kids: [two.first.kid] }, 60_000);
-    await state.presence.announce('signing-keys', 'ring', { kids: [two.first.kid] }, 60_000);
+    await state.presence.announce('signing-keys', 'a', { kids: [two[0]!.kid] }, 60_000);
+    await state.presence.announce('signing-keys', 'ring', { kids: [two[0]!.kid] }, 60_000);
     expect(await rounds(0)).toEqual([]);
     expect(await rounds(WITHDRAW_AFTER_MS - 1)).toEqual([]);
-    expect(await rounds(1)).toEqual([one.first.kid]);
-    expect(await rounds(1000)).toEqual([one.first.kid]);
+    expect(await rounds(1)).toEqual([one[0]!.kid]);
+    expect(await rounds(1000)).toEqual([one[0]!.kid]);
     await ring.stop();
   });
 
   it('with the kid of another one that was published does not sign', async () => {
     await instance('a', new Keys(one));
-    const stranger = new SigningKeys([
-      { ...two.first, kid: one.first.kid, publicJwk: { ...two.first.publicJwk, kid: one.first.kid } },
-    ]);
+    const stranger = [{ ...two[0]!, kid: one[0]!.kid, publicJwk: { ...two[0]!.publicJwk, kid: one[0]!.kid } }];
     const b = await instance('b', { current: stranger, onChange: () => () => undefined });
     const app = await b.approved();
     expect((await b.token(app)).status).toBe(503);

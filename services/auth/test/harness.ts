@@ -17,11 +17,11 @@ import {
 } from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
 import { Parties, type PresenceOptions } from '@provider-access/facts';
-import { recordsOf, request } from '@provider-access/process/testing';
+import { recordsOf, request, signingKeysIn } from '@provider-access/process/testing';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
 import { directory } from '@provider-access/records';
-import { fixedSecret, type JwksSource, type Secret, SigningKeys, StaticTokens } from '@provider-access/smart';
+import { fixedSecret, type JwksSource, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
@@ -122,7 +122,7 @@ export class Bench {
       metrics: new Metrics(),
       views: openMemoryViews(),
     };
-    const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
+    const keys = options.keys ?? fixedSecret(await signingKeysIn(keyFile!));
     const staticTokens = new StaticTokens({ administrator: [ADMINISTRATOR, ADMINISTRATOR_2], payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
       AuthModule.register({

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DomainEvent } from '@provider-access/events';
-import { fixedSecret, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret, type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { eventually } from '@provider-access/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ADMINISTRATOR_TOKEN, type Answer, PUBLIC_URL } from './kill-points/platform-process.ts';
@@ -19,7 +20,7 @@ let keys: Secret<SigningKeys>;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clocks-'));
-  keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -144,7 +145,7 @@ async function approvedApp(platform: TwoProcesses, name: string, sharedWith: rea
   return client;
 }
 async function tokenOf(platform: TwoProcesses, client: string): Promise<string> {
-  const issuer = new TokenIssuer({ key: () => keys.current.first, publicUrl: PUBLIC_URL, clock: platform.clocks.one });
+  const issuer = new TokenIssuer({ key: () => keys.current[0]!, publicUrl: PUBLIC_URL, clock: platform.clocks.one });
   return (await issuer.issue(client, 'system/*.rs', 0, 1)).token;
 }
 

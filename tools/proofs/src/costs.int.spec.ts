@@ -6,7 +6,8 @@ import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { MOST_EVALUATIONS, SearchWork } from '@provider-access/fhir';
 import { systemClock } from '@provider-access/service/http';
-import { fixedSecret, SigningKeys } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret } from '@provider-access/smart';
 import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
 import { type Cost, countedViews } from './costs/counted-views.ts';
 import { MOST, type Input, mostExpensive, type Names } from './costs/inputs.ts';
@@ -50,7 +51,7 @@ beforeAll(async () => {
   const log = openMemoryLog();
   const state = openMemoryState({ log });
   closeEngines = () => Promise.all([views.port.close(), state.close(), log.close()]);
-  const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  const keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
   platform = await PlatformProcess.start(
     { log, state, views: views.port, blobs: mapBlobs(new Map()), clock: systemClock },
     keys,

@@ -11,7 +11,8 @@ import {
   dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { fixedSecret, SigningKeys } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret } from '@provider-access/smart';
 import { drawing } from '@provider-access/testing/promises';
 import { variant } from '@provider-access/testing/variant';
 import { expect, test } from 'vitest';
@@ -31,7 +32,7 @@ const INBOUND = ['payer.member-events', 'payer.provider-events'];
 
 test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed ${variant.seed})`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fuzz-'));
-  const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  const keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
   const clock = new ManualClock(AS_OF + 90 * 86_400_000);
   const stores = new Stores(clock);
   const running = await startProcess({ stores, clock, keys });

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
-import { fixedSecret, SigningKeys } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { afterAll, afterEach, expect, test } from 'vitest';
@@ -74,7 +75,7 @@ test.each([
           if (options.group === 'attribution-intake') taken += batch.records.length;
         },
       });
-    const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+    const keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
     const blobs = mapBlobs(new Map());
     const clock = { now: () => Date.now() };
     const process = await PlatformProcess.start({ log, state, views: openMemoryViews(), blobs, clock }, keys);

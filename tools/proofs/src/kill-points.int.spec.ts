@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import { fixedSecret, type Secret, SigningKeys } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret, type Secret, type SigningKeys } from '@provider-access/smart';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disclosuresAreListed, faultsOf } from './kill-points/oracle.ts';
 import { STORY_BEGINS, PAST, WHILE_DOWN } from './kill-points/payer.ts';
@@ -25,7 +26,7 @@ describe('a process that dies before, within or after any of its calls', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kill-points-'));
-    keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+    keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
     const clock = new ManualClock(STORY_BEGINS);
     const stores = new Stores(clock);
     const running = await startProcess({ stores, clock, keys });

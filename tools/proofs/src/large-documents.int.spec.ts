@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import type { Batch, EventLog } from '@provider-access/engines/log';
 import { Access } from '@provider-access/facts';
-import { fixedSecret, SigningKeys, TokenIssuer } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret, TokenIssuer } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
@@ -102,7 +103,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
       taken.set(group, (taken.get(group) ?? 0) + documents);
     },
   });
-  const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  const keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
   const blobs = mapBlobs(new Map());
   const process = await PlatformProcess.start({ log, state, views: openMemoryViews(), blobs, clock }, keys);
   closing.push(() => process.stop());
@@ -130,7 +131,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
     const approval = { identifiers: [{ npi: NPI, evidence: 'a test' }] };
     expect((await administer(`/auth/clients/${client}/approve`, approval)).status).toBe(200);
   });
-  const issuer = new TokenIssuer({ key: () => keys.current.first, publicUrl: PUBLIC_URL, clock });
+  const issuer = new TokenIssuer({ key: () => keys.current[0]!, publicUrl: PUBLIC_URL, clock });
   read = async (member) => {
     const { token } = await issuer.issue(client, 'system/*.rs', clock.now(), 1);
     return process.request(`/fhir/Patient/${member}`, { token });

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fixedSecret, type Secret, SigningKeys } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret, type Secret, type SigningKeys } from '@provider-access/smart';
 import { Driver } from '@provider-access/testing/promises';
 import { variant } from '@provider-access/testing/variant';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +14,7 @@ let folder: string;
 let keys: Secret<SigningKeys>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'model-'));
-  keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeEvent, EXPORT_EVENTS, PLATFORM_EVENTS, SERVICE_LEVEL_EVENTS, TOPICS } from '@provider-access/events';
-import { fixedSecret, SigningKeys } from '@provider-access/smart';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret } from '@provider-access/smart';
 import { expect, test } from 'vitest';
 import { bystandersAsTheLedgerSays } from './kill-points/oracle.ts';
 import { AS_OF, PAST } from './kill-points/payer.ts';
@@ -18,7 +19,7 @@ const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name
 
 test('an unreadable record of each of our types stops nothing: everybody else is served as before', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'passed-over-'));
-  const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
+  const keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
   const clock = new ManualClock(AS_OF + 90 * 86_400_000);
   const stores = new Stores(clock);
   const running = await startProcess({ stores, clock, keys });

@@ -1,4 +1,4 @@
-import { fixedSecret, type Secret, type SigningKeys, type StaticTokens } from '@provider-access/smart';
+import { fixedSecret, openSigningKeys, type Secret, type SigningKeys, type StaticTokens } from '@provider-access/smart';
 import type { ServiceContext } from '../define-service.ts';
 
 /** Secrets without files. Without signing keys for services other than auth. */
@@ -20,3 +20,7 @@ export function fixedSecrets(
   };
   return { secrets, staticTokens };
 }
+
+/** New signing keys in a file, or those that are in it. */
+export const signingKeysIn = async (file: string): Promise<SigningKeys> =>
+  (await openSigningKeys({ role: 'token signing keys', file, create: true, everyMs: 0 })).current;

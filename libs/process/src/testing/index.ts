@@ -2,6 +2,6 @@ export { deciding } from './deciding.ts';
 export * from './facts.ts';
 export * from './intake-harness.ts';
 export * from './stand-ins.ts';
-export { fixedSecrets } from './fixed-secrets.ts';
+export { fixedSecrets, signingKeysIn } from './fixed-secrets.ts';
 export { startServices, type Services } from '../start-services.ts';
 export type { StartableService } from '../define-service.ts';

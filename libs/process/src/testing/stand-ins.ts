@@ -12,13 +12,14 @@ import {
   type Subscription,
 } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { SigningKeys, TokenIssuer } from '@provider-access/smart';
+import { TokenIssuer } from '@provider-access/smart';
+import { signingKeysIn } from './fixed-secrets.ts';
 import { appendFacts } from './facts.ts';
 
 /** A new signing key that auth would have published, and an issuer of tokens with it. */
 export async function issuerOf(log: EventLog, publicUrl: string, clock: Clock): Promise<TokenIssuer> {
   const folder = mkdtempSync(join(tmpdir(), 'signing-keys-'));
-  const { first } = await SigningKeys.open(join(folder, 'keys.json'));
+  const first = (await signingKeysIn(join(folder, 'keys.json')))[0]!;
   rmSync(folder, { recursive: true });
   const { kid, publicJwk: jwk } = first;
   const at = new Date(clock.now()).toISOString();

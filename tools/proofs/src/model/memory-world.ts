@@ -35,7 +35,7 @@ export class MemoryWorld extends World {
     super();
     this.#cluster = cluster;
     this.#tokens = new TokenIssuer({
-      key: () => keys.current.first,
+      key: () => keys.current[0]!,
       publicUrl: PUBLIC_URL,
       clock: { now: () => cluster.now },
     });

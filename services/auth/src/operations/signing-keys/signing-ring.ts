@@ -46,7 +46,7 @@ export class SigningRing {
 
   /** The key to sign with: the first key of the file that every reader knows and that is not withdrawn. */
   key(): SigningKey | undefined {
-    return this.keys.current.all.find((key) => this.acknowledged.has(key.kid) && this.isPublished(key));
+    return this.keys.current.find((key) => this.acknowledged.has(key.kid) && this.isPublished(key));
   }
 
   /** Resolves after the first round. Later rounds run on a timer. */
@@ -93,7 +93,7 @@ export class SigningRing {
    */
   async round(now = performance.now()): Promise<boolean> {
     const { keys, parties, presence } = this;
-    const mine = keys.current.all;
+    const mine = keys.current;
     await presence?.port.announce(GROUP, presence.holder, { kids: mine.map((key) => key.kid) }, PRESENT_MS);
     let complete = true;
     for (const key of mine)
