@@ -10,15 +10,14 @@ import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { OverBudget } from '@provider-access/fhir';
 import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
 import { compressAnswers } from './compress-answers.ts';
-import { formatOf, renderRefusal } from './render-refusal.ts';
+import { sendRefusal } from './render-refusal.ts';
 import { FHIR_TYPE } from './media-types.ts';
-import { measureRequests } from './measure-requests.ts';
 import { nothingHere } from './nothing-here.ts';
+import { observeRequests } from './observe-requests.ts';
 import { refuseEncodedBodies } from './plain-bodies.ts';
 import type { ServicePorts } from './ports.ts';
 import { prettyAnswers } from './pretty-answers.ts';
 import { refuseOtherMethods } from './refuse-methods.ts';
-import { traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
   readonly name: Service;
@@ -118,8 +117,7 @@ class RefusalFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<RefusedRequest>();
     const refusal = toRefusal(error, this.logger, request.url);
     const answer = (): void => {
-      const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
-      void reply.code(status).headers(headers).send(body);
+      sendRefusal(request, reply, refusal);
     };
     const observed = this.observer?.refused(request, refusal);
     if (observed === undefined) return answer();
@@ -168,13 +166,13 @@ const unroutable =
       error.code === 'FST_ERR_MAX_PARAM_LENGTH'
         ? nothingHere(request.url)
         : new Refusal('invalid-request', 'The URL is not valid.');
-    const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
+    const { status } = refusal;
     metrics.request(name, request.method, 'unmatched', status, reply.elapsedTime);
     logger[requestLog === true ? 'info' : 'debug'](
       { method: request.method, route: 'unmatched', status, ms: 0 },
       'request',
     );
-    void reply.code(status).headers(headers).send(body);
+    sendRefusal(request, reply, refusal);
   };
 
 /**
@@ -203,13 +201,14 @@ export async function createServiceApp(
   });
   app.useGlobalFilters(new RefusalFilter(logger, observerOf(app)));
   const fastify = adapter.getInstance();
-  traceRequests(fastify, {
+  observeRequests(fastify, {
+    service: options.name,
+    metrics,
     tracing,
     logger,
     log: options.requestLog === true,
     trust: options.trustTraceparent === true,
   });
-  measureRequests(fastify, metrics, options.name);
   refuseEncodedBodies(fastify as unknown as FastifyInstance);
   // All before Nest adds the routes, because they hook into each of them.
   prettyAnswers(fastify as unknown as FastifyInstance);

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
 import { nothingHere } from './nothing-here.ts';
-import { formatOf, renderRefusal } from './render-refusal.ts';
+import { sendRefusal } from './render-refusal.ts';
 
 /** In the order of the header `Allow`. The router adds HEAD wherever there is GET. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -18,8 +18,7 @@ function refuse(route: string, allowed: readonly Method[], request: FastifyReque
       : new Refusal('method-not-allowed', `This path does not take ${request.method}. Use ${allowed.join(' or ')}.`, {
           headers: { allow: allowed.join(', ') },
         });
-  const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
-  void reply.code(status).headers(headers).send(body);
+  sendRefusal(request, reply, refusal);
 }
 
 /**

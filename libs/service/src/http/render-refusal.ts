@@ -1,4 +1,5 @@
 import { type Refusal, REFUSALS } from '@provider-access/kernel';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FHIR_TYPE, JSON_TYPE, utf8 } from './media-types.ts';
 
 /** An OperationOutcome under /fhir, OAuth JSON under /auth, and plain problem JSON elsewhere. */
@@ -42,4 +43,10 @@ export function renderRefusal(
         ? { error: entry.oauth, error_description: refusal.message }
         : { error: refusal.kind, message: refusal.message };
   return { status: entry.status, headers, body: JSON.stringify(body) };
+}
+
+/** Answers with a refusal in the format of the path. */
+export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
+  const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
+  void reply.code(status).headers(headers).send(body);
 }

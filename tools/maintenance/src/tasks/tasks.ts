@@ -76,7 +76,7 @@ export const TASKS: readonly Task[] = [
           "  pa_trial_requests_total: counter('Requests that the trial counts', { service: label.SERVICE }),\n  // The log\n",
       },
       {
-        file: 'libs/service/src/http/measure-requests.ts',
+        file: 'libs/service/src/http/observe-requests.ts',
         find: "    metrics.move('http_server_active_requests', labels, 1);\n",
         replace:
           "    metrics.move('http_server_active_requests', labels, 1);\n" +
@@ -86,7 +86,7 @@ export const TASKS: readonly Task[] = [
     commands: [
       'npm run metrics-page -w @provider-access/service',
       'npm run generate -w tools/watch',
-      spec('libs/service', 'src/observability/metrics src/http/measure-requests'),
+      spec('libs/service', 'src/observability/metrics src/http/observe-requests'),
       'grep -q pa_trial_requests_total docs/metrics.md',
     ],
   },

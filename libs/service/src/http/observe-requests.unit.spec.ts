@@ -1,8 +1,8 @@
 import { type AddressInfo, connect } from 'node:net';
 import { fastify as createFastify } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Metrics } from '../observability/index.ts';
-import { measureRequests } from './measure-requests.ts';
+import { Metrics, silentLogger, Telemetry } from '../observability/index.ts';
+import { observeRequests } from './observe-requests.ts';
 
 const metrics = new Metrics();
 const { promise: answer, resolve: letAnswer } = Promise.withResolvers<void>();
@@ -10,7 +10,8 @@ const { promise: sent, resolve: isSent } = Promise.withResolvers<void>();
 const app = createFastify({ forceCloseConnections: true });
 let port: number;
 beforeAll(async () => {
-  measureRequests(app, metrics, 'resources');
+  const tracing = new Telemetry().tracing('resources');
+  observeRequests(app, { service: 'resources', metrics, tracing, logger: silentLogger, log: false, trust: false });
   app.get('/slow/:id', { onSend: async () => isSent() }, async () => (await answer, 'late'));
   app.get('/fast/:id', async () => 'now');
   await app.listen({ port: 0, host: '127.0.0.1' });

@@ -4,12 +4,16 @@ import {
   parseTraceparent,
   SpanKind,
   type Logger,
+  type Metrics,
   type Scope,
   type Tracing,
 } from '../observability/index.ts';
+import type { Service } from '@provider-access/events';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-export interface TraceRequestsOptions {
+export interface ObserveRequestsOptions {
+  readonly service: Service;
+  readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
   /** One line a request at level info; else at debug. */
@@ -24,20 +28,21 @@ export interface TraceRequestsOptions {
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
 const methodOf = ({ method }: FastifyRequest): string => (METHODS.has(method) ? method : '_OTHER');
 /** The pattern, never the path: it holds ids. */
-export const routeOf = (request: FastifyRequest): string | undefined => request.routeOptions.url;
+const routeOf = (request: FastifyRequest): string | undefined => request.routeOptions.url;
 
-interface Traced {
-  readonly scope: Scope;
-  ended: boolean;
-}
+/** The status that nginx uses when the client did not wait for the whole answer. */
+const CUT = 499;
 
 /**
- * A span and a log line for each request, ended when the answer is complete or the connection is gone. It has hooks of
- * its own, because those of instrumentations cost most of the throughput.
+ * A span, a log line and a measurement for each request, once, when the answer is complete or the connection is gone.
+ * It has hooks of its own, because those of instrumentations cost most of the throughput.
  * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
  */
-export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, trust }: TraceRequestsOptions): void {
-  const traced = new WeakMap<FastifyRequest, Traced>();
+export function observeRequests(fastify: FastifyInstance, options: ObserveRequestsOptions): void {
+  const { service, metrics, tracing, logger, log, trust } = options;
+  const labels = { service };
+  /** Of the requests that are being answered. */
+  const scopes = new WeakMap<FastifyRequest, Scope>();
 
   function begin(request: FastifyRequest): Scope {
     const received = parseTraceparent(request.headers['traceparent']);
@@ -58,23 +63,26 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
   }
 
   function end(request: FastifyRequest, reply: FastifyReply, cut: boolean): void {
-    const entry = traced.get(request);
-    if (entry === undefined || entry.ended) return;
-    entry.ended = true;
-    const { span, context } = entry.scope;
+    const scope = scopes.get(request);
+    if (!scopes.delete(request)) return;
+    const { span, context } = scope!;
     if (span !== undefined) {
       span.setAttribute('http.response.status_code', reply.statusCode);
       if (reply.statusCode >= 500) failedAs(span, String(reply.statusCode));
       else if (cut) span.setAttribute('error.type', 'connection_cut');
       span.end();
     }
+    metrics.move('http_server_active_requests', labels, -1);
+    // The route pattern, never the URL (it holds ids).
+    const route = routeOf(request) ?? 'unmatched';
+    metrics.request(service, request.method, route, cut ? CUT : reply.statusCode, reply.elapsedTime);
     const bytes = Number(reply.getHeader('content-length'));
     const client = (request as { smart?: { client?: string } }).smart?.client;
     // This runs outside of the scope of the request, so the ids are passed explicitly.
     logger[log ? 'info' : 'debug'](
       {
         method: methodOf(request),
-        route: routeOf(request) ?? 'unmatched',
+        route,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
         ...(Number.isFinite(bytes) && { bytes }),
@@ -89,15 +97,16 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const scope = begin(request);
-    traced.set(request, { scope, ended: false });
+    scopes.set(request, scope);
+    metrics.move('http_server_active_requests', labels, 1);
     reply.raw.once('close', () => end(request, reply, !reply.raw.writableFinished));
     tracing.scopes.run(scope, done);
   });
   // A body arrives in events of the socket, which do not know the request. What follows is put back into its scope.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    const entry = traced.get(request);
-    if (entry === undefined || request.method === 'GET' || request.method === 'HEAD') done();
-    else tracing.scopes.run(entry.scope, done);
+    const scope = scopes.get(request);
+    if (scope === undefined || request.method === 'GET' || request.method === 'HEAD') done();
+    else tracing.scopes.run(scope, done);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     end(request, reply, false);
