@@ -8,39 +8,22 @@ export class DataFolderInUse extends Error {
   override readonly name = 'DataFolderInUse';
 }
 
-const running = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  try {
-    // Another program may have the pid now. Such a process does not own the folder.
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('node');
-  } catch {
-    return true;
-  }
-};
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
 
 /**
  * Creates the folder and locks it for this process. Every file may name members, so the function sets the umask: other
- * users cannot read new files even if the folder is open to them. It also closes files that an earlier release left
- * open. The lock of `lock.db` ends with the process, also after kill -9. The file `lock` has the process id for people,
- * and for the previous release, which knows only this lock.
+ * users cannot read new files even if the folder is open to them. It also closes files that are open to others. The lock
+ * of `lock.db` ends with the process, also after kill -9. The file `lock` has the process id for people.
  * @returns a function that releases the lock
  * @throws DataFolderInUse when a living process holds it, or ConfigurationError when it cannot be used
  */
 export function takeDataFolder(folder: string): () => void {
   process.umask(0o077);
   writableFolder('DATA_DIR', folder);
-  const [file, database] = [join(folder, 'lock'), join(folder, 'lock.db')];
-  const pid = pidIn(file);
-  // A folder without `lock.db` was last used by the previous release, which may still run. @until 0.3.0
-  if (!existsSync(database) && pid !== process.pid && pid > 0 && running(pid)) throw inUse(folder, file);
+  const file = join(folder, 'lock');
   let release: () => void;
   try {
-    release = lockFile(database);
+    release = lockFile(join(folder, 'lock.db'));
   } catch (error) {
     if (error instanceof FileLocked) throw inUse(folder, file);
     throw unusable(folder, 'lock.db');

@@ -1,4 +1,4 @@
-import type { Service } from '@provider-access/events';
+import { type Service, SERVICES } from '@provider-access/events';
 
 /**
  * Finds the service of a path (docs/architecture.md#routes): first the operations of export on a Group, then the
@@ -24,11 +24,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/feeds', 'resources'],
-    ['/ops/views/auth', 'auth'],
-    ['/ops/views/attribution', 'attribution'],
-    ['/ops/views/consent', 'consent'],
-    ['/ops/views/resources', 'resources'],
-    ['/ops/views/export', 'export'],
+    ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 
