@@ -8,7 +8,7 @@ import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
-import { createServiceApp, REFUSAL_OBSERVER, type RefusalObserver } from '@provider-access/service/http';
+import { createServiceApp } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
 import { type Asked, operation, Operation } from '@provider-access/service/operation';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
@@ -230,8 +230,8 @@ describe('a request without a valid token', () => {
 
 describe('an observer that fails', () => {
   it('leaves the answer as it is', async () => {
-    const observer = app.get<RefusalObserver>(REFUSAL_OBSERVER, { strict: false });
-    observer.refused = () => Promise.reject(new TypeError('a fault of ours'));
+    const { refusals } = app.getHttpAdapter().getInstance().operations!;
+    refusals.refused = () => Promise.reject(new TypeError('a fault of ours'));
     expect((await get('/fhir/Patient/invalid-value')).status).toBe(400);
     expect(lines).toEqual([{ error: 'TypeError' }]);
   });

@@ -1,9 +1,10 @@
 import { type Audit, auditedQuery, SampledRefusals } from '@provider-access/audit';
 import type { AuditEntry, Service } from '@provider-access/events';
 import type { Refusal } from '@provider-access/kernel';
+import type { FastifyRequest } from 'fastify';
 import { isServedType } from '@provider-access/fhir';
 import type { LabelsOf } from '@provider-access/service/observability';
-import { formatOf, type RefusalObserver, type RefusedRequest, type ServicePorts } from '@provider-access/service/http';
+import { formatOf, type ServicePorts } from '@provider-access/service/http';
 import { addressBlock, type Authenticator } from '@provider-access/smart';
 
 const MINUTE = 60_000;
@@ -27,7 +28,7 @@ type Unauthenticated = LabelsOf<'pa_unauthenticated_requests_total'>['reason'];
  *
  * Refusals that concern a member (404) are audited one by one where the decision is made.
  */
-export class RefusedRequests implements RefusalObserver {
+export class RefusedRequests {
   readonly #sampled: SampledRefusals;
   readonly #logged = new Map<Unauthenticated, { until: number; waiting: number }>();
   readonly #ports: Pick<ServicePorts, 'clock' | 'logger' | 'metrics'>;
@@ -53,7 +54,7 @@ export class RefusedRequests implements RefusalObserver {
     return this.#sampled.stop();
   }
 
-  refused(request: RefusedRequest, refusal: Refusal): Promise<void> | undefined {
+  refused(request: FastifyRequest, refusal: Refusal): Promise<void> | undefined {
     const unauthenticated = this.#unauthenticated(request, refusal);
     if (unauthenticated !== undefined) this.#count(unauthenticated, request);
     else if ((refusal.status === 400 || refusal.status === 403) && formatOf(request.url) === 'fhir')
@@ -61,13 +62,14 @@ export class RefusedRequests implements RefusalObserver {
     return undefined;
   }
 
-  async #record(request: RefusedRequest, { kind }: Refusal): Promise<void> {
+  async #record(request: FastifyRequest, { kind }: Refusal): Promise<void> {
     const smart = request.smart ?? (await this.#clientOf(request));
     const { url: route = '', config } = request.routeOptions;
     const action = config.operation?.audit ?? config.operation?.refusedAs;
     if (smart === undefined || action === undefined) return;
     // A route of one type has its name.
-    const type = /^\/fhir\/([A-Z]\w*)/.exec(route)?.[1] ?? request.params?.type;
+    const type =
+      /^\/fhir\/([A-Z]\w*)/.exec(route)?.[1] ?? (request.params as { readonly type?: string } | undefined)?.type;
     await this.#sampled.refused({
       client: smart.client,
       action,
@@ -81,7 +83,7 @@ export class RefusedRequests implements RefusalObserver {
   }
 
   /** A body that cannot be read is refused before a guard asks for the token. */
-  async #clientOf(request: RefusedRequest): Promise<{ readonly client: string } | undefined> {
+  async #clientOf(request: FastifyRequest): Promise<{ readonly client: string } | undefined> {
     if (request.headers['authorization'] === undefined) return undefined;
     try {
       return await this.#authenticator?.authenticate(request);
@@ -90,14 +92,14 @@ export class RefusedRequests implements RefusalObserver {
     }
   }
 
-  #unauthenticated({ headers, smart, url }: RefusedRequest, refusal: Refusal): Unauthenticated | undefined {
+  #unauthenticated({ headers, smart, url }: FastifyRequest, refusal: Refusal): Unauthenticated | undefined {
     if (refusal.kind === 'invalid-token') return headers['authorization'] === undefined ? 'missing' : 'invalid';
     // Too many forged tokens. A client with a valid token has its `smart` before any limit of its own.
     const limited = refusal.kind === 'too-many-requests' && smart === undefined && formatOf(url) === 'fhir';
     return limited && headers['authorization'] !== undefined ? 'limited' : undefined;
   }
 
-  #count(reason: Unauthenticated, request: RefusedRequest): void {
+  #count(reason: Unauthenticated, request: FastifyRequest): void {
     const { metrics, clock, logger } = this.#ports;
     metrics.count('pa_unauthenticated_requests_total', { service: this.#service, reason });
     const now = clock.now();

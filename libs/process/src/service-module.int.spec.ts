@@ -88,7 +88,7 @@ const has = (token: unknown): boolean => {
     return false;
   }
 };
-const admitsApps = (): boolean => app!.getHttpAdapter().getInstance().operations.authenticator !== undefined;
+const admitsApps = (): boolean => app!.getHttpAdapter().getInstance().operations!.authenticator !== undefined;
 const checks = (): string[] => app!.get<ReadinessCheck[]>(READINESS, { strict: false }).map(({ name }) => name);
 
 describe('the frame of a service', () => {

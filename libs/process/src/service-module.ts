@@ -26,7 +26,6 @@ import {
   PORTS,
   READINESS,
   type ReadinessCheck,
-  REFUSAL_OBSERVER,
   type ServicePorts,
   SearchTurns,
 } from '@provider-access/service/http';
@@ -176,9 +175,9 @@ export class ServiceModule
     }
     const refused = new RefusedRequests(ports, { service: name, audit, authenticator });
     parts.push(refused);
-    providers.push({ provide: REFUSAL_OBSERVER, useValue: refused });
     const { http = anyBytes, jobs = [], consumers = () => [] } = settings;
-    const operations: OperationPorts = { authenticator, tokens, audit, turns, base: `${publicUrl}/fhir` };
+    const base = `${publicUrl}/fhir`;
+    const operations: OperationPorts = { authenticator, tokens, audit, turns, refusals: refused, base };
     const frame: Frame = { operations, http, jobs, consumers, log, parts };
     return {
       module: ServiceModule,

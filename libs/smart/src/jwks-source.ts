@@ -80,32 +80,22 @@ export interface JwksCacheOptions {
  * requires, also while the client's server is unavailable.
  */
 export class JwksCache implements JwksSource {
-  readonly #clock: Clock;
-  readonly #allowInsecure: boolean;
-  readonly #timeoutMs: number;
-  readonly #resolve: Resolve | undefined;
-  readonly #metrics: Metrics | undefined;
+  readonly #options: JwksCacheOptions & { readonly allowInsecure: boolean; readonly timeoutMs: number };
   readonly #entries: BoundedMap<string, Entry>;
   readonly #failures: BoundedMap<string, { readonly result: JwksResult; readonly until: number }>;
   readonly #running = new Map<string, Promise<JwksResult>>();
   readonly #turns: Turns;
-  readonly #turnMs: number;
 
   constructor(options: JwksCacheOptions) {
-    this.#clock = options.clock;
-    this.#allowInsecure = options.allowInsecure ?? false;
-    this.#timeoutMs = options.timeoutMs ?? 5000;
-    const capacity = options.capacity ?? 2000;
+    this.#options = { allowInsecure: false, timeoutMs: 5000, ...options };
+    const { capacity = 2000, concurrent = CONCURRENT } = options;
     this.#entries = new BoundedMap(capacity);
     this.#failures = new BoundedMap(capacity);
-    this.#turnMs = options.turnMs ?? this.#timeoutMs;
-    this.#resolve = options.resolve;
-    this.#turns = new Turns(options.concurrent ?? CONCURRENT);
-    this.#metrics = options.metrics;
+    this.#turns = new Turns(concurrent);
   }
 
   async get(url: string, options: { readonly refresh?: boolean } = {}): Promise<JwksResult> {
-    const now = this.#clock.now();
+    const now = this.#options.clock.now();
     const entry = this.#entries.get(url);
     const failure = this.#failures.get(url);
     if (failure !== undefined && now < failure.until && !(entry !== undefined && now < entry.goodUntil))
@@ -117,7 +107,7 @@ export class JwksCache implements JwksSource {
       if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.#hit(entry);
       entry.lastAttempt = now;
     }
-    this.#metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
+    this.#options.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
     // Concurrent requests share one fetch.
     let running = this.#running.get(url);
     if (running === undefined) {
@@ -126,7 +116,7 @@ export class JwksCache implements JwksSource {
     }
     const result = await running;
     // A failed fetch does not remove a set that is still fresh.
-    return !result.ok && entry !== undefined && this.#clock.now() < entry.goodUntil
+    return !result.ok && entry !== undefined && this.#options.clock.now() < entry.goodUntil
       ? { ok: true, keys: entry.keys }
       : result;
   }
@@ -136,20 +126,18 @@ export class JwksCache implements JwksSource {
   }
 
   #hit({ keys }: Entry): JwksResult {
-    this.#metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'hit' });
+    this.#options.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'hit' });
     return { ok: true, keys };
   }
 
   async #load(url: string, now: number): Promise<JwksResult> {
-    const fault = jwksUriFault(url, this.#allowInsecure);
+    const { allowInsecure, timeoutMs, turnMs = timeoutMs, resolve } = this.#options;
+    const fault = jwksUriFault(url, allowInsecure);
     if (fault !== undefined) return { ok: false, reason: `it ${fault}` };
-    if (!(await this.#turns.take(this.#turnMs)))
-      return { ok: false, reason: 'too many other key sets are being fetched' };
-    const fetched = await fetchPinned(url, {
-      allowPrivate: this.#allowInsecure,
-      timeoutMs: this.#timeoutMs,
-      ...(this.#resolve !== undefined && { resolve: this.#resolve }),
-    }).finally(() => this.#turns.end());
+    if (!(await this.#turns.take(turnMs))) return { ok: false, reason: 'too many other key sets are being fetched' };
+    const fetched = await fetchPinned(url, { allowPrivate: allowInsecure, timeoutMs, resolve }).finally(() =>
+      this.#turns.end(),
+    );
     const result = fetched.ok ? readKeySet(fetched) : fetched;
     this.#failures.delete(url);
     if (!result.ok) {

@@ -28,7 +28,7 @@ export type FetchResult = FetchedText | { readonly ok: false; readonly reason: s
 export interface PinnedFetchOptions {
   readonly allowPrivate: boolean;
   readonly timeoutMs: number;
-  readonly resolve?: Resolve;
+  readonly resolve?: Resolve | undefined;
 }
 
 /**

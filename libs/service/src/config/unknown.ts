@@ -1,27 +1,20 @@
 import { editDistance } from '@provider-access/kernel';
 import { businessEnv } from './business.ts';
-import { deploymentEnv } from './deployment.ts';
 import { filesEnv } from './files.ts';
 import { isAnothers } from './foreign.ts';
-import { kafkaEnv, topicsEnv } from './kafka.ts';
-import { listenEnv } from './listen.ts';
-import { mongoEnv } from './mongo.ts';
+import { topicsEnv } from './kafka.ts';
+import { processEnv } from './process.ts';
 import type { Environment } from './read-config.ts';
 import { secretsEnv } from './secrets.ts';
-import { telemetryEnv } from './telemetry.ts';
 
 /** Every variable that any process of the platform takes from here: settings are often shared by all of them. */
-export const SHARED_VARIABLES: readonly string[] = [
-  kafkaEnv,
-  topicsEnv,
-  mongoEnv,
-  filesEnv,
-  listenEnv,
-  telemetryEnv,
-  secretsEnv,
-  businessEnv,
-  deploymentEnv,
-].flatMap((shape) => Object.keys(shape));
+export const SHARED_VARIABLES: readonly string[] = Object.keys({
+  ...processEnv,
+  ...topicsEnv,
+  ...filesEnv,
+  ...secretsEnv,
+  ...businessEnv,
+});
 
 /** At most so many letters are a slip; in a name's first word (MONGO for MONGODB) too. */
 const SLIP = 2;

@@ -8,7 +8,6 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { TraceScopes, Tracing, type Logger } from '../observability/index.ts';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { OverBudget } from '@provider-access/fhir';
-import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
 import { compressAnswers } from './compress-answers.ts';
 import { sendRefusal } from './render-refusal.ts';
 import { FHIR_TYPE } from './media-types.ts';
@@ -102,10 +101,7 @@ export function toRefusal(error: unknown, logger: Logger, url = '/'): Refusal {
 
 @Catch()
 class RefusalFilter implements ExceptionFilter {
-  constructor(
-    private readonly logger: Logger,
-    private readonly observer: RefusalObserver | undefined,
-  ) {}
+  constructor(private readonly logger: Logger) {}
   /** Throws, and does not reject, in the context of a consumer. */
   catch(error: unknown, host: ArgumentsHost): void | Promise<void> {
     if (host.getType() !== 'http') throw error;
@@ -114,12 +110,10 @@ class RefusalFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    const request = host.switchToHttp().getRequest<RefusedRequest>();
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
     const refusal = toRefusal(error, this.logger, request.url);
-    const answer = (): void => {
-      sendRefusal(request, reply, refusal);
-    };
-    const observed = this.observer?.refused(request, refusal);
+    const answer = (): void => sendRefusal(request, reply, refusal);
+    const observed = request.server.operations?.refusals.refused(request, refusal);
     if (observed === undefined) return answer();
     // An observer that fails must not change the answer.
     return observed
@@ -127,15 +121,6 @@ class RefusalFilter implements ExceptionFilter {
         this.logger.error({ error: fault instanceof Error ? fault.name : typeof fault }, 'a refusal was not recorded');
       })
       .then(answer);
-  }
-}
-
-/** Undefined for an application whose module provides none. */
-function observerOf(app: NestFastifyApplication): RefusalObserver | undefined {
-  try {
-    return app.get<RefusalObserver>(REFUSAL_OBSERVER, { strict: false });
-  } catch {
-    return undefined;
   }
 }
 
@@ -199,7 +184,7 @@ export async function createServiceApp(
     bodyParser: true,
     abortOnError: false,
   });
-  app.useGlobalFilters(new RefusalFilter(logger, observerOf(app)));
+  app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();
   observeRequests(fastify, {
     service: options.name,

@@ -10,7 +10,6 @@ export * from './ranges.ts';
 export { SealedLinks } from './sealed-links.ts';
 export { SearchTurns } from './search-turns.ts';
 export * from './ports.ts';
-export * from './refusal-observer.ts';
 export * from './render-refusal.ts';
 export * from './app.ts';
 export { unknownParameter } from './unknown-parameter.ts';

@@ -25,12 +25,15 @@ export interface OperationPorts {
     release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void>;
   };
   readonly turns: SearchTurns;
+  /** Is told of every refusal of a route before the answer is sent. The answer waits for the promise. */
+  readonly refusals: { refused(request: FastifyRequest, refusal: Refusal): Promise<void> | undefined };
   /** The base URL of the FHIR API. */
   readonly base: string;
 }
 declare module 'fastify' {
   interface FastifyInstance {
-    operations: OperationPorts;
+    /** Absent in an application without `ServiceModule`, as tests have it. */
+    operations?: OperationPorts;
   }
   interface FastifyRequest {
     smart?: Client;
@@ -86,7 +89,7 @@ export class Frame {
 
   /** @throws Refusal, which the application renders */
   async answer(controller: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const ports = request.server.operations;
+    const ports = request.server.operations!;
     const asked = await this.#admit(ports, request);
     for (let again = 0; ; again++) {
       const outcome = await this.#handler.call(controller, asked);

@@ -61,6 +61,7 @@ beforeEach(() => {
     tokens: { require: () => 'administrator' },
     audit: { record: append, release: (entry) => append({ ...entry, hourly: true }) },
     turns: new SearchTurns(),
+    refusals: { refused: () => undefined },
     base: 'https://payer.example/fhir',
   };
   fastify.decorate('operations', ports);
