@@ -12,8 +12,8 @@ const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(
 
 /**
  * Creates the folder and locks it for this process. Every file may name members, so the function sets the umask: other
- * users cannot read new files even if the folder is open to them. It also closes files that are open to others. The lock
- * of `lock.db` ends with the process, also after kill -9. The file `lock` has the process id for people.
+ * users cannot read new files even if the folder is open to them. It also closes files that are open to others. The
+ * lock of `lock.db` ends with the process, also after kill -9. The file `lock` has the process id for people.
  * @returns a function that releases the lock
  * @throws DataFolderInUse when a living process holds it, or ConfigurationError when it cannot be used
  */

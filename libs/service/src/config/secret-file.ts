@@ -64,7 +64,7 @@ export function readFileOf<T>(variable: string, file: string, read: (file: strin
     throw error instanceof FileFault ? new ConfigurationError(`${variable}: ${error.message}`) : error;
   }
 }
-/** Read anew each time it is needed, so that a file that was replaced is used from then on. @throws ConfigurationError */
+/** Reads the file anew each time, so that a file that was replaced is used. @throws ConfigurationError */
 export const readSecretFile = (variable: string, file: string): string => readFileOf(variable, file, secretOf);
 
 /** A variable with the path of a file, as what `read` makes of the file. A fault is reported with wrong values. */

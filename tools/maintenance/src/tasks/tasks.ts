@@ -73,7 +73,8 @@ export const TASKS: readonly Task[] = [
         file: 'libs/service/src/observability/catalogue.ts',
         find: '  // The log\n',
         replace:
-          "  pa_trial_requests_total: counter('Requests that the trial counts', { service: label.SERVICE }),\n  // The log\n",
+          "  pa_trial_requests_total: counter('Requests that the trial counts', { service: label.SERVICE }),\n" +
+          '  // The log\n',
       },
       {
         file: 'libs/service/src/http/observe-requests.ts',
