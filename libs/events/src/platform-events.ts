@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS } from './audit-events.ts';
 import { FEED_EVENTS } from './feed-events.ts';
+import type { ProviderKey } from './provider-key.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 
 /**
@@ -10,7 +11,7 @@ import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-e
 
 const instant = z.string();
 /** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
-const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
+const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/) as unknown as z.ZodType<ProviderKey>;
 
 /** pa.members */
 const coverageChanged = z.object({
@@ -307,3 +308,5 @@ export const PLATFORM_EVENTS = {
   'pa.dead-letter-replayed.v1': { topic: 'payer.*.dead-letter', schema: deadLetterReplayed },
   'pa.dead-letter-discarded.v1': { topic: 'payer.*.dead-letter', schema: deadLetterDiscarded },
 } as const satisfies Record<string, { topic: string; schema: z.ZodType }>;
+/** The data of an event of ours, by its type. */
+export type PlatformData<Type extends keyof typeof PLATFORM_EVENTS> = z.infer<(typeof PLATFORM_EVENTS)[Type]['schema']>;

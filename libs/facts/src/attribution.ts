@@ -61,7 +61,7 @@ const endStep = (record: LogRecord, { businessTime, to, tie }: AttributionEndedR
   ...(tie !== undefined && { tie }),
 });
 export const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): About => ({
-  providers: providers as ProviderKey[],
+  providers,
   ...(contract !== undefined && { contract }),
 });
 

@@ -1,12 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
-import {
-  type AppApproved,
-  type AppRegistered,
-  type AppRejected,
-  dataOf,
-  type ProviderKey,
-} from '@provider-access/events';
+import { type AppApproved, type AppRegistered, type AppRejected, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { subjectOf } from './record.ts';
 
@@ -51,7 +45,7 @@ export function withDecision<T extends ClientFacts>(known: T, status: ClientStat
     ...known,
     status,
     history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
-    ...(approval !== undefined && { providers: approval.providers as ProviderKey[], scope: approval.scope }),
+    ...(approval !== undefined && { providers: approval.providers, scope: approval.scope }),
   };
 }
 

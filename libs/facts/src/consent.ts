@@ -1,12 +1,5 @@
 import type { OptOutFact } from '@provider-access/domain/access';
-import {
-  type OptedIn,
-  type OptedOut,
-  optOutTargets,
-  type PayerEvent,
-  type ProviderKey,
-  dataOf,
-} from '@provider-access/events';
+import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
@@ -53,7 +46,7 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
         businessTime,
         from: effective,
         scope,
-        ...(targets !== undefined && { targets: targets as ProviderKey[] }),
+        ...(targets !== undefined && { targets }),
       };
       return part?.outs?.some((o) => isSame(o, out))
         ? undefined

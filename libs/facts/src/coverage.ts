@@ -1,4 +1,4 @@
-import type { CoverageFact } from '@provider-access/domain/access';
+import type { CoverageFact, MemberFacts } from '@provider-access/domain/access';
 import { type CoverageChanged, dataOf, type MemberMerged } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, heldUnprojected } from './holds.ts';
@@ -95,7 +95,18 @@ function withCoverage(
   return { ...part, coverage: named, ...forgottenUntil(part?.forgotten, forgotten), sources };
 }
 
-export function coverageFacts(part: MembersPart | undefined): CoverageFact[] {
+/** What the part says about the member, by the names of the facts. */
+export const membersFacts = (part: MembersPart | undefined): Pick<MemberFacts, 'coverage' | 'mergedWith'> => ({
+  coverage: coverageFacts(part),
+  mergedWith: part?.mergedWith ?? [],
+});
+/** The steps of the part. The newest of them says when something about the member was recorded. */
+export const membersSteps = (part: MembersPart | undefined): readonly Step[] => [
+  ...Object.values(part?.coverage ?? {}).flat(),
+  ...(part?.all ?? []),
+];
+
+function coverageFacts(part: MembersPart | undefined): CoverageFact[] {
   const out: CoverageFact[] = [];
   for (const [coverageId, steps] of Object.entries(part?.coverage ?? {})) {
     for (const piece of pieces(part!.all === undefined ? steps : [...steps, ...part!.all]))

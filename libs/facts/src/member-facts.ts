@@ -2,7 +2,7 @@ import type { MemberFacts } from '@provider-access/domain/access';
 import type { ViewDocument } from '@provider-access/engines/views';
 import { attributionFacts, type AttributionPart } from './attribution.ts';
 import { type ConsentPart, optOutFacts } from './consent.ts';
-import { coverageFacts, type MembersPart } from './coverage.ts';
+import { membersFacts, type MembersPart, membersSteps } from './coverage.ts';
 import { holdFacts } from './holds.ts';
 import { EVER } from './steps.ts';
 
@@ -35,11 +35,10 @@ function read(doc: MemberFactsDocument): MemberFacts {
   return {
     member: doc._id,
     sources: [...new Set([...(members?.sources ?? []), ...(attribution?.sources ?? []), ...(consent?.sources ?? [])])],
-    coverage: coverageFacts(members),
+    ...membersFacts(members),
     attributions: attributionFacts(attribution),
     optOuts: optOutFacts(consent),
     holds: [...holdFacts(members?.holds), ...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
-    mergedWith: members?.mergedWith ?? [],
     ...(asOf !== undefined && { asOf }),
     ...(since !== undefined && { completeFrom: since }),
   };
@@ -55,11 +54,7 @@ function newestOf(
   consent: ConsentPart | undefined,
 ): string | undefined {
   const groups = [...Object.values(attribution?.groups ?? {}), ...Object.values(attribution?.ends ?? {})];
-  const steps = [
-    ...Object.values(members?.coverage ?? {}).flat(),
-    ...(members?.all ?? []),
-    ...groups.flatMap((group) => group.steps),
-  ];
+  const steps = [...membersSteps(members), ...groups.flatMap((group) => group.steps)];
   const holds = [...Object.values(attribution?.holds ?? {}), ...Object.values(consent?.holds ?? {})];
   let newest: string | undefined;
   for (const at of [

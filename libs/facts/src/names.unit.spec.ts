@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PA_ATTRIBUTION, PA_MEMBERS } from '@provider-access/events';
 import { ours } from '../test/records.ts';
 import { attributionFacts, type AttributionPart, evolveAttribution } from './attribution.ts';
-import { coverageFacts, evolveMembers, type MembersPart } from './coverage.ts';
+import { evolveMembers, membersFacts, type MembersPart } from './coverage.ts';
 
 const M = 'm1';
 const day = (n: number): string => new Date(Date.UTC(2020, 0, 1 + n)).toISOString();
@@ -36,8 +36,8 @@ const coverage = (
     }),
   ) ?? part;
 const covered = (part: MembersPart | undefined, now: number): readonly string[] =>
-  coverageFacts(part)
-    .filter((c) => c.from <= day(now) && (c.to === undefined || day(now) < c.to))
+  membersFacts(part)
+    .coverage.filter((c) => c.from <= day(now) && (c.to === undefined || day(now) < c.to))
     .map((c) => c.coverageId);
 
 describe('a new coverage each day', () => {

@@ -313,7 +313,7 @@ export class Parties implements PartyFacts {
   #providersHeld(record: LogRecord, type: string): void {
     const h = dataOf<AccessHeld>(record);
     const at = record.headers['ce_time']!;
-    for (const provider of (h.providers ?? []) as ProviderKey[]) {
+    for (const provider of h.providers ?? []) {
       const known = this.#providerHolds.get(provider);
       this.#providerHolds.set(
         provider,
@@ -346,8 +346,8 @@ export class Parties implements PartyFacts {
   /** A newer statement overrules everything from its date on, even if that date is earlier. */
   #networkChanged(record: LogRecord): void {
     const change = dataOf<NetworkStatusRecorded>(record);
-    const provider = change.provider as ProviderKey;
-    if (change.with !== undefined) this.#join([provider, ...(change.with as ProviderKey[])]);
+    const { provider } = change;
+    if (change.with !== undefined) this.#join([provider, ...change.with]);
     const steps = withNetworkStatus(this.networkSteps(provider), eventIdOf(record), change, recordedAt(record));
     if (steps === undefined) return;
     this.#networks.set(provider, {

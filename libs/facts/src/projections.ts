@@ -90,7 +90,7 @@ const groupsTopic: TopicEvolve<GroupPart> = {
   evolve: (part, record) => {
     if (part !== undefined) return undefined;
     const { providers, contract, openedAt } = dataOf<GroupOpened>(record);
-    return { providers: providers as ProviderKey[], ...(contract !== undefined && { contract }), openedAt };
+    return { providers, ...(contract !== undefined && { contract }), openedAt };
   },
 };
 /** One document for each Group, with its owner. It never changes. */

@@ -22,6 +22,7 @@ import {
   START,
 } from '../test/harness.ts';
 import { members, onlyGroup, typed } from '../test/groups.ts';
+import type { GroupIdentity } from './domain/decide-member-event.ts';
 import { GroupDirectory } from './intake/group-directory.ts';
 
 let h: Harness;
@@ -138,7 +139,7 @@ describe('intake', () => {
   });
 
   it('mints one Group though two instances ask at once, one dies before opening it, and claims are lost', async () => {
-    const identity = { providers: [`npi|${NPI}`] as const, contract: 'c' };
+    const identity: GroupIdentity = { providers: [`npi|${NPI}`], contract: 'c' };
     const [a, b] = [new GroupDirectory(h.ports).batch(), new GroupDirectory(h.ports).batch()];
     const [first, second] = await Promise.all([a.groupOf(identity), b.groupOf(identity)]);
     expect(second).toBe(first);

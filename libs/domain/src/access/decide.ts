@@ -2,9 +2,9 @@ import type { DenialReason } from '@provider-access/events';
 import {
   type AttributionFact,
   type ClientFacts,
+  type CoverageFact,
   type HoldFact,
   type Interval,
-  type MemberFacts,
   type OptOutFact,
   type PartyFacts,
   sourcesOf,
@@ -30,6 +30,25 @@ export interface AccessRequest {
    * `now` is a past time that `explain` asks about, and not the clock. Only statements that were in force then count.
    */
   readonly past?: true;
+}
+/** The facts about a member. Whoever adds one adds the rule that reads it below. */
+export interface MemberFacts {
+  readonly member: string;
+  /** Sources that ever published coverage, attribution or consent of this member. */
+  readonly sources: readonly string[];
+  readonly coverage: readonly CoverageFact[];
+  readonly attributions: readonly AttributionFact[];
+  readonly optOuts: readonly OptOutFact[];
+  readonly holds: readonly HoldFact[];
+  /** Ids that this member was merged into or from. Their opt-outs are already among `optOuts`. */
+  readonly mergedWith: readonly string[];
+  /** The newest instant at which something about this member was recorded. */
+  readonly asOf?: string;
+  /**
+   * From this instant on the facts are complete. Statements that only matter for earlier decisions may have been
+   * dropped.
+   */
+  readonly completeFrom?: string;
 }
 export interface DecisionFacts {
   readonly member: MemberFacts | undefined;

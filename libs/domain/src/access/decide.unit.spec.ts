@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DENIALS, type ProviderKey } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
-import { type AccessRequest, decide, visibleSince } from './decide.ts';
-import type { AttributionFact, ClientFacts, MemberFacts, NetworkFact, PartyFacts } from './facts.ts';
+import { type AccessRequest, decide, type MemberFacts, visibleSince } from './decide.ts';
+import type { AttributionFact, ClientFacts, NetworkFact, PartyFacts } from './facts.ts';
 
 const NOW = '2026-06-01T00:00:00.000Z';
 const PAST = '2025-01-01T00:00:00.000Z';

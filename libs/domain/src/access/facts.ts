@@ -37,25 +37,6 @@ export interface HoldFact extends Interval {
   readonly eventType: string;
 }
 
-export interface MemberFacts {
-  readonly member: string;
-  /** Sources that ever published coverage, attribution or consent of this member. */
-  readonly sources: readonly string[];
-  readonly coverage: readonly CoverageFact[];
-  readonly attributions: readonly AttributionFact[];
-  readonly optOuts: readonly OptOutFact[];
-  readonly holds: readonly HoldFact[];
-  /** Ids that this member was merged into or from. Their opt-outs are already among `optOuts`. */
-  readonly mergedWith: readonly string[];
-  /** The newest instant at which something about this member was recorded. */
-  readonly asOf?: string;
-  /**
-   * From this instant on the facts are complete. Statements that only matter for earlier decisions may have been
-   * dropped.
-   */
-  readonly completeFrom?: string;
-}
-
 /** Stands for all sources. A hold of it denies every member, because the dead letter may concern any of them. */
 export const EVERY_SOURCE = '*';
 /**
@@ -67,7 +48,10 @@ export const ANY_SOURCE = '?';
  */
 export const MORE_HOLDS = 'more-';
 /** The sources whose holds deny a member. */
-export const sourcesOf = (member: Pick<MemberFacts, 'sources'>): readonly string[] => [...member.sources, EVERY_SOURCE];
+export const sourcesOf = ({ sources }: { readonly sources: readonly string[] }): readonly string[] => [
+  ...sources,
+  EVERY_SOURCE,
+];
 
 export type ClientStatus = 'pending' | 'approved' | 'rejected' | 'suspended' | 'revoked';
 export interface ClientFacts {

@@ -2,11 +2,14 @@ import {
   type CoverageChanged,
   type DomainEvent,
   type EventFault,
-  type MemberMerged,
+  type MemberAttributed,
   type OwnedBy,
+  type PA_ATTRIBUTION,
+  type PA_MEMBERS,
   PAYER_CONTRACT,
   type PayerEvent,
-  type ProviderKey,
+  type PLATFORM_EVENTS,
+  type PlatformData,
   providerKeys,
 } from '@provider-access/events';
 import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
@@ -16,30 +19,19 @@ import type { PayerIdentity } from './payer-identity.ts';
 import { endOf, instantOf, spanOf } from './dates.ts';
 
 /** The owner of a list: one Group for each provider identity and contract. */
-export interface GroupIdentity {
-  readonly providers: readonly ProviderKey[];
-  readonly contract?: string;
-}
-interface Attributed {
-  readonly identity: GroupIdentity;
-  readonly from: string;
-  readonly to?: string;
-  readonly coverageId?: string;
-  readonly basis?: string;
-  readonly businessTime: string;
-}
+export type GroupIdentity = Pick<MemberAttributed, 'providers' | 'contract'>;
 
-/** The meaning of an event. `merged` concerns two members; the others concern the subject. */
+/** An event of ours about a member: every type whose topic is pa.members or pa.attribution. */
+export type MemberStatement = {
+  [Type in keyof typeof PLATFORM_EVENTS]: (typeof PLATFORM_EVENTS)[Type]['topic'] extends
+    typeof PA_MEMBERS | typeof PA_ATTRIBUTION
+    ? { readonly type: Type; readonly data: PlatformData<Type> }
+    : never;
+}[keyof typeof PLATFORM_EVENTS];
+/** What an event states: events of ours, without what only intake knows. Intake finds the Group of an attribution. */
 export type Statement =
-  | { readonly kind: 'coverage'; readonly change: CoverageChanged }
-  | { readonly kind: 'merged'; readonly merge: MemberMerged }
-  | { readonly kind: 'attributed'; readonly attribution: Attributed }
-  | {
-      readonly kind: 'attribution-ended';
-      readonly identity: GroupIdentity;
-      readonly to: string;
-      readonly businessTime: string;
-    };
+  | Exclude<MemberStatement, { type: 'pa.member-attributed.v1' }>
+  | { readonly type: 'pa.member-attributed.v1'; readonly data: Omit<MemberAttributed, 'group'> };
 /** `foreign`: a Coverage of which no payor is this payer. */
 export type MemberEventDecision =
   | { readonly ok: true; readonly statements: readonly Statement[]; readonly foreign?: true }
@@ -89,7 +81,7 @@ export function decideMemberEvent(
   const coverage = (
     change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>,
     sequence = 0,
-  ): MemberEventDecision => ok({ kind: 'coverage', change: { member, businessTime, sequence, ...change } });
+  ): MemberEventDecision => ok({ type: 'pa.coverage-changed.v1', data: { member, businessTime, sequence, ...change } });
   switch (event.type) {
     case 'payer.member-enrolled.v1':
     case 'payer.member-changed.v1': {
@@ -115,16 +107,26 @@ export function decideMemberEvent(
     case 'payer.members-merged.v1': {
       const { from } = event.data;
       if (from === member) return invalid('data.from: must be another id than the subject');
-      return ok({ kind: 'merged', merge: { member, retired: from, businessTime } });
+      return ok({ type: 'pa.member-merged.v1', data: { member, retired: from, businessTime } });
     }
-    case 'payer.attribution-asserted.v1':
-      return decideAssertion(event.data, businessTime, days);
+    case 'payer.attribution-asserted.v1': {
+      const { provider, from, to, ...about } = event.data;
+      const span = spanOf(days, from, to);
+      if (span === undefined) return invalid(ENDS_FIRST);
+      return ok({
+        type: 'pa.member-attributed.v1',
+        data: { member, ...identityOf(provider), ...span, businessTime, ...about },
+      });
+    }
     case 'payer.attribution-ended.v1': {
       const { provider, to } = event.data;
       const end = endOf(days, to);
       if (end === undefined)
         return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
-      return ok({ kind: 'attribution-ended', identity: identityOf(provider), to: end, businessTime });
+      return ok({
+        type: 'pa.attribution-ended.v1',
+        data: { member, ...identityOf(provider), to: end, businessTime },
+      });
     }
     case 'payer.resource-deleted.v1': {
       const { id, resourceType, sequence } = event.data;
@@ -147,23 +149,4 @@ export function decideMemberEvent(
     default:
       return decidedByConsent(event.type);
   }
-}
-
-function decideAssertion(
-  { provider, from, to, coverageId, basis }: Extract<PayerEvent, { type: 'payer.attribution-asserted.v1' }>['data'],
-  businessTime: string,
-  days: PayerDays,
-): MemberEventDecision {
-  const span = spanOf(days, from, to);
-  if (span === undefined) return invalid(ENDS_FIRST);
-  return ok({
-    kind: 'attributed',
-    attribution: {
-      identity: identityOf(provider),
-      ...span,
-      businessTime,
-      ...(coverageId !== undefined && { coverageId }),
-      ...(basis !== undefined && { basis }),
-    },
-  });
 }

@@ -20,7 +20,7 @@ function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}) {
 }
 const change = (type: string, data: unknown) => {
   const d = decide(type, data);
-  return d.ok && d.statements[0]?.kind === 'coverage' ? d.statements[0].change : d;
+  return d.ok && d.statements[0]?.type === 'pa.coverage-changed.v1' ? d.statements[0].data : d;
 };
 
 it.each([

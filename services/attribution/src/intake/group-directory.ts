@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
+import { encodeEvent, type GroupOpened } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 import { type GroupPart, groups } from '@provider-access/facts';
 import { base32, instant, BoundedMap } from '@provider-access/kernel';
@@ -75,7 +75,7 @@ export class GroupDirectory {
     const openedAt = instant(this.#ports.clock.now());
     const data: GroupOpened = {
       group,
-      providers: identity.providers as ProviderKey[],
+      providers: identity.providers,
       ...(identity.contract !== undefined && { contract: identity.contract }),
       openedAt,
     };

@@ -1,17 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  type AttributionEndedRecord,
   type DomainEvent,
-  type MemberAttributed,
   PA_ATTRIBUTION,
   PA_GROUPS,
   PA_MEMBERS,
   PA_PROVIDERS,
   type PayerEvent,
-  type ProviderKey,
+  PLATFORM_EVENTS,
 } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { Facts, type StepTie } from '@provider-access/facts';
+import { Facts } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
   type AccessEvent,
@@ -23,9 +21,10 @@ import {
   TOO_MANY_IDS,
 } from '@provider-access/intake';
 import { PayerDays } from '@provider-access/domain/pdex/days';
-import { decideMemberEvent, type Statement } from '../domain/decide-member-event.ts';
+import { decideMemberEvent, type MemberStatement, type Statement } from '../domain/decide-member-event.ts';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { type PayerIdentity, payerIdentity } from '../domain/payer-identity.ts';
+import { orderedAfter } from '../domain/step-order.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 import { MemberState } from './member-state.ts';
@@ -101,7 +100,7 @@ function memberStage(
       if (!decision.ok) return decision;
       if (decision.foreign) warnOfForeign();
       for (const statement of decision.statements) {
-        if (statement.kind === 'merged' && (await state.joinsTooMany(statement.merge)))
+        if (statement.type === 'pa.member-merged.v1' && (await state.joinsTooMany(statement.data)))
           return { ok: false, fault: TOO_MANY_IDS };
       }
       const outputs: Output[] = [];
@@ -124,7 +123,10 @@ function memberStage(
   };
 }
 
-/** The events of ours that statements become. */
+/**
+ * The events of ours that statements become, each for every member whom it is about. A statement has the business time
+ * under which it is appended after what is known, so that the later append of two with one time counts (ADR 0022).
+ */
 async function derive(
   statements: readonly Statement[],
   event: PayerEvent & DomainEvent,
@@ -132,56 +134,23 @@ async function derive(
   state: MemberState,
   groups: GroupBatch,
 ): Promise<readonly Derived[]> {
-  const about = (member: string, topic: Derived['topic'], type: string, data: unknown): Derived => ({
-    topic,
-    member,
-    record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data }),
-    sameTime: false,
-    replaced: false,
-  });
-  /** `ordered` is undefined for a repeated statement that another one of its business time has replaced. */
-  const aboutOrdered = <C extends { readonly tie?: StepTie | undefined }>(
-    topic: Derived['topic'],
-    type: string,
-    stated: C,
-    ordered: C | undefined,
-  ): Derived => ({
-    ...about(subject, topic, type, ordered ?? stated),
-    sameTime: (ordered?.tie?.events.length ?? 0) > 0,
-    replaced: ordered === undefined,
-  });
-  const subject = event.subject!;
-  const id = derivedEventId(event, subject);
+  const id = derivedEventId(event, event.subject!);
   const out: Derived[] = [];
-  for (const statement of statements) {
-    switch (statement.kind) {
-      case 'coverage': {
-        const { change } = statement;
-        out.push(aboutOrdered(PA_MEMBERS, 'pa.coverage-changed.v1', change, state.ordered(change, id)));
-        break;
-      }
-      case 'merged':
-        for (const member of [statement.merge.member, statement.merge.retired])
-          out.push(about(member, PA_MEMBERS, 'pa.member-merged.v1', statement.merge));
-        break;
-      case 'attributed': {
-        const { identity, ...attribution } = statement.attribution;
-        const data: MemberAttributed = {
-          member: subject,
-          group: await groups.groupOf(identity),
-          providers: identity.providers as ProviderKey[],
-          ...(identity.contract !== undefined && { contract: identity.contract }),
-          ...attribution,
-        };
-        out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.member-attributed.v1', data, state.orderedAssertion(data, id)));
-        break;
-      }
-      case 'attribution-ended': {
-        const { identity, to, businessTime } = statement;
-        const data = { member: subject, ...identity, to, businessTime } as AttributionEndedRecord;
-        out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.attribution-ended.v1', data, state.orderedEnd(data, id)));
-      }
-    }
+  for (const stated of statements) {
+    const statement: MemberStatement =
+      stated.type === 'pa.member-attributed.v1'
+        ? { ...stated, data: { ...stated.data, group: await groups.groupOf(stated.data) } }
+        : stated;
+    const { type, data } = statement;
+    const ordered = orderedAfter(data, id, state.stepsBeside(statement));
+    for (const member of 'retired' in data ? [data.member, data.retired] : [data.member])
+      out.push({
+        topic: PLATFORM_EVENTS[type].topic,
+        member,
+        record: derivedRecord({ deriver: DERIVER, type, subject: member, cause: event, at, data: ordered ?? data }),
+        sameTime: ordered !== undefined && 'tie' in ordered && (ordered.tie?.events.length ?? 0) > 0,
+        replaced: ordered === undefined,
+      });
   }
   return out;
 }

@@ -1,12 +1,4 @@
-import {
-  type AttributionEndedRecord,
-  type CoverageChanged,
-  type MemberAttributed,
-  type MemberMerged,
-  PA_ATTRIBUTION,
-  PA_MEMBERS,
-  bufferOf,
-} from '@provider-access/events';
+import { type MemberMerged, PA_ATTRIBUTION, PA_MEMBERS, bufferOf } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import {
   aboutOf,
@@ -19,11 +11,12 @@ import {
   type MemberFactsDocument,
   membersSay,
   type MembersPart,
+  type Step,
   stepsThatEnd,
 } from '@provider-access/facts';
 import { MOST_IDS } from '@provider-access/intake';
 import type { ViewReader } from '@provider-access/engines/views';
-import { orderedAfter } from '../domain/step-order.ts';
+import type { MemberStatement } from '../domain/decide-member-event.ts';
 
 /** How long an intake waits for the view to contain its last append, ms. Afterwards it continues without that. */
 const WAIT_MS = 1000;
@@ -97,29 +90,28 @@ export class MemberState {
   }
 
   /**
-   * The change as it is to be appended after what is known of this coverage; undefined for a repetition of an event
-   * that was replaced. Of two events with one business time and sequence, the later append wins (ADR 0022).
-   * @param event id of the derived event
+   * What is known of the same coverage or attribution, by which a statement is ordered (`orderedAfter`). Ends that hold
+   * for the Group of an attribution count, and so do attributions that an end ends. None for another statement.
    */
-  ordered(change: CoverageChanged, event: string): CoverageChanged | undefined {
-    const part = this.#parts.get(change.member)?.members;
-    const every = change.coverageId === EVERY_COVERAGE ? Object.values(part?.coverage ?? {}).flat() : [];
-    const own =
-      part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
-    return orderedAfter(change, event, [...own, ...every, ...(part?.all ?? [])]);
-  }
-
-  /** The same for an attribution. Ends that hold for its Group count. */
-  orderedAssertion(change: MemberAttributed, event: string): MemberAttributed | undefined {
-    const part = this.#parts.get(change.member)?.attribution;
-    const known =
-      part !== undefined && Object.hasOwn(part.groups, change.group) ? part.groups[change.group]!.steps : [];
-    return orderedAfter(change, event, [...known, ...endSteps(part, aboutOf(change))]);
-  }
-
-  /** The same for an end. Attributions that it ends count, and ends that overlap with it. */
-  orderedEnd(change: AttributionEndedRecord, event: string): AttributionEndedRecord | undefined {
-    return orderedAfter(change, event, stepsThatEnd(this.#parts.get(change.member)?.attribution, aboutOf(change)));
+  stepsBeside({ type, data }: MemberStatement): readonly Step[] {
+    const { members, attribution } = this.#parts.get(data.member) ?? {};
+    switch (type) {
+      case 'pa.coverage-changed.v1': {
+        const { coverage = {}, all = [] } = members ?? {};
+        const every = data.coverageId === EVERY_COVERAGE ? Object.values(coverage).flat() : [];
+        const own = Object.hasOwn(coverage, data.coverageId) ? coverage[data.coverageId]! : [];
+        return [...own, ...every, ...all];
+      }
+      case 'pa.member-attributed.v1': {
+        const { groups = {} } = attribution ?? {};
+        const own = Object.hasOwn(groups, data.group) ? groups[data.group]!.steps : [];
+        return [...own, ...endSteps(attribution, aboutOf(data))];
+      }
+      case 'pa.attribution-ended.v1':
+        return stepsThatEnd(attribution, aboutOf(data));
+      default:
+        return [];
+    }
   }
 
   /** Applies a derived event; false if it changes nothing. */

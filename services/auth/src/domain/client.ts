@@ -123,7 +123,7 @@ function approve(command: Approve, { status, registered, approved }: ClientState
 }
 
 const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> => ({
-  providers: providers as ProviderKey[],
+  providers,
   scope,
   ...(evidence !== undefined && { evidence: evidence as Evidence[] }),
 });

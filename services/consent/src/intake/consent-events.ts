@@ -8,7 +8,6 @@ import {
   PA_CONSENT,
   PAYER_EVENTS,
   type PayerEvent,
-  type ProviderKey,
 } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/engines/log';
 import { type ConsentPart, Facts, isNews } from '@provider-access/facts';
@@ -205,7 +204,7 @@ function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): bo
     businessTime,
     from,
     recordedAt: FOREVER,
-    ...(scope !== undefined && { scope, ...(targets !== undefined && { targets: targets as ProviderKey[] }) }),
+    ...(scope !== undefined && { scope, ...(targets !== undefined && { targets }) }),
   });
 }
 

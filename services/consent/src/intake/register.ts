@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AccessHeld, OptedIn, OptedOut, ProviderKey } from '@provider-access/events';
+import type { AccessHeld, OptedIn, OptedOut } from '@provider-access/events';
 import {
   barsAllOf,
   deciding,
@@ -58,9 +58,7 @@ const newestOf = ({ at = '', said }: Register): string =>
 function statementOf({ cause, at, data }: RegisterEntry): OptIn | OptOut {
   const { effective: from, businessTime, scope, targets } = data as unknown as OptedIn & Partial<OptedOut>;
   const common: OptIn = { event: derivedEventId(cause, ''), businessTime, from, recordedAt: at };
-  return scope === undefined
-    ? common
-    : { ...common, scope, ...(targets !== undefined && { targets: targets as ProviderKey[] }) };
+  return scope === undefined ? common : { ...common, scope, ...(targets !== undefined && { targets }) };
 }
 
 interface Known {

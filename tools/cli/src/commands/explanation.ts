@@ -1,5 +1,5 @@
-import type { AttributionFact, CoverageFact, HoldFact, OptOutFact } from '@provider-access/domain/access';
-import type { DenialReason } from '@provider-access/events';
+import type { AttributionFact, CoverageFact, HoldFact, Interval, OptOutFact } from '@provider-access/domain/access';
+import { type DenialReason, DENIALS } from '@provider-access/events';
 import { table } from '../output.ts';
 
 interface Verdict {
@@ -36,6 +36,12 @@ const named = (keys: readonly string[]): string => keys.map((key) => key.replace
 const option = (key: string | undefined): string => (key === undefined ? '--npi NPI' : `--${key.replace('|', ' ')}`);
 const holding = <T extends { readonly holds: boolean }>(facts: readonly T[] = []): T[] =>
   facts.filter(({ holds }) => holds);
+
+/** The text of a reason as the end of a sentence. A server of a newer release may have a reason without a text here. */
+function causeOf(reason: string): string {
+  const text = (DENIALS as Readonly<Record<string, string>>)[reason];
+  return text === undefined ? `of ${reason}` : text.charAt(0).toLowerCase() + text.slice(1, -1);
+}
 
 /** Why access was denied, and what changes that. Both are the end of a sentence. */
 function denial(e: Explanation, reason: DenialReason): readonly [because: string, change: string] {
@@ -92,6 +98,8 @@ function denial(e: Explanation, reason: DenialReason): readonly [because: string
         `The network status changes that: \`pa network ${option(providers[0])} --status in-network\`.`,
       ];
     }
+    default:
+      return [causeOf(reason), 'The page /docs/refusals.html says what changes that.'];
   }
 }
 
@@ -110,6 +118,13 @@ export function explanationSentences(e: Explanation): readonly [string, string] 
       'when the app is suspended.',
   ];
 }
+
+const WORDED = ['coverage', 'attributions', 'optOuts', 'holds', 'sourceHolds', 'mergedWith'];
+/** Statements of a kind for which this page has no words, by the name of their list in the answer. */
+const otherFacts = (memberFacts: object): [name: string, fact: Marked<Interval & { readonly event: string }>][] =>
+  Object.entries(memberFacts).flatMap(([name, list]: [string, unknown]) =>
+    Array.isArray(list) && !WORDED.includes(name) ? list.map((fact): [string, never] => [name, fact as never]) : [],
+  );
 
 /** The statements behind the decision. */
 export function factRows({ memberFacts }: Explanation): string[] {
@@ -138,6 +153,7 @@ export function factRows({ memberFacts }: Explanation): string[] {
     ...memberFacts.optOuts.map((o) => row('opt-out', o, `${o.scope} ${named(o.targets ?? [])}, event ${o.event}`)),
     ...memberFacts.holds.map((h) => row('hold', h, `${h.eventType}, ${h.deadLetter}`)),
     ...memberFacts.sourceHolds.map((h) => row('hold of a source', h, `${h.source}, ${h.eventType}, ${h.deadLetter}`)),
+    ...otherFacts(memberFacts).map(([name, fact]) => row(name, fact, `event ${fact.event}`)),
   ];
   return rows.length === 0 ? [] : table(['statement', 'holds', 'from', 'to', 'what'], rows);
 }

@@ -28,7 +28,7 @@ const base: Explanation = {
     sourceHolds: [],
   },
 };
-const EXPECTED: Readonly<Record<DenialReason, readonly [RegExp, RegExp]>> = {
+const EXPECTED: Readonly<Partial<Record<DenialReason, readonly [RegExp, RegExp]>>> = {
   'client-unknown': [/no app has this client id/, /pa apps list/],
   'client-not-approved': [/status of the app is suspended/, /pa apps approve c-1/],
   'member-unknown': [/no coverage, attribution or opt-out/, /pa enroll/],
@@ -43,8 +43,17 @@ const EXPECTED: Readonly<Record<DenialReason, readonly [RegExp, RegExp]>> = {
 test.each(namesOf(DENIALS))('a denial as %s is two sentences: what decided, and what changes it', (reason) => {
   const sentences = explanationSentences({ ...base, decision: 'deny', reason });
   expect(sentences).toHaveLength(2);
-  expect(sentences[0]).toMatch(EXPECTED[reason][0]);
-  expect(sentences[1]).toMatch(EXPECTED[reason][1]);
+  const [because, change] = EXPECTED[reason] ?? [/because the [^.]+\.$/, /refusals/];
+  expect(sentences[0]).toMatch(because);
+  expect(sentences[1]).toMatch(change);
+});
+
+test('a reason and statements that only a newer server knows are named', () => {
+  const newer = { ...base, decision: 'deny', reason: 'moved-away' as DenialReason } as const;
+  expect(explanationSentences(newer)[0]).toMatch(/because of moved-away\.$/);
+  const moves = [{ from: '2026-04-01', event: 'e9', holds: true }];
+  const rows = factRows({ ...base, memberFacts: { ...base.memberFacts!, ...{ moves } } });
+  expect(rows.at(-1)).toMatch(/^moves +yes +2026-04-01 +event e9$/);
 });
 
 test('a permit names its attribution and what ends it', () => {

@@ -1,4 +1,5 @@
 import { ENGINE_TASK } from './engine.ts';
+import { OWN_EFFECT_TASK } from './own-effect.ts';
 import type { Task } from './task.ts';
 
 const spec = (project: string, file: string): string => `cd ${project} && npx vitest run --project npm ${file}`;
@@ -220,4 +221,5 @@ export const TASKS: readonly Task[] = [
       'grep -q payer.member-died.v1 docs/asyncapi.json',
     ],
   },
+  OWN_EFFECT_TASK,
 ];

@@ -5,6 +5,7 @@ import {
   type Decision,
   inNetwork,
   type Interval,
+  type MemberFacts,
   sourcesOf,
 } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
@@ -93,6 +94,19 @@ export class ExplainController {
         ...i,
         holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)),
       }));
+    const explained = ({ member: _, sources, asOf: _asOf, mergedWith, completeFrom, ...lists }: MemberFacts) => ({
+      ...Object.fromEntries(Object.entries(lists).map(([name, intervals]) => [name, marked<Interval>(intervals)])),
+      attributions: marked(lists.attributions).map((a) => ({
+        ...a,
+        boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false,
+        inNetwork: inNetwork(party, a.providers, moment),
+      })),
+      sourceHolds: sourcesOf({ sources }).flatMap((source) =>
+        marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold })),
+      ),
+      mergedWith,
+      ...(completeFrom !== undefined && { completeFrom }),
+    });
     const known = party.client(client);
     const [memberHash, ...earlier] = this.hash.all(member);
     return {
@@ -113,24 +127,7 @@ export class ExplainController {
               history: known.history,
               providers: known.providers,
             },
-      memberFacts:
-        facts === undefined
-          ? null
-          : {
-              coverage: marked(facts.coverage),
-              attributions: marked(facts.attributions).map((a) => ({
-                ...a,
-                boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false,
-                inNetwork: inNetwork(party, a.providers, moment),
-              })),
-              optOuts: marked(facts.optOuts),
-              holds: marked(facts.holds),
-              sourceHolds: sourcesOf(facts).flatMap((source) =>
-                marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold })),
-              ),
-              mergedWith: facts.mergedWith,
-              ...(facts.completeFrom !== undefined && { completeFrom: facts.completeFrom }),
-            },
+      memberFacts: facts === undefined ? null : explained(facts),
     };
   }
 }
