@@ -58,21 +58,16 @@ export const authorizations: Projection = {
 
 /** Prior authorizations that have not changed since before a time, the oldest first. @throws EngineUnavailable */
 export async function* authorizationsBefore(
-  reader: Pick<ViewReader, 'find'>,
+  reader: Pick<ViewReader, 'scan'>,
   before: number,
   pageSize: number,
 ): AsyncGenerator<readonly AuthorizationPart[]> {
-  let after: { readonly values: readonly number[]; readonly id: string } | undefined;
-  for (;;) {
-    const found = await reader.find({
-      index: 'by_changed',
-      range: { lt: before },
-      limit: pageSize,
-      ...(after !== undefined && { after }),
-    });
-    if (found.length > 0) yield found.map((document) => document['authorization'] as AuthorizationPart);
-    if (found.length < pageSize) return;
-    const last = found.at(-1)!;
-    after = { values: [(last['authorization'] as AuthorizationPart).changed], id: last._id };
+  let page: AuthorizationPart[] = [];
+  for await (const document of reader.scan({ index: 'by_changed', range: { lt: before }, pageSize })) {
+    page.push(document['authorization'] as AuthorizationPart);
+    if (page.length < pageSize) continue;
+    yield page;
+    page = [];
   }
+  if (page.length > 0) yield page;
 }

@@ -1,4 +1,4 @@
-import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import type { ViewDocument, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
@@ -18,33 +18,6 @@ interface ScanOptions {
   readonly pageSize?: number;
 }
 
-interface Owners {
-  readonly holders: readonly string[];
-  readonly former: readonly string[];
-}
-
-export interface RecordsReader {
-  /** The live record, or undefined. The id is the whole key, so this needs no search. */
-  byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
-  /**
-   * The live record, or the tombstone of a deleted one (`deleted` set). A tombstone has a line only if a read answers
-   * with it: a prior authorization that was entered in error.
-   */
-  current(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
-  /** The records with their lines, in the order of `ids`, deleted records included. */
-  load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]>;
-  /** A record without its line, deleted records included. */
-  heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]>;
-  /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
-  holders(type: string, id: string): Promise<readonly string[]>;
-  /** All members who have `Type/id` now, and all others who had it once. */
-  owners(type: string, id: string): Promise<Owners>;
-  /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
-  scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
-  /** The views themselves, for their positions and for searches. */
-  readonly views: Readonly<Record<'records' | 'locators' | 'search' | 'patients', ViewReader>>;
-}
-
 const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
   document['record'] as RecordPart & { line?: string | Uint8Array };
 
@@ -53,13 +26,18 @@ function stored(document: ViewDocument): StoredRecord {
   return { ...record, line: bytesOfLine(record.line) };
 }
 
-/** Reads the two views. Errors of the store pass through. */
-export function recordsReader(views: Views): RecordsReader {
+export type RecordsReader = ReturnType<typeof recordsReader>;
+
+/** Reads the views of records. Errors of the store pass through. */
+export function recordsReader(views: Views) {
   const byRecord = views.reader(records);
   const byLocator = views.reader(locators);
-  const search = views.reader(searchKeys);
 
-  async function owners(type: string, id: string): Promise<Owners> {
+  /** All members who have `Type/id` now, and all others who had it once. */
+  async function owners(
+    type: string,
+    id: string,
+  ): Promise<{ readonly holders: readonly string[]; readonly former: readonly string[] }> {
     const document = await byLocator.get(locatorId(type, id));
     const locator = document?.['locator'] as LocatorPart | undefined;
     if (locator === undefined) return { holders: [], former: [] };
@@ -71,13 +49,17 @@ export function recordsReader(views: Views): RecordsReader {
     if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
     return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
   }
+  /** The records with their lines, in the order of `ids`, deleted records included. */
   async function load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
-    const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
-    return found.map((document) => (document === undefined ? undefined : stored(document)));
+    return (await byRecord.getMany(ids, { bodies: LINE })).map((document) => document && stored(document));
   }
+  /**
+   * The live record, or the tombstone of a deleted one (`deleted` set). A tombstone has a line only if a read answers
+   * with it: a prior authorization that was entered in error.
+   */
   async function current(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
     const document = await byRecord.get(recordId(member, type, id), { bodies: LINE });
-    return document === undefined ? undefined : stored(document);
+    return document && stored(document);
   }
 
   /** Reads ids first and lines afterwards. Few resources changed since the given time, so most lines are not loaded. */
@@ -98,6 +80,7 @@ export function recordsReader(views: Views): RecordsReader {
     yield* loaded();
   }
 
+  /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
     const { since, deleted = false, pageSize = PAGE } = options;
     const wanted = (r: RecordPart): boolean =>
@@ -113,17 +96,26 @@ export function recordsReader(views: Views): RecordsReader {
   }
 
   return {
-    views: { records: byRecord, locators: byLocator, search, patients: views.reader(patients) },
-    async byTypeId(member, type, id) {
+    /** The views themselves, for their positions and for searches. */
+    views: {
+      records: byRecord,
+      locators: byLocator,
+      search: views.reader(searchKeys),
+      patients: views.reader(patients),
+    },
+    /** The live record, or undefined. The id is the whole key, so this needs no search. */
+    async byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
       const record = await current(member, type, id);
       return record?.deleted === true ? undefined : record;
     },
     current,
     load,
-    async heads(ids) {
-      return (await byRecord.getMany(ids)).map((document) => (document === undefined ? undefined : part(document)));
+    /** Records without their lines, deleted records included. */
+    async heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]> {
+      return (await byRecord.getMany(ids)).map((document) => document && part(document));
     },
-    holders: async (type, id) => (await owners(type, id)).holders,
+    /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
+    holders: async (type: string, id: string) => (await owners(type, id)).holders,
     owners,
     scanMember,
   };
