@@ -88,7 +88,7 @@ export class Freshness {
     return Math.abs(this.#options.clock.now() - this.#confirmedAt);
   }
   fresh(): boolean {
-    return this.ageMs() <= this.boundMs && this.#options.parties.restored() === undefined;
+    return this.ageMs() <= this.boundMs && this.#options.parties.registry.restored() === undefined;
   }
   /** Why the facts are not confirmed, if that is known. */
   reason(): string | undefined {
@@ -99,7 +99,7 @@ export class Freshness {
       );
     const loss = this.#losses.current();
     if (loss !== undefined) return `${loss.group} has lost events: ${lossSentence(loss)}`;
-    const restored = this.#options.parties.restored();
+    const restored = this.#options.parties.registry.restored();
     return (
       restored &&
       `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published ` +

@@ -1,7 +1,6 @@
 import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/domain/access';
 import {
   type AccessHeld,
-  type LogRestored,
   type NetworkStatusRecorded,
   PA_ATTRIBUTION,
   PA_CONSENT,
@@ -9,8 +8,6 @@ import {
   PA_REGISTRY,
   PROGRESS_TYPE,
   type ProviderKey,
-  type SigningKeyPublished,
-  type SigningKeyWithdrawn,
   unknownType,
   dataOf,
 } from '@provider-access/events';
@@ -53,7 +50,8 @@ export interface PartiesSource {
  * reads those from a view (`sourceHolds`).
  */
 export class Parties implements PartyFacts {
-  readonly #registrations: Registrations;
+  /** Clients, our signing keys, and restores of the log. */
+  readonly registry: Registrations;
   readonly #networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
   readonly #holds = new SourceHolds();
   /** Holds of providers: a dead letter may have changed their network status. */
@@ -73,7 +71,7 @@ export class Parties implements PartyFacts {
 
   /** `details` also collects what only auth needs: keys, contacts and unapproved registrations. */
   constructor(details?: ClientDetails) {
-    this.#registrations = new Registrations(details);
+    this.registry = new Registrations(details);
   }
 
   /**
@@ -141,7 +139,7 @@ export class Parties implements PartyFacts {
   }
 
   client(id: string): ClientFacts | undefined {
-    return this.#registrations.get(id);
+    return this.registry.get(id);
   }
   network(provider: ProviderKey): readonly NetworkFact[] {
     const facts = this.#networks.get(provider)?.facts ?? [];
@@ -177,32 +175,6 @@ export class Parties implements PartyFacts {
     return this.#holds.open();
   }
 
-  /** Clients that act for this provider and are approved, or may be approved again. */
-  boundTo(provider: ProviderKey): readonly ClientFacts[] {
-    return this.#registrations.boundTo(provider);
-  }
-  /** The highest version of a stream of pa.registry (`client/<id>`) that was read; 0 if there is none. */
-  registryVersion(stream: string): number {
-    return this.#registrations.version(stream);
-  }
-  /**
-   * True if the log was restored from an older copy and nobody has confirmed yet that payers re-sent what came after
-   * it.
-   */
-  restored(): LogRestored | undefined {
-    return this.#registrations.restored();
-  }
-  /** Our own public keys that were published and not withdrawn. */
-  signingKeys(): readonly SigningKeyPublished[] {
-    return this.#registrations.signingKeys();
-  }
-  /** One public key. Every request reads it. */
-  signingKey(kid: string): SigningKeyPublished | undefined {
-    return this.#registrations.signingKey(kid);
-  }
-  withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
-    return this.#registrations.withdrawnKey(kid);
-  }
   /** Registers a listener for changes of a client's right to access. Returns how to remove it. */
   onChange(listener: (client: string) => void): () => void {
     this.#listeners.add(listener);
@@ -290,7 +262,7 @@ export class Parties implements PartyFacts {
   }
 
   #deny(record: LogRecord): string | undefined {
-    if (record.topic === PA_REGISTRY) return this.#registrations.failed(record);
+    if (record.topic === PA_REGISTRY) return this.registry.failed(record);
     const provider = subjectOf(record) as ProviderKey | undefined;
     if (record.topic !== PA_PROVIDERS) this.#holds.failed(record);
     else if (provider !== undefined)
@@ -299,7 +271,7 @@ export class Parties implements PartyFacts {
   }
 
   #evolve(record: LogRecord): string | undefined {
-    if (record.topic === PA_REGISTRY) return this.#registrations.evolve(record);
+    if (record.topic === PA_REGISTRY) return this.registry.evolve(record);
     if (record.topic !== PA_PROVIDERS) {
       this.#holds.evolve(record);
       return undefined;

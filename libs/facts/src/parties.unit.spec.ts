@@ -234,7 +234,7 @@ describe('our own signing keys', () => {
     await key('k-2', 'two');
     // A kid keeps the key of its first publication.
     await key('k-1', 'another');
-    expect(parties.signingKeys().map((k) => [k.kid, k.jwk['x']])).toEqual([
+    expect(parties.registry.signingKeys().map((k) => [k.kid, k.jwk['x']])).toEqual([
       ['k-1', 'one'],
       ['k-2', 'two'],
     ]);
@@ -243,12 +243,12 @@ describe('our own signing keys', () => {
       reason: 'compromised',
       by: 'administrator',
     });
-    expect([parties.signingKey('k-1'), parties.withdrawnKey('k-1')?.reason, parties.signingKeys().length]).toEqual([
-      undefined,
-      'compromised',
-      1,
-    ]);
+    expect([
+      parties.registry.signingKey('k-1'),
+      parties.registry.withdrawnKey('k-1')?.reason,
+      parties.registry.signingKeys().length,
+    ]).toEqual([undefined, 'compromised', 1]);
     await key('k-1', 'one');
-    expect(parties.signingKey('k-1')).toBeUndefined();
+    expect(parties.registry.signingKey('k-1')).toBeUndefined();
   });
 });

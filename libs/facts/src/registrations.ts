@@ -116,9 +116,11 @@ export class Registrations {
     return client;
   }
 
+  /** A log that was restored from an older copy, until somebody confirms that payers re-sent what came after it. */
   restored(): LogRestored | undefined {
     return this.#restores.values().next().value;
   }
+  /** The highest version of a stream (`client/<id>`) that was read; 0 if there is none. */
   version(stream: string): number {
     return this.#versions.get(stream) ?? 0;
   }
@@ -127,14 +129,17 @@ export class Registrations {
   get(client: string): ClientFacts | undefined {
     return this.#unreadable.has(client) ? undefined : this.#clients.get(client);
   }
+  /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
     return [...this.#clients.values()].filter(
       ({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider),
     );
   }
+  /** Our own public keys that were published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
     return [...this.#keys.values()].filter(({ kid }) => !this.#unreadable.has(kid));
   }
+  /** Every request reads one. */
   signingKey(kid: string): SigningKeyPublished | undefined {
     return this.#unreadable.has(kid) ? undefined : this.#keys.get(kid);
   }

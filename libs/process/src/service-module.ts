@@ -169,7 +169,12 @@ export class ServiceModule
       checks.unshift({ name: 'facts', check: async () => known.check() });
       providers.push({ provide: Facts, useValue: facts });
       if (publicUrl !== undefined) {
-        const accessTokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });
+        const accessTokens = new AccessTokens({
+          keys: publishedKeys(facts.parties.registry),
+          publicUrl,
+          clock,
+          metrics,
+        });
         authenticator = new Authenticator(accessTokens, facts.parties);
       }
     }

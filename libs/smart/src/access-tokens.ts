@@ -25,7 +25,7 @@ export interface AccessToken {
 export const audienceOf = (publicUrl: string): string => `${publicUrl}/fhir`;
 
 export interface AccessTokensOptions {
-  /** Our published keys: `publishedKeys(parties)`. */
+  /** Our published keys: `publishedKeys(parties.registry)`. */
   readonly keys: KeySource;
   /** Configured public base URL without a last slash, never from a request. It is `iss`; `aud` adds `/fhir`. */
   readonly publicUrl: string;

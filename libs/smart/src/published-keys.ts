@@ -3,7 +3,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 /** The key that verifies tokens of a kid; undefined if the kid is unknown or withdrawn. Called for every request. */
 export type KeySource = (kid: string) => KeyObject | undefined;
 
-/** The part of `Parties` with the keys that are published and not withdrawn. */
+/** The part of the registry with the keys that are published and not withdrawn. */
 export interface PublishedSigningKeys {
   signingKey(kid: string): { readonly jwk: Readonly<Record<string, unknown>> } | undefined;
 }

@@ -96,7 +96,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
     const { log, clock, metrics, logger } = ports;
     const details = new ClientDetails();
     const parties = new Parties(details);
-    const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
+    const tokens = new AccessTokens({ keys: publishedKeys(parties.registry), publicUrl, clock, metrics });
     parties.onChange((client) => tokens.drop(client));
     return {
       module: AuthModule,

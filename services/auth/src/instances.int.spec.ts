@@ -79,7 +79,7 @@ async function reader(
   await presence.start();
   const clock = { now: () => NOW };
   const authenticator = new Authenticator(
-    new AccessTokens({ keys: publishedKeys(parties), publicUrl: PUBLIC_URL, clock }),
+    new AccessTokens({ keys: publishedKeys(parties.registry), publicUrl: PUBLIC_URL, clock }),
     parties,
   );
   const made = {

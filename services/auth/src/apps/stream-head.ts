@@ -1,11 +1,8 @@
 import { dataOf, PA_REGISTRY, typeOf } from '@provider-access/events';
 import { type EventLog, partitionFor, recordsFrom } from '@provider-access/engines/log';
 import type { StreamHead, Streams } from '@provider-access/engines/state';
+import type { Parties } from '@provider-access/facts';
 
-/** The newest version of a stream of pa.registry that this process has read from the log. */
-export interface RegistryKnowledge {
-  registryVersion(stream: string): number;
-}
 export interface StreamPorts {
   readonly log: Pick<EventLog, 'partitions' | 'read'>;
   readonly streams: Pick<Streams, 'load' | 'restore'>;
@@ -25,11 +22,11 @@ export interface ClientStream<State, Event> {
  */
 export async function streamHead<State, Event>(
   { streams, log }: StreamPorts,
-  known: RegistryKnowledge,
+  known: Pick<Parties, 'registry'>,
   stream: ClientStream<State, Event>,
 ): Promise<StreamHead<State> | undefined> {
   const head = await streams.load<State>(stream.name);
-  if (known.registryVersion(stream.name) <= (head?.version ?? 0)) return head;
+  if (known.registry.version(stream.name) <= (head?.version ?? 0)) return head;
   const recalled = await recall(log, stream);
   if (recalled !== undefined) await streams.restore(stream.name, recalled.version, recalled.snapshot);
   return streams.load<State>(stream.name);

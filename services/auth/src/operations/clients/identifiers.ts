@@ -66,8 +66,8 @@ export class Identifiers {
     );
   }
 
-  private others(client: string, provider: ProviderKey): ReturnType<Parties['boundTo']> {
-    return this.parties.boundTo(provider).filter((other) => other.client !== client);
+  private others(client: string, provider: ProviderKey): ReturnType<Parties['registry']['boundTo']> {
+    return this.parties.registry.boundTo(provider).filter((other) => other.client !== client);
   }
   private async document(
     client: ClientRegistration,

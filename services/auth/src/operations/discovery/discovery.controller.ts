@@ -70,6 +70,6 @@ export class DiscoveryController {
   /** All keys that any instance has published and that are not withdrawn. */
   @Operation(KEYS)
   jwks(): Answer {
-    return { json: { keys: this.parties.signingKeys().map(({ jwk }) => jwk) }, headers: FOR_FIVE_MINUTES };
+    return { json: { keys: this.parties.registry.signingKeys().map(({ jwk }) => jwk) }, headers: FOR_FIVE_MINUTES };
   }
 }

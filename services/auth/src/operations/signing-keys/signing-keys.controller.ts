@@ -34,13 +34,15 @@ export class SigningKeysController {
   @Operation(LIST)
   list(): Answer {
     const { parties, signing } = this;
-    return { json: { signing: signing.key()?.kid ?? null, keys: parties.signingKeys().map(({ kid }) => ({ kid })) } };
+    return {
+      json: { signing: signing.key()?.kid ?? null, keys: parties.registry.signingKeys().map(({ kid }) => ({ kid })) },
+    };
   }
 
   @Operation(WITHDRAW)
   async withdraw({ params: { kid } }: Asked<typeof WITHDRAW>): Promise<Answer> {
     const { parties, signing } = this;
-    if (parties.signingKey(kid) === undefined && parties.withdrawnKey(kid) === undefined)
+    if (parties.registry.signingKey(kid) === undefined && parties.registry.withdrawnKey(kid) === undefined)
       throw new Refusal('not-found', 'No published signing key has this kid.');
     await signing.withdraw(kid, 'compromised', 'administrator');
     return this.list();

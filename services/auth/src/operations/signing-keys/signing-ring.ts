@@ -97,7 +97,7 @@ export class SigningRing {
     await presence?.port.announce(GROUP, presence.holder, { kids: mine.map((key) => key.kid) }, PRESENT_MS);
     let complete = true;
     for (const key of mine)
-      if (!this.acknowledged.has(key.kid) && parties.withdrawnKey(key.kid) === undefined)
+      if (!this.acknowledged.has(key.kid) && parties.registry.withdrawnKey(key.kid) === undefined)
         complete = (await this.publish(key)) && complete;
     await this.withdrawMissing(mine, now);
     return complete;
@@ -126,7 +126,7 @@ export class SigningRing {
       return false;
     }
     this.acknowledged.add(key.kid);
-    if (!this.isPublished(key) && this.parties.withdrawnKey(key.kid) === undefined)
+    if (!this.isPublished(key) && this.parties.registry.withdrawnKey(key.kid) === undefined)
       logger.error(
         { kid: key.kid },
         'a signing key has the kid of another key that was published before and is not used: give it a new kid',
@@ -140,7 +140,7 @@ export class SigningRing {
     const held = new Set(mine.map((key) => key.kid));
     for (const { data } of (await presence?.port.list(GROUP)) ?? [])
       for (const kid of (data as { kids: readonly string[] }).kids) held.add(kid);
-    for (const { kid } of parties.signingKeys()) {
+    for (const { kid } of parties.registry.signingKeys()) {
       if (held.has(kid)) {
         this.missingSince.delete(kid);
         continue;
@@ -153,7 +153,7 @@ export class SigningRing {
   }
 
   private isPublished({ kid, publicJwk }: SigningKey): boolean {
-    const jwk = this.parties.signingKey(kid)?.jwk;
+    const jwk = this.parties.registry.signingKey(kid)?.jwk;
     return jwk !== undefined && jwk['x'] === publicJwk.x && jwk['y'] === publicJwk.y;
   }
   private record(type: string, kid: string, id: string, data: unknown, time: string) {
