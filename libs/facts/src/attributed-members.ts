@@ -22,7 +22,7 @@ export async function attributedMembers(
       index: 'by_group',
       equals: [group],
       pageSize: PAGE,
-      fields: 'indexed',
+      fields: 'keys',
     }))
       found.add((document['membership'] as MembershipPart).member);
   return found;

@@ -268,7 +268,6 @@ describe('a start from the view', () => {
         getMany: (ids) => real.getMany(ids),
         ids: (q) => real.ids(q),
         find: (q) => real.find(q),
-        count: () => real.count(),
         position: () => real.position(),
         waitFor: (p, ms) => real.waitFor(p, ms),
         async *scan(query) {

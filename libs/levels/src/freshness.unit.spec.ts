@@ -129,7 +129,7 @@ it('reads measurements of earlier builds, which have no feeds', async () => {
   const { feeds: _, ...earlier } = batch(0, 0, 1);
   await f.visible(NOON, { ...earlier, starts: [{ objective: 'claims-visible', offset: 0, at: NOON }] });
   expect((await f.report()).feeds).toEqual([]);
-  expect(await f.reader.count()).toBe(0);
+  expect(await f.views.store.count(freshness)).toBe(0);
 });
 
 it('keeps documents bounded when sources have a new name in each event', async () => {

@@ -18,6 +18,23 @@ interface ScanOptions {
   readonly pageSize?: number;
 }
 
+/** All members who have a `Type/id` now, and all others who had it once. */
+interface Owners {
+  readonly holders: readonly string[];
+  readonly former: readonly string[];
+}
+
+function ownersOf(locator: LocatorPart | undefined): Owners {
+  if (locator === undefined) return { holders: [], former: [] };
+  const { members, member } = locator;
+  const otherHolders = Object.keys(members)
+    .filter((m) => m !== member)
+    .toSorted();
+  const has = (m: string): boolean => members[m]?.deleted !== true;
+  if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
+  return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
+}
+
 const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
   document['record'] as RecordPart & { line?: string | Uint8Array };
 
@@ -33,21 +50,9 @@ export function recordsReader(views: Views) {
   const byRecord = views.reader(records);
   const byLocator = views.reader(locators);
 
-  /** All members who have `Type/id` now, and all others who had it once. */
-  async function owners(
-    type: string,
-    id: string,
-  ): Promise<{ readonly holders: readonly string[]; readonly former: readonly string[] }> {
+  async function owners(type: string, id: string): Promise<Owners> {
     const document = await byLocator.get(locatorId(type, id));
-    const locator = document?.['locator'] as LocatorPart | undefined;
-    if (locator === undefined) return { holders: [], former: [] };
-    const { members, member } = locator;
-    const otherHolders = Object.keys(members)
-      .filter((m) => m !== member)
-      .toSorted();
-    const has = (m: string): boolean => members[m]?.deleted !== true;
-    if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
-    return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
+    return ownersOf(document?.['locator'] as LocatorPart | undefined);
   }
   /** The records with their lines, in the order of `ids`, deleted records included. */
   async function load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
@@ -114,7 +119,7 @@ export function recordsReader(views: Views) {
     async heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]> {
       return (await byRecord.getMany(ids)).map((document) => document && part(document));
     },
-    /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
+    /** All members who have `Type/id` now. There can be several only for types without a patient, as Medication. */
     holders: async (type: string, id: string) => (await owners(type, id)).holders,
     owners,
     scanMember,

@@ -26,7 +26,7 @@ export function measureExports(
     () =>
       Promise.all(
         STATES.map(async ([state, status]) => {
-          const found = await jobs.find({ index: 'by_status', equals: [status], limit: COUNTED, fields: 'indexed' });
+          const found = await jobs.find({ index: 'by_status', equals: [status], limit: COUNTED, fields: 'keys' });
           const oldest = (found[0]?.['job'] as Pick<Job, 'requestedAt'> | undefined)?.requestedAt;
           return { state, count: found.length, since: oldest === undefined ? undefined : Date.parse(oldest) };
         }),

@@ -14,13 +14,14 @@ import { evolveBatch, type Failing } from './evolve.ts';
 import { collectionName, type Projection } from './projection.ts';
 import { topicPosition } from './progress.ts';
 import {
+  type Advance,
   type Checkpoint,
   CheckpointMoved,
   DocumentTooLarge,
   type StoredPart,
   type ViewOp,
-  type ViewStore,
 } from './store.ts';
+import type { ViewStore } from './view-store.ts';
 
 /** A logger as pino. Messages and details must have no protected data. */
 export interface ViewLogger {
@@ -143,22 +144,18 @@ export class BuildWriter {
         async (ids) => {
           const parts = ids.length === 0 ? NONE : await store.parts(projection, this.build, evolve.part, ids);
           // Also for documents that are taken for new ones: the store may have lost them, and then they begin earlier.
-          if (store.shared) await store.verify(projection, this.build, topic, partition, from);
+          if (store.shared) await store.verify(projection, this.build, { topic, partition, from });
           return parts;
         },
         failing,
         attempt === 0,
       );
       const next = Math.max(stop?.offset ?? until, from);
-      const checkpoint: Checkpoint = {
-        topic,
-        partition,
-        next,
-        progress: await this.#progress(topic, partition, next, progress),
-      };
+      const settled = await this.#progress(topic, partition, next, progress);
+      const checkpoint: Advance = { topic, partition, from, next, progress: settled };
       let refused: number;
       try {
-        refused = (await store.apply(projection, this.build, ops, checkpoint, from, incarnation)).length;
+        refused = (await store.apply(projection, this.build, ops, checkpoint, incarnation)).length;
       } catch (error) {
         if (!this.#isOfDocument(error, ops)) throw error;
         return this.#oneByOne(topic, partition, records, until, failing, error);

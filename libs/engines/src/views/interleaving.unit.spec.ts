@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { openMemoryLog } from '../log/memory/index.ts';
 import { cases } from '@provider-access/testing/variant';
 import { BuildWriter } from './build-writer.ts';
+import { digestsOf } from './compare.ts';
 import { items, record, totals } from './contract/fixture.ts';
 import { openMemoryViews } from './memory/index.ts';
 import type { MemoryStore } from './memory/store.ts';
@@ -65,7 +66,7 @@ it.each(views)(
       const writer = new BuildWriter(context(store), 1);
       await writer.reload();
       await writer.fillAll(head, signal);
-      return (await store.snapshot(projection, [1])).digest(1);
+      return digestsOf(store, projection, [1], head);
     };
     const expected = await finish(await fresh());
 

@@ -1,5 +1,5 @@
 import type { Position, ProgressEntry } from '../log/index.ts';
-import type { ViewStore } from './store.ts';
+import type { ViewStore } from './view-store.ts';
 import type { ViewDocument, Projection, FindQuery, IdsQuery } from './projection.ts';
 
 /** The position of a view. `derived` has positions of inbound topics, from progress events. */
@@ -26,7 +26,6 @@ export interface ViewReader {
   ids(query: IdsQuery): Promise<readonly string[]>;
   /** Keyset pages of `find` until the end, which concurrent writes do not disturb. */
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
-  count(): Promise<number>;
   position(): Promise<ViewPosition>;
   /**
    * Resolves true once the view has passed `position`, false after the timeout. Positions of inbound (payer) topics are

@@ -2,7 +2,7 @@ import type { Position } from '../log/index.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewPosition } from './port.ts';
 import { hasPassed, viewPosition } from './progress.ts';
-import type { ViewStore } from './store.ts';
+import type { ViewStore } from './view-store.ts';
 
 /** How often a waiting caller polls a store that other processes write. The pause grows until the position moves. */
 const SHARED = { firstMs: 2, maxMs: 50 };

@@ -6,7 +6,7 @@ import { openMemoryViews } from './memory/index.ts';
 afterEach(() => {
   vi.useRealTimers();
 });
-const checkpoint = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
+const checkpoint = (next: number) => ({ topic: 't.items', partition: 0, from: next - 1, next, progress: [] });
 
 it('polls the store once for all waiting callers, and resolves each when its own position is passed', async () => {
   const views = openMemoryViews({ shared: true });
@@ -21,11 +21,11 @@ it('polls the store once for all waiting callers, and resolves each when its own
   );
   const done = new Set<number>();
   waiting.forEach((w, i) => void w.then(() => done.add(i)));
-  await views.store.apply(items, 'live', [], checkpoint(1));
+  await views.store.apply(items, 1, [], checkpoint(1));
   await Promise.all(waiting.filter((_, i) => i % 2 === 0));
   expect(done.size).toBe(50);
   expect(questions).toBeLessThanOrEqual(4);
-  await views.store.apply(items, 'live', [], checkpoint(2));
+  await views.store.apply(items, 1, [], checkpoint(2));
   expect(await Promise.all(waiting)).toEqual(Array(100).fill(true));
 });
 
@@ -37,7 +37,7 @@ it('sees a checkpoint of another process, and returns the last answer when the t
   expect(await reader.waitFor({ 't.items': [1] }, 0)).toBe(false);
   const waiting = reader.waitFor({ 't.items': [1] }, 60_000);
   expect(await reader.waitFor({ 't.items': [1] }, 3)).toBe(false);
-  await views.store.apply(items, 'live', [], checkpoint(1));
+  await views.store.apply(items, 1, [], checkpoint(1));
   expect(await waiting).toBe(true);
   expect(await reader.waitFor({ 't.items': [1] }, 0)).toBe(true);
 });

@@ -117,9 +117,9 @@ export interface FindQuery {
   /** Body paths to load. Default none. */
   readonly bodies?: readonly string[];
   /**
-   * With `indexed`, only fields of declared indexes and the named bodies are certain, and a boolean may be 0 or 1. This
-   * saves parsing each document. With `text`, a part is its JSON text (`json`) and the named bodies, for a caller that
-   * seldom needs more than a look at the text.
+   * With `keys`, a document has only its `_id` and the fields of the index behind the equality prefix, where a boolean
+   * may be 0 or 1. The index alone gives them, so no document is read. With `text`, a part is its JSON text (`json`)
+   * and the named bodies, for a caller that seldom needs more than a look at the text.
    */
-  readonly fields?: 'all' | 'indexed' | 'text';
+  readonly fields?: 'all' | 'keys' | 'text';
 }

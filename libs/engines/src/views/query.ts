@@ -37,10 +37,7 @@ export interface QueryPlan {
   readonly descending: boolean;
   readonly limit: number;
   readonly bodies: readonly string[];
-  /** Whether indexed fields suffice. */
-  readonly indexedOnly: boolean;
-  /** Whether parts stay JSON text. */
-  readonly text: boolean;
+  readonly fields: NonNullable<FindQuery['fields']>;
 }
 
 const MAX_LIMIT = 10_000;
@@ -88,9 +85,8 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     except: query.except ?? [],
     descending: query.order === 'desc',
     limit: query.limit,
-    bodies: checkBodies(projection, query.bodies),
-    indexedOnly: query.fields === 'indexed',
-    text: query.fields === 'text',
+    bodies: query.fields === 'keys' ? [] : checkBodies(projection, query.bodies),
+    fields: query.fields ?? 'all',
     ...(query.after !== undefined && { after: query.after }),
   };
 }
@@ -182,4 +178,10 @@ export function fieldOf(part: unknown, fields: readonly string[]): unknown {
     value = (value as Record<string, unknown>)[field];
   }
   return value;
+}
+
+export function setField(target: Record<string, unknown>, fields: readonly string[], value: unknown): void {
+  let at = target;
+  for (const field of fields.slice(0, -1)) at = (at[field] ??= {}) as Record<string, unknown>;
+  at[fields.at(-1)!] = value;
 }

@@ -2,8 +2,8 @@ import type { Position } from '../log/index.ts';
 import type { ViewPosition, ViewReader, Views } from './port.ts';
 import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from './projection.ts';
 import { PositionWatch } from './position-watch.ts';
-import { checkBodies, checkProjection, fieldOf, planQuery, splitPath } from './query.ts';
-import type { ViewStore } from './store.ts';
+import { checkBodies, checkProjection, fieldOf, planIds, planQuery, type QueryPlan, splitPath } from './query.ts';
+import type { ViewStore } from './view-store.ts';
 
 const PAGE = 500;
 
@@ -33,39 +33,27 @@ class StoreReader implements ViewReader {
   }
 
   async find(query: FindQuery): Promise<readonly ViewDocument[]> {
-    return this.#store.find(this.#projection, query);
+    return this.#store.find(this.#projection, planQuery(this.#projection, query));
   }
 
   async ids(query: IdsQuery): Promise<readonly string[]> {
-    return this.#store.ids(this.#projection, query);
+    return this.#store.ids(this.#projection, planIds(this.#projection, query));
   }
 
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument> {
     const { pageSize, ...rest } = query;
-    const first: FindQuery = { ...rest, limit: pageSize ?? PAGE };
-    const plan = planQuery(this.#projection, first);
-    return this.#pages(first, plan.rest.map(splitPath));
+    return this.#pages(planQuery(this.#projection, { ...rest, limit: pageSize ?? PAGE }));
   }
 
-  async *#pages(
-    first: FindQuery,
-    paths: readonly (readonly [string, readonly string[]])[],
-  ): AsyncGenerator<ViewDocument> {
-    let query = first;
-    for (;;) {
-      const page = await this.#store.find(this.#projection, query);
+  async *#pages(plan: QueryPlan): AsyncGenerator<ViewDocument> {
+    const paths = plan.rest.map(splitPath);
+    for (let after = plan.after; ;) {
+      const page = await this.#store.find(this.#projection, { ...plan, after });
       yield* page;
       const last = page.at(-1);
-      if (last === undefined || page.length < query.limit) return;
-      query = {
-        ...query,
-        after: { values: paths.map(([part, fields]) => fieldOf(last[part], fields) as Scalar), id: last._id },
-      };
+      if (last === undefined || page.length < plan.limit) return;
+      after = { values: paths.map(([part, fields]) => fieldOf(last[part], fields) as Scalar), id: last._id };
     }
-  }
-
-  count(): Promise<number> {
-    return this.#store.count(this.#projection, 'live');
   }
 
   position(): Promise<ViewPosition> {
@@ -78,7 +66,7 @@ class StoreReader implements ViewReader {
 }
 
 /** The port over a store. */
-export function viewsOver<Store extends ViewStore & { close(): void | Promise<void> }>(
+export function viewsOver<Store extends ViewStore>(
   store: Store,
   remote: Views['remote'],
 ): Views & { readonly store: Store } {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Backoff, backoffMs, EngineUnavailable, pause, type Position } from '../log/index.ts';
 import { BuildWriter, ProjectionStopped, type ViewContext } from './build-writer.ts';
+import { digestsOf } from './compare.ts';
 import { collectionName } from './projection.ts';
 import { topicPosition } from './progress.ts';
 import { type Checkpoint, CheckpointMoved, type Digest } from './store.ts';
@@ -158,18 +159,26 @@ export class Rebuild {
     if ((await store.builds(projection, true))?.previous === build) await store.dropBuild(projection, build);
   }
 
-  /** Runs `work` with the live build sealed and the new build at its position. Unseals unless `work` has swapped. */
-  async #sealed<T>(writer: BuildWriter, signal: AbortSignal, work: () => Promise<T>, lift = false): Promise<T> {
+  /**
+   * Runs `work` with the live build sealed at `last` and the new build at its position or behind it. Unseals unless
+   * `work` has swapped.
+   */
+  async #sealed<T>(
+    writer: BuildWriter,
+    signal: AbortSignal,
+    work: (last: Position) => Promise<T>,
+    lift = false,
+  ): Promise<T> {
     const { store, projection, log } = this.#context;
-    const head = await log.head(Object.keys(projection.topics));
-    const partitions = Object.entries(head).flatMap(([topic, offsets]) =>
+    const topics = Object.keys(projection.topics);
+    const partitions = Object.entries(await log.head(topics)).flatMap(([topic, offsets]) =>
       offsets.map((_, partition) => ({ topic, partition })),
     );
-    let last: readonly Checkpoint[];
     try {
-      last = await store.seal(projection, partitions);
-      await fillTo(writer, topicPosition(Object.keys(projection.topics), last), signal);
-      const result = await work();
+      const starts = partitions.map((partition): Checkpoint => ({ ...partition, next: 0, progress: [] }));
+      const last = topicPosition(topics, [...starts, ...(await store.seal(projection, partitions))]);
+      await fillTo(writer, last, signal);
+      const result = await work(last);
       if (lift) await store.unseal(projection);
       return result;
     } catch (error) {
@@ -178,22 +187,17 @@ export class Rebuild {
     }
   }
 
+  /** Undefined if the live view could not advance to the position of the new build. */
   async #compare(
     writer: BuildWriter,
     signal: AbortSignal,
   ): Promise<{ live: Digest; rebuilt: Digest; equal: boolean } | undefined> {
     const { store, projection } = this.#context;
     const { live } = (await store.builds(projection))!;
-    const snapshot = await this.#live.exclusive(() =>
-      this.#sealed(writer, signal, () => store.snapshot(projection, [live, writer.build]), true),
-    );
-    try {
-      if (!samePosition(snapshot.positions(live), snapshot.positions(writer.build))) return undefined;
-      const [before, after] = [await snapshot.digest(live), await snapshot.digest(writer.build)];
-      return { live: before, rebuilt: after, equal: before.count === after.count && before.hash === after.hash };
-    } finally {
-      snapshot.close();
-    }
+    const last = await this.#live.exclusive(() => this.#sealed(writer, signal, async (at) => at, true));
+    if (!samePosition(last, writer.position())) return undefined;
+    const [before, after] = await digestsOf(store, projection, [live, writer.build], last);
+    return { live: before!, rebuilt: after!, equal: before!.count === after!.count && before!.hash === after!.hash };
   }
 
   /**

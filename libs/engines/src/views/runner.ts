@@ -148,7 +148,7 @@ export class ProjectionRunner {
     return {
       view: this.view,
       version: builds?.live ?? 0,
-      documents: (await store.count(this.projection, 'live')) - (passedOver > 0 ? 1 : 0),
+      documents: (await store.count(this.projection)) - (passedOver > 0 ? 1 : 0),
       position: viewPosition(this.#topics, checkpoints),
       head,
       ...(builds?.previous !== undefined && { previous: builds.previous }),

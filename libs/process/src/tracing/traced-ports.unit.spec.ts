@@ -167,7 +167,7 @@ test('a read links to the recorded write that made the document', async () => {
   const views = tracedViews(openMemoryViews(), tracing, 'mongodb');
   await views.store.ensure(projection);
   const write = (id: string, offset: number): Promise<unknown> =>
-    views.store.apply(projection, 'live', [{ id, part: 'p', partition: 0, offset, value: { a: 'secret-value' } }]);
+    views.store.apply(projection, 1, [{ id, part: 'p', partition: 0, offset, value: { a: 'secret-value' } }]);
   await write('unrecorded', 0);
   await inRequest(tracing, () => write('member-1', 1));
   const reader = views.reader(projection);

@@ -200,7 +200,7 @@ export class ExportWork {
 
   /** Puts the next work item of every job of a status if it is missing, because the state store may have lost it. */
   private async putAll(jobs: ViewReader, status: Job['status']): Promise<void> {
-    for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) {
+    for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'keys' })) {
       this.stopping.signal.throwIfAborted();
       const job = await this.streams.load(_id);
       if (job !== undefined) await this.next(job, 'pa.export-planned.v1');

@@ -3,7 +3,6 @@ import type { Appended, EventLog, NewRecord } from '@provider-access/engines/log
 import { MemoryData } from '@provider-access/engines/log/memory';
 import type { State } from '@provider-access/engines/state';
 import {
-  type Build,
   collectionName,
   type Projection,
   type ViewOp,
@@ -265,7 +264,7 @@ function firstPartition(
 function withoutCheckpoint(
   before: StoresCopy,
   projection: Projection,
-  build: Build,
+  build: number,
   ops: readonly ViewOp[],
 ): StoresCopy {
   const { store } = openMemoryViews();

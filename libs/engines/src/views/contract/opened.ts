@@ -18,7 +18,7 @@ export function openedStore(open: () => Promise<ViewsHarness>) {
   afterEach(() => fresh.harness.close());
   return {
     fresh,
-    put: (...ops: ViewOp[]): Promise<readonly string[]> => fresh.views.store.apply(items, 'live', ops),
+    put: (...ops: ViewOp[]): Promise<readonly string[]> => fresh.views.store.apply(items, 1, ops),
     get: async (id: string): Promise<unknown> => (await fresh.views.reader(items).get(id))?.['item'],
   };
 }

@@ -183,7 +183,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       });
       await store.apply(
         totals,
-        'live',
+        1,
         Array.from({ length: 40 }, (_, i) => of(i % 4 === 0 ? 'right' : 'left', i)),
       );
       const seen = (await collect(fresh.views.reader(totals).scan({ index: 'by_sum', pageSize: 7 }))).map(

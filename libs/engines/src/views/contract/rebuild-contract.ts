@@ -58,7 +58,7 @@ export function rebuildContract(name: string, open: () => Promise<ViewsHarness>)
     it('reports a live view that differs from the log, and the log wins', async () => {
       const set = await start([totals]);
       await shown(totals, 't.left', record('a', { n: 1 }, 'added', 'p'));
-      await fresh.views.store.apply(totals, 'live', [
+      await fresh.views.store.apply(totals, 1, [
         { id: 'a', part: 'left', partition: 9, offset: 0, value: { sum: 999, seen: 1 } },
       ]);
       const result = await set.rebuild('test_totals_v1', { graceMs: 0 });
@@ -78,8 +78,7 @@ export function rebuildContract(name: string, open: () => Promise<ViewsHarness>)
         totals,
         build,
         [{ id: 'a', part: 'left', partition, offset: 0, value: { sum: 1, seen: 1 }, base: {} }],
-        { topic: 't.left', partition, next: 1, progress: [] },
-        0,
+        { topic: 't.left', partition, from: 0, next: 1, progress: [] },
       );
       if (fresh.harness.reopen !== undefined) fresh.views = await fresh.harness.reopen();
       const again = await start([totals]);

@@ -197,7 +197,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
         Array.from({ length: 500 }, (_, n) => record(`k${n}`, { n, group: 'g' })),
       );
       await start([items], 50);
-      expect(await fresh.views.reader(items).count()).toBe(500);
+      expect(await fresh.views.store.count(items)).toBe(500);
     });
 
     it('stops at a type of one of our topics that a newer version wrote, and continues when it knows it', async () => {

@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Change, type Registered, ViewBuilds } from '../builds.ts';
 import { collectionName, type Projection } from '../projection.ts';
-import { type Build, type Checkpoint, CheckpointMoved } from '../store.ts';
+import { type Advance, type Build, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
+import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import type { Connection } from './connection.ts';
 import { createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 
 const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
 
 /** The registry and the tables of builds in the file. */
-export abstract class EmbeddedBuilds extends ViewBuilds {
-  protected connection!: Connection;
+export abstract class EmbeddedBuilds extends ViewStore {
+  protected abstract connection: Connection;
   /** Each read looks up the live build. */
   protected readonly settleMs = 0;
   /** The work on builds ends with the process, so the file does not have it: lease, seal and announcement. */
@@ -83,33 +83,25 @@ export abstract class EmbeddedBuilds extends ViewBuilds {
   /**
    * Within the caller's transaction. @throws CheckpointMoved if the checkpoint is not at `from`, or the build is sealed
    */
-  protected save(
-    collection: string,
-    build: number,
-    { topic, partition, next, progress }: Checkpoint,
-    from: number | undefined,
-  ): void {
-    const entries = JSON.stringify(progress);
-    if (from === undefined) {
-      this.connection.control.save!.run(collection, build, topic, partition, next, entries);
-      return;
-    }
+  protected save(collection: string, build: number, checkpoint: Advance): void {
+    const { topic, partition, from, next } = checkpoint;
+    const progress = JSON.stringify(checkpoint.progress);
     const { live, building, sealed } = this.#entryOf(collection)!;
     // A late writer may still have the build that another one replaced.
     const saved =
       build === sealed || (build !== live && build !== building)
         ? 0
         : from === 0
-          ? this.connection.control.first!.run(collection, build, topic, partition, next, entries).changes
-          : this.connection.control.move!.run(next, entries, collection, build, topic, partition, from).changes;
-    if (Number(saved) === 0) throw CheckpointMoved.from(collection, topic, partition, from);
+          ? this.connection.control.first!.run(collection, build, topic, partition, next, progress).changes
+          : this.connection.control.move!.run(next, progress, collection, build, topic, partition, from).changes;
+    if (Number(saved) === 0) throw CheckpointMoved.from(collection, checkpoint);
   }
 
-  async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
-    const next =
-      this.connection.checkpoints(projection, build).find((c) => c.topic === topic && c.partition === partition)
-        ?.next ?? 0;
-    if (next !== from) throw CheckpointMoved.from(collectionName(projection), topic, partition, from);
+  async verify(projection: Projection, build: number, expected: Expected): Promise<void> {
+    const { topic, partition, from } = expected;
+    const stored = this.connection.checkpoints(projection, build);
+    if ((stored.find((c) => c.topic === topic && c.partition === partition)?.next ?? 0) !== from)
+      throw CheckpointMoved.from(collectionName(projection), expected);
   }
 
   /** Deletes rows in small pieces, so that dropping a large table never blocks the process. */

@@ -1,22 +1,19 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { Registered } from '../builds.ts';
 import { collectionName, type Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
+import type { Registered } from '../view-store.ts';
 import { asFault } from './faults.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
 
 const REGISTRY = `
   CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL, live INTEGER NOT NULL,
-    building INTEGER, last INTEGER NOT NULL) WITHOUT ROWID;
+    building INTEGER, last INTEGER NOT NULL, previous INTEGER, keep_until INTEGER) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS builds (collection TEXT NOT NULL, build INTEGER NOT NULL,
     PRIMARY KEY (collection, build)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS checkpoints (collection TEXT NOT NULL, build INTEGER NOT NULL, topic TEXT NOT NULL,
     part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
-
-/** Columns that files of an earlier version lack. */
-const ADDED = ['previous', 'keep_until'] as const;
 
 /** A write that waits for the transaction of its turn. */
 interface Waiting {
@@ -50,17 +47,11 @@ export class Connection {
     this.#readonly = readonly;
     this.db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
     if (content !== undefined) this.db.deserialize(content);
-    if (!readonly && content === undefined) {
+    if (!readonly && content === undefined)
       this.db.exec(
         'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ' +
           `wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`,
       );
-      const columns = new Set(
-        (this.db.prepare('PRAGMA table_info(collections)').all() as { name: string }[]).map((c) => c.name),
-      );
-      for (const column of ADDED)
-        if (!columns.has(column)) this.db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
-    }
     // A reader in another thread scans, so it needs only a small cache of pages.
     this.db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
     const db = this.db;
@@ -73,7 +64,6 @@ export class Connection {
       registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
       checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
       ...(!readonly && {
-        save: db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)'),
         first: db.prepare(
           'INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, ' +
             'progress = excluded.progress WHERE next = 0',
@@ -119,14 +109,16 @@ export class Connection {
     return found;
   }
 
-  of(projection: Projection, build: Build): Statements | undefined {
+  of(projection: Projection, build: number): Statements {
     const layout = layoutOf(projection);
-    const number = build === 'live' ? this.lookup(layout.collection)?.live : build;
-    if (number === undefined) return undefined;
-    const key = `${layout.collection}/${number}`;
+    const key = `${layout.collection}/${build}`;
     let statements = this.#statements.get(key);
-    if (statements === undefined) this.#statements.set(key, (statements = new Statements(this.db, layout, number)));
+    if (statements === undefined) this.#statements.set(key, (statements = new Statements(this.db, layout, build)));
     return statements;
+  }
+  live(projection: Projection): Statements | undefined {
+    const build = this.lookup(collectionName(projection))?.live;
+    return build === undefined ? undefined : this.of(projection, build);
   }
 
   checkpoints(projection: Projection, build: Build): readonly Checkpoint[] {

@@ -46,9 +46,9 @@ describe('embedded: readers of other threads', () => {
       const waiting = reader.waitFor({ 't.items': [1] }, 60_000);
       await store.apply(
         items,
-        'live',
+        1,
         [{ id: 'a', part: 'item', partition: 0, offset: 0, value: { n: 1, group: 'g', line: 'l' } }],
-        { topic: 't.items', partition: 0, next: 1, progress: [] },
+        { topic: 't.items', partition: 0, from: 0, next: 1, progress: [] },
       );
       expect(await waiting).toBe(true);
       expect(await reader.get('a', { bodies: ['item.line'] })).toMatchObject({ item: { n: 1 } });

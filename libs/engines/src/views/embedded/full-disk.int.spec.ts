@@ -22,18 +22,18 @@ const script = (file: string): string => `
   const until = async (holds) => {
     while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
   };
-  const reader = views.reader(items);
+  const { store } = views;
   await add(1);
-  await until(async () => (await reader.count()) === 1);
+  await until(async () => (await store.count(items)) === 1);
   const before = set.failure() ?? null;
   limitFiles(0);
   await add(2);
   await until(() => set.failure() !== undefined);
   const full = set.failure();
-  const shown = await reader.count();
+  const shown = await store.count(items);
   limitFiles('unlimited');
   await until(() => set.failure() === undefined);
-  process.stdout.write(JSON.stringify({ before, full, shown, after: await reader.count() }));
+  process.stdout.write(JSON.stringify({ before, full, shown, after: await store.count(items) }));
   await set.stop();
   await views.close();
   await log.close();`;

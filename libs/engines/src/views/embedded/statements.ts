@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { BoundedMap } from '@provider-access/kernel';
-import type { ViewDocument } from '../projection.ts';
-import { type IdsCondition, type IdsPlan, type QueryPlan, splitPath } from '../query.ts';
-import { isOlder } from './positions.ts';
+import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
+import type { ViewDocument } from '../projection.ts';
+import { type IdsCondition, type IdsPlan, type QueryPlan, setField, splitPath } from '../query.ts';
+import { isOlder } from './positions.ts';
 import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
 
 /**
@@ -12,11 +12,13 @@ import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './
  */
 export const MOST_RANGES = 8;
 
+/** What a write does if there is such a document. `replace older` compares the positions of the part. */
+export type OnConflict = 'keep' | 'replace older' | 'replace';
+
 /** The prepared statements of one build, made at their first use. Rows are arrays. */
 export class Statements {
   readonly layout: Layout;
-  /** Documents by id with the positions of their parts (`Projection.keepDecoded`). */
-  decoded: BoundedMap<string, { readonly positions: readonly unknown[]; readonly document: ViewDocument }> | undefined;
+  readonly decoded: Decoded;
   readonly #db: DatabaseSync;
   readonly #physical: string;
   readonly #cache = new Map<string, StatementSync>();
@@ -25,6 +27,7 @@ export class Statements {
   constructor(db: DatabaseSync, layout: Layout, build: number) {
     this.#db = db;
     this.layout = layout;
+    this.decoded = new Decoded(layout.projection);
     this.#physical = physicalName(layout.collection, build);
   }
 
@@ -42,30 +45,20 @@ export class Statements {
     return quoted(this.#physical);
   }
 
-  /** Values: as of `upsert`. It changes nothing if there is such a document. */
-  insert(part: PartColumns): StatementSync {
-    return this.#prepare(`insert/${part.n}`, () => {
-      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
-      return (
-        `INSERT INTO ${this.#table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
-        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO NOTHING`
-      );
-    });
-  }
-
   /**
-   * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. `conditional` only replaces
-   * an older position. For a part with bodies it returns the number of the document's bodies.
+   * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. If it replaces a part with
+   * bodies, it returns the number of the document's bodies.
    */
-  upsert(part: PartColumns, conditional: boolean): StatementSync {
-    return this.#prepare(`upsert/${part.n}/${conditional}`, () => {
+  write(part: PartColumns, onConflict: OnConflict): StatementSync {
+    return this.#prepare(`write/${part.n}/${onConflict}`, () => {
       const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
-      const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
-      const where = conditional ? ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}` : '';
+      const set = `UPDATE SET ${columns.map((c) => `${c} = excluded.${c}`).join(', ')}`;
+      const older = onConflict === 'replace' ? '' : ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}`;
       const returning = part.bodies.length > 0 ? ' RETURNING body' : '';
       return (
         `INSERT INTO ${this.#table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
-        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}${where}${returning}`
+        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO ` +
+        (onConflict === 'keep' ? 'NOTHING' : `${set}${older}${returning}`)
       );
     });
   }
@@ -157,13 +150,8 @@ export class Statements {
   }
 
   #selected(bodies: readonly string[]): string {
-    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...this.#wanted(bodies)].join(', ');
-  }
-
-  #wanted(bodies: readonly string[]): string[] {
-    return this.layout.parts.flatMap((p) =>
-      p.bodies.filter((b) => bodies.includes(b.path)).map((b) => `b.${b.column}`),
-    );
+    const wanted = this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)));
+    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted.map((b) => `b.${b.column}`)].join(', ');
   }
 
   #joined(bodies: boolean): string {
@@ -177,23 +165,25 @@ export class Statements {
     );
   }
 
+  get #positions(): string {
+    return this.layout.parts.map((p) => `t.p${p.n}`).join(', ');
+  }
+
   /** As `get` without bodies, then the positions of the parts. */
   getWithPositions(): StatementSync {
     return this.#prepare(
       'get-positions',
-      () =>
-        `SELECT ${this.#selected([])}, ${this.layout.parts.map((p) => `t.p${p.n}`).join(', ')} FROM ${this.#table} ` +
-        't WHERE t._id = ?',
+      () => `SELECT ${this.#selected([])}, ${this.#positions} FROM ${this.#table} t WHERE t._id = ?`,
     );
   }
 
-  /** Documents with bodies by id, 500 after the given one. */
+  /** Documents with bodies by id, 500 after the given one, each with the positions of the parts. */
   page(bodies: readonly string[]): StatementSync {
     return this.#prepare(
       'page',
       () =>
-        `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id > ? ` +
-        'ORDER BY t._id LIMIT 500',
+        `SELECT ${this.#selected(bodies)}, ${this.#positions} FROM ${this.#table} t` +
+        `${this.#joined(bodies.length > 0)} WHERE t._id > ? ORDER BY t._id LIMIT 500`,
     );
   }
 
@@ -256,7 +246,7 @@ export class Statements {
   find(plan: QueryPlan, lower: boolean): StatementSync {
     const bounds = lower ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== (plan.descending ? '<' : '>'));
     const compared = `${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}`;
-    const read = `${plan.descending}/${plan.bodies.join()}/${plan.indexedOnly}`;
+    const read = `${plan.descending}/${plan.bodies.join()}/${plan.fields === 'keys'}`;
     const key = `find/${plan.index.name}/${compared}/${read}/${plan.except.length > 0}`;
     return this.#prepare(key, () => {
       const { index } = plan;
@@ -283,13 +273,7 @@ export class Statements {
       const from = index.array
         ? `${quoted(arrayTable(this.#physical, index))} a CROSS JOIN ${this.#table} t ON t._id = a._id`
         : `${this.#table} t INDEXED BY ${quoted(`${this.#physical}__${index.name}`)}`;
-      const selected = plan.indexedOnly
-        ? [
-            't._id',
-            ...this.layout.parts.flatMap((p) => p.indexed.map((i) => `t.${i.column}`)),
-            ...this.#wanted(plan.bodies),
-          ].join(', ')
-        : this.#selected(plan.bodies);
+      const selected = plan.fields === 'keys' ? [id, ...rest].join(', ') : this.#selected(plan.bodies);
       return (
         `SELECT ${selected} FROM ` +
         `${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ` +
@@ -305,7 +289,7 @@ export function documentOf(
   row: readonly unknown[],
   bodies: readonly string[],
   decode: (json: string) => unknown = JSON.parse,
-): ({ _id: string } & Record<string, unknown>) | undefined {
+): ViewDocument | undefined {
   const document: { _id: string } & Record<string, unknown> = { _id: row[0] as string };
   let column = 1;
   let any = false;
@@ -316,43 +300,19 @@ export function documentOf(
     any = true;
   }
   if (!any) return undefined;
-  if (bodies.length > 0) addBodies(layout, document, row, column, bodies);
-  return document;
-}
-
-/** A row of `find` for indexed fields only. A part exists if one of its columns has a value. */
-export function indexedDocumentOf(
-  layout: Layout,
-  row: readonly unknown[],
-  bodies: readonly string[],
-): { _id: string } & Record<string, unknown> {
-  const document: { _id: string } & Record<string, unknown> = { _id: row[0] as string };
-  let column = 1;
-  for (const part of layout.parts) {
-    let found: Record<string, unknown> | undefined;
-    for (const { fields } of part.indexed) {
-      const value = row[column++];
-      if (value !== null) (found ??= {})[fields[0]!] = value;
-    }
-    if (found !== undefined) document[part.name] = found;
-  }
-  if (bodies.length > 0) addBodies(layout, document, row, column, bodies);
-  return document;
-}
-
-function addBodies(
-  layout: Layout,
-  document: Record<string, unknown>,
-  row: readonly unknown[],
-  first: number,
-  bodies: readonly string[],
-): void {
-  let column = first;
-  for (const part of layout.parts) {
+  for (const part of bodies.length === 0 ? [] : layout.parts) {
     for (const body of part.bodies) {
       if (!bodies.includes(body.path)) continue;
       const bytes = row[column++];
       if (bytes !== null) (document[part.name] as Record<string, unknown>)[body.field] = bytes;
     }
   }
+  return document;
+}
+
+/** A row of `find` with the fields of the index alone, behind the equality prefix. */
+export function keysOf([_id, ...values]: readonly unknown[], { rest }: QueryPlan): ViewDocument {
+  const document = { _id: _id as string };
+  rest.forEach((path, i) => setField(document, path.split('.'), values[i]));
+  return document;
 }

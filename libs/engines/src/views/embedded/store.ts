@@ -1,11 +1,12 @@
-import { collectionName, type FindQuery, type IdsQuery, type Projection, type ViewDocument } from '../projection.ts';
-import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import { collectionName, type Projection, type ViewDocument } from '../projection.ts';
+import type { IdsPlan, QueryPlan } from '../query.ts';
+import type { Advance, StoredPart, ViewOp, WholeDocument } from '../store.ts';
 import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
-import { Documents } from './documents.ts';
-import { reading } from './faults.ts';
-import { Queries } from './queries.ts';
-import { snapshot } from './snapshot.ts';
+import { partsOf, writeParts } from './documents.ts';
+import { asFault } from './faults.ts';
+import { documentsById, documentsOf, idsOf, wholeDocuments } from './queries.ts';
+import type { Statements } from './statements.ts';
 
 export interface EmbeddedViewsOptions {
   /** The SQLite file, in an existing folder. */
@@ -20,21 +21,13 @@ export interface EmbeddedViewsOptions {
  * is a prefix of the write-ahead log, so a checkpoint never survives without its documents. The runner reads the lost
  * records again from the log.
  */
-export class EmbeddedStore extends EmbeddedBuilds implements ViewStore {
+export class EmbeddedStore extends EmbeddedBuilds {
   readonly shared: boolean = false;
-  looked: ((kept: boolean) => void) | undefined;
-  #documents!: Documents;
-  #queries!: Queries;
+  protected connection: Connection;
 
   constructor({ file, readonly = false }: EmbeddedViewsOptions) {
     super();
-    this.use(new Connection(file, readonly));
-  }
-
-  protected use(connection: Connection): void {
-    this.connection = connection;
-    this.#documents = new Documents(connection);
-    this.#queries = new Queries(connection, (kept) => this.looked?.(kept));
+    this.connection = new Connection(file, readonly);
   }
 
   close(): void {
@@ -46,59 +39,64 @@ export class EmbeddedStore extends EmbeddedBuilds implements ViewStore {
 
   async parts(
     projection: Projection,
-    build: Build,
-    partName: string,
+    build: number,
+    part: string,
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, StoredPart>> {
-    return this.#documents.parts(projection, build, partName, ids);
+    return partsOf(this.connection.of(projection, build), part, ids);
   }
   async apply(
     projection: Projection,
-    build: Build,
+    build: number,
     ops: readonly ViewOp[],
-    checkpoint?: Checkpoint,
-    from?: number,
+    checkpoint?: Advance,
   ): Promise<readonly string[]> {
-    const collection = collectionName(projection);
     const refused = await this.connection.together(ops.length, () => {
-      const statements = this.connection.of(projection, build)!;
-      const lost = this.#documents.write(statements, ops);
-      if (checkpoint !== undefined && lost.length === 0) {
-        const number = build === 'live' ? this.connection.lookup(collection)!.live : build;
-        this.save(collection, number, checkpoint, from);
-      }
+      const lost = writeParts(this.connection.of(projection, build), ops);
+      if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
       return lost;
     });
-    if (checkpoint !== undefined && refused.length === 0) this.advances.announce(collection);
+    if (checkpoint !== undefined && refused.length === 0) this.advances.announce(collectionName(projection));
     return refused;
   }
-
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {
-    const statements = this.connection.of(projection, 'live');
+    const statements = this.connection.live(projection);
     if (statements === undefined || ids.length === 0) return;
     this.connection.transaction(() => {
       for (const id of ids) for (const statement of statements.removals()) statement.run(id);
     });
   }
 
-  async getMany(
+  getMany(
     projection: Projection,
     ids: readonly string[],
     bodies: readonly string[],
   ): Promise<readonly (ViewDocument | undefined)[]> {
-    return reading(() => this.#queries.getMany(projection, ids, bodies));
+    const none = ids.map(() => undefined);
+    return this.#reading(projection, none, (statements) => documentsById(statements, ids, bodies, this.looked));
   }
-  async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
-    return reading(() => this.#queries.find(projection, query));
+  find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]> {
+    return this.#reading(projection, [], (statements) => documentsOf(statements, plan));
   }
-  async ids(projection: Projection, query: IdsQuery): Promise<readonly string[]> {
-    return reading(() => this.#queries.ids(projection, query));
+  ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]> {
+    return this.#reading(projection, [], (statements) => idsOf(statements, plan));
   }
-  async count(projection: Projection, build: Build): Promise<number> {
-    return this.#queries.count(projection, build);
+  count(projection: Projection): Promise<number> {
+    return this.#reading(projection, 0, (statements) => (statements.count().get() as unknown as readonly number[])[0]!);
+  }
+  async page(projection: Projection, build: number, after: string): Promise<readonly WholeDocument[]> {
+    return wholeDocuments(this.connection.of(projection, build), after);
   }
 
-  async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
-    return snapshot(this.connection, projection, builds);
+  /** A read of the live build. `none` is the answer if there is none. */
+  async #reading<T>(projection: Projection, none: T, work: (statements: Statements) => T): Promise<T> {
+    try {
+      const statements = this.connection.live(projection);
+      if (statements === undefined) return none;
+      this.connection.beginReading();
+      return work(statements);
+    } catch (error) {
+      throw asFault(error);
+    }
   }
 }

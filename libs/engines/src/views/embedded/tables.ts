@@ -24,8 +24,6 @@ export interface Layout {
   readonly partByName: ReadonlyMap<string, PartColumns>;
   /** Column by path, without paths of array indexes. */
   readonly columns: ReadonlyMap<string, string>;
-  /** Whether the columns suffice for a document of indexed fields, because no path is deeper than a field. */
-  readonly flat: boolean;
   readonly projection: Projection;
 }
 
@@ -65,7 +63,6 @@ export const layoutOf = oncePerProjection((projection): Layout => {
     parts,
     partByName: new Map(parts.map((p) => [p.name, p])),
     columns,
-    flat: parts.every((p) => p.indexed.every((i) => i.fields.length === 1)),
     projection,
   };
 });

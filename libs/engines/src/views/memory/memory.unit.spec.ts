@@ -29,7 +29,7 @@ it('holds what is written, apart from another', async () => {
   const [one, other] = [openMemoryViews(), openMemoryViews()];
   for (const { store } of [one, other]) await store.ensure(items);
   const op = { id: 'a', part: 'item', partition: 0, offset: 0, value: { n: 1, group: 'g' } };
-  await one.store.apply(items, 'live', [op]);
+  await one.store.apply(items, 1, [op]);
   expect(await one.reader(items).get('a')).toEqual({ _id: 'a', item: { n: 1, group: 'g' } });
   expect(await other.reader(items).get('a')).toBeUndefined();
   await Promise.all([one.close(), other.close()]);
@@ -45,10 +45,10 @@ it('lifts the seal of a builder whose lease has run out, and lets no late swap o
   expect(await store.lease(items, build, 'a', 1000)).toBe(true);
   await store.seal(items, []);
   await store.builds(items, true);
-  await expect(store.apply(items, 1, [], at(1), 0)).rejects.toThrow(CheckpointMoved);
+  await expect(store.apply(items, 1, [], { ...at(1), from: 0 })).rejects.toThrow(CheckpointMoved);
   now = 1000;
   await store.builds(items, true);
-  await store.apply(items, 1, [], at(1), 0);
+  await store.apply(items, 1, [], { ...at(1), from: 0 });
   await expect(store.swap(items, build)).rejects.toThrow(/seal/);
   // The next builder seals and swaps.
   expect(await store.lease(items, build, 'b', 1000)).toBe(true);

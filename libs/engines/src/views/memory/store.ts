@@ -1,7 +1,7 @@
 import { Connection } from '../embedded/connection.ts';
 import { EmbeddedStore } from '../embedded/store.ts';
 import { collectionName, type Projection } from '../projection.ts';
-import { type Build, type Checkpoint, CheckpointMoved, type ViewOp } from '../store.ts';
+import { type Advance, CheckpointMoved, type ViewOp } from '../store.ts';
 
 /** The embedded store without a file. With `restore` it can lose acknowledged writes, as a shared store can. */
 export class MemoryStore extends EmbeddedStore {
@@ -25,15 +25,13 @@ export class MemoryStore extends EmbeddedStore {
 
   override async apply(
     projection: Projection,
-    build: Build,
+    build: number,
     ops: readonly ViewOp[],
-    checkpoint?: Checkpoint,
-    from?: number,
+    checkpoint?: Advance,
     incarnation = this.#incarnation,
   ): Promise<readonly string[]> {
-    if (incarnation !== this.#incarnation)
-      throw new CheckpointMoved(`${collectionName(projection)}: the store may have lost data`);
-    return super.apply(projection, build, ops, checkpoint, from);
+    if (incarnation !== this.#incarnation) throw CheckpointMoved.lost(collectionName(projection));
+    return super.apply(projection, build, ops, checkpoint);
   }
 
   /** The current content, for `restore`. */
@@ -45,6 +43,6 @@ export class MemoryStore extends EmbeddedStore {
   restore(copy: Uint8Array): void {
     this.#incarnation++;
     this.close();
-    this.use(new Connection(':memory:', false, copy));
+    this.connection = new Connection(':memory:', false, copy);
   }
 }

@@ -1,9 +1,9 @@
 import type { Collection, Db, MongoClient } from 'mongodb';
-import { EngineUnavailable, type TopicPartition } from '../../log/index.ts';
-import { type Change, type Registered, ViewBuilds } from '../builds.ts';
+import type { TopicPartition } from '../../log/index.ts';
 import { physicalName } from '../encoding.ts';
 import { collectionName, type Projection } from '../projection.ts';
-import { type Build, EnsureError } from '../store.ts';
+import { EnsureError } from '../store.ts';
+import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Calls } from './faults.ts';
 import { createIndexes, requireIndexes } from './indexes.ts';
@@ -14,7 +14,7 @@ import { Registry } from './registry.ts';
 const physicalOf = (projection: Projection, build: number): string => physicalName(collectionName(projection), build);
 
 /** The registry, the collections and the checkpoints of builds in MongoDB. */
-export abstract class MongoBuilds extends ViewBuilds {
+export abstract class MongoBuilds extends ViewStore {
   readonly shared = true;
   protected readonly db: Db;
   protected readonly calls: Calls;
@@ -91,9 +91,7 @@ export abstract class MongoBuilds extends ViewBuilds {
     return this.stored.unseal(collectionName(projection), physicalOf(projection, build));
   }
 
-  protected async collection(layout: Layout, build: Build): Promise<Collection<StoredDocument>> {
-    const number = build === 'live' ? (await this.registry.lookup(layout.collection)).entry?.live : build;
-    if (number === undefined) throw new EngineUnavailable(`${layout.collection}: the view is not there`);
-    return this.db.collection<StoredDocument>(physicalName(layout.collection, number));
+  protected collection(layout: Layout, build: number): Collection<StoredDocument> {
+    return this.db.collection<StoredDocument>(physicalName(layout.collection, build));
   }
 }

@@ -1,7 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { TopicPartition } from '../../log/index.ts';
 import { isDuplicate } from '../../mongo/client.ts';
-import { type Checkpoint, CheckpointMoved } from '../store.ts';
+import { type Advance, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
 import type { Calls } from './faults.ts';
 
 /** One document per (build, topic, partition) in collection `view_checkpoints`. */
@@ -29,10 +29,6 @@ export class Checkpoints {
     await this.#calls.calling(view, () => this.#collection.createIndex({ build: 1 }, { name: 'by_build' }));
   }
 
-  async of(view: string, build: string): Promise<readonly Checkpoint[]> {
-    return (await this.read(view, build)).checkpoints;
-  }
-
   /** `moving`: the build has checkpoints and none is sealed, so no other build has replaced it. */
   async read(
     view: string,
@@ -45,41 +41,28 @@ export class Checkpoints {
     };
   }
 
-  async verify(view: string, build: string, topic: string, partition: number, from: number): Promise<void> {
+  async verify(view: string, build: string, expected: Expected): Promise<void> {
+    const { topic, partition, from } = expected;
     const found = await this.#calls.asking(view, () =>
       this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }),
     );
-    if ((found?.next ?? 0) !== from) throw CheckpointMoved.from(view, topic, partition, from);
+    if ((found?.next ?? 0) !== from) throw CheckpointMoved.from(view, expected);
   }
 
-  /**
-   * With `from`, saves only if the stored checkpoint has that value and is not sealed; throws CheckpointMoved
-   * otherwise.
-   */
-  async save(
-    view: string,
-    build: string,
-    { topic, partition, next, progress }: Checkpoint,
-    from?: number,
-  ): Promise<void> {
-    const _id = idOf(build, topic, partition);
-    const set = { $set: { build, topic, partition, next, progress } };
-    if (from === undefined) {
-      await this.#calls.calling(view, () => this.#collection.updateOne({ _id }, set, { upsert: true }));
-      return;
-    }
+  /** Throws CheckpointMoved unless the stored checkpoint is at `from` and not sealed. */
+  async save(view: string, build: string, checkpoint: Advance): Promise<void> {
+    const { from, ...fields } = checkpoint;
+    const filter = { _id: idOf(build, fields.topic, fields.partition), next: from, sealed: { $exists: false } };
     const saved = await this.#calls.calling(view, async () => {
       try {
-        const result = await this.#collection.updateOne({ _id, next: from, sealed: { $exists: false } }, set, {
-          upsert: from === 0,
-        });
+        const result = await this.#collection.updateOne(filter, { $set: { build, ...fields } }, { upsert: from === 0 });
         return result.matchedCount + result.upsertedCount === 1;
       } catch (error) {
         if (isDuplicate(error)) return false;
         throw error;
       }
     });
-    if (!saved) throw CheckpointMoved.from(view, topic, partition, from);
+    if (!saved) throw CheckpointMoved.from(view, checkpoint);
   }
 
   /** Creates the checkpoints that do not exist yet, so that no writer can create one behind the seal. */

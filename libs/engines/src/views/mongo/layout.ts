@@ -1,8 +1,8 @@
 import type { CreateIndexesOptions } from 'mongodb';
 import { encodePart } from '../encoding.ts';
 import { collectionName, oncePerProjection, type Projection, type ViewDocument } from '../projection.ts';
-import { checkProjection, fieldOf, isScalar, splitPath, UndeclaredQuery } from '../query.ts';
-import type { PartPosition } from '../store.ts';
+import { checkProjection, fieldOf, isScalar, type QueryPlan, setField, splitPath, UndeclaredQuery } from '../query.ts';
+import type { PartPosition, WholeDocument } from '../store.ts';
 import { keepTraces } from '../traces.ts';
 
 /**
@@ -106,18 +106,13 @@ export function encode(
     };
   const { json, bodies } = encodePart(value, part.bodies);
   const indexed: Record<string, unknown> = {};
-  const put = (fields: readonly string[], found: unknown): void => {
-    let at = indexed;
-    for (const field of fields.slice(0, -1)) at = (at[field] ??= {}) as Record<string, unknown>;
-    at[fields.at(-1)!] = found;
-  };
   for (const fields of part.scalars) {
     const found = fieldOf(value, fields);
-    if (isScalar(found)) put(fields, found);
+    if (isScalar(found)) setField(indexed, fields, found);
   }
   for (const fields of part.arrays) {
     const found = fieldOf(value, fields);
-    if (Array.isArray(found)) put(fields, [...new Set(found.filter(isScalar))]);
+    if (Array.isArray(found)) setField(indexed, fields, [...new Set(found.filter(isScalar))]);
   }
   const set: Record<string, unknown> = {
     ...(part.scalars.length + part.arrays.length > 0 && { [part.name]: indexed }),
@@ -145,12 +140,10 @@ export const wholeProjection = (bodies: readonly string[]): Record<string, 1> =>
   _t: 1,
   ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
 });
-export const indexedProjection = (layout: Layout, bodies: readonly string[]): Record<string, 1> => ({
-  _id: 1,
-  _t: 1,
-  ...Object.fromEntries(layout.parts.filter((p) => p.scalars.length + p.arrays.length > 0).map((p) => [p.name, 1])),
-  ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
-});
+
+/** What `find` reads of its documents. */
+export const projectionOf = ({ fields, rest, bodies }: QueryPlan): Record<string, 1> =>
+  fields === 'keys' ? Object.fromEntries(['_id', ...rest].map((field) => [field, 1])) : wholeProjection(bodies);
 
 /** Undefined if the document has no part. */
 export function decode(
@@ -168,18 +161,16 @@ export function decode(
     document[name] = bodies === undefined ? value : Object.assign(value as object, bodies);
     any = true;
   }
-  return any ? traced(document as ViewDocument, stored) : undefined;
+  if (any && stored._t !== undefined) keepTraces(document as ViewDocument, Object.values(stored._t));
+  return any ? (document as ViewDocument) : undefined;
 }
 
-function traced(document: ViewDocument, { _t }: StoredDocument): ViewDocument {
-  if (_t !== undefined) keepTraces(document, Object.values(_t));
-  return document;
-}
-
-export function decodeIndexed(layout: Layout, stored: StoredDocument): ViewDocument {
-  const document: Record<string, unknown> = { _id: stored._id };
-  for (const { name } of layout.parts) {
-    if (stored[name] !== undefined) document[name] = { ...(stored[name] as object), ...stored._b?.[name] };
-  }
-  return traced(document as ViewDocument, stored);
-}
+export const wholeDocumentOf = ({ parts }: Layout, stored: StoredDocument): WholeDocument => ({
+  id: stored._id,
+  parts: parts.map(({ name, bodies }) => ({
+    part: name,
+    position: positionOf(stored, name),
+    json: stored._d?.[name],
+    bodies: bodies.map((body) => stored._b?.[name]?.[body]),
+  })),
+});

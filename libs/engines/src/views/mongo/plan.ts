@@ -8,7 +8,7 @@ import { compareIndexes, createIndexes, type IndexState } from './indexes.ts';
 import { layoutOf } from './layout.ts';
 import { clientOf, type MongoOptions } from './options.ts';
 import { Registry } from './registry.ts';
-import type { Registered } from '../builds.ts';
+import type { Registered } from '../view-store.ts';
 
 /** Calls without a deadline, because an index of a large collection takes long. */
 const PATIENT = new Calls(0);

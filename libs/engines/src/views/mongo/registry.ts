@@ -1,7 +1,7 @@
 import type { Collection, Db, UpdateFilter } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
 import { isDuplicate } from '../../mongo/client.ts';
-import type { Change, Registered } from '../builds.ts';
+import type { Change, Registered } from '../view-store.ts';
 import type { Calls } from './faults.ts';
 
 /** A document of the collection `views`. Each change is one conditional update. */

@@ -1,44 +1,45 @@
 import type { Collection, MongoClient } from 'mongodb';
+import { Decoded } from '../decoded.ts';
 import { decoderOf, physicalName } from '../encoding.ts';
-import { collectionName, type FindQuery, type IdsQuery, type Projection, type ViewDocument } from '../projection.ts';
-import { planIds, planQuery } from '../query.ts';
+import { collectionName, type Projection, type ViewDocument } from '../projection.ts';
+import type { IdsPlan, QueryPlan } from '../query.ts';
 import {
+  type Advance,
   type Build,
   type Checkpoint,
   CheckpointMoved,
+  type Expected,
   type StoredPart,
   type ViewOp,
-  type ViewSnapshot,
-  type ViewStore,
+  type WholeDocument,
 } from '../store.ts';
 import { MongoBuilds } from './builds.ts';
-import { Decoded } from './decoded.ts';
 import { Incarnation } from './incarnation.ts';
 import { requireIndexes } from './indexes.ts';
 import {
   decode,
-  decodeIndexed,
-  indexedProjection,
   type Layout,
   layoutOf,
   positionOf,
+  projectionOf,
   removedOf,
   type StoredDocument,
+  wholeDocumentOf,
   wholeProjection,
 } from './layout.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { byBytes, idFiltersOf, queriesOf } from './queries.ts';
-import { snapshotOf } from './snapshot.ts';
 import { writeOps } from './writes.ts';
 
 /** How long a build without checkpoints counts as the live one. */
 const UNMOVED_MS = 30_000;
+/** Documents of a page, to compare builds. */
+const PAGE = 500;
 
 /**
  * Views in MongoDB, for several processes. Each write is conditional and changes one document, without a transaction.
  */
-export class MongoStore extends MongoBuilds implements ViewStore {
-  looked: ((kept: boolean) => void) | undefined;
+export class MongoStore extends MongoBuilds {
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
   readonly #decoded = new Map<string, Decoded>();
@@ -63,16 +64,17 @@ export class MongoStore extends MongoBuilds implements ViewStore {
 
   async parts(
     projection: Projection,
-    build: Build,
+    build: number,
     part: string,
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, StoredPart>> {
     const layout = layoutOf(projection);
-    const collection = await this.collection(layout, build);
     const bodies = (projection.bodies ?? []).filter((b) => b.startsWith(`${part}.`));
     const fields = { [`_d.${part}`]: 1, [`_p.${part}`]: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) };
     const found = await this.calls.asking(layout.collection, () =>
-      collection.find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 }).toArray(),
+      this.collection(layout, build)
+        .find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 })
+        .toArray(),
     );
     return new Map(
       found.flatMap((d) =>
@@ -85,19 +87,17 @@ export class MongoStore extends MongoBuilds implements ViewStore {
 
   async apply(
     projection: Projection,
-    build: Build,
+    build: number,
     ops: readonly ViewOp[],
-    checkpoint?: Checkpoint,
-    from?: number,
-    incarnation?: number,
+    checkpoint?: Advance,
+    incarnation = this.incarnation(),
   ): Promise<readonly string[]> {
     const layout = layoutOf(projection);
-    const collection = await this.collection(layout, build);
+    const collection = this.collection(layout, build);
     const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops, this.calls);
     if (checkpoint !== undefined && refused.length === 0) {
-      if (incarnation !== undefined && incarnation !== this.incarnation())
-        throw new CheckpointMoved(`${layout.collection}: the store may have lost data`);
-      await this.stored.save(layout.collection, collection.collectionName, checkpoint, from);
+      if (incarnation !== this.incarnation()) throw CheckpointMoved.lost(layout.collection);
+      await this.stored.save(layout.collection, collection.collectionName, checkpoint);
       this.advances.announce(layout.collection);
     }
     return refused;
@@ -106,40 +106,33 @@ export class MongoStore extends MongoBuilds implements ViewStore {
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const layout = layoutOf(projection);
-    const collection = await this.collection(layout, 'live');
-    await this.calls.calling(layout.collection, () => collection.deleteMany({ _id: { $in: [...ids] } }));
+    const live = (await this.registry.lookup(layout.collection)).entry?.live;
+    if (live === undefined) return;
+    await this.calls.calling(layout.collection, () =>
+      this.collection(layout, live).deleteMany({ _id: { $in: [...ids] } }),
+    );
   }
 
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
     const view = collectionName(projection);
-    if (build !== 'live') return this.stored.of(view, physicalName(view, build));
+    if (build !== 'live') return (await this.stored.read(view, physicalName(view, build))).checkpoints;
     // A build is sealed before another one replaces it. So a build whose checkpoints move is still live, however old
     // the cached answer is. A build without checkpoints needs rarer checks, because any empty build has the position 0.
     const { entry, at } = this.registry.remembered(view) ?? { entry: undefined, at: 0 };
     if (entry !== undefined) {
-      const { checkpoints, moving } = await this.stored.read(view, physicalName(view, entry.live));
-      if (moving) this.#moved.add(physicalName(view, entry.live));
-      if (
-        moving ||
-        (checkpoints.length === 0 &&
-          !this.#moved.has(physicalName(view, entry.live)) &&
-          performance.now() - at < UNMOVED_MS)
-      )
-        return checkpoints;
+      const physical = physicalName(view, entry.live);
+      const { checkpoints, moving } = await this.stored.read(view, physical);
+      if (moving) this.#moved.add(physical);
+      const isUnmoved = checkpoints.length === 0 && !this.#moved.has(physical);
+      if (moving || (isUnmoved && performance.now() - at < UNMOVED_MS)) return checkpoints;
     }
     const live = (await this.registry.fresh(view)).entry?.live;
-    return live === undefined ? [] : this.stored.of(view, physicalName(view, live));
+    return live === undefined ? [] : this.checkpoints(projection, live);
   }
 
-  async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
-    const layout = layoutOf(projection);
-    await this.stored.verify(
-      layout.collection,
-      (await this.collection(layout, build)).collectionName,
-      topic,
-      partition,
-      from,
-    );
+  verify(projection: Projection, build: number, expected: Expected): Promise<void> {
+    const view = collectionName(projection);
+    return this.stored.verify(view, physicalName(view, build), expected);
   }
 
   async getMany(
@@ -147,34 +140,36 @@ export class MongoStore extends MongoBuilds implements ViewStore {
     ids: readonly string[],
     bodies: readonly string[],
   ): Promise<readonly (ViewDocument | undefined)[]> {
-    const layout = layoutOf(projection);
-    const keep = bodies.length === 0 ? (projection.keepDecoded ?? 0) : 0;
-    return this.#reading(
-      layout,
-      ids.map(() => undefined),
-      async (collection) => {
-        const unique = [...new Set(ids)];
-        const fields = keep > 0 ? { ...wholeProjection([]), _p: 1 as const } : wholeProjection(bodies);
-        const found = await collection
-          .find(
-            { _id: unique.length === 1 ? unique[0]! : { $in: unique } },
-            { projection: fields, batchSize: unique.length + 1 },
-          )
-          .toArray();
-        const decoded = keep > 0 ? this.#decodedOf(collection.collectionName, keep) : undefined;
-        const documents = new Map(
-          found.map((d) => [d._id, decoded === undefined ? decode(layout, d) : decoded.of(layout, d)]),
-        );
-        return ids.map((id) => documents.get(id));
-      },
-    );
+    const isKept = bodies.length === 0 && projection.keepDecoded !== undefined;
+    const none = ids.map(() => undefined);
+    return this.#reading(projection, none, async (collection, layout) => {
+      const unique = [...new Set(ids)];
+      const fields = { ...wholeProjection(bodies), ...(isKept && { _p: 1 as const }) };
+      const found = await collection
+        .find(
+          { _id: unique.length === 1 ? unique[0]! : { $in: unique } },
+          { projection: fields, batchSize: unique.length + 1 },
+        )
+        .toArray();
+      const decoded = isKept ? this.#decodedOf(projection, collection) : undefined;
+      const documentOf = (stored: StoredDocument): ViewDocument | undefined =>
+        decoded === undefined
+          ? decode(layout, stored)
+          : decoded.of(stored._id, [JSON.stringify(stored._p)], () => decode(layout, stored), this.looked);
+      const documents = new Map(found.map((stored) => [stored._id, documentOf(stored)]));
+      return ids.map((id) => documents.get(id));
+    });
   }
 
-  async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
-    const layout = layoutOf(projection);
-    const plan = planQuery(projection, query);
-    const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
-    return this.#reading(layout, [], async (collection) => {
+  #decodedOf(projection: Projection, { collectionName: physical }: Collection<StoredDocument>): Decoded {
+    let decoded = this.#decoded.get(physical);
+    if (decoded === undefined) this.#decoded.set(physical, (decoded = new Decoded(projection)));
+    return decoded;
+  }
+
+  find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]> {
+    const fields = projectionOf(plan);
+    return this.#reading(projection, [], async (collection, layout) => {
       await this.#requireIndexes(layout, collection);
       const found: StoredDocument[] = [];
       for (const { filter, sort } of queriesOf(plan)) {
@@ -183,14 +178,12 @@ export class MongoStore extends MongoBuilds implements ViewStore {
         found.push(...(await collection.find(filter, { sort, limit, batchSize: limit, projection: fields }).toArray()));
       }
       const decodePart = decoderOf(plan);
-      return found.map((d) => (plan.indexedOnly ? decodeIndexed(layout, d) : decode(layout, d, decodePart)!));
+      return plan.fields === 'keys' ? found : found.map((stored) => decode(layout, stored, decodePart)!);
     });
   }
 
-  async ids(projection: Projection, query: IdsQuery): Promise<readonly string[]> {
-    const layout = layoutOf(projection);
-    const plan = planIds(projection, query);
-    return this.#reading(layout, [], async (collection) => {
+  ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]> {
+    return this.#reading(projection, [], async (collection, layout) => {
       await this.#requireIndexes(layout, collection);
       const { limit } = plan;
       const found = await Promise.all(
@@ -213,51 +206,45 @@ export class MongoStore extends MongoBuilds implements ViewStore {
    * The count in the collection's metadata minus the removed documents. After a crash of mongod it is inexact for a
    * while.
    */
-  async count(projection: Projection, build: Build): Promise<number> {
-    const layout = layoutOf(projection);
-    const count = async (collection: Collection<StoredDocument>): Promise<number> =>
-      (await collection.estimatedDocumentCount()) - (await collection.countDocuments(removedOf(layout)));
-    if (build === 'live') return this.#reading(layout, 0, count);
-    const collection = await this.collection(layout, build);
-    return this.calls.asking(layout.collection, () => count(collection));
+  count(projection: Projection): Promise<number> {
+    return this.#reading(
+      projection,
+      0,
+      async (collection, layout) =>
+        (await collection.estimatedDocumentCount()) - (await collection.countDocuments(removedOf(layout))),
+    );
   }
 
-  async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
+  async page(projection: Projection, build: number, after: string): Promise<readonly WholeDocument[]> {
     const layout = layoutOf(projection);
-    return snapshotOf(
-      layout,
-      await Promise.all(
-        builds.map(async (build) => ({
-          build,
-          collection: this.db.collection<StoredDocument>(physicalName(layout.collection, build)),
-          checkpoints: await this.stored.of(layout.collection, physicalName(layout.collection, build)),
-        })),
-      ),
-      this.calls,
+    const fields = { _id: 1, _p: 1, _d: 1, _b: 1 };
+    const found = await this.calls.asking(layout.collection, () =>
+      this.collection(layout, build)
+        .find({ _id: { $gt: after } }, { sort: { _id: 1 }, limit: PAGE, projection: fields })
+        .toArray(),
     );
+    return found.map((stored) => wholeDocumentOf(layout, stored));
   }
 
   protected forget(physical: string): void {
     for (const known of [this.#decoded, this.#indexed, this.#moved]) known.delete(physical);
   }
 
-  #decodedOf(physical: string, keep: number): Decoded {
-    let decoded = this.#decoded.get(physical);
-    if (decoded === undefined)
-      this.#decoded.set(physical, (decoded = new Decoded(keep, (kept) => this.looked?.(kept))));
-    return decoded;
-  }
-
   /**
    * A read of the live build. If it took so long that the build may have been dropped, and the build was replaced, the
-   * read is repeated.
+   * read is repeated. `none` is the answer if there is no view.
    */
-  async #reading<T>(layout: Layout, none: T, work: (collection: Collection<StoredDocument>) => Promise<T>): Promise<T> {
+  async #reading<T>(
+    projection: Projection,
+    none: T,
+    work: (collection: Collection<StoredDocument>, layout: Layout) => Promise<T>,
+  ): Promise<T> {
+    const layout = layoutOf(projection);
     for (;;) {
       const { entry, at } = await this.registry.lookup(layout.collection);
       if (entry === undefined) return none;
-      const collection = this.db.collection<StoredDocument>(physicalName(layout.collection, entry.live));
-      const result = await this.calls.asking(layout.collection, () => work(collection));
+      const collection = this.collection(layout, entry.live);
+      const result = await this.calls.asking(layout.collection, () => work(collection, layout));
       if (
         performance.now() - at < 2 * this.ttlMs ||
         (await this.registry.fresh(layout.collection)).entry?.live === entry.live

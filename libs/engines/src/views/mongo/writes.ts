@@ -39,38 +39,24 @@ export async function writeOps(
   calls: Calls,
 ): Promise<readonly string[]> {
   const refused: string[] = [];
-  for (const round of rounds(ops)) {
-    let pending = round.map((op) => (isAbsent(op) ? toInsert(layout, op) : toUpsert(layout, op)));
-    for (let attempt = 1; pending.length > 0; attempt++) {
-      const duplicates: Pending[] = [];
-      for (const bulk of bulks(pending)) duplicates.push(...(await write(collection, layout.collection, bulk, calls)));
-      if (duplicates.length === 0) break;
-      const stored = await positions(collection, layout.collection, duplicates, calls);
-      pending = [];
-      for (const { op } of duplicates) {
-        const document = stored.get(op.id);
-        const position = positionOf(document, op.part);
-        if (!isNewer(position, op.partition, op.offset)) continue;
-        if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op.id);
-        else pending.push(toUpsert(layout, op, document?._p?.[op.part]));
-      }
-      if (pending.length > 0 && attempt >= ATTEMPTS)
-        throw new Error(`${layout.collection}: a write collided with a stored document at each of ${attempt} attempts`);
+  let pending = ops.map((op) => (isAbsent(op) ? toInsert(layout, op) : toUpsert(layout, op)));
+  for (let attempt = 1; pending.length > 0; attempt++) {
+    const duplicates: Pending[] = [];
+    for (const bulk of bulks(pending)) duplicates.push(...(await write(collection, layout.collection, bulk, calls)));
+    if (duplicates.length === 0) break;
+    const stored = await positions(collection, layout.collection, duplicates, calls);
+    pending = [];
+    for (const { op } of duplicates) {
+      const document = stored.get(op.id);
+      const position = positionOf(document, op.part);
+      if (!isNewer(position, op.partition, op.offset)) continue;
+      if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op.id);
+      else pending.push(toUpsert(layout, op, document?._p?.[op.part]));
     }
+    if (pending.length > 0 && attempt >= ATTEMPTS)
+      throw new Error(`${layout.collection}: a write collided with a stored document at each of ${attempt} attempts`);
   }
   return refused;
-}
-
-/** Bulks are unordered, so two operations on one document need two rounds. */
-function rounds(ops: readonly ViewOp[]): ViewOp[][] {
-  const seen = new Map<string, number>();
-  const result: ViewOp[][] = [];
-  for (const op of ops) {
-    const n = seen.get(op.id) ?? 0;
-    seen.set(op.id, n + 1);
-    (result[n] ??= []).push(op);
-  }
-  return result;
 }
 
 function* bulks(pending: readonly Pending[]): Generator<Pending[]> {

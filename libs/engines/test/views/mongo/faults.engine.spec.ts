@@ -155,7 +155,7 @@ describe('mongo: an engine with faults', () => {
     // No projection declares one, but an operator may have made it.
     await database.db.collection('test_items_v1_r1').createIndex({ '_d.item.group': 1 }, { unique: true });
     const put = (id: string) =>
-      views.store.apply(items, 'live', [
+      views.store.apply(items, 1, [
         { id, part: 'item', partition: 0, offset: 1, value: { n: 1, group: 'member-4711' } },
       ]);
     await put('a');
@@ -172,7 +172,7 @@ describe('mongo: an engine with faults', () => {
     await beside.store.ensure(items);
     await beside.store.apply(
       items,
-      'live',
+      1,
       Array.from({ length: 60 }, (_, n) => ({
         id: `d${String(n).padStart(2, '0')}`,
         part: 'item',

@@ -163,7 +163,7 @@ describe('mongo: indexes', () => {
     await store.ensure(items);
     await store.apply(
       items,
-      'live',
+      1,
       Array.from({ length: 2000 }, (_, n) => ({
         id: `d${n}`,
         part: 'item',

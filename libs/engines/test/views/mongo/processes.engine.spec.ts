@@ -80,7 +80,7 @@ describe('mongo: several processes', () => {
   });
 
   it('gives a worker thread the same views by a module and plain options', async () => {
-    await a.store.apply(items, 'live', [item('a', 1, 7)]);
+    await a.store.apply(items, 1, [item('a', 1, 7)]);
     const worker = new Worker(
       `
       import { parentPort, workerData } from 'node:worker_threads';
@@ -109,7 +109,7 @@ describe('mongo: several processes', () => {
           for (let offset = 0; offset < 10; offset++)
             await w.store.apply(
               items,
-              'live',
+              1,
               Array.from({ length: 12 }, (_, d) => item(`d${d}`, offset, partition * 100 + offset, partition)),
             );
         })(),
@@ -117,7 +117,7 @@ describe('mongo: several processes', () => {
     );
     const parts = await a.store.parts(
       items,
-      'live',
+      1,
       'item',
       Array.from({ length: 12 }, (_, d) => `d${d}`),
     );
@@ -135,11 +135,11 @@ describe('mongo: several processes', () => {
         (async () => {
           for (let offset = 0; offset < 5; offset++) {
             for (;;) {
-              const stored = (await w.store.parts(totals, 'live', 'left', ['d'])).get('d');
+              const stored = (await w.store.parts(totals, 1, 'left', ['d'])).get('d');
               const value = { sum: ((stored?.value as { sum: number } | undefined)?.sum ?? 0) + 1, seen: 0 };
               if (
                 (
-                  await w.store.apply(totals, 'live', [
+                  await w.store.apply(totals, 1, [
                     { id: 'd', part: 'left', partition, offset, value, base: stored?.position ?? {} },
                   ])
                 ).length === 0
@@ -156,10 +156,10 @@ describe('mongo: several processes', () => {
 
   it('lets no overtaken writer move a checkpoint back or past what it wrote, nor any behind a seal', async () => {
     const at = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
-    await a.store.apply(items, 1, [item('x', 0, 1)], at(1), 0);
-    await b.store.apply(items, 1, [item('x', 1, 2)], at(2), 1);
-    await expect(a.store.apply(items, 1, [item('x', 1, 2)], at(2), 1)).rejects.toThrow(CheckpointMoved);
-    await expect(a.store.apply(items, 1, [], at(1), 0)).rejects.toThrow(CheckpointMoved);
+    await a.store.apply(items, 1, [item('x', 0, 1)], { ...at(1), from: 0 });
+    await b.store.apply(items, 1, [item('x', 1, 2)], { ...at(2), from: 1 });
+    await expect(a.store.apply(items, 1, [item('x', 1, 2)], { ...at(2), from: 1 })).rejects.toThrow(CheckpointMoved);
+    await expect(a.store.apply(items, 1, [], { ...at(1), from: 0 })).rejects.toThrow(CheckpointMoved);
     const build = await a.store.startBuild(items);
     expect(await a.store.lease(items, build, 'a', 60_000)).toBe(true);
     expect(await b.store.lease(items, build, 'b', 60_000)).toBe(false);
@@ -169,12 +169,12 @@ describe('mongo: several processes', () => {
         { topic: 't.items', partition: 1 },
       ]),
     ).toMatchObject([{ next: 2 }, { next: 0 }]);
-    await expect(b.store.apply(items, 1, [], at(3), 2)).rejects.toThrow(CheckpointMoved);
-    await expect(b.store.apply(items, 1, [], { ...at(1), partition: 1 }, 0)).rejects.toThrow(CheckpointMoved);
+    await expect(b.store.apply(items, 1, [], { ...at(3), from: 2 })).rejects.toThrow(CheckpointMoved);
+    await expect(b.store.apply(items, 1, [], { ...at(1), partition: 1, from: 0 })).rejects.toThrow(CheckpointMoved);
     // The builder died. After the end of its lease any process lifts the seal, and a late swap fails.
     await database.db.collection('views').updateOne({}, { $set: { 'lease.until': 1 } });
     await b.store.builds(items, true);
-    await b.store.apply(items, 1, [], at(3), 2);
+    await b.store.apply(items, 1, [], { ...at(3), from: 2 });
     await expect(a.store.swap(items, build)).rejects.toThrow(/seal/);
     expect(await b.store.lease(items, build, 'b', 60_000)).toBe(true);
   });
@@ -183,7 +183,7 @@ describe('mongo: several processes', () => {
     const large = (mebibytes: number) => 'x'.repeat(mebibytes * 1024 * 1024);
     await a.store.apply(
       items,
-      'live',
+      1,
       Array.from({ length: 4 }, (_, i) => ({ ...item(`line${i}`, i, i), value: { n: i, group: 'g', line: large(7) } })),
     );
     const found = await b.reader(items).find({ index: 'by_group', equals: ['g'], limit: 10, bodies: ['item.line'] });
@@ -191,13 +191,13 @@ describe('mongo: several processes', () => {
       Array(4).fill(7 * 1024 * 1024),
     );
     await expect(
-      a.store.apply(
-        items,
-        'live',
-        [{ ...item('member-4711', 9, 1), value: { n: 1, group: 'g', line: large(17) } }],
-        { topic: 't.items', partition: 0, next: 10, progress: [] },
-        0,
-      ),
+      a.store.apply(items, 1, [{ ...item('member-4711', 9, 1), value: { n: 1, group: 'g', line: large(17) } }], {
+        topic: 't.items',
+        partition: 0,
+        from: 0,
+        next: 10,
+        progress: [],
+      }),
     ).rejects.toThrow(
       /^test_items_v1: part "item" of document sha256:[0-9a-f]{12} is too large for MongoDB \(17\.0 of 16 MiB\)$/,
     );
@@ -205,7 +205,7 @@ describe('mongo: several processes', () => {
     // Two parts are too large together, which only the server notices.
     await a.store.ensure(totals);
     const half = (part: string) =>
-      a.store.apply(totals, 'live', [
+      a.store.apply(totals, 1, [
         { id: 'd', part, partition: 0, offset: 0, value: { sum: 1, seen: 1, text: large(9) } },
       ]);
     await half('left');

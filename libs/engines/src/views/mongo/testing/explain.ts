@@ -3,7 +3,7 @@ import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Sc
 import { physicalName } from '../../encoding.ts';
 import { planIds, planQuery } from '../../query.ts';
 import { Calls } from '../faults.ts';
-import { indexedProjection, indexesOf, layoutOf, removedOf, type StoredDocument, wholeProjection } from '../layout.ts';
+import { indexesOf, layoutOf, projectionOf, removedOf, type StoredDocument, wholeProjection } from '../layout.ts';
 import { clientOf, deadlineOf, type MongoOptions } from '../options.ts';
 import { idFiltersOf, queriesOf } from '../queries.ts';
 import { Registry } from '../registry.ts';
@@ -57,10 +57,9 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
       await explain({ all: filter }, '_id_', () => collection.find(filter, { sort: { _id: 1 }, limit: 20 }));
     for (const query of shapesOf(projection)) {
       const plan = planQuery(projection, query);
-      const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
       for (const { filter, sort } of queriesOf(plan))
         await explain(query, plan.index.name, () =>
-          collection.find(filter, { sort, limit: plan.limit, projection: fields }),
+          collection.find(filter, { sort, limit: plan.limit, projection: projectionOf(plan) }),
         );
     }
     for (const query of idShapesOf(projection))
@@ -144,7 +143,7 @@ function shapesBehind(projection: Projection, { name, fields }: IndexDefinition,
   return ranges.flatMap((range) =>
     behind.flatMap((after) => {
       const query: FindQuery = { index: name, equals, limit: 20, ...(range && { range }), ...(after && { after }) };
-      return [query, { ...query, order: 'desc' as const, fields: 'indexed' as const, bodies: projection.bodies ?? [] }];
+      return [query, { ...query, order: 'desc' as const, fields: 'keys' as const }];
     }),
   );
 }

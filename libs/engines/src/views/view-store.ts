@@ -1,19 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
 import { Advances } from './advances.ts';
-import { collectionName, type Projection } from './projection.ts';
-import { definitionOf } from './query.ts';
-import type { Build, Builds, Checkpoint } from './store.ts';
+import { collectionName, type Projection, type ViewDocument } from './projection.ts';
+import { definitionOf, type IdsPlan, type QueryPlan } from './query.ts';
+import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
 
 /** The state of a view in the registry of an engine. */
-export interface Registered {
+export interface Registered extends Builds {
   readonly definition: string;
-  readonly live: number;
   /** The highest build number so far. */
   readonly last: number;
-  readonly building?: number | undefined;
-  readonly previous?: number | undefined;
-  readonly keepUntil?: number | undefined;
   /** When `live` was swapped in, ms of the clock of the engine. */
   readonly swappedAt?: number | undefined;
   /** `until`: ms of the clock of the engine. */
@@ -23,6 +19,15 @@ export interface Registered {
   /** The live build that will be replaced. Until the swap no process uses a cached answer. */
   readonly ending?: number | undefined;
 }
+/** The builds of a view in the registry. `ensure` drops any other build, because a crash left it. */
+export interface Builds {
+  readonly live: number;
+  /** An unfinished rebuild or rollback. The holder of its lease works on it. */
+  readonly building?: number | undefined;
+  /** The build that the live one replaced, kept until `keepUntil` (ms since the epoch) for `rollback`. */
+  readonly previous?: number | undefined;
+  readonly keepUntil?: number | undefined;
+}
 /** The next state of a view, or undefined if this state does not allow the change. */
 export type Change = (entry: Registered) => Registered | undefined;
 
@@ -30,18 +35,77 @@ export type Change = (entry: Registered) => Registered | undefined;
 const WORK = { building: undefined, lease: undefined, sealed: undefined, ending: undefined };
 
 /**
- * The builds of views: which one is live, which one is being built, and which one was replaced. An engine stores the
- * registry with one compare-and-set, and creates and drops builds. The rest is here, for every engine
+ * The internal port of an engine for views, which readers and the projection runner use. An adapter passes
+ * `viewsContract`. It needs no multi-document transactions, because an operation is conditional for one part of one
+ * document, and the checkpoint is written after the documents. An engine stores documents, checkpoints, and the
+ * registry of builds with one compare-and-set. The steps of builds are here, for every engine
  * ([ADR 0074](../../../../docs/adr/0074-versions-and-builds.md)).
  */
-export abstract class ViewBuilds {
+export abstract class ViewStore {
   protected readonly advances = new Advances();
   /** Views whose live build this process has sealed. Its swap fails if another process has lifted the seal. */
   readonly #sealed = new Set<string>();
   /** Views whose swap this process has announced, after every reader knows of it. */
   readonly #ending = new Map<string, number>();
+  /** Called for each use of the cache of decoded documents (`Projection.keepDecoded`), with whether it was a hit. */
+  looked: ((kept: boolean) => void) | undefined;
 
+  /**
+   * Whether other processes write the store too. Then positions must be polled, and a write may be lost at the server.
+   */
   abstract readonly shared: boolean;
+  /**
+   * Changes when the engine may have lost acknowledged writes, because a connection was lost or the primary changed.
+   * Constant in a store of one process.
+   */
+  abstract incarnation(): number;
+  abstract close(): void | Promise<void>;
+
+  abstract parts(
+    projection: Projection,
+    build: number,
+    part: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredPart>>;
+  /**
+   * Applies operations, at most one for each document, then saves the checkpoint if no operation was refused for its
+   * `base`. Returns the ids of refused operations; an operation that is not newer is dropped. A checkpoint is never
+   * more durable than its documents. Throws CheckpointMoved unless the stored checkpoint is at `from` and the build is
+   * not sealed. So a writer that was overtaken neither sets the checkpoint back nor moves it over missing documents.
+   * With `incarnation`, it also throws after a change of the engine, which may have lost the parts that were read or
+   * written.
+   */
+  abstract apply(
+    projection: Projection,
+    build: number,
+    ops: readonly ViewOp[],
+    checkpoint?: Advance,
+    incarnation?: number,
+  ): Promise<readonly string[]>;
+  /**
+   * Deletes documents of the live build with their positions. Only for documents that nobody may read any more: a
+   * redelivered record would write such a document again.
+   */
+  abstract remove(projection: Projection, ids: readonly string[]): Promise<void>;
+  abstract checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
+  /**
+   * Throws CheckpointMoved unless the stored checkpoint is at `from`. In a shared store call it between `parts` and
+   * `apply`. Otherwise a new version of a part that the store has partly lost would hide the lost records.
+   */
+  abstract verify(projection: Projection, build: number, expected: Expected): Promise<void>;
+
+  /** These read the live build, and find nothing in a view that does not exist yet. */
+  abstract getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): Promise<readonly (ViewDocument | undefined)[]>;
+  abstract find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]>;
+  abstract ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]>;
+  abstract count(projection: Projection): Promise<number>;
+  /** Some documents of a build behind the given id, in the order of the bytes of their ids; none at the end. */
+  abstract page(projection: Projection, build: number, after: string): Promise<readonly WholeDocument[]>;
+
   /** After this time no read uses an older answer of the registry, ms. */
   protected abstract readonly settleMs: number;
   /** ms, of a clock that all processes of the store share. */
@@ -70,8 +134,11 @@ export abstract class ViewBuilds {
     partitions: readonly TopicPartition[],
   ): Promise<void>;
   protected abstract unsealCheckpoints(projection: Projection, build: number): Promise<void>;
-  abstract checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
 
+  /**
+   * Creates missing collections and indexes, or throws EnsureError. Throws if a definition changed without its version.
+   * Returns the number of the live build that it checked, because another process may swap builds meanwhile.
+   */
   async ensure(projection: Projection): Promise<number> {
     const definition = definitionOf(projection);
     if ((await this.entry(projection, true)) === undefined)
@@ -90,6 +157,7 @@ export abstract class ViewBuilds {
     return entry.live;
   }
 
+  /** Undefined before the first `ensure`. Without `fresh` the answer may be a second old. */
   async builds(projection: Projection, fresh = false): Promise<Builds | undefined> {
     const entry = await this.entry(projection, fresh);
     if (entry === undefined) return undefined;
@@ -100,6 +168,7 @@ export abstract class ViewBuilds {
     return { live, building, previous, keepUntil };
   }
 
+  /** Starts an empty build beside the live one, and first drops an unfinished build. */
   async startBuild(projection: Projection): Promise<number> {
     const first = (await this.#entry(projection)).building;
     if (first !== undefined) await this.dropBuild(projection, first);
@@ -113,6 +182,7 @@ export abstract class ViewBuilds {
     return build;
   }
 
+  /** Makes the previous build the building one; undefined if there is none or another build is unfinished. */
   async reopen(projection: Projection): Promise<number | undefined> {
     const { previous } = await this.#entry(projection);
     if (previous === undefined) return undefined;
@@ -127,6 +197,10 @@ export abstract class ViewBuilds {
     return previous;
   }
 
+  /**
+   * Takes or renews the lease on the building build; false if another holder has it, or the build is not the building
+   * one. It only avoids double work; two builders of one build do no harm.
+   */
   lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
     const now = this.now();
     return this.change(projection, (entry) => {
@@ -145,6 +219,9 @@ export abstract class ViewBuilds {
     );
   }
 
+  /**
+   * Refuses checkpoints of the live build until `unseal` or the end of the builder's lease. Returns the last ones.
+   */
   async seal(projection: Projection, partitions: readonly TopicPartition[]): Promise<readonly Checkpoint[]> {
     let live = 0;
     await this.change(projection, (entry) => ({ ...entry, sealed: (live = entry.live) }));
@@ -169,6 +246,10 @@ export abstract class ViewBuilds {
     await this.unsealCheckpoints(projection, live);
   }
 
+  /**
+   * Announces to all readers that the live build will be replaced. Resolves when no reader uses a cached answer until
+   * the swap or `unseal`. Writes continue. A swap without an announcement waits as long, but with writes blocked.
+   */
   async announceSwap(projection: Projection): Promise<void> {
     let live = 0;
     await this.change(projection, (entry) => ({ ...entry, ending: (live = entry.live) }));
@@ -176,6 +257,10 @@ export abstract class ViewBuilds {
     this.#ending.set(collectionName(projection), live);
   }
 
+  /**
+   * Atomically makes the building build the live one for all later reads. Returns the replaced build, which stays as
+   * `previous` until it is dropped.
+   */
   async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const view = collectionName(projection);
     const { live, building } = await this.#entry(projection);
@@ -195,6 +280,7 @@ export abstract class ViewBuilds {
     return live;
   }
 
+  /** Drops a build that is not live. Dropping the building one abandons it. */
   async dropBuild(projection: Projection, build: number): Promise<void> {
     const { live, previous, swappedAt } = await this.#entry(projection);
     if (live === build) throw new Error(`${collectionName(projection)}: the live build is not dropped`);
@@ -209,6 +295,7 @@ export abstract class ViewBuilds {
     await this.erase(projection, build);
   }
 
+  /** Calls the listener after this process saved a checkpoint. Returns a function that removes the listener. */
   onAdvance(collection: string, listener: () => void): () => void {
     return this.advances.listen(collection, listener);
   }
