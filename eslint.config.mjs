@@ -8,7 +8,7 @@ process.env.NX_DAEMON = 'false';
 await createProjectGraphAsync({ exitOnError: true });
 
 /**
- * Who may import whom (docs/adr/0001-import-table.md). Tests may also import tools.
+ * Who may import whom (docs/adr/0001-import-table.md). Tests and scripts of libraries may also import tools.
  * ESLint reports a breach; e2e/src/house/conventions.house.spec.ts proves that it does.
  */
 export const importTable = [
@@ -190,7 +190,7 @@ export default tseslint.config(
   // It asks each engine with a client of it.
   { files: ['tools/testing/src/servers.engine.spec.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
-    files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'],
+    files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts', 'libs/*/scripts/**/*.ts'],
     rules: boundaries(withTools),
   },
   {
@@ -200,7 +200,7 @@ export default tseslint.config(
   },
   {
     files: [
-      'tools/{cli,cluster,maintenance,proofs}/**',
+      'tools/{cli,cluster,definitions,maintenance,proofs}/**',
       '**/bench/**',
       '**/scripts/**',
       'services/standalone/**/*.ts',

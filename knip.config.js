@@ -53,7 +53,7 @@ const config = {
     },
     'tools/maintenance': { entry: ['src/*/main.ts', 'src/**/*.spec.ts'], project: ['src/**/*.ts'] },
     'tools/proofs': { entry: ['src/**/*.{ts,mjs}!'], project: ['src/**/*.{ts,mjs}!'] },
-    'tools/{cluster,image,testing,watch}': {
+    'tools/{cluster,definitions,image,testing,watch}': {
       entry: ['src/{main,prepare,run}.ts', 'src/pa/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],
       // A program that is run, not imported.

@@ -1,21 +1,17 @@
 /**
- * Dev-time only: the table of R4's required bindings (src/definitions/binding-table.ts) from HL7's package, which
- * is CC0. `node scripts/generate-bindings.mjs` in libs/fhir writes it where `shared/data/ig` is beside the
- * repository. docs/adr/0059-required-bindings.md says what the table holds.
+ * Dev-time only: the table of R4's required bindings (src/definitions/binding-table.ts) from HL7's package.
+ * `npm run tables -w @provider-access/fhir` writes it. docs/adr/0059-required-bindings.md says what the table holds.
  */
-import { join } from 'node:path';
-import { type Definition, resourcesOf } from './packages.ts';
+import { type Definition, definitionsOf, HL7_PACKAGES } from '@provider-access/definitions';
 import { R4_ELEMENT_LINES } from '../src/definitions/r4-elements.ts';
 import { ValueSets } from './value-sets.ts';
 
 /** Amounts are never served, so a wrong currency withholds nothing. */
 const LEFT_OUT = /^Money\./;
 
-/** The text of the table. @param folder `shared/data/ig` */
-export function bindingTable(folder: string): string {
-  const core = resourcesOf(join(folder, 'hl7.fhir.r4.core-4.0.1.tgz'), (name) =>
-    /^(StructureDefinition|ValueSet|CodeSystem)-/.test(name),
-  );
+/** The text of the table. @throws Error if the package is not on this machine */
+export function bindingTable(): string {
+  const core = definitionsOf(HL7_PACKAGES.R4, (name) => /^(StructureDefinition|ValueSet|CodeSystem)-/.test(name));
   const sets = new ValueSets([core]);
   /** Paths by the text of their codes. */
   const paths = new Map<string, Set<string>>();

@@ -1,22 +1,21 @@
 /**
- * Dev-time only: writes src/definitions/search-table.ts and summary-elements.ts from HL7's packages (CC0). Run
- * `node scripts/generate-search.mjs` in libs/fhir where `shared/data/ig` is beside the repository. The results
- * are committed, so that neither a build nor a start needs the packages.
+ * Dev-time only: writes src/definitions/search-table.ts and summary-elements.ts from HL7's packages. Run
+ * `npm run tables -w @provider-access/fhir`. The results are committed, so that neither a build nor a start needs the
+ * packages.
  */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { resourcesOf, sharedData } from './packages.ts';
+import { definitionsOf, fetchPackage, HL7_PACKAGES } from '@provider-access/definitions';
 import { summaryElements } from './summary.mjs';
 
-const folder = sharedData('ig');
-if (folder === undefined) throw new Error('shared/data/ig is not in a folder above this one');
+const { R4, US_CORE_3, US_CORE_6, CARIN_BB_2_2, PDEX } = HL7_PACKAGES;
+for (const each of [R4, US_CORE_3, US_CORE_6, CARIN_BB_2_2, PDEX]) await fetchPackage(each);
 
 /** The server statements, the most important one first: its expression and text of a parameter win. */
 const STATEMENTS = [
-  { source: 'US Core 6.1.0', archive: 'us_core_610.tgz', statement: 'us-core-server' },
-  { source: 'US Core 3.1.1', archive: 'us_core_311.tgz', statement: 'us-core-server' },
-  { source: 'PDex 2.2.0', archive: 'pdex-2.2.0.tgz', statement: 'pdex-server-6-1' },
-  { source: 'PDex 2.2.0', archive: 'pdex-2.2.0.tgz', statement: 'pdex-provider-access-server' },
+  { source: 'US Core 6.1.0', from: US_CORE_6, statement: 'us-core-server' },
+  { source: 'US Core 3.1.1', from: US_CORE_3, statement: 'us-core-server' },
+  { source: 'PDex 2.2.0', from: PDEX, statement: 'pdex-server-6-1' },
+  { source: 'PDex 2.2.0', from: PDEX, statement: 'pdex-provider-access-server' },
 ];
 
 /**
@@ -86,12 +85,9 @@ const higher = (a, b) => (LEVELS.indexOf(a) >= LEVELS.indexOf(b) ? a : b);
 
 const isSearch = (name) => /^(SearchParameter|CapabilityStatement)-/.test(name);
 const guides = new Map();
-for (const { archive } of STATEMENTS)
-  if (!guides.has(archive)) guides.set(archive, resourcesOf(join(folder, archive), isSearch));
-guides.set('carin', resourcesOf(join(folder, 'carin-bb-2.2.0-sushi.tgz'), isSearch));
-const core = resourcesOf(join(folder, 'hl7.fhir.r4.core-4.0.1.tgz'), (name) =>
-  /^(SearchParameter|StructureDefinition|ValueSet)-/.test(name),
-);
+for (const from of [...STATEMENTS.map((each) => each.from), CARIN_BB_2_2])
+  if (!guides.has(from)) guides.set(from, definitionsOf(from, isSearch));
+const core = definitionsOf(R4, (name) => /^(SearchParameter|StructureDefinition|ValueSet)-/.test(name));
 
 const parameters = [
   ...[...guides.values(), core].flat().filter(({ resourceType }) => resourceType === 'SearchParameter'),
@@ -152,9 +148,9 @@ function add(type, name, level, source, single) {
   known.set(name, row);
 }
 
-for (const { source, archive, statement } of STATEMENTS) {
+for (const { source, from, statement } of STATEMENTS) {
   const { rest } = guides
-    .get(archive)
+    .get(from)
     .find(({ id, resourceType }) => resourceType === 'CapabilityStatement' && id === statement);
   for (const resource of rest[0].resource) {
     const { type } = resource;

@@ -1,4 +1,4 @@
-import type { Definition } from './packages.ts';
+import type { Definition } from '@provider-access/definitions';
 import type { Criterion, Rule } from '../src/profiles/rules.ts';
 import type { Codes, ValueSets } from './value-sets.ts';
 

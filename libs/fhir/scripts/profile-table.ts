@@ -1,46 +1,35 @@
 /**
- * Dev-time only: the table of profiles (src/definitions/profile-table.ts) from HL7's packages, which are CC0.
- * `node scripts/generate-profiles.mjs` in libs/fhir writes it where `shared/data/ig` is beside the repository.
- * The result is committed, so that neither a build nor a start needs the packages. docs/adr/0050-profile-tables.md says
- * what the table holds.
+ * Dev-time only: the table of profiles (src/definitions/profile-table.ts) from HL7's packages. `npm run tables -w
+ * @provider-access/fhir` writes it. The result is committed, so that neither a build nor a start needs the packages.
+ * docs/adr/0050-profile-tables.md says what the table holds.
  */
-import { join } from 'node:path';
-import { type Definition, resourcesOf } from './packages.ts';
+import { type Definition, definitionsOf, HL7_PACKAGES, type Hl7Package } from '@provider-access/definitions';
 import { coreOf, rulesOf } from './profile-rules.ts';
 import { SERVED_TYPES } from '../src/types.ts';
 import { ValueSets } from './value-sets.ts';
 
 interface Source {
+  /** The guide's name for people. */
   readonly name: string;
-  readonly version: string;
-  readonly archive: string;
+  readonly from: Hl7Package;
   readonly wanted: (id: string) => boolean;
 }
 const VITAL_SIGNS =
   'vitalsigns vitalspanel resprate heartrate oxygensat bodytemp bodyheight headcircum bodyweight bmi bp'.split(' ');
 /** The claims of CARIN BB with money are not served (docs/regulation.md#redaction). */
 const FINANCIAL = /^C4BB-ExplanationOfBenefit-.*(?<!-Basis)$/;
+const { R4, US_CORE_3, US_CORE_6, CARIN_BB_2_1, CARIN_BB_2_2, PDEX } = HL7_PACKAGES;
 const SOURCES: readonly Source[] = [
-  { name: 'US Core', version: '6.1.0', archive: 'us_core_610.tgz', wanted: () => true },
-  { name: 'US Core', version: '3.1.1', archive: 'us_core_311.tgz', wanted: () => true },
-  {
-    name: 'CARIN BB',
-    version: '2.2.0',
-    archive: 'carin-bb-2.2.0-sushi.tgz',
-    wanted: (id) => !FINANCIAL.test(id),
-  },
+  { name: 'US Core', from: US_CORE_6, wanted: () => true },
+  { name: 'US Core', from: US_CORE_3, wanted: () => true },
+  { name: 'CARIN BB', from: CARIN_BB_2_2, wanted: (id) => !FINANCIAL.test(id) },
   // The build of 2.1.0 that is at hand calls itself a draft.
-  { name: 'CARIN BB', version: '2.1.0', archive: 'carin-bb-2.1.0.tgz', wanted: (id) => !FINANCIAL.test(id) },
-  { name: 'PDex', version: '2.2.0', archive: 'pdex-2.2.0.tgz', wanted: (id) => !id.startsWith('mtls-') },
+  { name: 'CARIN BB', from: CARIN_BB_2_1, wanted: (id) => !FINANCIAL.test(id) },
+  { name: 'PDex', from: PDEX, wanted: (id) => !id.startsWith('mtls-') },
   // The vital signs of US Core 3.1.1.
-  {
-    name: 'FHIR R4',
-    version: '4.0.1',
-    archive: 'hl7.fhir.r4.core-4.0.1.tgz',
-    wanted: (id) => VITAL_SIGNS.includes(id),
-  },
+  { name: 'FHIR R4', from: R4, wanted: (id) => VITAL_SIGNS.includes(id) },
 ];
-const CORE = 'hl7.fhir.r4.core-4.0.1.tgz';
+export const PROFILE_PACKAGES: readonly Hl7Package[] = SOURCES.map(({ from }) => from);
 const served: ReadonlySet<string> = new Set(SERVED_TYPES);
 
 /** Each text once, and its place. */
@@ -76,28 +65,28 @@ function listOf(texts: readonly string[]): string {
   return `\`\n${text}\n\`.slice(1, -1).split('\\n')`;
 }
 
-/** The text of the table. @param folder `shared/data/ig` */
-export function profileTable(folder: string): string {
-  const packages = new Map<string, Definition[]>();
-  for (const archive of [...SOURCES.map(({ archive }) => archive), CORE])
-    packages.set(
-      archive,
-      resourcesOf(join(folder, archive), (name) => /^(StructureDefinition|ValueSet|CodeSystem)-/.test(name)),
-    );
-  const core = coreOf(packages.get(CORE)!);
+/** The text of the table. @throws Error if a package is not on this machine */
+export function profileTable(): string {
+  const packages = new Map<Hl7Package, Definition[]>(
+    PROFILE_PACKAGES.map((from) => [
+      from,
+      definitionsOf(from, (name) => /^(StructureDefinition|ValueSet|CodeSystem)-/.test(name)),
+    ]),
+  );
+  const core = coreOf(packages.get(R4)!);
   const rules = new Distinct();
   const sets = new Distinct();
   const unchecked = new Distinct();
   const rows: string[] = [];
-  SOURCES.forEach(({ archive, wanted }, guide) => {
+  SOURCES.forEach(({ from, wanted }, guide) => {
     // The guide's own definitions come first, then those of the guides on which it builds.
-    const ordered = [packages.get(archive)!, ...[...packages].filter(([name]) => name !== archive).map(([, p]) => p)];
+    const ordered = [packages.get(from)!, ...[...packages].filter(([each]) => each !== from).map(([, p]) => p)];
     const definitions = new Map<string, Definition>();
     for (const each of ordered.flat())
       if (each.resourceType === 'StructureDefinition' && !definitions.has(each.url)) definitions.set(each.url, each);
     const context = { definitions, core, sets: new ValueSets(ordered) };
     const profiles = packages
-      .get(archive)!
+      .get(from)!
       .filter(
         ({ resourceType, kind, derivation, type, id, abstract }) =>
           resourceType === 'StructureDefinition' &&
@@ -127,11 +116,11 @@ export function profileTable(folder: string): string {
   return `/**
  * Generated by scripts/generate-profiles.mjs. Do not edit this file. Sources: the StructureDefinitions, ValueSets
  * and CodeSystems of HL7's packages
- * ${SOURCES.map(({ name, version }) => `${name} ${version}`).join(', ')}.
+ * ${SOURCES.map(({ name, from }) => `${name} ${from.version}`).join(', ')}.
  * HL7 publishes them under CC0 1.0. src/profiles/rules.ts describes the format.
  */
 export const GUIDE_ROWS = [
-${SOURCES.map(({ name, version }) => `  { name: '${name}', version: '${version}', licence: 'CC0-1.0' },`).join('\n')}
+${SOURCES.map(({ name, from }) => `  { name: '${name}', version: '${from.version}', licence: 'CC0-1.0' },`).join('\n')}
 ] as const;
 
 export const PROFILE_ROWS: readonly {

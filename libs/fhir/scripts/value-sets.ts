@@ -1,4 +1,4 @@
-import type { Definition } from './packages.ts';
+import type { Definition } from '@provider-access/definitions';
 
 /**
  * The codes of a value set, by system. `'*'` stands for all codes of a system that the packages do not contain:

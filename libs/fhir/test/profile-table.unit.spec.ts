@@ -1,13 +1,11 @@
+import { whyWithout } from '@provider-access/definitions';
 import { describe, expect, test } from 'vitest';
-import { sharedData } from '../scripts/packages.ts';
-import { profileTable } from '../scripts/profile-table.ts';
-import { skipped } from './search/foreign.ts';
+import { PROFILE_PACKAGES, profileTable } from '../scripts/profile-table.ts';
 
-const folder = sharedData('ig');
-if (folder === undefined) skipped('the comparison of the table of profiles with the packages of HL7');
+const why = whyWithout(...PROFILE_PACKAGES);
 
-describe.skipIf(folder === undefined)('the packages of HL7', () => {
-  test('say what the table of profiles says (scripts/generate-profiles.mjs writes it)', async () => {
-    await expect(profileTable(folder!)).toMatchFileSnapshot('../src/definitions/profile-table.ts');
+describe.skipIf(why)(`the packages of HL7${why}`, () => {
+  test('say what the table of profiles says (npm run tables writes it)', async () => {
+    await expect(profileTable()).toMatchFileSnapshot('../src/definitions/profile-table.ts');
   });
 });

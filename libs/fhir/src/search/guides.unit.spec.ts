@@ -1,19 +1,22 @@
-import { join } from 'node:path';
+import {
+  type Definition,
+  definitionsOf,
+  HL7_PACKAGES,
+  type Hl7Package,
+  whyWithout,
+} from '@provider-access/definitions';
 import { describe, expect, it } from 'vitest';
-
-import { type Definition, resourcesOf, sharedData } from '../../scripts/packages.ts';
-import { skipped } from '../../test/search/foreign.ts';
 import { SEARCH } from './definitions.ts';
 import { parseQuery } from './query.ts';
 
-const folder = sharedData('ig');
-if (folder === undefined) skipped('the comparison of searches with the packages of HL7');
+const { US_CORE_3, US_CORE_6, CARIN_BB_2_2, PDEX } = HL7_PACKAGES;
+const why = whyWithout(US_CORE_3, US_CORE_6, CARIN_BB_2_2, PDEX);
 
 const expectation = ({ extension }: Definition): string | undefined =>
   extension?.find(({ url }: Definition) => url.endsWith('capabilitystatement-expectation'))?.valueCode;
 
-function statement(archive: string, id: string): Definition[] {
-  const [found] = resourcesOf(join(folder!, archive), (name) => name === `CapabilityStatement-${id}.json`);
+function statement(guide: Hl7Package, id: string): Definition[] {
+  const [found] = definitionsOf(guide, (name) => name === `CapabilityStatement-${id}.json`);
   return found.rest[0].resource;
 }
 
@@ -51,7 +54,7 @@ function isOffered(search: string, levels: readonly string[]): boolean {
   return declared && parseQuery(type, query, { base: 'http://x', lenient: false }).ok;
 }
 
-describe.skipIf(folder === undefined)('the packages of HL7', () => {
+describe.skipIf(why)(`the packages of HL7${why}`, () => {
   const count = (what: string, searches: readonly string[], levels: readonly string[]) => {
     const missing = searches.filter((search) => !isOffered(search, levels));
     process.stderr.write(`${what}: ${searches.length - missing.length} of ${searches.length}\n`);
@@ -60,13 +63,13 @@ describe.skipIf(folder === undefined)('the packages of HL7', () => {
   };
 
   it('US Core 6.1.0: every search that it demands or recommends is offered', () => {
-    const resources = statement('us_core_610.tgz', 'us-core-server');
+    const resources = statement(US_CORE_6, 'us-core-server');
     expect(count('US Core 6.1.0 SHALL', searchesOf(resources, ['SHALL']), ['SHALL'])).toBe(51);
     count('US Core 6.1.0 SHOULD', searchesOf(resources, ['SHOULD']), ['SHALL', 'SHOULD']);
   });
 
   it('US Core 6.1.0: every include of Provenance and of references is offered', () => {
-    const resources = statement('us_core_610.tgz', 'us-core-server');
+    const resources = statement(US_CORE_6, 'us-core-server');
     const asked = resources.flatMap(({ type, searchRevInclude = [], searchInclude = [] }) => [
       ...searchRevInclude.map((value: string) => ({ type, name: '_revinclude', value })),
       ...searchInclude.map((value: string) => ({ type, name: '_include', value })),
@@ -82,11 +85,11 @@ describe.skipIf(folder === undefined)('the packages of HL7', () => {
   });
 
   it.each([
-    ['US Core 3.1.1', 'us_core_311.tgz', 'us-core-server'],
-    ['PDex 2.2.0', 'pdex-2.2.0.tgz', 'pdex-server-6-1'],
-    ['PDex 2.2.0 Provider Access', 'pdex-2.2.0.tgz', 'pdex-provider-access-server'],
-  ])('%s: every search that it demands is offered', (name, archive, id) => {
-    const resources = statement(archive, id).filter(({ type }) => type !== 'Consent');
+    ['US Core 3.1.1', US_CORE_3, 'us-core-server'],
+    ['PDex 2.2.0', PDEX, 'pdex-server-6-1'],
+    ['PDex 2.2.0 Provider Access', PDEX, 'pdex-provider-access-server'],
+  ])('%s: every search that it demands is offered', (name, guide, id) => {
+    const resources = statement(guide, id).filter(({ type }) => type !== 'Consent');
     count(`${name} SHALL`, searchesOf(resources, ['SHALL']), ['SHALL']);
   });
 
@@ -103,8 +106,8 @@ describe.skipIf(folder === undefined)('the packages of HL7', () => {
   });
 
   it('the SearchParameters of the guides have the kind and the path of the table', () => {
-    const guides = ['us_core_610.tgz', 'pdex-2.2.0.tgz', 'carin-bb-2.2.0-sushi.tgz'].flatMap((archive) =>
-      resourcesOf(join(folder!, archive), (name) => name.startsWith('SearchParameter-')),
+    const guides = [US_CORE_6, PDEX, CARIN_BB_2_2].flatMap((guide) =>
+      definitionsOf(guide, (name) => name.startsWith('SearchParameter-')),
     );
     const plain = (path: string) => path.replaceAll(/\s/g, '');
     let compared = 0;

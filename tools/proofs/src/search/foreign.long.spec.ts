@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 
 import { Random, seed } from '@provider-access/testing/search';
 import { compare, extractionFault, FILTERS } from './compare.ts';
-import { foreignResources, skipped } from './foreign.ts';
+import { foreignResources, WITHOUT } from './foreign.ts';
 
 const foreign = foreignResources(/\.tar\.gz$/, 2_000);
-if (foreign === undefined) skipped('searches over all foreign data');
 
-describe.skipIf(foreign === undefined)('all foreign resources', () => {
+describe.skipIf(WITHOUT)(`all foreign resources${WITHOUT}`, () => {
   const poolOf = (type: string) => foreign?.get(type) ?? [];
 
   it('have the values that the FHIRPath engine of HL7 finds', () => {

@@ -1,28 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { sharedData } from '@provider-access/definitions';
 import type { FhirResource } from '@provider-access/fhir';
 
-/** `shared/data/foreign` beside or above the repository; undefined if this machine has none. */
-function foreignFolder(): string | undefined {
-  for (let at = import.meta.dirname; ; at = dirname(at)) {
-    const candidate = join(at, 'shared/data/foreign');
-    if (existsSync(candidate)) return candidate;
-    if (dirname(at) === at) return undefined;
-  }
-}
-
-/** Says on stderr what a test leaves out, and why. */
-export function skipped(what: string): void {
-  process.stderr.write(`skipped: ${what}, because this machine has no shared/data\n`);
-}
+/** Why a spec without these resources is skipped, for the end of its name. */
+export const WITHOUT = sharedData('foreign') === undefined ? ' (skipped without shared/data/foreign)' : '';
 
 /**
  * Resources that others wrote, by type; undefined without the data. At most `most` of each set and type, from all over
  * the file.
  */
 export function foreignResources(sets: RegExp, most: number): Map<string, FhirResource[]> | undefined {
-  const folder = foreignFolder();
+  const folder = sharedData('foreign');
   if (folder === undefined) return undefined;
   const all = new Map<string, FhirResource[]>();
   for (const archive of readdirSync(folder).filter((name) => sets.test(name))) {

@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 
 import { cases, Random, seed } from '@provider-access/testing/search';
 import { compare, extractionFault, FILTERS } from './compare.ts';
-import { foreignResources, skipped } from './foreign.ts';
+import { foreignResources, WITHOUT } from './foreign.ts';
 
 const foreign = foreignResources(/^examples-/, cases(40));
-if (foreign === undefined) skipped('searches over resources that others wrote');
 
-describe.skipIf(foreign === undefined)('resources that HL7 and CMS wrote', () => {
+describe.skipIf(WITHOUT)(`resources that HL7 and CMS wrote${WITHOUT}`, () => {
   const poolOf = (type: string) => foreign?.get(type) ?? [];
 
   it('have the values that the FHIRPath engine of HL7 finds', () => {

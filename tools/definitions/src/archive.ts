@@ -1,6 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 
 /** A resource of a package, read where only some of its elements matter. */
@@ -8,23 +6,11 @@ import { gunzipSync } from 'node:zlib';
 export type Definition = any;
 
 /**
- * A folder of `shared/data` beside or above the repository; undefined if this machine has none. The project is built
- * without it: only the generators and tests that compare with it read it.
- */
-export function sharedData(name: 'ig' | 'foreign'): string | undefined {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const candidate = join(at, 'shared/data', name);
-    if (existsSync(candidate)) return candidate;
-    if (dirname(at) === at) return undefined;
-  }
-}
-
-/**
  * Names and contents of a tar archive. A header has 512 bytes: the name, and from byte 124 the size in octal digits. A
  * name of more than 100 bytes stands in an entry of its own before the file (type `L`, or `x` with a record `path=`).
  */
-function* filesOf(archive: string): Generator<{ readonly name: string; readonly text: () => string }> {
-  const bytes = gunzipSync(readFileSync(archive));
+function* filesOf(archive: Buffer): Generator<{ readonly name: string; readonly text: () => string }> {
+  const bytes = gunzipSync(archive);
   let long: string | undefined;
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0;) {
     const size = Number.parseInt(bytes.toString('latin1', at + 124, at + 136), 8);
@@ -42,10 +28,25 @@ function* filesOf(archive: string): Generator<{ readonly name: string; readonly 
   }
 }
 
-/** The resources of a package whose file names pass `wanted`. */
-export function resourcesOf(archive: string, wanted: (name: string) => boolean): Definition[] {
+/** The resources in a gzipped tar archive whose file names (`Type-id.json`) pass `wanted`. */
+export function resourcesIn(archive: Buffer, wanted: (name: string) => boolean): Definition[] {
   return [...filesOf(archive)]
     .filter(({ name }) => name.endsWith('.json') && wanted(name))
     .map(({ text }) => JSON.parse(text()) as Definition)
     .filter(({ resourceType }) => resourceType !== undefined);
+}
+
+const DEFINES = /^(CapabilityStatement|CodeSystem|SearchParameter|StructureDefinition|ValueSet)-/;
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * SHA-256 of what a package defines. It leaves out what does not define: the packing, the order and the white space,
+ * examples, and narratives. So an archive that somebody packed again has the same digest.
+ */
+export function digestOf(archive: Buffer): string {
+  const lines = resourcesIn(archive, (name) => DEFINES.test(name)).map(({ text: _narrative, ...definition }) => {
+    const { resourceType, id } = definition as Readonly<Record<string, string>>;
+    return `${resourceType}/${id} ${sha256(JSON.stringify(definition))}\n`;
+  });
+  return sha256(lines.toSorted().join(''));
 }
