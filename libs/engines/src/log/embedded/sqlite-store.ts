@@ -4,6 +4,7 @@ import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
 import { DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
+import { transaction } from './transactions.ts';
 import type { PlacedRecord } from '../placing.ts';
 
 export interface SqliteStoreOptions {
@@ -260,18 +261,7 @@ export class SqliteStore {
   }
 
   #transaction<T>(work: () => T): T {
-    return engine(() => {
-      this.#db.exec('BEGIN IMMEDIATE');
-      try {
-        const result = work();
-        this.#db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        // On a full disk SQLite may already have rolled back.
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-        throw error;
-      }
-    });
+    return engine(() => transaction(this.#db, work));
   }
 
   #slots(topic: string): Slot[] {

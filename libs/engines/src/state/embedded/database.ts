@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { EngineUnavailable } from '../../log/index.ts';
-import { sqliteFault } from '../../log/embedded/index.ts';
+import { sqliteFault, transaction, WritesOfTurn } from '../../log/embedded/index.ts';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS streams (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, snapshot TEXT NOT NULL,
@@ -36,12 +36,6 @@ const FROM_OLDER_BUILDS = `
   UPDATE work SET leased_until = max(leased_until, not_before), not_before = 0 WHERE done = 0 AND not_before > 0;
   UPDATE work SET fence = seq << 20 WHERE done = 0 AND holder IS NULL AND fence < seq << 20`;
 
-interface Waiting {
-  readonly work: () => unknown;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
-
 /**
  * One SQLite file with WAL and synchronous=FULL, so that an acknowledged change is durable. Changes of one turn of the
  * event loop share a transaction and its flush, but each change is atomic by itself.
@@ -49,7 +43,7 @@ interface Waiting {
 export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  #waiting: Waiting[] = [];
+  readonly #writes = new WritesOfTurn((work) => this.#transaction(work));
   #refusal: string | undefined;
 
   constructor(file: string) {
@@ -60,18 +54,17 @@ export class Database {
 
   /** Releases every lease and work item. Fencing tokens stay, so that those of an old holder are refused. */
   releaseAll(): void {
-    this.#db.exec(
-      'BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; ' +
-        'UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; COMMIT',
+    transaction(this.#db, () =>
+      this.#db.exec(
+        'UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; ' +
+          'UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL',
+      ),
     );
   }
 
   /** Runs the synchronous `work` in a transaction; resolves with its result when the change is durable. */
   change<T>(work: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
-      if (this.#waiting.length === 1) setImmediate(() => this.#flush());
-    });
+    return this.#writes.add(1, work);
   }
 
   /**
@@ -98,43 +91,20 @@ export class Database {
   }
 
   close(): void {
-    this.#flush();
+    this.#writes.flush();
     if (this.#db.isOpen) this.#db.close();
   }
 
-  #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    if (waiting.length === 0) return;
-    const settle: (() => void)[] = [];
-    let refusal: string | undefined;
+  #transaction<T>(work: () => T): T {
     try {
-      this.#db.exec('BEGIN IMMEDIATE');
-      for (const { work, resolve, reject } of waiting) {
-        this.#db.exec('SAVEPOINT one');
-        try {
-          const result = work();
-          settle.push(() => resolve(result));
-        } catch (error) {
-          // A full disk may already have rolled back the whole transaction.
-          if (!this.#db.isTransaction) throw error;
-          this.#db.exec('ROLLBACK TO one');
-          const fault = sqliteFault(error, 'state store');
-          if (fault instanceof EngineUnavailable) refusal = fault.message;
-          settle.push(() => reject(fault));
-        }
-        this.#db.exec('RELEASE one');
-      }
-      this.#db.exec('COMMIT');
+      const result = transaction(this.#db, work);
+      this.#refusal = undefined;
+      return result;
     } catch (error) {
-      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec('ROLLBACK');
       const fault = sqliteFault(error, 'state store');
-      this.#refusal = fault instanceof EngineUnavailable ? fault.message : 'the state store failed';
-      for (const { reject } of waiting) reject(fault);
-      return;
+      if (fault instanceof EngineUnavailable) this.#refusal = fault.message;
+      throw fault;
     }
-    this.#refusal = refusal;
-    for (const done of settle) done();
   }
 
   #prepared(sql: string): StatementSync {

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { transaction, WritesOfTurn } from '../../log/embedded/index.ts';
 import { collectionName, type Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
 import type { Registered } from '../view-store.ts';
@@ -15,16 +16,6 @@ const REGISTRY = `
     part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
 
-/** A write that waits for the transaction of its turn. */
-interface Waiting {
-  /** Writes. Call what it returns once the write is committed. */
-  readonly work: () => () => void;
-  readonly rows: number;
-  readonly reject: (error: unknown) => void;
-}
-/** A transaction with more rows would hold up the event loop. */
-const ROWS_TOGETHER = 1000;
-
 /**
  * One connection to the file with its transactions, cached entries of collections and their statements. A transaction
  * never spans an await.
@@ -38,8 +29,7 @@ export class Connection {
   readonly #registered = new Map<string, Registered>();
   #dataVersion = -1;
   #reading: NodeJS.Immediate | undefined;
-  #waiting: Waiting[] = [];
-  #writing: NodeJS.Immediate | undefined;
+  readonly #writes = new WritesOfTurn((work) => this.transaction(work, false));
 
   /** @param content initial content of a database in memory, from `DatabaseSync.serialize` */
   constructor(file: string, readonly: boolean, content?: Uint8Array) {
@@ -57,9 +47,7 @@ export class Connection {
     const db = this.db;
     this.control = {
       read: db.prepare('BEGIN'),
-      begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
-      rollback: db.prepare('ROLLBACK'),
       dataVersion: db.prepare('PRAGMA data_version'),
       registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
       checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
@@ -78,7 +66,7 @@ export class Connection {
 
   close(): void {
     if (!this.db.isOpen) return;
-    while (this.#waiting.length > 0) this.#writeTogether();
+    this.#writes.flush();
     this.#endReading();
     this.db.close();
   }
@@ -162,62 +150,16 @@ export class Connection {
     this.control.commit.run();
   }
 
-  /**
-   * Runs `work` in one transaction with the other writes of this turn of the event loop, because a commit costs as much
-   * as some twenty rows. If the transaction fails, each write gets a transaction of its own. So a write that throws
-   * changes nothing and hinders no other, and `work` may run twice. It must change no entry of a collection.
-   * @param rows how many rows `work` writes, about
-   * @returns the result of `work`, once it is committed. It rejects with the error of `work` or of the file.
-   */
+  /** Writes together with the other writes of this turn. `work` must change no entry of a collection. */
   together<T>(rows: number, work: () => T): Promise<T> {
-    this.#writing ??= setImmediate(() => this.#writeTogether());
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({
-        work: () => {
-          const result = work();
-          return () => resolve(result);
-        },
-        rows,
-        reject,
-      });
-    });
-  }
-
-  #writeTogether(): void {
-    let rows = 0;
-    let count = 0;
-    while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count]!.rows <= ROWS_TOGETHER))
-      rows += this.#waiting[count++]!.rows;
-    const group = this.#waiting.splice(0, count);
-    clearImmediate(this.#writing);
-    this.#writing = this.#waiting.length === 0 ? undefined : setImmediate(() => this.#writeTogether());
-    try {
-      for (const done of this.transaction(() => group.map(({ work }) => work()), false)) done();
-    } catch (error) {
-      if (group.length === 1) return group[0]!.reject(error);
-      for (const { work, reject } of group) {
-        try {
-          this.transaction(work, false)();
-        } catch (own) {
-          reject(own);
-        }
-      }
-    }
+    return this.#writes.add(rows, work);
   }
 
   /** @param forgets false if `work` changes no entry of a collection */
   transaction<T>(work: () => T, forgets = true): T {
     try {
       this.#endReading();
-      this.control.begin.run();
-      try {
-        const result = work();
-        this.control.commit.run();
-        return result;
-      } catch (error) {
-        if (this.db.isTransaction) this.control.rollback.run();
-        throw error;
-      }
+      return transaction(this.db, work);
     } catch (error) {
       throw asFault(error);
     } finally {

@@ -1,4 +1,4 @@
-import { StatementSync } from 'node:sqlite';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openMemoryLog } from '../../log/memory/index.ts';
@@ -22,10 +22,14 @@ beforeEach(async () => {
     vi.spyOn(StatementSync.prototype, method).mockImplementation(function (this: StatementSync, ...values: unknown[]) {
       const [, what, table] = /^(\w+).*?"test_(\w+)"/.exec(this.sourceSQL) ?? [];
       if (what !== undefined) statements.push(`${what} ${table}`);
-      if (this.sourceSQL === 'COMMIT') commits += 1;
       return original.apply(this, values) as never;
     });
   }
+  const exec = DatabaseSync.prototype.exec;
+  vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+    if (sql === 'COMMIT') commits += 1;
+    exec.call(this, sql);
+  });
 });
 afterEach(async () => {
   vi.restoreAllMocks();
