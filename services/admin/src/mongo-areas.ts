@@ -1,50 +1,41 @@
-import {
-  applyState,
-  planState,
-  type IndexPlan,
-  type MongoOptions as StateOptions,
-} from '@provider-access/engines/state/mongo';
+import { applyState, planState, type MongoOptions as StateOptions } from '@provider-access/engines/state/mongo';
 import {
   applyViews,
   planViews,
   type MongoOptions as ViewsOptions,
-  type PlannedView,
+  type PlannedIndex,
 } from '@provider-access/engines/views/mongo';
 import { AS_DECLARED, type Area, type Row } from './report.ts';
 import { PROJECTIONS } from './services.ts';
 
-const DROP_BY_HAND =
-  'state: an index with this name has another definition. Drop it by hand (dropIndex) if nobody else needs it, ' +
-  'then apply.';
-const NEW_VERSION =
-  'views: the collection was made for another definition. Give a changed projection a new version, which is built ' +
-  'beside the old one.';
-
-const MISSING = { is: 'missing', shouldBe: 'as declared', action: 'create' } as const;
-const VIEW_STATES: Readonly<Record<PlannedView['state'], Omit<Row, 'area' | 'what'>>> = {
-  present: AS_DECLARED,
-  missing: MISSING,
-  differs: { is: 'differs', shouldBe: 'as declared', action: 'by hand', note: NEW_VERSION },
-  extra: { is: 'there', shouldBe: 'not declared, left alone', action: 'none' },
+/** What a person must do about an index that differs. */
+const BY_HAND = {
+  state:
+    'state: an index with this name has another definition. Drop it by hand (dropIndex) if nobody else needs it, ' +
+    'then apply.',
+  views:
+    'views: the collection was made for another definition. Give a changed projection a new version, which is built ' +
+    'beside the old one.',
 };
-const STATE_STATES: Readonly<Record<IndexPlan['state'], Omit<Row, 'area' | 'what'>>> = {
+const STATES: Readonly<Record<PlannedIndex['state'], Omit<Row, 'area' | 'what'>>> = {
   present: AS_DECLARED,
-  missing: MISSING,
-  different: { is: 'different', shouldBe: 'as declared', action: 'by hand', note: DROP_BY_HAND },
+  missing: { is: 'missing', shouldBe: 'as declared', action: 'create' },
+  differs: { is: 'differs', shouldBe: 'as declared', action: 'by hand' },
+  extra: { is: 'there', shouldBe: 'not declared, left alone', action: 'none' },
 };
 
 /** `apply` returns the rows of its plan. Differences that remain are marked `by hand`. */
-function area<State extends string>(
-  name: Row['area'],
-  states: Readonly<Record<State, Omit<Row, 'area' | 'what'>>>,
-  plan: () => Promise<readonly { readonly collection: string; readonly index: string; readonly state: State }[]>,
+function area(
+  name: keyof typeof BY_HAND,
+  plan: () => Promise<readonly PlannedIndex[]>,
   apply: () => Promise<unknown>,
 ): Area {
   const rows = async (): Promise<readonly Row[]> =>
     (await plan()).map(({ collection, index, state }) => ({
       area: name,
       what: `${collection} ${index}`,
-      ...states[state],
+      ...STATES[state],
+      ...(state === 'differs' && { note: BY_HAND[name] }),
     }));
   return {
     plan: rows,
@@ -60,7 +51,6 @@ function area<State extends string>(
 export const viewsArea = (options: ViewsOptions): Area =>
   area(
     'views',
-    VIEW_STATES,
     () => planViews(options, PROJECTIONS),
     () => applyViews(options, PROJECTIONS),
   );
@@ -69,7 +59,6 @@ export const viewsArea = (options: ViewsOptions): Area =>
 export const stateArea = (options: StateOptions): Area =>
   area(
     'state',
-    STATE_STATES,
     () => planState(options),
     () => applyState(options),
   );

@@ -1,11 +1,4 @@
-import {
-  type Db,
-  type IndexDescriptionInfo,
-  MongoClient,
-  type MongoClientOptions,
-  MongoServerError,
-  type W,
-} from 'mongodb';
+import { MongoClient, type MongoClientOptions, type W } from 'mongodb';
 
 /** The connection to a MongoDB, as plain data that can be cloned to worker threads. */
 export interface MongoOptions {
@@ -57,17 +50,3 @@ export function mongoClient(options: MongoOptions, overrides: MongoClientOptions
     ...overrides,
   });
 }
-
-export const DUPLICATE = 11000;
-export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
-
-const NO_COLLECTION = 26;
-/** The indexes of a collection; none if there is no such collection. */
-export const indexesOfCollection = (db: Db, collection: string): Promise<readonly IndexDescriptionInfo[]> =>
-  db
-    .collection(collection)
-    .indexes()
-    .catch((error: unknown) => {
-      if ((error as { code?: unknown }).code === NO_COLLECTION) return [];
-      throw error;
-    });

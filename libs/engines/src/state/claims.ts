@@ -1,35 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { type Claim, idOf, type StateEngine, type Where } from './engine.ts';
+import { type Claim, idOf, OverEngine, type Where } from './engine.ts';
 import type { ClaimEntry, Claims } from './port.ts';
 
 const KEYS_A_CALL = 200;
 
 /** One row for each claim, whose unique id decides. Each key of a call is decided separately. */
-export class StoredClaims implements Claims {
-  readonly #engine: StateEngine;
-
-  constructor(engine: StateEngine) {
-    this.#engine = engine;
-  }
-
+export class StoredClaims extends OverEngine implements Claims {
   async claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string> {
     return (await this.#decide(namespace, [{ key, owner, expiresAt }]))[0]!;
   }
 
   async claimMany(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]> {
     const owners: string[] = [];
-    let rest = entries.map((entry, at) => ({ entry, at }));
-    while (rest.length > 0) {
-      // a duplicate key is decided in a later round
-      const round = new Map<string, (typeof rest)[number]>();
-      for (const one of rest) if (round.size < KEYS_A_CALL && !round.has(one.entry.key)) round.set(one.entry.key, one);
-      const decided = await this.#decide(
-        namespace,
-        [...round.values()].map(({ entry }) => entry),
-      );
-      [...round.values()].forEach(({ at }, i) => (owners[at] = decided[i]!));
-      rest = rest.filter((one) => round.get(one.entry.key) !== one);
-    }
+    for (let at = 0; at < entries.length; at += KEYS_A_CALL)
+      owners.push(...(await this.#decide(namespace, entries.slice(at, at + KEYS_A_CALL))));
     return owners;
   }
 
@@ -37,25 +21,25 @@ export class StoredClaims implements Claims {
     const claim: Claim = { _id: idOf(namespace, key), owner: randomUUID(), expires: expiresAt };
     const { _id, ...set } = claim;
     for (;;) {
-      if ((await this.#engine.insert('claims', [claim])).size === 0) return true;
-      const { changed } = await this.#engine.update('claims', [{ where: { _id, expires: { lte: this.#now() } }, set }]);
+      if ((await this.engine.insert('claims', [claim])).size === 0) return true;
+      const { changed } = await this.engine.update('claims', [{ where: { _id, expires: { lte: this.#now() } }, set }]);
       if (changed > 0) return true;
-      const [there] = await this.#engine.scan('claims', { _id });
+      const [there] = await this.engine.scan('claims', { _id });
       // The owner shows an earlier attempt of this call whose answer was lost.
       if (there !== undefined) return there.owner === claim.owner;
     }
   }
 
   async get(namespace: string, key: string): Promise<string | undefined> {
-    return (await this.#engine.scan('claims', { _id: idOf(namespace, key), ...this.#live() }))[0]?.owner;
+    return (await this.engine.scan('claims', { _id: idOf(namespace, key), ...this.#live() }))[0]?.owner;
   }
 
   async release(namespace: string, key: string, owner: string): Promise<boolean> {
-    return (await this.#engine.delete('claims', { _id: idOf(namespace, key), owner, ...this.#live() })) > 0;
+    return (await this.engine.delete('claims', { _id: idOf(namespace, key), owner, ...this.#live() })) > 0;
   }
 
   #now(): number {
-    const { clock } = this.#engine;
+    const { clock } = this.engine;
     return clock.toCaller(clock.now());
   }
 
@@ -63,7 +47,7 @@ export class StoredClaims implements Claims {
     return { anyOf: [{ expires: null }, { expires: { gt: this.#now() } }] };
   }
 
-  /** The keys must differ. */
+  /** Of entries with one key, the first that is stored decides. */
   async #decide(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]> {
     const owners = new Map<string, string>();
     const wanted = entries.map(({ key, owner, expiresAt }): Claim => ({
@@ -73,7 +57,7 @@ export class StoredClaims implements Claims {
     }));
     for (let open = wanted; open.length > 0; open = open.filter(({ _id }) => !owners.has(_id))) {
       const now = this.#now();
-      const found = await this.#engine.scan('claims', { _id: { in: open.map(({ _id }) => _id) } });
+      const found = await this.engine.scan('claims', { _id: { in: open.map(({ _id }) => _id) } });
       const there = new Map(found.map((claim) => [claim._id, claim]));
       const absent: Claim[] = [];
       const changing: Claim[] = [];
@@ -85,10 +69,10 @@ export class StoredClaims implements Claims {
         else changing.push(claim);
       }
       // The next round shows which of them another process was faster with, if any.
-      const taken = absent.length === 0 ? new Set() : await this.#engine.insert('claims', absent);
+      const taken = absent.length === 0 ? new Set() : await this.engine.insert('claims', absent);
       for (const { _id, owner } of absent) if (!taken.has(_id)) owners.set(_id, owner);
       if (changing.length === 0) continue;
-      const { changed } = await this.#engine.update(
+      const { changed } = await this.engine.update(
         'claims',
         changing.map(({ _id, owner, expires }) => ({
           where: { _id, anyOf: [{ owner }, { expires: { lte: now } }] },

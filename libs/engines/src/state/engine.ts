@@ -131,3 +131,12 @@ export function idOf(group: string, name: string): string {
   if (group.includes(SEPARATOR)) throw new Error('the name of a namespace, queue or group must not have a line break');
   return `${group}${SEPARATOR}${name}`;
 }
+
+/** What is written once above every engine. */
+export abstract class OverEngine {
+  protected readonly engine: StateEngine;
+
+  constructor(engine: StateEngine) {
+    this.engine = engine;
+  }
+}

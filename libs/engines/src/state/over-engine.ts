@@ -11,7 +11,7 @@ import { StoredWork } from './work.ts';
  * What processes agree on, over the rows of any engine. With a log, this process may become the relay that publishes
  * the decided events of all processes.
  */
-export function overEngine(engine: StateEngine, options: RelayOptions): State & { relayFailure(): string | undefined } {
+export function overEngine(engine: StateEngine, options: RelayOptions): State {
   const { log, relayTopics } = options;
   const leases = new StoredLeases(engine);
   const streams = new StoredStreams(engine, () => relay?.decided());
@@ -26,7 +26,6 @@ export function overEngine(engine: StateEngine, options: RelayOptions): State & 
     counters: new StoredCounters(engine),
     work: new StoredWork(engine),
     presence: new StoredPresence(engine),
-    relayFailure: () => relay?.failure(),
     close: async () => {
       await relay?.stop();
       await engine.close();

@@ -1,22 +1,16 @@
-import { idOf, type StateEngine } from './engine.ts';
+import { idOf, OverEngine } from './engine.ts';
 import type { Presence, Present } from './port.ts';
 
-export class StoredPresence implements Presence {
-  readonly #engine: StateEngine;
-
-  constructor(engine: StateEngine) {
-    this.#engine = engine;
-  }
-
+export class StoredPresence extends OverEngine implements Presence {
   async announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void> {
-    const expires = this.#engine.clock.now() + ttlMs;
+    const expires = this.engine.clock.now() + ttlMs;
     const text = JSON.stringify(data ?? null);
-    await this.#engine.put('presence', { _id: idOf(group, holder), group, holder, data: text, expires }, {});
+    await this.engine.put('presence', { _id: idOf(group, holder), group, holder, data: text, expires }, {});
   }
 
   async list(group: string): Promise<readonly Present[]> {
-    const { clock } = this.#engine;
-    const found = await this.#engine.scan('presence', { group, expires: { gt: clock.now() } }, { order: 'holder' });
+    const { clock } = this.engine;
+    const found = await this.engine.scan('presence', { group, expires: { gt: clock.now() } }, { order: 'holder' });
     return found.map(({ holder, data, expires }) => ({
       holder,
       data: JSON.parse(data) as unknown,
@@ -25,6 +19,6 @@ export class StoredPresence implements Presence {
   }
 
   async leave(group: string, holder: string): Promise<void> {
-    await this.#engine.delete('presence', { _id: idOf(group, holder) });
+    await this.engine.delete('presence', { _id: idOf(group, holder) });
   }
 }

@@ -52,7 +52,6 @@ export class Relay {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #again = false;
-  #failure: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #busyUntil = -Infinity;
   #lease: Lease | undefined;
@@ -81,11 +80,6 @@ export class Relay {
     this.#wake();
   }
 
-  /** Set while events cannot be published. It has no protected data. */
-  failure(): string | undefined {
-    return this.#failure;
-  }
-
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
@@ -105,26 +99,19 @@ export class Relay {
   async #run(): Promise<void> {
     for (let attempt = 0; !this.#stopping.signal.aborted;) {
       this.#again = false;
-      let doing = 'cannot be read';
       try {
         const events = await this.#pending();
         const first = events[0];
-        if (first === undefined) {
-          this.#failure = undefined;
-          return;
-        }
+        if (first === undefined) return;
         const end = events.findIndex(({ topic }) => topic !== first.topic);
         const run = end === -1 ? events : events.slice(0, end);
-        doing = `cannot be appended to ${first.topic}`;
         const records = run.map(({ record, value }): NewRecord => ({
           ...(JSON.parse(record) as Omit<NewRecord, 'value'>),
           value,
         }));
         await this.#remove(run, await this.#log.append(first.topic, records));
-        this.#failure = undefined;
         attempt = 0;
-      } catch (error) {
-        this.#failure = `decided events ${doing} (${error instanceof Error ? error.name : 'error'})`;
+      } catch {
         await pause(backoffMs(BACKOFF, attempt++), this.#stopping.signal);
       }
     }

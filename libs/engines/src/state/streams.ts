@@ -1,21 +1,20 @@
 import { bufferOf } from '@provider-access/events';
 import { pause } from '../log/index.ts';
-import type { StateEngine } from './engine.ts';
+import { OverEngine, type StateEngine } from './engine.ts';
 import type { AppendResult, StreamEvent, StreamHead, Streams } from './port.ts';
 
-export class StoredStreams implements Streams {
-  readonly #engine: StateEngine;
+export class StoredStreams extends OverEngine implements Streams {
   readonly #decided: () => void;
   readonly #waiters = new Set<() => void>();
 
   /** Calls `decided` when there may be an event to publish. */
   constructor(engine: StateEngine, decided: () => void) {
-    this.#engine = engine;
+    super(engine);
     this.#decided = decided;
   }
 
   async load<S>(stream: string): Promise<StreamHead<S> | undefined> {
-    const [head] = await this.#engine.scan('streams', { _id: stream }, { fields: ['version', 'snapshot'] });
+    const [head] = await this.engine.scan('streams', { _id: stream }, { fields: ['version', 'snapshot'] });
     return head && { version: head.version, snapshot: JSON.parse(head.snapshot) as S };
   }
 
@@ -35,20 +34,20 @@ export class StoredStreams implements Streams {
     const head = { version, snapshot: JSON.stringify(snapshot ?? null), outbox };
     const isDecided =
       expectedVersion === 0
-        ? (await this.#engine.insert('streams', [{ _id: stream, ...head }])).size === 0
-        : (await this.#engine.update('streams', [{ where: { _id: stream, version: expectedVersion }, set: head }]))
+        ? (await this.engine.insert('streams', [{ _id: stream, ...head }])).size === 0
+        : (await this.engine.update('streams', [{ where: { _id: stream, version: expectedVersion }, set: head }]))
             .changed > 0;
     if (isDecided) {
       if (events.length > 0) this.#decided();
       return { ok: true, version };
     }
-    const [actual] = await this.#engine.scan('streams', { _id: stream }, { fields: ['version'] });
+    const [actual] = await this.engine.scan('streams', { _id: stream }, { fields: ['version'] });
     return { ok: false, actual: actual?.version ?? 0 };
   }
 
   restore<S>(stream: string, version: number, snapshot: S): Promise<boolean> {
     const head = { _id: stream, version, snapshot: JSON.stringify(snapshot ?? null), outbox: [] };
-    return this.#engine.put('streams', head, { version: { lt: version } });
+    return this.engine.put('streams', head, { version: { lt: version } });
   }
 
   async published(
@@ -61,7 +60,7 @@ export class StoredStreams implements Streams {
       let away: unknown;
       try {
         const fields = ['version', 'unpublished', 'positions'] as const;
-        const [head] = await this.#engine.scan('streams', { _id: stream }, { fields });
+        const [head] = await this.engine.scan('streams', { _id: stream }, { fields });
         if (head !== undefined && head.version >= version && (head.unpublished ?? Infinity) > version)
           return head.positions ?? {};
         // The process that decided may have died, so this relay must publish its event.

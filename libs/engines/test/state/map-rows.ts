@@ -74,9 +74,11 @@ class MapRows implements StateEngine {
   }
 
   async insert<K extends Stored>(kind: K, rows: readonly Kinds[K][]): Promise<ReadonlySet<string>> {
-    const existing = rows.filter(({ _id }) => this.#of(kind).has(_id)).map(({ _id }) => _id);
-    for (const row of rows) if (!this.#of(kind).has(row._id)) this.#store(kind, row);
-    return new Set(existing);
+    const existing = new Set<string>();
+    for (const row of rows)
+      if (this.#of(kind).has(row._id)) existing.add(row._id);
+      else this.#store(kind, row);
+    return existing;
   }
 
   async put<K extends Stored>(kind: K, row: Kinds[K], where: Where<Kinds[K]>): Promise<boolean> {

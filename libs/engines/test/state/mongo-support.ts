@@ -9,7 +9,7 @@ import type { State, StreamEvent } from '../../src/state/port.ts';
 /** Clients of one new database. `close` closes all of them. */
 export function clientsOf(uri: string): {
   database: string;
-  open(options?: Partial<MongoStateOptions>): Promise<State & { relayFailure(): string | undefined }>;
+  open(options?: Partial<MongoStateOptions>): Promise<State>;
   close(): Promise<void>;
 } {
   const database = `state_${randomUUID().slice(0, 8)}`;

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Db, MongoBulkWriteError, type MongoClient, MongoError, MongoServerError } from 'mongodb';
+import type { Db, MongoClient } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
-import { DUPLICATE, mongoClient, type MongoOptions, SELECTION_MS } from '../../mongo/client.ts';
+import { mongoClient, type MongoOptions, SELECTION_MS } from '../../mongo/client.ts';
+import { mongoFault } from '../../mongo/faults.ts';
 
 /** A pool of connections. Throws EngineUnavailable if no primary answers. */
 export async function connect(options: MongoOptions): Promise<{ client: MongoClient; db: Db }> {
@@ -22,46 +23,12 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
   return { client, db: client.db(options.database) };
 }
 
-/** Codes that a repetition would get again: BadValue, FailedToParse, TypeMismatch, too large, … */
-const OURS = new Set([2, 9, 14, 28, 40, 52, 57, 66, 10334, 17419, 17420]);
-
-/** Whether a document would exceed 16 MiB. */
-export const isTooLarge = (error: unknown): boolean =>
-  error instanceof MongoServerError && (error.code === 10334 || error.code === 17419 || error.code === 17420);
-/** Indexes of the operations of an unordered bulk with a duplicate key; throws if there is any other failure. */
-export function duplicatesOf(error: unknown): readonly number[] {
-  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) throw error;
-  const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
-  if (errors.length === 0 || errors.some((e) => e.code !== DUPLICATE)) throw error;
-  return errors.map((e) => e.index);
-}
-
-/**
- * Turns errors of the driver into errors of the port, without the message, which may have keys and values. A refusal
- * that a repetition would get again is a bug. Any other error is a fault of the engine.
- */
-function asFault(error: unknown): unknown {
-  if (!(error instanceof MongoError)) {
-    // Driver 7.9 throws the system error unchanged if a socket fails during a write.
-    const { syscall, code } = error as NodeJS.ErrnoException;
-    return syscall !== undefined && code !== undefined
-      ? new EngineUnavailable(`the state store is away (${code})`)
-      : error;
-  }
-  const code = error instanceof MongoServerError && typeof error.code === 'number' ? error.code : undefined;
-  if (code !== undefined && OURS.has(code)) return new Error(`the state store refused a command (code ${code})`);
-  return new EngineUnavailable(`the state store is away (${code === undefined ? error.name : `code ${code}`})`);
-}
-
-/** Runs a call of the driver with errors of the port. `expected` errors pass unchanged. */
-export async function guarded<T>(
-  call: () => Promise<T>,
-  expected: (error: unknown) => boolean = () => false,
-): Promise<T> {
+/** Runs a call of the driver with errors of the port. */
+export async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    throw expected(error) ? error : asFault(error);
+    throw mongoFault(error, 'state store');
   }
 }
 
@@ -78,7 +45,7 @@ export async function repeated<T>(call: () => Promise<T>): Promise<T> {
   const start = performance.now();
   for (let attempt = 0; ; attempt++) {
     try {
-      return await call();
+      return await guarded(call);
     } catch (error) {
       const pause = PAUSES_MS[attempt];
       if (!(error instanceof EngineUnavailable) || pause === undefined || performance.now() - start > REPEAT_WITHIN_MS)

@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Collection, Db, Document, Filter, MongoClient, UpdateFilter } from 'mongodb';
+import {
+  type Collection,
+  type Db,
+  type Document,
+  type Filter,
+  MongoBulkWriteError,
+  type MongoClient,
+  type UpdateFilter,
+} from 'mongodb';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
-import { isDuplicate } from '../../mongo/client.ts';
-import { duplicatesOf, guarded, repeated } from './client.ts';
+import { isDuplicate } from '../../mongo/faults.ts';
+import { guarded, repeated } from './client.ts';
 import { type ServerClock, tidyAt } from './clock.ts';
 import { nextNumbers } from './sequence.ts';
 import { MongoStreams, replacing } from './streams.ts';
@@ -15,7 +23,7 @@ const ROWS_A_WRITE = 1000;
 /** The field with the end of a row. A TTL index deletes the row some time after. */
 const EXPIRES: Partial<Record<Kind, string>> = { claims: 'expires', counters: 'resets', presence: 'expires' };
 /** A call is repeated, and may then be made twice. A hit of a counter must not. */
-const repeatedly = (kind: Kind): typeof repeated => (kind === 'counters' ? (call) => call() : repeated);
+const repeatedly = (kind: Kind): typeof repeated => (kind === 'counters' ? guarded : repeated);
 
 /** Rows as documents, with one write for each change of a row. There are no transactions over several documents. */
 export class MongoRows implements StateEngine {
@@ -51,11 +59,11 @@ export class MongoRows implements StateEngine {
       });
       return found.toArray();
     };
-    return repeated(() => guarded(read)) as Promise<object[]> as Promise<readonly Kinds[K][]>;
+    return repeated(read) as Promise<object[]> as Promise<readonly Kinds[K][]>;
   }
 
   count<K extends Stored>(kind: K, where: Where<Kinds[K]>): Promise<number> {
-    return repeated(() => guarded(() => this.#of(kind).countDocuments(filterOf(where))));
+    return repeated(() => this.#of(kind).countDocuments(filterOf(where)));
   }
 
   async insert<K extends Stored>(kind: K, rows: readonly Kinds[K][]): Promise<ReadonlySet<string>> {
@@ -67,15 +75,13 @@ export class MongoRows implements StateEngine {
     }
     for (let from = 0; from < rows.length; from += ROWS_A_WRITE) {
       const some = await this.#documents(kind, rows.slice(from, from + ROWS_A_WRITE));
-      await repeated(() =>
-        guarded(async () => {
-          try {
-            await this.#of(kind).insertMany(some, { ordered: false });
-          } catch (error) {
-            for (const i of duplicatesOf(error)) existing.add(some[i]!._id);
-          }
-        }),
-      );
+      await repeated(async () => {
+        try {
+          await this.#of(kind).insertMany(some, { ordered: false });
+        } catch (error) {
+          for (const i of duplicatesOf(error)) existing.add(some[i]!._id);
+        }
+      });
     }
     return existing;
   }
@@ -84,15 +90,15 @@ export class MongoRows implements StateEngine {
     const { _id, ...set } = row;
     const filter: Filter<Row> = { _id, ...filterOf(where) };
     const update = kind === 'streams' ? await replacing(row as Stream) : this.#updateOf(kind, { set });
-    try {
-      await repeatedly(kind)(() =>
-        guarded(() => this.#of(kind).updateOne(filter, update, { upsert: true }), isDuplicate),
-      );
-      return true;
-    } catch (error) {
-      if (isDuplicate(error)) return false;
-      throw error;
-    }
+    return repeatedly(kind)(async () => {
+      try {
+        await this.#of(kind).updateOne(filter, update, { upsert: true });
+        return true;
+      } catch (error) {
+        if (isDuplicate(error)) return false;
+        throw error;
+      }
+    });
   }
 
   async update<K extends Stored>(
@@ -100,8 +106,7 @@ export class MongoRows implements StateEngine {
     changes: readonly Change<Kinds[K]>[],
     { returns, order }: UpdateOptions<Kinds[K]> = {},
   ): Promise<{ readonly changed: number; readonly row?: Kinds[K] }> {
-    if (kind === 'streams')
-      return { changed: await guarded(() => this.#streams.update(changes as readonly Change<Stream>[])) };
+    if (kind === 'streams') return { changed: await this.#streams.update(changes as readonly Change<Stream>[]) };
     const rows = this.#of(kind);
     // By its id, a repeated change of an item recognises an earlier attempt whose answer was lost.
     const mark = kind === 'work' ? { op: randomUUID() } : undefined;
@@ -109,36 +114,27 @@ export class MongoRows implements StateEngine {
       filter: filterOf(where),
       update: this.#updateOf(kind, { set: set || mark ? { ...set, ...mark } : undefined, add }),
     }));
-    const first = updates[0]!;
     const earlier = mark && { ...untouched(changes[0]!), ...mark };
     let attempt = 0;
     return repeatedly(kind)(async () => {
       if (returns === true) {
-        const found = attempt++ > 0 && earlier ? await guarded(() => rows.findOne(earlier)) : null;
+        const found = attempt++ > 0 && earlier ? await rows.findOne(earlier) : null;
         const sort = order === undefined ? {} : { sort: { [order]: 1 as const } };
-        const row =
-          found ??
-          (await guarded(() =>
-            rows.findOneAndUpdate(first.filter, first.update, { ...sort, returnDocument: 'after' }),
-          ));
+        const { filter, update } = updates[0]!;
+        const row = found ?? (await rows.findOneAndUpdate(filter, update, { ...sort, returnDocument: 'after' }));
         return row === null ? { changed: 0 } : { changed: 1, row: row as object as Kinds[K] };
       }
-      const { matchedCount } = await guarded<{ readonly matchedCount: number }>(() =>
-        updates.length === 1
-          ? rows.updateOne(first.filter, first.update)
-          : rows.bulkWrite(
-              updates.map((updateOne) => ({ updateOne })),
-              { ordered: false },
-            ),
+      const { matchedCount } = await rows.bulkWrite(
+        updates.map((updateOne) => ({ updateOne })),
+        { ordered: false },
       );
       if (matchedCount > 0 || earlier === undefined) return { changed: matchedCount };
-      return { changed: (await guarded(() => rows.findOne(earlier, { projection: { _id: 1 } }))) === null ? 0 : 1 };
+      return { changed: (await rows.findOne(earlier, { projection: { _id: 1 } })) === null ? 0 : 1 };
     });
   }
 
   delete<K extends Stored>(kind: K, where: Where<Kinds[K]>): Promise<number> {
-    const filter = filterOf(where);
-    return repeated(async () => (await guarded(() => this.#of(kind).deleteMany(filter))).deletedCount);
+    return repeated(async () => (await this.#of(kind).deleteMany(filterOf(where))).deletedCount);
   }
 
   async close(): Promise<void> {
@@ -176,6 +172,14 @@ export class MongoRows implements StateEngine {
     const now = this.clock.now();
     return { tidy: { tidyAt: tidyAt(expires, kind === 'claims' ? this.clock.toCaller(now) : now) } };
   }
+}
+
+/** Indexes of the operations of an unordered bulk that found a row with their id. Throws any other failure. */
+function duplicatesOf(error: unknown): readonly number[] {
+  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) throw error;
+  const failed = [error.writeErrors].flat();
+  if (failed.length === 0 || !failed.every(isDuplicate)) throw error;
+  return failed.map(({ index }) => index);
 }
 
 /** The conditions on fields that the change leaves as they are. */

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
-import { isDuplicate } from '../../mongo/client.ts';
-import { guarded, repeated } from './client.ts';
+import { isDuplicate } from '../../mongo/faults.ts';
+import { repeated } from './client.ts';
 
 const SEQUENCES = 'state_sequences';
 
@@ -10,11 +10,13 @@ export async function nextNumbers(db: Db, name: string, count = 1): Promise<numb
   return repeated(async () => {
     for (;;) {
       // Without upsert, because null after a concurrent upsert would look like a missing sequence.
-      const found = await guarded(() =>
-        sequences.findOneAndUpdate({ _id: name }, { $inc: { value: count } }, { returnDocument: 'after' }),
+      const found = await sequences.findOneAndUpdate(
+        { _id: name },
+        { $inc: { value: count } },
+        { returnDocument: 'after' },
       );
       if (found !== null) return found.value - count + 1;
-      await guarded(() => sequences.insertOne({ _id: name, value: 0 }), isDuplicate).catch((error: unknown) => {
+      await sequences.insertOne({ _id: name, value: 0 }).catch((error: unknown) => {
         if (!isDuplicate(error)) throw error; // else another process created it
       });
     }

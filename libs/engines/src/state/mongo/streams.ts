@@ -4,8 +4,8 @@ import { gunzip, gzip } from 'node:zlib';
 import type { AnyBulkWriteOperation, Collection, Db, Document, Filter, UpdateFilter } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
 import type { Change, Stream, Waiting, Where } from '../engine.ts';
-import { isDuplicate } from '../../mongo/client.ts';
-import { guarded, isTooLarge, repeated } from './client.ts';
+import { isDuplicate, isTooLarge } from '../../mongo/faults.ts';
+import { guarded, repeated } from './client.ts';
 import { nextNumbers } from './sequence.ts';
 
 /** A decided event that may not be in the log yet. `seq` orders the decisions of all streams. */
@@ -48,7 +48,7 @@ export const replacing = async ({ version, snapshot }: Stream): Promise<UpdateFi
   $unset: { waiting: '' },
 });
 
-/** The rows of streams and outboxes. Errors are those of the driver, except in `decide`. */
+/** The rows of streams and outboxes. Errors of reads are those of the driver. */
 export class MongoStreams {
   readonly #db: Db;
   readonly #streams: Collection<StreamDocument>;
@@ -85,13 +85,7 @@ export class MongoStreams {
     if (packed.length + outbox.reduce((sum, { value }) => sum + value.byteLength, 0) > MAX_DECISION_BYTES)
       throw new Error(`a decision is larger than ${MAX_DECISION_BYTES} bytes`);
     const seq = outbox.length === 0 ? 0 : await nextNumbers(this.#db, 'decisions');
-    const events = outbox.map(({ version: v, topic, record, value }): StoredEvent => ({
-      v,
-      seq,
-      topic,
-      record,
-      value,
-    }));
+    const events = outbox.map(({ version: v, ...event }): StoredEvent => ({ v, seq, ...event }));
     const op = { id: randomUUID(), v: version };
     return repeated(
       async () =>
@@ -111,27 +105,20 @@ export class MongoStreams {
     try {
       if (expected === 0) {
         const waiting = seq === undefined ? {} : { waiting: seq };
-        await guarded(
-          () => this.#streams.insertOne({ _id: stream, ...head, outbox, ops: [op], ...waiting }),
-          isDuplicate,
-        );
+        await this.#streams.insertOne({ _id: stream, ...head, outbox, ops: [op], ...waiting });
         return true;
       }
-      const found = await guarded(
-        () =>
-          this.#streams.findOneAndUpdate(
-            { _id: stream, version: expected },
-            {
-              $set: head,
-              $push: {
-                ops: { $each: [op], $slice: -OPS_KEPT },
-                ...(seq !== undefined && { outbox: { $each: [...outbox] } }),
-              },
-              ...(seq !== undefined && { $min: { waiting: seq } }),
-            },
-            { returnDocument: 'after', projection: { version: 1 } },
-          ),
-        isTooLarge,
+      const found = await this.#streams.findOneAndUpdate(
+        { _id: stream, version: expected },
+        {
+          $set: head,
+          $push: {
+            ops: { $each: [op], $slice: -OPS_KEPT },
+            ...(seq !== undefined && { outbox: { $each: [...outbox] } }),
+          },
+          ...(seq !== undefined && { $min: { waiting: seq } }),
+        },
+        { returnDocument: 'after', projection: { version: 1 } },
       );
       return found !== null;
     } catch (error) {
@@ -144,7 +131,7 @@ export class MongoStreams {
 
   /** Whether an attempt whose answer was lost made this decision. */
   async #isDecided(stream: string, op: { id: string; v: number }): Promise<boolean> {
-    const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { ops: 1 } }));
+    const head = await this.#streams.findOne({ _id: stream }, { projection: { ops: 1 } });
     if (head === null) return false;
     if (head.ops.some((o) => o.id === op.id)) return true;
     // There were more later decisions than the document remembers, so it is unknown whether this one was made.
@@ -156,7 +143,7 @@ export class MongoStreams {
   /** Either a new head, or events of several streams that are in the log. */
   async update(changes: readonly Change<Stream>[]): Promise<number> {
     const [{ where, set }] = changes as [Change<Stream>];
-    if (set === undefined) return this.#publish(changes);
+    if (set === undefined) return guarded(() => this.#publish(changes));
     return (await this.decide(where._id as string, where.version as number, set as Head)) ? 1 : 0;
   }
 

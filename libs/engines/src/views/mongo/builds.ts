@@ -6,7 +6,7 @@ import { EnsureError } from '../store.ts';
 import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Calls } from './faults.ts';
-import { createIndexes, requireIndexes } from './indexes.ts';
+import { buildIndexes, requireIndexes } from './indexes.ts';
 import { type Layout, layoutOf, type StoredDocument } from './layout.ts';
 import { deadlineOf, type MongoViewsOptions } from './options.ts';
 import { Registry } from './registry.ts';
@@ -57,12 +57,12 @@ export abstract class MongoBuilds extends ViewStore {
     const changed = await this.registry.change(layout.collection, change);
     if (changed === undefined) return false;
     const { before, after } = changed;
-    if (after.last > before.last) await createIndexes(this.db, layout, physicalOf(projection, after.last), this.calls);
+    if (after.last > before.last) await buildIndexes(this.db, layout, physicalOf(projection, after.last), this.calls);
     return true;
   }
   protected async complete(projection: Projection, build: number): Promise<void> {
     if (this.#applyIndexes)
-      await createIndexes(this.db, layoutOf(projection), physicalOf(projection, build), this.calls);
+      await buildIndexes(this.db, layoutOf(projection), physicalOf(projection, build), this.calls);
   }
   protected async check(projection: Projection, build: number): Promise<void> {
     await requireIndexes(this.db, layoutOf(projection), physicalOf(projection, build), this.calls);

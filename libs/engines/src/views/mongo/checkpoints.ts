@@ -1,6 +1,6 @@
 import type { Collection, Db } from 'mongodb';
 import type { TopicPartition } from '../../log/index.ts';
-import { isDuplicate } from '../../mongo/client.ts';
+import { isDuplicate } from '../../mongo/faults.ts';
 import { type Advance, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
 import type { Calls } from './faults.ts';
 

@@ -1,62 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { within } from '@provider-access/kernel';
-import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
-
-/**
- * Turns errors of the driver into errors of the port. A text of the server may quote documents and keys (a duplicate
- * key does), so only names and codes are passed on.
- */
-
-const CURSOR_GONE = new Set([43, 237]);
-/** BSONObjectTooLarge, and the codes of updates that would make a document too large. */
-const TOO_LARGE = new Set([10334, 17419, 17420, 17280]);
-/**
- * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets.
- * Any other code is a bug or a refusal of the operation.
- */
-const AWAY = new Set([
-  6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 150, 175, 189, 202, 225, 234, 246, 262, 276, 290, 314, 317,
-  325, 326, 358, 384, 402, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
-]);
-
-const codeOf = (error: unknown): number | undefined => {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'number' ? code : undefined;
-};
-
-const isCursorGone = (error: unknown): boolean => CURSOR_GONE.has(codeOf(error) ?? -1);
-export const isTooLarge = (code: number | undefined): boolean => code !== undefined && TOO_LARGE.has(code);
-export const isAwayCode = (code: number): boolean => AWAY.has(code);
-
-/**
- * Returns the error of the port for an error of the driver, and any other error unchanged. `view` is a collection name.
- */
-export function asFault(error: unknown, view: string): unknown {
-  if (!(error instanceof MongoError) && !isSystemError(error)) return error;
-  const code = codeOf(error);
-  if (error instanceof MongoServerError && !(error instanceof MongoBulkWriteError)) {
-    if (code !== undefined && !AWAY.has(code) && !CURSOR_GONE.has(code) && !retriable(error))
-      return new Error(
-        `${view}: the view store refused an operation (MongoDB ` +
-          `${code}${error.codeName === undefined ? '' : ` ${error.codeName}`})`,
-      );
-  }
-  return new EngineUnavailable(
-    `the view store is away (${(error as Error).name}${code === undefined ? '' : ` ${code}`})`,
-  );
-}
-
-/** The driver sometimes throws an error of the socket unchanged. */
-const isSystemError = (error: unknown): boolean =>
-  error instanceof Error &&
-  typeof (error as NodeJS.ErrnoException).code === 'string' &&
-  (error as NodeJS.ErrnoException).syscall !== undefined;
-
-const retriable = (error: MongoError): boolean =>
-  error.hasErrorLabel('RetryableWriteError') ||
-  error.hasErrorLabel('RetryableError') ||
-  error.hasErrorLabel('TransientTransactionError');
+import { isCursorGone, isSystemError, mongoFault } from '../../mongo/faults.ts';
 
 /**
  * Runs calls of the driver, each with a deadline. Driver 7.9 sometimes never answers a find whose server is killed (-9)
@@ -82,7 +27,7 @@ export class Calls {
     try {
       return await this.within(work);
     } catch (error) {
-      throw asFault(error, view);
+      throw mongoFault(error, 'view store', view);
     }
   }
 

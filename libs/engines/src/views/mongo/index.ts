@@ -6,7 +6,7 @@ import { MongoStore } from './store.ts';
 
 export type { MongoOptions, MongoViewsOptions } from './options.ts';
 export { applyViews, planViews } from './plan.ts';
-export type { PlannedView } from './plan.ts';
+export type { PlannedIndex } from '../../mongo/indexes.ts';
 
 /** Views in a MongoDB database. Rejects with EngineUnavailable if the server cannot be reached. */
 export async function openMongoViews(options: MongoViewsOptions): Promise<Views> {

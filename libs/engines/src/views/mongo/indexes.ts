@@ -1,46 +1,19 @@
-import type { Db, IndexDescriptionInfo } from 'mongodb';
-import { indexesOfCollection } from '../../mongo/client.ts';
+import type { Db } from 'mongodb';
+import { compareIndexes, createIndexes, type PlannedIndex } from '../../mongo/indexes.ts';
 import { EnsureError } from '../store.ts';
 import type { Calls } from './faults.ts';
-import { indexesOf, type Layout, type WantedIndex } from './layout.ts';
+import { indexesOf, type Layout } from './layout.ts';
 
-export type IndexState = 'present' | 'missing' | 'differs' | 'extra';
-export interface PlannedIndex {
-  readonly index: string;
-  readonly state: IndexState;
-}
-
-const DIFFERENT = new Set([85, 86]);
-
-/**
- * The indexes of a build, beside those that the projection declares. An index that exists and is not declared stays.
- */
-export async function compareIndexes(
-  db: Db,
-  layout: Layout,
-  physical: string,
-  calls: Calls,
-): Promise<readonly PlannedIndex[]> {
-  const there = await calls.asking(layout.collection, () => indexesOfCollection(db, physical));
-  const byName = new Map(there.map((i) => [i.name!, i]));
-  const wanted = indexesOf(layout);
-  const planned = wanted.map((index): PlannedIndex => {
-    const found = byName.get(index.name);
-    return {
-      index: index.name,
-      state: found === undefined ? 'missing' : matches(index, found) ? 'present' : 'differs',
-    };
-  });
-  const extra = [...byName.keys()].filter((name) => name !== '_id_' && !wanted.some((w) => w.name === name));
-  return [...planned, ...extra.map((index): PlannedIndex => ({ index, state: 'extra' }))];
-}
+/** The indexes of a build, beside those that the projection declares. */
+export const planIndexes = (db: Db, layout: Layout, physical: string, calls: Calls): Promise<readonly PlannedIndex[]> =>
+  calls.asking(layout.collection, () => compareIndexes(db, physical, indexesOf(layout)));
 
 /**
  * Throws EnsureError when a declared index of a build is missing or has another key. MongoDB would then scan the whole
  * collection for each query, and nobody would see why reads are slow.
  */
 export async function requireIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {
-  const wrong = (await compareIndexes(db, layout, physical, calls)).find(
+  const wrong = (await planIndexes(db, layout, physical, calls)).find(
     ({ state }) => state === 'missing' || state === 'differs',
   );
   if (wrong === undefined) return;
@@ -51,20 +24,6 @@ export async function requireIndexes(db: Db, layout: Layout, physical: string, c
   );
 }
 
-const matches = (wanted: WantedIndex, found: IndexDescriptionInfo): boolean =>
-  JSON.stringify(wanted.key) === JSON.stringify(found.key) &&
-  JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found.partialFilterExpression) &&
-  found.unique !== true;
-
-/** Builds the missing indexes, and never drops or changes one. Two processes may do it at once. */
-export async function createIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {
-  for (const { name, key, options } of indexesOf(layout)) {
-    await calls.calling(layout.collection, async () => {
-      try {
-        await db.collection(physical).createIndex(key, { ...options, name });
-      } catch (error) {
-        if (!DIFFERENT.has((error as { code?: number }).code ?? 0)) throw error;
-      }
-    });
-  }
-}
+/** Builds the missing indexes of a build, and never drops or changes one. */
+export const buildIndexes = (db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> =>
+  calls.calling(layout.collection, () => createIndexes(db, physical, indexesOf(layout)));

@@ -1,4 +1,4 @@
-import type { CreateIndexesOptions } from 'mongodb';
+import type { WantedIndex } from '../../mongo/indexes.ts';
 import { encodePart } from '../encoding.ts';
 import { collectionName, oncePerProjection, type Projection, type ViewDocument } from '../projection.ts';
 import { checkProjection, fieldOf, isScalar, type QueryPlan, setField, splitPath, UndeclaredQuery } from '../query.ts';
@@ -64,12 +64,6 @@ export const layoutOf = oncePerProjection((projection): Layout => {
   });
   return { collection: view, projection, parts, partByName: new Map(parts.map((p) => [p.name, p])) };
 });
-
-export interface WantedIndex {
-  readonly name: string;
-  readonly key: Readonly<Record<string, 1>>;
-  readonly options: CreateIndexesOptions;
-}
 
 const keyOf = (fields: readonly string[]): Record<string, 1> => Object.fromEntries(fields.map((f) => [f, 1]));
 const present = (fields: readonly string[]): Record<string, { $exists: true }> =>

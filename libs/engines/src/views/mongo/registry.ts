@@ -1,6 +1,6 @@
 import type { Collection, Db, UpdateFilter } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
-import { isDuplicate } from '../../mongo/client.ts';
+import { isDuplicate } from '../../mongo/faults.ts';
 import type { Change, Registered } from '../view-store.ts';
 import type { Calls } from './faults.ts';
 

@@ -3,8 +3,8 @@ import { EngineUnavailable } from '../../log/index.ts';
 import { isNewer, samePosition } from '../encoding.ts';
 import { hashed } from '../evolve.ts';
 import { DocumentTooLarge, type ViewOp } from '../store.ts';
-import { DUPLICATE } from '../../mongo/client.ts';
-import { asFault, type Calls, isAwayCode, isTooLarge } from './faults.ts';
+import { isAway, isDuplicate, isTooLarge, mongoFault } from '../../mongo/faults.ts';
+import type { Calls } from './faults.ts';
 import { encode, type Layout, positionField, positionOf, type StoredDocument, storedPosition } from './layout.ts';
 
 /**
@@ -141,19 +141,17 @@ async function write(
       throw new EngineUnavailable('the view store is away (a write was not acknowledged by a majority)');
     return [];
   } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw asFault(error, view);
+    if (!(error instanceof MongoBulkWriteError)) throw mongoFault(error, 'view store', view);
     const failed = [error.writeErrors].flat();
-    const code = typeof error.code === 'number' ? error.code : undefined;
-    if (failed.length === 0 && code !== undefined && code > 0 && !isAwayCode(code)) {
-      if (isTooLarge(code)) throw tooLarge(view, bulk[0]!.op);
-      throw new Error(`${view}: the view store refused a write (MongoDB ${code})`);
-    }
+    const isRefused = failed.length === 0 && typeof error.code === 'number' && error.code > 0 && !isAway(error);
+    if (isRefused && isTooLarge(error)) throw tooLarge(view, bulk[0]!.op);
+    if (isRefused) throw new Error(`${view}: the view store refused a write (MongoDB ${error.code})`);
     if (failed.length === 0 || error.result.getWriteConcernError() !== undefined)
       throw new EngineUnavailable('the view store is away (a write was not acknowledged)');
-    for (const { code: one, index } of failed) {
-      if (isTooLarge(one)) throw tooLarge(view, bulk[index]!.op);
-      if (isAwayCode(one)) throw new EngineUnavailable(`the view store is away (MongoDB ${one})`);
-      if (one !== DUPLICATE) throw new Error(`${view}: the view store refused a write (MongoDB ${one})`);
+    for (const one of failed) {
+      if (isTooLarge(one)) throw tooLarge(view, bulk[one.index]!.op);
+      if (isAway(one)) throw new EngineUnavailable(`the view store is away (MongoDB ${one.code})`);
+      if (!isDuplicate(one)) throw new Error(`${view}: the view store refused a write (MongoDB ${one.code})`);
     }
     return failed.map(({ index }) => bulk[index]!);
   }
