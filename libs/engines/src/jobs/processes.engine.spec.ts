@@ -3,6 +3,7 @@ import type { State, WorkItem } from '../state/index.ts';
 import { openMongoState } from '../state/mongo/index.ts';
 import { eventually, sharedMongo, tcpProxy } from '@provider-access/testing';
 import { afterEach, expect, it } from 'vitest';
+import { Poll } from './poll.ts';
 import { Workers, type WorkersOptions } from './workers.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -39,13 +40,17 @@ function work(
     queue: 'q',
     holder,
     clock,
-    pollMs: 10,
     ttlMs: 1500,
     backoffMs: () => 0,
     ...options,
   });
-  closing.push(() => workers.stop());
+  const poll = new Poll(async () => workers.notify(), 10);
+  closing.push(async () => {
+    poll.stop();
+    await workers.stop();
+  });
   workers.start();
+  void poll.start();
   return workers;
 }
 

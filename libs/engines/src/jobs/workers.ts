@@ -12,15 +12,10 @@ export interface WorkersOptions {
   readonly concurrency?: number;
   /** How long a lease lasts without a heartbeat. A heartbeat is sent every third of it. Default 30 s. */
   readonly ttlMs?: number;
-  /**
-   * How often an idle worker polls (for items of other processes and expired leases). Default 1 s; 0: only when
-   * notified.
-   */
-  readonly pollMs?: number;
   /** Pause before a failed item is available again. Default 1 s, doubled for each attempt, at most 60 s. */
   readonly backoffMs?: (attempts: number) => number;
-  /** The clock of the work store, ms since the epoch. Default the system clock. */
-  readonly clock?: { now(): number };
+  /** The clock of the work store, ms since the epoch. */
+  readonly clock: { now(): number };
   /**
    * Processes one item, which is done when the promise resolves. Another holder may run the same item at any time, so
    * all writes must carry `item.fence`. `signal` is aborted when the lease is lost or the workers stop. `heartbeat`
@@ -39,18 +34,15 @@ const defaultBackoff = (attempts: number): number => Math.min(1000 * 2 ** Math.m
  */
 export class Workers {
   readonly #options: WorkersOptions;
-  readonly #now: () => number;
   readonly #ttlMs: number;
   readonly #stopping = new AbortController();
   readonly #idle = new Set<() => void>();
   readonly #inFlight = new Map<WorkItem, AbortController>();
   #loops: readonly Promise<void>[] = [];
   #notified = 0;
-  #lastBeat = 0;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
-    this.#now = options.clock ? () => options.clock!.now() : Date.now;
     this.#ttlMs = options.ttlMs ?? 30_000;
   }
 
@@ -59,20 +51,10 @@ export class Workers {
     this.#loops = Array.from({ length: this.#options.concurrency ?? 1 }, () => this.#loop());
   }
 
-  /** Makes idle workers poll at once, because there may be an item. */
+  /** Makes idle workers ask the store, because there may be an item. They do not ask by themselves. */
   notify(): void {
     this.#notified++;
     for (const wake of [...this.#idle]) wake();
-  }
-
-  /** Time of the last answer of the work store (ms since the epoch), 0 before the first: for readiness. */
-  lastBeat(): number {
-    return this.#lastBeat;
-  }
-
-  /** Number of items in progress in this process. */
-  active(): number {
-    return this.#inFlight.size;
   }
 
   /** Aborts running items, releases unfinished ones, and resolves when none is in progress. */
@@ -94,12 +76,11 @@ export class Workers {
       let item: WorkItem | undefined;
       try {
         item = await this.#options.work.take(this.#options.queue, this.#options.holder, this.#ttlMs);
-        this.#lastBeat = this.#now();
       } catch {
-        // The store is unavailable. `lastBeat` shows it, and the next poll tries again.
+        // The store is unavailable. The next notification tries again.
       }
       if (item !== undefined) await this.#do(item, asked);
-      else if (seen === this.#notified) await this.#wait(this.#options.pollMs ?? 1000);
+      else if (seen === this.#notified) await this.#wait();
     }
   }
 
@@ -114,7 +95,6 @@ export class Workers {
       if (lost) return false;
       const at = performance.now();
       const holds = await this.#options.work.heartbeat(item, this.#ttlMs);
-      this.#lastBeat = this.#now();
       if (holds) {
         leasedAt = Math.max(leasedAt, at);
       } else {
@@ -145,7 +125,7 @@ export class Workers {
         } catch (error) {
           if (this.#stopped || lost || performance.now() - leasedAt > this.#ttlMs) throw error;
         }
-        await this.#wait(Math.min(this.#options.pollMs || 1000, this.#ttlMs / 10));
+        await this.#wait(Math.min(1000, this.#ttlMs / 10));
       }
     };
     try {
@@ -169,7 +149,7 @@ export class Workers {
       await tell(() =>
         this.#options.work.release(
           item,
-          handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts),
+          handedBack ? 0 : this.#options.clock.now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts),
         ),
       );
     } catch {
@@ -180,15 +160,15 @@ export class Workers {
     }
   }
 
-  /** 0 means until `notify` or `stop`. */
-  #wait(ms: number): Promise<void> {
+  /** Until `notify` or `stop`, or for `ms`. */
+  #wait(ms?: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
         this.#idle.delete(wake);
         resolve();
       };
-      const timer = ms === 0 ? undefined : setTimeout(wake, ms);
+      const timer = ms === undefined ? undefined : setTimeout(wake, ms);
       this.#idle.add(wake);
     });
   }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { State, WorkItem } from '../state/index.ts';
 import { openMemoryState } from '../state/memory/index.ts';
 import { eventually } from '@provider-access/testing';
+import { Poll } from './poll.ts';
 import { Workers, type WorkersOptions } from './workers.ts';
 
 const opened: (() => Promise<unknown>)[] = [];
@@ -12,21 +13,25 @@ afterEach(async () => {
 
 function open(
   options: Partial<WorkersOptions> & Pick<WorkersOptions, 'handle'>,
-  shared?: { state: State; clock: { at: number } },
+  { polls = true, ...shared }: { polls?: boolean; state?: State; clock?: { at: number } } = {},
 ) {
-  const clock = shared?.clock ?? { at: 1_000_000 };
-  const state = shared?.state ?? openMemoryState({ now: () => clock.at });
-  if (!shared) opened.push(() => state.close());
+  const clock = shared.clock ?? { at: 1_000_000 };
+  const state = shared.state ?? openMemoryState({ now: () => clock.at });
+  if (!shared.state) opened.push(() => state.close());
   const workers = new Workers({
     work: state.work,
     queue: 'q',
     holder: 'me',
     clock: { now: () => clock.at },
-    pollMs: 5,
     ...options,
   });
-  opened.push(() => workers.stop());
+  const poll = new Poll(async () => workers.notify(), 5);
+  opened.push(async () => {
+    poll.stop();
+    await workers.stop();
+  });
   workers.start();
+  if (polls) void poll.start();
   return { clock, state, workers };
 }
 
@@ -49,20 +54,10 @@ describe('Workers', () => {
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
-  it('looks at once when notified, however long its poll', async () => {
-    let done = 0;
-    const { state, workers } = open({ pollMs: 3_600_000, handle: async () => void done++ });
-    await eventually(() => workers.lastBeat() > 0);
-    await put(state, 'a');
-    workers.notify();
-    await eventually(() => done === 1);
-    expect(done).toBe(1);
-  });
-
-  it('with a poll of 0 asks the store when it starts and when it is notified, and never by itself', async () => {
+  it('asks the store when it starts and when it is notified, and never by itself', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
     let done = 0;
-    const { state, workers } = open({ pollMs: 0, handle: async () => void done++ });
+    const { state, workers } = open({ handle: async () => void done++ }, { polls: false });
     const take = vi.spyOn(state.work, 'take');
     await put(state, 'a');
     workers.notify();
@@ -93,7 +88,7 @@ describe('Workers', () => {
     });
     await put(state, 'a', 'b', 'c');
     workers.notify();
-    await eventually(() => workers.active() === 2);
+    await eventually(() => running === 2);
     expect(await state.work.count('q')).toEqual({ ready: 1, leased: 2 });
     gate.resolve();
     await eventually(async () => (await state.work.count('q')).leased + (await state.work.count('q')).ready === 0);
@@ -164,7 +159,7 @@ describe('Workers', () => {
     clock.at += 60_000;
     expect((await state.work.take('q', 'other', 30_000))?.fence).toBeGreaterThan(1);
     asked.resolve();
-    await eventually(() => workers.active() === 0);
+    await eventually(() => answers.length === 3);
     expect(answers).toEqual([true, false, false]);
   });
 
@@ -179,20 +174,20 @@ describe('Workers', () => {
     });
     await put(state, 'a');
     workers.notify();
-    await eventually(() => workers.active() === 1);
+    await eventually(async () => (await state.work.count('q')).leased === 1);
     await workers.stop();
     expect(reasons).toEqual(['stopping']);
     expect((await state.work.take('q', 'other', 1000))?.id).toBe('a');
   });
 
-  it('continues when the store is back, and has no beat meanwhile', async () => {
+  it('continues when the store is back', async () => {
     let away = true;
     let done = 0;
     let asked = 0;
     const clock = { at: 5000 };
     const state = openMemoryState({ now: () => clock.at });
     opened.push(() => state.close());
-    const { workers } = open(
+    open(
       {
         work: {
           ...pass(state),
@@ -207,10 +202,8 @@ describe('Workers', () => {
     );
     await put(state, 'a');
     await eventually(() => asked > 1);
-    expect(workers.lastBeat()).toBe(0);
     away = false;
     await eventually(() => done === 1);
-    expect(workers.lastBeat()).toBe(5000);
   });
 });
 
@@ -253,7 +246,6 @@ describe('Workers whose store is slow or away for a while', () => {
     workers.notify();
     await eventually(() => asked > 0);
     await workers.stop();
-    expect(workers.active()).toBe(0);
     expect(await state.work.count('q')).toEqual({ ready: 0, leased: 1 });
   });
 
@@ -285,7 +277,7 @@ describe('Workers whose store is slow or away for a while', () => {
     );
     await put(state, 'a');
     workers.notify();
-    await eventually(() => stolen !== undefined && workers.lastBeat() > 0 && workers.active() === 0);
+    await eventually(() => stolen !== undefined);
     await workers.stop();
     expect(seen).toEqual([]);
     expect(await state.work.done(stolen!)).toBe(true);
@@ -335,7 +327,7 @@ describe('Workers whose store is slow or away for a while', () => {
     );
     await put(state, 'a');
     workers.notify();
-    await eventually(() => workers.active() === 1);
+    await eventually(async () => (await state.work.count('q')).leased === 1);
     await vi.advanceTimersByTimeAsync(200);
     expect(beats).toBe(1);
     await vi.advanceTimersByTimeAsync(1000);

@@ -70,7 +70,6 @@ export class ExportWork {
         holder,
         clock: ports.clock,
         ttlMs: config.leaseMs,
-        pollMs: 0,
         concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
         ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
         handle: (item, signal, heartbeat) =>
