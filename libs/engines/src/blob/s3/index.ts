@@ -1,17 +1,16 @@
-import { bufferOf } from '@provider-access/events';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
+  type ListMultipartUploadsCommandOutput,
+  paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { EngineUnavailable } from '../../log/index.ts';
 import { blobName, blobPrefix } from '../name.ts';
-import type { BlobInfo, Blobs, BlobWriter } from '../port.ts';
+import type { BlobInfo, Blobs } from '../port.ts';
 import { asFault, guarded } from './faults.ts';
 import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3BlobOptions } from './options.ts';
 import { RangeStream } from './range-stream.ts';
@@ -23,7 +22,7 @@ const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {
 const GET_ATTEMPTS = 3;
 
 function clientOf(options: S3BlobOptions): S3Client {
-  const agent = { keepAlive: true, maxSockets: options.maxSockets ?? 128 };
+  const agent = { keepAlive: true, maxSockets: 128 };
   return new S3Client({
     region: options.region,
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
@@ -64,18 +63,10 @@ class S3Blobs implements Blobs {
   }
 
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
-    const to = this.#target(name);
-    const body = bufferOf(content);
-    if (body.byteLength > this.#partBytes) return new S3Writer(to).put(body);
-    await guarded(
-      this.#client.send(
-        new PutObjectCommand({ ...to.where, ...to.encryption, Body: body, ContentLength: body.byteLength }),
-      ),
-    );
-    return { name, bytes: body.byteLength };
+    return (await this.writer(name)).put(content);
   }
 
-  async writer(name: string): Promise<BlobWriter> {
+  async writer(name: string): Promise<S3Writer> {
     return new S3Writer(this.#target(name));
   }
 
@@ -127,24 +118,18 @@ class S3Blobs implements Blobs {
    * such as a console's folder marker, are skipped.
    */
   async *#pages(prefix: string): AsyncGenerator<BlobInfo[]> {
-    let token: string | undefined;
-    do {
-      const page = await guarded(
-        this.#client.send(
-          new ListObjectsV2Command({
-            Bucket: this.#options.bucket,
-            Prefix: this.#prefix + prefix,
-            MaxKeys: 1000,
-            ...(token !== undefined && { ContinuationToken: token }),
-          }),
-        ),
-      );
-      const ours = (page.Contents ?? [])
-        .map(({ Key = '', Size = 0 }) => ({ name: Key.slice(this.#prefix.length), bytes: Size }))
-        .filter(({ name }) => isName(name));
-      if (ours.length > 0) yield ours;
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
+    const query = { Bucket: this.#options.bucket, Prefix: this.#prefix + prefix, MaxKeys: 1000 };
+    try {
+      for await (const { Contents = [] } of paginateListObjectsV2({ client: this.#client }, query)) {
+        const ours = Contents.map(({ Key = '', Size = 0 }) => ({
+          name: Key.slice(this.#prefix.length),
+          bytes: Size,
+        })).filter(({ name }) => isName(name));
+        if (ours.length > 0) yield ours;
+      }
+    } catch (error) {
+      throw asFault(error);
+    }
   }
 
   #where(name: string): S3Target['where'] {
@@ -199,13 +184,13 @@ export async function removeUnfinishedUploads(
   const before = Date.now() - olderThanMs;
   let removed = 0;
   try {
-    for (let from: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}; from !== undefined;) {
-      const page: {
-        Uploads?: { Key?: string; UploadId?: string; Initiated?: Date }[];
-        IsTruncated?: boolean;
-        NextKeyMarker?: string;
-        NextUploadIdMarker?: string;
-      } = await guarded(
+    for (
+      let page: Partial<ListMultipartUploadsCommandOutput> = {}, more = true;
+      more;
+      more = page.IsTruncated === true
+    ) {
+      const from = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+      page = await guarded(
         client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: blobPrefix(options.prefix ?? ''), ...from })),
       );
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
@@ -218,7 +203,6 @@ export async function removeUnfinishedUploads(
         );
         removed++;
       }
-      from = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined;
     }
   } catch (error) {
     if (error instanceof EngineUnavailable && error.message.includes('NotImplemented')) return undefined;

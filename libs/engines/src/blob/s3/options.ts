@@ -24,8 +24,6 @@ export interface S3BlobOptions {
   readonly socketTimeoutMs?: number;
   /** Tries of one request, with backoff. Default 4. */
   readonly maxAttempts?: number;
-  /** Most connections. Default 128. */
-  readonly maxSockets?: number;
 }
 
 export const MIN_PART_BYTES = 5 * 1024 * 1024;

@@ -1,6 +1,6 @@
-import { Readable } from 'node:stream';
-import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
-import { EngineUnavailable } from '../../log/index.ts';
+import { addAbortSignal, Readable } from 'node:stream';
+import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { EngineUnavailable, pause } from '../../log/index.ts';
 import { asFault, isMissing } from './faults.ts';
 
 /** The file was deleted or replaced during the read. `code` is that of a file system. */
@@ -17,113 +17,74 @@ const PAUSE_MS = 100;
  * stream ends the request at once.
  */
 export class RangeStream extends Readable {
-  readonly #client: S3Client;
-  readonly #where: { readonly Bucket: string; readonly Key: string };
-  #end: number;
+  readonly #chunks: AsyncGenerator<Buffer, undefined>;
   readonly #ended = new AbortController();
-  #at: number;
-  #etag: string | undefined;
-  #body: Readable | undefined;
-  #opening = false;
-  #failures = 0;
-  #wanted = false;
 
   constructor(client: S3Client, where: { Bucket: string; Key: string }, start: number, end: number) {
     super({ highWaterMark: 256 * 1024 });
-    this.#client = client;
-    this.#where = where;
-    this.#at = start;
-    this.#end = end;
+    this.#chunks = chunksOf(client, where, start, end, this.#ended.signal);
   }
 
   override _read(): void {
-    this.#wanted = true;
-    if (this.#body !== undefined) this.#body.resume();
-    else if (!this.#opening) void this.#open();
+    this.#chunks.next().then(
+      ({ value = null }) => this.push(value),
+      (error: Error) => this.destroy(error),
+    );
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#ended.abort();
-    this.#body?.destroy();
     done(error);
   }
+}
 
-  async #open(): Promise<void> {
-    this.#opening = true;
+async function* chunksOf(
+  client: S3Client,
+  where: { Bucket: string; Key: string },
+  start: number,
+  end: number,
+  abortSignal: AbortSignal,
+): AsyncGenerator<Buffer, undefined> {
+  let etag: string | undefined;
+  let failures = 0;
+  for (let at = start; at < end;) {
     try {
-      const answer = await this.#client.send(
-        new GetObjectCommand({
-          ...this.#where,
-          Range: `bytes=${this.#at}-${this.#end - 1}`,
-          ...(this.#etag && { IfMatch: this.#etag }),
-        }),
-        { abortSignal: this.#ended.signal },
-      );
-      this.#opening = false;
-      this.#flow(answer);
-    } catch (error) {
-      this.#opening = false;
-      this.#failed(error);
-    }
-  }
-
-  #flow({ Body, ETag, ContentRange }: GetObjectCommandOutput): void {
-    const body = Body as Readable;
-    if (this.destroyed) return void body.destroy();
-    // Detects a store that ignores `Range` or `If-Match`, because it would return other bytes.
-    const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
-    if (Number(from) !== this.#at) {
-      body.destroy();
-      return this.#failed(new EngineUnavailable('the file store answered with another range'));
-    }
-    if (this.#etag !== undefined && ETag !== this.#etag) {
-      body.destroy();
-      return void this.destroy(new BlobGone('the file was replaced while it was read'));
-    }
-    this.#etag = ETag;
-    this.#end = Math.min(this.#end, Number(total)); // a range past the end stops at the end
-    this.#body = body;
-    const over = (error?: unknown): void => {
-      if (this.#body !== body) return;
-      this.#body = undefined;
-      body.on('error', () => {}).destroy();
-      if (this.destroyed) return;
-      if (this.#at >= this.#end) this.push(null);
-      else this.#failed(error ?? new EngineUnavailable('the file store ended a file early'));
-    };
-    body.on('data', (data: Buffer) => {
-      const chunk = data.subarray(0, this.#end - this.#at); // some stores send more than the range
-      this.#at += chunk.byteLength;
-      this.#failures = 0;
-      if (!this.push(chunk)) {
-        this.#wanted = false;
-        body.pause();
+      const range = { Range: `bytes=${at}-${end - 1}`, ...(etag && { IfMatch: etag }) };
+      const { Body, ETag, ContentRange } = await client.send(new GetObjectCommand({ ...where, ...range }), {
+        abortSignal,
+      });
+      const body = addAbortSignal(abortSignal, Body as Readable);
+      // Detects a store that ignores `Range` or `If-Match`, because it would return other bytes.
+      const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
+      const isReplaced = etag !== undefined && ETag !== etag;
+      if (Number(from) !== at || isReplaced) body.on('error', () => {}).destroy();
+      if (Number(from) !== at) throw new EngineUnavailable('the file store answered with another range');
+      if (isReplaced) throw new BlobGone('the file was replaced while it was read');
+      etag = ETag;
+      end = Math.min(end, Number(total)); // a range past the end stops at the end
+      for await (const data of body as AsyncIterable<Buffer>) {
+        const chunk = data.subarray(0, end - at); // some stores send more than the range
+        at += chunk.byteLength;
+        failures = 0;
+        if (chunk.byteLength > 0) yield chunk;
+        if (chunk.byteLength < data.byteLength) return;
       }
-      if (chunk.byteLength < data.byteLength) over();
-    });
-    body
-      .once('end', () => over())
-      .once('error', over)
-      .once('close', () => over());
+      if (at < end) throw new EngineUnavailable('the file store ended a file early');
+    } catch (error) {
+      const failure = failureOf(error, etag);
+      if (failure === undefined) return;
+      if (!(failure instanceof EngineUnavailable) || ++failures >= ATTEMPTS) throw failure;
+      await pause(PAUSE_MS * failures, abortSignal);
+    }
   }
+}
 
-  #failed(error: unknown): void {
-    if (this.destroyed) return;
-    const name = (error as Error).name;
-    if (name === 'InvalidRange' && this.#etag === undefined) return void this.push(null); // past the end
-    if (isMissing(error)) return void this.destroy(new BlobGone('the file is gone'));
-    if (
-      name === 'PreconditionFailed' ||
-      (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 412
-    )
-      return void this.destroy(new BlobGone('the file was replaced while it was read'));
-    const fault = asFault(error);
-    if (!(fault instanceof EngineUnavailable) || ++this.#failures >= ATTEMPTS) return void this.destroy(fault);
-    if (!this.#wanted) return; // the reader is slow, and its next read opens a new request
-    this.#opening = true;
-    setTimeout(() => {
-      this.#opening = false;
-      if (!this.destroyed) void this.#open();
-    }, PAUSE_MS * this.#failures);
-  }
+/** Undefined for a range past the end. After EngineUnavailable another request may succeed. */
+function failureOf(error: unknown, etag: string | undefined): Error | undefined {
+  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  if (name === 'InvalidRange' && etag === undefined) return undefined;
+  if (isMissing(error)) return new BlobGone('the file is gone');
+  if (name === 'PreconditionFailed' || $metadata?.httpStatusCode === 412)
+    return new BlobGone('the file was replaced while it was read');
+  return error instanceof BlobGone ? error : asFault(error);
 }
