@@ -12,9 +12,9 @@ export interface AppendWatchOptions {
   /** Monotonic, ms. Default performance.now. */
   readonly now?: () => number;
 }
-export interface AppendWatch {
+export interface AppendWatch<Log extends EventLog> {
   /** The log that records the outcome of each append. */
-  readonly log: EventLog;
+  readonly log: Log;
   /** Not ready while no append succeeds. */
   readonly check: ReadinessCheck;
 }
@@ -30,10 +30,10 @@ const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: 
  * (`pa.gap.v1`). The process is not ready until any append succeeds, so a process without traffic also becomes ready
  * again. While appends succeed, no probe is appended.
  */
-export function watchAppends(
-  log: EventLog,
+export function watchAppends<Log extends EventLog>(
+  log: Log,
   { topic, withinMs = 500, now = () => performance.now() }: AppendWatchOptions,
-): AppendWatch {
+): AppendWatch<Log> {
   /** The engine's error for the last append, until an append succeeds. Its text has no data. */
   let refusal: string | undefined;
   let probing: Promise<void> | undefined;

@@ -15,8 +15,7 @@ export interface DiskRoomOptions {
 }
 export interface DiskRoom {
   readonly check: ReadinessCheck;
-  /** @returns a function that ends it */
-  measure(metrics: Metrics): () => void;
+  measure(metrics: Metrics): void;
 }
 
 const MIB = 1024 * 1024;
@@ -47,11 +46,8 @@ export function watchRoom({ folder, path, setting, minBytes, statfs = statfsOf }
   return {
     check: { name: 'disk', check },
     measure: (metrics) => {
-      const ends = [
-        metrics.read('pa_disk_free_bytes', async () => [{ labels: { folder }, value: await free() }]),
-        metrics.read('pa_disk_kept_free_bytes', () => [{ labels: { folder }, value: minBytes }]),
-      ];
-      return () => ends.forEach((end) => end());
+      metrics.read('pa_disk_free_bytes', async () => [{ labels: { folder }, value: await free() }]);
+      metrics.read('pa_disk_kept_free_bytes', () => [{ labels: { folder }, value: minBytes }]);
     },
   };
 }

@@ -75,9 +75,9 @@ export class EngineProbe {
       },
     };
   }
-  /** `asks` probes at each scrape, for a probe that does not poll. @returns a function that ends it */
-  gauge(metrics: Metrics, asks: boolean): () => void {
-    return metrics.read('pa_engine_reachable', async () => {
+  /** `asks` probes at each scrape, for a probe that does not poll. */
+  gauge(metrics: Metrics, asks: boolean): void {
+    metrics.read('pa_engine_reachable', async () => {
       if (asks) await this.ask();
       return [{ labels: { engine: this.name }, value: this.reachable() ? 1 : 0 }];
     });

@@ -1,6 +1,5 @@
 export { defineService, type ServiceDefinition } from './define-service.ts';
 export { openEngines } from './open-engines.ts';
-export { processOptions } from './process-options.ts';
 export { openSecrets } from './secrets.ts';
 export { startProcess, FLUSH_MS } from './start-process.ts';
 export type { Apps } from './start-services.ts';

@@ -5,7 +5,7 @@ import { PA_AUDIT, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-a
 import type { Clock } from '@provider-access/kernel';
 import { ConfigurationError } from '@provider-access/service/config';
 import { measureDecoded, type ReadinessCheck } from '@provider-access/service/http';
-import type { Logger, Metrics, Telemetry } from '@provider-access/service/observability';
+import type { Metrics, Telemetry } from '@provider-access/service/observability';
 import { watchAppends } from './append-watch.ts';
 import type { Closing } from './closing.ts';
 import type { ServiceContext } from './define-service.ts';
@@ -13,35 +13,14 @@ import { settleDeployment } from './deployment-mark.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isEngineAway } from './faults.ts';
 import { guardLosses } from './guard-losses.ts';
-import { measureLog } from './measured-log.ts';
 import { ENGINES, type EngineName, type Engines } from './open-engines.ts';
+import type { StartOptions } from './start-process.ts';
 import { RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 import { overlay } from './tracing/overlay.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
-/** What a runner says of the engines. */
-export interface EnginesOptions {
-  /** The process, in logs, spans and readiness. */
-  readonly name: Service | 'standalone';
-  readonly engines: Engines;
-  /** Whether the process belongs to a sandbox. Default: to a production deployment. */
-  readonly sandbox?: boolean;
-  readonly logger: Logger;
-  /**
-   * How long reads continue without Kafka, ms. For so long its absence does not make the process unready. Default 5000.
-   */
-  readonly freshnessMs?: number | undefined;
-  /** Interval of the probes of engines, ms. Default 1000. */
-  readonly probeEveryMs?: number;
-  /** Waits between two attempts of a start, ms; the last one repeats. */
-  readonly backoffMs?: readonly number[];
-  /**
-   * What else the process does with the log, such as retention. Begins after every consumer group has joined, and ends
-   * before the services stop. Returns a function that ends it.
-   */
-  readonly upkeep?: (log: EventLog) => () => void;
-}
-export interface PortsOptions extends EnginesOptions {
+/** The parts of a process that an attempt of its start uses. */
+interface Starting {
   readonly services: readonly Service[];
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -65,8 +44,9 @@ export interface OpenPorts {
  * `closing`, also after an error.
  * @throws ConfigurationError for missing topics and for a deployment of another kind, or the error of an engine
  */
-export async function openPorts(options: PortsOptions): Promise<OpenPorts> {
-  const { name, services, engines, clock, logger, metrics, telemetry, closing, enter } = options;
+export async function openPorts(options: StartOptions, starting: Starting): Promise<OpenPorts> {
+  const { name, engines, logger, config } = options;
+  const { services, clock, metrics, telemetry, closing, enter } = starting;
   const [ofLog, ofViews, ofState] = [
     ENGINES[engines.names.log],
     ENGINES[engines.names.views],
@@ -75,11 +55,11 @@ export async function openPorts(options: PortsOptions): Promise<OpenPorts> {
 
   enter(`waiting for ${ofLog.title}`);
   const probes = new Map<EngineName, EngineProbe>();
-  const appends = watchAppends(measureLog(await engines.log(), metrics), { topic: probedTopic(services) });
+  const appends = watchAppends(watchLog(await engines.log(), metrics), { topic: probedTopic(services) });
   closing.push('log', () => appends.log.close());
-  const log = watchLog(heardBy(appends.log, 'head', () => probes.get(engines.names.log)));
+  const log = heardBy(appends.log, 'head', () => probes.get(engines.names.log));
   await requireTopics(log, services);
-  await settleDeployment(log, options.sandbox === true ? 'sandbox' : 'production', clock.now());
+  await settleDeployment(log, config.SANDBOX ? 'sandbox' : 'production', clock.now());
 
   enter(`waiting for ${ofViews.title}`);
   const views = await engines.views();
@@ -93,10 +73,16 @@ export async function openPorts(options: PortsOptions): Promise<OpenPorts> {
   const blobs = await engines.blobs?.();
   engines.room?.measure(metrics);
   for (const engine of new Set(Object.values(engines.names))) {
-    const probe = probeOf(engine, () => ENGINES[engine].probe({ log: appends.log, state }, name), options);
+    const { isRemote, mayBeAway, probe: ask } = ENGINES[engine];
+    const probe = new EngineProbe({
+      name: engine,
+      probe: () => ask({ log: appends.log, state }, name),
+      graceMs: mayBeAway ? (options.freshnessMs ?? 5000) : 0,
+      now: () => clock.now(),
+      everyMs: options.probeEveryMs,
+    });
     // An engine inside the process needs no probe in the background.
-    const { isRemote } = ENGINES[engine];
-    closing.push(`gauge of ${engine}`, probe.gauge(metrics, !isRemote));
+    probe.gauge(metrics, !isRemote);
     if (!isRemote) continue;
     probes.set(engine, probe);
     await probe.start();
@@ -126,12 +112,6 @@ export async function openPorts(options: PortsOptions): Promise<OpenPorts> {
       };
     },
   };
-}
-
-function probeOf(name: EngineName, probe: () => Promise<unknown>, options: PortsOptions): EngineProbe {
-  const { clock, freshnessMs = 5000, probeEveryMs } = options;
-  const graceMs = ENGINES[name].mayBeAway ? freshnessMs : 0;
-  return new EngineProbe({ name, probe, graceMs, now: () => clock.now(), everyMs: probeEveryMs });
 }
 
 /** Whether engines inside the process can write. Others say it of themselves. */

@@ -16,7 +16,6 @@ import type { z } from 'zod';
 import type { ServiceDefinition } from './define-service.ts';
 import { isConfigurationFault, traceOf } from './faults.ts';
 import { engineFaults, openEngines } from './open-engines.ts';
-import { processOptions } from './process-options.ts';
 import { openSecrets, type SecretFiles } from './secrets.ts';
 import { endOnSignals, surviveRejections } from './signals.ts';
 import { startProcess } from './start-process.ts';
@@ -100,7 +99,11 @@ export async function runService<E extends z.ZodObject, S extends z.ZodObject, C
       if (config[variable as keyof typeof config] !== undefined) logger.warn({}, warning);
     const secrets = await openSecrets(secretFiles(config), { logger });
     const running = await startProcess({
-      ...(await processOptions(name, [name], config, { secrets, logger, scopes })),
+      name,
+      config,
+      secrets,
+      logger,
+      scopes,
       freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, filesOf(schema, config), logger),
       services: () => [definition.with(definition.config(config as unknown as z.infer<S>))],

@@ -6,7 +6,7 @@ import { ConfigurationError } from '@provider-access/service/config';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
-import { silentLogger } from '@provider-access/service/observability';
+import { silentLogger, TraceScopes } from '@provider-access/service/observability';
 import { StaticTokens } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
@@ -16,6 +16,7 @@ import type { ServiceContext, StartableService } from './define-service.ts';
 import type { Engines } from './open-engines.ts';
 import { startProcess, type RunningProcess, type StartOptions } from './start-process.ts';
 import { fixedSecrets } from './testing/fixed-secrets.ts';
+import { PROCESS_CONFIG } from './testing/process-config.ts';
 
 /** Engines in memory that can be unreachable, and that record when they were closed. */
 class TestEngines implements Engines {
@@ -106,20 +107,22 @@ const running: RunningProcess[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((service) => service.stop(0)));
 });
-interface TestOptions extends Partial<StartOptions> {
+interface TestOptions extends Partial<Omit<StartOptions, 'config'>> {
+  readonly config?: Partial<StartOptions['config']>;
   readonly register?: StartableService['register'];
 }
 async function start(
   engines: Engines,
-  { register = () => testModule(), ...options }: TestOptions = {},
+  { register = () => testModule(), config, ...options }: TestOptions = {},
 ): Promise<RunningProcess> {
   const service = await startProcess({
     name: 'consent',
     services: () => [{ name: 'consent', register }],
-    shared: fixedSecrets(new StaticTokens({})),
+    ...fixedSecrets(new StaticTokens({})),
     engines,
-    listen: { HOST: '127.0.0.1', PORT: 0 },
+    config: { ...PROCESS_CONFIG, ...config },
     logger: silentLogger,
+    scopes: new TraceScopes(),
     backoffMs: [1],
     probeEveryMs: 5,
     ...options,
@@ -246,9 +249,9 @@ describe('a start', () => {
 
   test('of a port that is taken fails', async () => {
     const service = await start(new TestEngines());
-    await expect(
-      start(new TestEngines(), { listen: { HOST: '127.0.0.1', PORT: Number(new URL(service.address).port) } }),
-    ).rejects.toThrow(/^PORT: port \d+ of 127.0.0.1 is in use; set PORT to another port/);
+    await expect(start(new TestEngines(), { config: { PORT: Number(new URL(service.address).port) } })).rejects.toThrow(
+      /^PORT: port \d+ of 127.0.0.1 is in use; set PORT to another port/,
+    );
   });
 });
 
@@ -327,7 +330,7 @@ describe('while it runs', () => {
     ['its network', ['127.0.0.0/8'], '203.0.113.9'],
     ['another network', ['10.0.0.0/8'], '127.0.0.1'],
   ])('X-Forwarded-For is believed only where a proxy was named: %s', async (_whose, trustProxy, address) => {
-    const service = await start(new TestEngines(), { http: { trustProxy } });
+    const service = await start(new TestEngines(), { config: { TRUST_PROXY: trustProxy } });
     await service.started;
     expect(
       await (
@@ -340,7 +343,7 @@ describe('while it runs', () => {
 test('a service without views says so to administrators', async () => {
   const token = 'a'.repeat(40);
   const service = await start(new TestEngines(), {
-    shared: fixedSecrets(new StaticTokens({ administrator: token, payer: 'p'.repeat(40) })),
+    ...fixedSecrets(new StaticTokens({ administrator: token, payer: 'p'.repeat(40) })),
   });
   await service.started;
   const views = (headers: Record<string, string>): Promise<Response> =>

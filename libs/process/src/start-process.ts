@@ -1,21 +1,40 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { SERVICES } from '@provider-access/events';
+import type { EventLog } from '@provider-access/engines/log';
+import { SERVICES, type Service } from '@provider-access/events';
 import { Refusal, type Clock } from '@provider-access/kernel';
 import {
+  type BusinessEnv,
+  calendarRules,
+  type KafkaEnv,
+  lacksTimeZone,
+  type MongoEnv,
+  NO_TIME_ZONE,
+  payerDays,
+  type ProcessEnv,
+  telemetryOptions,
+} from '@provider-access/service/config';
+import {
+  lacksTrustedProxy,
+  NO_TRUSTED_PROXY,
   READINESS,
   SearchTurns,
-  type ServiceAppOptions,
   systemClock,
   type ReadinessCheck,
 } from '@provider-access/service/http';
-import { Metrics, Telemetry } from '@provider-access/service/observability';
+import {
+  type Logger,
+  Metrics,
+  openTelemetry,
+  type Telemetry,
+  type TraceScopes,
+} from '@provider-access/service/observability';
 import { Closing } from './closing.ts';
 import type { ServiceContext, StartableService } from './define-service.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { bind, refuseRequest, type Handler, type Listening } from './listener.ts';
 import { answerLiveness } from './liveness.ts';
-import { ENGINES } from './open-engines.ts';
-import { type EnginesOptions, openPorts, type OpenPorts } from './open-ports.ts';
+import { ENGINES, type Engines } from './open-engines.ts';
+import { openPorts, type OpenPorts } from './open-ports.ts';
 import { viewsRoutes } from './ops-views.ts';
 import {
   processRoutes,
@@ -25,8 +44,19 @@ import {
   type ProcessRoutesOptions,
 } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
+import type { Secrets } from './secrets.ts';
 import { startServices, type Apps } from './start-services.ts';
 import { VERSION } from './version.ts';
+
+/** What every process understands in the same way of its environment, without what engines read. */
+type ProcessConfig = Omit<
+  ProcessEnv,
+  keyof KafkaEnv | keyof MongoEnv | 'HEALTH_PORT' | 'PUBLIC_URL' | 'STOP_TIMEOUT_MS'
+> & {
+  readonly HEALTH_PORT?: number | undefined;
+  readonly INTERNAL_PORT?: number | undefined;
+  readonly PUBLIC_URL?: string | undefined;
+};
 
 /** How requests reach several services behind one listener. */
 interface Front {
@@ -37,25 +67,32 @@ interface Front {
   readonly routes: NonNullable<ProcessRoutesOptions['routes']>;
 }
 
-export interface StartOptions extends EnginesOptions {
+export interface StartOptions {
+  /** The process, in logs, spans and readiness. */
+  readonly name: Service | 'standalone';
+  readonly config: ProcessConfig;
+  readonly secrets: Secrets;
+  readonly logger: Logger;
+  readonly scopes: TraceScopes;
+  readonly engines: Engines;
   /** The services of the process in the order of their start. Called once, with the address of the listener. */
   readonly services: (address: string) => readonly StartableService[];
-  /** What the services share. */
-  readonly shared: Omit<ServiceContext, 'ports' | 'presence' | 'blobs' | 'readers' | 'turns'>;
-  readonly listen: {
-    readonly HOST: string;
-    readonly PORT: number;
-    readonly HEALTH_PORT?: number | undefined;
-    readonly INTERNAL_PORT?: number | undefined;
-  };
   /** Default: requests go to the routes of the process, and all others to its only service. */
   readonly front?: Front;
-  readonly http?: Omit<ServiceAppOptions, 'name' | 'ports'>;
-  /** Closed when the process has stopped. Default: no telemetry. */
-  readonly telemetry?: Telemetry;
-  /** Default: its own log. */
-  readonly metrics?: Metrics;
+  /**
+   * How long reads continue without Kafka, ms. For so long its absence does not make the process unready. Default 5000.
+   */
+  readonly freshnessMs?: number | undefined;
+  /**
+   * What else the process does with the log, such as retention. Begins after every consumer group has joined, and ends
+   * before the services stop. Returns a function that ends it.
+   */
+  readonly upkeep?: (log: EventLog) => () => void;
   readonly clock?: Clock;
+  /** Interval of the probes of engines, ms. Default 1000. */
+  readonly probeEveryMs?: number;
+  /** Waits between two attempts of a start, ms; the last one repeats. */
+  readonly backoffMs?: readonly number[];
 }
 
 export interface RunningProcess {
@@ -89,7 +126,12 @@ export const FLUSH_MS = 3000;
  * @throws ConfigurationError when a port cannot be used
  */
 export async function startProcess(options: StartOptions): Promise<RunningProcess> {
-  const { HOST, PORT, HEALTH_PORT, INTERNAL_PORT } = options.listen;
+  const { name, config, logger, scopes } = options;
+  const { HOST, PORT, HEALTH_PORT, INTERNAL_PORT } = config;
+  // One registry for the process. If two services have the same metric, a label names the service.
+  const metrics = new Metrics({ enabled: config.METRICS, process: true });
+  const sent = { ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } };
+  const telemetry = await openTelemetry(sent, scopes);
   const listeners = new Closing();
   try {
     const outer = await bind({ HOST, PORT });
@@ -97,7 +139,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     const inner =
       INTERNAL_PORT === undefined ? undefined : await bind({ HOST, PORT: INTERNAL_PORT, variable: 'INTERNAL_PORT' });
     if (inner !== undefined) listeners.push('internal listener', () => inner.close(0));
-    const running = new ServiceProcess(options, outer, inner);
+    const running = new ServiceProcess(options, metrics, telemetry, outer, inner);
     const liveness =
       HEALTH_PORT === undefined
         ? undefined
@@ -112,7 +154,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
       },
     };
   } catch (error) {
-    await listeners.run(options.logger);
+    await listeners.run(logger);
     throw error;
   }
 }
@@ -120,6 +162,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
 class ServiceProcess {
   readonly #options: StartOptions;
   readonly #services: readonly StartableService[];
+  readonly #shared: ReturnType<typeof sharedBy>;
   readonly #outer: Listening;
   readonly #inner: Listening | undefined;
   readonly #clock: Clock;
@@ -135,14 +178,21 @@ class ServiceProcess {
   /** By service, when requests are served. */
   #checks: Readonly<Record<string, readonly ReadinessCheck[]>> | undefined;
 
-  constructor(options: StartOptions, outer: Listening, inner: Listening | undefined) {
+  constructor(
+    options: StartOptions,
+    metrics: Metrics,
+    telemetry: Telemetry,
+    outer: Listening,
+    inner: Listening | undefined,
+  ) {
     this.#options = options;
+    this.#metrics = metrics;
+    this.#telemetry = telemetry;
     this.#outer = outer;
     this.#inner = inner;
     this.#clock = options.clock ?? systemClock;
-    this.#metrics = options.metrics ?? new Metrics({ process: true });
-    this.#telemetry = options.telemetry ?? new Telemetry();
     this.#services = options.services(outer.address);
+    this.#shared = sharedBy(this.#services, options);
     for (const service of SERVICES.filter((each) => this.#services.some(({ name }) => name === each)))
       this.#metrics.set('pa_build_info', { service, version: VERSION }, 1);
     const own = this.#routes({});
@@ -209,25 +259,25 @@ class ServiceProcess {
   }
 
   async #attempt(): Promise<void> {
-    const options = this.#options;
+    const { upkeep, config } = this.#options;
     const closing = this.#closing;
-    const clock = this.#clock;
-    const telemetry = this.#telemetry;
-    const { shared, upkeep, http } = options;
     // The facts of a start that failed belong to nothing any more, and their age grows.
     const { metrics, end } = this.#metrics.scope();
-    closing.push('gauges', async () => end());
-    const open = await openPorts({
-      ...options,
+    closing.push('gauges', end);
+    const open = await openPorts(this.#options, {
       services: this.#services.map(({ name }) => name),
-      clock,
+      clock: this.#clock,
       metrics,
-      telemetry,
+      telemetry: this.#telemetry,
       closing,
       enter: (phase) => (this.#phase = phase),
     });
     const turns = new SearchTurns();
-    const services = await startServices(this.#services, (name) => ({ ...shared, turns, ...open.of(name) }), http);
+    const services = await startServices(this.#services, (name) => ({ ...this.#shared, turns, ...open.of(name) }), {
+      trustProxy: config.TRUST_PROXY,
+      requestLog: config.REQUEST_LOG,
+      trustTraceparent: config.TRUST_TRACEPARENT,
+    });
     closing.push('services', () => services.stop());
     if (this.#stopping.signal.aborted) throw new Error('stopped while starting');
     if (upkeep !== undefined) closing.push('upkeep', upkeep(open.log));
@@ -235,13 +285,13 @@ class ServiceProcess {
   }
 
   #serveAll(apps: Apps, open: OpenPorts): void {
-    const { name, front, shared } = this.#options;
+    const { name, front, secrets } = this.#options;
     const checks: Record<string, readonly ReadinessCheck[]> = { [name]: open.checks };
     for (const [service, app] of Object.entries(apps))
       checks[service] = [...(checks[service] ?? []), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
     this.#open = open;
     this.#checks = checks;
-    const own = this.#routes(viewsRoutes(apps, shared.staticTokens));
+    const own = this.#routes(viewsRoutes(apps, secrets.staticTokens));
     this.#serve((front?.dispatch ?? toOnly)(apps, own));
   }
 
@@ -269,6 +319,24 @@ class ServiceProcess {
     await this.#closing.run(this.#options.logger);
     await this.#telemetry.close(flushMs);
   }
+}
+
+/** What the services of a process share. Warns of settings that they lack. */
+function sharedBy(
+  services: readonly StartableService[],
+  { config, secrets, logger }: StartOptions,
+): Omit<ServiceContext, 'ports' | 'presence' | 'blobs' | 'readers' | 'turns'> {
+  const has = (service: Service): boolean => services.some(({ name }) => name === service);
+  // A process whose schema has the variables of business days has this one.
+  const business = 'BUSINESS_DAYS' in config ? (config as unknown as BusinessEnv) : undefined;
+  // Only auth limits requests by address.
+  if (has('auth') && lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
+  // Only these two read the days of a payer.
+  const readsDays = has('attribution') || has('consent');
+  if (business !== undefined && readsDays && lacksTimeZone(business)) logger.warn({}, NO_TIME_ZONE);
+  const { staticTokens, memberHash } = secrets;
+  const [calendar, days] = business === undefined ? [] : [calendarRules(business), payerDays(business)];
+  return { secrets, staticTokens, memberHash, calendar, days };
 }
 
 /** The routes of the process, and the only service behind them. */

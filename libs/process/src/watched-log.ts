@@ -1,4 +1,13 @@
-import type { EventLog, FollowOptions, SubscribeOptions, Subscription } from '@provider-access/engines/log';
+import {
+  Backlog,
+  type Batch,
+  type EventLog,
+  type FollowOptions,
+  type NewRecord,
+  type SubscribeOptions,
+  type Subscription,
+} from '@provider-access/engines/log';
+import { type Metrics, shared } from '@provider-access/service/observability';
 import { overlay } from './tracing/overlay.ts';
 
 /** A log that knows its subscriptions. They show whether the process makes progress. */
@@ -7,21 +16,96 @@ export interface WatchedLog extends EventLog {
   running(): readonly { readonly name: string; readonly subscription: Subscription }[];
 }
 
-export function watchLog(log: EventLog): WatchedLog {
-  const running = new Map<Subscription, string>();
-  const watched = (name: string, subscription: Subscription): Subscription => {
+interface Running {
+  readonly name: string;
+  readonly topics: readonly string[];
+  /** Of a group. */
+  readonly backlog?: Backlog;
+}
+interface Lag {
+  readonly topic: string;
+  readonly group: string;
+  readonly records: number;
+  readonly since: number | undefined;
+}
+
+/**
+ * Measures the traffic of the log: records appended, batches handled, and the lag of each group that was subscribed
+ * here, over all partitions and whichever process handles them. A scrape computes the lag; appends and handlers never
+ * do.
+ */
+export function watchLog(log: EventLog, metrics: Metrics): WatchedLog {
+  const running = new Map<Subscription, Running>();
+  const lag = shared(() => lagOf(log, [...running.values()]));
+  metrics.read('pa_log_lag_records', async () =>
+    (await lag()).map(({ topic, group, records }) => ({ labels: { topic, group }, value: records })),
+  );
+  metrics.read('pa_log_oldest_unhandled_seconds', async () =>
+    (await lag()).map(({ topic, group, since }) => ({
+      labels: { topic, group },
+      value: since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000,
+    })),
+  );
+
+  const written = new Set<string>();
+  const append = async (topic: string, records: readonly NewRecord[]): ReturnType<EventLog['append']> => {
+    // The series exists from the first call, so that a first failure is an increase.
+    if (!written.has(topic)) metrics.zero('pa_log_append_failures_total', { topic });
+    written.add(topic);
+    try {
+      const appended = await log.append(topic, records);
+      metrics.count('pa_log_appended_total', { topic }, records.length);
+      return appended;
+    } catch (error) {
+      metrics.count('pa_log_append_failures_total', { topic });
+      throw error;
+    }
+  };
+  const watched = (subscription: Subscription, how: Running): Subscription => {
     const own = overlay(subscription, {
       stop: async () => {
         running.delete(own);
         await subscription.stop();
       },
     });
-    running.set(own, name);
+    running.set(own, how);
     return own;
   };
+  const subscribe = async (options: SubscribeOptions): Promise<Subscription> => {
+    const { group, topics } = options;
+    for (const topic of topics) metrics.zero('pa_log_handle_failures_total', { topic, group });
+    const handle = async (batch: Batch): Promise<void> => {
+      const labels = { topic: batch.topic, group };
+      const began = performance.now();
+      try {
+        await options.handle(batch);
+      } catch (error) {
+        metrics.count('pa_log_handle_failures_total', labels);
+        throw error;
+      }
+      metrics.record('pa_log_handle_duration_seconds', labels, (performance.now() - began) / 1000);
+      metrics.count('pa_log_handled_total', labels, batch.records.length);
+    };
+    const subscription = await log.subscribe({ ...options, handle });
+    return watched(subscription, { name: group, topics, backlog: new Backlog(log) });
+  };
   return overlay(log, {
-    running: () => [...running].map(([subscription, name]) => ({ name, subscription })),
-    subscribe: async (options: SubscribeOptions) => watched(options.group, await log.subscribe(options)),
-    follow: async (options: FollowOptions) => watched(options.topics.join(' '), await log.follow(options)),
+    append,
+    subscribe,
+    follow: async (options: FollowOptions) =>
+      watched(await log.follow(options), { name: options.topics.join(' '), topics: options.topics }),
+    running: () => [...running].map(([subscription, { name }]) => ({ name, subscription })),
   });
+}
+
+async function lagOf(log: EventLog, running: readonly Running[]): Promise<readonly Lag[]> {
+  const groups = running.flatMap(({ name, topics, backlog }) => (backlog ? [{ group: name, topics, backlog }] : []));
+  const head = await log.head([...new Set(groups.flatMap(({ topics }) => topics))]);
+  const lags = groups.map(async ({ group, topics, backlog }) => {
+    const committed = await log.committed(group, topics);
+    return Promise.all(
+      topics.map(async (topic) => ({ topic, group, ...(await backlog.behind(topic, committed, head)) })),
+    );
+  });
+  return (await Promise.all(lags)).flat();
 }

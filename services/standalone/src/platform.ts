@@ -1,10 +1,9 @@
 import { join, resolve } from 'node:path';
-import { SERVICES, topicSettings } from '@provider-access/events';
+import { topicSettings } from '@provider-access/events';
 import {
   FLUSH_MS,
   openEngines,
   openSecrets,
-  processOptions,
   type ProcessRoutesOptions,
   startProcess,
   VERSION,
@@ -65,7 +64,11 @@ export async function startPlatform(
     const { SERVICE_LEVELS_SINCE, ALLOW_INSECURE_JWKS } = config;
     const publicUrlOf = (address: string): string => config.PUBLIC_URL ?? address;
     const running = await startProcess({
-      ...(await processOptions('standalone', SERVICES, config, { secrets, logger, scopes })),
+      name: 'standalone',
+      config,
+      secrets,
+      logger,
+      scopes,
       engines: enginesIn(dataDir, config.MIN_FREE_BYTES, logger),
       upkeep: (log) => keepToRetention(log, retention, logger),
       services(address) {
