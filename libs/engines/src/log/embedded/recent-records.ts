@@ -1,23 +1,18 @@
 import { cut } from '../batches.ts';
 import type { LogRecord } from '../port.ts';
 
-interface Tail {
-  readonly records: LogRecord[];
-  dropped: number;
-}
-
 /** Estimated bytes of a record beside its value: key, headers, object. */
 const OVERHEAD = 600;
 
 /**
- * A cache of the newest durable records of all partitions, bounded in bytes. Several groups read a record soon after
- * its append, and reading it from the file would be most of their cost.
+ * A cache of the newest durable records of all partitions. Several groups read a record soon after its append, and
+ * reading it from the file would be most of their cost. When the new records have half of the limit, they become the
+ * old ones, and the old ones before them go.
  */
 export class RecentRecords {
   readonly #limit: number;
-  readonly #tails = new Map<string, Tail>();
-  readonly #order: Tail[] = [];
-  #first = 0;
+  #new = new Map<string, LogRecord[]>();
+  #old = new Map<string, LogRecord[]>();
   #bytes = 0;
 
   constructor(limitBytes: number) {
@@ -26,44 +21,36 @@ export class RecentRecords {
 
   /** Adds a record to the tail of its partition. After a gap in the offsets the tail starts again. */
   add(table: string, record: LogRecord): void {
-    let tail = this.#tails.get(table);
-    const last = tail?.records.at(-1);
-    if (tail === undefined || (last !== undefined && last.offset + 1 !== record.offset)) {
-      tail = { records: [], dropped: 0 };
-      this.#tails.set(table, tail);
+    const last = (this.#new.get(table) ?? this.#old.get(table))?.at(-1);
+    if (last !== undefined && last.offset + 1 !== record.offset) {
+      this.#new.delete(table);
+      this.#old.delete(table);
     }
-    tail.records.push(record);
-    this.#order.push(tail);
-    this.#bytes += record.value.byteLength + OVERHEAD;
-    while (this.#bytes > this.#limit) this.#evict();
+    const bytes = record.value.byteLength + OVERHEAD;
+    if (this.#bytes + bytes > this.#limit / 2) {
+      this.#old = this.#new;
+      this.#new = new Map();
+      this.#bytes = 0;
+    }
+    this.#bytes += bytes;
+    const tail = this.#new.get(table);
+    if (tail === undefined) this.#new.set(table, [record]);
+    else tail.push(record);
   }
 
-  /** As `LocalStore.read`; undefined when `from` is older than what is kept. */
+  /** As `SqliteStore.read`; undefined when `from` is older than what is kept. */
   read(table: string, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] | undefined {
-    const tail = this.#tails.get(table);
-    const oldest = tail?.records[tail.dropped];
-    if (tail === undefined || oldest === undefined || from < oldest.offset) return undefined;
-    return cut(tail.records, tail.dropped + (from - oldest.offset), maxRecords, maxBytes);
+    let tail = this.#new.get(table) ?? [];
+    // A reader at the end of the partition, as most are, needs no copy.
+    if (tail[0] === undefined || from < tail[0].offset) tail = [...(this.#old.get(table) ?? []), ...tail];
+    const oldest = tail[0]?.offset;
+    return oldest === undefined || from < oldest ? undefined : cut(tail, from - oldest, maxRecords, maxBytes);
   }
 
   /** Empties the cache after a failed write or the removal of records. */
   clear(): void {
-    this.#tails.clear();
-    this.#order.length = this.#first = this.#bytes = 0;
-  }
-
-  #evict(): void {
-    const tail = this.#order[this.#first++]!;
-    const record = tail.records[tail.dropped]!;
-    this.#bytes -= record.value.byteLength + OVERHEAD;
-    tail.records[tail.dropped++] = undefined as never;
-    if (tail.dropped > 1024 && tail.dropped * 2 > tail.records.length) {
-      tail.records.splice(0, tail.dropped);
-      tail.dropped = 0;
-    }
-    if (this.#first > 4096 && this.#first * 2 > this.#order.length) {
-      this.#order.splice(0, this.#first);
-      this.#first = 0;
-    }
+    this.#new.clear();
+    this.#old.clear();
+    this.#bytes = 0;
   }
 }

@@ -51,8 +51,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Size of the cache of newest records. */
-const RECENT_BYTES = 16 * 1024 * 1024;
+/** Most bytes of the cache of newest records. */
+const RECENT_BYTES = 24 * 1024 * 1024;
 /** A commit is written with the next append, or after this time. */
 const COMMIT_MS = 25;
 /** How often a read-only log checks the file for changes of the writer. */
