@@ -1,8 +1,7 @@
-import { type EventFault, RECORDED_AT_HEADER } from '@provider-access/events';
+import { deadLetterTopic, type EventFault, RECORDED_AT_HEADER } from '@provider-access/events';
 import {
   type Batch,
   deadLetterId,
-  deadLetterOutput,
   deadLetterRecord,
   type Derivation,
   type DerivationOutput,
@@ -116,10 +115,7 @@ export class Attempt<E extends IntakeEvent> {
     ofStages.forEach(add);
     for (const { outputs } of this.#outputs) outputs.forEach(add);
     return [
-      deadLetterOutput(
-        batch,
-        this.#deadLetters.map(({ record }) => record),
-      ),
+      { topic: deadLetterTopic(batch.topic), records: this.#deadLetters.map(({ record }) => record) },
       ...[...records].map(([topic, some]) => ({ topic, records: some })),
     ];
   }

@@ -3,7 +3,6 @@ import {
   addCounts,
   bufferOf,
   type Counts,
-  deadLetterTopic,
   derivedBy,
   encodeEvent,
   type EventParked,
@@ -67,22 +66,12 @@ type Offsets = Record<string, Record<string, number>>;
  * one before its start, `after` has the heads of the output topics.
  */
 export class Derivation {
-  readonly #log: EventLog;
-  readonly #deriver: string;
-  readonly #topic: string;
-  readonly #now: () => number;
-  readonly #topics: readonly string[];
-  readonly #done: ((outcomes: readonly OutcomeRow[]) => void) | undefined;
+  readonly #options: Required<Omit<DerivationOptions, 'done'>> & DerivationOptions;
   readonly #inbound = new Map<string, { readonly next: number; readonly after: Offsets }>();
   #assignments = 0;
 
   constructor(options: DerivationOptions) {
-    this.#log = options.log;
-    this.#deriver = options.deriver;
-    this.#topic = options.progressTopic;
-    this.#now = options.now ?? Date.now;
-    this.#done = options.done;
-    this.#topics = options.topics ?? derivedBy(this.#deriver);
+    this.#options = { topics: derivedBy(options.deriver), now: () => Date.now(), ...options };
   }
 
   /**
@@ -96,12 +85,13 @@ export class Derivation {
   ): Promise<void> {
     const last = batch.records[batch.records.length - 1];
     if (last === undefined) return;
-    const count = await this.#log.partitions(this.#topic);
+    const { log, deriver, progressTopic } = this.#options;
+    const count = await log.partitions(progressTopic);
     const partition = batch.partition % count;
     const outputs = result.outputs.filter((output) => output.records.length > 0);
     const rest = outputs[outputs.length - 1];
     const joined =
-      rest?.topic === this.#topic &&
+      rest?.topic === progressTopic &&
       rest.records.every((record) => (record.partition ?? partitionFor(record.partitionKey, count)) === partition);
     const inbound = `${batch.topic}/${batch.partition}`;
     const assignments = this.#assignments;
@@ -113,11 +103,11 @@ export class Derivation {
         (after[topic] ??= {})[appended.partition] = appended.offset + 1;
     }
     // Earlier records of this partition need no entry, because a reader passes them before the progress record.
-    delete after[this.#topic]?.[partition];
-    if (Object.keys(after[this.#topic] ?? {}).length === 0) delete after[this.#topic];
+    delete after[progressTopic]?.[partition];
+    if (Object.keys(after[progressTopic] ?? {}).length === 0) delete after[progressTopic];
     const outcomes = byReceipt(result.outcomes);
     const progress: Progress = {
-      deriver: this.#deriver,
+      deriver,
       topic: batch.topic,
       partition: batch.partition,
       from: batch.records[0]!.offset,
@@ -125,9 +115,9 @@ export class Derivation {
       ...(Object.keys(after).length > 0 && { after }),
       ...(outcomes.length > 0 && { outcomes }),
     };
-    await this.#append(batch, this.#topic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
+    await this.#append(batch, progressTopic, [...(joined ? rest!.records : []), this.#record(progress, partition)]);
     if (assignments === this.#assignments) this.#inbound.set(inbound, { next: progress.next, after });
-    this.#done?.(result.outcomes);
+    this.#options.done?.(result.outcomes);
   }
 
   /**
@@ -147,7 +137,7 @@ export class Derivation {
     if (batch.owned?.() === false)
       throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
     try {
-      return await this.#log.append(topic, records);
+      return await this.#options.log.append(topic, records);
     } catch (error) {
       if (!(error instanceof RecordTooLarge) || error.index === undefined) throw error;
       throw new RecordTooLarge(error.message, error.index, records[error.index]);
@@ -156,9 +146,8 @@ export class Derivation {
 
   /** The heads of the output topics, which are behind all outputs of all instances so far. */
   async #heads(outputs: readonly DerivationOutput[]): Promise<Offsets> {
-    const heads = await this.#log.head([
-      ...new Set([this.#topic, ...this.#topics, ...outputs.map((output) => output.topic)]),
-    ]);
+    const { log, progressTopic, topics } = this.#options;
+    const heads = await log.head([...new Set([progressTopic, ...topics, ...outputs.map(({ topic }) => topic)])]);
     const after: Offsets = {};
     for (const [topic, offsets] of Object.entries(heads)) {
       offsets.forEach((head, partition) => {
@@ -169,12 +158,12 @@ export class Derivation {
   }
 
   #record(progress: Progress, partition: number): NewRecord {
-    const key = `progress/${this.#deriver}/${progress.topic}/${progress.partition}`;
+    const key = `progress/${progress.deriver}/${progress.topic}/${progress.partition}`;
     const event = {
       id: `${progress.topic}/${progress.partition}/${progress.next}`,
-      source: `urn:provider-access:${this.#deriver}`,
+      source: `urn:provider-access:${progress.deriver}`,
       type: PROGRESS_TYPE,
-      time: new Date(this.#now()).toISOString(),
+      time: new Date(this.#options.now()).toISOString(),
       subject: key,
       data: progress,
     };
@@ -277,8 +266,3 @@ function headersOf({ headers }: LogRecord): Record<string, string> {
   }
   return kept;
 }
-
-export const deadLetterOutput = (batch: Pick<Batch, 'topic'>, records: readonly NewRecord[]): DerivationOutput => ({
-  topic: deadLetterTopic(batch.topic),
-  records,
-});

@@ -43,11 +43,9 @@ export function answerCalls<Task, Value>(handle: (task: Task) => Value | Promise
   });
 }
 
-interface Call<Task, Value> {
+interface Call<Task, Value> extends PromiseWithResolvers<Value> {
   readonly task: Task;
   readonly transfer: readonly Transferable[];
-  resolve(value: Value): void;
-  reject(error: ThreadError): void;
 }
 interface Thread<Task, Value> {
   readonly worker: Worker;
@@ -82,10 +80,10 @@ export class ThreadPool<Task, Value> {
 
   /** Rejects with a ThreadError. */
   call(task: Task, transfer: readonly Transferable[] = []): Promise<Value> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ task, transfer, resolve, reject });
-      this.#next();
-    });
+    const call = { task, transfer, ...Promise.withResolvers<Value>() };
+    this.#queue.push(call);
+    this.#next();
+    return call.promise;
   }
 
   /** Ends the threads. Open calls are rejected. */

@@ -2,6 +2,7 @@ import { within } from '@provider-access/kernel';
 import kafkajs, { type Consumer, type EachBatchPayload } from 'kafkajs';
 import type { TopicPartition } from '../port.ts';
 import { type Client, createClient, retryFor } from './client.ts';
+import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';
@@ -9,6 +10,7 @@ import { PatientFetch } from './patient-fetch.ts';
 
 export interface GroupConsumerOptions {
   readonly settings: Settings;
+  readonly cluster: Pick<Cluster, 'name' | 'topic'>;
   readonly group: string;
   readonly topics: readonly string[];
   /** Partitions that are handled concurrently. */
@@ -45,6 +47,7 @@ interface RequestEvent {
 export class GroupConsumer {
   ownership: Ownership;
   readonly #options: GroupConsumerOptions;
+  readonly #cluster: GroupConsumerOptions['cluster'];
   readonly #client: Client;
   readonly #consumer: Consumer;
   readonly #fetches: PatientFetch;
@@ -59,13 +62,14 @@ export class GroupConsumer {
   constructor(options: GroupConsumerOptions) {
     const { settings, group } = options;
     this.#options = options;
+    this.#cluster = options.cluster;
     this.ownership = new Ownership(settings, -Infinity);
     this.#client = createClient(settings, {
       retryMs: INNER_RETRY_MS,
       onLog: ({ message, topic, partition, error }) => {
         if (message.startsWith('The group is rebalancing')) this.#orderly = /rebalancing/iu.test(error ?? '');
         if (message.startsWith('Offset out of range, resetting') && topic !== undefined && partition !== undefined)
-          options.outOfRange(this, { topic: this.#topic(topic), partition });
+          options.outOfRange(this, { topic: this.#cluster.topic(topic), partition });
       },
     });
     this.#fetches = new PatientFetch(this.#client.kafka, {
@@ -102,7 +106,7 @@ export class GroupConsumer {
   async run(): Promise<Error> {
     try {
       await this.#consumer.connect();
-      const topics = this.#options.topics.map((topic) => this.#name(topic));
+      const topics = this.#options.topics.map((topic) => this.#cluster.name(topic));
       await this.#consumer.subscribe({ topics, fromBeginning: true });
       await this.#consumer.run({
         autoCommit: false,
@@ -118,7 +122,7 @@ export class GroupConsumer {
 
   /** @throws the error of kafkajs */
   async commit({ topic, partition }: TopicPartition, next: number): Promise<void> {
-    await this.#consumer.commitOffsets([{ topic: this.#name(topic), partition, offset: String(next) }]);
+    await this.#consumer.commitOffsets([{ topic: this.#cluster.name(topic), partition, offset: String(next) }]);
   }
 
   /**
@@ -138,15 +142,15 @@ export class GroupConsumer {
 
   /** The next fetch starts at `next`. */
   seek({ topic, partition }: TopicPartition, next: number): void {
-    this.#quietly(() => this.#consumer.seek({ topic: this.#name(topic), partition, offset: String(next) }));
+    this.#quietly(() => this.#consumer.seek({ topic: this.#cluster.name(topic), partition, offset: String(next) }));
   }
 
   pause({ topic, partition }: TopicPartition): void {
-    this.#quietly(() => this.#consumer.pause([{ topic: this.#name(topic), partitions: [partition] }]));
+    this.#quietly(() => this.#consumer.pause([{ topic: this.#cluster.name(topic), partitions: [partition] }]));
   }
 
   resume({ topic, partition }: TopicPartition): void {
-    this.#quietly(() => this.#consumer.resume([{ topic: this.#name(topic), partitions: [partition] }]));
+    this.#quietly(() => this.#consumer.resume([{ topic: this.#cluster.name(topic), partitions: [partition] }]));
   }
 
   /** Sends a heartbeat when one is due. The caller must not catch errors of kafkajs. */
@@ -204,7 +208,7 @@ export class GroupConsumer {
       this.#joins = 0;
       this.#id = payload.memberId;
       const assignment = Object.entries(payload.memberAssignment).flatMap(([name, partitions]) =>
-        partitions.map((partition) => ({ topic: this.#topic(name), partition })),
+        partitions.map((partition) => ({ topic: this.#cluster.topic(name), partition })),
       );
       this.#options.joined(this, assignment, kept);
     });
@@ -215,20 +219,12 @@ export class GroupConsumer {
   async #each(payload: EachBatchPayload): Promise<void> {
     try {
       const { topic, partition } = payload.batch;
-      await this.#options.each(this, { topic: this.#topic(topic), partition }, payload);
+      await this.#options.each(this, { topic: this.#cluster.topic(topic), partition }, payload);
     } catch (error) {
       throw error instanceof kafkajs.KafkaJSError
         ? error
         : new kafkajs.KafkaJSError('a batch was not handed out', { retriable: true });
     }
-  }
-
-  #name(topic: string): string {
-    return this.#options.settings.topicPrefix + topic;
-  }
-
-  #topic(name: string): string {
-    return name.slice(this.#options.settings.topicPrefix.length);
   }
 
   #quietly(work: () => void): void {

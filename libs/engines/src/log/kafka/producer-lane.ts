@@ -12,15 +12,7 @@ const PARTING_MS = 1_000;
  * The result of a send is unknown: no answer, no final answer, or no answer for exactly its partition. `type` is the
  * last refusal of the broker, because it shows an operator what to change.
  */
-class Unanswered extends Error {
-  override readonly name = 'Unanswered';
-  readonly type: string;
-
-  constructor(type: string) {
-    super(type);
-    this.type = type;
-  }
-}
+const unanswered = (type: string): Error => Object.assign(new Error(type), { type });
 
 interface Current {
   readonly client: Client;
@@ -55,7 +47,7 @@ export class ProducerLane {
       return await Promise.race([
         this.#send(topic, partition, messages),
         sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
-          throw new Unanswered(this.#current?.refusal ?? 'NO_ANSWER_IN_TIME');
+          throw unanswered(this.#current?.refusal ?? 'NO_ANSWER_IN_TIME');
         }),
       ]);
     } catch (error) {
@@ -97,7 +89,7 @@ export class ProducerLane {
       answer!.errorCode !== 0 ||
       !(base >= 0)
     ) {
-      throw new Unanswered('ANSWER_OF_ANOTHER_PARTITION');
+      throw unanswered('ANSWER_OF_ANOTHER_PARTITION');
     }
     return base;
   }

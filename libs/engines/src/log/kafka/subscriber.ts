@@ -133,6 +133,7 @@ export class Subscriber implements Subscription {
       const began = performance.now();
       const consumer = (this.#consumer = new GroupConsumer({
         settings: this.#settings,
+        cluster: this.#cluster,
         group,
         topics,
         concurrency,
