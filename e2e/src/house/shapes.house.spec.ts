@@ -15,12 +15,7 @@ interface Exception {
 const EXCEPTIONS: readonly Exception[] = [
   { name: 'libs/engines/src/blob/s3/options.ts#S3BlobOptions', size: 13, reason: 'what a bucket needs' },
   { name: 'libs/engines/src/jobs/workers.ts#WorkersOptions', size: 10, reason: 'times of a lease beside its work' },
-  {
-    name: 'libs/engines/src/log/kafka/group-consumer.ts#GroupConsumerOptions',
-    size: 9,
-    reason: 'what one member of a consumer group shares with the adapter',
-  },
-  { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 13, reason: 'times that only tests set' },
+  { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 11, reason: 'times that only tests set' },
   { name: 'libs/engines/src/mongo/client.ts#MongoOptions', size: 10, reason: 'times that only tests set' },
   { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
 ];

@@ -109,8 +109,8 @@ const FRAME = Symbol('Frame');
  * controllers and its own providers. The frame provides the ports, `Audit`, static tokens, the calendar and the days;
  * and where the settings ask for them `Facts`, access tokens of apps, and a `ProjectionSet` with its
  * routes. It sets the body parsers, starts views before facts and both before the service, and stops them after the
- * consumers of the service have ended. Between, it runs the background jobs of the service. A service adds its own
- * checks to the list under `READINESS`.
+ * consumers of the service have ended. Between, it runs the background jobs and the consumers of the service. A service
+ * adds its own checks to the list under `READINESS`.
  */
 @Module({})
 export class ServiceModule

@@ -2,7 +2,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { workerData } from 'node:worker_threads';
 
 /** Checkpoints the write-ahead log of a file in its own thread, so that the writer does not wait for fsyncs. */
-const { file, everyMs } = workerData as { file: string; everyMs: number };
+const { file } = workerData as { file: string };
+const EVERY_MS = 250;
 const db = new DatabaseSync(file);
 db.exec('PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;');
 setInterval(() => {
@@ -11,4 +12,4 @@ setInterval(() => {
   } catch {
     // The file is busy or the disk is full. The writer's own checkpoint at a larger size reports a lasting fault.
   }
-}, everyMs);
+}, EVERY_MS);

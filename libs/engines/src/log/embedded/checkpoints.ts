@@ -5,10 +5,9 @@ import { startThread } from '../../threads/index.ts';
  * thread ends, the writer's automatic checkpoint at a larger size does the work, only slower.
  * @returns a function that ends the thread; the file may be closed after it resolves
  */
-export function checkpointInBackground(file: string, everyMs = 250): () => Promise<void> {
-  if (file === ':memory:' || file === '') return () => Promise.resolve();
+export function checkpointInBackground(file: string): () => Promise<void> {
   const worker = startThread(new URL('./checkpoint-worker.ts', import.meta.url), {
-    workerData: { file, everyMs },
+    workerData: { file },
     resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
   });
   worker.unref();

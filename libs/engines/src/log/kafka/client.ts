@@ -1,10 +1,10 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import kafkajs, { type ISocketFactory, type Kafka, type Mechanism, type RetryOptions, type SASLOptions } from 'kafkajs';
 import { readEveryCompression } from './compression.ts';
 import { logCreator, type LogEntry } from './logging.ts';
 import { passwordMechanism } from './low-level.ts';
-import type { KafkaSasl, KafkaTls, Settings } from './options.ts';
+import type { KafkaSasl, Settings } from './options.ts';
 
 export interface Client {
   readonly kafka: Kafka;
@@ -36,7 +36,10 @@ export function createClient(settings: Settings, options: ClientOptions): Client
   const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
     if (retired) throw new Error('this client was retired');
     const socket = ssl
-      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
+      ? connectTls(
+          { host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl, rejectUnauthorized: true },
+          onConnect,
+        )
       : connectTcp({ host, port }, onConnect);
     socket.setKeepAlive(true, 60_000);
     socket.setNoDelay(true);
@@ -54,7 +57,7 @@ export function createClient(settings: Settings, options: ClientOptions): Client
     socketFactory,
     logLevel: kafkajs.logLevel.INFO,
     logCreator: logCreator(settings.logger, options.onLog),
-    ssl: settings.tls && tlsOptions(settings.tls),
+    ssl: settings.tls === true ? {} : settings.tls,
     sasl: settings.sasl && saslOptions(settings.sasl),
   });
   return {
@@ -87,10 +90,6 @@ export function retryFor(ms: number): RetryOptions {
     multiplier: 2,
     retries: Math.max(1, retries),
   };
-}
-
-function tlsOptions(tls: KafkaTls): ConnectionOptions {
-  return tls === true ? {} : { ...tls, rejectUnauthorized: tls.rejectUnauthorized ?? true };
 }
 
 function saslOptions(sasl: KafkaSasl): SASLOptions | Mechanism {

@@ -8,9 +8,7 @@ import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';
 import { PatientFetch } from './patient-fetch.ts';
 
-export interface GroupConsumerOptions {
-  readonly settings: Settings;
-  readonly cluster: Pick<Cluster, 'name' | 'topic'>;
+interface GroupConsumerOptions {
   readonly group: string;
   readonly topics: readonly string[];
   /** Partitions that are handled concurrently. */
@@ -46,23 +44,25 @@ interface RequestEvent {
 /** One kafkajs consumer, from its start to its crash or stop. Afterwards the adapter makes a new one. */
 export class GroupConsumer {
   ownership: Ownership;
+  /** The id of the consumer in its group; undefined before the first join. */
+  id: string | undefined;
+  readonly #settings: Settings;
+  readonly #cluster: Cluster;
   readonly #options: GroupConsumerOptions;
-  readonly #cluster: GroupConsumerOptions['cluster'];
   readonly #client: Client;
   readonly #consumer: Consumer;
   readonly #fetches: PatientFetch;
   readonly #crashed = Promise.withResolvers<Error>();
   readonly #watch: NodeJS.Timeout;
-  #id: string | undefined;
   /** Whether the next join follows a rebalance of the group, and not a loss of this consumer's session. */
   #orderly = false;
   #joins = 0;
   #heartbeatSentAt = performance.now();
 
-  constructor(options: GroupConsumerOptions) {
-    const { settings, group } = options;
+  constructor(settings: Settings, cluster: Cluster, options: GroupConsumerOptions) {
+    this.#settings = settings;
+    this.#cluster = cluster;
     this.#options = options;
-    this.#cluster = options.cluster;
     this.ownership = new Ownership(settings, -Infinity);
     this.#client = createClient(settings, {
       retryMs: INNER_RETRY_MS,
@@ -77,7 +77,7 @@ export class GroupConsumer {
       waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs),
     });
     this.#consumer = this.#client.kafka.consumer({
-      groupId: settings.groupPrefix + group,
+      groupId: settings.groupPrefix + options.group,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: settings.rebalanceTimeoutMs,
       heartbeatInterval: settings.heartbeatIntervalMs,
@@ -93,13 +93,8 @@ export class GroupConsumer {
     this.#listen();
     this.#watch = setInterval(() => {
       // A consumer without new records delivers nothing, so only this timer notices.
-      if (this.#id !== undefined && this.ownership.isForgotten(performance.now())) this.#end();
+      if (this.id !== undefined && this.ownership.isForgotten(performance.now())) this.#end();
     }, settings.heartbeatIntervalMs).unref();
-  }
-
-  /** The id of the consumer in its group; undefined before the first join. */
-  get id(): string | undefined {
-    return this.#id;
   }
 
   /** Joins and delivers batches until a crash; resolves with its reason. */
@@ -200,13 +195,13 @@ export class GroupConsumer {
     this.#consumer.on(events.FETCH, () => this.#options.polled());
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.ownership.revoke();
-      this.ownership = new Ownership(this.#options.settings, this.#heartbeatSentAt);
+      this.ownership = new Ownership(this.#settings, this.#heartbeatSentAt);
       // Certain only after a rebalance of the group. Otherwise another consumer may have had the partitions in a
       // generation in between.
-      const kept = this.#id === payload.memberId && this.#orderly && this.#joins === 1;
+      const kept = this.id === payload.memberId && this.#orderly && this.#joins === 1;
       this.#orderly = false;
       this.#joins = 0;
-      this.#id = payload.memberId;
+      this.id = payload.memberId;
       const assignment = Object.entries(payload.memberAssignment).flatMap(([name, partitions]) =>
         partitions.map((partition) => ({ topic: this.#cluster.topic(name), partition })),
       );

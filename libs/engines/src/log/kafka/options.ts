@@ -10,8 +10,7 @@ export type KafkaSasl =
   | { readonly mechanism: 'oauthbearer'; token(): Promise<string> | string };
 
 /** PEM texts. `true` means the trusted authorities of the operating system. */
-export type KafkaTls =
-  true | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized?: boolean };
+type KafkaTls = true | { readonly ca?: string; readonly cert?: string; readonly key?: string };
 
 /** pino's shape. */
 export interface KafkaLogger {

@@ -131,9 +131,7 @@ export class Subscriber implements Subscription {
         continue;
       }
       const began = performance.now();
-      const consumer = (this.#consumer = new GroupConsumer({
-        settings: this.#settings,
-        cluster: this.#cluster,
+      const consumer = (this.#consumer = new GroupConsumer(this.#settings, this.#cluster, {
         group,
         topics,
         concurrency,
