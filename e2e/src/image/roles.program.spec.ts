@@ -24,6 +24,9 @@ import { sharedPayer } from '../world/context.ts';
 import { confine, notConfinable, type Confined } from './sandbox.ts';
 
 const why = notConfinable();
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')) as {
+  version: string;
+};
 
 describe.skipIf(why !== undefined)(`roles from the image, confined${why === undefined ? '' : ` (${why})`}`, () => {
   let folder: string;
@@ -153,7 +156,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       [['admin', '--help'], 0, 'provider-access-admin'],
       [['admin', 'verify'], 1, 'KAFKA_BROKERS: must be set'],
       [['auth'], 1, 'KAFKA_BROKERS: must be set'],
-      [['--version'], 0, '0.1.0'],
+      [['--version'], 0, version],
       [['--help'], 0, 'standalone'],
       [
         [],

@@ -8,4 +8,4 @@ export { answer, type ProcessRoutes, type ProcessRoutesOptions } from './process
 export { surviveRejections } from './signals.ts';
 export { traceOf } from './faults.ts';
 export { regularly } from './regularly.ts';
-export { VERSION } from './version.ts';
+export { RELEASE } from './release.ts';

@@ -46,7 +46,7 @@ import {
 import { stuckReason } from './progress.ts';
 import type { Secrets } from './secrets.ts';
 import { startServices, type Apps } from './start-services.ts';
-import { VERSION } from './version.ts';
+import { RELEASE } from './release.ts';
 
 /** What every process understands in the same way of its environment, without what engines read. */
 type ProcessConfig = Omit<
@@ -130,7 +130,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
   const { HOST, PORT, HEALTH_PORT, INTERNAL_PORT } = config;
   // One registry for the process. If two services have the same metric, a label names the service.
   const metrics = new Metrics({ enabled: config.METRICS, process: true });
-  const sent = { ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: name } };
+  const sent = { ...telemetryOptions(config), version: RELEASE.version, logger, measured: { metrics, service: name } };
   const telemetry = await openTelemetry(sent, scopes);
   const listeners = new Closing();
   try {
@@ -194,7 +194,7 @@ class ServiceProcess {
     this.#services = options.services(outer.address);
     this.#shared = sharedBy(this.#services, options);
     for (const service of SERVICES.filter((each) => this.#services.some(({ name }) => name === each)))
-      this.#metrics.set('pa_build_info', { service, version: VERSION }, 1);
+      this.#metrics.set('pa_build_info', { service, version: RELEASE.version }, 1);
     const own = this.#routes({});
     const what = this.#services.length > 1 ? 'platform' : 'service';
     this.#serve((request, response) => {

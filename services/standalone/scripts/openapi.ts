@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
+import { RELEASE } from '@provider-access/process';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
 import { type Descriptor, type Json, operationsOf, ref, TAGS } from '@provider-access/service/operation';
 import type * as Sandbox from '../src/sandbox.ts';
@@ -10,8 +11,6 @@ import { inputSchema, SCHEMAS } from './openapi/schemas.ts';
 
 /** The OpenAPI 3.1 document of the HTTP API. Run: `npm run openapi -w @provider-access/standalone`. */
 export const FILE = fileURLToPath(new URL('../../../docs/openapi.json', import.meta.url));
-const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
-  .version;
 
 /** Beyond the refusals of the operation itself. */
 const OF_CALLERS = {
@@ -44,7 +43,7 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
     openapi: '3.1.0',
     info: {
       title: 'Provider Access',
-      version: VERSION,
+      version: RELEASE.version,
       description:
         'The Provider Access API of CMS-0057-F. Generated from the controllers and schemas of the services. The ' +
         'operations below `/fhir` follow FHIR R4, Bulk Data Access and Da Vinci PDex.',

@@ -6,7 +6,7 @@ import {
   openSecrets,
   type ProcessRoutesOptions,
   startProcess,
-  VERSION,
+  RELEASE,
 } from '@provider-access/process';
 import { readConfig, versionsEnv } from '@provider-access/service/config';
 import { TraceScopes, type Logger } from '@provider-access/service/observability';
@@ -80,7 +80,7 @@ export async function startPlatform(
     closing.push(() => running.stop(0, FLUSH_MS));
     await running.started;
     return {
-      version: VERSION,
+      version: RELEASE.version,
       address: running.address,
       internalAddress: running.internalAddress,
       publicUrl: publicUrlOf(running.address),

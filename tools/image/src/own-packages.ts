@@ -39,7 +39,9 @@ export function placeWorkspace(checkout: string, app: string, { path }: Located)
 
 interface Manifest {
   readonly name: string;
-  readonly version: string;
+  /** Of the repository, and of each package before 0.2.0. */
+  readonly version?: string;
+  readonly releaseDate?: string;
   readonly license?: string;
   readonly type?: string;
   readonly exports?: Readonly<Record<string, { readonly default?: string }>>;
@@ -70,15 +72,15 @@ function relativeImports(code: string): string[] {
   );
 }
 
-/** The repository's own name, version and commit, and its licence. */
+/** The repository's own name, release and commit, and its licence. */
 export function placeIdentity(checkout: string, app: string): void {
-  const { name, version, license } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as Manifest;
+  const { name, version, releaseDate, license } = JSON.parse(
+    readFileSync(join(checkout, 'package.json'), 'utf8'),
+  ) as Manifest;
   // A build of the Dockerfile has no git, and gets the commit as an argument.
   const revision = process.env['REVISION'] || commitOf(checkout);
-  write(
-    join(app, 'package.json'),
-    `${JSON.stringify({ name, version, revision, license, private: true, type: 'module' }, undefined, 2)}\n`,
-  );
+  const identity = { name, version, releaseDate, revision, license, private: true, type: 'module' };
+  write(join(app, 'package.json'), `${JSON.stringify(identity, undefined, 2)}\n`);
   if (existsSync(join(checkout, 'LICENSE'))) place(join(checkout, 'LICENSE'), join(app, 'LICENSE'));
 }
 

@@ -39,13 +39,13 @@ export async function bundlePa(checkout: string): Promise<Bundle> {
   const [{ code, imports, moduleIds }, ...others] = output;
   const outside = imports.filter((name) => !isBuiltin(name));
   if (others.length > 0 || outside.length > 0) throw new Error(`pa is not one file: ${outside.join(', ')}`);
-  const pieces = piecesOf(checkout, moduleIds);
+  const pieces = piecesOf(checkout, moduleIds, version);
   const refused = forbidden(pieces);
   if (refused.length > 0) throw new Error(refused.join('\n'));
   return { ...build, code, pieces };
 }
 
-function piecesOf(checkout: string, modules: readonly string[]): Piece[] {
+function piecesOf(checkout: string, modules: readonly string[], version: string): Piece[] {
   const lock = readLock(checkout);
   const paths = new Set<string>();
   for (const module of modules) {
@@ -57,5 +57,5 @@ function piecesOf(checkout: string, modules: readonly string[]): Piece[] {
     if (entry === undefined) throw new Error(`package-lock.json does not know ${path}`);
     return { path, entry, dependsOn: [] };
   });
-  return npmPieces(checkout, { workspaces: [], packages });
+  return npmPieces(checkout, { workspaces: [], packages }, version);
 }

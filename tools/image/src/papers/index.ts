@@ -29,7 +29,7 @@ export function placePapers({ checkout, lock, closure, app, seconds }: PapersOpt
     version: string;
     license: string;
   };
-  const pieces = [...npmPieces(checkout, closure), ...runtimePieces()];
+  const pieces = [...npmPieces(checkout, closure, version), ...runtimePieces()];
   write(
     join(app, BILL),
     billOfMaterials(

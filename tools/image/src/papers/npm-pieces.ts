@@ -5,24 +5,25 @@ import { LEGAL, type Piece } from './piece.ts';
 
 interface Manifest {
   readonly name: string;
-  readonly version: string;
+  /** Absent in packages of ours: all have the version of the repository. */
+  readonly version?: string;
   readonly description?: string;
   readonly license?: string | { readonly type?: string };
   readonly licenses?: readonly { readonly type?: string }[];
 }
 
-/** Our packages and those of others, with their places in the checkout. */
-export const npmPieces = (checkout: string, { workspaces, packages }: Closure): Piece[] => [
-  ...workspaces.map((one) => piece(checkout, one, 'ours')),
-  ...packages.map((one) => piece(checkout, one, 'npm')),
+/** Our packages, of which all have the version `ours`, and those of others, with their places in the checkout. */
+export const npmPieces = (checkout: string, { workspaces, packages }: Closure, ours: string): Piece[] => [
+  ...workspaces.map((one) => piece(checkout, one, 'ours', ours)),
+  ...packages.map((one) => piece(checkout, one, 'npm', ours)),
 ];
 
 export const refOf = (path: string): string => `/app/${path}`;
 
-function piece(checkout: string, { path, entry, dependsOn }: Located, kind: 'ours' | 'npm'): Piece {
+function piece(checkout: string, { path, entry, dependsOn }: Located, kind: 'ours' | 'npm', ours: string): Piece {
   const folder = join(checkout, path);
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
-  const { name, version, description } = manifest;
+  const { name, version = ours, description } = manifest;
   const sha512 =
     entry.integrity?.startsWith('sha512-') === true
       ? Buffer.from(entry.integrity.slice('sha512-'.length), 'base64').toString('hex')

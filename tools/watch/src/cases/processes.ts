@@ -4,7 +4,7 @@ import { firesAt, silentAt, series, type CaseTable, type Series } from './case.t
 const built = (values: string, except?: string): Series =>
   Object.fromEntries(
     SERVICES.map((service) => [
-      series('pa_build_info', { service, version: '0.1.0' }, service),
+      series('pa_build_info', { service, version: '1.0.0' }, service),
       service === except ? '1x2 _x30' : values,
     ]),
   );
@@ -23,7 +23,7 @@ export const processCases: CaseTable = {
     silentAt(30, 'all are there', built('1x40')),
     silentAt(30, 'two versions of one run side by side', {
       ...built('1x40'),
-      [series('pa_build_info', { service: 'auth', version: '0.2.0' }, 'new')]: '_x5 1x40',
+      [series('pa_build_info', { service: 'auth', version: '1.1.0' }, 'new')]: '_x5 1x40',
     }),
   ],
   Restarts: [

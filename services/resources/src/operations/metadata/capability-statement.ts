@@ -3,12 +3,9 @@ import { profilesOf } from '@provider-access/fhir/profiles';
 import { mayBeShared } from '@provider-access/records';
 import { ATR_PROFILES, PDEX_PROFILES } from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
+import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
 import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
-
-const VERSION = '0.1.0';
-/** Date of the last change of this statement. A constant, so that every instance has the same date. */
-const DATE = '2026-11-29';
 
 /** The versions of guides whose profiles the statement names (docs/regulation.md#profiles). */
 const GUIDES: ReadonlySet<string> = new Set(['US Core 6.1.0', 'CARIN BB 2.2.0', 'CARIN BB 2.1.0', 'PDex 2.2.0']);
@@ -122,18 +119,18 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
     resourceType: 'CapabilityStatement',
     id: 'provider-access',
     url: `${base}/metadata`,
-    version: VERSION,
+    version: RELEASE.version,
     name: 'ProviderAccess',
     title: 'Provider Access API',
     status: 'active',
-    date: DATE,
+    date: RELEASE.releaseDate,
     publisher: 'The payer that runs this server',
     description:
       'Provider Access API of CMS-0057-F: data of attributed members for in-network providers, without remittances ' +
       'and cost sharing.',
     kind: 'instance',
     instantiates: INSTANTIATES,
-    software: { name: 'provider-access', version: VERSION },
+    software: { name: 'provider-access', version: RELEASE.version },
     implementation: {
       description: `Provider Access API${sandbox ? ' - a sandbox: all data is synthetic' : ''}`,
       url: base,
