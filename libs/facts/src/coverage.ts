@@ -95,8 +95,9 @@ function withCoverage(
   return { ...part, coverage: named, ...forgottenUntil(part?.forgotten, forgotten), sources };
 }
 
+type PartFacts = Pick<MemberFacts, 'coverage' | 'mergedWith'>;
 /** What the part says about the member, by the names of the facts. */
-export const membersFacts = (part: MembersPart | undefined): Pick<MemberFacts, 'coverage' | 'mergedWith'> => ({
+export const membersFacts = (part: MembersPart | undefined): PartFacts => ({
   coverage: coverageFacts(part),
   mergedWith: part?.mergedWith ?? [],
 });

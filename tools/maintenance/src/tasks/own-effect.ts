@@ -174,6 +174,11 @@ export const OWN_EFFECT_TASK: Task = {
         businessTime: '2026-03-01T08:30:00.000Z',
       }),
     },
+    {
+      file: 'libs/events/src/payer-contract.unit.spec.ts',
+      find: "    ['payer.members-merged.v1', 'member'],\n",
+      replace: "    ['payer.member-deceased.v1', 'member'],\n    ['payer.members-merged.v1', 'member'],\n",
+    },
     { file: 'services/attribution/src/deceased.int.spec.ts', text: DENIES },
   ],
   commands: [
