@@ -17,7 +17,6 @@ const EXCEPTIONS: readonly Exception[] = [
   { name: 'libs/engines/src/jobs/workers.ts#WorkersOptions', size: 10, reason: 'times of a lease beside its work' },
   { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 11, reason: 'times that only tests set' },
   { name: 'libs/engines/src/mongo/client.ts#MongoOptions', size: 10, reason: 'times that only tests set' },
-  { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
 ];
 
 /** What is above the limit and not on the list, and what is on the list and within the limit. */

@@ -1,27 +1,19 @@
 import type { Service } from '@provider-access/events';
-import type { EventLog } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/kernel';
 import type { Logger, Metrics, Sample } from '@provider-access/service/observability';
 import type { ViewReader, Views } from '@provider-access/engines/views';
 import { Access } from './access.ts';
-import { Freshness } from './freshness.ts';
-import { Parties, type PartiesSource } from './parties.ts';
+import { Freshness, type FreshnessOptions } from './freshness.ts';
+import { Parties } from './parties.ts';
 import { PartiesPresence, type PresenceOptions, PresentReaders } from './presence.ts';
 import { memberFacts } from './projections.ts';
 
-export interface FactsOptions {
-  readonly log: EventLog;
+export interface FactsOptions extends Pick<FreshnessOptions, 'log' | 'clock' | 'boundMs' | 'pollMs'> {
   readonly views: Views;
-  readonly clock: Clock;
   readonly metrics?: Metrics;
   /** The log for records that could not be read. */
   readonly logger?: Pick<Logger, 'error'>;
   /** The service whose facts these are, as metrics name it. */
   readonly service?: Service;
-  /** ms; default 5000. */
-  readonly boundMs?: number;
-  /** ms; default 500. */
-  readonly pollMs?: number;
   /**
    * Needed if several processes decide. Without it this process is the only one, or its runner waits for it directly.
    */
@@ -34,32 +26,22 @@ export class Facts {
   readonly parties = new Parties();
   readonly freshness: Freshness;
   readonly access: Access;
-  readonly #source: PartiesSource;
   readonly #presence: PartiesPresence | undefined;
   readonly #options: FactsOptions;
   #measured: (() => void)[] = [];
 
   constructor(options: FactsOptions) {
-    const { log, views, clock, metrics, logger, boundMs, pollMs, presence } = options;
-    this.#source = { log, views, logger };
+    const { log, views, presence } = options;
     this.#options = options;
     this.reader = views.reader(memberFacts);
-    this.freshness = new Freshness({
-      log,
-      memberFactsReader: this.reader,
-      parties: this.parties,
-      clock,
-      boundMs,
-      pollMs,
-    });
+    const { reader, parties } = this;
+    this.freshness = new Freshness({ ...options, memberFactsReader: reader, parties });
     this.access = new Access({
-      log,
-      reader: this.reader,
-      parties: this.parties,
+      ...options,
+      reader,
+      parties,
       freshness: this.freshness,
-      clock,
-      metrics,
-      ...(presence !== undefined && { present: new PresentReaders(presence.port) }),
+      present: presence && new PresentReaders(presence.port),
       versions: { own: memberFacts.version, readerOf: (version) => views.reader({ ...memberFacts, version }) },
     });
     const caughtUp = async (timeoutMs: number): Promise<boolean> =>
@@ -75,7 +57,7 @@ export class Facts {
 
   async start(): Promise<void> {
     this.#measure();
-    await this.parties.start(this.#source);
+    await this.parties.start(this.#options);
     await this.freshness.start();
     await this.#presence?.start();
   }

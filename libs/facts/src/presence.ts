@@ -1,4 +1,5 @@
 import { isObject } from '@provider-access/fhir';
+import { Poll } from '@provider-access/engines/jobs';
 import { type EventLog, type Position, reached } from '@provider-access/engines/log';
 import type { Presence } from '@provider-access/engines/state';
 import { MEMBER_DERIVERS } from './derivers.ts';
@@ -70,13 +71,12 @@ export class PartiesPresence {
   readonly #parties: FollowedParties;
   readonly #log: Pick<EventLog, 'head'>;
   readonly #ttlMs: number;
-  readonly #everyMs: number;
   readonly #now: () => number;
   #announcedAt = Number.NEGATIVE_INFINITY;
   #announced: string | undefined;
   #joined = false;
   #running = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #polling: Poll;
   #working: Promise<void> = Promise.resolve();
 
   constructor(parties: FollowedParties, log: Pick<EventLog, 'head'>, options: PresenceOptions) {
@@ -84,7 +84,7 @@ export class PartiesPresence {
     this.#log = log;
     this.#options = options;
     this.#ttlMs = options.ttlMs ?? TTL_MS;
-    this.#everyMs = options.everyMs ?? 250;
+    this.#polling = new Poll(() => (this.#working = this.beat()), options.everyMs ?? 250);
     this.#now = options.now ?? (() => performance.now());
     parties.seenBy(this);
   }
@@ -92,13 +92,13 @@ export class PartiesPresence {
   /** Call this when the parties have started. Resolves after the first announcement and repeats it until `stop`. */
   async start(): Promise<void> {
     this.#running = true;
-    await this.#cycle();
+    await this.#polling.start();
   }
   /** No other process waits for this one any more, and it serves nothing from here on. */
   async stop(): Promise<void> {
     this.#running = false;
     this.#joined = false;
-    clearTimeout(this.#timer);
+    this.#polling.stop();
     await this.#working;
     // If the store is unreachable, the ttl takes this process off the list.
     await this.#retire();
@@ -159,13 +159,6 @@ export class PartiesPresence {
   }
   #within(): boolean {
     return this.#now() - this.#announcedAt < this.#ttlMs / 2;
-  }
-  async #cycle(): Promise<void> {
-    this.#working = this.beat();
-    await this.#working;
-    if (!this.#running) return;
-    this.#timer = setTimeout(() => void this.#cycle(), this.#everyMs);
-    this.#timer.unref();
   }
 }
 
