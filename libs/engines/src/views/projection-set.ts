@@ -139,17 +139,17 @@ export class ProjectionSet {
    * ProjectionStopped if the projection stops at a record. The live view does not change then.
    */
   async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
-    return this.#runner(name).rebuild(options.graceMs ?? GRACE_MS);
+    return this.#runner(name).rebuilds.rebuild(options.graceMs ?? GRACE_MS);
   }
 
   /** Swaps the previous build in again, once it has caught up from the log. Throws RebuildRefused if there is none. */
   async rollback(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
-    return this.#runner(name).rollback(options.graceMs ?? GRACE_MS);
+    return this.#runner(name).rebuilds.rollback(options.graceMs ?? GRACE_MS);
   }
 
   /** Abandons the unfinished build of this or another process. Returns false if there is none. */
   async abandon(name: string): Promise<boolean> {
-    return this.#runner(name).abandon();
+    return this.#runner(name).rebuilds.abandon();
   }
 
   #runner(name: string): ProjectionRunner {

@@ -14,8 +14,6 @@ export interface RebuildResult {
   readonly live?: Digest;
   readonly rebuilt?: Digest;
   readonly equal?: boolean;
-  /** Resolves when the replaced build is dropped, or this process stops. */
-  readonly dropped: Promise<void>;
 }
 
 /** The part of the runner of the live view that a rebuild uses. */
@@ -26,6 +24,8 @@ export interface LiveView {
   stopped(): boolean;
   /** Writes further batches to this build. */
   adopt(writer: BuildWriter): void;
+  /** Work for whose end a stop waits. */
+  inBackground(work: Promise<unknown>): void;
 }
 
 /** A rebuild, rollback or abandonment is not possible now. The message has the reason. */
@@ -99,6 +99,7 @@ export class Rebuild {
     const run = begin().then((build) => this.#leased(build, graceMs, compare, abort));
     const done = run.catch(() => undefined).finally(() => (this.#running = undefined));
     this.#running = { abort, done };
+    this.#live.inBackground(done);
     return done.then(() => run);
   }
 
@@ -149,7 +150,8 @@ export class Rebuild {
       { view: this.#view, build, equal: compared?.equal, before: compared?.live.count, after: compared?.rebuilt.count },
       'view swapped in',
     );
-    return { view: this.#view, build, ...compared, dropped: this.#dropLater(replaced, graceMs) };
+    this.#live.inBackground(this.#dropLater(replaced, graceMs));
+    return { view: this.#view, build, ...compared };
   }
 
   async #dropLater(build: number, graceMs: number): Promise<void> {

@@ -5,7 +5,7 @@ import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewLag, ViewStatus } from './port.ts';
 import { beyond, topicPosition, viewPosition } from './progress.ts';
-import { BACKOFF, behind, Rebuild, type RebuildResult } from './rebuild.ts';
+import { BACKOFF, behind, type LiveView, Rebuild } from './rebuild.ts';
 import { CheckpointMoved, EnsureError } from './store.ts';
 
 /**
@@ -35,15 +35,15 @@ const keyOf = (topic: string, partition: number): string => `${topic}/${partitio
  * for its partitions of the group. Two instances with the same partition for a moment do no harm. A process handles the
  * batches of a view one at a time.
  */
-export class ProjectionRunner {
+export class ProjectionRunner implements LiveView {
   readonly projection: Projection;
   readonly view: string;
+  readonly rebuilds: Rebuild;
   readonly #context: ViewContext;
   readonly #verifyMs: number;
   readonly #failures = new Map<string, string>();
   readonly #stopping = new AbortController();
-  readonly #background = new Set<Promise<void>>();
-  readonly #rebuild: Rebuild;
+  readonly #background = new Set<Promise<unknown>>();
   readonly #backlog: Backlog;
   #live: BuildWriter | undefined;
   /** The incarnation of the store at the last successful check of the view. */
@@ -63,18 +63,7 @@ export class ProjectionRunner {
     this.#backlog = new Backlog(context.log);
     this.projection = context.projection;
     this.view = collectionName(context.projection);
-    this.#rebuild = new Rebuild(
-      context,
-      {
-        exclusive: (work) => this.#exclusive(work),
-        stopped: () => this.#failures.size > 0,
-        adopt: (writer) => {
-          this.#live = writer;
-          this.#failures.clear();
-        },
-      },
-      this.#stopping.signal,
-    );
+    this.rebuilds = new Rebuild(context, this, this.#stopping.signal);
   }
 
   get #topics(): readonly string[] {
@@ -92,12 +81,12 @@ export class ProjectionRunner {
       maxRecords: this.#context.maxRecords,
       lingerMs: this.projection.lingerMs,
       assigned: async (partitions) => {
-        await this.#exclusive(() => this.#reload());
-        for (const { topic, partition } of partitions) this.#inBackground(this.#catchUp(topic, partition, 0));
+        await this.exclusive(() => this.#reload());
+        for (const { topic, partition } of partitions) this.inBackground(this.#catchUp(topic, partition, 0));
       },
-      handle: (batch) => this.#exclusive(() => this.#handle(batch)),
+      handle: (batch) => this.exclusive(() => this.#handle(batch)),
     });
-    if (this.#verifyMs > 0) this.#inBackground(this.#verify());
+    if (this.#verifyMs > 0) this.inBackground(this.#verify());
   }
 
   /**
@@ -200,21 +189,13 @@ export class ProjectionRunner {
     return (await this.#context.store.builds(this.projection))?.building === undefined ? 1 : 2;
   }
 
-  rebuild(graceMs: number): Promise<RebuildResult> {
-    return this.#tracked(this.#rebuild.rebuild(graceMs));
+  stopped(): boolean {
+    return this.#failures.size > 0;
   }
 
-  rollback(graceMs: number): Promise<RebuildResult> {
-    return this.#tracked(this.#rebuild.rollback(graceMs));
-  }
-
-  abandon(): Promise<boolean> {
-    return this.#rebuild.abandon();
-  }
-
-  #tracked(run: Promise<RebuildResult>): Promise<RebuildResult> {
-    this.#inBackground(run.then(({ dropped }) => this.#inBackground(dropped))); // `stop` waits for it
-    return run;
+  adopt(writer: BuildWriter): void {
+    this.#live = writer;
+    this.#failures.clear();
   }
 
   async #handle(batch: Batch): Promise<void> {
@@ -296,7 +277,7 @@ export class ProjectionRunner {
         { view: this.view, topic, partition, until, next: writer.next(topic, partition) },
         'the view store lost data: reading it again from the log',
       );
-      this.#inBackground(this.#catchUp(topic, partition, until));
+      this.inBackground(this.#catchUp(topic, partition, until));
     }
   }
 
@@ -323,13 +304,13 @@ export class ProjectionRunner {
       try {
         const committed = await this.#context.log.committed(`view/${this.view}`, [topic]);
         const goal = Math.max(committed[topic]?.[partition] ?? 0, until);
-        await this.#exclusive(async () => (await this.#current()).fill(topic, partition, goal, this.#stopping.signal));
+        await this.exclusive(async () => (await this.#current()).fill(topic, partition, goal, this.#stopping.signal));
         this.#failures.delete(keyOf(topic, partition));
         return;
       } catch (error) {
         if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
         await pause(backoffMs(BACKOFF, attempt), this.#stopping.signal);
-        if (error instanceof CheckpointMoved) await this.#exclusive(() => this.#reload()).catch(() => undefined);
+        if (error instanceof CheckpointMoved) await this.exclusive(() => this.#reload()).catch(() => undefined);
       }
     }
   }
@@ -345,7 +326,7 @@ export class ProjectionRunner {
       const now = this.#context.store.incarnation();
       if (now === incarnation && this.#unfit === undefined && performance.now() - asked < this.#verifyMs) continue;
       asked = performance.now();
-      incarnation = await this.#exclusive(() => this.#reload()).then(
+      incarnation = await this.exclusive(() => this.#reload()).then(
         () => now,
         () => undefined,
       ); // unavailable; the next check tries again
@@ -361,14 +342,14 @@ export class ProjectionRunner {
   }
 
   /** Runs batches, swaps and reloads one at a time, in the order of the calls. */
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#turn.then(work);
     this.#turn = run.catch(() => {});
     return run;
   }
 
-  #inBackground(work: Promise<void>): void {
-    const tracked = work.catch(() => {}).finally(() => this.#background.delete(tracked));
+  inBackground(work: Promise<unknown>): void {
+    const tracked: Promise<unknown> = work.catch(() => {}).finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);
   }
 }

@@ -75,11 +75,9 @@ export function viewsController(service: string): Type<unknown> {
   return ViewsController;
 }
 
-/** Without the names of builds that were dropped on the way. */
 async function answer(work: () => Promise<object>): Promise<Answer> {
   try {
-    const { dropped: _dropped, ...json } = (await work()) as { readonly dropped?: unknown };
-    return { json };
+    return { json: await work() };
   } catch (error) {
     if (error instanceof RangeError) throw new Refusal('not-found', 'There is no such view here.');
     if (error instanceof RebuildRefused) throw new Refusal('conflict', error.message);
