@@ -2,11 +2,6 @@ import { PA_REGISTRY, type RestoreAccepted, type Service, TOPICS, typeOf, dataOf
 import { type EventLog, type Loss, lossId, recordsFrom, type SubscribeOptions } from '@provider-access/engines/log';
 import { overlay } from './tracing/overlay.ts';
 
-export interface GuardOptions {
-  /** Whether the engine drops the offsets of groups that are inactive for long. Default true, as in Kafka. */
-  readonly forgets?: boolean;
-}
-
 /**
  * A log whose groups stop before records that retention removed unread, until an operator accepts the loss (`pa topics
  * accept-loss`, an event in `pa.registry`). Kafka drops the offsets of a group that is inactive for
@@ -14,8 +9,9 @@ export interface GuardOptions {
  * nothing; afterwards it has lost its offset.
  *
  * Records of a derived topic with a retention have expired, and nobody may read them any more. They are no loss.
+ * @param forgets whether the engine drops the offsets of groups that are inactive for long, as Kafka does
  */
-export function guardLosses(log: EventLog, service: Service, { forgets = true }: GuardOptions = {}): EventLog {
+export function guardLosses(log: EventLog, service: Service, forgets: boolean): EventLog {
   const own = TOPICS.filter(({ writers }) => writers.length === 1 && writers[0] === service).map(({ name }) => name);
   const expiring = new Set(
     TOPICS.filter(({ role, cleanup }) => role === 'derived' && cleanup === 'delete').map(({ name }) => name),

@@ -30,7 +30,7 @@ test('a loss stops the group until the registry says that exactly this loss is a
   const first = openMemoryLog({ partitions: 1 });
   let log: EventLog = first;
   await log.append(M, [given(0)]);
-  const before = await following(guardLosses(log, 'consent'));
+  const before = await following(guardLosses(log, 'consent', true));
   await eventually(() => before.seen.length === 1);
   await before.subscription.stop();
   await log.append(M, [given(1), given(2)]);
@@ -39,7 +39,7 @@ test('a loss stops the group until the registry says that exactly this loss is a
   // A log that was just opened does not know the group, as a broker does not know it.
   await log.trim!(M, Infinity);
   await log.append(M, [given(3)]);
-  const after = await following(guardLosses(log, 'consent'));
+  const after = await following(guardLosses(log, 'consent', true));
   await eventually(() => after.subscription.failure() !== undefined);
   // Another loss of the same group, which no operator has seen.
   await log.append('pa.registry', [accepts('loss/consent-intake/payer.member-events/0/1-2')]);
@@ -61,7 +61,7 @@ test('a view of superseded versions goes on behind those that expired, also if i
   await log.trim!('pa.record-versions', Infinity);
   await log.append('pa.record-versions', [given(2)]);
   const seen: string[] = [];
-  const subscription = await guardLosses(log, 'resources').subscribe({
+  const subscription = await guardLosses(log, 'resources', true).subscribe({
     group: 'view/resources_versions_v1',
     topics: ['pa.record-versions'],
     handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)),
@@ -81,7 +81,7 @@ test('a group without an offset is new if its service derived nothing, and has l
     await log.trim!(M, Infinity);
     await log.append(M, [given(1)]);
     if (derived) await log.append('pa.consent', [given(0)]);
-    const { seen, subscription } = await following(guardLosses(log, 'consent'));
+    const { seen, subscription } = await following(guardLosses(log, 'consent', true));
     if (derived) await eventually(() => expect(subscription.failure()).toMatch(/retention removed records 0 to 0/));
     else await eventually(() => seen.length === 1);
     expect(seen).toEqual(expected);

@@ -16,7 +16,7 @@ import { guardLosses } from './guard-losses.ts';
 import { ENGINES, type EngineName, type Engines } from './open-engines.ts';
 import type { StartOptions } from './start-process.ts';
 import { RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
-import { overlay } from './tracing/overlay.ts';
+import { type Around, surround } from './tracing/overlay.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
 /** The parts of a process that an attempt of its start uses. */
@@ -57,7 +57,11 @@ export async function openPorts(options: StartOptions, starting: Starting): Prom
   const probes = new Map<EngineName, EngineProbe>();
   const appends = watchAppends(watchLog(await engines.log(), metrics), { topic: probedTopic(services) });
   closing.push('log', () => appends.log.close());
-  const log = heardBy(appends.log, 'head', () => probes.get(engines.names.log));
+  const log = surround(
+    appends.log,
+    ['head'],
+    hearing(() => probes.get(engines.names.log)),
+  );
   await requireTopics(log, services);
   await settleDeployment(log, config.SANDBOX ? 'sandbox' : 'production', clock.now());
 
@@ -90,7 +94,11 @@ export async function openPorts(options: StartOptions, starting: Starting): Prom
   }
   enter('reading the log and the views');
   const writes = new RecentWrites();
-  const presence = heardBy(state.presence, 'announce', () => probes.get(engines.names.state));
+  const presence = surround(
+    state.presence,
+    ['announce'],
+    hearing(() => probes.get(engines.names.state)),
+  );
   return {
     log,
     probes: [...probes.values()],
@@ -99,7 +107,7 @@ export async function openPorts(options: StartOptions, starting: Starting): Prom
       const tracing = telemetry.tracing(service);
       return {
         ports: {
-          log: tracedLog(guardLosses(log, service, { forgets: ofLog.isRemote }), tracing, ofLog.system),
+          log: tracedLog(guardLosses(log, service, ofLog.isRemote), tracing, ofLog.system),
           views: tracedViews(views, tracing, ofViews.system, writes),
           state: tracedState(state, tracing, ofState.system),
           clock,
@@ -130,22 +138,19 @@ function checksOf({ names, room }: Engines, state: State): ReadinessCheck[] {
 const probedTopic = (services: readonly Service[]): string =>
   services.some((name) => topicsOf(name).writes.includes(PA_SERVICE_LEVELS)) ? PA_SERVICE_LEVELS : PA_AUDIT;
 
-/** The same port; a probe, if there is one, gets the outcome of each call of one method. */
-function heardBy<T extends object, K extends keyof T>(port: T, method: K, probe: () => EngineProbe | undefined): T {
-  const call = port[method] as (...args: unknown[]) => Promise<unknown>;
-  return overlay(port, {
-    [method]: async (...args: unknown[]) => {
-      try {
-        const answer = await call.apply(port, args);
-        probe()?.heard(true);
-        return answer;
-      } catch (error) {
-        probe()?.heard(false);
-        throw error;
-      }
-    },
-  });
-}
+/** Tells a probe, if there is one, the outcome of each call. */
+const hearing =
+  (probe: () => EngineProbe | undefined): Around =>
+  async (_method, call) => {
+    try {
+      const answer = await call();
+      probe()?.heard(true);
+      return answer;
+    } catch (error) {
+      probe()?.heard(false);
+      throw error;
+    }
+  };
 
 /** @throws ConfigurationError naming the missing topics, or the error of an unreachable engine */
 async function requireTopics(log: EventLog, services: readonly Service[]): Promise<void> {

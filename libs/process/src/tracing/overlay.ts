@@ -11,3 +11,15 @@ export function overlay<T extends object, Own extends object>(target: T, own: Ow
     },
   }) as T & Own;
 }
+
+/** Runs a call of a method. */
+export type Around = <R>(method: string, call: () => Promise<R>) => Promise<R>;
+
+/** The same object, where `around` runs each call of these methods. */
+export function surround<T extends object>(target: T, methods: readonly (keyof T & string)[], around: Around): T {
+  const own = methods.map((name) => {
+    const method = target[name] as (...args: unknown[]) => Promise<unknown>;
+    return [name, (...args: unknown[]) => around(name, () => method.apply(target, args))] as const;
+  });
+  return overlay(target, Object.fromEntries(own));
+}

@@ -153,14 +153,8 @@ export function openFsBlobs(options: FsBlobOptions): Blobs {
   return new FsBlobs(options);
 }
 
-/**
- * For worker threads: see `Blobs.remote`.
- *
- * @public a worker loads it by name
- */
-export function openBlobs(options: unknown): Blobs {
-  return new FsBlobs(options as FsBlobOptions);
-}
+/** @public a worker thread loads it by this name (`Blobs.remote`) */
+export { openFsBlobs as openBlobs };
 
 /**
  * Removes unfinished files of crashed writers. If other processes may be writing, give `olderThanMs`, and only files

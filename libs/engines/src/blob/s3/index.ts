@@ -162,14 +162,8 @@ export function openS3Blobs(options: S3BlobOptions): Blobs {
   return new S3Blobs(options);
 }
 
-/**
- * For worker threads: see `Blobs.remote`.
- *
- * @public a worker loads it by name
- */
-export function openBlobs(options: unknown): Blobs {
-  return new S3Blobs(options as S3BlobOptions);
-}
+/** @public a worker thread loads it by this name (`Blobs.remote`) */
+export { openS3Blobs as openBlobs };
 
 /**
  * Aborts multipart uploads under the prefix that began longer than `olderThanMs` ago, because invisible parts of
