@@ -85,11 +85,14 @@ export interface AccessOptions {
   readonly versions?: { readonly own: number; readerOf(version: number): ViewReader };
 }
 
+/** Party facts of a process, as far as a caller waits for them. */
+type PassingParties = Pick<Parties, 'waitFor' | 'waitForDerived'>;
+
 /** Answers services whether a client may see a member: reads the member's facts with one get, then calls `decide`. */
 export class Access {
   readonly #options: AccessOptions;
   /** Party facts of the other services in this process. */
-  #neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[] = [];
+  #neighbours: readonly PassingParties[] = [];
   constructor(options: AccessOptions) {
     this.#options = options;
   }
@@ -99,7 +102,7 @@ export class Access {
    * hold there too. A runner of several services calls this before it serves. Separate processes find each other by
    * presence.
    */
-  alsoWaitFor(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
+  alsoWaitFor(neighbours: readonly PassingParties[]): void {
     this.#neighbours = neighbours;
   }
 
@@ -192,49 +195,46 @@ export class Access {
     return view && party;
   }
   /**
-   * During a roll-out processes of two versions may read the members' facts from two views. Read the list of readers
-   * only after our own view has passed the position. A process that joins later starts from a view that already
-   * contains the event; a process that joined earlier is on the list.
-   */
-  async #otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
-    const { present, versions } = this.#options;
-    if (present === undefined || versions === undefined) return true;
-    try {
-      const read = (await present.memberFacts()).filter((other) => other !== versions.own);
-      return (await Promise.all(read.map((other) => passed(versions.readerOf(other))))).every(Boolean);
-    } catch {
-      return false;
-    }
-  }
-  /**
    * The same for every running process. An opt-out that is acknowledged after this is effective wherever the next
    * request arrives. (Processes of one version share the view of member facts. Each process keeps holds of sources and
    * the network in its own memory.)
    */
-  async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
-    const all = await Promise.all([
-      this.waitForPayer(position, timeoutMs),
-      this.#options.present?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
-      ...this.#neighbours.map((parties) => parties.waitForDerived(targetsOf(position), timeoutMs)),
-    ]);
-    return (
-      all.every(Boolean) &&
-      this.#otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS))
+  waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
+    return this.#everywhere(
+      (reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS),
+      (parties) => parties.waitForDerived(targetsOf(position), timeoutMs),
     );
   }
   /**
    * True once the facts of every process have passed a position on our own topics, such as `pa.consent`; false after
    * the timeout (ms).
    */
-  async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
-    const { reader, parties, present } = this.#options;
-    const all = await Promise.all([
-      reader.waitFor(position, timeoutMs),
-      parties.waitFor(position, timeoutMs),
-      present?.waitFor(position, timeoutMs) ?? true,
-      ...this.#neighbours.map((neighbour) => neighbour.waitFor(position, timeoutMs)),
-    ]);
-    return all.every(Boolean) && this.#otherVersions((other) => other.waitFor(position, timeoutMs));
+  waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
+    return this.#everywhere(
+      (reader) => reader.waitFor(position, timeoutMs),
+      (parties) => parties.waitFor(position, timeoutMs),
+    );
+  }
+  /**
+   * During a roll-out processes of two versions may read the members' facts from two views. Read the list of readers
+   * only after our own view has passed the position. A process that joins later starts from a view that already
+   * contains the event; a process that joined earlier is on the list.
+   */
+  async #everywhere(
+    view: (reader: ViewReader) => Promise<boolean>,
+    party: (parties: PassingParties) => Promise<boolean>,
+  ): Promise<boolean> {
+    const { reader, parties, present, versions } = this.#options;
+    const others = [...(present === undefined ? [] : [present]), ...this.#neighbours];
+    const all = await Promise.all([view(reader), ...[parties, ...others].map(party)]);
+    if (!all.every(Boolean)) return false;
+    if (present === undefined || versions === undefined) return true;
+    try {
+      const read = (await present.memberFacts()).filter((other) => other !== versions.own);
+      return (await Promise.all(read.map((other) => view(versions.readerOf(other))))).every(Boolean);
+    } catch {
+      return false;
+    }
   }
 }
 
