@@ -53,7 +53,7 @@ export interface Lost extends TopicPartition {
 
 const NONE: ReadonlyMap<string, StoredPart> = new Map();
 
-const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+export const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
  * Writes one build of a view. It works from the checkpoints that it read or wrote last. It saves a checkpoint only if

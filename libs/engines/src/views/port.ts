@@ -15,12 +15,9 @@ export interface ViewPosition {
 }
 
 export interface ViewReader {
-  get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined>;
+  get(id: string, load?: Pick<FindQuery, 'bodies'>): Promise<ViewDocument | undefined>;
   /** Documents in the order of `ids`; undefined for a missing one. */
-  getMany(
-    ids: readonly string[],
-    options?: { bodies?: readonly string[] },
-  ): Promise<readonly (ViewDocument | undefined)[]>;
+  getMany(ids: readonly string[], load?: Pick<FindQuery, 'bodies'>): Promise<readonly (ViewDocument | undefined)[]>;
   find(query: FindQuery): Promise<readonly ViewDocument[]>;
   /** The ids of documents in their order, without the documents. */
   ids(query: IdsQuery): Promise<readonly string[]>;

@@ -1,5 +1,5 @@
 import type { EventLog } from '../log/index.ts';
-import { collectionName, type Projection } from './projection.ts';
+import type { Projection } from './projection.ts';
 import type { ViewLogger } from './build-writer.ts';
 import type { ViewLag, Views, ViewStatus } from './port.ts';
 import { checkProjection } from './query.ts';
@@ -36,29 +36,19 @@ const GRACE_MS = 15 * 60_000;
 
 /** The projections of one service. Each keeps its view up to date with the consumer group `view/<collection>`. */
 export class ProjectionSet {
-  readonly #runners: ReadonlyMap<string, ProjectionRunner>;
+  readonly #runners: readonly ProjectionRunner[];
   #notice: string | undefined;
   #noticeAskedAt = -Infinity;
 
-  constructor(options: ProjectionSetOptions) {
-    const runners = new Map<string, ProjectionRunner>();
-    for (const projection of options.projections) {
+  constructor({ log, views: { store }, projections, logger, ...options }: ProjectionSetOptions) {
+    const { maxRecords = 1000, verifyMs = store.shared ? VERIFY_MS : 0 } = options;
+    this.#runners = projections.map((projection) => {
       checkProjection(projection);
-      const name = collectionName(projection);
-      if (runners.has(name)) throw new Error(`two projections have the name ${name}`);
-      runners.set(
-        name,
-        new ProjectionRunner({
-          log: options.log,
-          store: options.views.store,
-          projection,
-          logger: options.logger,
-          maxRecords: options.maxRecords ?? 1000,
-          verifyMs: options.verifyMs ?? (options.views.store.shared ? VERIFY_MS : 0),
-        }),
-      );
-    }
-    this.#runners = runners;
+      return new ProjectionRunner({ log, store, projection, logger, maxRecords, verifyMs });
+    });
+    const names = this.#runners.map(({ view }) => view);
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    if (twice !== undefined) throw new Error(`two projections have the name ${twice}`);
   }
 
   /**
@@ -67,22 +57,22 @@ export class ProjectionSet {
    * stays for `rebuild` or `abandon`.
    */
   async start(): Promise<void> {
-    for (const runner of this.#runners.values()) await runner.start();
-    await Promise.all([...this.#runners.values()].map((runner) => runner.caughtUp()));
+    for (const runner of this.#runners) await runner.start();
+    await Promise.all(this.#runners.map((runner) => runner.caughtUp()));
   }
 
   /** Resolves when no batch is in flight any more. The next `rebuild` continues a running rebuild. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#runners.values()].map((r) => r.stop()));
+    await Promise.all(this.#runners.map((r) => r.stop()));
   }
 
   async status(): Promise<readonly ViewStatus[]> {
-    return Promise.all([...this.#runners.values()].map((r) => r.status()));
+    return Promise.all(this.#runners.map((r) => r.status()));
   }
 
   /** The first reason why a view cannot advance, for readiness. It has no protected data. */
   failure(): string | undefined {
-    for (const runner of this.#runners.values()) {
+    for (const runner of this.#runners) {
       const failure = runner.failure();
       if (failure !== undefined) return failure;
     }
@@ -103,9 +93,7 @@ export class ProjectionSet {
   #lookForNotice(): void {
     if (performance.now() - this.#noticeAskedAt < NOTICE_MS) return;
     this.#noticeAskedAt = performance.now();
-    Promise.all(
-      [...this.#runners.values()].map(async (runner) => ({ view: runner.view, records: await runner.passedOver() })),
-    ).then(
+    Promise.all(this.#runners.map(async (runner) => ({ view: runner.view, records: await runner.passedOver() }))).then(
       (counts) => {
         const lacking = counts
           .filter(({ records }) => records > 0)
@@ -118,17 +106,17 @@ export class ProjectionSet {
 
   /** The oldest `lastPoll` of the projections (ms since the epoch); Infinity without projections. */
   lastPoll(): number {
-    return Math.min(...[...this.#runners.values()].map((r) => r.lastPoll()));
+    return Math.min(...this.#runners.map((r) => r.lastPoll()));
   }
 
   /** The lag by view and topic, for gauges. */
   async lag(): Promise<readonly ViewLag[]> {
-    return (await Promise.all([...this.#runners.values()].map((r) => r.lag()))).flat();
+    return (await Promise.all(this.#runners.map((r) => r.lag()))).flat();
   }
 
   /** Number of builds that are kept up to date, by view. */
   async builds(): Promise<readonly { readonly view: string; readonly builds: number }[]> {
-    return Promise.all([...this.#runners.values()].map(async (r) => ({ view: r.view, builds: await r.builds() })));
+    return Promise.all(this.#runners.map(async (r) => ({ view: r.view, builds: await r.builds() })));
   }
 
   /**
@@ -153,7 +141,7 @@ export class ProjectionSet {
   }
 
   #runner(name: string): ProjectionRunner {
-    const runner = this.#runners.get(name) ?? [...this.#runners.values()].find((r) => r.projection.name === name);
+    const runner = this.#runners.find((r) => r.view === name) ?? this.#runners.find((r) => r.projection.name === name);
     if (runner === undefined) throw new RangeError('no such view');
     return runner;
   }

@@ -20,15 +20,15 @@ class StoreReader implements ViewReader {
     this.#watch = PositionWatch.of(store, projection);
   }
 
-  async get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined> {
-    return (await this.#store.getMany(this.#projection, [id], checkBodies(this.#projection, options?.bodies)))[0];
+  async get(id: string, load?: Pick<FindQuery, 'bodies'>): Promise<ViewDocument | undefined> {
+    return (await this.#store.getMany(this.#projection, [id], checkBodies(this.#projection, load?.bodies)))[0];
   }
 
   async getMany(
     ids: readonly string[],
-    options?: { bodies?: readonly string[] },
+    load?: Pick<FindQuery, 'bodies'>,
   ): Promise<readonly (ViewDocument | undefined)[]> {
-    const bodies = checkBodies(this.#projection, options?.bodies);
+    const bodies = checkBodies(this.#projection, load?.bodies);
     return ids.length === 0 ? [] : this.#store.getMany(this.#projection, ids, bodies);
   }
 

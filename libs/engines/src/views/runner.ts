@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backlog, backoffMs, type Batch, EngineUnavailable, pause, type Subscription } from '../log/index.ts';
-import { BuildWriter, ProjectionStopped, type ViewContext } from './build-writer.ts';
+import { BuildWriter, keyOf, ProjectionStopped, type ViewContext } from './build-writer.ts';
 import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewLag, ViewStatus } from './port.ts';
@@ -26,8 +26,6 @@ const TELL_EVERY_MS = 10_000;
 
 /** How often the runner compares the incarnation of the store. */
 const LOOK_MS = 1000;
-
-const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
  * Keeps one view up to date. The checkpoints in the store decide: records before them are skipped, and records that the

@@ -1,6 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
-import { Advances } from './advances.ts';
 import { collectionName, type Projection, type ViewDocument } from './projection.ts';
 import { definitionOf, type IdsPlan, type QueryPlan } from './query.ts';
 import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
@@ -42,7 +42,8 @@ const WORK = { building: undefined, lease: undefined, sealed: undefined, ending:
  * ([ADR 0074](../../../../docs/adr/0074-versions-and-builds.md)).
  */
 export abstract class ViewStore {
-  protected readonly advances = new Advances();
+  /** Events by collection: this process saved a checkpoint, or swapped builds. */
+  protected readonly advances = new EventEmitter().setMaxListeners(0);
   /** Views whose live build this process has sealed. Its swap fails if another process has lifted the seal. */
   readonly #sealed = new Set<string>();
   /** Views whose swap this process has announced, after every reader knows of it. */
@@ -276,7 +277,7 @@ export abstract class ViewStore {
     this.#sealed.delete(view);
     this.#ending.delete(view);
     if (!swapped) throw new EngineUnavailable(`${view}: the seal of the live build was lifted before the swap`);
-    this.advances.announce(view);
+    this.advances.emit(view);
     return live;
   }
 
@@ -297,7 +298,8 @@ export abstract class ViewStore {
 
   /** Calls the listener after this process saved a checkpoint. Returns a function that removes the listener. */
   onAdvance(collection: string, listener: () => void): () => void {
-    return this.advances.listen(collection, listener);
+    this.advances.on(collection, listener);
+    return () => this.advances.off(collection, listener);
   }
 
   async #entry(projection: Projection): Promise<Registered> {

@@ -56,7 +56,7 @@ export class EmbeddedStore extends EmbeddedBuilds {
       if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
       return lost;
     });
-    if (checkpoint !== undefined && refused.length === 0) this.advances.announce(collectionName(projection));
+    if (checkpoint !== undefined && refused.length === 0) this.advances.emit(collectionName(projection));
     return refused;
   }
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {

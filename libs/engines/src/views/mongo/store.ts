@@ -98,7 +98,7 @@ export class MongoStore extends MongoBuilds {
     if (checkpoint !== undefined && refused.length === 0) {
       if (incarnation !== this.incarnation()) throw CheckpointMoved.lost(layout.collection);
       await this.stored.save(layout.collection, collection.collectionName, checkpoint);
-      this.advances.announce(layout.collection);
+      this.advances.emit(layout.collection);
     }
     return refused;
   }
