@@ -44,6 +44,16 @@ test('no second place holds the version', () => {
   ).toEqual([]);
 });
 
+test('no package of the workspace has a version of its own', () => {
+  const manifests = ['libs', 'services', 'tools', 'e2e'].flatMap((dir) =>
+    execFileSync('git', ['ls-files', `${dir}/package.json`, `${dir}/*/package.json`], { cwd: root, encoding: 'utf8' })
+      .trimEnd()
+      .split('\n'),
+  );
+  expect(manifests.length).toBeGreaterThan(25);
+  expect(manifests.filter((file) => /^ {2}"version":/m.test(read(file)))).toEqual([]);
+});
+
 test('a version is found as a value, and not as a word of a sentence', () => {
   const places = ['"version": "9.8.7"', 'image:9.8.7', 'pa-9.8.7.tgz', 'ARG V=9.8.7', "'v9.8.7'", 'pkg@9.8.7'];
   for (const line of places) expect(holding('9.8.7', { a: line }), line).toEqual(['a:1']);
