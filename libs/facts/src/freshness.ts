@@ -118,7 +118,7 @@ export class Freshness {
         this.#confirmedAt = this.#verifiedAt = Number.NEGATIVE_INFINITY;
       }
       this.#polledAt = at;
-      this.#passedBefore ??= await this.#passed();
+      this.#passedBefore ??= this.#passedOf((await this.#options.memberFactsReader.position()).derived);
       const head = await log.head(TOPICS);
       await this.#losses.look(at);
       // In a replaced log the same positions belong to other events. A caller that waits for a position would hear too
@@ -176,9 +176,6 @@ export class Freshness {
     };
   }
 
-  async #passed(): Promise<readonly Position[]> {
-    return this.#passedOf((await this.#options.memberFactsReader.position()).derived);
-  }
   #passedOf(derived: Readonly<Record<string, Position>>): readonly Position[] {
     // The ages of the parties keep growing.
     return structuredClone([

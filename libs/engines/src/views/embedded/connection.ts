@@ -22,7 +22,6 @@ const REGISTRY = `
  */
 export class Connection {
   readonly db: DatabaseSync;
-  readonly file: string;
   readonly control;
   readonly #readonly: boolean;
   readonly #statements = new Map<string, Statements>();
@@ -33,7 +32,6 @@ export class Connection {
 
   /** @param content initial content of a database in memory, from `DatabaseSync.serialize` */
   constructor(file: string, readonly: boolean, content?: Uint8Array) {
-    this.file = file;
     this.#readonly = readonly;
     this.db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
     if (content !== undefined) this.db.deserialize(content);

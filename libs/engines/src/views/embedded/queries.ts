@@ -17,7 +17,7 @@ export function documentsById(
 ): readonly (ViewDocument | undefined)[] {
   const { layout, decoded } = statements;
   const isKept = bodies.length === 0 && layout.projection.keepDecoded !== undefined;
-  const select = isKept ? statements.getWithPositions() : statements.get(bodies);
+  const select = statements.get(bodies, isKept);
   return ids.map((id) => {
     const row = select.get(id) as unknown as Row | undefined;
     if (row === undefined || !isKept) return row && documentOf(layout, row, bodies);

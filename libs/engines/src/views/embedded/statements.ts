@@ -158,33 +158,22 @@ export class Statements {
     return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.#physical))} b ON b.body = t.body` : '';
   }
 
-  get(bodies: readonly string[]): StatementSync {
+  /** A document by id. `positions` adds those of the parts. */
+  get(bodies: readonly string[], positions = false): StatementSync {
     return this.#prepare(
-      `get/${bodies.join()}`,
-      () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id = ?`,
-    );
-  }
-
-  get #positions(): string {
-    return this.layout.parts.map((p) => `t.p${p.n}`).join(', ');
-  }
-
-  /** As `get` without bodies, then the positions of the parts. */
-  getWithPositions(): StatementSync {
-    return this.#prepare(
-      'get-positions',
-      () => `SELECT ${this.#selected([])}, ${this.#positions} FROM ${this.#table} t WHERE t._id = ?`,
+      `get/${bodies.join()}/${positions}`,
+      () => `${this.#select(bodies, positions)} WHERE t._id = ?`,
     );
   }
 
   /** Documents with bodies by id, 500 after the given one, each with the positions of the parts. */
   page(bodies: readonly string[]): StatementSync {
-    return this.#prepare(
-      'page',
-      () =>
-        `SELECT ${this.#selected(bodies)}, ${this.#positions} FROM ${this.#table} t` +
-        `${this.#joined(bodies.length > 0)} WHERE t._id > ? ORDER BY t._id LIMIT 500`,
-    );
+    return this.#prepare('page', () => `${this.#select(bodies, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
+  }
+
+  #select(bodies: readonly string[], positions: boolean): string {
+    const added = positions ? this.layout.parts.map((p) => `, t.p${p.n}`).join('') : '';
+    return `SELECT ${this.#selected(bodies)}${added} FROM ${this.#table} t${this.#joined(bodies.length > 0)}`;
   }
 
   count(): StatementSync {
