@@ -1,6 +1,7 @@
 import { PAYER_EVENTS, type PayerEventType } from '@provider-access/events';
 import { checkShape, type FhirResource, FHIR_ID } from '@provider-access/fhir';
-import { findMoney, redact } from '@provider-access/domain/pdex';
+import { redact } from '@provider-access/domain/pdex';
+import { findMoney } from '@provider-access/testing/find-money';
 import { describe, expect, it } from 'vitest';
 import { syntheticPayer } from './payer.ts';
 

@@ -3,7 +3,6 @@ export * from './codes.ts';
 export * from './consent.ts';
 export * from './export-level.ts';
 export * from './export-type.ts';
-export * from './find-money.ts';
 export * from './group.ts';
 export * from './profiles.ts';
 export { redact } from './redact/redact.ts';

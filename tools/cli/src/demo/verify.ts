@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { findMoney, redact } from '@provider-access/domain/pdex';
+import { redact } from '@provider-access/domain/pdex';
+import { findMoney } from '@provider-access/testing/find-money';
 import type { MemberLedger, SyntheticPayer } from '@provider-access/synthetic';
 import { ownerOf, type FhirResource } from '@provider-access/fhir';
 import { gunzipLines } from '../client/download.ts';
