@@ -1,99 +1,83 @@
 import { ATR, DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
 
+/** In every resource, and in every part of one. */
+const IN_RESOURCES = 'id meta implicitRules language contained extension modifierExtension';
+const IN_PARTS = 'id extension modifierExtension';
+
+/** A claim of a payer (ExplanationOfBenefit) and of a provider have these alike. */
+const CLAIM =
+  'identifier status type subType use patient billablePeriod created enterer insurer provider priority related ' +
+  'prescription originalPrescription payee referral facility careTeam supportingInfo diagnosis procedure insurance ' +
+  'accident item';
+const ITEM =
+  'sequence careTeamSequence diagnosisSequence procedureSequence informationSequence revenue category ' +
+  'productOrService modifier programCode serviced[x] location[x] quantity udi bodySite subSite encounter';
+const DETAIL = 'sequence revenue category productOrService modifier programCode quantity udi';
+const CLAIM_PARTS: Readonly<Record<string, string>> = {
+  related: 'claim relationship reference',
+  payee: 'type party',
+  careTeam: 'sequence provider responsible role qualification',
+  supportingInfo: 'sequence category code timing[x] value[x] reason',
+  diagnosis: 'sequence diagnosis[x] type onAdmission packageCode',
+  procedure: 'sequence type date procedure[x] udi',
+  accident: 'date type location[x]',
+};
+/** What the payer added to an item or a part of one. */
+const DECIDED = 'noteNumber adjudication';
+
 /**
- * The elements that a financial resource keeps, by structure (docs/regulation.md#redaction). `redact` drops all others,
- * so a new element of a payer's system must be added here before a provider can see it. Extensions stay if their URL is
- * listed below, and inline security labels, which a reader has to see.
+ * The elements that a financial resource keeps, by structure (docs/regulation.md#redaction), beside those of every
+ * resource or part. `redact` drops all others, so a new element of a payer's system must be added here before a provider
+ * can see it. Extensions stay if their URL is listed below, and inline security labels, which a reader has to see.
  */
 const LISTS: Readonly<Record<string, string>> = {
+  ...partsOf('ExplanationOfBenefit', CLAIM_PARTS),
+  ...partsOf('Claim', CLAIM_PARTS),
+
   ExplanationOfBenefit:
-    'id meta implicitRules language contained extension modifierExtension identifier status type subType use ' +
-    'patient billablePeriod created enterer insurer ' +
-    'provider priority related prescription originalPrescription payee referral facility claim claimResponse ' +
-    'outcome disposition preAuthRef ' +
-    'preAuthRefPeriod careTeam supportingInfo diagnosis procedure precedence insurance accident item addItem ' +
-    'adjudication payment formCode processNote benefitPeriod',
-  'ExplanationOfBenefit.related': 'id extension modifierExtension claim relationship reference',
-  'ExplanationOfBenefit.payee': 'id extension modifierExtension type party',
-  'ExplanationOfBenefit.careTeam': 'id extension modifierExtension sequence provider responsible role qualification',
-  'ExplanationOfBenefit.supportingInfo':
-    'id extension modifierExtension sequence category code timing[x] value[x] reason',
-  'ExplanationOfBenefit.diagnosis': 'id extension modifierExtension sequence diagnosis[x] type onAdmission packageCode',
-  'ExplanationOfBenefit.procedure': 'id extension modifierExtension sequence type date procedure[x] udi',
-  'ExplanationOfBenefit.insurance': 'id extension modifierExtension focal coverage preAuthRef',
-  'ExplanationOfBenefit.accident': 'id extension modifierExtension date type location[x]',
-  'ExplanationOfBenefit.item':
-    'id extension modifierExtension sequence careTeamSequence diagnosisSequence procedureSequence ' +
-    'informationSequence revenue category productOrService modifier ' +
-    'programCode serviced[x] location[x] quantity udi bodySite subSite encounter noteNumber adjudication detail',
-  'ExplanationOfBenefit.item.adjudication': 'id extension modifierExtension category reason value',
-  'ExplanationOfBenefit.item.detail':
-    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi ' +
-    'noteNumber adjudication subDetail',
-  'ExplanationOfBenefit.item.detail.subDetail':
-    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi ' +
-    'noteNumber adjudication',
+    `${CLAIM} claim claimResponse outcome disposition preAuthRef preAuthRefPeriod precedence addItem adjudication ` +
+    'payment formCode processNote benefitPeriod',
+  'ExplanationOfBenefit.insurance': 'focal coverage preAuthRef',
+  'ExplanationOfBenefit.item': `${ITEM} ${DECIDED} detail`,
+  'ExplanationOfBenefit.item.adjudication': 'category reason value',
+  'ExplanationOfBenefit.item.detail': `${DETAIL} ${DECIDED} subDetail`,
+  'ExplanationOfBenefit.item.detail.subDetail': `${DETAIL} ${DECIDED}`,
   'ExplanationOfBenefit.addItem':
-    'id extension modifierExtension itemSequence detailSequence subDetailSequence provider productOrService ' +
-    'modifier programCode serviced[x] location[x] quantity ' +
-    'bodySite subSite noteNumber adjudication detail',
-  'ExplanationOfBenefit.addItem.detail':
-    'id extension modifierExtension productOrService modifier quantity noteNumber adjudication subDetail',
-  'ExplanationOfBenefit.addItem.detail.subDetail':
-    'id extension modifierExtension productOrService modifier quantity noteNumber adjudication',
-  'ExplanationOfBenefit.payment': 'id type',
-  'ExplanationOfBenefit.processNote': 'id extension modifierExtension number type text language',
+    'itemSequence detailSequence subDetailSequence provider productOrService modifier programCode serviced[x] ' +
+    `location[x] quantity bodySite subSite ${DECIDED} detail`,
+  'ExplanationOfBenefit.addItem.detail': `productOrService modifier quantity ${DECIDED} subDetail`,
+  'ExplanationOfBenefit.addItem.detail.subDetail': `productOrService modifier quantity ${DECIDED}`,
+  'ExplanationOfBenefit.processNote': 'number type text language',
 
   Coverage:
-    'id meta implicitRules language contained extension modifierExtension identifier status type policyHolder ' +
-    'subscriber subscriberId beneficiary dependent ' +
-    'relationship period payor class order network subrogation contract',
-  'Coverage.class': 'id extension modifierExtension type value name',
+    'identifier status type policyHolder subscriber subscriberId beneficiary dependent relationship period payor ' +
+    'class order network subrogation contract',
+  'Coverage.class': 'type value name',
 
-  Claim:
-    'id meta implicitRules language contained extension modifierExtension identifier status type subType use ' +
-    'patient billablePeriod created enterer insurer ' +
-    'provider priority related prescription originalPrescription payee referral facility careTeam supportingInfo ' +
-    'diagnosis procedure insurance accident item',
-  'Claim.related': 'id extension modifierExtension claim relationship reference',
-  'Claim.payee': 'id extension modifierExtension type party',
-  'Claim.careTeam': 'id extension modifierExtension sequence provider responsible role qualification',
-  'Claim.supportingInfo': 'id extension modifierExtension sequence category code timing[x] value[x] reason',
-  'Claim.diagnosis': 'id extension modifierExtension sequence diagnosis[x] type onAdmission packageCode',
-  'Claim.procedure': 'id extension modifierExtension sequence type date procedure[x] udi',
-  'Claim.insurance':
-    'id extension modifierExtension sequence focal identifier coverage businessArrangement preAuthRef claimResponse',
-  'Claim.accident': 'id extension modifierExtension date type location[x]',
-  'Claim.item':
-    'id extension modifierExtension sequence careTeamSequence diagnosisSequence procedureSequence ' +
-    'informationSequence revenue category productOrService modifier ' +
-    'programCode serviced[x] location[x] quantity udi bodySite subSite encounter detail',
-  'Claim.item.detail':
-    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi ' +
-    'subDetail',
-  'Claim.item.detail.subDetail':
-    'id extension modifierExtension sequence revenue category productOrService modifier programCode quantity udi',
+  Claim: CLAIM,
+  'Claim.insurance': 'sequence focal identifier coverage businessArrangement preAuthRef claimResponse',
+  'Claim.item': `${ITEM} detail`,
+  'Claim.item.detail': `${DETAIL} subDetail`,
+  'Claim.item.detail.subDetail': DETAIL,
 };
+
+function partsOf(type: string, parts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(parts).map(([name, list]) => [`${type}.${name}`, list]));
+}
 
 /**
  * Financial types that are never served. `redact` drops them, with the references to them, where another resource
  * contains them.
  */
-export const WITHHELD_TYPES: ReadonlySet<string> = new Set([
-  'Account',
-  'ChargeItem',
-  'ChargeItemDefinition',
-  'ClaimResponse',
-  'Contract',
-  'CoverageEligibilityRequest',
-  'CoverageEligibilityResponse',
-  'EnrollmentRequest',
-  'EnrollmentResponse',
-  'InsurancePlan',
-  'Invoice',
-  'PaymentNotice',
-  'PaymentReconciliation',
-]);
+export const WITHHELD_TYPES: ReadonlySet<string> = words(
+  'Account ChargeItem ChargeItemDefinition ClaimResponse Contract CoverageEligibilityRequest ' +
+    'CoverageEligibilityResponse EnrollmentRequest EnrollmentResponse InsurancePlan Invoice PaymentNotice ' +
+    'PaymentReconciliation',
+);
+
+function words(text: string): ReadonlySet<string> {
+  return new Set(text.split(' '));
+}
 
 /**
  * Elements of other types that go. The headers of an endpoint are sent with each request to it, so they may hold
@@ -105,9 +89,13 @@ export const WITHHELD_ELEMENTS: ReadonlySet<string> = new Set(['Endpoint.header'
 export const FINANCIAL_TYPES: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 
 /** Element names (`value[x]`) by path. A path of a financial type that is missing here keeps nothing. */
-export const ALLOWED: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  Object.entries(LISTS).map(([path, list]) => [path, new Set(list.split(' '))]),
-);
+export const ALLOWED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ...Object.entries(LISTS).map(
+    ([path, list]) => [path, words(`${path.includes('.') ? IN_PARTS : IN_RESOURCES} ${list}`)] as const,
+  ),
+  // An extension of a payment could be its amount.
+  ['ExplanationOfBenefit.payment', words('id type')],
+]);
 
 /**
  * Extensions that a financial resource keeps, from US Core, CARIN BB, PDex, PAS, ATR and R4. None of them is an amount.
@@ -118,72 +106,32 @@ export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
   // Required by C4BB-Coverage 2.1.0.
   'http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind',
   `${ATR}ext-insuranceProductType`,
-  ...[
-    'us-core-race',
-    'us-core-ethnicity',
-    'us-core-birthsex',
-    'us-core-sex',
-    'us-core-genderIdentity',
-    'us-core-tribal-affiliation',
-    'us-core-jurisdiction',
-    'us-core-direct',
-  ].map((id) => US_CORE + id),
-  ...[
-    'extension-levelOfServiceCode',
-    'extension-reviewAction',
-    'extension-reviewActionCode',
-    'base-ext-when-adjudicated',
-    'base-ext-identifier-status',
-    'PriorAuthorizationUtilization',
-    'ProvenanceSourceFrom',
-    'DispenseRefill',
-  ].map((id) => PDEX + id),
-  ...[
-    'extension-levelOfServiceCode',
-    'extension-claimResponseReviewer',
-    'extension-reviewAction',
-    'extension-reviewActionCode',
-    'extension-itemTraceNumber',
-    'extension-itemPreAuthIssueDate',
-    'extension-itemPreAuthPeriod',
-    'extension-itemAuthorizedDate',
-    'extension-authorizationNumber',
-    'extension-administrationReferenceNumber',
-    'extension-itemAuthorizedDetail',
-    'extension-itemAuthorizedProvider',
-    'extension-itemRequestedServiceDate',
-    'extension-admissionDates',
-    'extension-dischargeDate',
-    'extension-certificationType',
-    'extension-careTeamClaimScope',
-    'extension-diagnosisRecordedDate',
-    'extension-productOrServiceCodeEnd',
-    'extension-requestedService',
-    'extension-serviceItemRequestType',
-    'extension-conditionCode',
-    'extension-homeHealthCareInformation',
-    'extension-nursingHomeLevelOfCare',
-    'extension-nursingHomeResidentialStatus',
-    'extension-patientStatus',
-    'extension-infoChanged',
-    'extension-infoCancelled',
-    'extension-epsdtIndicator',
-  ].map((id) => PAS + id),
+  ...urls(`${US_CORE}us-core-`, 'race ethnicity birthsex sex genderIdentity tribal-affiliation jurisdiction direct'),
+  ...urls(
+    PDEX,
+    'extension-levelOfServiceCode extension-reviewAction extension-reviewActionCode base-ext-when-adjudicated ' +
+      'base-ext-identifier-status PriorAuthorizationUtilization ProvenanceSourceFrom DispenseRefill',
+  ),
+  ...urls(
+    `${PAS}extension-`,
+    'levelOfServiceCode claimResponseReviewer reviewAction reviewActionCode itemTraceNumber itemPreAuthIssueDate ' +
+      'itemPreAuthPeriod itemAuthorizedDate authorizationNumber administrationReferenceNumber itemAuthorizedDetail ' +
+      'itemAuthorizedProvider itemRequestedServiceDate admissionDates dischargeDate certificationType ' +
+      'careTeamClaimScope diagnosisRecordedDate productOrServiceCodeEnd requestedService serviceItemRequestType ' +
+      'conditionCode homeHealthCareInformation nursingHomeLevelOfCare nursingHomeResidentialStatus patientStatus ' +
+      'infoChanged infoCancelled epsdtIndicator',
+  ),
 ]);
 
+function urls(base: string, names: string): readonly string[] {
+  return names.split(' ').map((name) => base + name);
+}
+
 /** Codes of adjudication categories that are not amounts. Their system must be ADJUDICATION_SYSTEMS or absent. */
-export const KEPT_ADJUDICATIONS: ReadonlySet<string> = new Set([
-  'adjustmentreason',
-  'denialreason',
-  'rejectreason',
-  'benefitpaymentstatus',
-  'networkstatus',
-  'inoutnetwork',
-  'billingnetworkstatus',
-  'renderingnetworkstatus',
-  'allowedunits',
-  'consumedunits',
-]);
+export const KEPT_ADJUDICATIONS: ReadonlySet<string> = words(
+  'adjustmentreason denialreason rejectreason benefitpaymentstatus networkstatus inoutnetwork billingnetworkstatus ' +
+    'renderingnetworkstatus allowedunits consumedunits',
+);
 /** Kept adjudications whose `value` counts units. */
-export const UNIT_ADJUDICATIONS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);
+export const UNIT_ADJUDICATIONS: ReadonlySet<string> = words('allowedunits consumedunits');
 export const ADJUDICATION_SYSTEMS = /^http:\/\/hl7\.org\/fhir\/us\/(carin-bb|davinci-pdex|davinci-pas)\//;
