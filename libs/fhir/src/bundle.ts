@@ -21,11 +21,9 @@ export interface SearchsetInput {
  * A searchset Bundle as JSON in UTF-8. It joins encoded lines: it neither parses nor stringifies resources, and lines
  * that come as bytes never become text.
  */
-export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): Buffer {
-  const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
-  const counted = total === undefined ? '' : `,"total":${total}`;
+export function searchsetBundle({ entries, ...about }: SearchsetInput): Buffer {
   const parts: (string | Uint8Array)[] = [];
-  let text = `{"resourceType":"Bundle","type":"searchset"${counted},"link":[${links}]`;
+  let text = headOf('searchset', about);
   entries.forEach(({ fullUrl, line, mode = 'match' }, index) => {
     const url = JSON.stringify(fullUrl ?? OUTCOME_URL);
     parts.push(`${text}${index === 0 ? ',"entry":[' : ','}{"fullUrl":${url},"resource":`, line);
@@ -49,8 +47,12 @@ function joined(parts: readonly (string | Uint8Array)[]): Buffer {
   return all;
 }
 
-function link(relation: string, url: string): string {
-  return `{"relation":"${relation}","url":${JSON.stringify(url)}}`;
+/** A Bundle up to its entries. */
+function headOf(type: string, { selfUrl, nextUrl, total }: Omit<SearchsetInput, 'entries'>): string {
+  const counted = total === undefined ? '' : `,"total":${total}`;
+  const link = (relation: string, url: string): string => `{"relation":"${relation}","url":${JSON.stringify(url)}}`;
+  const next = nextUrl === undefined ? '' : `,${link('next', nextUrl)}`;
+  return `{"resourceType":"Bundle","type":"${type}"${counted},"link":[${link('self', selfUrl)}${next}]`;
 }
 
 /** One version in a history. `line` is absent for a removal. */
@@ -65,12 +67,10 @@ export interface HistoryEntryLine {
 }
 
 /** A history Bundle as JSON text: https://hl7.org/fhir/R4/http.html#history. It joins encoded lines. */
-export function historyBundle(
-  input: Omit<SearchsetInput, 'entries'> & { entries: readonly HistoryEntryLine[] },
-): string {
-  const { selfUrl, nextUrl, total, entries } = input;
-  const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
-  const counted = total === undefined ? '' : `,"total":${total}`;
+export function historyBundle({
+  entries,
+  ...about
+}: Omit<SearchsetInput, 'entries'> & { entries: readonly HistoryEntryLine[] }): string {
   const texts = entries.map(({ fullUrl, line, url, versionId, lastModified }) => {
     const [method, status] = line === undefined ? ['DELETE', '204'] : ['PUT', versionId === 1 ? '201' : '200'];
     const request = JSON.stringify({ method, url });
@@ -79,5 +79,5 @@ export function historyBundle(
     return `{"fullUrl":${JSON.stringify(fullUrl)},${resource}"request":${request},"response":${response}}`;
   });
   const list = texts.length === 0 ? '' : `,"entry":[${texts.join(',')}]`;
-  return `{"resourceType":"Bundle","type":"history"${counted},"link":[${links}]${list}}`;
+  return `${headOf('history', about)}${list}}`;
 }

@@ -83,13 +83,3 @@ function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
   }
   return whole;
 }
-
-/** The lines of a byte stream, in order; see createLineSplitter. */
-export async function* splitLines(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: { maxLineBytes: number },
-): AsyncGenerator<NdjsonLine, void, undefined> {
-  const splitter = createLineSplitter(options);
-  for await (const chunk of chunks) yield* splitter.push(chunk);
-  yield* splitter.end();
-}

@@ -1,39 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { createLineSplitter, type NdjsonLine, splitLines } from './ndjson.ts';
+import { createLineSplitter, type NdjsonLine } from './ndjson.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-async function lines(chunks: Uint8Array[], maxLineBytes = 20): Promise<NdjsonLine[]> {
-  const found: NdjsonLine[] = [];
-  for await (const line of splitLines(chunks, { maxLineBytes })) found.push(line);
-  return found;
+function lines(chunks: Uint8Array[], maxLineBytes = 20): NdjsonLine[] {
+  const splitter = createLineSplitter({ maxLineBytes });
+  return [...chunks.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()];
 }
 
-describe('splitLines', () => {
-  it('removes CR and byte order mark, skips blank lines, and reads a last line without a line feed', async () => {
-    expect(await lines([encode('\ufeff{"a":1}\r\n\n  \n{"b":2}')])).toEqual([
+describe('createLineSplitter', () => {
+  it('removes CR and byte order mark, skips blank lines, and reads a last line without a line feed', () => {
+    expect(lines([encode('\ufeff{"a":1}\r\n\n  \n{"b":2}')])).toEqual([
       { kind: 'line', number: 1, text: '{"a":1}' },
       { kind: 'line', number: 4, text: '{"b":2}' },
     ]);
   });
 
-  it('reports a line that is too long and continues behind it', async () => {
-    expect(await lines([encode(`short\n${'x'.repeat(15)}`), encode(`${'x'.repeat(30)}\nnext\n`)])).toEqual([
+  it('reports a line that is too long and continues behind it', () => {
+    expect(lines([encode(`short\n${'x'.repeat(15)}`), encode(`${'x'.repeat(30)}\nnext\n`)])).toEqual([
       { kind: 'line', number: 1, text: 'short' },
       { kind: 'too-long', number: 2, bytes: 45 },
       { kind: 'line', number: 3, text: 'next' },
     ]);
   });
 
-  it('counts a limit without CR and LF', async () => {
+  it('counts a limit without CR and LF', () => {
     expect(
-      (await lines([encode(`${'x'.repeat(20)}\r\n${'x'.repeat(21)}\n${'x'.repeat(21)}`)])).map(({ kind }) => kind),
+      lines([encode(`${'x'.repeat(20)}\r\n${'x'.repeat(21)}\n${'x'.repeat(21)}`)]).map(({ kind }) => kind),
     ).toEqual(['line', 'too-long', 'too-long']);
   });
 
-  it('names bytes that are no UTF-8', async () => {
-    expect(await lines([new Uint8Array([0xc3, 0x28, 10]), encode('ok\n')])).toEqual([
+  it('names bytes that are no UTF-8', () => {
+    expect(lines([new Uint8Array([0xc3, 0x28, 10]), encode('ok\n')])).toEqual([
       { kind: 'not-utf8', number: 1, bytes: 2, content: expect.any(Uint8Array) as Uint8Array },
       { kind: 'line', number: 2, text: 'ok' },
     ]);
@@ -47,16 +46,16 @@ describe('splitLines', () => {
     expect(splitter.push(encode('\n'))).toEqual([{ kind: 'line', number: 1, text: 'abc' }]);
   });
 
-  it('finds the same lines however the bytes are cut', async () => {
-    await fc.assert(
-      fc.asyncProperty(
+  it('finds the same lines however the bytes are cut', () => {
+    fc.assert(
+      fc.property(
         fc.array(fc.string({ unit: 'grapheme', maxLength: 30 }), { maxLength: 8 }),
         fc.array(fc.nat(200), { maxLength: 6 }),
-        async (texts, cuts) => {
+        (texts, cuts) => {
           const bytes = encode(texts.join('\n'));
           const at = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
           const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
-          expect(await lines(chunks)).toEqual(await lines([bytes]));
+          expect(lines(chunks)).toEqual(lines([bytes]));
         },
       ),
     );

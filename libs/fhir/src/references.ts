@@ -1,11 +1,11 @@
 import { ID_PATTERN } from './primitives.ts';
-import { type FhirResource, isObject, KNOWN_R4_TYPES } from './types.ts';
+import { type FhirResource, isObject, KNOWN_R4_TYPES, PATIENT_ELEMENT } from './types.ts';
 
 export type ParsedReference =
-  | { readonly kind: 'relative'; readonly type: string; readonly id: string; readonly version?: string }
   | {
-      readonly kind: 'absolute';
-      readonly base: string;
+      readonly kind: 'literal';
+      /** Of an absolute reference. */
+      readonly base?: string;
       readonly type: string;
       readonly id: string;
       readonly version?: string;
@@ -27,38 +27,16 @@ export function parseReference(text: string): ParsedReference {
   if (match === null) return { kind: 'other', text };
   const [, base, type = '', id = '', version] = match;
   if (!KNOWN_R4_TYPES.has(type)) return { kind: 'other', text };
-  const versioned = version === undefined ? {} : { version };
-  return base === undefined
-    ? { kind: 'relative', type, id, ...versioned }
-    : { kind: 'absolute', base, type, id, ...versioned };
+  // Most references are `Type/id`.
+  if (base === undefined && version === undefined) return { kind: 'literal', type, id };
+  return { kind: 'literal', ...(base !== undefined && { base }), type, id, ...(version !== undefined && { version }) };
 }
 
-/**
- * The element that names the patient, by type: R4's patient compartment, reduced to the element that owns the resource.
- */
-export const PATIENT_ELEMENT: Readonly<Record<string, string>> = {
-  AllergyIntolerance: 'patient',
-  CarePlan: 'subject',
-  CareTeam: 'subject',
-  Condition: 'subject',
-  Coverage: 'beneficiary',
-  Device: 'patient',
-  DiagnosticReport: 'subject',
-  DocumentReference: 'subject',
-  Encounter: 'subject',
-  ExplanationOfBenefit: 'patient',
-  Goal: 'subject',
-  Immunization: 'patient',
-  Media: 'subject',
-  MedicationDispense: 'subject',
-  MedicationRequest: 'subject',
-  Observation: 'subject',
-  Procedure: 'subject',
-  QuestionnaireResponse: 'subject',
-  RelatedPerson: 'patient',
-  ServiceRequest: 'subject',
-  Specimen: 'subject',
-};
+/** The Patient that a Reference names by a literal reference. */
+export function patientReference(value: unknown): { readonly id: string; readonly base?: string } | undefined {
+  const [parsed] = Array.isArray(value) ? [] : referencesAt(value);
+  return parsed?.kind === 'literal' && parsed.type === 'Patient' ? parsed : undefined;
+}
 
 /**
  * The owner of a resource. Only a literal reference counts, because the platform cannot check an `identifier` without
@@ -81,25 +59,21 @@ export function ownerOf(resource: FhirResource): Owner {
     return typeof resource.id === 'string'
       ? { kind: 'patient', id: resource.id }
       : { kind: 'unreadable', element: 'id' };
-  if (resourceType === 'Provenance') return { kind: 'targets', targets: literalReferences(resource['target']) };
+  if (resourceType === 'Provenance') return { kind: 'targets', targets: referencesAt(resource['target']) };
   const element = PATIENT_ELEMENT[resourceType];
   if (element === undefined) return { kind: 'none' };
-  const [reference] = literalReferences(resource[element]);
-  if (
-    reference === undefined ||
-    (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
-    reference.type !== 'Patient'
-  ) {
-    return resourceType === 'Device' && resource[element] === undefined
-      ? { kind: 'none' }
-      : { kind: 'unreadable', element };
-  }
-  return reference.kind === 'absolute'
-    ? { kind: 'patient', id: reference.id, base: reference.base }
-    : { kind: 'patient', id: reference.id };
+  const [reference] = referencesAt(resource[element]);
+  if (reference?.kind === 'literal' && reference.type === 'Patient')
+    return reference.base === undefined
+      ? { kind: 'patient', id: reference.id }
+      : { kind: 'patient', id: reference.id, base: reference.base };
+  return resourceType === 'Device' && resource[element] === undefined
+    ? { kind: 'none' }
+    : { kind: 'unreadable', element };
 }
 
-function literalReferences(value: unknown): ParsedReference[] {
+/** The texts of a Reference, or of a list of them, parsed. */
+function referencesAt(value: unknown): ParsedReference[] {
   const items: unknown[] = Array.isArray(value) ? value : [value];
   return items.flatMap((item) =>
     isObject(item) && typeof item['reference'] === 'string' ? [parseReference(item['reference'])] : [],
@@ -127,8 +101,8 @@ function collect(value: object, found: Set<string>, base: string | undefined): v
   const { reference } = fields;
   if (typeof reference === 'string') {
     const parsed = parseReference(reference);
-    const ours = parsed.kind === 'relative' || (parsed.kind === 'absolute' && parsed.base === base);
-    if (ours) found.add(`${parsed.type}/${parsed.id}`);
+    if (parsed.kind === 'literal' && (parsed.base === undefined || parsed.base === base))
+      found.add(`${parsed.type}/${parsed.id}`);
   }
   for (const name in fields) {
     const child = fields[name];
@@ -140,11 +114,7 @@ function collect(value: object, found: Set<string>, base: string | undefined): v
 export function targetsOf(resource: FhirResource): string[] {
   const owner = ownerOf(resource);
   if (owner.kind !== 'targets') return [];
-  return [
-    ...new Set(
-      owner.targets.flatMap((t) => (t.kind === 'relative' || t.kind === 'absolute' ? [`${t.type}/${t.id}`] : [])),
-    ),
-  ];
+  return [...new Set(owner.targets.flatMap((t) => (t.kind === 'literal' ? [`${t.type}/${t.id}`] : [])))];
 }
 
 /**

@@ -5,15 +5,15 @@ import { isServedType, isSharedType, KNOWN_R4_TYPES, SERVED_TYPES, SHARED_TYPES 
 
 describe('parseReference', () => {
   it.each([
-    ['Patient/m1', { kind: 'relative', type: 'Patient', id: 'm1' }],
-    ['Patient/m1/_history/3', { kind: 'relative', type: 'Patient', id: 'm1', version: '3' }],
+    ['Patient/m1', { kind: 'literal', type: 'Patient', id: 'm1' }],
+    ['Patient/m1/_history/3', { kind: 'literal', type: 'Patient', id: 'm1', version: '3' }],
     [
       'https://x.example/fhir/Patient/m1',
-      { kind: 'absolute', base: 'https://x.example/fhir', type: 'Patient', id: 'm1' },
+      { kind: 'literal', base: 'https://x.example/fhir', type: 'Patient', id: 'm1' },
     ],
     [
       'https://x.example/fhir/Patient/m1/_history/3',
-      { kind: 'absolute', base: 'https://x.example/fhir', type: 'Patient', id: 'm1', version: '3' },
+      { kind: 'literal', base: 'https://x.example/fhir', type: 'Patient', id: 'm1', version: '3' },
     ],
     ['#a', { kind: 'contained', id: 'a' }],
     ['urn:uuid:0-1', { kind: 'other', text: 'urn:uuid:0-1' }],
@@ -66,8 +66,8 @@ describe('ownerOf', () => {
     ).toEqual({
       kind: 'targets',
       targets: [
-        { kind: 'relative', type: 'Patient', id: 'm1' },
-        { kind: 'relative', type: 'Observation', id: 'o' },
+        { kind: 'literal', type: 'Patient', id: 'm1' },
+        { kind: 'literal', type: 'Observation', id: 'o' },
       ],
     });
   });

@@ -1,9 +1,9 @@
 import { isNpi, isTin } from '@provider-access/events';
-import { dateRange, isInstant, isObject, parseReference } from '@provider-access/fhir';
+import { dateRange, isInstant, isObject, parseReference, patientReference } from '@provider-access/fhir';
 import { US_EIN, US_NPI } from './codes.ts';
 import { PayerDays } from './days/payer-days.ts';
 
-const CODES = 'http://terminology.hl7.org/CodeSystem/';
+export const CODES = 'http://terminology.hl7.org/CodeSystem/';
 const CONSENT_SCOPE = `${CODES}consentscope`;
 const V3_ACT = `${CODES}v3-ActCode`;
 const API_PURPOSE = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose';
@@ -58,24 +58,16 @@ export function readConsent(
   };
 }
 
-/**
- * Whether a period with this end was over. An end that is unreadable, or has a time of day without a zone, counts as
- * none.
- */
-function hasEnded(end: unknown, at: number, days: PayerDays): boolean {
-  if (typeof end !== 'string' || dateRange(end) === undefined || (end.includes('T') && !isInstant(end))) return false;
-  return days.restrictsUntil(end) <= at;
-}
+/** Whether a value is a FHIR dateTime that says when something is: a time of day without a zone is no moment. */
+export const isMoment = (value: unknown): value is string =>
+  typeof value === 'string' && dateRange(value) !== undefined && (!value.includes('T') || isInstant(value));
+/** Whether a period with this end was over. An end that is unreadable counts as none. */
+const hasEnded = (end: unknown, at: number, days: PayerDays): boolean =>
+  isMoment(end) && days.restrictsUntil(end) <= at;
 
 /** The member that a Consent names by a literal reference to a Patient; undefined without such a reference. */
-export function patientOfConsent(consent: Readonly<Record<string, unknown>>): string | undefined {
-  const { patient } = consent;
-  const reference =
-    isObject(patient) && typeof patient['reference'] === 'string' ? parseReference(patient['reference']) : undefined;
-  return (reference?.kind === 'relative' || reference?.kind === 'absolute') && reference.type === 'Patient'
-    ? reference.id
-    : undefined;
-}
+export const patientOfConsent = (consent: Readonly<Record<string, unknown>>): string | undefined =>
+  patientReference(consent['patient'])?.id;
 
 /**
  * Whether, by scope or category, the Consent is about research, an advance directive, or another API than Provider
@@ -137,7 +129,8 @@ function recipients(provision: unknown): ConsentOptOut['targets'] | undefined {
 /** The limit of targets in an opt-out event. */
 const MAX_TARGETS = 100;
 
-function identified(reference: unknown): { npi: string } | { tin: string } | undefined {
+/** The provider that a Reference names by its identifier. */
+export function identified(reference: unknown): { npi: string } | { tin: string } | undefined {
   const identifier = isObject(reference) ? reference['identifier'] : undefined;
   const { system, value } = isObject(identifier) ? identifier : {};
   if (typeof value !== 'string') return undefined;
@@ -168,16 +161,15 @@ function isOnly(concept: unknown, { system, code }: Coding): boolean {
  * A FHIR dateTime as a day or an instant; undefined if it does not exist, or has the year 9999, which means "no date".
  */
 function dayOrInstant(value: unknown): string | undefined {
-  if (typeof value !== 'string' || dateRange(value) === undefined || value.startsWith('9999')) return undefined;
-  if (value.includes('T')) return isInstant(value) ? value : undefined;
-  return `${value}-01-01`.slice(0, 10);
+  if (!isMoment(value) || value.startsWith('9999')) return undefined;
+  return value.includes('T') ? value : `${value}-01-01`.slice(0, 10);
 }
 
 function setBy(performer: unknown): ConsentOptOut['setBy'] {
   const [first] = Array.isArray(performer) ? (performer as unknown[]) : [];
   const reference =
     isObject(first) && typeof first['reference'] === 'string' ? parseReference(first['reference']) : undefined;
-  const type = reference?.kind === 'relative' || reference?.kind === 'absolute' ? reference.type : undefined;
+  const type = reference?.kind === 'literal' ? reference.type : undefined;
   return type === undefined || type === 'Patient'
     ? 'member'
     : type === 'RelatedPerson'

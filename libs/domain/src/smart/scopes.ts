@@ -15,7 +15,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 const V1: Readonly<Record<string, string>> = { read: 'rs', write: 'cud', '*': 'cruds' };
 const GRANTABLE = 'rs';
-const GRAMMAR = /^system\/([A-Z][A-Za-z]{1,63}|\*)\.(read|write|\*|[a-z]{1,5})(\?(.+))?$/;
+const GRAMMAR = /^system\/([A-Z][A-Za-z]{1,63}|\*)\.(read|write|\*|[a-z]{1,5})(?:\?(.+))?$/;
 /** Letters in this order, each at most once: `rs`, but not `sr` or `rr`. */
 const CRUDS = /^(?=.)c?r?u?d?s?$/;
 
@@ -40,13 +40,7 @@ export function parseScope(text: string): Scope | undefined {
   if ((MATCH_SCOPES as readonly string[]).includes(text)) return { kind: 'operation', canonical: text };
   const match = GRAMMAR.exec(ALIASES[text] ?? text);
   if (match === null) return undefined;
-  const [, type, suffix, , params] = match as unknown as [
-    string,
-    string,
-    string,
-    string | undefined,
-    string | undefined,
-  ];
+  const [, type = '', suffix = '', params] = match;
   const v1 = Object.hasOwn(V1, suffix) ? V1[suffix] : undefined;
   // The grammar of v1 has no parameters.
   if (v1 !== undefined)

@@ -1,6 +1,5 @@
 import { SEARCH_TABLE, type SearchRow } from '../definitions/search-table.ts';
-import { PATIENT_ELEMENT } from '../references.ts';
-import { isSharedType, KNOWN_R4_TYPES, SERVED_TYPES } from '../types.ts';
+import { isSharedType, KNOWN_R4_TYPES, PATIENT_ELEMENT, SERVED_TYPES } from '../types.ts';
 
 /** How strongly a guide asks for a parameter or a combination. */
 type SearchLevel = 'SHALL' | 'SHOULD' | 'MAY';

@@ -125,14 +125,8 @@ function hull(times: readonly (DateRange | undefined)[]): DateRange | undefined 
 }
 
 /** `Type/id` of a literal reference, with its base where the reference is absolute; or its text (urn, canonical). */
-export type ReferenceValue =
-  | {
-      readonly kind: 'literal';
-      readonly base?: string;
-      readonly name: string;
-      readonly type: string;
-      readonly id: string;
-    }
+type ReferenceValue =
+  | { readonly kind: 'literal'; readonly base?: string | undefined; readonly name: string }
   | { readonly kind: 'text'; readonly text: string };
 
 /** Versions and contained resources are left out, because a search names a resource of the server. */
@@ -143,9 +137,7 @@ export function referenceOf(type: string, value: unknown): ReferenceValue | unde
   const parsed = parseReference(reference);
   if (parsed.kind === 'contained') return undefined;
   if (parsed.kind === 'other') return { kind: 'text', text: reference };
-  const { id } = parsed;
-  const literal = { kind: 'literal', name: `${parsed.type}/${id}`, type: parsed.type, id } as const;
-  return parsed.kind === 'absolute' ? { ...literal, base: parsed.base } : literal;
+  return { kind: 'literal', base: parsed.base, name: `${parsed.type}/${parsed.id}` };
 }
 
 /** The identifier that stands beside or instead of a literal reference. */

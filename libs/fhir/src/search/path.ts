@@ -131,5 +131,5 @@ function step(value: unknown, steps: readonly Step[], at: number, found: (value:
 function refersTo(reference: unknown, type: string | undefined): boolean {
   if (typeof reference !== 'string') return false;
   const parsed = parseReference(reference);
-  return (parsed.kind === 'relative' || parsed.kind === 'absolute') && parsed.type === type;
+  return parsed.kind === 'literal' && parsed.type === type;
 }

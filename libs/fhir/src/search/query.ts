@@ -263,13 +263,9 @@ function patients({ draft, options }: Context, value: string): Fault | undefined
   for (const part of splitOr(value)) {
     const reference = parseReference(part);
     if (isId(part)) found.push(part);
-    else if (
-      (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
-      reference.type !== 'Patient' ||
-      reference.version !== undefined
-    )
+    else if (reference.kind !== 'literal' || reference.type !== 'Patient' || reference.version !== undefined)
       return bad('patient', 'value', 'patient must be an id, Patient/id or the URL of a Patient');
-    else if (reference.kind === 'relative' || reference.base === options.base) found.push(reference.id);
+    else if (reference.base === undefined || reference.base === options.base) found.push(reference.id);
   }
   draft.patients = both(draft.patients, found);
   return undefined;

@@ -117,8 +117,8 @@ function readReference(parameter: SearchParameter, type: string | undefined, raw
   return ok({
     kind: 'reference',
     names: [`${parsed.type}/${parsed.id}`],
-    base: parsed.kind === 'absolute' ? parsed.base : base,
-    foreign: parsed.kind === 'absolute' && parsed.base !== base,
+    base: parsed.base ?? base,
+    foreign: parsed.base !== undefined && parsed.base !== base,
     text,
   });
 }

@@ -1,4 +1,4 @@
-import { parseReference, isId, isObject } from '@provider-access/fhir';
+import { isId, isObject, patientReference } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
@@ -53,14 +53,7 @@ export function readCoverage(coverage: Json, subject: string, days: PayerDays, p
   const fail = (detail: string): CoverageReading => ({ ok: false, detail });
   const { id, status, beneficiary, period } = coverage;
   if (!isId(id)) return fail('Coverage.id must be an id');
-  const text = isObject(beneficiary) ? beneficiary['reference'] : undefined;
-  const reference = typeof text === 'string' ? parseReference(text) : undefined;
-  if (
-    reference === undefined ||
-    (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
-    reference.type !== 'Patient' ||
-    reference.id !== subject
-  )
+  if (patientReference(beneficiary)?.id !== subject)
     return fail('Coverage.beneficiary must be the subject of the event');
   if (typeof status === 'string' && NOT_COVERING.has(status)) return nothing;
   if (status !== 'active') return fail('Coverage.status must be active, cancelled, draft or entered-in-error');

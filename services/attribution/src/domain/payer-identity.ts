@@ -57,10 +57,10 @@ export function isPaidByUs(coverage: Json, payer: PayerIdentity): boolean {
     if (typeof text !== 'string') return false;
     const reference = parseReference(text);
     switch (reference.kind) {
-      case 'relative':
-        return payer.references.has(`${reference.type}/${reference.id}`);
-      case 'absolute':
-        return payer.references.has(`${reference.base}/${reference.type}/${reference.id}`);
+      case 'literal': {
+        const name = `${reference.type}/${reference.id}`;
+        return payer.references.has(reference.base === undefined ? name : `${reference.base}/${name}`);
+      }
       case 'contained':
         return contained.some(
           (c) => c['id'] === reference.id && objects(c['identifier']).some((i) => hasIdentifier(i, payer)),

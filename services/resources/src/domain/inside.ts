@@ -49,8 +49,7 @@ function targetOf(
   const { reference: text, type } = reference;
   if (typeof text === 'string') {
     const parsed = parseReference(text);
-    if (parsed.kind === 'relative' || parsed.kind === 'absolute')
-      return { type: parsed.type, id: parsed.id, conditional: false };
+    if (parsed.kind === 'literal') return { type: parsed.type, id: parsed.id, conditional: false };
     if (parsed.kind === 'contained') return undefined;
     const conditional = CONDITIONAL.exec(text)?.[1];
     if (conditional !== undefined) return { type: conditional, conditional: true };

@@ -311,9 +311,7 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside): Ev
         ? fault('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`)
         : undefined;
     case 'targets': {
-      const other = owner.targets.some(
-        (t) => (t.kind === 'relative' || t.kind === 'absolute') && t.type === 'Patient' && t.id !== event.subject,
-      );
+      const other = owner.targets.some((t) => t.kind === 'literal' && t.type === 'Patient' && t.id !== event.subject);
       return other
         ? fault('names-another-member', `${type}.target names a patient who is not the event's subject`)
         : undefined;

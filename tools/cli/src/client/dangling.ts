@@ -46,7 +46,8 @@ export function mayDangle(resource: FhirResource): ReferenceAt[] {
 
 function targetOf(text: string): string | undefined {
   const reference = parseReference(text);
-  if (reference.kind !== 'relative' || isSharedType(reference.type) || UNDATED.has(reference.type)) return undefined;
+  if (reference.kind !== 'literal' || reference.base !== undefined) return undefined;
+  if (isSharedType(reference.type) || UNDATED.has(reference.type)) return undefined;
   return `${reference.type}/${reference.id}`;
 }
 

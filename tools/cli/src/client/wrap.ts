@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
-import { isObject, ownerOf, parseReference, type FhirResource } from '@provider-access/fhir';
+import { isObject, ownerOf, patientReference, type FhirResource } from '@provider-access/fhir';
 
 /** A resource that could not be wrapped, by name and place, never by content. */
 export type Wrapped =
@@ -11,12 +11,8 @@ export type Wrapped =
  */
 function namedPatient(resource: FhirResource): string | undefined {
   for (const element of ['patient', 'subject', 'beneficiary'] as const) {
-    const value = resource[element];
-    if (isObject(value) && typeof value['reference'] === 'string') {
-      const reference = parseReference(value['reference']);
-      if ((reference.kind === 'relative' || reference.kind === 'absolute') && reference.type === 'Patient')
-        return reference.id;
-    }
+    const patient = patientReference(resource[element]);
+    if (patient !== undefined) return patient.id;
   }
   return undefined;
 }
@@ -61,7 +57,7 @@ export class Wrapper {
     if (owner.kind === 'patient') member = owner.id;
     else if (owner.kind === 'targets') {
       for (const target of owner.targets) {
-        if (target.kind !== 'relative' && target.kind !== 'absolute') continue;
+        if (target.kind !== 'literal') continue;
         member = target.type === 'Patient' ? target.id : this.#members.get(`${target.type}/${target.id}`);
         if (member !== undefined) break;
       }

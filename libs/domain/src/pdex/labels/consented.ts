@@ -1,11 +1,10 @@
-import { isNpi, isTin, npiKey, type ProviderKey, tinKey } from '@provider-access/events';
-import { dateRange, isInstant, isObject } from '@provider-access/fhir';
-import { US_EIN, US_NPI } from '../codes.ts';
+import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
+import { isObject } from '@provider-access/fhir';
+import { CODES, identified, isMoment } from '../consent.ts';
 import { PayerDays } from '../days/payer-days.ts';
 import { normalLabel } from './names.ts';
 import type { LabelPermit } from './policy.ts';
 
-const CODES = 'http://terminology.hl7.org/CodeSystem/';
 /** The elements that a Consent may have. Any other one could narrow it, so a Consent with one permits nothing. */
 const UNDERSTOOD = new Set([
   ...['resourceType', 'id', 'meta', 'text', 'identifier', 'status', 'scope', 'category', 'patient', 'dateTime'],
@@ -52,15 +51,9 @@ function isInForce(period: unknown, at: number): boolean {
   if (period === undefined) return true;
   if (!isObject(period) || !onlyHas(period, new Set(['start', 'end']))) return false;
   const { start, end } = period;
-  for (const value of [start, end])
-    if (value !== undefined && !(typeof value === 'string' && dateRange(value) !== undefined && isExact(value)))
-      return false;
-  if (start !== undefined && at < ANYWHERE.permitsFrom(start as string)) return false;
-  const until = end === undefined ? undefined : ANYWHERE.permitsUntil(end as string);
-  return until === undefined || at < until;
+  if (start !== undefined && !(isMoment(start) && at >= ANYWHERE.permitsFrom(start))) return false;
+  return end === undefined || (isMoment(end) && at < (ANYWHERE.permitsUntil(end) ?? Number.POSITIVE_INFINITY));
 }
-/** A time of day without a zone is no moment. */
-const isExact = (value: string): boolean => !value.includes('T') || isInstant(value);
 
 /** The providers who may receive the resources, [] for all; undefined if an actor is not understood. */
 function recipientsOf(actor: unknown): readonly ProviderKey[] | undefined {
@@ -80,11 +73,9 @@ function recipientsOf(actor: unknown): readonly ProviderKey[] | undefined {
 }
 
 function providerOf(reference: unknown): ProviderKey | undefined {
-  const identifier = isObject(reference) ? reference['identifier'] : undefined;
-  const { system, value } = isObject(identifier) ? identifier : {};
-  if (typeof value !== 'string') return undefined;
-  if (system === US_NPI && isNpi(value)) return npiKey(value);
-  return system === US_EIN && isTin(value) ? tinKey(value) : undefined;
+  const provider = identified(reference);
+  if (provider === undefined) return undefined;
+  return 'npi' in provider ? npiKey(provider.npi) : tinKey(provider.tin);
 }
 
 /** `system|code`; undefined without a system or a code. */

@@ -27,8 +27,9 @@ const DECIDED = 'noteNumber adjudication';
 
 /**
  * The elements that a financial resource keeps, by structure (docs/regulation.md#redaction), beside those of every
- * resource or part. `redact` drops all others, so a new element of a payer's system must be added here before a provider
- * can see it. Extensions stay if their URL is listed below, and inline security labels, which a reader has to see.
+ * resource or part. `redact` drops all others, so a new element of a payer's system must be added here before a
+ * provider can see it. Extensions stay if their URL is listed below, and inline security labels, which a reader has to
+ * see.
  */
 const LISTS: Readonly<Record<string, string>> = {
   ...partsOf('ExplanationOfBenefit', CLAIM_PARTS),

@@ -81,7 +81,7 @@ function patientOf(value: string | undefined): string {
   if (value === undefined) return refuse('required', 'patient', '$docref needs patient: the id of the Patient.');
   if (isId(value)) return value;
   const reference = parseReference(value);
-  return reference.kind === 'relative' && reference.type === 'Patient'
+  return reference.kind === 'literal' && reference.base === undefined && reference.type === 'Patient'
     ? reference.id
     : refuse('invalid-value', 'patient', 'patient must be the id of a Patient.');
 }
