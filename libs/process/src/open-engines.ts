@@ -161,16 +161,14 @@ export function openEngines(
   logger: Logger,
 ): Engines {
   const names = chosenBy(env);
-  const opened = new Map<EngineName, Partial<Ports>>();
-  for (const name of Object.values(names))
-    opened.set(name, opened.get(name) ?? ENGINES[name].open(env, service, logger));
-  const { log, ...files } = opened.get(names.log)!;
+  const of = (port: Port): Partial<Ports> => ENGINES[names[port]].open(env, service, logger);
+  const { log, ...files } = of('log');
   return {
     ...(filesEnv && openFiles(filesEnv, logger)),
     ...files,
     log: log!,
-    views: opened.get(names.views)!.views!,
-    state: opened.get(names.state)!.state!,
+    views: of('views').views!,
+    state: of('state').state!,
     names,
   };
 }

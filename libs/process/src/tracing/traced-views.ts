@@ -18,10 +18,20 @@ import {
   type ViewStore,
   traceOf,
 } from '@provider-access/engines/views';
+import { BoundedMap } from '@provider-access/kernel';
 import { overlay } from './overlay.ts';
-import { RecentWrites } from './recent-writes.ts';
 
 type Found = ViewDocument | undefined;
+
+/**
+ * Which recorded write made a document, by collection and id, as far as this process knows. A later read of the
+ * document links to that write.
+ */
+export class RecentWrites extends BoundedMap<string, SpanContext> {
+  constructor() {
+    super(10_000);
+  }
+}
 
 const database = (system: string, operation: string, collection: string, more: Attributes = {}) => ({
   kind: SpanKind.CLIENT,
@@ -57,7 +67,7 @@ function tracedApply(store: ViewStore, tracing: Tracing, system: string, writes:
           trace === undefined ? ops : ops.map((op) => ({ ...op, trace })),
           ...rest,
         );
-        if (span !== undefined) writes.wrote(collection, new Set(ops.map((op) => op.id)), span.spanContext());
+        if (span !== undefined) for (const { id } of ops) writes.set(`${collection}/${id}`, span.spanContext());
         return refused;
       },
     );
@@ -84,7 +94,7 @@ function tracedReader(
     }
   }
   function writesOf(document: ViewDocument): readonly SpanContext[] {
-    const own = writes.of(collection, document._id);
+    const own = writes.size === 0 ? undefined : writes.get(`${collection}/${document._id}`);
     return own === undefined ? traceOf(document).flatMap((header) => parseTraceparent(header) ?? []) : [own];
   }
   /** One read in a span that links to the writes of what it found. */
