@@ -5,7 +5,7 @@ import { PA_AUDIT, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-a
 import type { Clock } from '@provider-access/kernel';
 import { ConfigurationError } from '@provider-access/service/config';
 import { measureDecoded, type ReadinessCheck } from '@provider-access/service/http';
-import type { Metrics, Telemetry } from '@provider-access/service/observability';
+import type { Logger, Metrics, Telemetry } from '@provider-access/service/observability';
 import { watchAppends } from './append-watch.ts';
 import type { Closing } from './closing.ts';
 import type { ServiceContext } from './define-service.ts';
@@ -14,10 +14,24 @@ import { EngineProbe } from './engine-probe.ts';
 import { isEngineAway } from './faults.ts';
 import { guardLosses } from './guard-losses.ts';
 import { ENGINES, type EngineName, type Engines } from './open-engines.ts';
-import type { StartOptions } from './start-process.ts';
 import { RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 import { type Around, surround } from './tracing/overlay.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
+
+/** What a runner says of the engines. */
+export interface EnginesOptions {
+  /** The process, in logs, spans and readiness. */
+  readonly name: Service | 'standalone';
+  readonly config: { readonly SANDBOX: boolean };
+  readonly logger: Logger;
+  readonly engines: Engines;
+  /**
+   * How long reads continue without Kafka, ms. For so long its absence does not make the process unready. Default 5000.
+   */
+  readonly freshnessMs?: number | undefined;
+  /** Interval of the probes of engines, ms. Default 1000. */
+  readonly probeEveryMs?: number;
+}
 
 /** The parts of a process that an attempt of its start uses. */
 interface Starting {
@@ -44,7 +58,7 @@ export interface OpenPorts {
  * `closing`, also after an error.
  * @throws ConfigurationError for missing topics and for a deployment of another kind, or the error of an engine
  */
-export async function openPorts(options: StartOptions, starting: Starting): Promise<OpenPorts> {
+export async function openPorts(options: EnginesOptions, starting: Starting): Promise<OpenPorts> {
   const { name, engines, logger, config } = options;
   const { services, clock, metrics, telemetry, closing, enter } = starting;
   const [ofLog, ofViews, ofState] = [

@@ -21,20 +21,14 @@ import {
   systemClock,
   type ReadinessCheck,
 } from '@provider-access/service/http';
-import {
-  type Logger,
-  Metrics,
-  openTelemetry,
-  type Telemetry,
-  type TraceScopes,
-} from '@provider-access/service/observability';
+import { Metrics, openTelemetry, type Telemetry, type TraceScopes } from '@provider-access/service/observability';
 import { Closing } from './closing.ts';
 import type { ServiceContext, StartableService } from './define-service.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { bind, refuseRequest, type Handler, type Listening } from './listener.ts';
 import { answerLiveness } from './liveness.ts';
-import { ENGINES, type Engines } from './open-engines.ts';
-import { openPorts, type OpenPorts } from './open-ports.ts';
+import { ENGINES } from './open-engines.ts';
+import { type EnginesOptions, openPorts, type OpenPorts } from './open-ports.ts';
 import { viewsRoutes } from './ops-views.ts';
 import {
   processRoutes,
@@ -67,30 +61,20 @@ interface Front {
   readonly routes: NonNullable<ProcessRoutesOptions['routes']>;
 }
 
-export interface StartOptions {
-  /** The process, in logs, spans and readiness. */
-  readonly name: Service | 'standalone';
+export interface StartOptions extends EnginesOptions {
   readonly config: ProcessConfig;
   readonly secrets: Secrets;
-  readonly logger: Logger;
   readonly scopes: TraceScopes;
-  readonly engines: Engines;
   /** The services of the process in the order of their start. Called once, with the address of the listener. */
   readonly services: (address: string) => readonly StartableService[];
   /** Default: requests go to the routes of the process, and all others to its only service. */
   readonly front?: Front;
-  /**
-   * How long reads continue without Kafka, ms. For so long its absence does not make the process unready. Default 5000.
-   */
-  readonly freshnessMs?: number | undefined;
   /**
    * What else the process does with the log, such as retention. Begins after every consumer group has joined, and ends
    * before the services stop. Returns a function that ends it.
    */
   readonly upkeep?: (log: EventLog) => () => void;
   readonly clock?: Clock;
-  /** Interval of the probes of engines, ms. Default 1000. */
-  readonly probeEveryMs?: number;
   /** Waits between two attempts of a start, ms; the last one repeats. */
   readonly backoffMs?: readonly number[];
 }
