@@ -1,29 +1,5 @@
 import { dateRange, type FhirResource, isObject } from '@provider-access/fhir';
 
-/** Why a resource has an end of service (`end`, `start`) or none. */
-type ServiceBasis =
-  /** The last documented day. */
-  | 'end'
-  /** The first day, because no end is documented and the care has ended. */
-  | 'start'
-  /** The care has begun and goes on. The resource stays, however long ago the care began. */
-  | 'active'
-  /** Care that should have a date and has none. */
-  | 'undated'
-  /**
-   * Not care with a date: people, coverage, directory, products, Provenance. A Provenance stays or goes with its
-   * targets.
-   */
-  | 'not-dated-care';
-
-export interface EndOfService {
-  /**
-   * First millisecond (UTC) after the last day of service, which is the calendar day as written; null without a date.
-   */
-  readonly ms: number | null;
-  readonly basis: ServiceBasis;
-}
-
 /** The regulation requires no data before this date of service (42 CFR 422.121(a)(2)). */
 export const SERVICE_DATE_FLOOR = '2016-01-01';
 
@@ -178,18 +154,16 @@ function latest(values: readonly unknown[]): { ms: number; date: string } | unde
 }
 
 /**
- * The end of the care that a resource documents, else its start. Null while the care goes on, without a date, and for a
- * type that is not care with a date. Unreadable dates count as absent.
+ * The first millisecond (UTC) after the end of the care that a resource documents, else after its start: the calendar
+ * day as written. Undefined while the care goes on, without a date, and for a type that is not care with a date.
+ * Unreadable dates count as absent. A Provenance stays or goes with its targets.
  */
-export function endOfService(resource: FhirResource): EndOfService {
+function overAt(resource: FhirResource): number | undefined {
   const service = SERVICES[resource.resourceType]?.(resource);
-  if (service === undefined) return { ms: null, basis: 'not-dated-care' };
+  if (service === undefined) return undefined;
   const end = latest(service.ends);
-  if (end !== undefined && !(service.active === true && service.statusDecides === true))
-    return { ms: end.ms, basis: 'end' };
-  if (service.active === true) return { ms: null, basis: 'active' };
-  const start = latest(service.starts);
-  return start === undefined ? { ms: null, basis: 'undated' } : { ms: start.ms, basis: 'start' };
+  if (service.active === true && (end === undefined || service.statusDecides === true)) return undefined;
+  return (end ?? latest(service.starts))?.ms;
 }
 
 /**
@@ -197,10 +171,10 @@ export function endOfService(resource: FhirResource): EndOfService {
  * resource.
  */
 export function beforeFloor(resource: FhirResource, floor: string = SERVICE_DATE_FLOOR): boolean {
-  const { ms } = endOfService(resource);
+  const over = overAt(resource);
   const range = dateRange(floor);
   if (range === undefined) throw new RangeError('the floor must be a FHIR date');
-  return ms !== null && ms <= range.start;
+  return over !== undefined && over <= range.start;
 }
 
 /** The date by which a view sorts and filters, in its documented precision: the end of service, else the start. */
