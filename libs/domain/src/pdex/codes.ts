@@ -23,6 +23,8 @@ export const HREX = 'http://hl7.org/fhir/us/davinci-hrex/StructureDefinition/';
 export const MEMBER_ATTRIBUTION = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS';
 export const PROVIDER_GROUP_CODE = 'pdexprovidergroup';
 
+/** Profiles of a Group (docs/regulation.md#profiles). meta.profile has the URL without a version. */
+export const GROUP_PROFILES = { pdex: `${PDEX}pdex-provider-group`, atr: `${ATR}atr-group` } as const;
 export const GROUP_EXTENSIONS = {
   listStatus: `${ATR}ext-attributionListStatus`,
   coverage: `${ATR}ext-coverageReference`,

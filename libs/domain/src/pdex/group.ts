@@ -3,13 +3,13 @@ import type { FhirResource } from '@provider-access/fhir';
 import {
   DATA_ABSENT_REASON,
   GROUP_EXTENSIONS,
+  GROUP_PROFILES,
   MEMBER_ATTRIBUTION,
   PROVIDER_GROUP_CODE,
   SUBSETTED,
   US_EIN,
   US_NPI,
 } from './codes.ts';
-import { ATR_PROFILES, PDEX_PROFILES } from './profiles.ts';
 
 /** One attributed member. Dates are FHIR dates. */
 export interface GroupMember {
@@ -66,7 +66,7 @@ export function groupResource(input: GroupInput): FhirResource {
     meta: {
       versionId,
       lastUpdated,
-      profile: [PDEX_PROFILES.providerGroup, ATR_PROFILES.group],
+      profile: [GROUP_PROFILES.pdex, GROUP_PROFILES.atr],
       ...(summary ? { tag: [SUBSETTED] } : {}),
     },
     extension: [{ url: GROUP_EXTENSIONS.listStatus, valueCode: 'open' }],

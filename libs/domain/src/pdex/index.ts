@@ -4,6 +4,5 @@ export * from './consent.ts';
 export * from './export-level.ts';
 export * from './export-type.ts';
 export * from './group.ts';
-export * from './profiles.ts';
 export { redact } from './redact/redact.ts';
 export * from './service-date.ts';

@@ -51,7 +51,7 @@ function checkElement(one: Check, parent: Element): void {
 
 /** A choice has at most one of its properties (checkShape). */
 function checkChoice(one: Check, parent: Element): number {
-  for (const { name, sibling, type } of one.choice!.properties) {
+  for (const { name, sibling, type } of one.choice!) {
     const value = parent[name];
     const extensions = sibling === undefined ? undefined : parent[sibling];
     if (value === undefined && extensions === undefined) continue;

@@ -3,11 +3,8 @@ import { type Structure, structureOf } from '../elements.ts';
 import type { Criterion, Lack, Rule } from './rules.ts';
 import { codeTest, patternTest, sliceOf, type SliceOf, targetTest, type Test } from './values.ts';
 
-/** Properties of a choice, with the datatype of each. */
-interface Choice {
-  readonly stem: string;
-  readonly properties: readonly { readonly name: string; readonly sibling?: string; readonly type: string }[];
-}
+/** The properties of a choice, with the datatype of each. */
+type Choice = readonly { readonly name: string; readonly sibling?: string; readonly type: string }[];
 
 /** An element of a profile with all that the profile asks of it. A slice has the same shape. */
 export interface Check {
@@ -36,14 +33,13 @@ const NO_SLICE: SliceOf = () => -1;
 
 function choiceOf(name: string, structure: Structure | undefined): Choice | undefined {
   if (!name.endsWith('[x]')) return undefined;
-  const properties = [...(structure?.elements.values() ?? [])]
+  return [...(structure?.elements.values() ?? [])]
     .filter(({ choice }) => choice === name)
     .map(({ name: property, type, primitive }) => ({
       name: property,
       type,
       ...(primitive && { sibling: `_${property}` }),
     }));
-  return { stem: name.slice(0, -3), properties };
 }
 
 function checkOf(id: string, rule: Rule, structure: Structure | undefined): Check {

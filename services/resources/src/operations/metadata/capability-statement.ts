@@ -1,7 +1,7 @@
 import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/fhir';
 import { profilesOf } from '@provider-access/fhir/profiles';
 import { mayBeShared } from '@provider-access/records';
-import { ATR_PROFILES, PDEX_PROFILES } from '@provider-access/domain/pdex';
+import { GROUP_PROFILES } from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
@@ -77,7 +77,7 @@ function resource(type: string, operations: readonly Descriptor[]): unknown {
 const group = {
   type: 'Group',
   documentation: 'The own Groups of the caller only, by GET and by POST _search.',
-  supportedProfile: [ATR_PROFILES.group, PDEX_PROFILES.providerGroup],
+  supportedProfile: [GROUP_PROFILES.atr, GROUP_PROFILES.pdex],
   interaction: ['read', 'vread', 'history-instance', 'search-type'].map((code) => ({ code })),
   versioning: 'versioned',
   // A history has the version that the client sees now, and no former one (ADR 0054).
