@@ -18,6 +18,9 @@ const OF_CALLERS = {
   role: ['invalid-token', 'unavailable'],
   anybody: [],
 } as const satisfies Record<string, readonly RefusalKind[]>;
+/** Each field can have a wrong value. */
+const ofFields = ({ fields, body }: Descriptor): readonly RefusalKind[] =>
+  Object.values({ ...fields, ...body?.fields }).map(({ refusal = 'invalid-value' }) => refusal);
 const kindOfCallers = ({ callers }: Descriptor): keyof typeof OF_CALLERS =>
   typeof callers === 'string' ? callers : 'role';
 
@@ -82,7 +85,8 @@ function inOrder(all: readonly Descriptor[]): readonly Descriptor[] {
 }
 
 function describe(operation: Descriptor): Json {
-  const { answer, also = {}, refusals } = operation;
+  const { answer, also = {}, refusals = [] } = operation;
+  const kinds = [...ofFields(operation), ...refusals, ...OF_CALLERS[kindOfCallers(operation)], 'internal' as const];
   return {
     tags: [operation.tag],
     operationId: operation.route
@@ -115,7 +119,7 @@ function describe(operation: Descriptor): Json {
         }),
       },
       ...Object.fromEntries(Object.entries(also).map(([code, description]) => [code, { description }])),
-      ...refused(operation, [...new Set([...refusals, ...OF_CALLERS[kindOfCallers(operation)], 'internal' as const])]),
+      ...refused(operation, [...new Set(kinds)]),
     },
   };
 }

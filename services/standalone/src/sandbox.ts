@@ -42,7 +42,7 @@ export async function startSandbox(
 }
 
 /** No controller has them, because the process itself answers them. */
-const COMMON = { callers: ['administrator'], tag: 'Operations', refusals: [] } as const;
+const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
 const STATE = operation({
   ...COMMON,
   route: 'GET /ops/sandbox',

@@ -116,8 +116,8 @@ export interface Descriptor {
   };
   /** Other answers that are no refusals, by status. */
   readonly also?: Readonly<Record<number, string>>;
-  /** Beyond those that every operation for these callers has. */
-  readonly refusals: readonly RefusalKind[];
+  /** Beyond those of its fields, and those that every operation for these callers has. */
+  readonly refusals?: readonly RefusalKind[];
 }
 
 /** Checks a descriptor, and keeps its literal types for the handler. */

@@ -17,7 +17,6 @@ const TEXTS = {
   tag: 'Operations',
   summary: 'Do',
   answer: { description: 'It.', type: FHIR_TYPE },
-  refusals: [],
 } as const;
 const READ = operation({
   ...TEXTS,

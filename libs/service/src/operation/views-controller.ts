@@ -19,7 +19,6 @@ const operationsOn = (service: string) => {
       route: `GET /ops/views/${service}`,
       summary: 'List the views of a service',
       answer: jsonObject('Each view with its version and position.'),
-      refusals: [],
     }),
     REBUILD: operation({
       ...ofOne,

@@ -61,7 +61,6 @@ const LIST = operation({
     page: { schema: PAGE, description: 'From the `next` of an answer.' },
   },
   answer: jsonObject('The newest first.'),
-  refusals: ['required', 'invalid-value'],
 });
 /** 45 CFR 164.528, as a page to print or to hand over. */
 const DOCUMENT = operation({
@@ -79,7 +78,7 @@ const DOCUMENT = operation({
     type: 'text/html',
     schema: { type: 'string' },
   },
-  refusals: ['required', 'invalid-value', 'too-costly'],
+  refusals: ['too-costly'],
 });
 const AS_PAGE = {
   'content-security-policy': ACCOUNTING_POLICY,

@@ -60,7 +60,6 @@ const EXPLAIN = operation({
     at: { schema: AT, description: 'An instant with a zone. Default: now.' },
   },
   answer: jsonObject('The decision, its reason, and the facts.'),
-  refusals: ['required', 'invalid-value'],
 });
 
 @Controller()

@@ -22,7 +22,6 @@ const PERIOD = {
       description: 'The last day. Default: today. At most 400 days are reported at once.',
     },
   },
-  refusals: ['invalid-value'],
 } as const;
 const LEVELS = operation({
   ...PERIOD,

@@ -30,7 +30,6 @@ const VERIFY = operation({
     page: { schema: PAGE, description: 'From the `next` of an answer.' },
   },
   answer: jsonObject('What was found for each seal and partition.'),
-  refusals: ['invalid-value'],
 });
 
 @Controller()

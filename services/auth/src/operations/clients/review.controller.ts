@@ -90,7 +90,6 @@ const LIST = operation({
       },
     },
   },
-  refusals: ['invalid-value'],
 });
 const APP = {
   callers: ['administrator'],

@@ -15,7 +15,6 @@ const CONFIGURATION = {
   callers: 'anybody',
   tag: 'Apps and tokens',
   answer: jsonObject('The SMART configuration.'),
-  refusals: [],
 } as const;
 const FIND = operation({
   ...CONFIGURATION,
@@ -34,7 +33,6 @@ const KEYS = operation({
   tag: 'Apps and tokens',
   summary: 'Get the public keys that sign access tokens',
   answer: jsonObject('A key set (RFC 7517).'),
-  refusals: [],
 });
 const FOR_FIVE_MINUTES = { 'cache-control': 'public, max-age=300' };
 

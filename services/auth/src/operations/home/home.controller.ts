@@ -56,7 +56,6 @@ const HOME = operation({
       },
     },
   },
-  refusals: [],
 });
 
 /** `/`: a page with the few links that a person needs, and the same as JSON for clients. It holds no data. */

@@ -10,7 +10,6 @@ const LIST = operation({
   tag: 'Operations',
   summary: 'List the keys that sign access tokens',
   answer: jsonObject('Published keys by `kid`.'),
-  refusals: [],
 });
 /** When it answers, every process refuses tokens of the key, for good. A repeat changes nothing. */
 const WITHDRAW = operation({

@@ -34,7 +34,6 @@ const LIST = operation({
       properties: { deadLetters: { type: 'array', items: ref('DeadLetter') }, next: { type: 'string' } },
     },
   },
-  refusals: ['invalid-value'],
 });
 const GET = operation({
   ...OF_ONE,
@@ -59,7 +58,7 @@ const DISCARD = operation({
   summary: 'Give up a dead letter, and end its hold',
   body: { fields: { reason: { schema: REASON, refusal: 'required' } } },
   answer: { description: 'The dead letter is discarded.', type: JSON_TYPE, schema: { type: 'object' } },
-  refusals: ['required', 'not-found', 'conflict'],
+  refusals: ['not-found', 'conflict'],
 });
 
 @Controller()

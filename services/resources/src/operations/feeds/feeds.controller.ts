@@ -37,7 +37,6 @@ const FEEDS = operation({
     type: JSON_TYPE,
     schema: { type: 'object' },
   },
-  refusals: ['invalid-value'],
 });
 
 @Controller()

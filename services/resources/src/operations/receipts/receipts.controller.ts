@@ -38,7 +38,7 @@ const RECEIPT = operation({
     type: JSON_TYPE,
     schema: ref('Receipt'),
   },
-  refusals: ['invalid-value', 'not-found'],
+  refusals: ['not-found'],
 });
 
 @Controller()
