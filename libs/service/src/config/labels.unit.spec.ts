@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { policyAt, strictestRule } from '@provider-access/domain/pdex/labels';
-import { labelPolicy, labelsEnv } from './labels.ts';
+import { labelPolicy, labelsEnv } from './policies.ts';
 import { ConfigurationError, readConfig } from './read-config.ts';
 
 const schema = z.object(labelsEnv);

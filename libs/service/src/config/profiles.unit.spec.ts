@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { profilesEnv } from './profiles.ts';
+import { profilesEnv } from './policies.ts';
 import { ConfigurationError, readConfig } from './read-config.ts';
 
 const schema = z.object(profilesEnv);

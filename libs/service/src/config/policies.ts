@@ -1,14 +1,24 @@
 import { PayerDays } from '@provider-access/domain/pdex/days';
+import { readProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import {
   DEFAULT_LABEL_POLICY,
   type LabelPolicy,
+  type PolicyReading,
   readLabelPolicy,
   withDrugs,
 } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
-import { policyFile } from './policy-file.ts';
+import { FileFault, fileAs, publicOf } from './secret-file.ts';
+
+/** A variable that names a policy file, as the policy. */
+export const policyFile = <Policy>(read: (text: string) => PolicyReading<Policy>) =>
+  fileAs((file) => {
+    const reading = read(publicOf(file));
+    if (!reading.ok) throw new FileFault(reading.fault);
+    return reading.policy;
+  });
 
 /** A day that gives something begins where it begins last on earth. */
 const ANYWHERE = new PayerDays();
@@ -39,3 +49,13 @@ export function labelPolicy(env: z.infer<z.ZodObject<typeof labelsEnv>>): LabelP
   const { SECURITY_LABELS_FILE: policy = DEFAULT_LABEL_POLICY, PRIOR_AUTH_DRUGS: drugs } = env;
   return withDrugs(policy, drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length))));
 }
+
+/** What intake does with resources that lack what a declared profile asks for. */
+export const profilesEnv = {
+  PROFILE_POLICY_FILE: policyFile(readProfilePolicy)
+    .optional()
+    .describe(
+      'A JSON file with rules by profile: `refuse`, `unmark` or `keep` a resource that lacks what the profile asks ' +
+        'for (`docs/feeds.md`). Without it every such profile is unmarked. It is read at the start.',
+    ),
+};
