@@ -60,22 +60,19 @@ const attributionEndedRecord = z.object({
 });
 
 /** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
+const choice = {
+  effective: instant,
+  businessTime: instant,
+  setBy: z.string(),
+  channel: z.string().optional(),
+};
 const optedOut = z.object({
   member: z.string(),
   scope: z.string(),
   targets: z.array(providerKey).optional(),
-  effective: instant,
-  businessTime: instant,
-  setBy: z.string(),
-  channel: z.string().optional(),
+  ...choice,
 });
-const optedIn = z.object({
-  member: z.string(),
-  effective: instant,
-  businessTime: instant,
-  setBy: z.string(),
-  channel: z.string().optional(),
-});
+const optedIn = z.object({ member: z.string(), ...choice });
 
 /**
  * A dead letter about consent, coverage or the end of an attribution denies its member until it is resolved. `member`
@@ -144,8 +141,6 @@ const appApproved = z.object({
   sharedWith: z.array(z.string()).optional(),
 });
 const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
-const appSuspended = appRejected;
-const appRevoked = appRejected;
 const signingKeyPublished = z.object({
   kid: z.string(),
   jwk: z.record(z.string(), z.unknown()),
@@ -294,8 +289,8 @@ export const PLATFORM_EVENTS = {
   'pa.app-registered.v1': { topic: 'pa.registry', schema: appRegistered },
   'pa.app-approved.v1': { topic: 'pa.registry', schema: appApproved },
   'pa.app-rejected.v1': { topic: 'pa.registry', schema: appRejected },
-  'pa.app-suspended.v1': { topic: 'pa.registry', schema: appSuspended },
-  'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRevoked },
+  'pa.app-suspended.v1': { topic: 'pa.registry', schema: appRejected },
+  'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRejected },
   'pa.signing-key-published.v1': { topic: 'pa.registry', schema: signingKeyPublished },
   'pa.signing-key-withdrawn.v1': { topic: 'pa.registry', schema: signingKeyWithdrawn },
   'pa.log-restored.v1': { topic: 'pa.registry', schema: logRestored },

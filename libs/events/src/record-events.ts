@@ -93,12 +93,8 @@ export const recordDeleted = recordChange.extend({
  * was a tombstone. The event is in the log before the event of the version that replaces it, so it may name a version
  * that is still the newest (ADR 0045).
  */
-export const recordSuperseded = z.object({
-  member: z.string(),
-  type: z.string(),
-  id: z.string(),
-  versionId: z.int().positive(),
-  lastUpdated: instant,
+const version = recordChange.pick({ member: true, type: true, id: true, versionId: true, lastUpdated: true });
+export const recordSuperseded = version.extend({
   /** `lastUpdated` of the version that replaced this one. The version is kept for a time from then on. */
   supersededAt: instant,
   reason: removal.optional(),
