@@ -13,23 +13,14 @@ import { type Acceptance, acceptRestore } from './accept.ts';
 import { dumpTopics } from './dump.ts';
 import { loadTopics } from './load.ts';
 
-/** Copies topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
-export interface Copies {
-  readonly target: string;
-  /** @returns the start of the copy, which contains everything acknowledged before */
-  dump(folder: string, progress: (line: string) => void): Promise<string>;
-  /** @returns the start of the loaded copy */
-  load(folder: string, progress: (line: string) => void): Promise<string>;
-  /** @returns the number of restores that were open */
-  accept(acceptance: Acceptance): Promise<number>;
-  /** @returns the accepted losses */
-  acceptLoss(acceptance: Acceptance): Promise<readonly Loss[]>;
-}
-
 const NAMES = TOPICS.map(({ name }) => name);
 const now = (): number => Date.now();
 
-export function copiesOf(connection: KafkaConnection, settings: TopicPlanSettings): Copies {
+/** Copies topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
+export type Copies = ReturnType<typeof copiesOf>;
+type Progress = (line: string) => void;
+
+export function copiesOf(connection: KafkaConnection, settings: TopicPlanSettings) {
   const withLog = async <T>(work: (log: EventLog) => Promise<T>): Promise<T> => {
     const log = await openKafkaLog(connection);
     try {
@@ -40,8 +31,11 @@ export function copiesOf(connection: KafkaConnection, settings: TopicPlanSetting
   };
   return {
     target: `Kafka at ${connection.brokers.join(', ')}`,
-    dump: (folder, progress) => withLog(async (log) => (await dumpTopics(log, folder, { now, progress })).copied),
-    async load(folder, progress) {
+    /** @returns the start of the copy, which contains everything acknowledged before */
+    dump: (folder: string, progress: Progress): Promise<string> =>
+      withLog(async (log) => (await dumpTopics(log, folder, { now, progress })).copied),
+    /** @returns the start of the loaded copy */
+    async load(folder: string, progress: Progress): Promise<string> {
       await applyTopics(connection, desiredTopics(settings));
       const loader = openTopicLoader(connection);
       try {
@@ -52,7 +46,9 @@ export function copiesOf(connection: KafkaConnection, settings: TopicPlanSetting
         await takeTimes(connection, NAMES, 'append');
       }
     },
-    acceptLoss: (acceptance) => withLog((log) => acceptLosses(log, acceptance, now())),
-    accept: (acceptance) => withLog((log) => acceptRestore(log, acceptance, now())),
+    /** @returns the number of restores that were open */
+    accept: (by: Acceptance): Promise<number> => withLog((log) => acceptRestore(log, by, now())),
+    /** @returns the accepted losses */
+    acceptLoss: (by: Acceptance): Promise<readonly Loss[]> => withLog((log) => acceptLosses(log, by, now())),
   };
 }
