@@ -7,9 +7,9 @@ import {
   port,
   serviceLevelsSince,
   telemetryEnv,
+  topicsEnv,
   whole,
 } from '@provider-access/service/config';
-import { DEFAULT_PAYER_RETENTION_DAYS } from '@provider-access/events';
 import { z } from 'zod';
 
 /** Environment of `npm start`. By default it listens on loopback only. */
@@ -33,12 +33,10 @@ export const standaloneConfig = z.object({
       'Free bytes that the disk of DATA_DIR must have. With less, the process is not ready, before a write fails. ' +
         'Exports stop 64 MiB earlier. `0` disables the check.',
     ),
-  PAYER_RETENTION_DAYS: whole(1, 36_500)
-    .default(DEFAULT_PAYER_RETENTION_DAYS)
-    .describe(
-      'How many days, at least, the log keeps records of payer topics. `npm start` keeps a record longer if a ' +
-        'service has not handled it.',
-    ),
+  PAYER_RETENTION_DAYS: topicsEnv.PAYER_RETENTION_DAYS.describe(
+    'How many days, at least, the log keeps records of payer topics. `npm start` keeps a record longer if a ' +
+      'service has not handled it.',
+  ),
   INTERNAL_PORT: port
     .optional()
     .describe(
