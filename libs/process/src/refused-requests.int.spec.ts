@@ -19,7 +19,7 @@ const PUBLIC_URL = 'https://pa.example';
 const ADMINISTRATOR = 'a'.repeat(43);
 const NPI = 'npi|1234567893';
 
-const TEXTS = { tag: 'Operations', summary: 'Refuse', answer: { description: 'None.' }, refusals: [] } as const;
+const TEXTS = { tag: 'Operations', summary: 'Refuse', answer: { description: 'None.' } } as const;
 const SEARCH = operation({ ...TEXTS, route: 'GET /fhir/{kind}', callers: 'app', audit: 'search' });
 const GROUP = operation({ ...TEXTS, route: 'GET /fhir/Group/{id}', callers: 'app', audit: 'group-read' });
 const READ = operation({ ...TEXTS, route: 'GET /fhir/{type}/{id}', callers: 'app', audit: 'read' });
@@ -99,7 +99,7 @@ afterEach(async () => {
   for (const close of closing) await close();
 });
 
-const token = async (client = 'c1'): Promise<string> => (await tokens.issue(client, 'system/*.rs')).token;
+const token = async (client = 'c1'): Promise<string> => (await tokens.issue(client, 'system/*.rs', 1)).token;
 const get = async (path: string, client?: string) => request(app, path, { token: await token(client) });
 async function audited(): Promise<readonly Omit<Disclosure, 'at' | 'agent' | 'purpose'>[]> {
   const all = (await recordsOf(log, PA_AUDIT)).map((record) => dataOf<Disclosure>(record));

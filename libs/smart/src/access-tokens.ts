@@ -17,8 +17,8 @@ export interface AccessToken {
   /** Seconds since the epoch. */
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** The number of the client's approval at the time of issue, from 1. Tokens of earlier versions have none. */
-  readonly approval?: number;
+  /** The number of the client's approval at the time of issue, from 1. */
+  readonly approval: number;
   /** The id of the key that signed it. */
   readonly kid: string;
 }
@@ -123,7 +123,8 @@ export class AccessTokens {
         },
       );
       const { sub, client_id: client, scope, jti, iat, exp, approval } = payload;
-      if (typeof client !== 'string' || client !== sub || typeof scope !== 'string') return undefined;
+      if (typeof client !== 'string' || client !== sub) return undefined;
+      if (typeof scope !== 'string' || typeof approval !== 'number') return undefined;
       return {
         client,
         scopes: readGranted(scope),
@@ -131,7 +132,7 @@ export class AccessTokens {
         issuedAt: iat!,
         expiresAt: exp!,
         kid: protectedHeader.kid!,
-        ...(typeof approval === 'number' && { approval }),
+        approval,
       };
     } catch {
       // Every fault is answered with 401. Keys are in memory, so jose has no other reason to throw.

@@ -1,4 +1,3 @@
-import type { GrantedScopes } from '@provider-access/domain/smart';
 import type { ClientFacts } from '@provider-access/domain/access';
 import { Refusal } from '@provider-access/kernel';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
@@ -6,12 +5,7 @@ import { addressBlock } from './address-block.ts';
 import { RequestLimits } from './request-limits.ts';
 
 /** The authenticated client of a request, as `request.smart`. */
-export interface SmartContext {
-  readonly client: string;
-  readonly scopes: GrantedScopes;
-  /** Id of the access token, for audit. */
-  readonly jti: string;
-}
+export type SmartContext = Pick<AccessToken, 'client' | 'scopes'>;
 /** The part of a request that authentication reads. Requests of Node and of Fastify have it. */
 export interface RequestWithHeaders {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -31,13 +25,6 @@ export function bearerToken(request: RequestWithHeaders): string | undefined {
   if (typeof header !== 'string') return undefined;
   if (header.startsWith('Bearer ')) return header.slice(7).trim();
   return header.slice(0, 7).toLowerCase() === 'bearer ' ? header.slice(7).trim() : undefined;
-}
-
-/** When the current approval of the client began, ms since the epoch; undefined without one. */
-export function approvedSince(client: ClientFacts | undefined): number | undefined {
-  if (client?.status !== 'approved') return undefined;
-  const last = client.history.at(-1);
-  return last === undefined ? 0 : Date.parse(last.at);
 }
 
 /** How often the client was approved. A token has the number of the approval under which it was issued. */
@@ -91,8 +78,7 @@ export class Authenticator {
     // A forger can hardly guess the random id of a client, so refuse a token without an approved client before its
     // signature is checked.
     const claimed = this.#tokens.claimedBy(token);
-    if (claimed === undefined || approvedSince(this.#clients.client(claimed)) === undefined)
-      return this.#admit(undefined);
+    if (claimed === undefined || this.#clients.client(claimed)?.status !== 'approved') return this.#admit(undefined);
     return this.#verified(token, `${addressBlock(request.ip ?? '')} ${claimed}`);
   }
 
@@ -121,18 +107,14 @@ export class Authenticator {
         retryAfter: 1,
       });
     if (!this.live(token)) throw badToken();
-    return { client: token.client, scopes: token.scopes, jti: token.jti };
+    return { client: token.client, scopes: token.scopes };
   }
 
   /** Whether the client of a verified token may use it now. */
   live(token: AccessToken | undefined): token is AccessToken {
     if (token === undefined) return false;
     const client = this.#clients.client(token.client);
-    const since = approvedSince(client);
-    if (client === undefined || since === undefined) return false;
-    // Tokens of the version before have no approval. An approval that this process does not know yet is a later one.
-    return token.approval === undefined
-      ? token.issuedAt >= Math.floor(since / 1000)
-      : token.approval >= approvals(client);
+    // An approval that this process does not know yet is a later one.
+    return client?.status === 'approved' && token.approval >= approvals(client);
   }
 }

@@ -171,7 +171,7 @@ describe('tokens and the keys of the registry', () => {
     const { token } = await new TokenIssuer({ key: () => first, publicUrl: 'https://payer.example', clock }).issue(
       'c-1',
       'system/*.rs',
-      NOW,
+      1,
     );
     return { registry, first, tokens, token, clock };
   };
@@ -203,6 +203,7 @@ describe('tokens and the keys of the registry', () => {
     const { token } = await new TokenIssuer({ key: () => first, publicUrl: 'https://test.payer.example', clock }).issue(
       'c-1',
       'system/*.rs',
+      1,
     );
     expect(await tokens.verify(token)).toBeUndefined();
   });
@@ -211,6 +212,7 @@ describe('tokens and the keys of the registry', () => {
       new TokenIssuer({ key: () => undefined, publicUrl: 'https://payer.example', clock: new SettableClock() }).issue(
         'c',
         's',
+        1,
       ),
     ).rejects.toMatchObject({ status: 503 });
   });

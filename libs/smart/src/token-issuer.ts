@@ -7,7 +7,6 @@ import type { SigningKey } from './signing-keys.ts';
 export interface IssuedToken {
   readonly token: string;
   readonly expiresIn: number;
-  readonly jti: string;
 }
 export interface TokenIssuerOptions {
   /** The key to sign with, which every reader knows. Undefined while there is none. */
@@ -25,11 +24,10 @@ export class TokenIssuer {
   }
 
   /**
-   * `iat` is never before `approvedAt` (ms since the epoch), so that a token stays valid where the clocks of instances
-   * differ. `approval` is the number of the client's approval, from 1. A token of an earlier approval is invalid.
+   * `approval` is the number of the client's approval, from 1. A token of an earlier approval is invalid.
    * @throws Refusal 503 while no key may sign
    */
-  async issue(client: string, scope: string, approvedAt = 0, approval?: number): Promise<IssuedToken> {
+  async issue(client: string, scope: string, approval: number): Promise<IssuedToken> {
     const { key, publicUrl, clock } = this.#options;
     const signing = key();
     if (signing === undefined)
@@ -37,16 +35,15 @@ export class TokenIssuer {
         retryAfter: 2,
       });
     const now = Math.floor(clock.now() / 1000);
-    const jti = randomBytes(16).toString('base64url');
-    const token = await new SignJWT({ client_id: client, scope, ...(approval !== undefined && { approval }) })
+    const token = await new SignJWT({ client_id: client, scope, approval })
       .setProtectedHeader({ alg: 'ES256', kid: signing.kid, typ: 'at+jwt' })
       .setIssuer(publicUrl)
       .setSubject(client)
       .setAudience(audienceOf(publicUrl))
-      .setJti(jti)
-      .setIssuedAt(Math.max(now, Math.floor(approvedAt / 1000)))
+      .setJti(randomBytes(16).toString('base64url'))
+      .setIssuedAt(now)
       .setExpirationTime(now + ACCESS_TOKEN_LIFETIME)
       .sign(signing.privateKey);
-    return { token, expiresIn: ACCESS_TOKEN_LIFETIME, jti };
+    return { token, expiresIn: ACCESS_TOKEN_LIFETIME };
   }
 }

@@ -103,7 +103,7 @@ export class Harness extends IntakeHarness {
   }
   /** The header of a new token, because a token ends after five minutes of the clock. */
   async token(client: string, scope = 'system/Group.rs'): Promise<{ authorization: string }> {
-    return { authorization: `Bearer ${(await this.#tokens.issue(client, scope)).token}` };
+    return { authorization: `Bearer ${(await this.#tokens.issue(client, scope, 1)).token}` };
   }
   get(url: string, headers: Record<string, string>, method: 'GET' | 'HEAD' = 'GET') {
     return this.app.inject({ method, url, headers });

@@ -254,7 +254,7 @@ describe('signing keys', () => {
     const { token } = await new TokenIssuer({ key: () => two[0]!, publicUrl: PUBLIC_URL, clock: a.clock }).issue(
       app.id,
       'system/*.rs',
-      NOW,
+      1,
     );
     expect((await a.call('POST', '/auth/introspect', { form: { token }, token })).status).toBe(401);
   });

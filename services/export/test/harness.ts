@@ -177,7 +177,7 @@ export class Platform extends Publisher {
   }
 
   async token(client = 'c1', scope = ALL): Promise<string> {
-    return (await this.#tokens.issue(client, scope)).token;
+    return (await this.#tokens.issue(client, scope, 1)).token;
   }
   /** The streams as another process uses them. */
   streams(): JobStreams {

@@ -133,7 +133,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
   });
   const issuer = new TokenIssuer({ key: () => keys.current[0]!, publicUrl: PUBLIC_URL, clock });
   read = async (member) => {
-    const { token } = await issuer.issue(client, 'system/*.rs', clock.now(), 1);
+    const { token } = await issuer.issue(client, 'system/*.rs', 1);
     return process.request(`/fhir/Patient/${member}`, { token });
   };
   await publish('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'in-network', from: '2020-01-01' });
@@ -181,7 +181,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
   expect(seen.loaded).toBeLessThanOrEqual(seen.handed);
   await eventually(async () => {
     await process.look();
-    const { token } = await issuer.issue(client, 'system/*.rs', clock.now(), 1);
+    const { token } = await issuer.issue(client, 'system/*.rs', 1);
     expect((await process.request(`/fhir/DocumentReference/d${DOCUMENTS}`, { token })).status).toBe(200);
   });
 }, 1_200_000);

@@ -70,7 +70,7 @@ export class MemoryWorld extends World {
     const held = this.#held.get(key);
     const { now } = this;
     if (held !== undefined && now < held.until) return held.token;
-    const token = this.#tokens.issue(id, 'system/*.rs', now, approvals).then((issued) => issued.token);
+    const token = this.#tokens.issue(id, 'system/*.rs', approvals).then((issued) => issued.token);
     this.#held.set(key, { until: now + TOKEN_MS, token });
     return token;
   }

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
 import type { TokenStep } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { approvals, approvedSince, stillHas } from '@provider-access/smart';
+import { approvals, stillHas } from '@provider-access/smart';
 import { readForm } from '../form.ts';
 import { AskingClients } from './asking-clients.ts';
 import { ReplayMemory } from './replay-memory.ts';
@@ -28,7 +28,6 @@ export interface TokenGrant {
   readonly client: string;
   readonly scope: string;
   /** ms since the epoch. */
-  readonly approvedAt: number;
   /** The number of the approval, from 1. */
   readonly approval: number;
 }
@@ -80,8 +79,7 @@ export class TokenGrants {
         'The record of used assertions was lost. Repeat the request when every assertion from before has expired.',
         { retryAfter: wait },
       );
-    const approvedAt = approvedSince(registration);
-    if (registration === undefined || approvedAt === undefined)
+    if (registration?.status !== 'approved')
       throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
     if (!asking.inNetwork(registration))
       throw refuse(
@@ -96,7 +94,7 @@ export class TokenGrants {
       throw refuse(
         new Refusal('invalid-scope', `This app has none of the requested scopes. It has: ${registration.scope}`),
       );
-    return { client, scope, approvedAt, approval: approvals(registration) };
+    return { client, scope, approval: approvals(registration) };
   }
 
   /** The audit does not record an `iss` that no client has, because the caller chose the text. */

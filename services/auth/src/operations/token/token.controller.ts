@@ -87,8 +87,8 @@ export class TokenController {
     let taken: TakenRequest | undefined;
     try {
       taken = this.limits.take(request);
-      const { client, scope, approvedAt, approval } = await this.grants.of(request);
-      const issued = await this.issuer.issue(client, scope, approvedAt, approval);
+      const { client, scope, approval } = await this.grants.of(request);
+      const issued = await this.issuer.issue(client, scope, approval);
       taken.giveBack();
       await this.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
       this.ports.metrics.count('pa_tokens_issued_total');
