@@ -1,8 +1,6 @@
 import {
   kafkaEnv,
   kafkaOptions,
-  mongoEnv,
-  mongoOptions,
   readConfig,
   refuse,
   topicsEnv,
@@ -12,7 +10,6 @@ import {
 import { topicSettings, type TopicChoices } from '@provider-access/events';
 import type { TopicDefinition } from '@provider-access/engines/log';
 import { z } from 'zod';
-import type { AclOptions } from './acls.ts';
 
 /** The choices of an operator for all topics. */
 export interface TopicPlanSettings extends TopicChoices {
@@ -33,17 +30,8 @@ export const desiredTopics = (settings: TopicPlanSettings): readonly TopicDefini
   }));
 
 const topicsConfig = z.object({ ...kafkaEnv, ...topicsEnv });
-const viewsConfig = z.object(mongoEnv);
-const aclsConfig = z.object({
-  KAFKA_TOPIC_PREFIX: kafkaEnv.KAFKA_TOPIC_PREFIX,
-  KAFKA_GROUP_PREFIX: kafkaEnv.KAFKA_GROUP_PREFIX,
-});
-
 /** @throws ConfigurationError */
-export function topicsFromEnv(env: Environment): {
-  connection: ReturnType<typeof kafkaOptions>;
-  settings: TopicPlanSettings;
-} {
+export function topicsFromEnv(env: Environment) {
   const config = readConfig(topicsConfig, env);
   refuse(topicsFaults(config));
   const settings: TopicPlanSettings = {
@@ -55,17 +43,4 @@ export function topicsFromEnv(env: Environment): {
     ...(config.KAFKA_MAX_RECORD_BYTES !== undefined && { inboundRecordBytes: config.KAFKA_MAX_RECORD_BYTES }),
   };
   return { connection: kafkaOptions(config, 'admin'), settings };
-}
-
-/** @throws ConfigurationError */
-export const viewsFromEnv = (env: Environment): ReturnType<typeof mongoOptions> =>
-  mongoOptions(readConfig(viewsConfig, env), 'admin');
-
-/** The prefixes of topics and groups. As in the services, the default of the group prefix is the topic prefix. */
-export function aclOptionsFromEnv(env: Environment): AclOptions {
-  const { KAFKA_TOPIC_PREFIX: topicPrefix = '', KAFKA_GROUP_PREFIX: groupPrefix = topicPrefix } = readConfig(
-    aclsConfig,
-    env,
-  );
-  return { topicPrefix, groupPrefix };
 }
