@@ -40,19 +40,12 @@ const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
 export class PayerContract<E = PayerEvent> {
   readonly #types: Readonly<Record<string, PayerEventDefinition>>;
   readonly #upcast: (event: DomainEvent) => DomainEvent;
-  readonly #newest: ReadonlyMap<string, string>;
+  readonly #steps: ReadonlyMap<string, string>;
 
   constructor(types: Readonly<Record<string, PayerEventDefinition>>, upcasters: readonly Upcaster[] = []) {
     this.#types = types;
     this.#upcast = upcasting(upcasters);
-    const steps = new Map(upcasters.map(({ from, to }) => [from, to]));
-    this.#newest = new Map(
-      [...steps].map(([from, next]) => {
-        let to = next;
-        for (let step = steps.get(to); step !== undefined; step = steps.get(to)) to = step;
-        return [from, to];
-      }),
-    );
+    this.#steps = new Map(upcasters.map(({ from, to }) => [from, to]));
   }
 
   /** The definition of the newest version of a type; undefined for a type that is none of a payer's. */
@@ -92,7 +85,9 @@ export class PayerContract<E = PayerEvent> {
 
   /** The newest version of a type; the type itself where there is no step from it. */
   newest(type: string): string {
-    return this.#newest.get(type) ?? type;
+    let newest = type;
+    for (let next = this.#steps.get(type); next !== undefined; next = this.#steps.get(next)) newest = next;
+    return newest;
   }
 
   /**
