@@ -1,15 +1,13 @@
 import {
   encodeEvent,
   PA_REGISTRY,
-  PAYER_MEMBER_EVENTS,
-  PAYER_PROVIDER_EVENTS,
-  PAYER_TOPICS,
   typeOf,
   type LogRestored,
   type RestoreAccepted,
   dataOf,
 } from '@provider-access/events';
 import { type EventLog, reached, recordsFrom } from '@provider-access/engines/log';
+import { INTAKES } from '@provider-access/facts';
 import { CopyRefused } from './copy.ts';
 
 /** Who confirms a restore or a loss, and why. */
@@ -19,11 +17,7 @@ export interface Acceptance {
 }
 
 /** The intakes on which decisions depend. They must have handled everything that payers have published. */
-const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] = [
-  ['consent-intake', PAYER_TOPICS],
-  ['attribution-intake', [PAYER_MEMBER_EVENTS]],
-  ['attribution-providers', [PAYER_PROVIDER_EVENTS]],
-];
+const DECIDING = INTAKES.filter(({ group }) => group !== 'resources-intake');
 
 /**
  * Confirms every open restore: payers have re-sent everything since its backup, so decisions and reads begin again.
@@ -32,7 +26,7 @@ const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] 
 export async function acceptRestore(log: EventLog, by: Acceptance, now: number): Promise<number> {
   const open = await openRestores(log);
   if (open.length === 0) return 0;
-  for (const [group, topics] of INTAKES) {
+  for (const { group, topics } of DECIDING) {
     const head = await log.head(topics);
     if (!reached(await log.committed(group, topics), head))
       throw new CopyRefused(
