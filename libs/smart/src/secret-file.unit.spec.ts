@@ -2,7 +2,7 @@ import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '@provider-access/service/config';
-import { keyPair, newFolder, NOW, SettableClock, signingKeysIn } from '../test/fixtures.ts';
+import { keyPair, newFolder, SettableClock, signingKeysIn } from '../test/fixtures.ts';
 import {
   AccessTokens,
   fixedSecret,
