@@ -3,10 +3,13 @@ import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
 import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { Claims } from '@provider-access/engines/state';
+import type { ViewReader } from '@provider-access/engines/views';
+import type { MemberFactsDocument } from '@provider-access/facts';
+import { isServedType } from '@provider-access/fhir';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
-import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type ResourceKey } from './batch-owners.ts';
-import { Targets } from './targets.ts';
+import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type ResourceKey } from './batch-owners.ts';
+import type { CurrentVersions } from './current-versions.ts';
 
 /**
  * A claim only bridges the time until the locators view knows the owner. It expires, so that the store stays bounded.
@@ -23,21 +26,18 @@ export interface OwnershipOptions {
   readonly claims: Claims;
   readonly reader: RecordsReader;
   readonly clock: Clock;
-  inFlight(recordId: string): Head | undefined;
-  /** Ids of the same person, from the facts. Used for merges that the claims store has lost. */
-  mergedWith(member: string): Promise<readonly string[]>;
+  readonly current: Pick<CurrentVersions, 'inFlight'>;
+  /** Reader of the member facts, for merges that the claims store has lost. */
+  readonly members: Pick<ViewReader, 'get'>;
 }
+
+/** Locators in one query. A Provenance may have thousands of targets. */
+const KEYS_TOGETHER = 1000;
 
 export class Ownership {
   readonly #options: OwnershipOptions;
-  readonly #targets: Targets;
   constructor(options: OwnershipOptions) {
     this.#options = options;
-    this.#targets = new Targets({
-      ...options,
-      holdersOf: (keys, resources) => this.#holdersOf(keys, resources),
-      newest: () => this.#newest(),
-    });
   }
 
   /**
@@ -61,7 +61,7 @@ export class Ownership {
     }
     const open = [...wanted.keys()].filter((key) => !batch.owners.has(key));
     if (open.length > 0) await this.#claimOpen(open, wanted, batch);
-    await this.#targets.read(judgements, batch);
+    await this.#readTargets(judgements, batch);
     await this.#readMerges(judgements, batch, heads);
   }
 
@@ -113,7 +113,7 @@ export class Ownership {
     if (locator === undefined) return undefined;
     return Object.keys(locator.members).find((member) => {
       if (member === SHARED) return false;
-      const head = this.#options.inFlight(recordId(member, type, id));
+      const head = this.#options.current.inFlight.get(recordId(member, type, id));
       return head === undefined ? locator.members[member]!.deleted !== true : head.deleted !== true;
     });
   }
@@ -137,7 +137,7 @@ export class Ownership {
     const missing = [...foreign.keys()].filter((id) => !heads.has(id));
     const found = missing.length === 0 ? [] : await this.#options.reader.heads(missing);
     missing.forEach((id, i) => {
-      const head = this.#options.inFlight(id) ?? found[i];
+      const head = this.#options.current.inFlight.get(id) ?? found[i];
       if (head !== undefined) heads.set(id, head);
     });
   }
@@ -158,9 +158,77 @@ export class Ownership {
         (await this.#options.claims.get(MERGED, member)) !== undefined
       )
         continue;
-      if (!(await this.#options.mergedWith(owner)).includes(member)) continue;
+      if (!(await this.#isMerged(owner, member))) continue;
       batch.merged.set(owner, await this.#options.claims.claim(MERGED, owner, member));
     }
+  }
+
+  /**
+   * Finds the owners of the targets of Provenances, and which of them are the same person. A Provenance belongs to one
+   * member. If one of its targets were a record of another member, it would reveal the id of that record.
+   */
+  async #readTargets(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
+    const carrying = judgements.flatMap((j) =>
+      j.kind === 'accept' && j.targets !== undefined ? [{ member: j.about.member, targets: j.targets }] : [],
+    );
+    const wanted = new Map<string, ResourceKey>();
+    for (const { member, targets } of carrying)
+      for (const target of targets) {
+        const [type, id] = target.split('/') as [string, string];
+        if (isExclusive({ member, type, id })) wanted.set(target, { member, type, id });
+      }
+    await this.#findTargets(
+      [...wanted.keys()].filter((key) => !batch.owners.has(key)),
+      wanted,
+      batch,
+    );
+    // Another instance may have removed the resource since, as in `#claimOpen`.
+    const foreign = [...batch.targets.keys()].filter((key) => batch.anotherHolds([key], wanted.get(key)!.member));
+    if (foreign.length > 0) await this.#newest().then(() => this.#findTargets(foreign, wanted, batch));
+    for (const { member, targets } of carrying)
+      for (const other of new Set(targets.flatMap((target) => batch.holderOf(target) ?? [])))
+        if (other !== member && (await this.#areOne(other, member))) batch.persons.add(pairOf(other, member));
+  }
+
+  async #findTargets(
+    keys: readonly string[],
+    wanted: ReadonlyMap<string, ResourceKey>,
+    batch: BatchOwners,
+  ): Promise<void> {
+    for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
+      const some = keys.slice(at, at + KEYS_TOGETHER);
+      const found = await this.#holdersOf(some, wanted);
+      // For an id that is not in the view yet, ask the claims store.
+      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.#claimed(key, wanted.get(key)!)));
+      some.forEach((key, i) => {
+        const holder = holders[i];
+        if (holder === undefined) batch.targets.delete(key);
+        else batch.targets.set(key, holder);
+      });
+    }
+  }
+
+  #claimed(key: string, { member, type, id }: ResourceKey): Promise<string | undefined> | string | undefined {
+    if (!isServedType(type)) return undefined;
+    const own = this.#options.current.inFlight.get(recordId(member, type, id));
+    return own !== undefined && own.deleted !== true ? member : this.#options.claims.get(OWNER, key);
+  }
+
+  /** Whether two ids were merged, by the claims store or, if the store was lost, by the facts. */
+  async #areOne(a: string, b: string): Promise<boolean> {
+    return (await this.#leads(a, b)) || (await this.#leads(b, a)) || this.#isMerged(a, b);
+  }
+
+  async #leads(retired: string, member: string): Promise<boolean> {
+    let at: string | undefined = retired;
+    for (let i = 0; i < MAX_CHAIN && at !== undefined && at !== member; i++)
+      at = await this.#options.claims.get(MERGED, at);
+    return at === member;
+  }
+
+  async #isMerged(a: string, b: string): Promise<boolean> {
+    const document = (await this.#options.members.get(a)) as MemberFactsDocument | undefined;
+    return document?.members?.mergedWith?.includes(b) === true;
   }
 
   /** Called after the append. Releases removed ids and claims ids that were taken over. */

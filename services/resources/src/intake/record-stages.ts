@@ -2,7 +2,6 @@ import type { LevelLedger } from '@provider-access/levels';
 import { ReportedFeeds, StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import type { Batch } from '@provider-access/engines/log';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { MemberFactsDocument } from '@provider-access/facts';
 import type { RecordsReader } from '@provider-access/records';
 import type { BatchTimes, IntakePorts, Stage } from '@provider-access/intake';
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
@@ -35,15 +34,7 @@ export interface RecordStagesOptions {
 export function recordStages({ ports, reader, members, current, attachments, ledger, config }: RecordStagesOptions) {
   const { log, state, clock, logger } = ports;
   const { labels, levelsSince = Number.NEGATIVE_INFINITY } = config;
-  const ownership = new Ownership({
-    log,
-    reader,
-    clock,
-    claims: state.claims,
-    inFlight: (id) => current.inFlight.get(id),
-    mergedWith: async (member) =>
-      ((await members.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
-  });
+  const ownership = new Ownership({ log, reader, clock, claims: state.claims, current, members });
   const keeper = new VersionKeeper({ log, reader, logger });
   const levels = { ledger, reported: new ReportedFeeds(), since: levelsSince };
   const known = { patients: reader.views.patients, members };
