@@ -5,7 +5,6 @@ import { GROUP_PROFILES } from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
-import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
 /** The versions of guides whose profiles the statement names (docs/regulation.md#profiles). */
 const GUIDES: ReadonlySet<string> = new Set(['US Core 6.1.0', 'CARIN BB 2.2.0', 'CARIN BB 2.1.0', 'PDex 2.2.0']);
@@ -16,6 +15,22 @@ const profilesOfType = (type: string): readonly string[] => [
       .filter(({ guide }) => GUIDES.has(`${guide.name} ${guide.version}`))
       .map(({ url }) => url),
   ),
+];
+
+/**
+ * The guides that the statement claims, each with the statement that it has for servers: those of whose SHALLs none is
+ * left (ADR 0060). `test/claims.ts` says for each guide what is left, and a spec compares both.
+ */
+const CLAIMED: readonly { readonly guide: string; readonly statement?: string }[] = [
+  {
+    guide: 'http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.1.0',
+    statement: 'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
+  },
+  {
+    guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
+    statement: 'http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data',
+  },
+  { guide: 'http://hl7.org/fhir/smart-app-launch/ImplementationGuide/hl7.fhir.uv.smart-app-launch|2.2.0' },
 ];
 
 const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
@@ -129,7 +144,7 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
       'Provider Access API of CMS-0057-F: data of attributed members for in-network providers, without remittances ' +
       'and cost sharing.',
     kind: 'instance',
-    instantiates: INSTANTIATES,
+    instantiates: CLAIMED.flatMap(({ statement }) => statement ?? []),
     software: { name: 'provider-access', version: RELEASE.version },
     implementation: {
       description: `Provider Access API${sandbox ? ' - a sandbox: all data is synthetic' : ''}`,
@@ -137,7 +152,7 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
     },
     fhirVersion: '4.0.1',
     format: ['json', FHIR_TYPE],
-    implementationGuide: IMPLEMENTATION_GUIDES,
+    implementationGuide: CLAIMED.map(({ guide }) => guide),
     rest: [
       {
         mode: 'server',
