@@ -12,3 +12,13 @@ export const textOf = ({ value }: Valued): string => (typeof value === 'string' 
 
 /** The JSON of a record, unchecked: for our own events. Throws when the value is no JSON. */
 export const dataOf = <T>(record: Valued): T => JSON.parse(textOf(record)) as T;
+
+/** The data of a record that is skipped if it cannot be read; undefined then. */
+export function readableData<T extends object>(record: Valued): T | undefined {
+  try {
+    const data = dataOf<unknown>(record);
+    return typeof data === 'object' && data !== null ? (data as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}

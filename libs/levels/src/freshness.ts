@@ -7,11 +7,11 @@ import {
 } from '@provider-access/events';
 import {
   added,
+  durationsOf,
   EMPTY_TALLY,
   type FeedFreshness,
   FeedRows,
   type FreshnessReport,
-  quantile,
   type Tally,
   tallied,
   type Took,
@@ -19,17 +19,10 @@ import {
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { parsedOnce } from '@provider-access/engines/log';
 
-interface Newest {
-  readonly source: string;
-  readonly type: string;
-  /** ms */
-  newest: number;
-}
-interface Counted {
-  readonly source: string;
-  readonly type: string;
-  tally: Tally;
-}
+type Feed = Pick<MeasuredFeed, 'source' | 'type'>;
+/** `newest`: ms. */
+type Newest = Feed & { newest: number };
+type Counted = Feed & { tally: Tally };
 /** The newest event of each feed in one scope, for ever. */
 interface HeardPart {
   readonly kind: 'heard';
@@ -51,12 +44,7 @@ const heardId = (scope: string): string => `heard/${scope}`;
 const dayId = (day: string, scope: string): string => `day/${day}/${scope}`;
 
 function heard(part: HeardPart | undefined, scope: string, feeds: readonly MeasuredFeed[]): HeardPart | undefined {
-  const before = part?.feeds ?? [];
-  const rows = new FeedRows<Newest>(
-    MAX_FEEDS,
-    (feed) => ({ ...feed, newest: Number.NEGATIVE_INFINITY }),
-    before.map((row) => ({ ...row })),
-  );
+  const rows = new FeedRows<Newest>(MAX_FEEDS, (feed) => ({ ...feed, newest: -Infinity }), part?.feeds);
   let later = false;
   for (const { source, type, newest } of feeds) {
     const row = rows.of(source, type);
@@ -71,11 +59,7 @@ function heard(part: HeardPart | undefined, scope: string, feeds: readonly Measu
 function counted(part: DayPart | undefined, day: string, measured: ServiceLevelMeasured): DayPart | undefined {
   const { scope, next, feeds = [] } = measured;
   if (part !== undefined && next <= part.next) return undefined;
-  const rows = new FeedRows<Counted>(
-    MAX_FEEDS,
-    (feed) => ({ ...feed, tally: EMPTY_TALLY }),
-    part?.feeds.map((row) => ({ ...row })),
-  );
+  const rows = new FeedRows<Counted>(MAX_FEEDS, (feed) => ({ ...feed, tally: EMPTY_TALLY }), part?.feeds);
   for (const { source, type, days } of feeds)
     for (const { took } of days.filter((d) => d.day === day)) {
       const row = rows.of(source, type);
@@ -123,10 +107,7 @@ export const freshness: Projection = {
   ],
 };
 
-const tookOf = (tally: Tally): Took => ({
-  events: tally.met,
-  ...(tally.met > 0 && { p50Ms: quantile(tally, 0.5), p99Ms: quantile(tally, 0.99), worstMs: tally.worst }),
-});
+const tookOf = (tally: Tally): Took => ({ events: tally.met, ...durationsOf(tally) });
 
 const keyOf = (source: string, type: string): string => JSON.stringify([source, type]);
 /** The newest event (ms) of each feed that was ever heard. */

@@ -6,7 +6,7 @@ import {
   type ServiceLevelMeasured,
   type ServiceLevelStarted,
 } from '@provider-access/events';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import { type Clock, instant } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
@@ -44,19 +44,29 @@ export class LevelLedger {
     for (const { days } of measured)
       for (const { objective, items } of days) for (const [, ms, met] of items) this.#count(objective, ms, met === 1);
   }
+  /**
+   * Measures the records one after the other. What was measured is kept at once, so that a record that has to wait does
+   * not lengthen the times of those before it.
+   * @param of undefined for a record that no objective measures
+   * @throws EngineUnavailable
+   */
+  async measureEach(
+    records: readonly LogRecord[],
+    of: (record: LogRecord) => Promise<ServiceLevelMeasured | undefined>,
+  ): Promise<void> {
+    const measured: ServiceLevelMeasured[] = [];
+    try {
+      for (const record of records) {
+        const one = await of(record);
+        if (one !== undefined) measured.push(one);
+      }
+    } finally {
+      await this.measured(...measured);
+    }
+  }
   /** @throws EngineUnavailable */
   async probed(report: ProbeReported): Promise<void> {
-    const { service } = this.#options;
-    await this.#append([
-      encodeEvent({
-        id: `probe/${report.at}`,
-        source: `urn:provider-access:${service}`,
-        type: 'pa.probe-reported.v1',
-        time: report.at,
-        subject: 'probe',
-        data: report,
-      }),
-    ]);
+    await this.#append([this.#encoded('pa.probe-reported.v1', `probe/${report.at}`, 'probe', report.at, report)]);
   }
 
   #count(objective: Objective, ms: number, met: boolean): void {
@@ -69,14 +79,10 @@ export class LevelLedger {
   }
   /** Records of one scope have one key, so that they stay in order. */
   #record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
-    const { service, clock } = this.#options;
-    return encodeEvent({
-      id: `${type}/${data.scope}/${data.from}-${data.next}`,
-      source: `urn:provider-access:${service}`,
-      type,
-      time: instant(clock.now()),
-      subject: data.scope,
-      data,
-    });
+    const { scope, from, next } = data;
+    return this.#encoded(type, `${type}/${scope}/${from}-${next}`, scope, instant(this.#options.clock.now()), data);
+  }
+  #encoded(type: string, id: string, subject: string, time: string, data: object): NewRecord {
+    return encodeEvent({ id, source: `urn:provider-access:${this.#options.service}`, type, time, subject, data });
   }
 }

@@ -3,9 +3,9 @@ import {
   added,
   type BusinessCalendar,
   deadlineOf,
+  durationsOf,
   EMPTY_TALLY,
   type ObjectiveReport,
-  quantile,
   type ServiceLevelReport,
   type Tally,
   targetOf,
@@ -59,6 +59,7 @@ export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
 export const probeOf = async (reader: ViewReader): Promise<ProbePart | undefined> =>
   (await reader.get(PROBE_ID))?.['level'] as ProbePart | undefined;
 
+const countOf = (open: readonly Open[]): number => open.reduce((n, { count }) => n + count, 0);
 /** There is one for each dead letter, so there may be more than a call may have arguments. */
 const oldestOf = (open: readonly Open[]): number =>
   open.reduce((oldest, { start }) => Math.min(oldest, start), Infinity);
@@ -73,7 +74,7 @@ export function pendingOf(
     const own = open.filter((o) => o.objective === objective);
     return {
       objective,
-      count: own.reduce((n, o) => n + o.count, 0),
+      count: countOf(own),
       usedShare: own.length === 0 ? 0 : usedShareOf(objective, oldestOf(own), now, calendar),
     };
   });
@@ -107,9 +108,21 @@ export async function serviceLevelReport(
     const late = own.filter(
       (o) => calendar.dayOf(o.start) >= period.from && deadlineOf(objective, o.start, calendar) < now,
     );
-    const overdue = late.reduce((n, o) => n + o.count, 0);
-    exports.push(...late.flatMap((o) => (o.job === undefined ? [] : [o.job])).slice(0, MAX_LISTED - exports.length));
-    objectives.push(reportOf(objective, tally, overdue, own, exports, now, calendar));
+    const overdue = countOf(late);
+    exports.push(...late.flatMap((o) => o.job ?? []).slice(0, MAX_LISTED - exports.length));
+    const { met, missed } = tally;
+    const all = met + missed + overdue;
+    objectives.push({
+      objective,
+      target: targetOf(objective),
+      met,
+      missed,
+      overdue,
+      ...(all > 0 && { share: met / all }),
+      ...durationsOf(tally),
+      open: { count: countOf(own), ...(own.length > 0 && oldestFor(objective, oldestOf(own), now, calendar)) },
+      ...(objective === 'answered' && { exports }),
+    });
   }
   const { timeZone, days, holidays } = calendar.rules;
   return {
@@ -121,37 +134,12 @@ export async function serviceLevelReport(
   };
 }
 
-function reportOf(
-  objective: Objective,
-  tally: Tally,
-  overdue: number,
-  open: readonly Open[],
-  exports: readonly string[],
-  now: number,
-  calendar: BusinessCalendar,
-): ObjectiveReport {
-  const { met, missed, worst } = tally;
-  const all = met + missed + overdue;
-  const oldest = open.length === 0 ? undefined : oldestOf(open);
-  return {
-    objective,
-    target: targetOf(objective),
-    met,
-    missed,
-    overdue,
-    ...(all > 0 && { share: met / all }),
-    ...(met + missed > 0 && { p50Ms: quantile(tally, 0.5), p99Ms: quantile(tally, 0.99), worstMs: worst }),
-    open: {
-      count: open.reduce((n, o) => n + o.count, 0),
-      ...(oldest !== undefined && {
-        oldest: new Date(oldest).toISOString(),
-        deadline: new Date(deadlineOf(objective, oldest, calendar)).toISOString(),
-        usedShare: usedShareOf(objective, oldest, now, calendar),
-      }),
-    },
-    ...(objective === 'answered' && { exports }),
-  };
-}
+/** What a report says of the oldest open request. */
+const oldestFor = (objective: Objective, start: number, now: number, calendar: BusinessCalendar) => ({
+  oldest: new Date(start).toISOString(),
+  deadline: new Date(deadlineOf(objective, start, calendar)).toISOString(),
+  usedShare: usedShareOf(objective, start, now, calendar),
+});
 
 /** Merges calendars with the same time zone and business days, and joins their holidays. */
 function join(all: Map<string, BusinessDays>, { timeZone, days, holidays }: BusinessDays): void {

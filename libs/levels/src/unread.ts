@@ -33,22 +33,16 @@ export async function unread(
 ): Promise<readonly Open[]> {
   const head = (await log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS] ?? [];
   const found: Open[] = [];
-  const places = {
-    claims: passed('claims-visible')[PAYER_MEMBER_EVENTS] ?? [],
-    consent: passed('opt-out-effective')[PAYER_MEMBER_EVENTS] ?? [],
-  };
-  for (const [partition, end] of head.entries()) {
-    const [claims, consent] = [places.claims[partition] ?? 0, places.consent[partition] ?? 0];
-    for (const [from, wanted] of [
-      [claims, 'claims'],
-      [consent, 'opt-outs'],
-    ] as const) {
-      if (from >= end) continue;
-      for (const record of await log.read(PAYER_MEMBER_EVENTS, partition, from, LOOKED_AT)) {
+  for (const read of ['claims-visible', 'opt-out-effective'] as const) {
+    const isOptOuts = read === 'opt-out-effective';
+    const from = passed(read)[PAYER_MEMBER_EVENTS] ?? [];
+    for (const [partition, end] of head.entries()) {
+      const next = from[partition] ?? 0;
+      if (next >= end) continue;
+      for (const record of await log.read(PAYER_MEMBER_EVENTS, partition, next, LOOKED_AT)) {
         const objective = glance(record);
-        if (objective === undefined || (objective === 'opt-out-effective') !== (wanted === 'opt-outs')) continue;
-        const start =
-          objective === 'opt-out-effective' ? record.timestamp : Date.parse(record.headers['ce_time'] ?? '');
+        if (objective === undefined || (objective === 'opt-out-effective') !== isOptOuts) continue;
+        const start = isOptOuts ? record.timestamp : Date.parse(record.headers['ce_time'] ?? '');
         if (!Number.isNaN(start) && !isHistory(start, record.timestamp))
           found.push({ objective, count: 1, start, where: 'unread' });
       }

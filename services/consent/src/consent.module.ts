@@ -1,7 +1,5 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { LevelLedger } from '@provider-access/levels';
-import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
-import { Facts } from '@provider-access/facts';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
@@ -18,7 +16,7 @@ export class ConsentModule implements OnModuleInit {
   constructor(@Inject(EffectiveLevels) private readonly levels: EffectiveLevels) {}
 
   static register({ config, ...runtime }: ConsentOptions): DynamicModule {
-    const { log, clock, metrics, state } = runtime.ports;
+    const { log, clock, metrics } = runtime.ports;
     return {
       module: ConsentModule,
       imports: [
@@ -36,18 +34,11 @@ export class ConsentModule implements OnModuleInit {
       providers: [
         { provide: CONFIG, useValue: config },
         ConsentEventsIntake,
+        EffectiveLevels,
         {
-          provide: EffectiveLevels,
-          inject: [Facts, BusinessCalendar],
-          useFactory: (facts: Facts, calendar: BusinessCalendar) =>
-            new EffectiveLevels({
-              ledger: new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }),
-              facts,
-              log,
-              claims: state.claims,
-              clock,
-              calendar,
-            }),
+          provide: LevelLedger,
+          useFactory: () =>
+            new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }),
         },
       ],
     };

@@ -1,20 +1,11 @@
-import { PA_CONSENT, type ServiceLevelMeasured, typeOf } from '@provider-access/events';
-import type { LevelLedger } from '@provider-access/levels';
-import { type Batch, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/engines/log';
-import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/kernel';
-import { type BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
-import type { Claims } from '@provider-access/engines/state';
+import { Inject, Injectable } from '@nestjs/common';
+import { PA_CONSENT, typeOf } from '@provider-access/events';
+import { LevelLedger } from '@provider-access/levels';
+import { type Batch, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
+import { Facts } from '@provider-access/facts';
+import { BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { COPY_HEADER } from './consent-register.ts';
-
-export interface EffectiveLevelsOptions {
-  readonly ledger: LevelLedger;
-  readonly facts: Facts;
-  readonly log: Pick<EventLog, 'head'>;
-  readonly claims: Claims;
-  readonly clock: Clock;
-  readonly calendar: BusinessCalendar;
-}
 
 const NAMESPACE = 'service-levels';
 const SINCE = 'opt-outs-since';
@@ -27,82 +18,61 @@ const PATIENCE_MS = 5_000;
  * every process have passed it. It reads `pa.consent` in a group of its own, so that no opt-out waits for it. After a
  * crash it measures again, with a later end.
  */
+@Injectable()
 export class EffectiveLevels {
-  readonly #options: EffectiveLevelsOptions;
-  #since: Promise<readonly number[]> | undefined;
-  constructor(options: EffectiveLevelsOptions) {
-    this.#options = options;
-  }
+  private since: Promise<readonly number[]> | undefined;
+  constructor(
+    @Inject(LevelLedger) private readonly ledger: LevelLedger,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(BusinessCalendar) private readonly calendar: BusinessCalendar,
+    @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'log' | 'state' | 'clock'>,
+  ) {}
 
   /** Before the first opt-out that this process measures. */
   async start(): Promise<void> {
-    await (this.#since ??= this.#begin());
+    await (this.since ??= this.begin());
   }
   /** @throws EngineUnavailable until the facts of every process have passed: then the batch is delivered again */
   async handle(batch: Batch): Promise<void> {
-    const { ledger, clock, calendar } = this.#options;
-    const since = await (this.#since ??= this.#begin());
+    const { clock } = this.ports;
+    const since = await (this.since ??= this.begin());
     const scope = `${batch.topic}/${batch.partition}`;
-    const measured: ServiceLevelMeasured[] = [];
-    try {
-      for (const record of batch.records) {
-        if (
-          typeOf(record) !== 'pa.opted-out.v1' ||
-          record.headers[COPY_HEADER] !== undefined ||
-          record.offset < (since[batch.partition] ?? 0)
-        )
-          continue;
-        if (!(await this.#isFirst(record, scope))) continue;
-        await this.#effective(record);
-        const { offset } = record;
-        measured.push(
-          measure(
-            {
-              scope,
-              from: offset,
-              next: offset + 1,
-              starts: [{ objective: 'opt-out-effective', offset, at: Date.parse(record.headers['ce_time']!) }],
-            },
-            clock.now(),
-            calendar,
-          ),
-        );
-      }
-    } finally {
-      // Keeps the time that it took, also if a later one has to wait.
-      await ledger.measured(...measured);
-    }
+    await this.ledger.measureEach(batch.records, async (record) => {
+      const { offset, headers } = record;
+      const isOptOut = typeOf(record) === 'pa.opted-out.v1' && headers[COPY_HEADER] === undefined;
+      if (!isOptOut || offset < (since[batch.partition] ?? 0)) return undefined;
+      if (!(await this.isFirst(record, scope))) return undefined;
+      await this.effective(record);
+      const at = Date.parse(headers['ce_time']!);
+      const starts = [{ objective: 'opt-out-effective', offset, at } as const];
+      return measure({ scope, from: offset, next: offset + 1, starts }, clock.now(), this.calendar);
+    });
   }
 
   /**
    * For opt-outs before measuring began, the time of effect is unknown. The place where measuring began is stored once
    * for all processes.
    */
-  async #begin(): Promise<readonly number[]> {
+  private async begin(): Promise<readonly number[]> {
     try {
-      const { log, claims } = this.#options;
+      const { log, state } = this.ports;
       const head = (await log.head([PA_CONSENT]))[PA_CONSENT] ?? [];
-      return JSON.parse(await claims.claim(NAMESPACE, SINCE, JSON.stringify(head))) as number[];
+      return JSON.parse(await state.claims.claim(NAMESPACE, SINCE, JSON.stringify(head))) as number[];
     } catch (error) {
-      this.#since = undefined;
+      this.since = undefined;
       throw error;
     }
   }
   /** A killed intake may publish an opt-out twice. The first place counts. */
-  async #isFirst(record: LogRecord, scope: string): Promise<boolean> {
+  private async isFirst(record: LogRecord, scope: string): Promise<boolean> {
     const place = `${scope}/${record.offset}`;
-    return (
-      (await this.#options.claims.claim(
-        NAMESPACE,
-        `${record.headers['ce_id']} ${record.key}`,
-        place,
-        this.#options.clock.now() + REMEMBERED_MS,
-      )) === place
-    );
+    const { state, clock } = this.ports;
+    const optOut = `${record.headers['ce_id']} ${record.key}`;
+    return (await state.claims.claim(NAMESPACE, optOut, place, clock.now() + REMEMBERED_MS)) === place;
   }
-  async #effective({ partition, offset }: LogRecord): Promise<void> {
+  private async effective({ partition, offset }: LogRecord): Promise<void> {
     const position = { [PA_CONSENT]: [...new Array<number>(partition).fill(0), offset + 1] };
-    if (!(await this.#options.facts.access.waitForOursEverywhere(position, PATIENCE_MS)))
+    if (!(await this.facts.access.waitForOursEverywhere(position, PATIENCE_MS)))
       throw new EngineUnavailable('the facts have not passed an opt-out everywhere');
   }
 }

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
 import { PA_CONSENT, type ServiceLevelMeasured } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/engines/log';
-import type { LevelLedger } from '@provider-access/levels';
+import type { LogRecord, NewRecord } from '@provider-access/engines/log';
+import { LevelLedger } from '@provider-access/levels';
+import { Metrics } from '@provider-access/service/observability';
 import type { Facts } from '@provider-access/facts';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import type { ServicePorts } from '@provider-access/service/http';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { published } from './consent-register.ts';
 import { EffectiveLevels } from './effective-levels.ts';
@@ -21,29 +23,32 @@ function record(offset: number, ...of: Parameters<typeof published>): LogRecord 
   return { topic: PA_CONSENT, partition: 1, offset, key, headers, value: Buffer.from(value), timestamp: 0 };
 }
 
+const measuredIn = ({ value }: NewRecord): ServiceLevelMeasured => JSON.parse(String(value)) as ServiceLevelMeasured;
+
 function levels(
   options: { head?: number[]; passes?: (position: number) => boolean; state?: ReturnType<typeof openMemoryState> } = {},
 ) {
   const measured: ServiceLevelMeasured[] = [];
   const waited: (readonly number[])[] = [];
   const state = options.state ?? openMemoryState();
-  const one = new EffectiveLevels({
-    ledger: {
-      measured: async (...all: ServiceLevelMeasured[]) => void measured.push(...all),
-    } as unknown as LevelLedger,
-    facts: {
-      access: {
-        waitForOursEverywhere: async (position: Record<string, readonly number[]>) => (
-          waited.push(position[PA_CONSENT]!),
-          options.passes?.(position[PA_CONSENT]![1]!) ?? true
-        ),
-      },
-    } as unknown as Facts,
-    log: { head: async () => ({ [PA_CONSENT]: options.head ?? [0, 0] }) },
-    claims: state.claims,
-    clock: { now: () => NOW },
-    calendar: new BusinessCalendar(),
+  const log = { head: async () => ({ [PA_CONSENT]: options.head ?? [0, 0] }) };
+  const clock = { now: () => NOW };
+  const ledger = new LevelLedger({
+    log: { append: async (_topic, records) => (measured.push(...records.map(measuredIn)), []) },
+    clock,
+    metrics: new Metrics(),
+    service: 'consent',
   });
+  const facts = {
+    access: {
+      waitForOursEverywhere: async (position: Record<string, readonly number[]>) => (
+        waited.push(position[PA_CONSENT]!),
+        options.passes?.(position[PA_CONSENT]![1]!) ?? true
+      ),
+    },
+  } as unknown as Facts;
+  const ports = { log, state, clock } as unknown as ServicePorts;
+  const one = new EffectiveLevels(ledger, facts, new BusinessCalendar(), ports);
   const items = (): (readonly [number, number, number])[] => measured.flatMap((m) => m.days.flatMap((d) => d.items));
   return {
     one,

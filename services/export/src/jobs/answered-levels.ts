@@ -7,10 +7,10 @@ import {
   type ServiceLevelMeasured,
   type ServiceLevelStarted,
   typeOf,
-  dataOf,
+  readableData,
 } from '@provider-access/events';
 import { exportScope, LevelLedger } from '@provider-access/levels';
-import type { Batch, LogRecord } from '@provider-access/engines/log';
+import type { Batch } from '@provider-access/engines/log';
 import { BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';
 import { JobStreams } from './job-stream.ts';
@@ -62,7 +62,7 @@ export class AnsweredLevels {
     const measured: ServiceLevelMeasured[] = [];
     for (const record of batch.records) {
       const type = typeOf(record) as Type | undefined;
-      const data = readable(record);
+      const data = readableData(record);
       // Skip an event that cannot be read, so that the exports behind it are measured.
       if (data === undefined) continue;
       if (type === 'pa.export-requested.v1') {
@@ -81,14 +81,5 @@ export class AnsweredLevels {
     }
     await this.ledger.started(...started);
     await this.ledger.measured(...measured);
-  }
-}
-
-function readable(record: LogRecord): object | undefined {
-  try {
-    const data = dataOf(record);
-    return typeof data === 'object' && data !== null ? data : undefined;
-  } catch {
-    return undefined;
   }
 }

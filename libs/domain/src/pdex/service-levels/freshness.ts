@@ -50,10 +50,11 @@ export class FeedRows<Row extends FeedName> {
   readonly #rows = new Map<string, Row>();
   readonly #max: number;
   readonly #create: (name: FeedName) => Row;
+  /** @param rows are copied */
   constructor(max: number, create: (name: FeedName) => Row, rows: readonly Row[] = []) {
     this.#max = max;
     this.#create = create;
-    for (const row of rows) this.#rows.set(keyOf(row), row);
+    for (const row of rows) this.#rows.set(keyOf(row), { ...row });
   }
 
   of(source: string, type: string, profile?: string): Row {

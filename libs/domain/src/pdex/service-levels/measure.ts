@@ -103,6 +103,12 @@ export function quantile({ buckets, met, missed, worst }: Tally, share: number):
   return undefined;
 }
 
+/** The distribution of a tally, as reports have it. Nothing of a tally without counts. */
+export const durationsOf = (tally: Tally) =>
+  tally.met + tally.missed === 0
+    ? {}
+    : { p50Ms: quantile(tally, 0.5), p99Ms: quantile(tally, 0.99), worstMs: tally.worst };
+
 /** The objective that measures when a resource becomes visible, for claims and prior authorizations. */
 export function objectiveOf(resource: {
   readonly resourceType: string;
