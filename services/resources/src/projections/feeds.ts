@@ -2,7 +2,7 @@ import { COUNTED_ELSEWHERE, dataOf, type FeedChecked, PA_FEEDS, typeOf } from '@
 import { type Feed, type ProfilePolicy, profileRule } from '@provider-access/domain/pdex/feeds';
 import { FeedRows } from '@provider-access/domain/pdex/service-levels';
 import { profilesNamed } from '@provider-access/fhir/profiles';
-import type { LogRecord } from '@provider-access/engines/log';
+import { parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 /** The counts of one source, type and profile. */
@@ -118,12 +118,7 @@ function fresh(
   };
 }
 
-const parsed = new WeakMap<LogRecord, FeedChecked>();
-function checkedOf(record: LogRecord): FeedChecked {
-  let data = parsed.get(record);
-  if (data === undefined) parsed.set(record, (data = dataOf<FeedChecked>(record)));
-  return data;
-}
+const checkedOf = parsedOnce(dataOf<FeedChecked>);
 const idOf = (day: string, scope: string): string => `${day}/${scope}`;
 
 const fromFeeds: TopicEvolve<FeedPart> = {

@@ -10,7 +10,7 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/engines/log';
+import { parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 /** What is counted of recorded resources, in the order of an answer. */
@@ -21,10 +21,10 @@ export type CountedName = (typeof COUNTED)[number];
 export interface HandledPart {
   readonly receipt: string;
   readonly deriver: string;
-  /** Inbound partition as `topic/partition`, and the batch's offsets [from, next). Absent in older documents. */
-  readonly inbound?: string;
-  readonly from?: number;
-  readonly next?: number;
+  /** Inbound partition as `topic/partition`, and the batch's offsets [from, next). */
+  readonly inbound: string;
+  readonly from: number;
+  readonly next: number;
   readonly counts: Readonly<Record<string, number>>;
   /** Number of elements that redaction removed or masked, by path without indexes. Absent if there are none. */
   readonly removed?: Counts;
@@ -41,15 +41,10 @@ export interface HandledPart {
   readonly items: ProgressOutcome['items'];
 }
 
-const parsed = new WeakMap<LogRecord, Progress>();
-function progressOf(record: LogRecord): Progress {
-  let data = parsed.get(record);
-  if (data === undefined) parsed.set(record, (data = dataOf<Progress>(record)));
-  return data;
-}
+const progressOf = parsedOnce(dataOf<Progress>);
 /** The id contains the batch, so that a batch writes its document without reading, and a redelivery overwrites it. */
 const idOf = (receipt: string, { deriver, topic, partition, from, next }: Progress): string =>
-  `${receipt}/${deriver}/${topic}/${partition}/${from === undefined ? '' : `${from}-`}${next}`;
+  `${receipt}/${deriver}/${topic}/${partition}/${from}-${next}`;
 
 const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
   part,
@@ -64,9 +59,10 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const progress = progressOf(record);
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
     if (outcome === undefined) return undefined;
-    const { deriver, topic, partition, from, next } = progress;
+    // A batch with outcomes says where it began.
+    const { deriver, topic, partition, from = 0, next } = progress;
     const { receipt, counts, items } = outcome;
-    const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
+    const place = { inbound: `${topic}/${partition}`, from, next };
     const found: Partial<Record<CountedName, Counts>> = {};
     for (const name of COUNTED) if (outcome[name] !== undefined) found[name] = outcome[name];
     return { receipt, deriver, ...place, counts, ...found, items };
@@ -109,20 +105,7 @@ const totalOf = (part: HandledPart): number => Object.values(part.counts).reduce
  * recorded events. No event is missing, because committed batches follow one another without a gap.
  */
 export function withoutOverlaps(parts: readonly HandledPart[]): readonly HandledPart[] {
-  const groups = new Map<string, HandledPart[]>();
-  const kept: HandledPart[] = [];
-  for (const part of parts) {
-    if (part.from === undefined) {
-      kept.push(part);
-      continue;
-    }
-    const key = `${part.deriver} ${part.inbound}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [part]);
-    else group.push(part);
-  }
-  for (const group of groups.values()) kept.push(...heaviest(group));
-  return kept;
+  return [...Map.groupBy(parts, ({ deriver, inbound }) => `${deriver} ${inbound}`).values()].flatMap(heaviest);
 }
 
 interface Best {
@@ -134,13 +117,13 @@ interface Best {
 
 /** Weighted interval scheduling. */
 function heaviest(group: readonly HandledPart[]): HandledPart[] {
-  const sorted = group.toSorted((a, b) => a.next! - b.next!);
+  const sorted = group.toSorted((a, b) => a.next - b.next);
   const best: Best[] = [{ total: 0, recorded: 0 }];
   sorted.forEach((part, i) => {
     let low = 0;
     for (let high = i; low < high;) {
       const middle = (low + high) >> 1;
-      if (sorted[middle]!.next! <= part.from!) low = middle + 1;
+      if (sorted[middle]!.next <= part.from) low = middle + 1;
       else high = middle;
     }
     const before = best[low]!;

@@ -74,11 +74,9 @@ export class DeadLettersController {
     const found = await findDeadLetters(this.reader, status, after, PAGE + 1);
     const page = found.slice(0, PAGE).map(({ id, letter }) => summary(id, letter));
     const last = page.at(-1);
-    const next =
-      found.length > PAGE && last !== undefined
-        ? { next: Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') }
-        : {};
-    return { json: { deadLetters: page, ...next } };
+    const isMore = found.length > PAGE && last !== undefined;
+    const next = isMore ? Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') : undefined;
+    return { json: { deadLetters: page, next } };
   }
 
   @Operation(GET)
@@ -88,7 +86,7 @@ export class DeadLettersController {
     return {
       json: {
         ...summary(id, letter),
-        ...(letter.resolution !== undefined && { resolution: letter.resolution }),
+        resolution: letter.resolution,
         origin: letter.origin,
         headers: original.headers,
         ...content(original.value),
@@ -134,21 +132,12 @@ export class DeadLettersController {
 
 const discardedBefore = (): Refusal => new Refusal('conflict', 'This dead letter was discarded before.');
 
-function summary(id: string, letter: DeadLetterPart): Record<string, unknown> & { id: string; parkedAt: string } {
-  return {
-    id,
-    status: letter.status,
-    reason: letter.reason,
-    detail: letter.detail,
-    topic: letter.origin.topic,
-    parkedBy: letter.parkedBy,
-    parkedAt: letter.parkedAt,
-    attempt: letter.attempt,
-    ...(letter.event.type !== undefined && { eventType: letter.event.type }),
-    ...(letter.event.id !== undefined && { event: letter.event.id }),
-    ...(letter.event.source !== undefined && { source: letter.event.source }),
-    ...(letter.event.subject !== undefined && { subject: letter.event.subject }),
-  };
+/** As JSON, so what is undefined is left out. */
+function summary(id: string, letter: DeadLetterPart) {
+  const { status, reason, detail, origin, parkedBy, parkedAt, attempt, event } = letter;
+  const { type: eventType, id: of, source, subject } = event;
+  const { topic } = origin;
+  return { id, status, reason, detail, topic, parkedBy, parkedAt, attempt, eventType, event: of, source, subject };
 }
 
 /** The value as JSON, or as base64 if it is not JSON or nested so deeply that it cannot be encoded again. */

@@ -9,12 +9,13 @@ import {
   fromStructured,
   PAYER_CONTRACT,
 } from '@provider-access/events';
-import type { NewRecord, Position } from '@provider-access/engines/log';
+import type { NewRecord } from '@provider-access/engines/log';
 import { base32, instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import { checkCorrection } from './check-correction.ts';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';
+import { endOf } from '../events/append-events.ts';
 import { encodedData, MAX_EVENT_BYTES } from '../events/incoming.ts';
 import { expectEvents } from '../receipts/expected.ts';
 
@@ -81,10 +82,7 @@ async function note(
   const [appended] = await ports.log.append(topic, [
     encodeEvent({ id: randomUUID(), source: '/resources', type, time: data.at, subject: id, data }),
   ]);
-  const offsets = Array.from({ length: appended!.partition + 1 }, () => 0);
-  offsets[appended!.partition] = appended!.offset + 1;
-  const target: Position = { [topic]: offsets };
-  if (!(await view.waitFor(target, VIEW_PATIENCE_MS)))
+  if (!(await view.waitFor({ [topic]: endOf([appended]) }, VIEW_PATIENCE_MS)))
     throw new Refusal('unavailable', 'The change is stored, but not visible yet. Read the dead letter again.', {
       retryAfter: 2,
     });

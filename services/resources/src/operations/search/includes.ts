@@ -37,11 +37,15 @@ export class Included {
   }
 }
 
-export interface IncludeOptions {
+/** What an inclusion asks of the search, and what its page has so far. */
+interface Including {
+  readonly records: VisibleRecords;
   /** Our absolute base: a reference to it counts as a relative one. */
   readonly base: string;
   /** Whether the client's scopes permit this type. */
   readonly mayRead: (type: string) => boolean;
+  /** Ids of the records of the page. */
+  readonly known: Set<string>;
 }
 
 /**
@@ -52,23 +56,24 @@ export async function includedOf(
   records: VisibleRecords,
   query: SearchQuery,
   page: readonly Entry[],
-  { base, mayRead }: IncludeOptions,
+  scope: Pick<Including, 'base' | 'mayRead'>,
 ): Promise<Included> {
   const included = new Included();
   if (page.length === 0 || (query.include.length === 0 && query.revinclude.length === 0)) return included;
   const known = new Set(page.map((entry) => recordId(entry.member, entry.type, entry.id)));
+  const including = { records, known, ...scope };
   const rules = query.include;
   let round = page;
   for (let n = 0; n < MAX_ROUNDS && round.length > 0 && rules.length > 0; n++) {
     const some = n === 0 ? rules : rules.filter((r) => r.iterate);
     const before = included.records.length;
-    const wanted = await referred(records, base, some, round, known, mayRead);
-    for await (const batch of load(records, wanted, known)) if (!batch.every((entry) => included.add(entry))) break;
+    const wanted = await referred(including, some, round);
+    for await (const batch of load(including, wanted)) if (!batch.every((entry) => included.add(entry))) break;
     if (included.cut) return included;
     round = included.records.slice(before);
   }
   for (const name of query.revinclude) {
-    for await (const entry of referring(records, base, name, page, known, mayRead)) if (!included.add(entry)) break;
+    for await (const entry of referring(including, name, page)) if (!included.add(entry)) break;
     if (included.cut) return included;
   }
   return included;
@@ -80,12 +85,9 @@ interface Wanted {
 }
 
 async function referred(
-  records: VisibleRecords,
-  base: string,
+  { records, base, mayRead, known }: Including,
   rules: SearchQuery['include'],
   from: readonly Entry[],
-  known: Set<string>,
-  mayRead: (type: string) => boolean,
 ): Promise<readonly Wanted[]> {
   const wanted: Wanted[] = [];
   for (const entry of from) {
@@ -112,14 +114,8 @@ async function referred(
   return wanted;
 }
 
-async function* referring(
-  records: VisibleRecords,
-  base: string,
-  revinclude: string,
-  to: readonly Entry[],
-  known: Set<string>,
-  mayRead: (type: string) => boolean,
-): AsyncGenerator<Entry> {
+async function* referring(including: Including, revinclude: string, to: readonly Entry[]): AsyncGenerator<Entry> {
+  const { records, base, mayRead, known } = including;
   const [type = '', name = ''] = revinclude.split(':');
   const parameter = SEARCH[type]?.parameters.find((known) => known.name === name);
   if (parameter === undefined || !mayRead(type)) return;
@@ -144,7 +140,7 @@ async function* referring(
     }
     // The index returns candidates, so each is checked.
     const matcher = new Matcher([filter]);
-    for await (const batch of load(records, wanted, known))
+    for await (const batch of load(including, wanted))
       for (const entry of batch) {
         const pause = records.work.pause();
         if (pause !== undefined) await pause;
@@ -156,11 +152,7 @@ async function* referring(
 }
 
 /** Reads heads first, so that the line of a withheld record is never read. */
-async function* load(
-  records: VisibleRecords,
-  wanted: readonly Wanted[],
-  known: Set<string>,
-): AsyncGenerator<readonly Entry[]> {
+async function* load({ records, known }: Including, wanted: readonly Wanted[]): AsyncGenerator<readonly Entry[]> {
   const { reader, work } = records;
   const some = wanted.slice(0, MAX_INCLUDED + 1);
   const ids = some.flatMap(({ own, shared }) => (shared === undefined ? [own] : [own, shared]));
