@@ -3,7 +3,7 @@ import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { locators, records, recordsReader, type RecordsReader, recordId, type StoredRecord } from './index.ts';
+import { locators, records, RecordsReader, recordId, type StoredRecord } from './index.ts';
 
 const DAY = 86_400_000;
 let log: MemoryLog;
@@ -53,14 +53,14 @@ beforeEach(async () => {
   const views = openMemoryViews();
   set = new ProjectionSet({ log, views, projections: [records, locators] });
   await set.start();
-  reader = recordsReader(views);
+  reader = new RecordsReader(views);
 });
 afterEach(async () => {
   await set.stop();
   await log.close();
 });
 
-describe('recordsReader', () => {
+describe('RecordsReader', () => {
   it('scans one member in (type, id) order, narrowed by type, time and deletes', async () => {
     await write('m1', 'Observation', 'o1', { day: 3 });
     await write('m1', 'Condition', 'c2', { day: 1 });

@@ -1,4 +1,4 @@
-import type { ViewDocument, Views } from '@provider-access/engines/views';
+import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
@@ -18,21 +18,9 @@ interface ScanOptions {
   readonly pageSize?: number;
 }
 
-/** All members who have a `Type/id` now, and all others who had it once. */
 interface Owners {
   readonly holders: readonly string[];
   readonly former: readonly string[];
-}
-
-function ownersOf(locator: LocatorPart | undefined): Owners {
-  if (locator === undefined) return { holders: [], former: [] };
-  const { members, member } = locator;
-  const otherHolders = Object.keys(members)
-    .filter((m) => m !== member)
-    .toSorted();
-  const has = (m: string): boolean => members[m]?.deleted !== true;
-  if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
-  return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
 }
 
 const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
@@ -43,85 +31,97 @@ function stored(document: ViewDocument): StoredRecord {
   return { ...record, line: bytesOfLine(record.line) };
 }
 
-export type RecordsReader = ReturnType<typeof recordsReader>;
-
 /** Reads the views of records. Errors of the store pass through. */
-export function recordsReader(views: Views) {
-  const byRecord = views.reader(records);
-  const byLocator = views.reader(locators);
+export class RecordsReader {
+  /** The views themselves, for their positions and for searches. */
+  readonly views: Readonly<Record<'records' | 'locators' | 'search' | 'patients', ViewReader>>;
+  constructor(views: Views) {
+    this.views = {
+      records: views.reader(records),
+      locators: views.reader(locators),
+      search: views.reader(searchKeys),
+      patients: views.reader(patients),
+    };
+  }
 
-  async function owners(type: string, id: string): Promise<Owners> {
-    const document = await byLocator.get(locatorId(type, id));
-    return ownersOf(document?.['locator'] as LocatorPart | undefined);
+  /** The live record, or undefined. The id is the whole key, so this needs no search. */
+  async byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
+    const record = await this.current(member, type, id);
+    return record?.deleted === true ? undefined : record;
   }
-  /** The records with their lines, in the order of `ids`, deleted records included. */
-  async function load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
-    return (await byRecord.getMany(ids, { bodies: LINE })).map((document) => document && stored(document));
-  }
+
   /**
    * The live record, or the tombstone of a deleted one (`deleted` set). A tombstone has a line only if a read answers
    * with it: a prior authorization that was entered in error.
    */
-  async function current(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
-    const document = await byRecord.get(recordId(member, type, id), { bodies: LINE });
-    return document && stored(document);
+  async current(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
+    const document = await this.views.records.get(recordId(member, type, id), { bodies: LINE });
+    return document === undefined ? undefined : stored(document);
   }
 
-  /** Reads ids first and lines afterwards. Few resources changed since the given time, so most lines are not loaded. */
-  async function* changed(
-    equals: readonly string[],
-    wanted: (r: RecordPart) => boolean,
-    pageSize: number,
-  ): AsyncGenerator<StoredRecord> {
-    let ids: string[] = [];
-    async function* loaded(): AsyncGenerator<StoredRecord> {
-      for (const record of await load(ids)) if (record !== undefined && wanted(record)) yield record;
-      ids = [];
-    }
-    for await (const document of byRecord.scan({ index: 'by_type', equals, pageSize: PAGE })) {
-      if (wanted(part(document))) ids.push(document._id);
-      if (ids.length >= pageSize) yield* loaded();
-    }
-    yield* loaded();
+  /** The records with their lines, in the order of `ids`, deleted records included. */
+  async load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
+    const found = ids.length === 0 ? [] : await this.views.records.getMany(ids, { bodies: LINE });
+    return found.map((document) => (document === undefined ? undefined : stored(document)));
+  }
+
+  /** A record without its line, deleted records included. */
+  async heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]> {
+    const found = await this.views.records.getMany(ids);
+    return found.map((document) => (document === undefined ? undefined : part(document)));
+  }
+
+  /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
+  async holders(type: string, id: string): Promise<readonly string[]> {
+    return (await this.owners(type, id)).holders;
+  }
+
+  /** All members who have `Type/id` now, and all others who had it once. */
+  async owners(type: string, id: string): Promise<Owners> {
+    const document = await this.views.locators.get(locatorId(type, id));
+    const locator = document?.['locator'] as LocatorPart | undefined;
+    if (locator === undefined) return { holders: [], former: [] };
+    const { members, member } = locator;
+    const otherHolders = Object.keys(members)
+      .filter((m) => m !== member)
+      .toSorted();
+    const has = (m: string): boolean => members[m]?.deleted !== true;
+    if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
+    return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
   }
 
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
-  async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
+  async *scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
     const { since, deleted = false, pageSize = PAGE } = options;
     const wanted = (r: RecordPart): boolean =>
       (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
     const prefixes =
       options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
     for (const equals of prefixes) {
-      if (since !== undefined) yield* changed(equals, wanted, pageSize);
+      if (since !== undefined) yield* this.#changed(equals, wanted, pageSize);
       else
-        for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize }))
+        for await (const document of this.views.records.scan({ index: 'by_type', equals, bodies: LINE, pageSize }))
           if (wanted(part(document))) yield stored(document);
     }
   }
 
-  return {
-    /** The views themselves, for their positions and for searches. */
-    views: {
-      records: byRecord,
-      locators: byLocator,
-      search: views.reader(searchKeys),
-      patients: views.reader(patients),
-    },
-    /** The live record, or undefined. The id is the whole key, so this needs no search. */
-    async byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
-      const record = await current(member, type, id);
-      return record?.deleted === true ? undefined : record;
-    },
-    current,
-    load,
-    /** Records without their lines, deleted records included. */
-    async heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]> {
-      return (await byRecord.getMany(ids)).map((document) => document && part(document));
-    },
-    /** All members who have `Type/id` now. There can be several only for types without a patient, as Medication. */
-    holders: async (type: string, id: string) => (await owners(type, id)).holders,
-    owners,
-    scanMember,
-  };
+  /** Reads ids first and lines afterwards. Few resources changed since the given time, so most lines are not loaded. */
+  async *#changed(
+    equals: readonly string[],
+    wanted: (r: RecordPart) => boolean,
+    pageSize: number,
+  ): AsyncGenerator<StoredRecord> {
+    let ids: string[] = [];
+    for await (const document of this.views.records.scan({ index: 'by_type', equals, pageSize: PAGE })) {
+      if (wanted(part(document))) ids.push(document._id);
+      if (ids.length < pageSize) continue;
+      yield* await this.#loaded(ids, wanted);
+      ids = [];
+    }
+    yield* await this.#loaded(ids, wanted);
+  }
+
+  async #loaded(ids: readonly string[], wanted: (r: RecordPart) => boolean): Promise<readonly StoredRecord[]> {
+    return (await this.load(ids)).filter((record) => record !== undefined && wanted(record)) as StoredRecord[];
+  }
 }

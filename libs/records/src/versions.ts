@@ -1,5 +1,5 @@
 import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
-import type { Projection, TopicEvolve, ViewDocument, Views } from '@provider-access/engines/views';
+import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { bytesOfLine, recordId, VERSION_HEADER } from './record.ts';
 import { labelsOfRecord } from './record-labels.ts';
 
@@ -81,30 +81,32 @@ function stored(document: ViewDocument): StoredVersion {
   return { ...version, line: bytesOfLine(version.line) };
 }
 
-export type VersionsReader = ReturnType<typeof versionsReader>;
-
 /** Reads the `versions` view. Errors of the store pass through. */
-export function versionsReader(views: Views) {
-  const view = views.reader(versions);
-  return {
-    view,
-    /** Superseded versions from `from` to `until` (both included), newest first, without their lines. */
-    async list(
-      resource: string,
-      { from, until, limit }: { readonly from?: number; readonly until?: number; readonly limit: number },
-    ): Promise<readonly VersionPart[]> {
-      const range = { gte: from, lte: until };
-      const found = await view.find({ index: 'by_resource', equals: [resource], range, order: 'desc', limit });
-      return found.map(part);
-    },
-    /** The versions with their lines, in the order of `versionIds`; undefined for a missing one. */
-    async load(resource: string, versionIds: readonly number[]): Promise<readonly (StoredVersion | undefined)[]> {
-      const ids = versionIds.map((versionId) => versionDocumentId(resource, versionId));
-      return (await view.getMany(ids, { bodies: LINE })).map((document) => document && stored(document));
-    },
-    /** Ids of documents whose version was superseded before this time, at most `limit`. */
-    async supersededBefore(time: number, limit: number): Promise<readonly string[]> {
-      return (await view.find({ index: 'by_superseded', range: { lt: time }, limit })).map(({ _id }) => _id);
-    },
-  };
+export class VersionsReader {
+  readonly view: ViewReader;
+  constructor(views: Views) {
+    this.view = views.reader(versions);
+  }
+
+  /** Superseded versions from `from` to `until` (both included), newest first, without their lines. */
+  async list(
+    resource: string,
+    { from, until, limit }: { readonly from?: number; readonly until?: number; readonly limit: number },
+  ): Promise<readonly VersionPart[]> {
+    const range = { ...(from !== undefined && { gte: from }), ...(until !== undefined && { lte: until }) };
+    const found = await this.view.find({ index: 'by_resource', equals: [resource], range, order: 'desc', limit });
+    return found.map(part);
+  }
+
+  /** The versions with their lines, in the order of `versionIds`; undefined for a missing one. */
+  async load(resource: string, versionIds: readonly number[]): Promise<readonly (StoredVersion | undefined)[]> {
+    if (versionIds.length === 0) return [];
+    const ids = versionIds.map((versionId) => versionDocumentId(resource, versionId));
+    return (await this.view.getMany(ids, { bodies: LINE })).map((d) => (d === undefined ? undefined : stored(d)));
+  }
+
+  /** Ids of documents whose version was superseded before this time, at most `limit`. */
+  async supersededBefore(time: number, limit: number): Promise<readonly string[]> {
+    return (await this.view.find({ index: 'by_superseded', range: { lt: time }, limit })).map(({ _id }) => _id);
+  }
 }

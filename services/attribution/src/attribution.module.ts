@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
-import { LabelGate, recordsReader } from '@provider-access/records';
+import { LabelGate, RecordsReader } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
@@ -86,7 +86,7 @@ export class AttributionModule {
           provide: LabelGate,
           inject: [Facts],
           useFactory: ({ reader: members }: Facts) =>
-            new LabelGate({ policy: config.labels, records: recordsReader(views), members, clock }),
+            new LabelGate({ policy: config.labels, records: new RecordsReader(views), members, clock }),
         },
         ServiceLevels,
       ],

@@ -15,7 +15,7 @@ import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/records';
+import { labelled, LabelGate, locators, records, RecordsReader } from '@provider-access/records';
 import { issuerOf, LONG_AGO, recordsOf } from '@provider-access/process/testing';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';
@@ -204,7 +204,7 @@ export class Platform extends Publisher {
   }
   labels(policy: LabelPolicy = DEFAULT_LABEL_POLICY): LabelGate {
     const members = this.views.reader(memberFacts);
-    return new LabelGate({ policy, records: recordsReader(this.views), members, clock: this.clock });
+    return new LabelGate({ policy, records: new RecordsReader(this.views), members, clock: this.clock });
   }
   reader(projection: Projection): ViewReader {
     return this.views.reader(projection);
@@ -215,7 +215,7 @@ export class Platform extends Publisher {
     const job = (await this.streams().load(id))!;
     const task = this.taskOf({ job: id, chunk, fence: item.fence, group: job.group, types: job.types, members });
     const summary = await writeChunk(task, {
-      records: recordsReader(this.views),
+      records: new RecordsReader(this.views),
       facts: this.views.reader(memberFacts),
       blobs: this.blobs,
       clock: this.clock,

@@ -1,13 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
-import {
-  LabelGate,
-  type RecordsReader,
-  recordsReader,
-  type VersionsReader,
-  versionsReader,
-} from '@provider-access/records';
+import { LabelGate, RecordsReader, VersionsReader } from '@provider-access/records';
 import {
   type BackgroundJob,
   consumer,
@@ -34,17 +28,18 @@ import { EventsController } from './operations/events/events.controller.ts';
 import { FeedsController } from './operations/feeds/feeds.controller.ts';
 import { MetadataController, OPERATIONS } from './operations/metadata/metadata.controller.ts';
 import { HistoryController } from './operations/history/history.controller.ts';
-import { storedRules, VersionsOf } from './operations/history/versions-of.ts';
+import { VersionsOf } from './operations/history/versions-of.ts';
 import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
+import { SearchMembers } from './operations/search/members.ts';
 import { PageLinks } from './operations/search/page-links.ts';
 import { SearchAnswer } from './operations/search/search-answer.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { expiringVersions } from './projections/expire-versions.ts';
-import { PROJECTIONS, RECORDS, VERSIONS } from './projections/index.ts';
+import { PROJECTIONS } from './projections/index.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
@@ -111,8 +106,7 @@ export class ResourcesModule implements OnModuleInit {
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
         { provide: AttachmentStore, useValue: attachments },
         ...jobs,
-        SearchAnswer,
-        ...providers(runtime.ports, config, attachments),
+        ...providers(runtime.ports, config),
         ...intakeProviders(runtime.ports, config, attachments),
       ],
     };
@@ -136,7 +130,7 @@ function backgroundJobs(
   { sandbox, authorizationRetentionMs: retentionMs, versionRetentionMs }: ResourcesConfig,
   attachments: AttachmentStore,
 ): readonly BackgroundJob[] {
-  const [records, versions] = [recordsReader(views), versionsReader(views)];
+  const [records, versions] = [new RecordsReader(views), new VersionsReader(views)];
   return [
     retiringAuthorizations({ log, views, clock, logger, metrics, retentionMs, sandbox }),
     expiringVersions({ views, clock, logger, retentionMs: versionRetentionMs }),
@@ -146,36 +140,25 @@ function backgroundJobs(
   ];
 }
 
-function providers(
-  { log, views, clock, metrics }: ServicePorts,
-  config: ResourcesConfig,
-  attachments: AttachmentStore,
-): Provider[] {
+function providers({ log, views, clock, metrics }: ServicePorts, config: ResourcesConfig): Provider[] {
   return [
-    {
-      provide: Carriers,
-      inject: [ResourceFinder, VERSIONS],
-      useFactory: (finder: ResourceFinder, versions: VersionsReader) =>
-        new Carriers(attachments, finder, new VersionsOf(finder, versions, storedRules(config, clock))),
-    },
-    { provide: RECORDS, useFactory: () => recordsReader(views) },
-    { provide: VERSIONS, useFactory: () => versionsReader(views) },
-    {
-      provide: ResourceFinder,
-      inject: [RECORDS, VERSIONS, Facts, LabelGate],
-      useFactory: (records: RecordsReader, versions: VersionsReader, facts: Facts, labels: LabelGate) =>
-        new ResourceFinder({ records, versions, facts, labels, log, clock, retentionMs: config.versionRetentionMs }),
-    },
+    Carriers,
+    ResourceFinder,
+    SearchAnswer,
+    SearchMembers,
+    VersionsOf,
+    { provide: RecordsReader, useFactory: () => new RecordsReader(views) },
+    { provide: VersionsReader, useFactory: () => new VersionsReader(views) },
     {
       provide: LabelGate,
-      inject: [RECORDS, Facts],
-      useFactory: (records: ReturnType<typeof recordsReader>, facts: Facts) =>
+      inject: [RecordsReader, Facts],
+      useFactory: (records: RecordsReader, facts: Facts) =>
         new LabelGate({ policy: config.labels, records, members: facts.reader, clock }),
     },
     {
       provide: EventAppender,
       inject: [Facts],
-      useFactory: (facts: Facts) => new EventAppender(log, facts.access, { metrics, sandbox: config.sandbox }),
+      useFactory: (facts: Facts) => new EventAppender(log, facts.access, metrics, config.sandbox),
     },
   ];
 }

@@ -38,7 +38,7 @@ import {
   standIn,
 } from '@provider-access/process/testing';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { recordsReader, type RecordsReader } from '@provider-access/records';
+import { RecordsReader } from '@provider-access/records';
 import { newSecret, openKeys, StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -97,7 +97,7 @@ export class House {
     this.log = options.log ?? openMemoryLog();
     this.views = options.views ?? openMemoryViews();
     this.state = options.state ?? openMemoryState();
-    this.records = recordsReader(this.views);
+    this.records = new RecordsReader(this.views);
     const blobs = openFsBlobs({ root: this.#folder, reserveBytes: 0 });
     this.blobs = options.blobs?.(blobs) ?? blobs;
     this.#facts = new ProjectionSet({ log: this.log, views: this.views, projections: FACTS_PROJECTIONS });

@@ -1,13 +1,6 @@
 import { expect } from 'vitest';
 import { PA_RECORD_VERSIONS, PA_RECORDS, encodeEvent, fromStructured, PAYER_TOPICS } from '@provider-access/events';
-import {
-  SHARED,
-  records,
-  type RecordPart,
-  recordsReader,
-  type RecordsReader,
-  versionsReader,
-} from '@provider-access/records';
+import { SHARED, records, type RecordPart, RecordsReader, VersionsReader } from '@provider-access/records';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { PROJECTIONS } from '../src/projections/index.ts';
 import { receipts } from '../src/projections/receipts.ts';
@@ -112,8 +105,8 @@ export class World {
   readonly log = openMemoryLog({ partitions: PARTITIONS });
   readonly views: Views = openMemoryViews();
   readonly state = openMemoryState();
-  readonly reader = recordsReader(this.views);
-  readonly versions = versionsReader(this.views);
+  readonly reader = new RecordsReader(this.views);
+  readonly versions = new VersionsReader(this.views);
   readonly projections = new ProjectionSet({ log: this.log, views: this.views, projections: PROJECTIONS });
   readonly committed: Record<string, number> = {};
   readonly #owners = new Map<string, Instance>();

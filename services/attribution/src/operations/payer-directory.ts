@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Facts } from '@provider-access/facts';
-import { hasAllLabels, LabelGate, recordId, type RecordsReader, recordsReader, SHARED } from '@provider-access/records';
+import { hasAllLabels, LabelGate, recordId, RecordsReader, SHARED } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
 /** Knows which resources of the payer's directory exist for a client. */
@@ -12,7 +12,7 @@ export class PayerDirectory {
     @Inject(Facts) private readonly facts: Facts,
     @Inject(LabelGate) private readonly labels: LabelGate,
   ) {
-    this.records = recordsReader(ports.views);
+    this.records = new RecordsReader(ports.views);
   }
 
   /** The given references (`Type/id`) that a read by the client would find. The caller checks the scope. */

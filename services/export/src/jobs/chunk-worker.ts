@@ -3,7 +3,7 @@ import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { answerCalls } from '@provider-access/engines/threads';
 import { memberFacts } from '@provider-access/facts/views';
-import { LabelGate, recordsReader } from '@provider-access/records';
+import { LabelGate, RecordsReader } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
 import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
 
@@ -21,7 +21,7 @@ async function open({ views, blobs, labels: policy }: ChunkWorkerData): Promise<
   const { openBlobs } = (await import(blobs.module)) as { openBlobs: (options: unknown) => Blobs };
   const store = openReader(views.options);
   const clock = { now: () => Date.now() };
-  const records = recordsReader(store);
+  const records = new RecordsReader(store);
   const facts = store.reader(memberFacts);
   return {
     records,

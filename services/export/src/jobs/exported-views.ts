@@ -10,7 +10,7 @@ import {
   PAYER_MEMBER_EVENTS,
 } from '@provider-access/events';
 import { Facts, FactsStale, MEMBER_DERIVERS, memberships } from '@provider-access/facts';
-import { type RecordsReader, recordsReader } from '@provider-access/records';
+import { RecordsReader } from '@provider-access/records';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../config.ts';
@@ -26,7 +26,7 @@ export class ExportedViews {
     @Inject(CONFIG) private readonly config: ExportConfig,
     @Inject(Facts) private readonly facts: Facts,
   ) {
-    this.records = recordsReader(ports.views);
+    this.records = new RecordsReader(ports.views);
     this.memberships = ports.views.reader(memberships);
   }
 

@@ -6,7 +6,7 @@ import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { labelPolicy } from '@provider-access/domain/pdex/labels';
 import { PA_RECORDS } from '@provider-access/events';
-import { versionsReader } from '@provider-access/records';
+import { VersionsReader } from '@provider-access/records';
 import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { House, type HouseOptions, type Loose } from '../../test/harness.ts';
 import { expireVersions } from '../projections/expire-versions.ts';
@@ -291,7 +291,7 @@ describe('the job that removes unused attachments', () => {
     tidyAttachments({
       attachments: store,
       records: house.records,
-      versions: versionsReader(house.views),
+      versions: new VersionsReader(house.views),
       log,
       clock: { now: () => Date.now() + ms },
     });
@@ -390,7 +390,7 @@ describe('the job that removes unused attachments', () => {
       tidyAttachments({
         attachments: store,
         records: behind as unknown as House['records'],
-        versions: versionsReader(house.views),
+        versions: new VersionsReader(house.views),
         log: house.log,
         clock: { now: () => Date.now() + 1000 * DAY },
       }),

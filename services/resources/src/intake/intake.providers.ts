@@ -1,13 +1,10 @@
 import type { Provider } from '@nestjs/common';
 import { LevelLedger } from '@provider-access/levels';
-import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts } from '@provider-access/facts';
-import type { RecordsReader } from '@provider-access/records';
+import { RecordsReader } from '@provider-access/records';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import type { ResourcesConfig } from '../config.ts';
-import { deadLetters } from '../projections/dead-letters.ts';
-import { RECORDS } from '../projections/index.ts';
 import { CurrentVersions } from './current-versions.ts';
 import { ReadingThread } from './reading-thread.ts';
 import { RecordIntake } from './record-intake.ts';
@@ -20,7 +17,7 @@ export function intakeProviders(
   config: ResourcesConfig,
   attachments: AttachmentStore,
 ): Provider[] {
-  const { log, views, clock, metrics } = ports;
+  const { log, clock, metrics } = ports;
   const ledger = new LevelLedger({
     log,
     clock,
@@ -30,9 +27,10 @@ export function intakeProviders(
   });
   return [
     ReadingThread,
+    { provide: LevelLedger, useValue: ledger },
     {
       provide: RecordIntake,
-      inject: [RECORDS, ReadingThread, Facts],
+      inject: [RecordsReader, ReadingThread, Facts],
       useFactory: (reader: RecordsReader, reading: ReadingThread, { reader: members, access }: Facts) => {
         const current = new CurrentVersions(log, reader);
         const attachmentsAbove = attachments.isOpen ? config.attachmentsAbove : undefined;
@@ -46,11 +44,6 @@ export function intakeProviders(
         });
       },
     },
-    {
-      provide: VisibleLevels,
-      inject: [RECORDS, BusinessCalendar],
-      useFactory: (reader: RecordsReader, calendar: BusinessCalendar) =>
-        new VisibleLevels({ ledger, log, reader, deadLetters: views.reader(deadLetters), clock, calendar }),
-    },
+    VisibleLevels,
   ];
 }

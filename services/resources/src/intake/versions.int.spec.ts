@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_RECORD_VERSIONS, textOf } from '@provider-access/events';
-import { versions, versionsReader } from '@provider-access/records';
+import { versions, VersionsReader } from '@provider-access/records';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { condition, House, type Loose } from '../../test/harness.ts';
@@ -94,20 +94,20 @@ describe('superseded versions', () => {
   });
 
   it('has the same versions in a view that is built again from the log', async () => {
-    const view = versionsReader(house.views).view;
+    const view = new VersionsReader(house.views).view;
     await view.waitFor(await house.log.head([PA_RECORD_VERSIONS]), 60_000);
     const before = await house.views.store.count(versions);
     expect(before).toBeGreaterThan(20);
-    const [live] = await versionsReader(house.views).load('m1/Condition/c1', [2]);
+    const [live] = await new VersionsReader(house.views).load('m1/Condition/c1', [2]);
     const rebuilt = await house.app.get(ProjectionSet).rebuild('versions', { graceMs: 0 });
     expect(rebuilt).toMatchObject({ equal: true, live: { count: before } });
-    const [again] = await versionsReader(house.views).load('m1/Condition/c1', [2]);
+    const [again] = await new VersionsReader(house.views).load('m1/Condition/c1', [2]);
     expect(again).toEqual(live);
     expect(JSON.parse(Buffer.from(again!.line).toString())).toMatchObject({ code: { text: 'two' } });
   });
 
   it('expire their time after the replacement, and not before', async () => {
-    const reader = versionsReader(house.views);
+    const reader = new VersionsReader(house.views);
     const [version] = await reader.list('m1/Condition/c1', { limit: 1 });
     const after = (ms: number) =>
       expireVersions({

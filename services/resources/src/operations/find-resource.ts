@@ -1,25 +1,27 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '@provider-access/domain/access';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
-import type { EventLog } from '@provider-access/engines/log';
 import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events';
-import type { Facts } from '@provider-access/facts';
-import { type Clock, Refusal } from '@provider-access/kernel';
+import { Facts } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
 import { isId, isSharedType } from '@provider-access/fhir';
 import {
   type LabelCheck,
-  type LabelGate,
+  LabelGate,
   mayBeShared,
   NOBODY,
   PROVENANCE,
   recordId,
   type RecordPart,
-  type RecordsReader,
+  RecordsReader,
   SHARED,
   type StoredRecord,
   targetsOfLine,
   type VersionPart,
-  type VersionsReader,
+  VersionsReader,
 } from '@provider-access/records';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { CONFIG, type ResourcesConfig } from '../config.ts';
 
 interface Refused {
   readonly kind: 'refused';
@@ -43,33 +45,27 @@ const UNKNOWN: Refused = { kind: 'refused', reason: 'unknown-resource' };
 /** ms. A view that is further behind makes the answer 503. */
 const VIEW_PATIENCE_MS = 1000;
 
-export interface ResourceFinderOptions {
-  readonly records: RecordsReader;
-  readonly versions: VersionsReader;
-  readonly facts: Facts;
-  readonly labels: LabelGate;
-  readonly log: Pick<EventLog, 'head'>;
-  readonly clock: Clock;
-  /** ms: how long a version stays readable after it was replaced. */
-  readonly retentionMs: number;
-}
-
 /**
  * Finds the resource of a read, vread or history: reads the locator, decides, reads the head and its security labels,
  * and loads a line last. A record may have megabytes, so loading it earlier would let a client tell a denied or
  * withheld record from an unknown one by the response time.
  */
+@Injectable()
 export class ResourceFinder {
-  readonly #options: ResourceFinderOptions;
-  constructor(options: ResourceFinderOptions) {
-    this.#options = options;
-  }
+  constructor(
+    @Inject(RecordsReader) private readonly records: RecordsReader,
+    @Inject(VersionsReader) private readonly versions: VersionsReader,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(LabelGate) private readonly labels: LabelGate,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ResourcesConfig,
+  ) {}
 
   async find(client: string, type: string, id: string): Promise<Found> {
     if (!isId(id)) return UNKNOWN;
-    if (!isSharedType(type)) return this.#ofMember(client, type, id);
-    this.#options.facts.access.assertFresh();
-    return this.#visible(client, [SHARED], type, id);
+    if (!isSharedType(type)) return this.ofMember(client, type, id);
+    this.facts.access.assertFresh();
+    return this.visible(client, [SHARED], type, id);
   }
 
   /**
@@ -77,7 +73,7 @@ export class ResourceFinder {
    * withheld.
    */
   async line({ head, labels }: Seen): Promise<StoredRecord | undefined> {
-    const record = await this.#options.records.current(head.member, head.type, head.id);
+    const record = await this.records.current(head.member, head.type, head.id);
     if (record === undefined || record.line.byteLength === 0) return undefined;
     // A record of an earlier release shows its labels in its line, and a newer version may have come since.
     return (await labels.withheld(record)) ? undefined : record;
@@ -85,18 +81,17 @@ export class ResourceFinder {
 
   /** Whether the version may still be read: its time is not over, and its labels do not withhold it. */
   async isReadable({ head, labels }: Pick<Seen, 'head' | 'labels'>, version: VersionPart): Promise<boolean> {
-    const { clock, retentionMs } = this.#options;
-    if (version.supersededAt < clock.now() - retentionMs) return false;
+    if (version.supersededAt < this.ports.clock.now() - this.config.versionRetentionMs) return false;
     const { member, type, id } = head;
     const known = { member, type, id, labels: version.labels, labelsBy: LABELS_VERSION };
     if (type !== PROVENANCE) return !(await labels.withheld(known));
-    const targets = version.targets ?? (await this.#targetsOf(version));
+    const targets = version.targets ?? (await this.targetsOf(version));
     return !(await labels.withheld({ ...known, targets }));
   }
 
   /** The targets of a superseded Provenance that an earlier release wrote. A tombstone has none. */
-  async #targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
-    const [stored] = await this.#options.versions.load(resource, [versionId]);
+  private async targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
+    const [stored] = await this.versions.load(resource, [versionId]);
     return stored === undefined || stored.line.byteLength === 0 ? [] : targetsOfLine(stored.line);
   }
 
@@ -106,8 +101,8 @@ export class ResourceFinder {
    * @throws Refusal 503 if the view is behind: it may lack a removal that hides what was before
    */
   async caughtUp(): Promise<void> {
-    const { log, versions } = this.#options;
-    if (!(await versions.view.waitFor(await log.head([PA_RECORD_VERSIONS]), VIEW_PATIENCE_MS)))
+    const head = await this.ports.log.head([PA_RECORD_VERSIONS]);
+    if (!(await this.versions.view.waitFor(head, VIEW_PATIENCE_MS)))
       throw new Refusal('unavailable', 'The history is not current. Repeat the request.', { retryAfter: 1 });
   }
 
@@ -115,18 +110,21 @@ export class ResourceFinder {
    * The record of a member whom the client may see, else the shared one. A record that the client may not see does not
    * hide the shared one, so that the answer does not tell that it is there.
    */
-  async #ofMember(client: string, type: string, id: string): Promise<Found> {
-    const { records, facts } = this.#options;
-    const { holders, former } = await records.owners(type, id);
+  private async ofMember(client: string, type: string, id: string): Promise<Found> {
+    const { holders, former } = await this.records.owners(type, id);
     // If somebody has the resource now, a former owner does not count: the answer must not say that it moved.
     const living = holders.filter((member) => member !== SHARED);
     const owners = living.length > 0 ? living : former.filter((member) => member !== SHARED);
     // Decide for an unknown id too, so that it takes the same time.
-    const decisions = await facts.access.decideMany(client, { kind: 'read' }, owners.length === 0 ? [NOBODY] : owners);
+    const decisions = await this.facts.access.decideMany(
+      client,
+      { kind: 'read' },
+      owners.length === 0 ? [NOBODY] : owners,
+    );
     const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
     // Without a permitted owner it looks for a record of nobody, so that the time tells nothing.
     const owner = owners[at] ?? NOBODY;
-    const found = await this.#visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], type, id);
+    const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], type, id);
     if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
     const [first] = decisions;
     if (at >= 0 || owners.length === 0) return found;
@@ -135,32 +133,31 @@ export class ResourceFinder {
   }
 
   /** The first record of these owners that the client may see, removed ones last. One query reads the heads of all. */
-  async #visible(client: string, owners: readonly string[], type: string, id: string): Promise<Found> {
-    const { records, facts } = this.#options;
-    const labels = this.#options.labels.check(facts.parties, client);
+  private async visible(client: string, owners: readonly string[], type: string, id: string): Promise<Found> {
+    const labels = this.labels.check(this.facts.parties, client);
     await labels.readConsents(owners[0]!);
-    const heads = await records.heads(owners.map((owner) => recordId(owner, type, id)));
+    const heads = await this.records.heads(owners.map((owner) => recordId(owner, type, id)));
     // A Provenance costs a query for its targets, and so does an unknown one.
     if (heads.every((head) => head === undefined)) await labels.readTargets(type);
     const places = heads.map((head, i) => ({ head, owner: owners[i]! }));
     let refused: Refused | undefined;
     for (const { head, owner } of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
       const member = owner === SHARED || owner === NOBODY ? {} : { member: owner };
-      const found = await this.#seen(head, { id: recordId(owner, type, id), labels, ...member });
+      const found = await this.seen(head, { id: recordId(owner, type, id), labels, ...member });
       if (found.kind === 'seen') return found;
       refused ??= found;
     }
     return refused ?? UNKNOWN;
   }
 
-  async #seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
+  private async seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
     const member = about.member === undefined ? {} : { member: about.member };
     if (head === undefined) return { ...UNKNOWN, ...member };
     // It reads the line of a record that an earlier release wrote, because only the line has all labels.
     const [withheld] = await about.labels.withheldEach([head]);
     if (withheld) return { kind: 'refused', reason: 'withheld-by-label', ...member };
     const seen: Seen = { kind: 'seen', head, ...about };
-    if (head.deleted !== true || (await this.#isKnown(seen))) return seen;
+    if (head.deleted !== true || (await this.isKnown(seen))) return seen;
     return { ...UNKNOWN, ...member };
   }
 
@@ -169,13 +166,13 @@ export class ResourceFinder {
    * versionId 1 removed nothing. For the others, the version that was removed must still be readable: it shows whether
    * its labels withhold it.
    */
-  async #isKnown(seen: Seen): Promise<boolean> {
+  private async isKnown(seen: Seen): Promise<boolean> {
     const { head } = seen;
     if (head.reason === 'merged') return false;
     if (hasErrorLine(head)) return true;
     if (head.versionId === 1) return false;
     const look = async (): Promise<VersionPart | undefined> => {
-      const [last] = await this.#options.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
+      const [last] = await this.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
       return last?.versionId === head.versionId - 1 ? last : undefined;
     };
     const last = (await look()) ?? (await this.caughtUp().then(look));

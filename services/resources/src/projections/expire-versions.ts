@@ -1,5 +1,5 @@
 import type { Views } from '@provider-access/engines/views';
-import { versions, versionsReader } from '@provider-access/records';
+import { versions, VersionsReader } from '@provider-access/records';
 import type { Clock } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
 import type { BackgroundJob } from '@provider-access/process/service-module';
@@ -25,7 +25,7 @@ const TOGETHER = 200;
  * @throws EngineUnavailable; the next run continues
  */
 export async function expireVersions({ views, clock, retentionMs }: Omit<ExpiryOptions, 'logger'>): Promise<number> {
-  const reader = versionsReader(views);
+  const reader = new VersionsReader(views);
   const before = clock.now() - retentionMs;
   for (let removed = 0; ;) {
     const ids = await reader.supersededBefore(before, TOGETHER);

@@ -22,7 +22,7 @@ import {
   type FreshnessReport,
   type ServiceLevelReport,
 } from '@provider-access/domain/pdex/service-levels';
-import { recordsReader } from '@provider-access/records';
+import { RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type AttributionConfig, CONFIG } from '../../config.ts';
 
@@ -47,7 +47,7 @@ export class ServiceLevels {
     const { log, views, clock, metrics } = ports;
     this.reader = views.reader(serviceLevels);
     this.feeds = views.reader(freshness);
-    this.records = recordsReader(views).views.records;
+    this.records = new RecordsReader(views).views.records;
     this.ledger = new LevelLedger({ log, clock, metrics, service: 'attribution' });
     this.measure();
   }

@@ -53,19 +53,15 @@ export const APPEND_EVENTS = 250;
 export class EventAppender {
   readonly #log: EventLog;
   readonly #facts: PayerFacts;
-  readonly #metrics: Metrics | undefined;
+  readonly #metrics: Metrics;
   /** Whether events of another source than the sandbox's synthetic payer are refused. */
   readonly #sandbox: boolean;
   readonly #pace: FactsPace;
-  constructor(
-    log: EventLog,
-    facts: PayerFacts,
-    options: { readonly metrics?: Metrics | undefined; readonly sandbox?: boolean } = {},
-  ) {
+  constructor(log: EventLog, facts: PayerFacts, metrics: Metrics, sandbox = false) {
     this.#log = log;
     this.#facts = facts;
-    this.#metrics = options.metrics;
-    this.#sandbox = options.sandbox ?? false;
+    this.#metrics = metrics;
+    this.#sandbox = sandbox;
     this.#pace = new FactsPace((position, timeoutMs) => facts.waitForPayer(position, timeoutMs));
   }
 
@@ -128,7 +124,7 @@ export class EventAppender {
       );
     }
     if (failed.size > 0 && failed.size === byTopic.size) throw [...failed.values()][0]!;
-    this.#metrics?.count(
+    this.#metrics.count(
       'pa_intake_events_total',
       { service: 'resources', outcome: 'refused' },
       events.filter((event) => !event.ok).length + tooLarge.size,
@@ -189,7 +185,7 @@ export class EventAppender {
 }
 
 /** The next offset of each partition, behind these records. Undefined stands for a record that was not written. */
-function endOf(appended: readonly (Appended | undefined)[]): number[] {
+export function endOf(appended: readonly (Appended | undefined)[]): number[] {
   const offsets: number[] = [];
   for (const place of appended) {
     if (place === undefined) continue;

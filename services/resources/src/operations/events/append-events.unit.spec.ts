@@ -1,3 +1,4 @@
+import { Metrics } from '@provider-access/service/observability';
 import { expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { EngineUnavailable, type NewRecord } from '@provider-access/engines/log';
@@ -34,7 +35,7 @@ function without(topic: string, maxRecordBytes?: number) {
 
 it('says of each event which topic took it, and what to send again', async () => {
   const log = without(PAYER_PROVIDER_EVENTS);
-  const rows = await new EventAppender(log, facts).append(
+  const rows = await new EventAppender(log, facts, new Metrics()).append(
     incoming([
       { id: 'a', resource: patient('m1') },
       provider,
@@ -48,7 +49,7 @@ it('says of each event which topic took it, and what to send again', async () =>
 
 it('refuses in a sandbox what does not come from its synthetic payer, and stores the rest', async () => {
   const log = openMemoryLog();
-  const rows = await new EventAppender(log, facts, { sandbox: true }).append(
+  const rows = await new EventAppender(log, facts, new Metrics(), true).append(
     [
       fromObject(0, event({ id: 'a', resource: patient('m1') }), 'r-x'),
       fromObject(
@@ -69,10 +70,11 @@ it.each(['waitForPayerEverywhere', 'effects'] as const)(
   'says accepted when the facts are too old to say more (%s)',
   async (asked) => {
     const log = openMemoryLog();
-    const rows = await new EventAppender(log, { ...facts, [asked]: () => Promise.reject(new FactsStale()) }).append(
-      incoming([{ id: 'c', type: 'payer.member-opted-out.v1', data: {} }]),
-      'r-x',
-    );
+    const rows = await new EventAppender(
+      log,
+      { ...facts, [asked]: () => Promise.reject(new FactsStale()) },
+      new Metrics(),
+    ).append(incoming([{ id: 'c', type: 'payer.member-opted-out.v1', data: {} }]), 'r-x');
     expect(await rowsOf(rows)).toEqual(['c: accepted']);
     await log.close();
   },
@@ -81,7 +83,7 @@ it.each(['waitForPayerEverywhere', 'effects'] as const)(
 it('throws when no topic took anything: the request is repeated as a whole', async () => {
   const log = without(PAYER_MEMBER_EVENTS);
   await expect(
-    new EventAppender(log, facts).append(incoming([{ id: 'a', resource: patient('m1') }]), 'r-x'),
+    new EventAppender(log, facts, new Metrics()).append(incoming([{ id: 'a', resource: patient('m1') }]), 'r-x'),
   ).rejects.toThrow(EngineUnavailable);
   await log.close();
 });
@@ -92,7 +94,7 @@ it('refuses what is too large for this log by itself, and takes its neighbours',
     id,
     resource: condition('m1', id, { note: [{ text: 'x'.repeat(5000) }] }),
   });
-  const rows = await new EventAppender(log, facts).append(
+  const rows = await new EventAppender(log, facts, new Metrics()).append(
     incoming([
       large('l1'),
       { id: 'a', resource: patient('m1') },
@@ -113,7 +115,7 @@ it('refuses what is too large for this log by itself, and takes its neighbours',
 
 it('ends a stream behind a part that was not taken, without counting it', async () => {
   const log = without(PAYER_PROVIDER_EVENTS);
-  const stream = new EventStream(new EventAppender(log, facts), 'r-x');
+  const stream = new EventStream(new EventAppender(log, facts, new Metrics()), 'r-x');
   let text = '';
   stream.answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
   async function* request(): AsyncGenerator<Buffer> {

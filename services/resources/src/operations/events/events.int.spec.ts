@@ -1,3 +1,4 @@
+import { Metrics } from '@provider-access/service/observability';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
@@ -245,11 +246,15 @@ describe('POST /events of a hundred thousand events', () => {
         Promise.resolve(records.map((_, i) => ({ partition: 0, offset: (appended += 1) + i * 0 }))),
     };
     const stream = new EventStream(
-      new EventAppender(log as never, {
-        waitForPayer: () => Promise.resolve(true),
-        waitForPayerEverywhere: () => Promise.resolve(true),
-        effects: async () => [],
-      }),
+      new EventAppender(
+        log as never,
+        {
+          waitForPayer: () => Promise.resolve(true),
+          waitForPayerEverywhere: () => Promise.resolve(true),
+          effects: async () => [],
+        },
+        new Metrics(),
+      ),
       'r-x',
     );
     const line = Buffer.from(`${JSON.stringify(event({ resource: patient('m1') }))}\n`.repeat(100));

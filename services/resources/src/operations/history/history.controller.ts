@@ -2,17 +2,14 @@ import { Controller, Inject } from '@nestjs/common';
 import { bufferOf } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
 import { historyBundle, type HistoryEntryLine } from '@provider-access/fhir';
-import type { VersionsReader } from '@provider-access/records';
 import {
   FHIR_TYPE,
   type HistoryQuery,
   holds,
   linkedQuery,
-  PORTS,
   queryOf,
   readGeneral,
   readHistoryQuery,
-  type ServicePorts,
   urlWith,
 } from '@provider-access/service/http';
 import {
@@ -26,13 +23,11 @@ import {
   PAGE_PARAMETER,
   ref,
 } from '@provider-access/service/operation';
-import { CONFIG, type ResourcesConfig } from '../../config.ts';
-import { VERSIONS } from '../../projections/index.ts';
 import { ResourceFinder, type Seen } from '../find-resource.ts';
 import { OF_A_RESOURCE, OF_A_VERSION, RESOURCE, versionAnswer } from '../read/texts.ts';
 import { refused, released, removed, versionOf } from '../release.ts';
 import { invalidLink, PAGE, PageLinks } from '../search/page-links.ts';
-import { type ReadableVersion, storedRules, VersionsOf } from './versions-of.ts';
+import { type ReadableVersion, VersionsOf } from './versions-of.ts';
 
 /** https://hl7.org/fhir/R4/http.html#vread */
 const VREAD = operation({
@@ -81,16 +76,11 @@ interface Page {
 
 @Controller()
 export class HistoryController {
-  private readonly versions: VersionsOf;
   constructor(
     @Inject(ResourceFinder) private readonly finder: ResourceFinder,
-    @Inject(VERSIONS) versions: VersionsReader,
+    @Inject(VersionsOf) private readonly versions: VersionsOf,
     @Inject(PageLinks) private readonly links: PageLinks,
-    @Inject(CONFIG) config: ResourcesConfig,
-    @Inject(PORTS) { clock }: ServicePorts,
-  ) {
-    this.versions = new VersionsOf(finder, versions, storedRules(config, clock));
-  }
+  ) {}
 
   @Operation(VREAD)
   async vread({ client, type, params: { id, vid }, query: shape }: Asked<typeof VREAD>): Promise<Audited> {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_RECORD_VERSIONS } from '@provider-access/events';
 import { checkShape } from '@provider-access/fhir';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { versionsReader } from '@provider-access/records';
+import { VersionsReader } from '@provider-access/records';
 import { countedViews } from '../../../test/counted-views.ts';
 import { type Answer, condition, House, type Loose } from '../../../test/harness.ts';
 
@@ -89,7 +89,7 @@ describe('vread and history', () => {
   async function publish(...events: Parameters<House['publish']>[0]): Promise<void> {
     await house.publish(events);
     await house.settled();
-    await versionsReader(house.views).view.waitFor(await house.log.head([PA_RECORD_VERSIONS]), 60_000);
+    await new VersionsReader(house.views).view.waitFor(await house.log.head([PA_RECORD_VERSIONS]), 60_000);
   }
   const get = (url: string, t = token, headers: Record<string, string> = {}): Promise<Answer> =>
     house.call('GET', `/fhir/Condition/${url}`, { token: t, headers });
@@ -361,7 +361,7 @@ describe('a roll-out', () => {
       await after.attribute('m1');
       await after.publish([said('m1', 'c1', 'text 3', 3)]);
       await after.settled();
-      await versionsReader(views).view.waitFor(await log.head([PA_RECORD_VERSIONS]), 60_000);
+      await new VersionsReader(views).view.waitFor(await log.head([PA_RECORD_VERSIONS]), 60_000);
       const token = await after.token('app1');
       const bundle = (await after.call('GET', '/fhir/Condition/c1/_history', { token })).json();
       expect(bundle.entry.map((e: Loose) => e.resource.code.text)).toEqual(['text 3', 'text 2', 'text 1']);

@@ -1,10 +1,11 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '@provider-access/domain/access';
-import type { Views } from '@provider-access/engines/views';
 import type { RefusalReason } from '@provider-access/events';
-import { attributedMembers, type Facts } from '@provider-access/facts';
-import { mayBeShared, NOBODY, type RecordsReader, SHARED } from '@provider-access/records';
+import { attributedMembers, Facts } from '@provider-access/facts';
+import { mayBeShared, NOBODY, RecordsReader, SHARED } from '@provider-access/records';
 import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { byRecord, fitting, type Holders } from './candidates.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
@@ -32,15 +33,13 @@ export interface Members {
  * Which members a search is about. A search that names a patient or an id is about that one. Only the searches that the
  * guides define without a patient are about all members of the client.
  */
+@Injectable()
 export class SearchMembers {
-  readonly #records: RecordsReader;
-  readonly #facts: Facts;
-  readonly #views: Pick<Views, 'reader'>;
-  constructor(records: RecordsReader, facts: Facts, views: Pick<Views, 'reader'>) {
-    this.#records = records;
-    this.#facts = facts;
-    this.#views = views;
-  }
+  constructor(
+    @Inject(RecordsReader) private readonly records: RecordsReader,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+  ) {}
 
   /**
    * Decides about each member now. It decides for an unknown id and for a patient without records too, so that these
@@ -58,30 +57,30 @@ export class SearchMembers {
           expression,
         });
     if (isSharedType(type)) {
-      this.#facts.access.assertFresh();
+      this.facts.access.assertFresh();
       return { permitted: [SHARED], refused: [], because: new Map() };
     }
-    if (patients !== undefined) return this.#chained(await this.#named(client, patients), patientFilters, records);
+    if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters, records);
     if (ids !== undefined) {
-      const found = await this.#holding(client, type, ids);
+      const found = await this.holding(client, type, ids);
       // A condition on the member's Patient leaves out what belongs to no member.
       return patientFilters.length === 0 && mayBeShared(type)
         ? { ...found, shared: true }
-        : this.#chained(found, patientFilters, records);
+        : this.chained(found, patientFilters, records);
     }
     if (patientFilters.length === 0 && !isAlone(query)) throw needed(type);
-    return this.#chained(await this.#all(client, records), patientFilters, records);
+    return this.chained(await this.all(client, records), patientFilters, records);
   }
 
   /** Those of the members whom the client may not see any more, and why. */
   async goneSince(client: string, released: Iterable<string>): Promise<Members['refused']> {
     const members = [...new Set(released)].filter((member) => member !== SHARED);
-    return members.length === 0 ? [] : (await this.#named(client, members)).refused;
+    return members.length === 0 ? [] : (await this.named(client, members)).refused;
   }
 
-  async #named(client: string, members: readonly string[]): Promise<Members> {
+  private async named(client: string, members: readonly string[]): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
-    const decisions = await this.#facts.access.decideMany(client, { kind: 'search' }, asked);
+    const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, asked);
     if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
     return {
       ...permittedOf(asked, decisions),
@@ -93,10 +92,10 @@ export class SearchMembers {
   }
 
   /** Decides about everybody who has a resource of these ids. */
-  async #holding(client: string, type: string, ids: readonly string[]): Promise<Members> {
-    const holders = await Promise.all(ids.map((id) => this.#records.holders(type, id)));
+  private async holding(client: string, type: string, ids: readonly string[]): Promise<Members> {
+    const holders = await Promise.all(ids.map((id) => this.records.holders(type, id)));
     const all = holders.flat();
-    const members = await this.#named(
+    const members = await this.named(
       client,
       all.filter((member) => member !== SHARED),
     );
@@ -116,22 +115,22 @@ export class SearchMembers {
    * Every member whom the client may see now. The request names none of them, so a denied one is no refusal. It decides
    * before it looks at any resource, so that the time does not depend on resources of a denied member.
    */
-  async #all(client: string, { work }: VisibleRecords): Promise<Members> {
-    const providers = this.#facts.parties.client(client)?.providers ?? [];
-    const members = [...(await attributedMembers(this.#views, providers))].toSorted(byRecord);
+  private async all(client: string, { work }: VisibleRecords): Promise<Members> {
+    const providers = this.facts.parties.client(client)?.providers ?? [];
+    const members = [...(await attributedMembers(this.ports.views, providers))].toSorted(byRecord);
     const decisions: Decision[] = [];
-    this.#facts.access.assertFresh();
+    this.facts.access.assertFresh();
     for (let at = 0; at < members.length; at += DECIDED) {
       const some = members.slice(at, at + DECIDED);
       work.count(COST.query + some.length * DECISION);
       await work.pause();
-      decisions.push(...(await this.#facts.access.decideMany(client, { kind: 'search' }, some)));
+      decisions.push(...(await this.facts.access.decideMany(client, { kind: 'search' }, some)));
     }
     return { ...permittedOf(members, decisions), refused: [] };
   }
 
   /** Of the permitted members those whose Patient fits the chain, such as `patient.identifier`. */
-  async #chained(members: Members, filters: readonly SearchFilter[], records: VisibleRecords): Promise<Members> {
+  private async chained(members: Members, filters: readonly SearchFilter[], records: VisibleRecords): Promise<Members> {
     if (filters.length === 0 || members.permitted.length === 0) return members;
     const ofPatients = { type: 'Patient', filters, updated: [] };
     const permitted = new Set<string>();

@@ -13,9 +13,9 @@ import {
   subsetOf,
 } from '@provider-access/fhir';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
-import { LabelGate, type RecordsReader, SHARED } from '@provider-access/records';
+import { LabelGate, RecordsReader, SHARED } from '@provider-access/records';
 import { allows } from '@provider-access/domain/smart';
-import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/http';
+import { readSearch } from '@provider-access/service/http';
 import {
   type Audited,
   type Client,
@@ -26,7 +26,6 @@ import {
   requireScope,
 } from '@provider-access/service/operation';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
-import { RECORDS } from '../../projections/index.ts';
 import { unchained } from './chains.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import { includedOf } from './includes.ts';
@@ -72,17 +71,15 @@ export interface AskedSearch {
 @Injectable()
 export class SearchAnswer {
   readonly base: string;
-  private readonly members: SearchMembers;
   constructor(
-    @Inject(RECORDS) private readonly records: RecordsReader,
+    @Inject(RecordsReader) private readonly records: RecordsReader,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(PageLinks) private readonly links: PageLinks,
-    @Inject(PORTS) { views }: ServicePorts,
+    @Inject(SearchMembers) private readonly members: SearchMembers,
     @Inject(CONFIG) config: ResourcesConfig,
   ) {
     this.base = `${config.publicUrl}/fhir`;
-    this.members = new SearchMembers(records, facts, views);
   }
 
   /** @throws Refusal if the search needs another scope */
