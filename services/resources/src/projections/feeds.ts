@@ -5,26 +5,9 @@ import { profilesNamed } from '@provider-access/fhir/profiles';
 import { parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
-/** The counts of one source, type and profile. */
-interface FeedRow {
-  readonly source: string;
-  readonly type: string;
-  readonly profile?: string;
-  readonly checked: number;
-  readonly lacking: number;
-  readonly lacks: readonly Lacks[];
-  /** Security labels that the policy does not know. Absent without any. */
-  readonly unknownLabels?: readonly Labelled[];
-}
-interface Labelled {
-  readonly label: string;
-  readonly count: number;
-}
-interface Lacks {
-  readonly element: string;
-  readonly rule: string;
-  readonly count: number;
-}
+/** The counts of one source, type and profile. `unknownLabels` is absent without any. */
+type FeedRow = Omit<Feed, 'policy' | 'guide' | 'unchecked'>;
+type Lacks = FeedRow['lacks'][number];
 /** The counts of one UTC day and one inbound partition, and the offset up to which they count. */
 export interface FeedPart {
   readonly day: string;

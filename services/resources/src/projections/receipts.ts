@@ -1,5 +1,4 @@
 import {
-  type Counts,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_PROVIDERS,
@@ -18,27 +17,12 @@ export const COUNTED = ['removed', 'unresolved', 'lacks', 'unknownLabels'] as co
 export type CountedName = (typeof COUNTED)[number];
 
 /** The outcomes that one service reported for one batch, for the events of one receipt. */
-export interface HandledPart {
-  readonly receipt: string;
+export interface HandledPart extends ProgressOutcome {
   readonly deriver: string;
   /** Inbound partition as `topic/partition`, and the batch's offsets [from, next). */
   readonly inbound: string;
   readonly from: number;
   readonly next: number;
-  readonly counts: Readonly<Record<string, number>>;
-  /** Number of elements that redaction removed or masked, by path without indexes. Absent if there are none. */
-  readonly removed?: Counts;
-  /**
-   * Number of conditional references in recorded resources, and of attachments whose URL leads nowhere, by path and
-   * type. Absent if there are none.
-   */
-  readonly unresolved?: Counts;
-  /** What recorded resources lack of declared profiles, by profile, element and rule. Absent if they lack nothing. */
-  readonly lacks?: Counts;
-  /** Security labels of recorded resources that the policy does not know. Absent if there are none. */
-  readonly unknownLabels?: Counts;
-  /** A row for each event with another outcome than `recorded`, or with a reason. */
-  readonly items: ProgressOutcome['items'];
 }
 
 const progressOf = parsedOnce(dataOf<Progress>);
@@ -63,7 +47,8 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const { deriver, topic, partition, from = 0, next } = progress;
     const { receipt, counts, items } = outcome;
     const place = { inbound: `${topic}/${partition}`, from, next };
-    const found: Partial<Record<CountedName, Counts>> = {};
+    // The order of a document of release 0.1.0, because a rebuild compares the texts of documents.
+    const found: Pick<ProgressOutcome, CountedName> = {};
     for (const name of COUNTED) if (outcome[name] !== undefined) found[name] = outcome[name];
     return { receipt, deriver, ...place, counts, ...found, items };
   },
