@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { benchBuilds, benchBuildsOnEngines } from './builds.ts';
+import { benchBytes, printBytes } from './bytes.ts';
 import { benchEngines, printEngines } from './engines.ts';
 import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
@@ -31,7 +32,12 @@ const program = new Command('bench')
   .option('--newcomer', 'the minutes from a clone to the first NDJSON files, on a machine with an empty home')
   .option('--search', 'what searches cost in a store of 200 and of 20,000 members')
   .option('--idle', 'CPU of the five services and the engines without traffic')
-  .option('--build <folder>', 'with --idle: the processes of another build')
+  .option(
+    '--bytes',
+    'what is kept of each resource, by topic, view and index; with --engines on Kafka and a MongoDB-compatible server',
+  )
+  .option('--claims', 'with --bytes: claims of 17 to 35 kB instead of those of the demo')
+  .option('--build <folder>', 'with --idle and --bytes: another build')
   .option(
     '--against <build>',
     'what events, reads, pages, counts and exports cost beside another build: a folder, the full id of a commit, or ' +
@@ -66,6 +72,8 @@ const given = program.opts<{
   newcomer?: boolean;
   idle?: boolean;
   search?: boolean;
+  bytes?: boolean;
+  claims?: boolean;
   build?: string;
   against?: string;
   runs: number;
@@ -83,6 +91,15 @@ let figures: object;
 if (given.recovery === true) {
   const results = await benchRecovery();
   printRecovery(results);
+  figures = { results };
+} else if (given.bytes === true) {
+  const results = await benchBytes({
+    members: given.members ?? (small ? 4 : 100),
+    build: given.build,
+    engines: given.engines === true,
+    largeClaims: given.claims === true,
+  });
+  printBytes(results);
   figures = { results };
 } else if (given.search === true) {
   const stores = { small: 200, large: small ? 2_000 : (given.members ?? 20_000) };
