@@ -83,7 +83,8 @@ describe('installed in a namespace under the restricted level', () => {
     expect(await status(`${release.base}/fhir/metadata`)).toBe(200);
     expect(await status(`${release.base}/fhir/.well-known/smart-configuration`)).toBe(200);
     expect(await status(`${release.base}/fhir/Patient/x`)).toBe(401);
-    for (const path of ['/events', '/ops/explain', '/ops/views/auth', '/metrics', '/health/ready', '/fhirx', '/'])
+    expect(await status(`${release.base}/`)).toBe(200);
+    for (const path of ['/events', '/ops/explain', '/ops/views/auth', '/metrics', '/health/ready', '/fhirx', '/x'])
       expect([path, await status(`${release.base}${path}`)]).toEqual([path, 404]);
     expect(
       (
