@@ -1,6 +1,6 @@
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
-import { splitLines } from './lines.ts';
+import { splitLines } from '../client/lines.ts';
 import { CliError, EXIT } from '../output.ts';
 import { TextForm, utf8Of } from './encoding.ts';
 
