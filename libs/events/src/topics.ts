@@ -163,17 +163,8 @@ export const NARROW_PARTITIONS = 3;
 export const DEFAULT_PAYER_RETENTION_DAYS = 30;
 const DEFAULT_VERSION_RETENTION_DAYS = 400;
 
-/** How a log keeps a topic. */
-export interface TopicSettings {
-  readonly name: string;
-  readonly partitions: number;
-  readonly compacted: boolean;
-  /** ms */
-  readonly retentionMs: number | 'unlimited';
-  readonly maxRecordBytes: number;
-}
-
-export const topicSettings = (choices: TopicChoices = {}): readonly TopicSettings[] => {
+/** How a log keeps each topic. `retentionMs`: ms. */
+export const topicSettings = (choices: TopicChoices = {}) => {
   const {
     partitions = DEFAULT_PARTITIONS,
     payerRetentionDays = DEFAULT_PAYER_RETENTION_DAYS,
@@ -185,7 +176,8 @@ export const topicSettings = (choices: TopicChoices = {}): readonly TopicSetting
     name,
     partitions: spread === 'wide' ? partitions : Math.min(NARROW_PARTITIONS, partitions),
     compacted: cleanup === 'compact',
-    retentionMs: cleanup === 'delete' ? days(name) * DAY_MS : 'unlimited',
+    retentionMs: cleanup === 'delete' ? days(name) * DAY_MS : ('unlimited' as const),
     maxRecordBytes: maxRecordBytes(name, inboundRecordBytes),
   }));
 };
+export type TopicSettings = ReturnType<typeof topicSettings>[number];

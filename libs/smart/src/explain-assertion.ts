@@ -12,9 +12,8 @@ import {
   typFault,
 } from './assertion-claims.ts';
 import { type AssertionClient, selectKey } from './assertion-keys.ts';
-import { algorithmIn, decoded, verifies } from './client-assertion.ts';
+import { algorithmIn, type AssertionInput, decoded, verifies } from './client-assertion.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
-import type { JwksSource } from './jwks-source.ts';
 
 /** A part of an assertion: whether the token endpoint accepts it, and the fault if not. */
 export interface AssertionCheck {
@@ -24,15 +23,10 @@ export interface AssertionCheck {
   readonly text: string;
 }
 
-export interface ExplainInput {
+export interface ExplainInput extends Pick<AssertionInput, 'audiences' | 'now' | 'jwksSource'> {
   readonly assertion: string | undefined;
-  /** Accepted values of `aud`: the token URL. */
-  readonly audiences: readonly string[];
-  /** ms since the epoch. */
-  readonly now: number;
   /** Called once for each assertion, `''` if it names nobody. The work must not depend on whether the client exists. */
   lookup(clientId: string): Promise<AssertionClient | undefined>;
-  readonly jwksSource: JwksSource;
   /** Whether the token endpoint remembers this key in the namespace `jti`. Asked only about a verified assertion. */
   used(key: string): Promise<boolean>;
 }

@@ -18,17 +18,7 @@ import { dispatch, publicOnly } from './dispatch.ts';
 import { keepToRetention } from './retention.ts';
 import { ALL } from './services.ts';
 
-export interface Platform {
-  readonly version: string;
-  readonly address: string;
-  /** Address for the payer and operators. Without `INTERNAL_PORT` it is the public one. */
-  readonly internalAddress: string;
-  readonly publicUrl: string;
-  readonly dataDir: string;
-  readonly administratorTokenFile: string;
-  readonly payerTokenFile: string;
-  stop(): Promise<void>;
-}
+export type Platform = Awaited<ReturnType<typeof startPlatform>>;
 
 /** Runs the five services in this process, on engines in the data folder. */
 export async function startPlatform(
@@ -36,7 +26,7 @@ export async function startPlatform(
   logger: Logger,
   scopes = new TraceScopes(),
   more: (tokens: StaticTokens) => NonNullable<ProcessRoutesOptions['routes']> = () => ({}),
-): Promise<Platform> {
+) {
   const dataDir = resolve(dataFolderOf(config));
   const closing: (() => Promise<void> | void)[] = [takeDataFolder(dataDir)];
   const stop = async (): Promise<void> => {
@@ -82,6 +72,7 @@ export async function startPlatform(
     return {
       version: RELEASE.version,
       address: running.address,
+      /** For the payer and operators. Without `INTERNAL_PORT` it is the public one. */
       internalAddress: running.internalAddress,
       publicUrl: publicUrlOf(running.address),
       dataDir,

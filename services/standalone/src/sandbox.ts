@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answer, type ProcessRoutesOptions } from '@provider-access/process';
-import type { SandboxState } from '@provider-access/sandbox';
+import type { Sandbox, SandboxState } from '@provider-access/sandbox';
 import { JSON_TYPE } from '@provider-access/service/http';
 import { operation, parametersOf, ref, refuseOthers } from '@provider-access/service/operation';
 import type { StaticTokens } from '@provider-access/smart';
@@ -9,10 +9,7 @@ import type { Logger } from '@provider-access/service/observability';
 import type { StandaloneConfig } from './config.ts';
 import type { Platform } from './platform.ts';
 
-export interface RunningSandbox {
-  state(): SandboxState;
-  stop(): Promise<void>;
-}
+export type RunningSandbox = Pick<Sandbox, 'state' | 'stop'>;
 
 /**
  * Starts the synthetic payer and the reviewer on a running platform. They use its routes like everybody else. Their
