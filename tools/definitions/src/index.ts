@@ -1,4 +1,4 @@
 export { type Definition } from './archive.ts';
 export { fetchPackage } from './fetch.ts';
-export { archiveOf, definitionsOf, sharedData, whyWithout } from './find.ts';
+export { definitionsOf, sharedData, whyWithout } from './find.ts';
 export { HL7_PACKAGES, type Hl7Package } from './packages.ts';
