@@ -20,6 +20,8 @@ interface Waiter {
   fail(error: unknown): void;
 }
 
+const watches = new WeakMap<ViewStore, Map<string, PositionWatch>>();
+
 /** Polls the position of one view for all callers in this process, with one query at a time. */
 export class PositionWatch {
   readonly #store: ViewStore;
@@ -41,9 +43,11 @@ export class PositionWatch {
   }
 
   static of(store: ViewStore, projection: Projection): PositionWatch {
+    let views = watches.get(store);
+    if (views === undefined) watches.set(store, (views = new Map()));
     const name = collectionName(projection);
-    let watch = store.watches.get(name);
-    if (watch === undefined) store.watches.set(name, (watch = new PositionWatch(store, projection)));
+    let watch = views.get(name);
+    if (watch === undefined) views.set(name, (watch = new PositionWatch(store, projection)));
     return watch;
   }
 

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
-import type { PositionWatch } from './position-watch.ts';
 import { collectionName, type Projection, type ViewDocument } from './projection.ts';
 import { definitionOf, type IdsPlan, type QueryPlan } from './query.ts';
 import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
@@ -49,8 +48,6 @@ export abstract class ViewStore {
   readonly #sealed = new Set<string>();
   /** Views whose swap this process has announced, after every reader knows of it. */
   readonly #ending = new Map<string, number>();
-  /** By collection: one for all readers in this process. */
-  readonly watches = new Map<string, PositionWatch>();
   /** Called for each use of the cache of decoded documents (`Projection.keepDecoded`), with whether it was a hit. */
   looked: ((kept: boolean) => void) | undefined;
 
