@@ -11,7 +11,7 @@ import {
 } from '@provider-access/service/config';
 import { z } from 'zod';
 import { SERVICES } from '@provider-access/events';
-import { envOf } from '../src/environment.ts';
+import { envOf } from '../src/services.ts';
 
 /**
  * Writes the reference of all environment variables, as a page and as data. Run:

@@ -9,8 +9,7 @@ import {
 } from '@provider-access/service/config';
 import { SERVICES } from '@provider-access/events';
 import { standaloneConfig, type StandaloneConfig } from './config.ts';
-import { envOf } from './environment.ts';
-import { ALL } from './services.ts';
+import { ALL, envOf } from './services.ts';
 
 const namesOf = (name: Parameters<typeof envOf>[0]): string[] => envOf(name).map((variable) => variable.name);
 const READ = namesOf('standalone');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SERVICES } from '@provider-access/events';
-import { envOf } from '../src/environment.ts';
+import { envOf } from '../src/services.ts';
 import { settings } from '../src/settings.ts';
 import { DATA, data, PAGE, page } from '../scripts/configuration.ts';
 

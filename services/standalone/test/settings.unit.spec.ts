@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { ConfigurationError, misspelled } from '@provider-access/service/config';
 import { describe, expect, test } from 'vitest';
 import { SERVICES } from '@provider-access/events';
-import { envOf } from '../src/environment.ts';
+import { envOf } from '../src/services.ts';
 import { settings } from '../src/settings.ts';
 import { FOREIGN_VARIABLES } from './foreign-variables.ts';
 import { mistakes } from './mistakes.ts';

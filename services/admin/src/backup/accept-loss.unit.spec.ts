@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { acceptLosses } from './accept.ts';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { eventually } from '@provider-access/testing';
-import { acceptLosses } from './accept-loss.ts';
 
 const M = 'payer.member-events';
 const given = (n: number) => ({ key: `${n}`, partitionKey: 'k', headers: {}, value: String(n) });

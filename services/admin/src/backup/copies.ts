@@ -8,8 +8,7 @@ import {
   type KafkaConnection,
 } from '@provider-access/engines/log/kafka';
 import { desiredTopics, type TopicPlanSettings } from '../config.ts';
-import { acceptLosses } from './accept-loss.ts';
-import { type Acceptance, acceptRestore } from './accept.ts';
+import { type Acceptance, acceptLosses, acceptRestore } from './accept.ts';
 import { dumpTopics } from './dump.ts';
 import { loadTopics } from './load.ts';
 
