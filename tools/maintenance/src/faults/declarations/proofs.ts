@@ -114,6 +114,13 @@ export const PROOFS: readonly Fault[] = [
     forms: [
       {
         file: 'services/resources/src/operations/find-resource.ts',
+        find: 'const heads = await this.records.heads(owners.map((owner) => recordId(owner, type, id)));',
+        replace:
+          'await this.records.heads(owners.map((owner) => recordId(owner, type, id)));\n' +
+          '    const heads = await this.records.heads(owners.map((owner) => recordId(owner, type, id)));',
+      },
+      {
+        file: 'services/resources/src/operations/find-resource.ts',
         find: 'const heads = await records.heads(owners.map((owner) => recordId(owner, type, id)));',
         replace:
           'await records.heads(owners.map((owner) => recordId(owner, type, id)));\n' +
