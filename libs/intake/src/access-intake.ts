@@ -42,7 +42,7 @@ export class AccessIntake<E = PayerEvent> {
     return this.#intake.handle(batch, {
       read: (latest) => batch.records.flatMap((record) => this.#read(record, latest) ?? []),
       stages: ({ newest }) => [
-        ...this.#role.stages(batch),
+        ...this.#role.stages(),
         new HoldsStage({
           role: this.#role,
           holds: this.#holds,

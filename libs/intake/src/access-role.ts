@@ -1,5 +1,5 @@
 import type { AccessHeld, PayerContract, PayerEvent } from '@provider-access/events';
-import type { Batch, LogRecord } from '@provider-access/engines/log';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { Hold } from './access-holds.ts';
 import type { Inbound, Interest } from './read.ts';
 import type { IntakeRole } from './role.ts';
@@ -31,6 +31,6 @@ export interface AccessRole<E = PayerEvent> extends Omit<IntakeRole, 'recordedAt
   readonly hold: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
   readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
   /** The stages of the service for one attempt at a batch. They decide nothing about an event that is refused. */
-  readonly stages: (batch: Batch) => readonly Stage<AccessEvent<E>>[];
+  readonly stages: () => readonly Stage<AccessEvent<E>>[];
   readonly contract?: PayerContract<E>;
 }

@@ -1,22 +1,14 @@
-import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { LevelLedger } from '@provider-access/levels';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { EffectiveLevels } from './intake/effective-levels.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
 
-export interface ConsentOptions extends ServiceRuntime {
-  readonly config: ConsentConfig;
-}
-
 /** Opt-outs and opt-ins of members. */
 @Module({})
-export class ConsentModule implements OnModuleInit {
-  constructor(@Inject(EffectiveLevels) private readonly levels: EffectiveLevels) {}
-
-  static register({ config, ...runtime }: ConsentOptions): DynamicModule {
-    const { log, clock, metrics } = runtime.ports;
+export class ConsentModule {
+  static register(runtime: ServiceRuntime, config: ConsentConfig): DynamicModule {
     return {
       module: ConsentModule,
       imports: [
@@ -31,20 +23,7 @@ export class ConsentModule implements OnModuleInit {
           ],
         }),
       ],
-      providers: [
-        { provide: CONFIG, useValue: config },
-        ConsentEventsIntake,
-        EffectiveLevels,
-        {
-          provide: LevelLedger,
-          useFactory: () =>
-            new LevelLedger({ log, clock, metrics, service: 'consent', objectives: ['opt-out-effective'] }),
-        },
-      ],
+      providers: [{ provide: CONFIG, useValue: config }, ConsentEventsIntake, EffectiveLevels],
     };
-  }
-
-  async onModuleInit(): Promise<void> {
-    await this.levels.start();
   }
 }

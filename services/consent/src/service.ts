@@ -1,11 +1,11 @@
 import { defineService } from '@provider-access/process';
 import { consentConfig, consentEnv, consentSettings } from './config.ts';
-import { type ConsentOptions, ConsentModule } from './consent.module.ts';
+import { ConsentModule } from './consent.module.ts';
 
 export const consentService = defineService({
   name: 'consent',
   schema: consentEnv,
   settings: consentSettings,
   config: consentConfig,
-  module: (runtime, config: ConsentOptions['config']) => ConsentModule.register({ ...runtime, config }),
+  module: ConsentModule.register,
 });

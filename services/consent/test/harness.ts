@@ -54,11 +54,7 @@ export class Harness extends IntakeHarness {
     await appendFacts(this.log, [...approvedApp('c1', [NPI]), inNetwork(NPI)]);
     await this.run(
       'consent',
-      ConsentModule.register({
-        ports: this.ports,
-        config: { ...consentConfig(consentSettings.parse({})), ...config },
-        days,
-      }),
+      ConsentModule.register({ ports: this.ports, days }, { ...consentConfig(consentSettings.parse({})), ...config }),
     );
     return this;
   }

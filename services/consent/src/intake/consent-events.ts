@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   type AccessHeld,
   type EventFault,
@@ -9,7 +9,7 @@ import {
   PAYER_EVENTS,
   type PayerEvent,
 } from '@provider-access/events';
-import type { Batch, NewRecord } from '@provider-access/engines/log';
+import type { NewRecord } from '@provider-access/engines/log';
 import { type ConsentPart, Facts, isNews } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { PayerDays } from '@provider-access/domain/pdex/days';
@@ -37,7 +37,6 @@ import {
 import { decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { CONFIG, type ConsentConfig } from '../config.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
-import { OptOutEffect } from './opt-out-effect.ts';
 import { recallFrom } from './recall.ts';
 import type { RegisterEntry } from './register.ts';
 
@@ -58,17 +57,14 @@ const toConsent = (records: readonly NewRecord[]): readonly Output[] =>
  * because nothing of consent belongs there.
  */
 @Injectable()
-export class ConsentEventsIntake extends AccessIntake implements OnApplicationShutdown {
-  private readonly effect: OptOutEffect;
-
+export class ConsentEventsIntake extends AccessIntake {
   constructor(
     @Inject(PORTS) ports: ServicePorts,
     @Inject(Facts) facts: Facts,
     @Inject(CONFIG) { unreadableConsent: unreadable, sandbox }: ConsentConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
-    const { clock, metrics } = ports;
-    const effect = new OptOutEffect({ facts: facts.access, clock, metrics });
+    const { clock } = ports;
     const register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));
     super(ports, {
       deriver: DERIVER,
@@ -97,13 +93,8 @@ export class ConsentEventsIntake extends AccessIntake implements OnApplicationSh
       hold: ({ member, ...data }, at) => holdEvents(register, member, 'pa.access-held.v1', data, at, clock.now()),
       release: ({ member, source, deadLetter }, at) =>
         holdEvents(register, member, 'pa.access-released.v1', { source, deadLetter }, at, clock.now()),
-      stages: (batch) => [consentStage({ ports, facts, register, effect, days, batch })],
+      stages: () => [consentStage(ports, facts, register, days)],
     });
-    this.effect = effect;
-  }
-
-  onApplicationShutdown(): void {
-    this.effect.stop();
   }
 }
 
@@ -122,20 +113,14 @@ async function holdEvents(
   return toConsent([derivedRecord({ deriver: DERIVER, type, cause, at, data, n })]);
 }
 
-interface ConsentStageOptions {
-  readonly ports: ServicePorts;
-  readonly facts: Facts;
-  readonly register: ConsentRegister;
-  readonly effect: OptOutEffect;
-  readonly days: PayerDays;
-  readonly batch: Batch;
-}
-
-function consentStage({ ports, facts, register, effect, days, batch }: ConsentStageOptions): Stage<AccessEvent> {
+function consentStage(
+  ports: ServicePorts,
+  facts: Facts,
+  register: ConsentRegister,
+  days: PayerDays,
+): Stage<AccessEvent> {
   /** Ids of our events that this batch publishes. */
   const published = new Set<string | undefined>();
-  /** Times of append of opt-outs, ms since the epoch. */
-  const optOuts: number[] = [];
 
   /**
    * Of the records of a repeated event, those that are not published. Each is under its own id of the person. An append
@@ -183,12 +168,10 @@ function consentStage({ ports, facts, register, effect, days, batch }: ConsentSt
       };
       const { known, other, superseded, records } = await register.record(event.subject!, entry, ports.clock.now());
       if (other) return { ok: false, fault: REUSED };
-      if (statement.kind === 'opted-out') optOuts.push(appendedAt);
       if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };
       const unpublished = known ? await missing(records) : records;
       return publishing(unpublished, unpublished.length > 0 ? 'recorded' : 'unchanged');
     },
-    after: () => effect.handled(batch, optOuts),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { NewRecord } from '@provider-access/engines/log';
 import { derivedRecord, MOST_IDS } from '@provider-access/intake';
-import type { Claims, Streams } from '@provider-access/engines/state';
+import type { State } from '@provider-access/engines/state';
 import {
   EMPTY,
   eventName,
@@ -59,16 +59,11 @@ export interface Remembered {
  * at least one of them sees the other. Statements that can never decide again are dropped (ADR 0017).
  */
 export class ConsentRegister {
-  readonly #streams: Streams;
-  readonly #claims: Pick<Claims, 'claim'>;
+  readonly #state: Pick<State, 'streams' | 'claims'>;
   readonly #recall: (member: string) => Promise<Register | undefined>;
   /** `recall` reads a member without a register from the log, because the state store may have lost the streams. */
-  constructor(
-    state: { readonly streams: Streams; readonly claims: Pick<Claims, 'claim'> },
-    recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined),
-  ) {
-    this.#streams = state.streams;
-    this.#claims = state.claims;
+  constructor(state: Pick<State, 'streams' | 'claims'>, recall: (member: string) => Promise<Register | undefined>) {
+    this.#state = state;
     this.#recall = recall;
   }
 
@@ -146,12 +141,8 @@ export class ConsentRegister {
     now: number,
   ): Promise<{ readonly content: string; readonly at: string } | undefined> {
     if (content === undefined) return undefined;
-    const owner = await this.#claims.claim(
-      NAMESPACE,
-      eventName(member, cause),
-      `${content} ${at}`,
-      now + REMEMBERED_MS,
-    );
+    const name = eventName(member, cause);
+    const owner = await this.#state.claims.claim(NAMESPACE, name, `${content} ${at}`, now + REMEMBERED_MS);
     const [first, time] = owner.split(' ') as [string, string];
     return { content: first, at: time };
   }
@@ -162,8 +153,7 @@ export class ConsentRegister {
     const open = [member];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
       if (found.has(id)) continue;
-      const register =
-        (await this.#streams.load<Register>(streamOf(id)))?.snapshot ?? (await this.#recall(id)) ?? EMPTY;
+      const { register } = await this.#load(id);
       found.set(id, register);
       open.push(...(id === member ? register.links.filter((to) => to !== without) : register.links));
     }
@@ -172,11 +162,14 @@ export class ConsentRegister {
 
   async #update(member: string, change: (register: Register) => Register): Promise<void> {
     for (;;) {
-      const head = await this.#streams.load<Register>(streamOf(member));
-      const before = head?.snapshot ?? (await this.#recall(member)) ?? EMPTY;
+      const { register: before, version } = await this.#load(member);
       const after = change(before);
-      if (after === before && (head !== undefined || before === EMPTY)) return;
-      if ((await this.#streams.append(streamOf(member), head?.version ?? 0, [], after)).ok) return;
+      if (after === before && (version > 0 || before === EMPTY)) return;
+      if ((await this.#state.streams.append(streamOf(member), version, [], after)).ok) return;
     }
+  }
+  async #load(member: string): Promise<{ readonly register: Register; readonly version: number }> {
+    const head = await this.#state.streams.load<Register>(streamOf(member));
+    return { register: head?.snapshot ?? (await this.#recall(member)) ?? EMPTY, version: head?.version ?? 0 };
   }
 }

@@ -97,7 +97,7 @@ it(
         fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 2, maxLength: 2 }),
         async (steps, later) => {
           const state = openMemoryState({ now: () => START });
-          const register = new ConsentRegister(state);
+          const register = new ConsentRegister(state, async () => undefined);
           const parts = new Map<string, ConsentPart | undefined>();
           for (const [n, s] of steps.entries()) {
             const records =
@@ -144,7 +144,7 @@ function taken(record: NewRecord, minute: number): LogRecord {
 
 it('keeps what can decide, in the register and under every other id', async () => {
   const state = openMemoryState({ now: () => START });
-  const register = new ConsentRegister(state);
+  const register = new ConsentRegister(state, async () => undefined);
   const out = (n: number): Statement => ({
     kind: 'out',
     member: 'a',
@@ -164,7 +164,7 @@ it('keeps what can decide, in the register and under every other id', async () =
 
 it('knows an event id that came with other content, also of a statement that it dropped', async () => {
   const state = openMemoryState({ now: () => START });
-  const register = new ConsentRegister(state);
+  const register = new ConsentRegister(state, async () => undefined);
   const out = (n: number, id = `e${n}`): Statement => ({
     kind: 'out',
     member: 'a',
@@ -195,7 +195,7 @@ it('knows an event id that came with other content, also of a statement that it 
 // The model of the promises found this: each merge saw the link of the other one, and left the publishing to the other.
 it('two merges at once that close a circle leave no id without the statements of the others', async () => {
   const state = openMemoryState({ now: () => START });
-  const register = new ConsentRegister(state);
+  const register = new ConsentRegister(state, async () => undefined);
   const out: Statement = { kind: 'out', member: 'b', source: 0, said: 1, ahead: 0, appended: 1, id: 'e1' };
   await register.merge('a', 'c');
   await register.record('b', said(out), START);

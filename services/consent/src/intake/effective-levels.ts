@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { PA_CONSENT, typeOf } from '@provider-access/events';
 import { LevelLedger } from '@provider-access/levels';
 import { type Batch, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
@@ -19,33 +19,38 @@ const PATIENCE_MS = 5_000;
  * crash it measures again, with a later end.
  */
 @Injectable()
-export class EffectiveLevels {
+export class EffectiveLevels implements OnModuleInit {
+  private readonly ledger: LevelLedger;
   private since: Promise<readonly number[]> | undefined;
   constructor(
-    @Inject(LevelLedger) private readonly ledger: LevelLedger,
-    @Inject(Facts) private readonly facts: Facts,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Pick<Facts, 'access'>,
     @Inject(BusinessCalendar) private readonly calendar: BusinessCalendar,
-    @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'log' | 'state' | 'clock'>,
-  ) {}
+  ) {
+    this.ledger = new LevelLedger({ ...ports, service: 'consent', objectives: ['opt-out-effective'] });
+  }
 
   /** Before the first opt-out that this process measures. */
-  async start(): Promise<void> {
+  async onModuleInit(): Promise<void> {
     await (this.since ??= this.begin());
   }
   /** @throws EngineUnavailable until the facts of every process have passed: then the batch is delivered again */
-  async handle(batch: Batch): Promise<void> {
-    const { clock } = this.ports;
-    const since = await (this.since ??= this.begin());
-    const scope = `${batch.topic}/${batch.partition}`;
-    await this.ledger.measureEach(batch.records, async (record) => {
-      const { offset, headers } = record;
-      const isOptOut = typeOf(record) === 'pa.opted-out.v1' && headers[COPY_HEADER] === undefined;
-      if (!isOptOut || offset < (since[batch.partition] ?? 0)) return undefined;
-      if (!(await this.isFirst(record, scope))) return undefined;
+  async handle({ topic, partition, records }: Batch): Promise<void> {
+    const { clock, metrics } = this.ports;
+    const since = (await (this.since ??= this.begin()))[partition] ?? 0;
+    const scope = `${topic}/${partition}`;
+    const optOuts = records.filter(
+      (record) =>
+        typeOf(record) === 'pa.opted-out.v1' && record.headers[COPY_HEADER] === undefined && record.offset >= since,
+    );
+    await this.ledger.measureEach(await this.firstOf(optOuts, scope), async (record) => {
       await this.effective(record);
-      const at = Date.parse(headers['ce_time']!);
+      const { offset } = record;
+      const at = Date.parse(record.headers['ce_time']!);
+      const now = clock.now();
+      metrics.record('pa_opt_out_effect_seconds', {}, Math.max(0, now - at) / 1000);
       const starts = [{ objective: 'opt-out-effective', offset, at } as const];
-      return measure({ scope, from: offset, next: offset + 1, starts }, clock.now(), this.calendar);
+      return measure({ scope, from: offset, next: offset + 1, starts }, now, this.calendar);
     });
   }
 
@@ -64,11 +69,16 @@ export class EffectiveLevels {
     }
   }
   /** A killed intake may publish an opt-out twice. The first place counts. */
-  private async isFirst(record: LogRecord, scope: string): Promise<boolean> {
-    const place = `${scope}/${record.offset}`;
+  private async firstOf(optOuts: readonly LogRecord[], scope: string): Promise<readonly LogRecord[]> {
     const { state, clock } = this.ports;
-    const optOut = `${record.headers['ce_id']} ${record.key}`;
-    return (await state.claims.claim(NAMESPACE, optOut, place, clock.now() + REMEMBERED_MS)) === place;
+    const expiresAt = clock.now() + REMEMBERED_MS;
+    const places = optOuts.map(({ headers, key, offset }) => ({
+      key: `${headers['ce_id']} ${key}`,
+      owner: `${scope}/${offset}`,
+      expiresAt,
+    }));
+    const owners = await state.claims.claimMany(NAMESPACE, places);
+    return optOuts.filter((_, i) => owners[i] === places[i]!.owner);
   }
   private async effective({ partition, offset }: LogRecord): Promise<void> {
     const position = { [PA_CONSENT]: [...new Array<number>(partition).fill(0), offset + 1] };

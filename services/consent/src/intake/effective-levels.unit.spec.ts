@@ -1,12 +1,11 @@
 import { expect, it } from 'vitest';
 import { PA_CONSENT, type ServiceLevelMeasured } from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/engines/log';
-import { LevelLedger } from '@provider-access/levels';
-import { Metrics } from '@provider-access/service/observability';
 import type { Facts } from '@provider-access/facts';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
-import type { ServicePorts } from '@provider-access/service/http';
 import { openMemoryState } from '@provider-access/engines/state/memory';
+import type { ServicePorts } from '@provider-access/service/http';
+import { Metrics } from '@provider-access/service/observability';
 import { published } from './consent-register.ts';
 import { EffectiveLevels } from './effective-levels.ts';
 import type { RegisterEntry } from './register.ts';
@@ -23,38 +22,33 @@ function record(offset: number, ...of: Parameters<typeof published>): LogRecord 
   return { topic: PA_CONSENT, partition: 1, offset, key, headers, value: Buffer.from(value), timestamp: 0 };
 }
 
-const measuredIn = ({ value }: NewRecord): ServiceLevelMeasured => JSON.parse(String(value)) as ServiceLevelMeasured;
-
 function levels(
   options: { head?: number[]; passes?: (position: number) => boolean; state?: ReturnType<typeof openMemoryState> } = {},
 ) {
   const measured: ServiceLevelMeasured[] = [];
   const waited: (readonly number[])[] = [];
   const state = options.state ?? openMemoryState();
-  const log = { head: async () => ({ [PA_CONSENT]: options.head ?? [0, 0] }) };
-  const clock = { now: () => NOW };
-  const ledger = new LevelLedger({
-    log: { append: async (_topic, records) => (measured.push(...records.map(measuredIn)), []) },
-    clock,
-    metrics: new Metrics(),
-    service: 'consent',
-  });
-  const facts = {
-    access: {
-      waitForOursEverywhere: async (position: Record<string, readonly number[]>) => (
-        waited.push(position[PA_CONSENT]!),
-        options.passes?.(position[PA_CONSENT]![1]!) ?? true
-      ),
-    },
-  } as unknown as Facts;
-  const ports = { log, state, clock } as unknown as ServicePorts;
-  const one = new EffectiveLevels(ledger, facts, new BusinessCalendar(), ports);
+  const metrics = new Metrics();
+  const log = {
+    head: async () => ({ [PA_CONSENT]: options.head ?? [0, 0] }),
+    append: async (_topic: string, records: readonly NewRecord[]) =>
+      void measured.push(...records.map((one) => JSON.parse(String(one.value)) as ServiceLevelMeasured)),
+  };
+  const access = {
+    waitForOursEverywhere: async (position: Record<string, readonly number[]>) => (
+      waited.push(position[PA_CONSENT]!),
+      options.passes?.(position[PA_CONSENT]![1]!) ?? true
+    ),
+  };
+  const ports = { log, state, clock: { now: () => NOW }, metrics } as unknown as ServicePorts;
+  const one = new EffectiveLevels(ports, { access } as unknown as Facts, new BusinessCalendar());
   const items = (): (readonly [number, number, number])[] => measured.flatMap((m) => m.days.flatMap((d) => d.items));
   return {
     one,
     items,
     waited,
     state,
+    metrics,
     handle: (...records: LogRecord[]) => one.handle({ topic: PA_CONSENT, partition: 1, records }),
   };
 }
@@ -74,6 +68,9 @@ it('measures each opt-out once, from its acceptance, when it is effective everyw
     [0, 6],
     [0, 8],
   ]);
+  const metrics = await l.metrics.text();
+  expect(metrics).toContain('pa_opt_out_effect_seconds_count 2');
+  expect(metrics).toContain('pa_opt_out_effect_seconds_bucket{le="1"} 1');
 });
 
 it('does not measure a statement again under another id of the person, or when it is published twice', async () => {
@@ -92,11 +89,11 @@ it('does not measure a statement again under another id of the person, or when i
 
 it('leaves out what was there before anybody measured, for every process alike', async () => {
   const first = levels({ head: [0, 4] });
-  await first.one.start();
+  await first.one.onModuleInit();
   await first.handle(record(3, 'm1', said('e1', 90_000)), record(4, 'm2', said('e2', 100)));
   expect(first.items()).toEqual([[4, 100, 1]]);
   const second = levels({ head: [0, 9], state: first.state });
-  await second.one.start();
+  await second.one.onModuleInit();
   await second.handle(record(5, 'm3', said('e3', 100)));
   expect(second.items()).toEqual([[5, 100, 1]]);
 });
