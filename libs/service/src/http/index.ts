@@ -1,4 +1,5 @@
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
+export { acceptsGzip } from './accepts-gzip.ts';
 export * from './general-parameters.ts';
 export * from './history-query.ts';
 export * from './media-types.ts';

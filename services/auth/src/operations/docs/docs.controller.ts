@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { Controller, Get, Header, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
+import { acceptsGzip } from '@provider-access/service/http';
+import { etagOf, isNotModified } from '@provider-access/service/operation';
 import { readOpenApi, Site } from './site.ts';
 
 /** Where the repository and the image have the files: the parent of `services/`. */
@@ -79,24 +81,11 @@ export class DocsController {
     const found = await site.file(name);
     const file = found ?? (await site.file('404.html'));
     if (found === undefined) void reply.code(404).header('cache-control', 'no-store');
-    if (file === undefined) {
-      await reply.type('text/html; charset=utf-8').send(NOT_BUILT);
-      return;
-    }
-    const { type, etag, gzipped, plain } = file;
-    void reply.headers({ 'content-type': type, vary: 'accept-encoding', etag });
-    if (found !== undefined && matches(request.headers['if-none-match'], etag)) {
-      await reply.code(304).send();
-      return;
-    }
-    if (!acceptsGzip(request.headers['accept-encoding'])) await reply.send(await plain());
+    if (file === undefined) return void (await reply.type('text/html; charset=utf-8').send(NOT_BUILT));
+    const { type, version, gzipped, plain } = file;
+    void reply.headers({ 'content-type': type, vary: 'accept-encoding', etag: etagOf(version) });
+    if (found !== undefined && isNotModified(request.headers, version, 'not-match')) await reply.code(304).send();
+    else if (!acceptsGzip(request.headers['accept-encoding'])) await reply.send(await plain());
     else await reply.header('content-encoding', 'gzip').send(gzipped);
   }
 }
-
-const matches = (header: string | undefined, etag: string): boolean =>
-  (header ?? '').split(',').some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*');
-
-/** A coding with `q=0` is refused (RFC 9110 section 12.5.3). */
-const acceptsGzip = (header: string | undefined): boolean =>
-  (header ?? '').split(',').some((one) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$)[\d.]+\s*)?$/i.test(one));

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { Version } from '@provider-access/service/operation';
 
 const compress = promisify(gzip);
 
@@ -20,7 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 /** A file of the site, ready to be sent. */
 export interface SiteFile {
   readonly type: string;
-  readonly etag: string;
+  readonly version: Version;
   readonly gzipped: Buffer;
   plain(): Promise<Buffer>;
 }
@@ -33,9 +34,9 @@ export class Site {
   #listed: { readonly built: number; readonly files: ReadonlyMap<string, string> } | undefined;
   readonly #ready = new Map<string, Promise<SiteFile>>();
 
-  /** `notice` is a sentence that every page shows. */
   readonly #folder: string;
   readonly #notice: string | undefined;
+  /** `notice` is a sentence that every page shows. */
   constructor(folder: string, notice?: string) {
     this.#folder = folder;
     this.#notice = notice;
@@ -99,7 +100,7 @@ async function prepare(path: string, type: string, notice?: string): Promise<Sit
   const bytes = await read();
   return {
     type,
-    etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+    version: { tag: createHash('sha256').update(bytes).digest('base64url').slice(0, 22), strong: true },
     gzipped: await compress(bytes),
     plain: read,
   };

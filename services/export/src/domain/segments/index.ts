@@ -3,4 +3,3 @@ export * from './segment.ts';
 export * from './part-index.ts';
 export * from './cut.ts';
 export * from './layout.ts';
-export * from './accepts-gzip.ts';

@@ -33,8 +33,11 @@ interface Cut {
 }
 export const MEMBERS_OF_SUPPORTING = 1000;
 
+const COLUMNS = ['resources', 'plain', 'compressed', 'crc'] as const satisfies readonly (keyof SegmentSize)[];
+type Column = (typeof COLUMNS)[number];
+
 /** The stored form has columns instead of objects, because they are smaller and several times faster to parse. */
-interface Stored {
+interface Stored extends Record<Column, number[]> {
   v: 1;
   type: string;
   members: string[];
@@ -42,10 +45,6 @@ interface Stored {
   /** Each set of labels once, and its position for each segment. Absent if no resource of the part has a label. */
   labels?: { sets: (readonly string[])[]; of: number[] };
   labelsBy?: string;
-  resources: number[];
-  plain: number[];
-  compressed: number[];
-  crc: number[];
 }
 
 export class PartIndexBuilder {
@@ -63,10 +62,11 @@ export class PartIndexBuilder {
     this.#labels.push(this.#sets.get(set) ?? this.#sets.set(set, this.#sets.size).size - 1);
     const at = members.slice(0, MEMBERS_OF_SUPPORTING).map((m) => this.#position(m));
     this.#of.push(at.length === 1 ? at[0]! : at);
-    this.#sizes.push({ resources: size.resources, plain: size.plain, compressed: size.compressed, crc: size.crc });
+    const { resources, plain, compressed, crc } = size;
+    this.#sizes.push({ resources, plain, compressed, crc });
   }
   encode(): string {
-    const column = (field: keyof SegmentSize): number[] => this.#sizes.map((s) => s[field]);
+    const columns = COLUMNS.map((column) => [column, this.#sizes.map((size) => size[column])] as const);
     return JSON.stringify({
       v: 1,
       type: this.#type,
@@ -76,10 +76,7 @@ export class PartIndexBuilder {
         labels: { sets: [...this.#sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.#labels },
       }),
       labelsBy: LABELS_VERSION,
-      resources: column('resources'),
-      plain: column('plain'),
-      compressed: column('compressed'),
-      crc: column('crc'),
+      ...(Object.fromEntries(columns) as Record<Column, number[]>),
     } satisfies Stored);
   }
   #position(member: string): number {
@@ -96,7 +93,7 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
   const stored = JSON.parse(bufferOf(bytes).toString()) as Stored;
   const n = stored.of.length;
   const { labels } = stored;
-  const columns = [stored.resources, stored.plain, stored.compressed, stored.crc, ...(labels ? [labels.of] : [])];
+  const columns = [...COLUMNS.map((column) => stored[column]), ...(labels ? [labels.of] : [])];
   if (stored.v !== 1 || columns.some((c) => c.length !== n)) throw new Error('not a part index of version 1');
   let offset = 0;
   const segments: IndexedSegment[] = [];

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
 import {
-  acceptsGzip,
   crc32Combine,
   decodeIndex,
   deflateSegment,
@@ -250,26 +249,5 @@ describe('a gzip client that reads block by block', () => {
     expect(lines.map((l) => (JSON.parse(l) as { i: number }).i)).toEqual(
       Array.from({ length: 300 }, (_, i) => i).filter((i) => i % 3 !== 0),
     );
-  });
-});
-
-describe('acceptsGzip', () => {
-  it.each([
-    [undefined, false],
-    ['', false],
-    ['identity', false],
-    ['gzip', true],
-    ['GZIP', true],
-    ['deflate, gzip;q=0.5', true],
-    ['gzip;q=0', false],
-    ['gzip; q=0.0', false],
-    ['br', false],
-    ['*', true],
-    ['*;q=0', false],
-    ['gzip;q=0, *', false],
-    ['x-gzip', true],
-    ['gzipped', false],
-  ])('%s', (header, expected) => {
-    expect(acceptsGzip(header)).toBe(expected);
   });
 });

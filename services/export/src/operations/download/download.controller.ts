@@ -3,7 +3,7 @@ import { membersOf } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Refusal } from '@provider-access/kernel';
-import { chooseRange } from '@provider-access/service/http';
+import { acceptsGzip, chooseRange } from '@provider-access/service/http';
 import {
   type Asked,
   type Audited,
@@ -13,7 +13,7 @@ import {
   Operation,
 } from '@provider-access/service/operation';
 import { BLOBS } from '../../config.ts';
-import { acceptsGzip, type IndexedSegment, layout, releasedBy, tagOf } from '../../domain/segments/index.ts';
+import { type IndexedSegment, layout, releasedBy, tagOf } from '../../domain/segments/index.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
@@ -41,9 +41,6 @@ const DOWNLOAD = operation({
   refusals: ['not-found', 'range-not-satisfiable'],
 });
 
-const first = (header: string | string[] | undefined): string | undefined =>
-  Array.isArray(header) ? header.join(', ') : header;
-
 @Controller()
 export class DownloadController {
   constructor(
@@ -64,7 +61,7 @@ export class DownloadController {
     if (visible === undefined) return this.jobs.refuse(client, 'export-file-unknown', job);
     const { file, index, segments } = visible;
 
-    const coding = acceptsGzip(first(headers['accept-encoding'])) ? 'gzip' : 'identity';
+    const coding = acceptsGzip(headers['accept-encoding']) ? 'gzip' : 'identity';
     const whole = layout(segments, coding);
     const version = { tag: tagOf(file.part, whole), strong: true };
     const etag = etagOf(version);
@@ -78,8 +75,8 @@ export class DownloadController {
     if (isNotModified(headers, version, 'not-match'))
       return { audit: 'nothing', answer: { status: 304, headers: unchanged } };
     // A client must never join bytes of two permitted sets, so a range counts only for exactly this representation.
-    const counts = method === 'GET' && first(headers['if-range']) === etag;
-    const range = chooseRange(counts ? first(headers['range']) : undefined, whole.length);
+    const counts = method === 'GET' && headers['if-range'] === etag;
+    const range = chooseRange(counts ? headers.range : undefined, whole.length);
     if (range.kind === 'unsatisfiable')
       throw new Refusal('range-not-satisfiable', 'The range starts after the end of the file.', {
         headers: { ...unchanged, 'content-range': `bytes */${whole.length}` },
@@ -99,18 +96,9 @@ export class DownloadController {
 
     const given = releasedBy(whole, start, end, index, (member) => moment.decided.get(member) === true);
     const of = { job: job.job, file: file.file };
+    const { resources } = whole;
     return {
-      audit: [
-        {
-          hourly: {
-            ...membersOf(given),
-            resources: whole.resources,
-            types: [file.type],
-            group: job.group,
-            ...of,
-          },
-        },
-      ],
+      audit: [{ hourly: { ...membersOf(given), resources, types: [file.type], group: job.group, ...of } }],
       answer: {
         ...answer,
         body: async () => {
