@@ -13,14 +13,14 @@ import {
   publishedKeys,
   type Secret,
   type SigningKeys,
-  type StaticTokens,
   TokenIssuer,
 } from '@provider-access/smart';
 import { Applications } from './apps/applications.ts';
 import { Clients } from './apps/clients.ts';
 import { ForeignKeys, JWKS_SOURCE } from './apps/foreign-keys.ts';
-import { READERS, Registry, type RegistryReader } from './apps/registry.ts';
-import { AUTH_DEFAULTS, type AuthConfig, CONFIG } from './config.ts';
+import { Registry } from './apps/registry.ts';
+import { READERS, type RegistryReader, RegistryStreams } from './apps/registry-streams.ts';
+import { type AuthConfig, CONFIG } from './config.ts';
 import { httpOf } from './http.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { Decisions } from './operations/clients/decisions.ts';
@@ -42,8 +42,6 @@ import { TokenLimits } from './operations/token/token-limits.ts';
 import { TokenController } from './operations/token/token.controller.ts';
 
 export interface AuthOptions extends ServiceRuntime {
-  readonly config: Partial<AuthConfig> & Pick<AuthConfig, 'publicUrl'>;
-  readonly staticTokens: StaticTokens;
   /** Private keys that sign access tokens, from the file that all instances of auth share. */
   readonly keys: Secret<SigningKeys>;
   /** Parties of the other services in this process. auth acknowledges a change after they have read it. */
@@ -89,8 +87,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
     );
   }
 
-  static register({ config: given, keys, readers = [], jwksSource, ...runtime }: AuthOptions): DynamicModule {
-    const config: AuthConfig = { ...AUTH_DEFAULTS, ...given };
+  static register({ keys, readers = [], jwksSource, ...runtime }: AuthOptions, config: AuthConfig): DynamicModule {
     const { publicUrl, allowInsecureJwks } = config;
     const { presence, ports } = runtime;
     const { log, clock, metrics, logger } = ports;
@@ -152,6 +149,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         Identifiers,
         KeyChanges,
         Registry,
+        RegistryStreams,
         ReplayMemory,
         SigningRing,
         TokenGrants,

@@ -49,8 +49,6 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
 export type AuthConfig = Readonly<ReturnType<typeof authConfig>>;
 /** Injection token of the options. */
 export const CONFIG = Symbol('AuthConfig');
-/** The options without any variable. The address has no default. */
-export const AUTH_DEFAULTS: AuthConfig = authConfig(authSettings.parse({ PUBLIC_URL: 'http://localhost' }));
 
 /** Absolute URLs of our endpoints. */
 export const urls = (publicUrl: string) => ({
@@ -60,6 +58,5 @@ export const urls = (publicUrl: string) => ({
   register: `${publicUrl}/auth/register`,
   registration: (client: string) => `${publicUrl}/auth/register/${encodeURIComponent(client)}`,
   introspect: `${publicUrl}/auth/introspect`,
-  checkAssertion: `${publicUrl}/auth/check-assertion`,
   jwks: `${publicUrl}/auth/jwks`,
 });

@@ -19,8 +19,8 @@ import type { State } from '@provider-access/engines/state';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/harness.ts';
-import { Registry } from './apps/registry.ts';
-import { AUTH_DEFAULTS } from './config.ts';
+import { RegistryStreams } from './apps/registry-streams.ts';
+import { authConfig, authSettings } from './config.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './operations/signing-keys/signing-ring.ts';
 
 /** A file of keys whose content the test replaces. */
@@ -297,8 +297,9 @@ describe('signing keys', () => {
     const other = new Keys(one);
     const [a, b] = [await instance('a', keys), await instance('b', other)];
     let now = 0;
-    const registry = new Registry(a.ports, a.parties, [a.parties], { ...AUTH_DEFAULTS, acknowledgeWithinMs: 60_000 });
-    const ring = new SigningRing(a.ports, keys, a.parties, registry, presenceOf('ring'));
+    const config = { ...authConfig(authSettings.parse({ PUBLIC_URL })), acknowledgeWithinMs: 60_000 };
+    const streams = new RegistryStreams(a.ports, a.parties, [a.parties], config);
+    const ring = new SigningRing(a.ports, keys, a.parties, streams, presenceOf('ring'));
     const rounds = async (ms: number): Promise<string[]> => {
       now += ms;
       await ring.round(now);

@@ -27,8 +27,8 @@ import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { AuthModule } from '../src/auth.module.ts';
-import type { AuthConfig } from '../src/config.ts';
-import type { RegistryReader } from '../src/apps/registry.ts';
+import { type AuthConfig, authConfig, authSettings } from '../src/config.ts';
+import type { RegistryReader } from '../src/apps/registry-streams.ts';
 
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
 export const PUBLIC_URL = 'https://payer.example';
@@ -125,15 +125,22 @@ export class Bench {
     const keys = options.keys ?? fixedSecret(await signingKeysIn(keyFile!));
     const staticTokens = new StaticTokens({ administrator: [ADMINISTRATOR, ADMINISTRATOR_2], payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
-      AuthModule.register({
-        ports: bench.ports,
-        config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, refusalsPerMinute: 100, ...options.config },
-        keys,
-        staticTokens,
-        ...(options.readers !== undefined && { readers: options.readers }),
-        ...(options.presence !== undefined && { presence: options.presence }),
-        ...(options.jwks !== undefined && { jwksSource: options.jwks }),
-      }),
+      AuthModule.register(
+        {
+          ports: bench.ports,
+          keys,
+          staticTokens,
+          readers: options.readers,
+          presence: options.presence,
+          jwksSource: options.jwks,
+        },
+        {
+          ...authConfig(authSettings.parse({ PUBLIC_URL })),
+          registrationsPerMinute: 100,
+          refusalsPerMinute: 100,
+          ...options.config,
+        },
+      ),
       { name: 'auth', ports: bench.ports },
     );
     return bench;

@@ -7,6 +7,7 @@ import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { keyMark } from '@provider-access/smart';
 import { type AuthConfig, CONFIG } from '../config.ts';
 import { foreignKey, ForeignKeys } from './foreign-keys.ts';
+import { InSequence } from './one-at-a-time.ts';
 
 /** Namespace of the claims that hold a registration each. A claim expires by itself. */
 const DOCUMENTS = 'registration';
@@ -41,8 +42,7 @@ const KEEP_MS = 30 * 24 * 60 * 60 * 1000;
  */
 @Injectable()
 export class Applications {
-  /** Runs the changes of this process in sequence, so that they do not compete with each other. */
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly changes = new InSequence();
 
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
@@ -64,20 +64,21 @@ export class Applications {
     // The document is written first, so that an index entry always has one.
     await this.ports.state.claims.claim(DOCUMENTS, app.client, JSON.stringify(app), expiresAt);
     const keys = (app.jwks?.keys ?? []).map(shortMark);
-    const left = await this.change((entries) => {
+    let displaced: Entry[] = [];
+    await this.change((entries) => {
       if (entries.some((e) => e.rejected === undefined && e.keys?.some((key) => keys.includes(key))))
         throw foreignKey(app);
       const kept = [...entries, { client: app.client, at, from, ...(keys.length > 0 && { keys }) }];
-      const displaced: Entry[] = [];
+      displaced = [];
       while (kept.length > this.config.registrationsWaiting) displaced.push(...kept.splice(displacedNext(kept), 1));
-      return { entries: kept, answer: displaced };
+      return kept;
     }).catch(async (error: unknown) => {
       await this.forget(app.client);
       throw error;
     });
-    for (const { client } of left) await this.forget(client);
-    if (left.length > 0)
-      this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'displaced' }, left.length);
+    for (const { client } of displaced) await this.forget(client);
+    if (displaced.length > 0)
+      this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'displaced' }, displaced.length);
     return expiresAt;
   }
 
@@ -85,24 +86,18 @@ export class Applications {
   async get(client: string): Promise<ClientRegistration | undefined> {
     if (!isClientId(client)) return undefined;
     const text = await this.ports.state.claims.get(DOCUMENTS, client);
-    const entry = text === undefined ? undefined : (await this.index()).entries.find((e) => e.client === client);
-    return text === undefined || entry === undefined
-      ? undefined
-      : registrationOf(JSON.parse(text) as AppRegistered, entry);
+    return text === undefined ? undefined : registrationOf(client, text, await this.entries());
   }
 
   /** As `get`, with the same queries whether or not there is such a registration. */
   async getWithEqualWork(client: string): Promise<ClientRegistration | undefined> {
     const id = isClientId(client) ? client : NO_CLIENT;
-    const [text, { entries }] = await Promise.all([this.ports.state.claims.get(DOCUMENTS, id), this.index()]);
-    const entry = entries.find((e) => e.client === id);
-    return text === undefined || entry === undefined
-      ? undefined
-      : registrationOf(JSON.parse(text) as AppRegistered, entry);
+    const [text, entries] = await Promise.all([this.ports.state.claims.get(DOCUMENTS, id), this.entries()]);
+    return text === undefined ? undefined : registrationOf(id, text, entries);
   }
   /** Ids and status, the oldest first. */
   async list(): Promise<readonly { readonly client: string; readonly status: 'pending' | 'rejected' }[]> {
-    return (await this.index()).entries.map(({ client, rejected }) => ({
+    return (await this.entries()).map(({ client, rejected }) => ({
       client,
       status: rejected === undefined ? 'pending' : 'rejected',
     }));
@@ -128,7 +123,7 @@ export class Applications {
    */
   async beginApproval(client: string, check: (app: AppRegistered) => void): Promise<AppRegistered> {
     const text = await this.ports.state.claims.get(DOCUMENTS, client);
-    if (text === undefined) throw unknown();
+    if (text === undefined) throw unknownClient();
     const app = JSON.parse(text) as AppRegistered;
     await this.decide(client, (entry) => {
       if (entry.rejected !== undefined)
@@ -140,20 +135,19 @@ export class Applications {
   }
   /** Removes a registration after pa.registry has it. */
   async remove(client: string): Promise<void> {
-    await this.change((entries) => ({ entries: entries.filter((e) => e.client !== client), answer: undefined }));
+    await this.change((entries) => entries.filter((e) => e.client !== client));
     await this.forget(client);
   }
 
-  private async decide(client: string, decision: (entry: Entry) => Entry): Promise<void> {
-    await this.change((entries) => {
-      if (!entries.some((e) => e.client === client)) throw unknown();
-      return { entries: entries.map((e) => (e.client === client ? decision(e) : e)), answer: undefined };
+  private decide(client: string, decision: (entry: Entry) => Entry): Promise<void> {
+    return this.change((entries) => {
+      if (!entries.some((e) => e.client === client)) throw unknownClient();
+      return entries.map((e) => (e.client === client ? decision(e) : e));
     });
   }
 
-  private async index(): Promise<Index> {
-    const head = await this.ports.state.streams.load<Index>(INDEX);
-    return { entries: this.live(head?.snapshot.entries ?? []) };
+  private async entries(): Promise<readonly Entry[]> {
+    return this.live((await this.ports.state.streams.load<Index>(INDEX))?.snapshot.entries ?? []);
   }
   private live(entries: readonly Entry[]): readonly Entry[] {
     const from = this.ports.clock.now() - KEEP_MS;
@@ -161,29 +155,23 @@ export class Applications {
   }
 
   /** Compares and sets the index. `decide` may run several times. */
-  private change<T>(
-    decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T },
-  ): Promise<T> {
-    const next = this.turn.then(() => this.compete(decide));
-    this.turn = next.catch(() => undefined);
-    return next;
+  private change(decide: (entries: readonly Entry[]) => readonly Entry[]): Promise<void> {
+    return this.changes.run(() => this.compete(decide));
   }
-  private async compete<T>(
-    decide: (entries: readonly Entry[]) => { readonly entries: readonly Entry[]; readonly answer: T },
-  ): Promise<T> {
+  private async compete(decide: (entries: readonly Entry[]) => readonly Entry[]): Promise<void> {
     const { streams } = this.ports.state;
     for (let round = 0; round < ROUNDS; round++) {
       const head = await streams.load<Index>(INDEX);
       const before = head?.snapshot.entries ?? [];
       const live = this.live(before);
-      const { entries, answer } = decide(live);
-      if (entries.length === before.length && entries.every((e, i) => e === before[i])) return answer;
+      const entries = decide(live);
+      if (entries.length === before.length && entries.every((e, i) => e === before[i])) return;
       const { ok } = await streams.append<Index>(INDEX, head?.version ?? 0, [], { entries });
       if (!ok) continue;
       if (live.length < before.length)
         this.ports.metrics.count('pa_registrations_dropped_total', { reason: 'expired' }, before.length - live.length);
       this.ports.metrics.set('pa_registrations_waiting', {}, entries.length);
-      return answer;
+      return;
     }
     throw new Refusal('unavailable', 'Too many apps are registered or reviewed at this moment. Repeat the request.', {
       retryAfter: 2,
@@ -203,10 +191,15 @@ const shortMark = (key: unknown): string => createHash('sha256').update(keyMark(
 const NO_CLIENT = `c-${'0'.repeat(32)}`;
 /** The form of our ids: 16 random bytes. Text of another form needs no query. */
 const isClientId = (client: string): boolean => /^c-[0-9a-f]{32}$/.test(client);
-const unknown = (): Refusal => new Refusal('not-found', 'There is no client with this id.');
+export const unknownClient = (): Refusal => new Refusal('not-found', 'There is no client with this id.');
 
-function registrationOf(app: AppRegistered, { rejected }: Entry): ClientRegistration {
+/** `text`: the document of the app. Undefined if the app is in none of the entries. */
+function registrationOf(client: string, text: string, entries: readonly Entry[]): ClientRegistration | undefined {
+  const entry = entries.find((e) => e.client === client);
+  if (entry === undefined) return undefined;
+  const app = JSON.parse(text) as AppRegistered;
   const registered = asRegistered(app, app.registeredAt);
+  const { rejected } = entry;
   if (rejected === undefined) return registered;
   const { at, reason } = rejected;
   return { ...registered, status: 'rejected', history: [...registered.history, { status: 'rejected', at, reason }] };

@@ -27,9 +27,9 @@ export const acceptedFormer = <T extends { readonly until: string }>(
   now: number,
 ): readonly T[] => (former ?? []).filter(({ until }) => Date.parse(until) > now);
 
-const setOf = ({ jwks, jwksUri }: ClientKeySet): Pick<AppRegistered, 'jwks' | 'jwksUri'> => ({
-  ...(jwks !== undefined && { jwks: { keys: [...jwks.keys] } }),
-  ...(jwksUri !== undefined && { jwksUri }),
+export const setOf = ({ jwks, jwksUri }: ClientKeySet): Pick<AppRegistered, 'jwks' | 'jwksUri'> => ({
+  jwks: jwks && { keys: [...jwks.keys] },
+  jwksUri,
 });
 const marksOf = ({ jwks }: ClientKeySet): readonly string[] =>
   (jwks?.keys ?? []).map((key) => `${String((key as Key).kid)} ${keyMark(key)}`).sort();
@@ -64,8 +64,7 @@ export function changeKeys(app: AppRegistered, wanted: ClientKeySet, previous: P
         `The keys of the last ${MOST_FORMER} changes are still accepted, until ${kept.at(-1)!.until} at the ` +
         'earliest. Wait, or send "previous_keys": "end", which ends them all.',
     };
-  const { jwks: _jwks, jwksUri: _jwksUri, ...rest } = app;
-  return { ok: true, app: { ...rest, ...setOf(wanted), formerKeys: [...kept] } };
+  return { ok: true, app: { ...app, ...setOf(wanted), formerKeys: [...kept] } };
 }
 
 /** The position of a new key whose kid names another key of a set that stays valid. */

@@ -33,7 +33,6 @@ export interface Approve {
   readonly scope?: string;
 }
 export type ClientCommand =
-  | { readonly kind: 'register'; readonly app: AppRegistered }
   | Approve
   | { readonly kind: 'reject'; readonly by: string; readonly reason: string }
   | { readonly kind: 'suspend'; readonly by: string; readonly reason: string };
@@ -43,27 +42,19 @@ export type ClientEvent =
   | { readonly type: 'pa.app-approved.v1'; readonly data: AppApproved }
   | { readonly type: 'pa.app-rejected.v1' | 'pa.app-suspended.v1' | 'pa.app-revoked.v1'; readonly data: AppRejected };
 
+type Fault = 'unknown' | 'conflict' | 'invalid';
 /** `events` is empty if the app is already in the state that the command asks for. */
 export type ClientDecision =
   | { readonly ok: true; readonly events: readonly ClientEvent[] }
-  | { readonly ok: false; readonly fault: 'unknown' | 'conflict' | 'invalid'; readonly text: string };
+  | { readonly ok: false; readonly fault: Fault; readonly text: string };
 
 const done = (...events: readonly ClientEvent[]): ClientDecision => ({ ok: true, events });
-const refuse = (fault: 'unknown' | 'conflict' | 'invalid', text: string): ClientDecision => ({
-  ok: false,
-  fault,
-  text,
-});
+const refuse = (fault: Fault, text: string): ClientDecision => ({ ok: false, fault, text });
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((v) => b.includes(v));
 
 /** Decides what a command changes. A rejection is final; a suspended app can be approved again. */
 export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
-  if (command.kind === 'register') {
-    return state === undefined
-      ? done({ type: 'pa.app-registered.v1', data: command.app })
-      : refuse('conflict', 'A client with this id is registered already.');
-  }
   if (state === undefined) return refuse('unknown', 'There is no client with this id.');
   const { status } = state;
   const { client } = state.registered;
@@ -101,13 +92,8 @@ function approve(command: Approve, { status, registered, approved }: ClientState
   const scope =
     command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
   if (scope === '') return refuse('invalid', 'scope: the app registered none of these scopes.');
-  if (
-    status === 'approved' &&
-    approved !== undefined &&
-    same(approved.providers, providers) &&
-    approved.scope === scope
-  )
-    return done();
+  const isSame = approved !== undefined && same(approved.providers, providers) && approved.scope === scope;
+  if (status === 'approved' && isSame) return done();
   return done({
     type: 'pa.app-approved.v1',
     data: {
@@ -115,8 +101,8 @@ function approve(command: Approve, { status, registered, approved }: ClientState
       providers,
       scope,
       by: command.by,
-      ...(command.reason !== undefined && { reason: command.reason }),
-      ...(evidence !== undefined && { evidence: [...evidence] }),
+      reason: command.reason,
+      evidence: evidence && [...evidence],
       ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
     },
   });
@@ -125,7 +111,7 @@ function approve(command: Approve, { status, registered, approved }: ClientState
 const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> => ({
   providers,
   scope,
-  ...(evidence !== undefined && { evidence: evidence as Evidence[] }),
+  evidence: evidence as Evidence[] | undefined,
 });
 
 const STATUS = {

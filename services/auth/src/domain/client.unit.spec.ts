@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type AppRegistered, isNpi, isTin } from '@provider-access/events';
+import { deciding } from '@provider-access/process/testing';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './client.ts';
 
 const app: AppRegistered = {
@@ -52,12 +53,16 @@ const narrower: ClientCommand = {
 const reject: ClientCommand = { kind: 'reject', by: 'r', reason: 'why' };
 const suspend: ClientCommand = { kind: 'suspend', by: 'r', reason: 'why' };
 
-const given = (...events: ClientEvent[]): ClientState | undefined =>
+const stateAfter = (events: readonly ClientEvent[]): ClientState | undefined =>
   events.reduce<ClientState | undefined>(evolve, undefined);
+/** What is known of an app are the events of its stream. */
+const { given } = deciding((command: ClientCommand, events: readonly ClientEvent[]) => {
+  const decision = decide(command, stateAfter(events));
+  return decision.ok ? decision.events : `${decision.fault}: ${decision.text}`;
+});
 
 describe('deciding about an app', () => {
   it.each<[string, ClientEvent[], ClientCommand, ClientEvent[]]>([
-    ['a new one is registered', [], { kind: 'register', app }, [registered]],
     ['a pending one is approved for what the reviewer names', [registered], asRegistered, [approved]],
     ['a pending one is approved for less than it registered', [registered], narrower, [narrow]],
     ['an approved one stays approved', [registered, approved], approve, []],
@@ -69,38 +74,64 @@ describe('deciding about an app', () => {
     ['an approved one is suspended', [registered, approved], suspend, [ended('suspended')]],
     ['a suspended one stays suspended', [registered, approved, ended('suspended')], suspend, []],
   ])('%s', (_name, before, command, events) => {
-    expect(decide(command, given(...before))).toEqual({ ok: true, events });
+    given(before).when(command).then(events);
   });
-  it.each<[string, ClientEvent[], ClientCommand, string, RegExp]>([
-    ['an unknown one', [], approve, 'unknown', /no client/],
-    ['one id twice', [registered], { kind: 'register', app }, 'conflict', /already/],
-    ['approving a rejected one', [registered, ended('rejected')], approve, 'conflict', /final/],
-    ['approving a revoked one', [registered, approved, ended('revoked')], approve, 'conflict', /final/],
-    ['rejecting an approved one', [registered, approved], reject, 'conflict', /is approved.*Suspend/],
-    ['rejecting a suspended one', [registered, approved, ended('suspended')], reject, 'conflict', /is suspended/],
-    ['suspending a pending one', [registered], suspend, 'conflict', /is pending/],
-    ['suspending a rejected one', [registered, ended('rejected')], suspend, 'conflict', /is rejected/],
-    ['binding nobody', [registered], { ...approve, identifiers: [] }, 'invalid', /name each NPI and TIN/],
-    ['binding what nobody named', [registered], approve, 'invalid', /name each NPI and TIN/],
+  const FINAL = 'which is final. The app has to be registered again.';
+  const TO_END = 'only a pending one can be rejected. Suspend it to end its access.';
+  const NAMED =
+    'invalid: identifiers: name each NPI and TIN to bind, with the evidence that it belongs to this provider: ' +
+    '[{"npi": "1234567893", "evidence": "Contract 7"}].';
+  it.each<[string, ClientEvent[], ClientCommand, string]>([
+    ['an unknown one', [], approve, 'unknown: There is no client with this id.'],
+    [
+      'approving a rejected one',
+      [registered, ended('rejected')],
+      approve,
+      `conflict: The client is rejected, ${FINAL}`,
+    ],
+    [
+      'approving a revoked one',
+      [registered, approved, ended('revoked')],
+      approve,
+      `conflict: The client is revoked, ${FINAL}`,
+    ],
+    ['rejecting an approved one', [registered, approved], reject, `conflict: The client is approved: ${TO_END}`],
+    [
+      'rejecting a suspended one',
+      [registered, approved, ended('suspended')],
+      reject,
+      `conflict: The client is suspended: ${TO_END}`,
+    ],
+    [
+      'suspending a pending one',
+      [registered],
+      suspend,
+      'conflict: The client is pending: only an approved one can be suspended.',
+    ],
+    [
+      'suspending a rejected one',
+      [registered, ended('rejected')],
+      suspend,
+      'conflict: The client is rejected: only an approved one can be suspended.',
+    ],
+    ['binding nobody', [registered], { ...approve, identifiers: [] }, NAMED],
+    ['binding what nobody named', [registered], approve, NAMED],
     [
       'a scope that was not registered',
       [registered],
       { ...asRegistered, scope: 'system/Patient.c' },
-      'invalid',
-      /scope/,
+      'invalid: scope: the app registered none of these scopes.',
     ],
-  ])('refuses %s', (_name, before, command, fault, text) => {
-    const decision = decide(command, given(...before));
-    expect(decision).toMatchObject({ ok: false, fault });
-    expect((decision as { text: string }).text).toMatch(text);
+  ])('refuses %s', (_name, before, command, refusal) => {
+    given(before).when(command).then(refusal);
   });
   it('keeps the reason of the last decision only', () => {
-    expect(given(registered, approved, ended('suspended'))).toMatchObject({
+    expect(stateAfter([registered, approved, ended('suspended')])).toMatchObject({
       status: 'suspended',
       reason: 'why',
       approved: { scope: 'system/*.rs' },
     });
-    expect(given(registered, approved, ended('suspended'), approved)?.reason).toBeUndefined();
+    expect(stateAfter([registered, approved, ended('suspended'), approved])?.reason).toBeUndefined();
   });
 });
 

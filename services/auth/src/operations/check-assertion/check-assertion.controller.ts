@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { notStored } from '../answers.ts';
 import { FORM, readForm } from '../form.ts';
 import { AskingClients } from '../token/asking-clients.ts';
-import { ASSERTION_TYPE } from '../token/token-grants.ts';
+import { ASSERTION_TYPE, NOT_APPROVED, OUT_OF_NETWORK } from '../token/token-grants.ts';
 import { TokenLimits } from '../token/token-limits.ts';
 
 /** The form of a token request. Only `client_assertion` is needed. */
@@ -108,17 +108,12 @@ export class CheckAssertionController {
   }
 
   private ofClient(client: ClientRegistration): readonly Check[] {
-    if (client.status !== 'approved')
-      return [{ part: 'approval', accepted: false, text: 'The app is registered and not approved yet.' }];
+    if (client.status !== 'approved') return [{ part: 'approval', accepted: false, text: NOT_APPROVED }];
+    const accepted = this.asking.inNetwork(client);
+    const text = accepted ? 'A provider bound to this app is in network.' : OUT_OF_NETWORK;
     return [
       { part: 'approval', accepted: true, text: 'The app is approved.' },
-      this.asking.inNetwork(client)
-        ? { part: 'network', accepted: true, text: 'A provider bound to this app is in network.' }
-        : {
-            part: 'network',
-            accepted: false,
-            text: 'None of the providers bound to this app is in the network of this payer now.',
-          },
+      { part: 'network', accepted, text },
     ];
   }
 }
@@ -135,21 +130,12 @@ function formOf(request: FastifyRequest): ReturnType<typeof readForm> {
 
 /** The other parameters of a token request, as far as they are given. */
 function ofForm(form: ReturnType<typeof readForm>, client: ClientRegistration): readonly Check[] {
-  const exact = (part: string, expected: string): readonly Check[] =>
-    form[part] === undefined ? [] : [{ part, accepted: form[part] === expected, text: `${part} must be ${expected}.` }];
-  const scope = form['scope'] === undefined ? undefined : grantScopes(form['scope'], client.scope, SCOPE_TYPES);
-  return [
-    ...exact('grant_type', 'client_credentials'),
-    ...exact('client_assertion_type', ASSERTION_TYPE),
-    ...exact('client_id', client.client),
-    ...(scope === undefined
-      ? []
-      : [
-          {
-            part: 'scope',
-            accepted: scope !== '',
-            text: scope === '' ? `The app may ask for: ${client.scope}` : `A token gets the scope: ${scope}`,
-          },
-        ]),
-  ];
+  const exact = { grant_type: 'client_credentials', client_assertion_type: ASSERTION_TYPE, client_id: client.client };
+  const checks: Check[] = Object.entries(exact)
+    .filter(([part]) => form[part] !== undefined)
+    .map(([part, value]) => ({ part, accepted: form[part] === value, text: `${part} must be ${value}.` }));
+  if (form['scope'] === undefined) return checks;
+  const scope = grantScopes(form['scope'], client.scope, SCOPE_TYPES);
+  const text = scope === '' ? `The app may ask for: ${client.scope}` : `A token gets the scope: ${scope}`;
+  return [...checks, { part: 'scope', accepted: scope !== '', text }];
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { ClientFacts } from '@provider-access/domain/access';
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
@@ -6,23 +7,15 @@ import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 
+/** How the answer names another app. */
+export const brief = ({ client, name, status }: Pick<ClientFacts, 'client' | 'name' | 'status'>) => ({
+  client_id: client,
+  client_name: name,
+  status,
+});
+
 /** Identifiers of an app that the answer shows. Each needs a query to the directory. */
 const MAX_SHOWN = 100;
-
-/** An NPI or TIN that an app claims or is bound to, as a reviewer sees it. */
-export interface IdentifierDocument {
-  readonly npi?: string;
-  readonly tin?: string;
-  readonly claimed: boolean;
-  readonly bound: boolean;
-  readonly evidence?: string;
-  /** The owner in the payer's directory: empty if the identifier is unknown, absent if the directory is unavailable. */
-  readonly directory?: readonly DirectoryEntry[];
-  /** `unknown`: the payer has published no status. */
-  readonly network: 'in-network' | 'out-of-network' | 'unknown';
-  /** Every other client that is approved or suspended for the same identifier. */
-  readonly bound_to: readonly { readonly client_id: string; readonly client_name: string; readonly status: string }[];
-}
 
 /** Collects what a reviewer needs to decide whether an identifier belongs to an app. */
 @Injectable()
@@ -33,19 +26,15 @@ export class Identifiers {
   ) {}
 
   /** The first hundred identifiers of the app: apps that registered with earlier releases may have thousands. */
-  async of(
-    client: ClientRegistration,
-  ): Promise<{ readonly identifiers: readonly IdentifierDocument[]; readonly identifiers_not_shown?: number }> {
+  async of(client: ClientRegistration): Promise<Readonly<Record<string, unknown>>> {
     const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
     const providers = [...new Set([...claimed, ...client.providers])];
     const reader = this.ports.views.reader(directory);
     const documents = [];
     for (const provider of providers.slice(0, MAX_SHOWN))
       documents.push(await this.document(client, provider, claimed.includes(provider), reader));
-    return {
-      identifiers: documents,
-      ...(providers.length > MAX_SHOWN && { identifiers_not_shown: providers.length - MAX_SHOWN }),
-    };
+    const hidden = providers.length - documents.length;
+    return { identifiers: documents, ...(hidden > 0 && { identifiers_not_shown: hidden }) };
   }
 
   /**
@@ -69,28 +58,21 @@ export class Identifiers {
   private others(client: string, provider: ProviderKey): ReturnType<Parties['registry']['boundTo']> {
     return this.parties.registry.boundTo(provider).filter((other) => other.client !== client);
   }
-  private async document(
-    client: ClientRegistration,
-    provider: ProviderKey,
-    claimed: boolean,
-    reader: ViewReader,
-  ): Promise<IdentifierDocument> {
+  /** An NPI or TIN that an app claims or is bound to, as a reviewer sees it. */
+  private async document(client: ClientRegistration, provider: ProviderKey, claimed: boolean, reader: ViewReader) {
     const [system, value] = provider.split('|') as ['npi' | 'tin', string];
-    const evidence = client.evidence?.find((e) => e.provider === provider)?.text;
-    const entries = await this.entries(reader, provider);
     const now = this.ports.clock.now();
     return {
       [system]: value,
       claimed,
       bound: client.providers.includes(provider),
-      ...(evidence !== undefined && { evidence }),
-      ...(entries !== undefined && { directory: entries }),
+      evidence: client.evidence?.find((e) => e.provider === provider)?.text,
+      // The owner: empty if the identifier is unknown, absent if the directory is unavailable.
+      directory: await this.entries(reader, provider),
+      // `unknown`: the payer has published no status.
       network: this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status ?? 'unknown',
-      bound_to: this.others(client.client, provider).map((other) => ({
-        client_id: other.client,
-        client_name: other.name,
-        status: other.status,
-      })),
+      // Every other client that is approved or suspended for the same identifier.
+      bound_to: this.others(client.client, provider).map(brief),
     };
   }
   /** If the view does not exist or its engine is unavailable, the review continues without the directory. */

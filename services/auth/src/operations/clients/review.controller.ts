@@ -2,36 +2,35 @@ import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
 import { isNpi, isTin, npiKey, tinKey } from '@provider-access/events';
-import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { bearerToken, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
+import { unknownClient } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
-import { PLAIN } from '../../domain/plain.ts';
-import type { Approve } from '../../domain/client.ts';
+import { PLAIN } from '../../domain/names.ts';
+import type { Approve, ClientCommand } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
 import { NPI } from '../register/texts.ts';
-import { Decisions, type ReviewCommand, unknownClient } from './decisions.ts';
-import { Identifiers } from './identifiers.ts';
+import { Decisions } from './decisions.ts';
+import { brief, Identifiers } from './identifiers.ts';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
 const PAGE = { default: 500, max: 1000 };
 
-const text = z
+const reason = z
   .string('must be a text')
   .trim()
   .min(1, 'must not be empty')
   .max(500, 'is longer than 500 characters')
   .regex(PLAIN, 'holds control characters');
-const reason = text;
 const identifier = z
   .strictObject({
     npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a valid check digit').optional(),
     tin: z.string().refine(isTin, 'must be a TIN of nine digits').optional(),
-    evidence: text,
+    evidence: reason,
   })
   .refine(({ npi, tin }) => (npi === undefined) !== (tin === undefined), 'give exactly one of npi and tin')
   .transform(({ npi, tin, evidence }) => ({
@@ -185,12 +184,6 @@ function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   );
 }
 
-const brief = ({ client, name, status }: ClientRegistration): Record<string, string> => ({
-  client_id: client,
-  client_name: name,
-  status,
-});
-
 function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
   const { npis: _npis, tins: _tins, ...given } = read(approval, body);
   return given;
@@ -252,7 +245,7 @@ export class ReviewController {
     return this.decide(params.client, { kind: 'suspend', by: reviewer(request), ...read(ending, body) });
   }
 
-  private async decide(client: string, command: ReviewCommand): Promise<Answer> {
+  private async decide(client: string, command: ClientCommand): Promise<Answer> {
     await this.decisions.decide(client, command);
     return this.shown(client);
   }

@@ -58,6 +58,8 @@ const HOME = operation({
   },
 });
 
+const NAME = 'Provider Access API';
+
 /** `/`: a page with the few links that a person needs, and the same as JSON for clients. It holds no data. */
 @Controller()
 export class HomeController {
@@ -78,52 +80,34 @@ export class HomeController {
       'content-security-policy': POLICY,
       'x-content-type-options': 'nosniff',
     };
-    return wantsPage(request.headers.accept)
-      ? { headers: { ...headers, 'content-type': 'text/html; charset=utf-8' }, body: this.page() }
-      : { headers, body: this.json };
-  }
-
-  private page(): string {
-    const { sandbox, publicUrl } = this.config;
-    const { fhir, capabilities, discovery, openapi, documentation } = linksOf(publicUrl);
-    const pages = this.documentation.site.built()
-      ? [
-          link(documentation, 'Documentation', 'Tutorials, how-to pages and reference.'),
-          link(
-            `${documentation}tutorials/provider.html`,
-            'Start as a provider’s developer',
-            'Register an app, get a token, export the data of your patients.',
-          ),
-          link(`${documentation}api/`, 'HTTP API', 'Every route, with a console that sends requests to this server.'),
-        ]
-      : [
-          '<dt>Documentation</dt><dd>Nobody has built the pages on this server yet. <code>npm run docs</code> builds ' +
-            'them in the repository.</dd>',
-        ];
-    return PAGE.replace(
-      '<!--notice-->',
-      sandbox ? '<p class="notice">This is a sandbox: all data is synthetic.</p>' : '',
-    )
-      .replace('<!--pages-->', pages.join(''))
-      .replace(
-        '<!--clients-->',
-        [
-          `<dt>Base URL of the FHIR API</dt><dd><code>${text(fhir)}</code></dd>`,
-          link(capabilities, 'CapabilityStatement', 'What this server offers.'),
-          link(discovery, 'SMART configuration', 'Where an app registers and gets its tokens.'),
-          link(openapi, 'OpenAPI document', 'For generators and for tools such as Postman.'),
-        ].join(''),
-      );
+    if (!wantsPage(request.headers.accept)) return { headers, body: this.json };
+    const body = page(this.config, this.documentation.site.built());
+    return { headers: { ...headers, 'content-type': 'text/html; charset=utf-8' }, body };
   }
 }
 
-const NAME = 'Provider Access API';
 const text = (value: string): string =>
   value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 const link = (url: string, title: string, what: string): string =>
   `<dt><a href="${text(url)}">${title}</a></dt><dd>${what}</dd>`;
+const NO_PAGES =
+  '<dt>Documentation</dt><dd>Nobody has built the pages on this server yet. <code>npm run docs</code> builds ' +
+  'them in the repository.</dd>';
 
-const PAGE = `<!doctype html>
+/** `built`: whether this server has the pages of the documentation. */
+function page({ sandbox, publicUrl }: AuthConfig, built: boolean): string {
+  const { fhir, capabilities, discovery, openapi, documentation: docs } = linksOf(publicUrl);
+  const start = 'Register an app, get a token, export the data of your patients.';
+  const pages =
+    link(docs, 'Documentation', 'Tutorials, how-to pages and reference.') +
+    link(`${docs}tutorials/provider.html`, 'Start as a provider’s developer', start) +
+    link(`${docs}api/`, 'HTTP API', 'Every route, with a console that sends requests to this server.');
+  const clients =
+    `<dt>Base URL of the FHIR API</dt><dd><code>${text(fhir)}</code></dd>` +
+    link(capabilities, 'CapabilityStatement', 'What this server offers.') +
+    link(discovery, 'SMART configuration', 'Where an app registers and gets its tokens.') +
+    link(openapi, 'OpenAPI document', 'For generators and for tools such as Postman.');
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -135,13 +119,14 @@ const PAGE = `<!doctype html>
 <body>
 <main>
 <h1>${NAME}</h1>
-<!--notice-->
+${sandbox ? '<p class="notice">This is a sandbox: all data is synthetic.</p>' : ''}
 <p>In-network providers get their patients’ data here, as CMS-0057-F (42 CFR 422.121) asks of payers.</p>
 <h2>For people</h2>
-<dl><!--pages--></dl>
+<dl>${built ? pages : NO_PAGES}</dl>
 <h2>For clients</h2>
-<dl><!--clients--></dl>
+<dl>${clients}</dl>
 </main>
 </body>
 </html>
 `;
+}

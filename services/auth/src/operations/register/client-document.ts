@@ -4,25 +4,21 @@ import { acceptedFormer } from '../../domain/client-keys.ts';
 const identifiers = (providers: readonly string[], system: 'npi' | 'tin'): string[] =>
   providers.filter((p) => p.startsWith(`${system}|`)).map((p) => p.slice(system.length + 1));
 
-const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({
-  ...(jwks !== undefined && { jwks }),
-  ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
-});
+const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({ jwks, jwks_uri: jwksUri });
 
 /** A client as the app's developer and the reviewer see it: RFC 7591 metadata, status and bound identifiers. */
 export function clientDocument(client: ClientRegistration, now: number): Record<string, unknown> {
   const { providers } = client;
   const former = acceptedFormer(client.formerKeys, now);
-  const reason = client.history.at(-1)?.reason;
   return {
     client_id: client.client,
     client_id_issued_at: Math.floor(Date.parse(client.registeredAt) / 1000),
     client_name: client.name,
     status: client.status,
-    ...(reason !== undefined && { reason }),
+    reason: client.history.at(-1)?.reason,
     scope: client.scope,
     ...keySet(client),
-    ...(client.keysChangedAt !== undefined && { keys_changed_at: client.keysChangedAt }),
+    keys_changed_at: client.keysChangedAt,
     ...(former.length > 0 && {
       former_keys: former.map(({ until, ...set }) => ({ ...keySet(set), accepted_until: until })),
     }),

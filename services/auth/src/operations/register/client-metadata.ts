@@ -3,8 +3,7 @@ import { isNpi, isTin } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { jwksUriFault, keyFault } from '@provider-access/smart';
 import { z } from 'zod';
-import { nameFault, oneForm } from '../../domain/names.ts';
-import { PLAIN } from '../../domain/plain.ts';
+import { nameFault, oneForm, PLAIN } from '../../domain/names.ts';
 
 const KEY_MEMBERS = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
 
@@ -22,6 +21,14 @@ const oneOrMany = (check: (value: string) => boolean, what: string) =>
       .transform((v) => [...new Set(v)]),
   );
 
+/** Adds the fault that a function finds, if any. */
+const checked =
+  <T>(faultOf: (value: T) => string | undefined) =>
+  (value: T, context: z.RefinementCtx, path?: PropertyKey[]): void => {
+    const message = faultOf(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', path, message });
+  };
+
 const MAIL = /^(mailto:)?[^\s@<>"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/;
 
 const keySet = z
@@ -32,10 +39,7 @@ const keySet = z
       .max(20, 'holds more than 20 keys'),
   })
   .superRefine(({ keys }, context) => {
-    keys.forEach((key, i) => {
-      const fault = keyFault(key);
-      if (fault !== undefined) context.addIssue({ code: 'custom', path: ['keys', i], message: fault });
-    });
+    keys.forEach((key, i) => checked(keyFault)(key, context, ['keys', i]));
     if (new Set(keys.map((k) => k['kid'])).size !== keys.length)
       context.addIssue({ code: 'custom', path: ['keys'], message: 'holds two keys with the same kid' });
   })
@@ -54,17 +58,11 @@ const name = z
 
 const fields = (allowInsecureJwks: boolean) =>
   z.object({
-    client_name: name.transform(oneForm).superRefine((text, context) => {
-      const fault = nameFault(text);
-      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-    }),
+    client_name: name.transform(oneForm).superRefine(checked(nameFault)),
     jwks: keySet.optional(),
     jwks_uri: z
       .string('must be a URL')
-      .superRefine((text, context) => {
-        const fault = jwksUriFault(text, allowInsecureJwks);
-        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-      })
+      .superRefine(checked((text: string) => jwksUriFault(text, allowInsecureJwks)))
       .optional(),
     scope: z
       .string('must be scopes separated by spaces')
@@ -116,17 +114,10 @@ export const registrationUpdate = (allowInsecureJwks: boolean) =>
       previous_keys: z.enum(['keep', 'end'], 'must be keep or end').optional(),
     })
     .refine(hasOneKeySet, NOT_ONE_KEY_SET);
-export type ClientMetadata = z.output<ReturnType<typeof clientMetadata>>;
 export type RegistrationUpdate = z.output<ReturnType<typeof registrationUpdate>>;
 
 /** @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value */
-export const readClientMetadata = (body: unknown, allowInsecureJwks: boolean): ClientMetadata =>
-  read(clientMetadata(allowInsecureJwks), body);
-/** @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value */
-export const readRegistrationUpdate = (body: unknown, allowInsecureJwks: boolean): RegistrationUpdate =>
-  read(registrationUpdate(allowInsecureJwks), body);
-
-function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+export function readMetadata<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Refusal(
       'invalid-client-metadata',

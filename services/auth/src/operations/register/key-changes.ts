@@ -1,14 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type AppRegistered, encodeEvent, PA_REGISTRY } from '@provider-access/events';
-import { ClientDetails, type ClientKeySet, type ClientRegistration, Parties } from '@provider-access/facts';
-import { instant, Refusal } from '@provider-access/kernel';
+import type { AppRegistered } from '@provider-access/events';
+import { ClientDetails, type ClientKeySet, type ClientRegistration } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type JwksSource, keyFault } from '@provider-access/smart';
 import { foreignKey, ForeignKeys, JWKS_SOURCE } from '../../apps/foreign-keys.ts';
-import { Registry, SOURCE } from '../../apps/registry.ts';
-import { streamHead } from '../../apps/stream-head.ts';
-import { changeKeys, type PreviousKeys } from '../../domain/client-keys.ts';
+import { OneAtATime } from '../../apps/one-at-a-time.ts';
+import { RegistryStreams } from '../../apps/registry-streams.ts';
+import { changeKeys, type PreviousKeys, setOf } from '../../domain/client-keys.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Changes of a client within a day. Each is a record of up to some 100 KB that stays in pa.registry for ever. */
@@ -22,15 +21,18 @@ const CHANGE_MS = 15_000;
  */
 @Injectable()
 export class KeyChanges {
-  private turn: Promise<unknown> = Promise.resolve();
+  /** Two apps must not get the same key at the same time. */
+  private readonly changes: OneAtATime;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
-    @Inject(Parties) private readonly known: Parties,
-    @Inject(Registry) private readonly registry: Registry,
+    @Inject(RegistryStreams) private readonly streams: RegistryStreams,
     @Inject(ClientDetails) private readonly details: ClientDetails,
     @Inject(JWKS_SOURCE) private readonly jwksSource: JwksSource,
     @Inject(ForeignKeys) private readonly foreign: ForeignKeys,
-  ) {}
+  ) {
+    const text = 'The keys of another app are changed at this moment.';
+    this.changes = new OneAtATime(ports.state.leases, ['auth/client-keys', CHANGE_MS], text);
+  }
 
   /**
    * Resolves when every process accepts the new keys, and refuses those that ended. A repeated request changes nothing.
@@ -38,7 +40,7 @@ export class KeyChanges {
    */
   async change(client: string, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
     const published = wanted.jwksUri === undefined ? undefined : await this.published(wanted.jwksUri);
-    await this.alone(async () => {
+    await this.changes.run(async () => {
       // Read now, because a reviewer may have suspended the app while this request waited.
       const registration = this.details.get(client);
       if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'pending');
@@ -56,7 +58,7 @@ export class KeyChanges {
   async approveOwn(app: ClientRegistration, approve: () => Promise<void>): Promise<void> {
     const { jwksSource, foreign } = this;
     const set = app.jwksUri === undefined ? undefined : await jwksSource.get(app.jwksUri, { refresh: true });
-    await this.alone(async () => {
+    await this.changes.run(async () => {
       const owner = foreign.owner(app.client, app, set?.ok === true ? set.keys : undefined);
       if (owner !== undefined)
         throw new Refusal(
@@ -69,61 +71,32 @@ export class KeyChanges {
   }
 
   private async decide(client: ClientRegistration, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
-    const { ports, known, registry } = this;
-    const { clock } = ports;
-    const { streams, counters } = ports.state;
+    const { ports, streams } = this;
+    const { clock, state } = ports;
     const name = `client-keys/${client.client}`;
-    const head = await streamHead<AppRegistered, { readonly data: AppRegistered }>({ streams, log: ports.log }, known, {
-      name,
-      client: client.client,
-      evolve: (_before, { data }) => data,
-    });
+    const evolve = (_before: unknown, { data }: { readonly data: AppRegistered }): AppRegistered => data;
+    const head = await streams.head<AppRegistered, { data: AppRegistered }>({ name, client: client.client, evolve });
     const decided = changeKeys(head?.snapshot ?? registeredOf(client), wanted, previous, clock.now());
     if (!decided.ok)
       throw new Refusal(decided.fault === 'invalid' ? 'invalid-client-metadata' : 'conflict', decided.text);
     // The answer to a request that changes nothing waits as well, because the first attempt may have timed out.
-    if (decided.app === undefined) return head && registry.acknowledge(name, head.version);
+    if (decided.app === undefined) return head && streams.acknowledge(name, head.version);
 
-    const { count, resetsAt } = await counters.hit(name, DAY);
+    const { count, resetsAt } = await state.counters.hit(name, DAY);
     if (count > CHANGES_A_DAY)
       throw new Refusal('too-many-requests', `More than ${CHANGES_A_DAY} changes of the keys within a day.`, {
         retryAfter: Math.max(1, Math.ceil((resetsAt - clock.now()) / 1000)),
       });
     const version = head?.version ?? 0;
-    const record = encodeEvent({
-      id: `${name}/${version + 1}`,
-      source: SOURCE,
-      type: 'pa.app-registered.v1',
-      time: instant(clock.now()),
-      subject: client.client,
-      data: decided.app,
-    });
-    const result = await streams.append(name, version, [{ topic: PA_REGISTRY, record }], decided.app);
-    if (!result.ok) throw busy();
+    const about = { id: `${name}/${version + 1}`, subject: client.client };
+    const event = { ...about, type: 'pa.app-registered.v1', data: decided.app };
+    const appended = await streams.append(name, version, [event], decided.app);
+    if (appended === undefined) throw this.changes.busy();
     ports.logger.info(
       { client: client.client, previous, kids: kidsOf(wanted) },
       'an app changed its keys with its registration access token',
     );
-    await registry.acknowledge(name, result.version);
-  }
-
-  /**
-   * Runs one decision about keys at a time over all instances, so that two apps cannot get the same key at the same
-   * time. Decisions of this instance wait in sequence, so that they do not refuse each other because of the lease.
-   */
-  private async alone(decision: () => Promise<void>): Promise<void> {
-    const { leases } = this.ports.state;
-    const turn = this.turn.then(async () => {
-      const lease = await leases.acquire('auth/client-keys', randomUUID(), CHANGE_MS);
-      if (lease === undefined) throw busy();
-      try {
-        await decision();
-      } finally {
-        await leases.release(lease);
-      }
-    });
-    this.turn = turn.catch(() => undefined);
-    await turn;
+    await streams.acknowledge(name, appended);
   }
 
   /** The keys under a jwks_uri. A URL that serves no key would lock the app out, so it is refused now. */
@@ -147,25 +120,12 @@ export const notApproved = (status: ClientRegistration['status']): Refusal =>
           'the new keys.'
       : `The app is ${status}: only an approved app can change its keys. Write to the payer.`,
   );
-const busy = (): Refusal =>
-  new Refusal('unavailable', 'The keys of another app are changed at this moment. Repeat the request.', {
-    retryAfter: 1,
-  });
 const kidsOf = ({ jwks }: ClientKeySet): readonly unknown[] => (jwks?.keys ?? []).map((key) => key['kid']);
 
 /** The registration as the first record of the app has it. */
-function registeredOf(client: ClientRegistration): AppRegistered {
-  const { name, jwks, jwksUri, requestedScope, contacts, npis, tins, registrationTokenHash, registeredAt } = client;
-  return {
-    client: client.client,
-    name,
-    ...(jwks !== undefined && { jwks: { keys: [...jwks.keys] } }),
-    ...(jwksUri !== undefined && { jwksUri }),
-    scope: requestedScope,
-    contacts: [...contacts],
-    npis: [...npis],
-    tins: [...tins],
-    registrationTokenHash,
-    registeredAt,
-  };
+function registeredOf(registration: ClientRegistration): AppRegistered {
+  const { client, name, requestedScope: scope, registrationTokenHash, registeredAt } = registration;
+  const { contacts, npis, tins } = registration;
+  const listed = { contacts: [...contacts], npis: [...npis], tins: [...tins] };
+  return { client, name, ...setOf(registration), scope, ...listed, registrationTokenHash, registeredAt };
 }

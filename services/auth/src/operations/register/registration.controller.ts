@@ -13,18 +13,11 @@ import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { notStored, tooMany } from '../answers.ts';
 import { AskingClients } from '../token/asking-clients.ts';
 import { clientDocument } from './client-document.ts';
-import {
-  clientMetadata,
-  readClientMetadata,
-  readRegistrationUpdate,
-  registrationUpdate,
-  type RegistrationUpdate,
-} from './client-metadata.ts';
+import { clientMetadata, readMetadata, registrationUpdate, type RegistrationUpdate } from './client-metadata.ts';
 import { KeyChanges, notApproved } from './key-changes.ts';
 import { KEY, METADATA, REGISTRATION } from './texts.ts';
 
 const MINUTE = 60_000;
-const CLIENT_ID = /^c-[0-9a-f]{32}$/;
 /** The hash of no token: comparing with it makes an unknown client cost as much time as a known one. */
 const NO_HASH = '0'.repeat(64);
 
@@ -137,7 +130,7 @@ export class RegistrationController {
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
     if (count > config.registrationsPerMinute)
       throw tooMany(request, 'registrations', Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
-    const metadata = readClientMetadata(body, config.allowInsecureJwks);
+    const metadata = readMetadata(clientMetadata(config.allowInsecureJwks), body);
     const waitForAll = this.registrationsOfAll.take('');
     if (waitForAll > 0)
       throw new Refusal(
@@ -154,8 +147,8 @@ export class RegistrationController {
       contacts: metadata.contacts,
       npis: metadata.npi,
       tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
-      ...(metadata.jwks !== undefined && { jwks: metadata.jwks }),
-      ...(metadata.jwks_uri !== undefined && { jwksUri: metadata.jwks_uri }),
+      jwks: metadata.jwks,
+      jwksUri: metadata.jwks_uri,
       registrationTokenHash: secretHash(secret),
       registeredAt: instant(ports.clock.now()),
     };
@@ -180,18 +173,12 @@ export class RegistrationController {
   @Operation(UPDATE)
   async update({ request, params: { client: id }, body }: Asked<typeof UPDATE>): Promise<Answer> {
     const client = await this.authenticated(request, id);
-    const update = readRegistrationUpdate(body, this.config.allowInsecureJwks);
+    const update = readMetadata(registrationUpdate(this.config.allowInsecureJwks), body);
     requireUnchanged(client, update);
     this.asking.requireCurrent();
     if (client.status !== 'approved') throw notApproved(client.status);
-    await this.keyChanges.change(
-      id,
-      {
-        ...(update.jwks !== undefined && { jwks: update.jwks }),
-        ...(update.jwks_uri !== undefined && { jwksUri: update.jwks_uri }),
-      },
-      update.previous_keys ?? 'keep',
-    );
+    const { jwks, jwks_uri: jwksUri, previous_keys: previous = 'keep' } = update;
+    await this.keyChanges.change(id, { jwks, jwksUri }, previous);
     return this.document((await this.clients.find(id)) ?? client);
   }
 
@@ -205,7 +192,7 @@ export class RegistrationController {
     const from = addressBlock(request.ip);
     const wait = this.reads.take(from);
     if (wait > 0) throw tooMany(request, 'refused requests', wait);
-    const client = CLIENT_ID.test(id) ? await this.clients.find(id) : undefined;
+    const client = await this.clients.find(id);
     if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
     this.reads.giveBack(from);
     return client;

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { encodeEvent, PA_REGISTRY, type SigningKeyWithdrawn } from '@provider-access/events';
+import type { SigningKeyWithdrawn } from '@provider-access/events';
 import { Parties, type PresenceOptions } from '@provider-access/facts';
-import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
-import { Registry, SOURCE } from '../../apps/registry.ts';
+import { RegistryStreams } from '../../apps/registry-streams.ts';
 
 /** ms from the removal of a key from the last instance until all its tokens have expired, with clock skew. */
 export const WITHDRAW_AFTER_MS = (ACCESS_TOKEN_LIFETIME + 60) * 1000;
@@ -40,7 +39,7 @@ export class SigningRing {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(SIGNING_KEYS) private readonly keys: Secret<SigningKeys>,
     @Inject(Parties) private readonly parties: Parties,
-    @Inject(Registry) private readonly registry: Registry,
+    @Inject(RegistryStreams) private readonly streams: RegistryStreams,
     @Inject(PRESENCE) private readonly presence: PresenceOptions | undefined,
   ) {}
 
@@ -65,26 +64,16 @@ export class SigningRing {
 
   /** Withdraws a key for good, and waits for every reader. @throws Refusal 503 when readers do not catch up in time */
   async withdraw(kid: string, reason: SigningKeyWithdrawn['reason'], by: string): Promise<void> {
-    const { state, clock } = this.ports;
     this.acknowledged.delete(kid);
-    const stream = streamOf(kid);
-    const version = (await state.streams.load(stream))?.version ?? 0;
+    const key = streamOf(kid);
+    const version = (await this.ports.state.streams.load(key))?.version ?? 0;
     // Version 2 means that the key is withdrawn already: by another instance, or by an earlier attempt.
     if (version < 2) {
       const data: SigningKeyWithdrawn = { kid, reason, by };
-      await state.streams.append(
-        stream,
-        version,
-        [
-          {
-            topic: PA_REGISTRY,
-            record: this.record('pa.signing-key-withdrawn.v1', kid, `${stream}/withdrawn`, data, instant(clock.now())),
-          },
-        ],
-        { kid, withdrawn: true },
-      );
+      const event = { id: `${key}/withdrawn`, type: 'pa.signing-key-withdrawn.v1', subject: kid, data, key };
+      await this.streams.append(key, version, [event], { kid, withdrawn: true });
     }
-    await this.registry.acknowledge(stream, 2);
+    await this.streams.acknowledge(key, 2);
   }
 
   /**
@@ -105,30 +94,20 @@ export class SigningRing {
 
   /** Publishes a kid once, even if several processes try. */
   private async publish(key: SigningKey): Promise<boolean> {
-    const { state, clock, logger } = this.ports;
-    const stream = streamOf(key.kid);
-    const data = { kid: key.kid, jwk: { ...key.publicJwk } };
+    const { kid, publicJwk } = key;
+    const id = streamOf(kid);
+    const event = { id, type: 'pa.signing-key-published.v1', subject: kid, data: { kid, jwk: publicJwk }, key: id };
     // A conflict is not an error: the key was published before.
-    await state.streams.append(
-      stream,
-      0,
-      [
-        {
-          topic: PA_REGISTRY,
-          record: this.record('pa.signing-key-published.v1', key.kid, stream, data, instant(clock.now())),
-        },
-      ],
-      { kid: key.kid },
-    );
+    await this.streams.append(id, 0, [event], { kid });
     try {
-      await this.registry.acknowledge(stream, 1);
+      await this.streams.acknowledge(id, 1);
     } catch {
       return false;
     }
-    this.acknowledged.add(key.kid);
-    if (!this.isPublished(key) && this.parties.registry.withdrawnKey(key.kid) === undefined)
-      logger.error(
-        { kid: key.kid },
+    this.acknowledged.add(kid);
+    if (!this.isPublished(key) && this.parties.registry.withdrawnKey(kid) === undefined)
+      this.ports.logger.error(
+        { kid },
         'a signing key has the kid of another key that was published before and is not used: give it a new kid',
       );
     return true;
@@ -155,9 +134,6 @@ export class SigningRing {
   private isPublished({ kid, publicJwk }: SigningKey): boolean {
     const jwk = this.parties.registry.signingKey(kid)?.jwk;
     return jwk !== undefined && jwk['x'] === publicJwk.x && jwk['y'] === publicJwk.y;
-  }
-  private record(type: string, kid: string, id: string, data: unknown, time: string) {
-    return encodeEvent({ id, source: SOURCE, type, time, subject: kid, data }, { key: streamOf(kid) });
   }
   private soon(ms: number): void {
     if (!this.running) return;

@@ -15,11 +15,6 @@ import { JWKS_SOURCE } from '../../apps/foreign-keys.ts';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { acceptedFormer } from '../../domain/client-keys.ts';
 
-interface ExplainedAssertion {
-  readonly registration: ClientRegistration;
-  readonly checks: readonly AssertionCheck[];
-}
-
 /** What auth knows of a client that asks for a token. */
 @Injectable()
 export class AskingClients {
@@ -39,11 +34,6 @@ export class AskingClients {
       });
   }
 
-  /** @throws EngineUnavailable */
-  find(client: string): Promise<ClientRegistration | undefined> {
-    return this.clients.find(client);
-  }
-
   /** Whether pa.registry has the client. */
   registered(client: string | undefined): boolean {
     return client !== undefined && this.parties.client(client) !== undefined;
@@ -60,7 +50,9 @@ export class AskingClients {
   }
 
   /** Explains a client assertion. Undefined if no key of an active client verifies it. @throws EngineUnavailable */
-  async explain(assertion: string | undefined): Promise<ExplainedAssertion | undefined> {
+  async explain(
+    assertion: string | undefined,
+  ): Promise<{ registration: ClientRegistration; checks: readonly AssertionCheck[] } | undefined> {
     let registration: ClientRegistration | undefined;
     const explained = await explainAssertion({
       ...this.expected(),
@@ -85,11 +77,8 @@ export class AskingClients {
       (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))
     )
       return undefined;
-    return {
-      ...(client.jwks !== undefined && { jwks: client.jwks }),
-      ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }),
-      former: acceptedFormer(client.formerKeys, this.ports.clock.now()),
-    };
+    const { jwks, jwksUri, formerKeys } = client;
+    return { jwks, jwksUri, former: acceptedFormer(formerKeys, this.ports.clock.now()) };
   }
 
   /** Whether one of the providers that the app is bound to is in network now. */

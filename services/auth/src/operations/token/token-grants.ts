@@ -4,12 +4,15 @@ import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
 import type { TokenStep } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { approvals, stillHas } from '@provider-access/smart';
+import { Clients } from '../../apps/clients.ts';
 import { readForm } from '../form.ts';
 import { AskingClients } from './asking-clients.ts';
 import { ReplayMemory } from './replay-memory.ts';
 import { TokenLimits } from './token-limits.ts';
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+export const NOT_APPROVED = 'The app is registered and not approved yet.';
+export const OUT_OF_NETWORK = 'None of the providers bound to this app is in the network of this payer now.';
 
 /** A refusal with two values for the audit: the client that the caller claims to be, and the step that failed. */
 export class TokenRefusal extends Error {
@@ -37,13 +40,14 @@ export interface TokenGrant {
 export class TokenGrants {
   constructor(
     @Inject(AskingClients) private readonly asking: AskingClients,
+    @Inject(Clients) private readonly clients: Clients,
     @Inject(TokenLimits) private readonly limits: TokenLimits,
     @Inject(ReplayMemory) private readonly replays: ReplayMemory,
   ) {}
 
   /** @throws TokenRefusal with the client that the caller claims to be; Refusal before there is one */
   async of(request: FastifyRequest): Promise<TokenGrant> {
-    const { asking, limits, replays } = this;
+    const { asking, clients, limits, replays } = this;
     const form = readForm(request);
     if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
     if (form['grant_type'] !== 'client_credentials')
@@ -65,7 +69,7 @@ export class TokenGrants {
     const tooMany = await limits.countClient(client);
     if (tooMany !== undefined) throw refuse(tooMany);
 
-    const registration = await asking.find(client);
+    const registration = await clients.find(client);
     const now = asking.keysOf(registration);
     if (now !== undefined && !stillHas(now, result.key))
       throw refuse(
@@ -80,15 +84,9 @@ export class TokenGrants {
         { retryAfter: wait },
       );
     if (registration?.status !== 'approved')
-      throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
+      throw refuse(new Refusal('unauthorized-client', NOT_APPROVED), 'not-approved');
     if (!asking.inNetwork(registration))
-      throw refuse(
-        new Refusal(
-          'unauthorized-client',
-          'None of the providers bound to this app is in the network of this payer now.',
-        ),
-        'not-in-network',
-      );
+      throw refuse(new Refusal('unauthorized-client', OUT_OF_NETWORK), 'not-in-network');
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
     if (scope === '')
       throw refuse(
@@ -98,7 +96,7 @@ export class TokenGrants {
   }
 
   /** The audit does not record an `iss` that no client has, because the caller chose the text. */
-  private refusal(refusal: Refusal, client: string | undefined, step: TokenRefusal['step']): TokenRefusal {
+  private refusal(refusal: Refusal, client: string | undefined, step: TokenStep | undefined): TokenRefusal {
     return new TokenRefusal(refusal, this.asking.registered(client) ? client : undefined, step);
   }
 }

@@ -9,11 +9,6 @@ import { tooMany } from '../answers.ts';
 
 const MINUTE = 60_000;
 
-/** A request that is within the limits. */
-export interface TakenRequest {
-  giveBack(): void;
-}
-
 /** Limits of requests that carry a client assertion. */
 @Injectable()
 export class TokenLimits {
@@ -37,7 +32,7 @@ export class TokenLimits {
    * cannot use up that count, because client ids are random.
    * @throws Refusal 429
    */
-  take(request: FastifyRequest): TakenRequest {
+  take(request: FastifyRequest): { giveBack(): void } {
     const block = addressBlock(request.ip);
     const claimed = claimedClient((request.body as Record<string, unknown> | null | undefined)?.['client_assertion']);
     const client = claimed !== undefined && this.parties.client(claimed)?.status === 'approved' ? claimed : undefined;

@@ -1,25 +1,16 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Audit, SampledRefusals } from '@provider-access/audit';
-import type { AssertionStep, RefusalEntry } from '@provider-access/events';
+import { type RefusalEntry, TOKEN_CHECKS, type TokenStep } from '@provider-access/events';
 import { Refusal, REFUSALS } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { TokenIssuer } from '@provider-access/smart';
 import { FORM } from '../form.ts';
 import { ASSERTION_TYPE, TokenGrants, TokenRefusal } from './token-grants.ts';
-import { type TakenRequest, TokenLimits } from './token-limits.ts';
+import { TokenLimits } from './token-limits.ts';
 
-/** Steps of the check before the caller has proved an identity. Anybody who knows the id of a client can reach them. */
-const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>([
-  'decode',
-  'alg',
-  'client',
-  'aud',
-  'time',
-  'key',
-  'signature',
-]);
-const proven = (step: string | undefined): boolean => step === undefined || !UNPROVEN.has(step);
+/** Steps after the caller has proved an identity. Anybody who knows the id of a client can reach the steps before. */
+const PROVEN = new Set<TokenStep | undefined>([undefined, 'jti', ...TOKEN_CHECKS]);
 
 /** SMART Backend Services: docs/regulation.md#token-requests */
 const TOKEN = operation({
@@ -84,7 +75,7 @@ export class TokenController {
   /** The audit records every token and every refusal of a proven client before the answer leaves. */
   @Operation(TOKEN)
   async token({ request }: Asked<typeof TOKEN>): Promise<Answer> {
-    let taken: TakenRequest | undefined;
+    let taken: ReturnType<TokenLimits['take']> | undefined;
     try {
       taken = this.limits.take(request);
       const { client, scope, approval } = await this.grants.of(request);
@@ -111,7 +102,7 @@ export class TokenController {
           members: [],
           resources: 0,
         };
-        await (client !== undefined && proven(step) ? this.audit.record(entry) : this.refusals.refused(entry));
+        await (client !== undefined && PROVEN.has(step) ? this.audit.record(entry) : this.refusals.refused(entry));
       } else taken?.giveBack();
       const { kind, message, headers } = refusal;
       throw new Refusal(kind, message, { ...refusal, headers: { ...headers, pragma: NOT_STORED.pragma } });
