@@ -122,13 +122,13 @@ export class RecordedServices {
         consentService.read({}, {}),
         resourcesService.with({ publicUrl: PUBLIC_URL, pollMs: 50 }),
         exportService.with({
-          publicUrl: PUBLIC_URL,
+          ...exportService.config(exportService.settings.parse({ PUBLIC_URL })),
           facts: { boundMs: 5000, pollMs: 50 },
           writers: 0,
           pollMs: 20,
           skewMarginMs: 0,
         }),
-        authService.with({ publicUrl: PUBLIC_URL }),
+        authService.read({ PUBLIC_URL }, {}),
       ],
       (name) => {
         const ports = this.#ports(name);

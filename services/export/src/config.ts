@@ -93,5 +93,3 @@ export interface ExportConfig extends Readonly<ReturnType<typeof exportConfig>> 
   /** Default PART_LIMITS. */
   readonly partLimits?: PartLimits;
 }
-/** The options without any variable. The address has no default. */
-export const EXPORT_DEFAULTS: ExportConfig = exportConfig(exportSettings.parse({ PUBLIC_URL: 'http://localhost' }));

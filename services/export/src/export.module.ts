@@ -1,11 +1,10 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
-import { LevelLedger } from '@provider-access/levels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
-import { BLOBS, CONFIG, EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
+import { BLOBS, CONFIG, type ExportConfig } from './config.ts';
 import { measureExports } from './export-metrics.ts';
 import { AnsweredLevels } from './jobs/answered-levels.ts';
 import { ChunkStep } from './jobs/chunk-step.ts';
@@ -19,7 +18,6 @@ import { Sealer } from './jobs/sealer.ts';
 import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
 import { ExportController } from './operations/davinci-data-export/export.controller.ts';
 import { KickOffs } from './operations/davinci-data-export/kick-off.ts';
-import { OwnGroups } from './operations/davinci-data-export/own-groups.ts';
 import { DownloadController } from './operations/download/download.controller.ts';
 import { DownloadNotes } from './operations/download/download-notes.ts';
 import { Releases } from './operations/download/releases.ts';
@@ -28,11 +26,6 @@ import { OwnJobs } from './operations/own-jobs.ts';
 import { StatusController } from './operations/status/status.controller.ts';
 import { exportJobs } from './projections/export-jobs.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
-
-export interface ExportOptions extends ServiceRuntime {
-  readonly config: Partial<ExportConfig> & Pick<ExportConfig, 'publicUrl'>;
-  readonly blobs: Blobs;
-}
 
 /** ms. If no worker has asked for work for this time, the process is not ready. */
 const STALE_MS = 15_000;
@@ -64,9 +57,8 @@ export class ExportModule {
     );
   }
 
-  static register({ config: given, blobs, ...runtime }: ExportOptions): DynamicModule {
-    const config: ExportConfig = { ...EXPORT_DEFAULTS, ...given };
-    const { log, clock, metrics } = runtime.ports;
+  static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig): DynamicModule {
+    const { clock } = runtime.ports;
     return {
       module: ExportModule,
       imports: [
@@ -94,10 +86,6 @@ export class ExportModule {
           useFactory: ({ records }: ExportedViews, { reader: members }: Facts) =>
             new LabelGate({ policy: config.labels, records, members, clock }),
         },
-        {
-          provide: LevelLedger,
-          useFactory: () => new LevelLedger({ log, clock, metrics, service: 'export', objectives: ['answered'] }),
-        },
         ExportedViews,
         JobStreams,
         ClientLimits,
@@ -107,7 +95,6 @@ export class ExportModule {
         JobSteps,
         ExportWork,
         AnsweredLevels,
-        OwnGroups,
         KickOffs,
         OwnJobs,
         Releases,

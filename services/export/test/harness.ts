@@ -28,7 +28,7 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { summaryOf } from '../src/domain/job/job.ts';
 import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
 import { JobStreams } from '../src/jobs/job-stream.ts';
-import type { ExportConfig } from '../src/config.ts';
+import { type ExportConfig, exportConfig, exportSettings } from '../src/config.ts';
 import { ExportModule } from '../src/export.module.ts';
 import { NPI, GROUP, ALL, Publisher } from './publisher.ts';
 
@@ -131,20 +131,16 @@ export class Platform extends Publisher {
       },
     };
     const ports = { log: this.log, views, state, clock: this.clock, logger, metrics: new Metrics() };
-    const module = ExportModule.register({
-      ports,
-      blobs,
-      staticTokens: new StaticTokens({ administrator: ADMIN }),
-      config: {
-        publicUrl: 'http://test',
-        facts: { pollMs: 50, boundMs: 60_000 },
-        pollMs: 20,
-        backoffMs: () => 5,
-        skewMarginMs: 0,
-        writers: 0,
-        pollsPerMinute: 100_000,
-        ...config,
-      },
+    const runtime = { ports, staticTokens: new StaticTokens({ administrator: ADMIN }) };
+    const module = ExportModule.register(runtime, blobs, {
+      ...exportConfig(exportSettings.parse({ PUBLIC_URL: 'http://test' })),
+      facts: { pollMs: 50, boundMs: 60_000 },
+      pollMs: 20,
+      backoffMs: () => 5,
+      skewMarginMs: 0,
+      writers: 0,
+      pollsPerMinute: 100_000,
+      ...config,
     });
     const app = await createServiceApp(module, { name: 'export', ports });
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
@@ -195,9 +191,9 @@ export class Platform extends Publisher {
         providers: [NPI as ProviderKey],
         scope: ALL,
       },
-      network: [[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]] as const],
-      sourceHolds: [],
-      identities: [],
+      network: new Map([[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]]]),
+      sourceHolds: new Map(),
+      identities: new Map(),
       asOf: undefined,
     };
     return { ...of, client: 'c1', party };

@@ -12,10 +12,12 @@ import {
 import { exportScope, LevelLedger } from '@provider-access/levels';
 import type { Batch } from '@provider-access/engines/log';
 import { BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { Job } from '../domain/job/job.ts';
 import { JobStreams } from './job-stream.ts';
 
 type Type = keyof typeof EXPORT_EVENTS;
+const ENDS = new Set<Type | undefined>(['pa.export-sealed.v1', 'pa.export-failed.v1', 'pa.export-cancelled.v1']);
 /**
  * Reason of a job whose kick-off was not acknowledged. No service level measures it, because the client got an error.
  */
@@ -51,11 +53,14 @@ export function measureEnd(
 /** Measures by the times in the events of `pa.exports`, so a redelivery gives the same result. */
 @Injectable()
 export class AnsweredLevels {
+  private readonly ledger: LevelLedger;
   constructor(
-    @Inject(LevelLedger) private readonly ledger: Pick<LevelLedger, 'started' | 'measured'>,
+    @Inject(PORTS) ports: Pick<ServicePorts, 'log' | 'clock' | 'metrics'>,
     @Inject(BusinessCalendar) private readonly calendar: BusinessCalendar,
     @Inject(JobStreams) private readonly streams: Pick<JobStreams, 'load'>,
-  ) {}
+  ) {
+    this.ledger = new LevelLedger({ ...ports, service: 'export', objectives: ['answered'] });
+  }
 
   async handle(batch: Batch): Promise<void> {
     const started: ServiceLevelStarted[] = [];
@@ -68,14 +73,10 @@ export class AnsweredLevels {
       if (type === 'pa.export-requested.v1') {
         const { job, requestedAt } = data as ExportRequested;
         started.push(startOf(job, requestedAt));
-      } else if (
-        type === 'pa.export-sealed.v1' ||
-        type === 'pa.export-failed.v1' ||
-        type === 'pa.export-cancelled.v1'
-      ) {
+      } else if (ENDS.has(type)) {
         // The current job of the stream, which may be newer than the event.
         const job = await this.streams.load(record.key);
-        const end = job && measureEnd(job, type, data as ExportSealed | ExportEnded, this.calendar);
+        const end = job && measureEnd(job, type!, data as ExportSealed | ExportEnded, this.calendar);
         if (end !== undefined) measured.push(end);
       }
     }

@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
-import { encodeEvent, PA_EXPORTS, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import { encodeEvent, PA_EXPORTS, PA_SERVICE_LEVELS, textOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { recordsOf } from '@provider-access/process/testing';
+import { Metrics } from '@provider-access/service/observability';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';
 import { AnsweredLevels, measureEnd, NOT_ACKNOWLEDGED } from './answered-levels.ts';
@@ -38,13 +41,9 @@ it.each<[string, Parameters<typeof measureEnd>[1], Parameters<typeof measureEnd>
 });
 
 it('follows a job from its kick-off, by the times of its events', async () => {
-  const reported: { started: ServiceLevelStarted[]; measured: ServiceLevelMeasured[] } = { started: [], measured: [] };
-  const ledger = {
-    started: async (...all: ServiceLevelStarted[]) => void reported.started.push(...all),
-    measured: async (...all: ServiceLevelMeasured[]) => void reported.measured.push(...all),
-  };
+  const log = openMemoryLog();
   const load = async (id: string): Promise<Job | undefined> => (id === 'j1' ? (job as Job) : undefined);
-  const levels = new AnsweredLevels(ledger, calendar, { load });
+  const levels = new AnsweredLevels({ log, clock: { now: () => 0 }, metrics: new Metrics() }, calendar, { load });
   const record = (type: string, subject: string, data: unknown): LogRecord => {
     const encoded = encodeEvent({ id: type, source: 's', type, time: REQUESTED, subject, data });
     return {
@@ -69,10 +68,9 @@ it('follows a job from its kick-off, by the times of its events', async () => {
       record('pa.export-sealed.v1', 'unknown', sealed(LATE)),
     ],
   });
-  expect(reported.started).toEqual([
+  const reported = (await recordsOf(log, PA_SERVICE_LEVELS)).map((one) => JSON.parse(textOf(one)) as unknown);
+  expect(reported).toMatchObject([
     { scope: 'export/j1', from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(REQUESTED) }] },
-  ]);
-  expect(reported.measured.map((m) => m.days)).toEqual([
-    [{ objective: 'answered', day: '2026-11-10', items: [[0, 2000, 1]] }],
+    { scope: 'export/j1', days: [{ objective: 'answered', day: '2026-11-10', items: [[0, 2000, 1]] }] },
   ]);
 });

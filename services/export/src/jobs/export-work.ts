@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { BlobStoreFull } from '@provider-access/engines/blob';
 import { type Batch, EngineUnavailable } from '@provider-access/engines/log';
 import { typeOf } from '@provider-access/events';
-import { instant, Refusal } from '@provider-access/kernel';
+import { Refusal } from '@provider-access/kernel';
 import { Poll, Workers, type WorkersOptions } from '@provider-access/engines/jobs';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { SpanKind } from '@provider-access/service/observability';
@@ -44,7 +44,7 @@ export class ExportWork {
   private lookedAt = 0;
   private readonly stopping = new AbortController();
   private recovering: Promise<void> = Promise.resolve();
-  private fullSince: number | undefined;
+  private full = false;
   private measured: (() => void) | undefined;
 
   constructor(
@@ -112,9 +112,12 @@ export class ExportWork {
   }
   /** Whether the last write found the disk full. */
   storageFull(): boolean {
-    return this.fullSince !== undefined;
+    return this.full;
   }
-  async put(queue: Queue, items: readonly { id: string; payload: JobItem; notBefore?: number }[]): Promise<void> {
+  private async put(
+    queue: Queue,
+    items: readonly { id: string; payload: JobItem; notBefore?: number }[],
+  ): Promise<void> {
     await this.ports.state.work.put(queue, items);
     this.workers.get(queue)!.notify();
   }
@@ -140,15 +143,9 @@ export class ExportWork {
   }
   private warn(item: WorkItem, error: Error): void {
     const { logger, tracing } = this.ports;
-    const warn = (): void =>
-      logger.warn(
-        {
-          queue: item.queue,
-          attempts: item.attempts,
-          ...faultOf(error),
-        },
-        'a step of an export failed and will be tried again',
-      );
+    const { queue, attempts } = item;
+    const fields = { queue, attempts, ...faultOf(error) };
+    const warn = (): void => logger.warn(fields, 'a step of an export failed and will be tried again');
     if (tracing === undefined) warn();
     else tracing.about((item.payload as JobItem).traceparent, warn);
   }
@@ -156,27 +153,18 @@ export class ExportWork {
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
     try {
       await step();
-      if (item.queue !== 'export-expire' && item.queue !== 'export-sweep') this.fullSince = undefined;
+      if (item.queue !== 'export-expire' && item.queue !== 'export-sweep') this.full = false;
     } catch (error) {
       const full = error instanceof BlobStoreFull;
-      if (full) this.fullSince ??= this.ports.clock.now();
+      this.full ||= full;
       // Old facts are not a failure of this job, so they do not count as an attempt.
       if (error instanceof Refusal && error.kind === 'unavailable') throw error;
       // Count in the state store, because another process may make the next attempt.
-      const { count } = await this.ports.state.counters.hit(
-        `export-failures/${item.queue}/${item.id}`,
-        FAILURES_WINDOW_MS,
-      );
+      const name = `export-failures/${item.queue}/${item.id}`;
+      const { count } = await this.ports.state.counters.hit(name, FAILURES_WINDOW_MS);
       if (count < this.config.attempts) throw error;
       this.ports.logger.error({ queue: item.queue, ...faultOf(error as Error) }, 'an export failed for good');
-      await this.streams.execute({
-        kind: 'fail',
-        data: {
-          job: (item.payload as JobItem).job,
-          reason: full ? 'storage-full' : 'internal',
-          at: instant(this.ports.clock.now()),
-        },
-      });
+      await this.streams.end('fail', (item.payload as JobItem).job, full ? 'storage-full' : 'internal');
     }
   }
 
@@ -223,27 +211,22 @@ export class ExportWork {
     await this.next(job, type);
   }
   private async next(job: Job, type: string): Promise<void> {
-    const id = job.job;
-    const item: JobItem = { job: id, ...(job.traceparent !== undefined && { traceparent: job.traceparent }) };
-    const { clock } = this.ports;
-    const expires = expiresAt(job, this.config.keepMs);
-    if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed'))
-      await this.put('export-expire', [{ id: `${id}/expire`, payload: item, notBefore: expires }]);
+    const { job: id, traceparent, status } = job;
+    const { graceMs, keepMs, leaseMs } = this.config;
+    const payload: JobItem = { job: id, ...(traceparent !== undefined && { traceparent }) };
+    const put = (step: 'plan' | 'seal' | 'expire' | 'sweep', notBefore?: number): Promise<void> =>
+      this.put(`export-${step}`, [{ id: `${id}/${step}`, payload, notBefore }]);
+    const expires = expiresAt(job, keepMs);
+    if (expires !== undefined && (status === 'sealed' || status === 'failed')) await put('expire', expires);
     if (job.ended !== undefined)
-      await this.put('export-sweep', [
-        {
-          id: `${id}/sweep`,
-          payload: item,
-          notBefore: clock.now() + (job.status === 'expired' ? this.config.graceMs : this.config.leaseMs * 2),
-        },
-      ]);
-    else if (job.status === 'sealed') return;
-    else if (job.status === 'requested') await this.put('export-plan', [{ id: `${id}/plan`, payload: item }]);
-    else if (allWritten(job)) await this.put('export-seal', [{ id: `${id}/seal`, payload: item }]);
+      await put('sweep', this.ports.clock.now() + (status === 'expired' ? graceMs : leaseMs * 2));
+    else if (status === 'sealed') return;
+    else if (status === 'requested') await put('plan');
+    else if (allWritten(job)) await put('seal');
     else if (type === 'pa.export-planned.v1')
       await this.put(
         'export-chunk',
-        job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...item, chunk } })),
+        job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...payload, chunk } })),
       );
   }
 }

@@ -3,7 +3,6 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { WorkItem } from '@provider-access/engines/state';
 import type { ExportPlanned } from '@provider-access/events';
 import type { MembershipPart } from '@provider-access/facts';
-import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
 import { allWritten, isRunning } from '../domain/job/job.ts';
@@ -83,10 +82,7 @@ export class JobSteps {
   }
 
   async expire(item: WorkItem): Promise<void> {
-    await this.streams.execute({
-      kind: 'expire',
-      data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.ports.clock.now()) },
-    });
+    await this.streams.end('expire', (item.payload as JobItem).job, 'kept long enough');
   }
 
   /** Removes the files of an ended job. Idempotent. */

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
-import type { StreamEvent, StreamHead } from '@provider-access/engines/state';
+import type { StreamHead } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../config.ts';
 import { measureDecision } from '../export-metrics.ts';
 import { exportJobs, getJob } from '../projections/export-jobs.ts';
-import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';
+import { decide, evolve, type Job, type JobCommand, type JobRefusal } from '../domain/job/job.ts';
 
 export type Executed =
   | { readonly ok: true; readonly job: Job; readonly version: number }
@@ -43,36 +43,31 @@ export class JobStreams {
   }
   /** Decides on the current head and appends. Repeats this if another process was faster. */
   async execute(command: JobCommand): Promise<Executed> {
-    const stream = `export/${command.data.job}`;
+    const { state, clock, metrics } = this.ports;
+    const id = command.data.job;
+    const stream = `export/${id}`;
     for (;;) {
-      const head = await this.head(command.data.job);
+      const head = await this.head(id);
       const decision = decide(command, head?.snapshot);
       if (!decision.ok) return { ok: false, refusal: decision.refusal, job: head?.snapshot };
       const job = evolve(head?.snapshot, decision.event)!;
-      const events = [this.encode(command.data.job, decision.event)];
-      const appended = await this.ports.state.streams.append(stream, head?.version ?? 0, events, job);
+      const now = clock.now();
+      const about = { id: randomUUID(), source: 'urn:provider-access:export', time: instant(now), subject: id };
+      const record = encodeEvent({ ...about, ...decision.event });
+      const appended = await state.streams.append(stream, head?.version ?? 0, [{ topic: PA_EXPORTS, record }], job);
       if (!appended.ok) continue;
-      measureDecision(this.ports.metrics, command, head?.snapshot, this.ports.clock.now());
+      measureDecision(metrics, command, head?.snapshot, now);
       return { ok: true, job, version: appended.version };
     }
+  }
+  /** Ends a job now. */
+  end(kind: 'cancel' | 'fail' | 'expire', job: string, reason: string): Promise<Executed> {
+    return this.execute({ kind, data: { job, reason, at: instant(this.ports.clock.now()) } });
   }
   /** True once the view of jobs has passed this version, so that the next request to any process sees it. */
   async isVisible(job: string, version: number): Promise<boolean> {
     const { waitMs } = this.config;
     const position = await this.ports.state.streams.published(`export/${job}`, version, waitMs);
     return position !== undefined && (await this.jobs.waitFor(position, waitMs));
-  }
-  private encode(job: string, event: JobEvent): StreamEvent {
-    return {
-      topic: PA_EXPORTS,
-      record: encodeEvent({
-        id: randomUUID(),
-        source: 'urn:provider-access:export',
-        type: event.type,
-        time: instant(this.ports.clock.now()),
-        subject: job,
-        data: event.data,
-      }),
-    };
   }
 }

@@ -13,10 +13,10 @@ import type { Access } from '@provider-access/facts';
  */
 export interface PartySnapshot {
   readonly client: ClientFacts | undefined;
-  readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
-  readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
+  readonly network: ReadonlyMap<ProviderKey, readonly NetworkFact[]>;
+  readonly sourceHolds: ReadonlyMap<string, readonly HoldFact[]>;
   /** Identifiers of each provider that has several. */
-  readonly identities: readonly (readonly [ProviderKey, readonly ProviderKey[]])[];
+  readonly identities: ReadonlyMap<ProviderKey, readonly ProviderKey[]>;
   /** RFC 3339 instant of the newest event in these facts. */
   readonly asOf: string | undefined;
 }
@@ -47,19 +47,14 @@ export async function partySnapshot(
   const identities = [...network.keys(), ...(known?.providers ?? [])]
     .map((p) => [p, parties.identity(p)] as const)
     .filter(([, all]) => all.length > 1);
-  return { client: known, network: [...network], sourceHolds: [...sourceHolds], identities, asOf: parties.asOf() };
+  return { client: known, network, sourceHolds, identities: new Map(identities), asOf: parties.asOf() };
 }
 
 /** The facts of a snapshot, as decisions ask for them. */
-export function partyOf(snapshot: PartySnapshot): PartyFacts {
-  const network = new Map(snapshot.network);
-  const holds = new Map(snapshot.sourceHolds);
-  const identities = new Map(snapshot.identities);
-  return {
-    client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined),
-    network: (p) => network.get(p) ?? [],
-    sourceHolds: (s) => holds.get(s) ?? [],
-    identity: (p) => identities.get(p) ?? [p],
-    asOf: () => snapshot.asOf,
-  };
-}
+export const partyOf = ({ client, network, sourceHolds, identities, asOf }: PartySnapshot): PartyFacts => ({
+  client: (id) => (client?.client === id ? client : undefined),
+  network: (p) => network.get(p) ?? [],
+  sourceHolds: (s) => sourceHolds.get(s) ?? [],
+  identity: (p) => identities.get(p) ?? [p],
+  asOf: () => asOf,
+});

@@ -52,7 +52,7 @@ export const TESTED: readonly StartableService[] = [
   consentService.read({}, {}),
   resourcesService.with({ publicUrl: PUBLIC_URL, attachmentsAbove: 1000 }),
   exportService.with({
-    publicUrl: PUBLIC_URL,
+    ...exportService.config(exportService.settings.parse({ PUBLIC_URL })),
     writers: 0,
     chunkMembers: 2,
     skewMarginMs: 0,
@@ -62,7 +62,7 @@ export const TESTED: readonly StartableService[] = [
     kickOffsPerHour: 100_000,
     runningPerClient: 1000,
   }),
-  authService.with({ publicUrl: PUBLIC_URL }),
+  authService.read({ PUBLIC_URL }, {}),
 ];
 /** The secrets that all services of a test share. */
 export const secretsOf = (keys: Secret<SigningKeys>) =>

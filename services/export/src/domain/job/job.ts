@@ -104,33 +104,24 @@ export function evolve(job: Job | undefined, event: JobEvent): Job | undefined {
   if (event.type === 'pa.export-requested.v1') return { ...event.data, status: 'requested', written: [] };
   if (job === undefined) return undefined;
   switch (event.type) {
-    case 'pa.export-planned.v1':
-      return {
-        ...job,
-        status: 'writing',
-        plan: { prefix: event.data.plan, members: event.data.members, chunks: event.data.chunks },
-        written: new Array<number>(event.data.chunks).fill(0),
-        released: new Array<number>(event.data.chunks).fill(0),
-      };
+    case 'pa.export-planned.v1': {
+      const { plan: prefix, members, chunks } = event.data;
+      const none = new Array<number>(chunks).fill(0);
+      return { ...job, status: 'writing', plan: { prefix, members, chunks }, written: none, released: none };
+    }
     case 'pa.export-chunk-written.v1':
       return {
         ...job,
         written: job.written.with(event.data.chunk, event.data.fence),
         ...(job.released !== undefined && { released: job.released.with(event.data.chunk, event.data.members) }),
       };
-    case 'pa.export-sealed.v1':
-      return {
-        ...job,
-        status: 'sealed',
-        sealed: { manifest: event.data.manifest, sealedAt: event.data.sealedAt, expiresAt: event.data.expiresAt },
-      };
+    case 'pa.export-sealed.v1': {
+      const { manifest, sealedAt, expiresAt: expires } = event.data;
+      return { ...job, status: 'sealed', sealed: { manifest, sealedAt, expiresAt: expires } };
+    }
     case 'pa.export-cancelled.v1':
     case 'pa.export-failed.v1':
     case 'pa.export-expired.v1':
-      return {
-        ...job,
-        status: ENDS[event.type],
-        ended: { reason: event.data.reason, at: event.data.at },
-      };
+      return { ...job, status: ENDS[event.type], ended: { reason: event.data.reason, at: event.data.at } };
   }
 }

@@ -1,6 +1,7 @@
 import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/fhir';
+import { dateRange, isServedType, KNOWN_R4_TYPES, SERVED_TYPES } from '@provider-access/fhir';
 import { type EXPORT_TYPES, type ExportTypeParse, parseExportType } from '@provider-access/domain/pdex';
+import { z } from 'zod';
 
 export type Operation = '$export' | '$davinci-data-export';
 /** A parameter of a kick-off (docs/regulation.md#export-parameters) as the client sent it, with repeats. */
@@ -23,7 +24,6 @@ export interface KickOffRequest {
 }
 const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
-const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
 
 /** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
 const TYPE_ALIAS = 'resourceTypes';
@@ -83,17 +83,16 @@ const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
 
 const refusal = (...[kind, parameter, text]: Fault): Refusal => new Refusal(kind, text, { expression: parameter });
 
+const PARAMETERS_RESOURCE = z.object({
+  resourceType: z.literal('Parameters'),
+  parameter: z.array(z.looseObject({ name: z.string() })).nullish(),
+});
 /** Reads the Parameters resource of a POST body. Undefined if the body is something else. */
 export function readParametersResource(body: unknown): readonly GivenParameter[] | undefined {
-  if (typeof body !== 'object' || body === null || (body as { resourceType?: unknown }).resourceType !== 'Parameters')
-    return undefined;
-  const list = (body as { parameter?: unknown }).parameter ?? [];
-  if (!Array.isArray(list)) return undefined;
+  const read = PARAMETERS_RESOURCE.safeParse(body);
+  if (!read.success) return undefined;
   const given: GivenParameter[] = [];
-  for (const item of list as unknown[]) {
-    if (typeof item !== 'object' || item === null) return undefined;
-    const { name, ...rest } = item as Record<string, unknown>;
-    if (typeof name !== 'string') return undefined;
+  for (const { name, ...rest } of read.data.parameter ?? []) {
     // Accept any value[x], because guides and clients differ in its type (docs/regulation.md#export-parameters).
     const values = Object.entries(rest).filter(([key]) => key.startsWith('value'));
     const value = values[0]?.[1];
@@ -153,8 +152,8 @@ export function parseKickOff(
   const exportType = operation === '$davinci-data-export' ? readExportType(given, since, asked) : undefined;
   return {
     types: types.toSorted(),
-    ...(since !== undefined && { since }),
-    ...(exportType !== undefined && { exportType }),
+    since,
+    exportType,
     warnings: given.warnings,
   };
 }
@@ -226,20 +225,15 @@ function readTypes(
 }
 
 function typeFault(type: string, parameter: string, covered: readonly string[]): Refusal | undefined {
-  if (!KNOWN_R4_TYPES.has(type))
-    return refusal(
-      'invalid-value',
-      parameter,
-      `${parameter} names something that is not an R4 resource type. ${SERVES}`,
-    );
-  if (!SERVED.has(type))
-    return refusal('invalid-value', parameter, `${parameter}: this server does not export ${type}. ${SERVES}`);
   if (covered.includes(type)) return undefined;
-  return refusal(
-    'insufficient-scope',
-    parameter,
-    `${parameter}: the access token does not cover ${type}. It covers: ${listed(covered)}.`,
-  );
+  if (isServedType(type)) {
+    const text = `${parameter}: the access token does not cover ${type}. It covers: ${listed(covered)}.`;
+    return refusal('insufficient-scope', parameter, text);
+  }
+  const text = KNOWN_R4_TYPES.has(type)
+    ? `${parameter}: this server does not export ${type}. ${SERVES}`
+    : `${parameter} names something that is not an R4 resource type. ${SERVES}`;
+  return refusal('invalid-value', parameter, text);
 }
 
 function readExportType(given: Given, since: string | undefined, types: readonly string[]): string {

@@ -1,8 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
+import { Audit, auditedQuery } from '@provider-access/audit';
+import { groupDenial } from '@provider-access/domain/access';
 import { allows } from '@provider-access/domain/smart';
-import { Refusal } from '@provider-access/kernel';
-import { operationOutcome } from '@provider-access/fhir';
-import { FHIR_TYPE } from '@provider-access/service/http';
+import type { ViewReader } from '@provider-access/engines/views';
+import { Facts, type GroupPart, groups } from '@provider-access/facts';
+import { Refusal, unknownResource } from '@provider-access/kernel';
+import { isId, operationOutcome } from '@provider-access/fhir';
+import { FHIR_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
   type Answer,
   type Asked,
@@ -18,7 +22,6 @@ import {
   readParametersResource,
 } from '../../domain/request/parameters.ts';
 import { givenOf, KickOffs } from './kick-off.ts';
-import { OwnGroups } from './own-groups.ts';
 
 /** The parameters that only this operation has, or those of both. */
 const parametersOf = (operation: Name | undefined) =>
@@ -73,10 +76,15 @@ type AskedExport = Asked<(typeof EXPORT)[number]>;
 
 @Controller()
 export class ExportController {
+  private readonly groups: ViewReader;
   constructor(
-    @Inject(OwnGroups) private readonly groups: OwnGroups,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(Audit) private readonly audit: Audit,
     @Inject(KickOffs) private readonly kickOffs: KickOffs,
-  ) {}
+  ) {
+    this.groups = ports.views.reader(groups);
+  }
 
   @Operation(...EXPORT)
   export(asked: AskedExport): Promise<Answer> {
@@ -94,7 +102,7 @@ export class ExportController {
         'insufficient-scope',
         'An export needs the scope system/Group.rs, and a scope for each type that it exports.',
       );
-    await this.groups.assertOwn(client, params.id, givenOf({ query, body }));
+    await this.assertOwn(client, params.id, givenOf({ query, body }));
     const prefer = request.headers['prefer'];
     const headers = await this.kickOffs.start({
       operation: name,
@@ -114,6 +122,23 @@ export class ExportController {
         'The export was accepted. Content-Location has the URL of its status.',
       ),
     };
+  }
+
+  /**
+   * Gives one answer for every Group that does not exist for the client: unknown, of another provider, out of network.
+   * Every refusal is audited, so that the time of the answer does not tell them apart either.
+   * @throws FactsStale, or Refusal 404
+   */
+  private async assertOwn(client: string, id: string, query: ReturnType<typeof givenOf>): Promise<void> {
+    const { access, parties } = this.facts;
+    access.assertFresh();
+    const group = isId(id) ? ((await this.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
+    const now = parties.decisionTime(this.ports.clock.now());
+    const reason = group === undefined ? 'group-unknown' : groupDenial(client, group.providers, parties, now);
+    if (reason === undefined) return;
+    const about = group === undefined ? {} : { group: id };
+    await this.audit.refuse({ client, action: 'export-requested', reason, ...about, ...auditedQuery(query) });
+    throw unknownResource();
   }
 }
 

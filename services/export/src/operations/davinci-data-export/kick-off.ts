@@ -103,43 +103,37 @@ export class KickOffs {
   /** Writes the job to the audit, then to its stream. */
   private async record(job: string, kickOff: KickOff, request: KickOffRequest, frozen: Frozen): Promise<void> {
     const { clock, tracing } = this.ports;
-    const { client } = kickOff;
+    const { client, group, operation } = kickOff;
     const now = instant(clock.now());
     const traceparent = tracing?.traceparent();
-    const types = [...request.types];
+    const about = { job, client, group, types: [...request.types] };
     await this.audit.record({
-      client,
       action: 'export-requested',
       outcome: 'released',
       members: [],
       resources: 0,
-      types,
-      group: kickOff.group,
-      job,
+      ...about,
       ...auditedQuery(givenOf(kickOff)),
     });
     const executed = await this.streams.execute({
       kind: 'request',
       data: {
-        job,
-        client,
-        group: kickOff.group,
-        operation: kickOff.operation,
+        ...about,
+        operation,
         request: this.config.publicUrl + kickOff.url,
-        types,
-        ...(request.since !== undefined && { since: request.since }),
-        ...(request.exportType !== undefined && { exportType: request.exportType }),
+        since: request.since,
+        exportType: request.exportType,
         warnings: [...request.warnings],
         positions: Object.fromEntries(Object.entries(frozen.positions).map(([topic, at]) => [topic, [...at]])),
         transactionTime: instant(frozen.transactionTime),
         requestedAt: now,
-        ...(traceparent !== undefined && { traceparent }),
+        traceparent,
       },
     });
     if (!executed.ok) throw new Error('a new random job id exists already');
     if (await this.streams.isVisible(job, executed.version)) return;
     // The client gets 503 and will repeat the kick-off, so this job must not run.
-    await this.streams.execute({ kind: 'cancel', data: { job, reason: NOT_ACKNOWLEDGED, at: instant(clock.now()) } });
+    await this.streams.end('cancel', job, NOT_ACKNOWLEDGED);
     throw unavailable();
   }
 }

@@ -14,6 +14,7 @@ interface Noted {
   complete: boolean;
   count: number;
 }
+const notedSince = (writtenAt: number, of: Of): Noted => ({ of, writtenAt, bytes: 0, complete: false, count: 0 });
 
 /**
  * Publishes for operators how many bytes of a file were sent; the audit only records what was released. Because a
@@ -52,13 +53,7 @@ export class DownloadNotes {
   /** Counts a request that has ended. `complete`: all requested bytes were sent. */
   async ended(of: Of, bytes: number, complete: boolean): Promise<void> {
     const key = `${of.job}/${of.file}`;
-    const noted = this.files.get(key) ?? {
-      of,
-      writtenAt: Number.NEGATIVE_INFINITY,
-      bytes: 0,
-      complete: false,
-      count: 0,
-    };
+    const noted = this.files.get(key) ?? notedSince(-Infinity, of);
     noted.bytes += bytes;
     noted.complete ||= complete;
     noted.count += 1;
@@ -81,7 +76,7 @@ export class DownloadNotes {
     const { log, clock, logger } = this.ports;
     const now = clock.now();
     const at = instant(now);
-    this.files.set(key, { of, writtenAt: now, bytes: 0, complete: false, count: 0 });
+    this.files.set(key, notedSince(now, of));
     const data: ExportDownloaded = { ...of, at, bytes, complete, ...(count > 1 && { count }) };
     const record = encodeEvent({
       id: randomUUID(),

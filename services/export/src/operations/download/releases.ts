@@ -80,7 +80,7 @@ export class Releases {
   }
 
   /** The segments that are permitted now, without what labels withhold. Throws FactsStale, or Refusal 503. */
-  async visible(job: Job, file: PartInfo, moment = this.moment(job)): Promise<VisibleFile> {
+  async visible(job: Job, file: PartInfo, moment: Moment): Promise<VisibleFile> {
     const index = await this.index(file);
     // A file of errors contains only warnings about parameters, and no data of members.
     if (file.kind === 'error') return { file, index, segments: index.segments };
@@ -138,7 +138,14 @@ export class Releases {
   ): Promise<readonly IndexedSegment[]> {
     if (segments.every(({ labels }) => labels.length === 0)) return segments;
     const kept: IndexedSegment[] = [];
-    for (const segment of segments) if (await isReleased(check, index, segment, decided)) kept.push(segment);
+    for (const segment of segments) {
+      const { labels, of } = segment;
+      let isReleased = labels.length === 0;
+      // A segment of several members is released if one of them is permitted, and consents where the labels ask for it.
+      for (const member of of.map((at) => index.members[at]!))
+        isReleased ||= decided.get(member) === true && !(await check.withheldBy(member, labels));
+      if (isReleased) kept.push(segment);
+    }
     return kept;
   }
 
@@ -184,18 +191,3 @@ export class Releases {
 
 const hasBytes = (segment: IndexedSegment, crc: number, plain: number): boolean =>
   segment.crc === crc && segment.plain === plain;
-
-/** A segment of several members is released if one of them is permitted, and consents where the labels ask for it. */
-async function isReleased(
-  check: LabelCheck,
-  index: PartIndex,
-  { of, labels }: Pick<IndexedSegment, 'of' | 'labels'>,
-  decided: ReadonlyMap<string, boolean>,
-): Promise<boolean> {
-  if (labels.length === 0) return true;
-  for (const at of of) {
-    const member = index.members[at]!;
-    if (decided.get(member) === true && !(await check.withheldBy(member, labels))) return true;
-  }
-  return false;
-}

@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
-import { instant, Refusal } from '@provider-access/kernel';
+import { Refusal } from '@provider-access/kernel';
 import { operationOutcome } from '@provider-access/fhir';
 import { FHIR_TYPE, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
@@ -8,11 +8,12 @@ import { CONFIG, type ExportConfig } from '../../config.ts';
 import { chunksWritten } from '../../domain/job/job.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { JobStreams } from '../../jobs/job-stream.ts';
+import type { FileKind } from '../../jobs/part-set.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
+import { Turns } from '../../turns.ts';
 import { Releases } from '../download/releases.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
-import { manifestBody } from './manifest.ts';
 
 const JOB = { job: 'The id of the export, from `Content-Location`.' };
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
@@ -67,20 +68,35 @@ export class StatusController {
       const again = retryAfter(job, this.ports.clock.now());
       return { status: 202, headers: { 'x-progress': progress(job), 'retry-after': String(again) } };
     }
-    const json = await manifestBody(job, this.releases, {
-      publicUrl: this.config.publicUrl,
-      covers: (type) => allows(scopes, type, 'r'),
-    });
+    const json = await this.manifest(job, (type) => allows(scopes, type, 'r'));
     return { headers: { expires: new Date(job.sealed!.expiresAt).toUTCString() }, json };
+  }
+
+  /**
+   * The Bulk Data manifest of a sealed job. Counts include only what the client may see at this moment. A file without
+   * a permitted segment, or of a type that the token does not cover, is not listed. Throws FactsStale.
+   * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
+   */
+  private async manifest(job: JobPart, covers: (type: string) => boolean) {
+    const { manifest } = await this.releases.manifest(job);
+    const moment = this.releases.moment(job);
+    const lists: Record<FileKind, object[]> = { output: [], deleted: [], error: [] };
+    const turns = new Turns();
+    for (const file of manifest.files) {
+      await turns.next();
+      if (file.kind === 'output' && !covers(file.type)) continue;
+      const { segments } = await this.releases.visible(job, file, moment);
+      const count = segments.reduce((n, s) => n + s.resources, 0);
+      const url = `${this.config.publicUrl}/fhir/bulk/${job.job}/${file.file}`;
+      if (count > 0) lists[file.kind].push({ type: file.type, url, count });
+    }
+    return { transactionTime: job.transactionTime, request: job.request, requiresAccessToken: true, ...lists };
   }
 
   @Operation(CANCEL)
   async cancel({ client, params }: Asked<typeof CANCEL>): Promise<Answer> {
     const job = await this.jobs.find(client, params.job);
-    const cancelled = await this.streams.execute({
-      kind: 'cancel',
-      data: { job: job.job, reason: 'deleted by the client', at: instant(this.ports.clock.now()) },
-    });
+    const cancelled = await this.streams.end('cancel', job.job, 'deleted by the client');
     if (!cancelled.ok) return this.jobs.refuse(client, 'export-gone', job);
     if (!(await this.streams.isVisible(job.job, cancelled.version)))
       throw new Refusal('unavailable', 'The export is deleted, but not yet in every view. Repeat the request.', {
