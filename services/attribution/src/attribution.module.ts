@@ -12,9 +12,7 @@ import { MisroutedExportController } from './operations/davinci-data-export/misr
 import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
-import { GroupNames } from './operations/group-names.ts';
 import { GroupView } from './operations/group-view.ts';
-import { ManagingEntity } from './operations/managing-entity.ts';
 import { PayerDirectory } from './operations/payer-directory.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
@@ -23,10 +21,6 @@ import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
-
-export interface AttributionOptions extends ServiceRuntime {
-  readonly config: AttributionConfig;
-}
 
 /**
  * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels, and
@@ -42,7 +36,7 @@ export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS]
 /** Coverage, attribution, Groups and the network; what operators ask about decisions. */
 @Module({})
 export class AttributionModule {
-  static register({ config, ...runtime }: AttributionOptions): DynamicModule {
+  static register(runtime: ServiceRuntime, config: AttributionConfig): DynamicModule {
     const { views, clock } = runtime.ports;
     return {
       module: AttributionModule,
@@ -76,11 +70,9 @@ export class AttributionModule {
         { provide: CONFIG, useValue: config },
         MemberEventsIntake,
         ProviderEventsIntake,
-        GroupNames,
         GroupView,
         { provide: AuditChain, useFactory: () => new AuditChain(runtime.ports) },
         PayerDirectory,
-        ManagingEntity,
         GroupFilters,
         {
           provide: LabelGate,

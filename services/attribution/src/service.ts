@@ -1,5 +1,5 @@
 import { defineService } from '@provider-access/process';
-import { type AttributionOptions, AttributionModule } from './attribution.module.ts';
+import { AttributionModule } from './attribution.module.ts';
 import { attributionConfig, attributionEnv, attributionSettings } from './config.ts';
 
 export const attributionService = defineService({
@@ -7,7 +7,7 @@ export const attributionService = defineService({
   schema: attributionEnv,
   settings: attributionSettings,
   config: attributionConfig,
-  module: (runtime, config: AttributionOptions['config']) => AttributionModule.register({ ...runtime, config }),
+  module: AttributionModule.register,
   // @until 0.3.0
   ignored: {
     EXPORT_URL:

@@ -43,12 +43,10 @@ export class Harness extends IntakeHarness {
     return this;
   }
   #module(config: Partial<AttributionConfig>, days = new PayerDays(['UTC']), ports = this.ports): DynamicModule {
-    return AttributionModule.register({
-      ports,
-      config: { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL })), ...config },
-      staticTokens: new StaticTokens({ administrator: ADMIN }),
-      days,
-    });
+    return AttributionModule.register(
+      { ports, staticTokens: new StaticTokens({ administrator: ADMIN }), days },
+      { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL })), ...config },
+    );
   }
   /** Starts another process of the service over the same engines. Close it before this harness. */
   another(config: Partial<AttributionConfig> = {}, ports = this.ports): ReturnType<typeof createServiceApp> {

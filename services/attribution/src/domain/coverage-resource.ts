@@ -2,7 +2,7 @@ import { isId, isObject, patientReference } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
-import { isPaidByUs, type PayerIdentity } from './payer-identity.ts';
+import { isPaidByUs, type Json, objects, type PayerIdentity } from './payer-identity.ts';
 
 /** What a Coverage resource states about the time for which the member is covered. */
 interface CoverageSpan {
@@ -24,9 +24,6 @@ const LONG_AGO = '1900-01-01T00:00:00Z';
 /** Synthea's code for a person who pays without insurance. */
 const NO_INSURANCE = 'NO_INSURANCE';
 const NOT_COVERING = new Set(['cancelled', 'entered-in-error', 'draft']);
-
-type Json = Readonly<Record<string, unknown>>;
-const objects = (v: unknown): readonly Json[] => (Array.isArray(v) ? v.filter(isObject) : []);
 
 function paidByNobody(coverage: Json): boolean {
   const contained = objects(coverage['contained']);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type DomainEvent, PAYER_CONTRACT } from '@provider-access/events';
+import { type CoverageChanged, type DomainEvent, PAYER_CONTRACT } from '@provider-access/events';
+import { EVER } from '@provider-access/facts';
+import { deciding } from '@provider-access/process/testing';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
 import { isDate } from './dates.ts';
-import { decideMemberEvent } from './decide-member-event.ts';
+import { decideMemberEvent, type MemberEventDecision } from './decide-member-event.ts';
 import { isPayerIdentifier, payerIdentity } from './payer-identity.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
@@ -11,17 +13,22 @@ const NOW = Date.UTC(2026, 5, 1);
 const UTC = new PayerDays(['UTC']);
 const OURS = payerIdentity(undefined, 'Organization/payer');
 /** As the frame does it: the contract reads the event, then it is decided. */
-function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}) {
+function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}, days = UTC) {
   const read = PAYER_CONTRACT.read(
     { id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over },
     NOW,
   );
-  return read.ok ? decideMemberEvent(read.event, UTC, OURS) : read;
+  return read.ok ? decideMemberEvent(read.event, days, OURS) : read;
 }
-const change = (type: string, data: unknown) => {
-  const d = decide(type, data);
-  return d.ok && d.statements[0]?.type === 'pa.coverage-changed.v1' ? d.statements[0].data : d;
-};
+const { given } = deciding((event: readonly [type: string, data: unknown], days: PayerDays) =>
+  decide(...event, {}, days),
+);
+const APPENDED = { member: 'm1', businessTime: '2026-05-01T08:00:00.000Z', sequence: 0 };
+const covered = (change: Omit<CoverageChanged, keyof typeof APPENDED>): MemberEventDecision => ({
+  ok: true,
+  statements: [{ type: 'pa.coverage-changed.v1', data: { ...APPENDED, ...change } }],
+});
+const NOTHING: MemberEventDecision = { ok: true, statements: [] };
 
 it.each([
   ['2024', true],
@@ -39,34 +46,30 @@ it.each([
 
 describe('member events', () => {
   it('enrolled and changed say a coverage from a day on; terminated says none, of one or of all', () => {
-    expect(change('payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '2026-12-31' })).toEqual({
-      member: 'm1',
-      coverageId: 'c',
-      from: '2026-01-01T00:00:00.000Z',
-      to: '2027-01-01T00:00:00.000Z',
-      businessTime: '2026-05-01T08:00:00.000Z',
-      sequence: 0,
-    });
-    expect(change('payer.member-changed.v1', { coverageId: 'c', to: '2026-06-30' })).toMatchObject({
-      coverageId: 'c',
-      from: '2026-07-01T00:00:00.000Z',
-      cancelled: true,
-    });
-    expect(change('payer.member-terminated.v1', { to: '2026-06-30' })).toMatchObject({
-      coverageId: '*',
-      from: '2026-07-01T00:00:00.000Z',
-      cancelled: true,
-    });
+    given(UTC)
+      .when(['payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '2026-12-31' }])
+      .then(covered({ coverageId: 'c', from: '2026-01-01T00:00:00.000Z', to: '2027-01-01T00:00:00.000Z' }));
+    const cancelled = { from: '2026-07-01T00:00:00.000Z', cancelled: true } as const;
+    given(UTC)
+      .when(['payer.member-changed.v1', { coverageId: 'c', to: '2026-06-30' }])
+      .then(covered({ coverageId: 'c', ...cancelled }));
+    given(UTC)
+      .when(['payer.member-terminated.v1', { to: '2026-06-30' }])
+      .then(covered({ coverageId: '*', ...cancelled }));
+  });
+  it('a day begins as the payer reads it', () => {
+    given(new PayerDays(['America/New_York']))
+      .when(['payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01' }])
+      .then(covered({ coverageId: 'c', from: '2026-01-01T05:00:00.000Z' }));
   });
   // The date that payers' systems use for "no end".
   it('31 December 9999 is no end', () => {
-    expect(
-      change('payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '9999-12-31' }),
-    ).not.toHaveProperty('to');
-    expect(decide('payer.member-changed.v1', { coverageId: 'c', to: '9999-12-31' })).toEqual({
-      ok: true,
-      statements: [],
-    });
+    given(UTC)
+      .when(['payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '9999-12-31' }])
+      .then(covered({ coverageId: 'c', from: '2026-01-01T00:00:00.000Z' }));
+    given(UTC)
+      .when(['payer.member-changed.v1', { coverageId: 'c', to: '9999-12-31' }])
+      .then(NOTHING);
     for (const [type, data] of [
       ['payer.member-terminated.v1', { to: '9999-12-31' }],
       ['payer.attribution-ended.v1', { provider: { npi: '1000000001' }, to: '9999-12-31' }],
@@ -78,7 +81,28 @@ describe('member events', () => {
     }
   });
   it('a change without dates says nothing about access', () =>
-    expect(decide('payer.member-changed.v1', { plan: 'gold' })).toEqual({ ok: true, statements: [] }));
+    given(UTC)
+      .when(['payer.member-changed.v1', { plan: 'gold' }])
+      .then(NOTHING));
+  it('an attribution and its end name the providers of a Group', () => {
+    const provider = { npi: '1000000001', contract: 'k' };
+    const { member, businessTime } = APPENDED;
+    const common = { member, providers: ['npi|1000000001' as const], contract: 'k', businessTime };
+    given(UTC)
+      .when(['payer.attribution-asserted.v1', { provider, from: '2026-01-01', basis: 'claims' }])
+      .then({
+        ok: true,
+        statements: [
+          { type: 'pa.member-attributed.v1', data: { ...common, from: '2026-01-01T00:00:00.000Z', basis: 'claims' } },
+        ],
+      });
+    given(UTC)
+      .when(['payer.attribution-ended.v1', { provider, to: '2026-06-30' }])
+      .then({
+        ok: true,
+        statements: [{ type: 'pa.attribution-ended.v1', data: { ...common, to: '2026-07-01T00:00:00.000Z' } }],
+      });
+  });
   it.each<[string, string, unknown, Partial<DomainEvent>]>([
     ['dates without a coverage', 'payer.member-changed.v1', { from: '2026-01-01' }, {}],
     [
@@ -112,15 +136,12 @@ describe('member events', () => {
     ['no subject', 'payer.member-terminated.v1', { to: '2026-01-01' }, { subject: undefined }],
   ])('%s is at fault', (_name, type, data, over) => expect(decide(type, data, over).ok).toBe(false));
   it('a deleted Coverage covers nothing; another deleted resource says nothing', () => {
-    expect(change('payer.resource-deleted.v1', { resourceType: 'Coverage', id: 'c' })).toMatchObject({
-      coverageId: 'c',
-      cancelled: true,
-      replaces: true,
-    });
-    expect(decide('payer.resource-deleted.v1', { resourceType: 'Patient', id: 'm1' })).toEqual({
-      ok: true,
-      statements: [],
-    });
+    given(UTC)
+      .when(['payer.resource-deleted.v1', { resourceType: 'Coverage', id: 'c' }])
+      .then(covered({ coverageId: 'c', from: EVER, cancelled: true, replaces: true }));
+    given(UTC)
+      .when(['payer.resource-deleted.v1', { resourceType: 'Patient', id: 'm1' }])
+      .then(NOTHING);
   });
 });
 

@@ -25,8 +25,8 @@ export function payerIdentity(listed: readonly string[] | undefined, organizatio
   };
 }
 
-type Json = Readonly<Record<string, unknown>>;
-const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+export type Json = Readonly<Record<string, unknown>>;
+export const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 const CONDITION = /^Organization\?identifier=(.+)$/;
 
 function hasIdentifier(identifier: unknown, { identifiers }: PayerIdentity): boolean {

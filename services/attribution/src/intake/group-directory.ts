@@ -30,13 +30,29 @@ export class GroupDirectory {
     this.#reader = ports.views.reader(groups);
   }
 
-  /** The Groups of one batch. */
-  batch(): GroupBatch {
-    return new GroupBatch(this);
+  /**
+   * The Groups about which a batch asserts something. A Group without a known opening gets one appended, again after a
+   * crash between claim and append; readers keep the first.
+   */
+  batch() {
+    const batch = new Map<string, FoundGroup>();
+    return {
+      groupOf: async (identity: GroupIdentity): Promise<string> => {
+        const key = JSON.stringify([...identity.providers, identity.contract ?? null]);
+        let found = batch.get(key);
+        if (found === undefined) batch.set(key, (found = await this.#find(key, identity)));
+        return found.group;
+      },
+      openings: (): readonly NewRecord[] => [...batch.values()].flatMap(({ opened }) => opened ?? []),
+      /** Call this when the openings are durable. */
+      done: (): void => {
+        for (const [key, { group }] of batch) this.#known.set(key, group);
+      },
+    };
   }
 
   /** The Group of an identity, with its opening if none is known. @throws EngineUnavailable */
-  async find(key: string, identity: GroupIdentity): Promise<FoundGroup> {
+  async #find(key: string, identity: GroupIdentity): Promise<FoundGroup> {
     const known = this.#known.get(key);
     if (known !== undefined) return { group: known };
     const { claims } = this.#ports.state;
@@ -47,38 +63,20 @@ export class GroupDirectory {
     this.#known.set(key, group);
     return { group };
   }
-  /** The opening of the Group is durable. */
-  remember(key: string, group: string): void {
-    this.#known.set(key, group);
-  }
   /** A Group of this identity in the view. If there are several, the one that was opened first. */
   async #opened({ providers, contract }: GroupIdentity): Promise<string | undefined> {
-    let first: { id: string; openedAt: string } | undefined;
-    for await (const document of this.#reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
-      const group = document['group'] as GroupPart;
-      if (
-        group.contract !== contract ||
-        group.providers.length !== providers.length ||
-        !providers.every((p) => group.providers.includes(p))
-      )
-        continue;
-      if (
-        first === undefined ||
-        group.openedAt < first.openedAt ||
-        (group.openedAt === first.openedAt && document._id < first.id)
-      )
-        first = { id: document._id, openedAt: group.openedAt };
+    const found: { readonly id: string; readonly at: string }[] = [];
+    for await (const { _id: id, group } of this.#reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
+      const { contract: its, providers: all, openedAt: at } = group as GroupPart;
+      if (its === contract && all.length === providers.length && providers.every((p) => all.includes(p)))
+        found.push({ id, at });
     }
-    return first?.id;
+    return found.sort((a, b) => (`${a.at} ${a.id}` < `${b.at} ${b.id}` ? -1 : 1))[0]?.id;
   }
   #openedRecord(group: string, identity: GroupIdentity): NewRecord {
     const openedAt = instant(this.#ports.clock.now());
-    const data: GroupOpened = {
-      group,
-      providers: identity.providers,
-      ...(identity.contract !== undefined && { contract: identity.contract }),
-      openedAt,
-    };
+    const { providers, contract } = identity;
+    const data: GroupOpened = { group, providers, contract, openedAt };
     return encodeEvent({
       id: `opened~${group}`,
       source: 'urn:provider-access:attribution',
@@ -89,28 +87,4 @@ export class GroupDirectory {
     });
   }
 }
-
-/**
- * The Groups about which a batch asserts something. A Group without a known opening gets one appended, again after a
- * crash between claim and append; readers keep the first.
- */
-export class GroupBatch {
-  readonly #found = new Map<string, FoundGroup>();
-  readonly #directory: GroupDirectory;
-  constructor(directory: GroupDirectory) {
-    this.#directory = directory;
-  }
-  async groupOf(identity: GroupIdentity): Promise<string> {
-    const key = JSON.stringify([...identity.providers, identity.contract ?? null]);
-    let found = this.#found.get(key);
-    if (found === undefined) this.#found.set(key, (found = await this.#directory.find(key, identity)));
-    return found.group;
-  }
-  openings(): readonly NewRecord[] {
-    return [...this.#found.values()].map((f) => f.opened).filter((o) => o !== undefined);
-  }
-  /** Call this when the openings are durable. */
-  done(): void {
-    for (const [key, { group }] of this.#found) this.#directory.remember(key, group);
-  }
-}
+export type GroupBatch = ReturnType<GroupDirectory['batch']>;

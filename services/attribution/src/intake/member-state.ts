@@ -56,11 +56,8 @@ export class MemberState {
     try {
       const docs = await this.#reader.getMany(unknown);
       for (const [i, member] of unknown.entries()) {
-        const { members: m, attribution } = (docs[i] ?? {}) as Partial<MemberFactsDocument>;
-        this.#parts.set(member, {
-          ...(m !== undefined && { members: m }),
-          ...(attribution !== undefined && { attribution }),
-        });
+        const { members: part, attribution } = (docs[i] ?? {}) as Partial<MemberFactsDocument>;
+        this.#parts.set(member, { members: part, attribution });
       }
     } catch {
       // The views are unreachable, so every event counts as new.
@@ -118,15 +115,10 @@ export class MemberState {
   apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
     const known = this.#parts.get(member) ?? {};
     const seen = this.#asRead(topic, record);
-    if (topic === PA_MEMBERS) {
-      const members = evolveMembers(known.members, seen);
-      if (members === undefined) return false;
-      this.#parts.set(member, { ...known, members });
-    } else {
-      const attribution = evolveAttribution(known.attribution, seen);
-      if (attribution === undefined) return false;
-      this.#parts.set(member, { ...known, attribution });
-    }
+    const members = topic === PA_MEMBERS ? evolveMembers(known.members, seen) : undefined;
+    const attribution = topic === PA_ATTRIBUTION ? evolveAttribution(known.attribution, seen) : undefined;
+    if (members === undefined && attribution === undefined) return false;
+    this.#parts.set(member, { members: members ?? known.members, attribution: attribution ?? known.attribution });
     return true;
   }
 

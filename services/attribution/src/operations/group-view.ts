@@ -5,12 +5,18 @@ import { Facts, type GroupPart, groups, memberships, type MembershipPart } from 
 import { type FhirResource, isId, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type GroupInput, type GroupMember, groupMember, groupResource } from '@provider-access/domain/pdex';
+import {
+  type GroupInput,
+  type GroupMember,
+  groupMember,
+  type GroupPayer,
+  groupResource,
+} from '@provider-access/domain/pdex';
+import { allows, readGranted } from '@provider-access/domain/smart';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { ContentHash, GroupVersions } from './group-versions.ts';
-import { GroupNames } from './group-names.ts';
-import { ManagingEntity } from './managing-entity.ts';
+import { PayerDirectory } from './payer-directory.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;
@@ -23,6 +29,7 @@ export interface DeniedGroup {
 }
 /** A Group in the form in which one client may see it now. */
 export interface VisibleGroup {
+  readonly id: string;
   readonly resource: FhirResource;
   readonly members: readonly string[];
   readonly lastUpdated: number;
@@ -45,16 +52,20 @@ export class GroupView {
   private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
   private readonly versions: GroupVersions;
+  /** The payer by an identifier and its name. Empty if nothing is configured that a client could use. */
+  private readonly payer: GroupPayer;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
-    @Inject(ManagingEntity) private readonly managingEntity: ManagingEntity,
-    @Inject(GroupNames) private readonly names: GroupNames,
+    @Inject(PayerDirectory) private readonly directory: PayerDirectory,
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
     this.versions = new GroupVersions(ports.state.streams);
+    const { payerIdentifiers = [], payerName: display } = config;
+    const [system, value] = payerIdentifiers.find((text) => text.includes('|'))?.split('|') ?? [];
+    this.payer = { identifier: system && value ? { system, value } : undefined, display };
   }
 
   /** In the order of ids. @throws FactsStale */
@@ -80,7 +91,7 @@ export class GroupView {
   }
 
   private async named(client: string, groups: readonly ClientGroup[]): Promise<readonly ClientGroup[]> {
-    const names = await this.names.of(
+    const names = await this.directory.namesOf(
       client,
       groups.flatMap(({ providers }) => providers),
     );
@@ -139,7 +150,7 @@ export class GroupView {
     }
     if (page.length > 0) await decidePage();
     const isTooLarge = quantity > most && summary !== true;
-    const common = { ...headOf(group, this.config.publicUrl), quantity, payer: await this.managingEntity.of(client) };
+    const common = { ...headOf(group, this.config.publicUrl), quantity, payer: await this.payerFor(client) };
     // The members are in the hash already. A summary has the version of the whole Group.
     content.add(groupResource({ ...common, versionId: '', lastUpdated: '', members: [] }));
     const now = this.facts.parties.decisionTime(this.ports.clock.now());
@@ -151,7 +162,20 @@ export class GroupView {
       members,
       summary: summary === true || isTooLarge,
     });
-    return { resource, members: members.map((m) => m.member), lastUpdated, isTooLarge };
+    return { id: group.id, resource, members: members.map((m) => m.member), lastUpdated, isTooLarge };
+  }
+
+  /**
+   * The payer as `Group.managingEntity` names it. A reference must resolve: it is there only if the payer published its
+   * Organization, no label withholds that, and the scope of the client covers the type. The registered scope counts and
+   * not that of the token, so that a Group has one content for a client.
+   */
+  private async payerFor(client: string): Promise<GroupPayer> {
+    const { payerOrganization: reference } = this.config;
+    const scope = readGranted(this.facts.parties.client(client)?.scope ?? '');
+    if (!allows(scope, 'Organization', 'r')) return this.payer;
+    const readable = await this.directory.readable(client, [reference]);
+    return readable.length === 0 ? this.payer : { reference, ...this.payer };
   }
 }
 
@@ -166,14 +190,8 @@ export function headOf(
   group: ClientGroup,
   publicUrl: string,
 ): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract' | 'providerName'> {
-  const npi = valueOf(group.providers, 'npi|');
-  const tin = valueOf(group.providers, 'tin|');
-  return {
-    id: group.id,
-    ...(npi !== undefined && { providerNpi: npi }),
-    ...(tin !== undefined && { tin }),
-    providerName: group.providerName,
-    // The payer numbers its contracts, and its events name no system for the numbers.
-    ...(group.contract !== undefined && { contract: { system: `${publicUrl}/contracts`, value: group.contract } }),
-  };
+  const { id, providers, providerName, contract: value } = group;
+  // The payer numbers its contracts, and its events name no system for the numbers.
+  const contract = value === undefined ? undefined : { system: `${publicUrl}/contracts`, value };
+  return { id, providerNpi: valueOf(providers, 'npi|'), tin: valueOf(providers, 'tin|'), providerName, contract };
 }

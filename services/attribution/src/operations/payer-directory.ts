@@ -1,18 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Facts } from '@provider-access/facts';
-import { hasAllLabels, LabelGate, recordId, RecordsReader, SHARED } from '@provider-access/records';
+import type { ProviderKey } from '@provider-access/events';
+import type { ViewReader } from '@provider-access/engines/views';
+import {
+  directory,
+  directoryEntries,
+  type DirectoryEntry,
+  hasAllLabels,
+  LabelGate,
+  recordId,
+  RecordsReader,
+  SHARED,
+} from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
-/** Knows which resources of the payer's directory exist for a client. */
+/** The payer's directory, as far as it exists for a client. */
 @Injectable()
 export class PayerDirectory {
   private readonly records: RecordsReader;
+  private readonly directory: ViewReader;
   constructor(
     @Inject(PORTS) ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(LabelGate) private readonly labels: LabelGate,
   ) {
     this.records = new RecordsReader(ports.views);
+    this.directory = ports.views.reader(directory);
   }
 
   /** The given references (`Type/id`) that a read by the client would find. The caller checks the scope. */
@@ -29,5 +42,39 @@ export class PayerDirectory {
       }),
     );
     return references.filter((_, i) => readable[i]);
+  }
+
+  /**
+   * The name of each provider that the directory names for this client: an entry that a label withholds names nobody.
+   * One query for each provider, and one for all labels.
+   */
+  async namesOf(client: string, providers: Iterable<ProviderKey>): Promise<ReadonlyMap<ProviderKey, string>> {
+    const found: { readonly provider: ProviderKey; readonly named: readonly DirectoryEntry[] }[] = [];
+    // One after the other: a client may be bound to hundreds of providers.
+    for (const provider of new Set(providers)) {
+      const entries = await directoryEntries(this.directory, provider);
+      const named = entries.filter(({ name }) => name !== '');
+      found.push({ provider, named: named.toSorted((a, b) => (a.resource < b.resource ? -1 : 1)) });
+    }
+    const resources = found.flatMap(({ named }) => named.map(({ resource }) => resource));
+    const readable = new Set(resources.length === 0 ? [] : await this.readable(client, resources));
+    return new Map(
+      found.flatMap(({ provider, named }) => {
+        const first = named.find(({ resource }) => readable.has(resource));
+        return first === undefined ? [] : [[provider, first.name] as const];
+      }),
+    );
+  }
+
+  /** The providers that each of the references (`Type/id`) names, without those that the client cannot read. */
+  async providersOf(client: string, references: readonly string[]): Promise<ReadonlyMap<string, ProviderKey[]>> {
+    const readable = await this.readable(client, references);
+    const documents = await this.directory.getMany(readable);
+    return new Map(
+      documents.flatMap((document, at) => {
+        const found = document?.['directory'] as { providers: ProviderKey[] } | undefined;
+        return found === undefined ? [] : [[readable[at]!, found.providers] as const];
+      }),
+    );
   }
 }

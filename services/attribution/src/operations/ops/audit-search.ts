@@ -8,7 +8,7 @@ import { documentOf, isCursor } from './page-cursor.ts';
 export interface AuditSearch {
   readonly filter: DisclosureFilter;
   readonly count: number;
-  readonly after?: string;
+  readonly after: string | undefined;
 }
 
 const DEFAULT_COUNT = 50;
@@ -53,15 +53,9 @@ export function readAuditSearch(parameters: URLSearchParams, base: string): Audi
     return documentOf(value);
   });
   return {
-    filter: {
-      ...(member !== undefined && { member }),
-      ...(client !== undefined && { client }),
-      ...(outcome !== undefined && { outcome }),
-      ...(entity?.group !== undefined && { group: entity.group }),
-      ...period,
-    },
+    filter: { member, client, outcome, group: entity?.group, ...period },
     count: one('_count', readCount) ?? DEFAULT_COUNT,
-    ...(after !== undefined && { after }),
+    after,
   };
 }
 
@@ -115,7 +109,7 @@ function readPeriod(values: readonly string[]): Pick<DisclosureFilter, 'from' | 
     if (prefix === 'eq' || prefix === 'le') before = Math.min(before, range.end);
   }
   return {
-    ...(from > -Infinity && { from: instant(from) }),
-    ...(before < Infinity && { before: instant(before) }),
+    from: from > -Infinity ? instant(from) : undefined,
+    before: before < Infinity ? instant(before) : undefined,
   };
 }

@@ -2,7 +2,6 @@ import { Controller, Inject } from '@nestjs/common';
 import {
   ACCOUNTING_POLICY,
   accountingDocument,
-  type DisclosureFilter,
   disclosureOf,
   type DisclosureOf,
   disclosures,
@@ -98,7 +97,8 @@ export class DisclosuresController {
   @Operation(LIST)
   async list({ query: { member, since, until, limit, page } }: Asked<typeof LIST>): Promise<Answer> {
     const after = page === undefined ? undefined : documentOf(page);
-    const { found, next } = await findDisclosures(this.reader, within(member, since, until), { count: limit, after });
+    const filter = { member, from: since, before: until };
+    const { found, next } = await findDisclosures(this.reader, filter, { count: limit, after });
     const link = new URLSearchParams({
       member,
       ...(since !== undefined && { since }),
@@ -117,7 +117,7 @@ export class DisclosuresController {
 
   @Operation(DOCUMENT)
   async document({ query: { member, since, until } }: Asked<typeof DOCUMENT>): Promise<Answer> {
-    const filter = { ...within(member, since, until), outcome: 'released' as const };
+    const filter = { member, from: since, before: until, outcome: 'released' as const };
     const rows: DisclosureOf[] = [];
     for (let after: string | undefined; ;) {
       const { found, next } = await findDisclosures(this.reader, filter, { count: MOST, after });
@@ -141,9 +141,3 @@ export class DisclosuresController {
     return { headers: AS_PAGE, body };
   }
 }
-
-const within = (member: string, from: string | undefined, before: string | undefined): DisclosureFilter => ({
-  member,
-  ...(from !== undefined && { from }),
-  ...(before !== undefined && { before }),
-});

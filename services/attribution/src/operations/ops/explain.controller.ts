@@ -9,7 +9,7 @@ import {
   sourcesOf,
 } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
-import { LabelGate, type WithheldResources } from '@provider-access/records';
+import { LabelGate } from '@provider-access/records';
 import { isInstant, isId } from '@provider-access/fhir';
 import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -17,21 +17,6 @@ import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observabi
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 
-interface Explanation {
-  readonly client: string;
-  readonly member: string;
-  readonly at: string;
-  readonly decision: 'permit' | 'deny';
-  readonly reason?: string;
-  /** The member's hash in log lines, also by earlier keys while they are kept. */
-  readonly memberHash: string;
-  readonly earlierMemberHashes?: readonly string[];
-  readonly now: { readonly decision: 'permit' | 'deny'; readonly reason?: string };
-  readonly clientFacts: unknown;
-  readonly memberFacts: unknown;
-  /** The member's resources that this client does not see because of their security labels, at this moment. */
-  readonly withheld: WithheldResources;
-}
 const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } =>
   d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
 
@@ -79,7 +64,7 @@ export class ExplainController {
     return { audit: [{ released: { members: [member], resources: 0 } }], answer: { json } };
   }
 
-  private async answer(client: string, member: string, at: string, now: string): Promise<Explanation> {
+  private async answer(client: string, member: string, at: string, now: string): Promise<object> {
     const facts = await this.facts.access.facts(member);
     const { parties: party } = this.facts;
     const moment = Date.parse(at);
@@ -107,15 +92,17 @@ export class ExplainController {
       ...(completeFrom !== undefined && { completeFrom }),
     });
     const known = party.client(client);
+    // The member's hashes in log lines, also by earlier keys while they are kept.
     const [memberHash, ...earlier] = this.hash.all(member);
     return {
       client,
       member,
-      memberHash: memberHash!,
+      memberHash,
       ...(earlier.length > 0 && { earlierMemberHashes: earlier }),
       at,
       ...verdict(decideAt(at)),
       now: verdict(decideAt(now)),
+      // The resources that the client does not see because of their security labels, at this moment.
       withheld: await this.labels.check(party, client).withheldOf(member),
       clientFacts:
         known === undefined

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { groupResource } from '@provider-access/domain/pdex';
 import { type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
-import { directory } from '@provider-access/records';
 import {
   type FhirResource,
   Matcher,
@@ -9,8 +8,6 @@ import {
   type SearchQuery,
   type SearchWork,
 } from '@provider-access/fhir';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import type { ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type ClientGroup, headOf } from '../group-view.ts';
 import { PayerDirectory } from '../payer-directory.ts';
@@ -26,14 +23,10 @@ interface Reader {
 /** Decides which Groups a search means, by what a Group says without its members. */
 @Injectable()
 export class GroupFilters {
-  private readonly directory: ViewReader;
   constructor(
-    @Inject(PORTS) ports: ServicePorts,
-    @Inject(PayerDirectory) private readonly readable: PayerDirectory,
+    @Inject(PayerDirectory) private readonly directory: PayerDirectory,
     @Inject(CONFIG) private readonly config: AttributionConfig,
-  ) {
-    this.directory = ports.views.reader(directory);
-  }
+  ) {}
 
   /** A reference to a resource that the client cannot read finds nothing. */
   async matching(
@@ -73,14 +66,7 @@ export class GroupFilters {
     const namesOf = ({ any }: SearchFilter): readonly string[] =>
       any.flatMap((value) => (value.kind === 'reference' && !value.foreign ? value.names : []));
     const covered = filters.flatMap(namesOf).filter((name) => mayRead(name.split('/')[0]!));
-    const readable = await this.readable.readable(client, [...new Set(covered)]);
-    const documents = await this.directory.getMany(readable);
-    const providers = new Map(
-      documents.flatMap((document, at) => {
-        const found = document?.['directory'] as { providers: ProviderKey[] } | undefined;
-        return found === undefined ? [] : [[readable[at]!, found.providers] as const];
-      }),
-    );
+    const providers = await this.directory.providersOf(client, [...new Set(covered)]);
     return filters.map((filter) => new Set(namesOf(filter).flatMap((name) => providers.get(name) ?? [])));
   }
 }

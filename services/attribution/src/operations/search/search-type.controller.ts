@@ -94,17 +94,10 @@ const SEARCH_BY_POST = operation({
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
-interface Given {
-  readonly group: string;
-  readonly members: readonly string[];
-}
 interface Found {
-  readonly given: readonly Given[];
-  readonly entries: readonly BundleEntryLine[];
+  readonly page: readonly VisibleGroup[];
   readonly total: number;
-  readonly next?: string;
-  /** Whether a Group of the page is too large to have its members. */
-  readonly someTooLarge: boolean;
+  readonly next: string | undefined;
 }
 interface AskedSearch {
   readonly by: Client;
@@ -145,21 +138,24 @@ export class GroupSearchController {
 
   @Operation(SEARCH_TYPE)
   search(asked: Asked<typeof SEARCH_TYPE>): InTurn<Audited> {
-    const understood = this.understand(asked, false);
-    return inTurn(() => this.answer(understood));
+    return this.inTurn(asked, false);
   }
 
   /** Parameters in the body, in the URL, or in both. */
   @Operation(SEARCH_BY_POST)
   searchByPost(asked: Asked<typeof SEARCH_BY_POST>): InTurn<Audited> {
-    const understood = this.understand(asked, true);
+    return this.inTurn(asked, true);
+  }
+
+  private inTurn(asked: Asked<typeof SEARCH_TYPE>, posted: boolean): InTurn<Audited> {
+    const understood = this.understand(asked, posted);
     return inTurn(() => this.answer(understood));
   }
 
   private async answer(asked: AskedSearch): Promise<Audited> {
     const query = auditedQuery(asked.parameters);
     try {
-      const { given, entries, total, next, someTooLarge } = await this.find(asked);
+      const { page, total, next } = await this.find(asked);
       const nextUrl = next === undefined ? undefined : this.url(asked, next);
       if (next !== undefined && nextUrl === undefined)
         throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
@@ -167,13 +163,22 @@ export class GroupSearchController {
         // Without a query, for a search by POST that is too long for a link.
         selfUrl: this.url(asked, asked.after) ?? `${this.groups}/_search`,
         ...(asked.query.total !== 'none' && { total }),
-        entries: [...entries, ...this.remarks(asked.query, someTooLarge)],
-        ...(nextUrl !== undefined && { nextUrl }),
+        entries: [
+          ...page.map(({ id, resource }) => ({
+            fullUrl: `${this.groups}/${id}`,
+            line: JSON.stringify(shaped(resource, asked.query)),
+          })),
+          ...this.remarks(
+            asked.query,
+            page.some(({ isTooLarge }) => isTooLarge),
+          ),
+        ],
+        nextUrl,
       });
       // Each Group of the page as a read would give it.
-      const [first = { hourly: { members: [], resources: 0, ...query } }, ...others] = given.map(
-        ({ group, members }): Entry => ({
-          hourly: { ...membersOf(countedBy(members)), resources: 1, group, ...query },
+      const [first = { hourly: { members: [], resources: 0, ...query } }, ...others] = page.map(
+        ({ id, members }): Entry => ({
+          hourly: { ...membersOf(countedBy(members)), resources: 1, group: id, ...query },
         }),
       );
       return { audit: [first, ...others], answer: { body } };
@@ -228,21 +233,10 @@ export class GroupSearchController {
     await sort(found, query, render);
     const count = query.summary === 'count' ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const rest = behind(found, after, query);
-    const page = rest.slice(0, count);
-    const given: Given[] = [];
-    const entries: BundleEntryLine[] = [];
-    let someTooLarge = false;
-    for (const group of page) {
-      const visible = await render(group);
-      someTooLarge ||= visible.isTooLarge;
-      given.push({ group: group.id, members: visible.members });
-      entries.push({
-        fullUrl: `${this.groups}/${group.id}`,
-        line: JSON.stringify(shaped(visible.resource, query)),
-      });
-    }
+    const page: VisibleGroup[] = [];
+    for (const group of rest.slice(0, count)) page.push(await render(group));
     const isMore = count > 0 && rest.length > count;
-    return { given, entries, total: found.length, someTooLarge, ...(isMore && { next: page.at(-1)!.id }) };
+    return { page, total: found.length, next: isMore ? page.at(-1)!.id : undefined };
   }
 
   /** What a lenient search ignored, and that members are left out, as an entry of the Bundle. */
@@ -271,7 +265,7 @@ export class GroupSearchController {
   }
 }
 
-/** Sorts by `_sort`, then by id. */
+/** Sorts by `_sort`. Groups come in the order of their ids, and equal ones stay in it. */
 async function sort(
   groups: ClientGroup[],
   { sort: orders }: SearchQuery,
@@ -280,17 +274,11 @@ async function sort(
   const updated = new Map<string, number>();
   if (orders.some(({ by }) => by === '_lastUpdated'))
     for (const group of groups) updated.set(group.id, (await render(group)).lastUpdated);
-  const compare = (by: string, a: ClientGroup, b: ClientGroup): number => {
-    if (by === '_lastUpdated') return updated.get(a.id)! - updated.get(b.id)!;
-    return by === '_id' ? (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) : 0;
-  };
-  groups.sort((a, b) => {
-    for (const { by, descending } of orders) {
-      const order = compare(by, a, b);
-      if (order !== 0) return descending ? -order : order;
-    }
-    return compare('_id', a, b);
-  });
+  for (const { by, descending } of orders.toReversed()) {
+    const sign = descending ? -1 : 1;
+    if (by === '_id') groups.sort((a, b) => (a.id < b.id ? -sign : sign));
+    if (by === '_lastUpdated') groups.sort((a, b) => sign * (updated.get(a.id)! - updated.get(b.id)!));
+  }
 }
 
 /** The Groups behind the last one of the page before. @throws Refusal if that one has left a list with an own order */
