@@ -55,6 +55,11 @@ export const TASKS: readonly Task[] = [
       },
       {
         file: 'services/consent/src/config.ts',
+        find: '  unreadableConsent,\n}',
+        replace: '  unreadableConsent,\n  whole,\n}',
+      },
+      {
+        file: 'services/consent/src/config.ts',
         find: '  unreadableConsent: env.UNREADABLE_CONSENT,\n',
         replace: '  unreadableConsent: env.UNREADABLE_CONSENT,\n  trialMs: env.TRIAL_MS,\n',
       },
