@@ -1,7 +1,7 @@
 export * from './projection.ts';
 export * from './port.ts';
 export * from './store.ts';
-export type { Builds, ViewStore } from './view-store.ts';
+export type { ViewStore } from './view-store.ts';
 export { traceOf } from './traces.ts';
 export { beyond } from './progress.ts';
 export { ProjectionSet, RebuildRefused } from './projection-set.ts';

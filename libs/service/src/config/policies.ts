@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { FileFault, fileAs, publicOf } from './secret-file.ts';
 
 /** A variable that names a policy file, as the policy. */
-export const policyFile = <Policy>(read: (text: string) => PolicyReading<Policy>) =>
+const policyFile = <Policy>(read: (text: string) => PolicyReading<Policy>) =>
   fileAs((file) => {
     const reading = read(publicOf(file));
     if (!reading.ok) throw new FileFault(reading.fault);

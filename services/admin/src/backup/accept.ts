@@ -44,12 +44,7 @@ export async function acceptRestore(log: EventLog, by: Acceptance, now: number):
 }
 
 /** Appends to `pa.registry` that an operator accepts these restores or losses. @param now ms since the epoch */
-export async function acceptAll(
-  log: EventLog,
-  restores: readonly string[],
-  by: Acceptance,
-  now: number,
-): Promise<void> {
+async function acceptAll(log: EventLog, restores: readonly string[], by: Acceptance, now: number): Promise<void> {
   const at = new Date(now).toISOString();
   await log.append(
     PA_REGISTRY,
