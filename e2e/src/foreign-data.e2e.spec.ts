@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { variant } from '@provider-access/testing/variant';
 import type { Explained, PublishReport } from '@provider-access/cli';
 import type { FhirResource } from '@provider-access/fhir';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '@provider-access/domain/pdex';
 import { redactionFaults } from '@provider-access/testing/redaction';
 import {
   addOldPrescription,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Explained } from '@provider-access/cli';
 import type { FhirResource } from '@provider-access/fhir';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '@provider-access/domain/pdex';
 import { redactionFaults } from '@provider-access/testing/redaction';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
 import { exportOf } from './foreign-export.ts';

@@ -1,7 +1,6 @@
 import { PAYER_EVENTS, type PayerEventType } from '@provider-access/events';
 import { checkShape, type FhirResource, FHIR_ID } from '@provider-access/fhir';
-import { redact } from '@provider-access/domain/pdex';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney, redact } from '@provider-access/domain/pdex';
 import { describe, expect, it } from 'vitest';
 import { syntheticPayer } from './payer.ts';
 

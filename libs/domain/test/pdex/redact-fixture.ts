@@ -1,6 +1,6 @@
 import { type FhirResource, checkShape } from '@provider-access/fhir';
 import { expect } from 'vitest';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '../../src/pdex/find-money.ts';
 import { redact } from '../../src/pdex/redact/redact.ts';
 
 export const money = { value: 12.5, currency: 'USD' };

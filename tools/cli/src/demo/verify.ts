@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { redact } from '@provider-access/domain/pdex';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney, redact } from '@provider-access/domain/pdex';
 import type { MemberLedger, SyntheticPayer } from '@provider-access/synthetic';
 import { ownerOf, type FhirResource } from '@provider-access/fhir';
 import { gunzipLines } from '../client/download.ts';

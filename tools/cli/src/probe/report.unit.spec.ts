@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { checkShape } from '@provider-access/fhir';
-import { redact } from '@provider-access/domain/pdex';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney, redact } from '@provider-access/domain/pdex';
 import { PAYER_CONTRACT } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';
 import { creation, freshClaim, marksOf, probeResources, removal, strangerOf } from './content.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DomainEvent } from '@provider-access/events';
 import type { FhirResource } from '@provider-access/fhir';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '@provider-access/domain/pdex';
 import type { Manifest } from '../client/export-folder.ts';
 import { publish } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';

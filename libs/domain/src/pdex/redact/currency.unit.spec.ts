@@ -2,7 +2,7 @@ import type { FhirResource } from '@provider-access/fhir';
 import { COMMON_UNITS, redactionFaults, UCUM } from '@provider-access/testing/redaction';
 import { describe, expect, it } from 'vitest';
 
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '../find-money.ts';
 import { redact } from './redact.ts';
 
 type Quantity = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { REVIEW_ACTION } from '../codes.ts';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '../find-money.ts';
 import { redact } from './redact.ts';
 import { money, category, claim, redacted } from '../../../test/pdex/redact-fixture.ts';
 

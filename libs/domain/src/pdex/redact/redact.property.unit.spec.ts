@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 
 import { cases } from '@provider-access/testing/variant';
-import { findMoney } from '@provider-access/testing/find-money';
+import { findMoney } from '../find-money.ts';
 import { redact } from './redact.ts';
 
 /** Names of money, of R4, and without meaning. */
