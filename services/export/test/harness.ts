@@ -173,7 +173,7 @@ export class Platform extends Publisher {
   }
 
   async token(client = 'c1', scope = ALL): Promise<string> {
-    return (await this.#tokens.issue(client, scope, 1)).token;
+    return (await this.#tokens.issue(client, scope, this.approvals.get(client) ?? 1)).token;
   }
   /** The streams as another process uses them. */
   streams(): JobStreams {

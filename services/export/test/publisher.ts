@@ -116,10 +116,14 @@ export abstract class Publisher {
     this.clock.offset += ms;
     await this.app.get(Facts, { strict: false }).freshness.poll();
   }
+  /** How often each client was approved, if more than once. */
+  protected readonly approvals = new Map<string, number>();
   client(client: string, provider = NPI): Promise<void> {
     return this.#facts(...approvedApp(client, [provider]), inNetwork(provider));
   }
+  /** Tokens from now on are of this approval. */
   approve(client: string, provider = NPI): Promise<void> {
+    this.approvals.set(client, (this.approvals.get(client) ?? 1) + 1);
     return this.#facts(approval(client, [provider]));
   }
   suspend(client: string): Promise<void> {
