@@ -83,20 +83,20 @@ export class DocrefController {
   @Operation(DOCREF)
   get(asked: Asked<typeof DOCREF>): InTurn<Audited> {
     const self = urlWith(`${asked.base}/${asked.type}/$docref`, linkedQuery(asked.query.own, asked.format));
-    return this.answer(asked, self);
+    return this.answer(asked, false, self);
   }
 
   @Operation(DOCREF_BY_POST)
   post(asked: Asked<typeof DOCREF_BY_POST>): InTurn<Audited> {
-    return this.answer(asked);
+    return this.answer(asked, true);
   }
 
-  private answer(asked: Asked<typeof DOCREF>, link?: string): InTurn<Audited> {
+  private answer(asked: Asked<typeof DOCREF>, sealed: boolean, link?: string): InTurn<Audited> {
     const { client, type, format } = asked;
     const { search } = asked.query;
     const text = linkedQuery(search, format).toString();
     const self = link ?? this.searches.selfOfPost(client, type, text, '$docref');
-    return this.searches.answer(asked, { query: this.searches.parsed(type, search, false), text, self });
+    return this.searches.answer(asked, { query: this.searches.parsed(type, search, false), text, self, sealed });
   }
 }
 

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { Refusal } from '@provider-access/kernel';
 import { SealedLinks } from '@provider-access/service/http';
 import type { Secret } from '@provider-access/smart';
-import { readFormer } from './former-links.ts';
+import { readFormer, writeFormer } from './former-links.ts';
 import type { PageCursor, PageToken } from './page.ts';
 
 /** The parameter of a page link. */
@@ -31,8 +31,10 @@ export class PageLinks {
   }
 
   /** Undefined if the link would be too long. */
-  write({ client, type, query, after }: PageToken): string | undefined {
-    return this.#links.write(boundTo(client, type), [query, after]);
+  write(token: PageToken): string | undefined {
+    const { client, type, query, after, sealed = false } = token;
+    const former = sealed ? undefined : writeFormer(this.#former()[0]!, token);
+    return former ?? this.#links.write(boundTo(client, type), [query, after]);
   }
 
   /** Undefined, without a reason, when the link was changed or made for another client or type. */
@@ -40,7 +42,7 @@ export class PageLinks {
     const items = this.#links.read(boundTo(client, type), link);
     if (items === undefined) return readFormer(this.#former(), link, client, type);
     const [query, after] = items as [string, PageCursor | null | undefined];
-    return { client, type, query, ...(after && { after }) };
+    return { client, type, query, ...(after && { after }), sealed: true };
   }
 }
 

@@ -27,6 +27,8 @@ export interface PageToken {
   readonly query: string;
   /** Absent for the first page. */
   readonly after?: PageCursor;
+  /** The link must be encrypted, so the release before cannot follow it (`former-links.ts`). The next page's is too. */
+  readonly sealed?: boolean;
 }
 
 export interface Page {

@@ -63,6 +63,8 @@ export interface AskedSearch {
   /** The normalised query of the first page, for the links and the audit. */
   readonly text: string;
   readonly after?: PageCursor;
+  /** Whether the link to the next page must not show its parameters, as after a POST. */
+  readonly sealed?: boolean;
   /** The link of this page. */
   readonly self: string;
 }
@@ -91,7 +93,7 @@ export class SearchAnswer {
   }
 
   private async search(by: Client, asked: AskedSearch): Promise<Audited> {
-    const { text, after, self } = asked;
+    const { text, after, self, sealed = false } = asked;
     const { client, scopes } = by;
     const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
     await this.keysAreCurrent(asked.query);
@@ -125,7 +127,7 @@ export class SearchAnswer {
     );
     const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
     const [found, includes] = [page.records.filter(stays), included.records.filter(stays)];
-    const next = page.next && this.linkTo({ client, type, query: text, after: page.next });
+    const next = page.next && this.linkTo({ client, type, query: text, after: page.next, sealed });
     const hasNoNextLink = page.next !== undefined && next === undefined;
     // The refusal of a search without a link to its next page still tells that there are resources.
     const released = hasNoNextLink ? [] : [...found, ...includes];

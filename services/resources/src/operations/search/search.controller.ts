@@ -98,7 +98,7 @@ export class SearchController {
       const self = posted
         ? this.searches.selfOfPost(client, type, text, '_search')
         : urlWith(url, linkedQuery(query.used, format));
-      return { query, text, self };
+      return { query, text, self, sealed: posted };
     }
     const token = this.links.read(link, client, type);
     const linked = new URLSearchParams(token?.query);
@@ -111,6 +111,7 @@ export class SearchController {
       query: this.searches.parsed(type, first, wasLenient),
       text: textOf(first, format, wasLenient),
       ...(token.after !== undefined && { after: token.after }),
+      ...(token.sealed !== undefined && { sealed: token.sealed }),
       self: urlWith(url, linkedQuery(own, format)),
     };
   }
