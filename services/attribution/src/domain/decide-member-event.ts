@@ -67,6 +67,24 @@ const identityOf = (p: {
   contract?: string | undefined;
 }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
+/** What the days of an enrolment, or of a change of it, state. */
+function enrolled(
+  { coverageId, from, to }: Readonly<Partial<Record<'coverageId' | 'from' | 'to', string | undefined>>>,
+  days: PayerDays,
+  coverage: (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>) => MemberEventDecision,
+): MemberEventDecision {
+  if (from === undefined && to === undefined) return ok();
+  if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
+  // An event with only an end can shorten a coverage. An event that lengthens it also has `from`, and an open end
+  // shortens nothing.
+  if (from === undefined) {
+    const end = endOf(days, to!);
+    return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
+  }
+  const span = spanOf(days, from, to);
+  return span === undefined ? invalid(ENDS_FIRST) : coverage({ coverageId, ...span });
+}
+
 /**
  * What a valid member event states about access. `days` tell when a day of the payer begins, `payer` which Coverages
  * count. Pure.
@@ -84,19 +102,8 @@ export function decideMemberEvent(
   ): MemberEventDecision => ok({ type: 'pa.coverage-changed.v1', data: { member, businessTime, sequence, ...change } });
   switch (event.type) {
     case 'payer.member-enrolled.v1':
-    case 'payer.member-changed.v1': {
-      const { coverageId, from, to } = event.data;
-      if (from === undefined && to === undefined) return ok();
-      if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
-      // An event with only an end can shorten a coverage. An event that lengthens it also has `from`, and an open end
-      // shortens nothing.
-      if (from === undefined) {
-        const end = endOf(days, to!);
-        return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
-      }
-      const span = spanOf(days, from, to);
-      return span === undefined ? invalid(ENDS_FIRST) : coverage({ coverageId, ...span });
-    }
+    case 'payer.member-changed.v1':
+      return enrolled(event.data, days, coverage);
     case 'payer.member-terminated.v1': {
       const { coverageId, to } = event.data;
       const end = endOf(days, to);
