@@ -45,8 +45,8 @@ export class LevelLedger {
       for (const { objective, items } of days) for (const [, ms, met] of items) this.#count(objective, ms, met === 1);
   }
   /**
-   * Measures the records one after the other. What was measured is kept at once, so that a record that has to wait does
-   * not lengthen the times of those before it.
+   * Measures the records one after the other, and appends the measurements together. If a record throws, the
+   * measurements before it are appended all the same, so that a record that has to wait does not lengthen their times.
    * @param of undefined for a record that no objective measures
    * @throws EngineUnavailable
    */

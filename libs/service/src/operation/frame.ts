@@ -25,7 +25,7 @@ export interface OperationPorts {
     release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void>;
   };
   readonly turns: SearchTurns;
-  /** Is told of every refusal of a route before the answer is sent. The answer waits for the promise. */
+  /** Called with every refusal of a route before the frame sends the answer. The answer waits for the promise. */
   readonly refusals: { refused(request: FastifyRequest, refusal: Refusal): Promise<void> | undefined };
   /** The base URL of the FHIR API. */
   readonly base: string;

@@ -2,7 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 import type { OTLPExporterNodeConfigBase } from '@opentelemetry/otlp-exporter-base/node-http';
 import type { Logger } from '../logger.ts';
 
-/** Who sends to an OTLP collector, and where it is. */
+/** The process that sends to an OTLP collector, and the address of the collector. */
 export interface Sender {
   /** Without `/v1/traces`. */
   readonly endpoint: string;

@@ -13,7 +13,7 @@ export interface TelemetryOptions extends Omit<Sender, 'endpoint' | 'instance'> 
   readonly endpoint: string | undefined;
   /** Share of the traces that begin here. */
   readonly ratio: number;
-  /** What is measured in this process, and as whose it is sent. */
+  /** The metrics of this process, and the service under whose name the process sends them. */
   readonly measured: { readonly metrics: Metrics; readonly service: string };
   /** Between two sendings of metrics, ms. */
   readonly metricIntervalMs: number;

@@ -18,8 +18,9 @@ const profilesOfType = (type: string): readonly string[] => [
 ];
 
 /**
- * The guides that the statement claims, each with the statement that it has for servers: those of whose SHALLs none is
- * left (ADR 0060). `test/claims.ts` says for each guide what is left, and a spec compares both.
+ * The guides that the statement claims, each with its own statement for servers. The server meets every SHALL of that
+ * statement, and docs/regulation.md explains every other SHALL that is not met (ADR 0060). `test/claims.ts` lists for
+ * each guide what is not met, and a spec compares both.
  */
 const CLAIMED: readonly { readonly guide: string; readonly statement?: string }[] = [
   {
