@@ -37,8 +37,8 @@ async function figuresOf(script: string, env: NodeJS.ProcessEnv, ...args: string
 export async function measureRaw(engines: Readonly<Record<string, string>>, small: boolean): Promise<Raw> {
   const { NODE_OPTIONS: _options, ...inherited } = process.env;
   const env = { ...inherited, ...engines };
-  const kafka = await figuresOf('libs/engines/bench/log/kafka.ts', env, small ? '10000' : '40000', '--bare');
-  const mongo = await figuresOf('libs/engines/bench/views/bare.ts', env, small ? '1000' : '4000');
+  const kafka = await figuresOf('tools/proofs/src/bench/kafka/log.ts', env, small ? '10000' : '40000', '--bare');
+  const mongo = await figuresOf('tools/proofs/src/bench/mongo/driver.ts', env, small ? '1000' : '4000');
   return {
     produce: kafka['append, bare']!,
     consume: kafka['consume, bare']!,

@@ -23,12 +23,16 @@ export interface LevelLedgerOptions {
   readonly service: string;
 }
 
+const placeOf = ({ topic, partition, offset }: LogRecord): string => `${topic}/${partition}/${offset}`;
+
 /**
  * Appends the start and the end of each measured request to `pa.service-levels`. Records may be appended twice, because
  * readers know by scope and offsets which requests they have counted.
  */
 export class LevelLedger {
   readonly #options: LevelLedgerOptions;
+  /** Records of batches that have to come again. Those of them that are measured do not count twice in the metrics. */
+  readonly #seen = new Set<string>();
   constructor(options: LevelLedgerOptions) {
     this.#options = options;
     for (const objective of options.objectives ?? []) options.metrics.zero('pa_slo_total', { objective });
@@ -47,6 +51,7 @@ export class LevelLedger {
   /**
    * Measures the records one after the other, and appends the measurements together. If a record throws, the
    * measurements before it are appended all the same, so that a record that has to wait does not lengthen their times.
+   * When the batch comes again, this process measures the rest of it only.
    * @param of undefined for a record that no objective measures
    * @throws EngineUnavailable
    */
@@ -55,14 +60,20 @@ export class LevelLedger {
     of: (record: LogRecord) => Promise<ServiceLevelMeasured | undefined>,
   ): Promise<void> {
     const measured: ServiceLevelMeasured[] = [];
+    const seen: string[] = [];
     try {
       for (const record of records) {
+        const place = placeOf(record);
+        if (this.#seen.has(place)) continue;
         const one = await of(record);
         if (one !== undefined) measured.push(one);
+        seen.push(place);
       }
     } finally {
       await this.measured(...measured);
+      for (const place of seen) this.#seen.add(place);
     }
+    for (const record of records) this.#seen.delete(placeOf(record));
   }
   /** @throws EngineUnavailable */
   async probed(report: ProbeReported): Promise<void> {

@@ -11,12 +11,13 @@ const CURSOR_GONE = new Set([43, 237]);
 /** BSONObjectTooLarge, and the codes of updates that would make a document too large. */
 const TOO_LARGE = new Set([10334, 17419, 17420, 17280]);
 /**
- * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets.
+ * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets,
+ * no memory or disk for now, temporarily unavailable, signing keys of a cluster not there yet.
  * Any other code is a bug or a refusal of the operation.
  */
 const AWAY = new Set([
-  6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 150, 175, 189, 202, 225, 234, 246, 262, 276, 290, 314, 317,
-  325, 326, 358, 384, 402, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
+  6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 146, 150, 175, 189, 202, 211, 225, 234, 246, 262, 276, 290,
+  314, 317, 325, 326, 358, 365, 384, 402, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 14031,
 ]);
 
 const codeOf = (error: unknown): number | undefined => {

@@ -102,9 +102,7 @@ export function toRefusal(error: unknown, logger: Logger, url = '/'): Refusal {
 @Catch()
 class RefusalFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
-  /** Throws, and does not reject, in the context of a consumer. */
   catch(error: unknown, host: ArgumentsHost): void | Promise<void> {
-    if (host.getType() !== 'http') throw error;
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();

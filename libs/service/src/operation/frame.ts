@@ -8,7 +8,7 @@ import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
 import { readGeneral } from '../http/general-parameters.ts';
 import { utf8 } from '../http/media-types.ts';
 import type { SearchTurns } from '../http/search-turns.ts';
-import type { Answer, Audited, Body, Entry, InTurn } from './answer.ts';
+import type { Answer, Audited, Entry, InTurn } from './answer.ts';
 import type { AnyAsked, Client } from './asked.ts';
 import { isNotModified, validatorsOf } from './conditional.ts';
 import type { Descriptor, Role } from './descriptor.ts';
@@ -165,12 +165,13 @@ export class Frame {
   async #send(request: FastifyRequest, answer: Answer, reply: FastifyReply, isUnchanged: boolean): Promise<void> {
     const { json, body: made, headers, version, status = this.#operation.answer.status ?? 200 } = answer;
     // The body comes before any header. If it fails, the refusal in its place must not have a header of this answer.
-    const body =
-      json !== undefined
+    const body = isUnchanged
+      ? undefined
+      : json !== undefined
         ? JSON.stringify(json)
-        : typeof made === 'function' && !isUnchanged
+        : typeof made === 'function'
           ? await made()
-          : (made as Body | undefined);
+          : made;
     if (this.#operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
     if (version !== undefined) void reply.headers(validatorsOf(version));
     if (isUnchanged) return void reply.code(304).send();

@@ -122,7 +122,7 @@ export function decideMemberEvent(
       if (span === undefined) return invalid(ENDS_FIRST);
       return ok({
         type: 'pa.member-attributed.v1',
-        data: { member, ...identityOf(provider), ...span, businessTime, ...about },
+        data: { ...about, member, ...identityOf(provider), ...span, businessTime },
       });
     }
     case 'payer.attribution-ended.v1': {

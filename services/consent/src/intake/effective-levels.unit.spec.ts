@@ -105,3 +105,14 @@ it('keeps the time of those that are effective while a later one has to wait', a
   );
   expect(l.items()).toEqual([[1, 100, 1]]);
 });
+
+it('measures none again when a batch comes again for one that had to wait', async () => {
+  let isThere = false;
+  const l = levels({ passes: (next) => isThere || next < 3 });
+  const batch = [record(1, 'm1', said('e1', 100)), record(2, 'm2', said('e2', 100))];
+  await expect(l.handle(...batch)).rejects.toThrow('have not passed an opt-out everywhere');
+  isThere = true;
+  await l.handle(...batch);
+  expect(l.items().map(([offset]) => offset)).toEqual([1, 2]);
+  expect(await l.metrics.text()).toContain('pa_opt_out_effect_seconds_count 2');
+});

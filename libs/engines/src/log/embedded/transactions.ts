@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { EngineUnavailable } from '../port.ts';
 
 /** Runs `work` in a transaction. If it throws, nothing of it is stored. */
 export function transaction<T>(db: DatabaseSync, work: () => T): T {
@@ -36,8 +37,9 @@ export class WritesOfTurn {
   }
 
   /**
-   * If the transaction fails, each write gets a transaction of its own. So a write that throws changes nothing and
-   * hinders no other, and the synchronous `work` may run twice.
+   * If a write throws, each of the group gets a transaction of its own. So a write that throws changes nothing and
+   * hinders no other, and the synchronous `work` may run twice. If the file is away, the whole group is rejected: each
+   * further try could wait for a lock of another program, and nothing else would run meanwhile.
    * @param rows how many rows `work` writes, about
    * @returns the result of `work`, once it is committed. It rejects with the error of `work` or of the file.
    */
@@ -71,7 +73,10 @@ export class WritesOfTurn {
     try {
       for (const done of this.#transaction(() => group.map(({ work }) => work()))) done();
     } catch (error) {
-      if (group.length === 1) return group[0]!.reject(error);
+      if (group.length === 1 || error instanceof EngineUnavailable) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
       for (const { work, reject } of group) {
         try {
           this.#transaction(work)();

@@ -12,7 +12,7 @@ const MAX_LEFT_OVERS = 8;
 /** Reads ranges of a partition without a group. */
 export class Reader {
   readonly #cluster: Cluster;
-  readonly #leftOvers = new Map<string, Range>();
+  readonly #leftOvers = new Map<string, Range & { readonly until: number }>();
   readonly #forget = setTimeout(() => this.#leftOvers.clear(), LEFT_OVER_MS).unref();
 
   constructor(cluster: Cluster) {
@@ -63,7 +63,9 @@ export class Reader {
   #keep(key: string, range: Range): void {
     const [oldest] = this.#leftOvers.keys();
     if (this.#leftOvers.size >= MAX_LEFT_OVERS) this.#leftOvers.delete(oldest!);
-    this.#leftOvers.set(key, range);
+    const now = performance.now();
+    for (const [kept, { until }] of this.#leftOvers) if (until < now) this.#leftOvers.delete(kept);
+    this.#leftOvers.set(key, { ...range, until: now + LEFT_OVER_MS });
     this.#forget.refresh();
   }
 }

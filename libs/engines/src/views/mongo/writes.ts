@@ -25,10 +25,10 @@ interface Pending {
 }
 
 /**
- * Writes each operation if it is newer than the stored part and, with a base, if the part has not changed since. A part
- * that was read as absent is most often a document that does not exist, so it is inserted: an upsert costs the server
- * twice as much. Any other operation is an upsert whose filter has the condition. If the document exists, or the filter
- * does not match, the write violates the uniqueness of `_id`, and the part is read. If the part is not older, the
+ * Writes each operation if it is newer than the stored part and, with a base, if the part has not changed since. In a
+ * view of one part, a part that was read as absent is most often a new document, so it is inserted: an upsert costs the
+ * server twice as much. Any other operation is an upsert whose filter has the condition. If the document exists, or the
+ * filter does not match, the write violates the uniqueness of `_id`. Then the part is read. If it is not older, the
  * operation is dropped. If the part has changed since the base, its id is returned. If another writer has just inserted
  * the document, the write is repeated as an upsert.
  */
@@ -39,7 +39,7 @@ export async function writeOps(
   calls: Calls,
 ): Promise<readonly string[]> {
   const refused: string[] = [];
-  let pending = ops.map((op) => (isAbsent(op) ? toInsert(layout, op) : toUpsert(layout, op)));
+  let pending = ops.map((op) => (isNew(layout, op) ? toInsert(layout, op) : toUpsert(layout, op)));
   for (let attempt = 1; pending.length > 0; attempt++) {
     const duplicates: Pending[] = [];
     for (const bulk of bulks(pending)) duplicates.push(...(await write(collection, layout.collection, bulk, calls)));
@@ -74,8 +74,12 @@ function* bulks(pending: readonly Pending[]): Generator<Pending[]> {
   if (bulk.length > 0) yield bulk;
 }
 
-/** Whether the part was read and has no position. Another part, or another writer, may have made the document. */
-const isAbsent = ({ base }: ViewOp): boolean => base !== undefined && Object.keys(base).length === 0;
+/**
+ * Whether the document is most likely new: it has one part, which was read and has no position. Where documents have
+ * several parts, another one has often made the document, and an insert in vain costs two more round trips.
+ */
+const isNew = ({ parts }: Layout, { base }: ViewOp): boolean =>
+  parts.length === 1 && base !== undefined && Object.keys(base).length === 0;
 
 /** The fields that either form writes. @throws DocumentTooLarge */
 function fieldsOf(layout: Layout, op: ViewOp): ReturnType<typeof encode> {

@@ -32,7 +32,15 @@ export class MetricsExport {
 
   /** A collector that is away is logged once a minute. Cumulative values come with the next export. */
   async flush(): Promise<void> {
-    const { metrics, service, version, logger } = this.#options;
+    const { code, error } = await this.#send().catch((fault: unknown) => ({ code: 1, error: fault }));
+    if (code !== 0 && this.#mayWarn())
+      this.#options.logger.warn(
+        { error: error instanceof Error ? error.name : undefined },
+        'metrics could not be sent',
+      );
+  }
+  async #send(): Promise<Parameters<Parameters<Exporter['export']>[1]>[0]> {
+    const { metrics, service, version } = this.#options;
     const all = (await metrics.registry.getMetricsAsJSON()) as unknown as readonly PromMetric[];
     const content = {
       resource: resourceFromAttributes(resourceOf(service, this.#options)),
@@ -40,10 +48,7 @@ export class MetricsExport {
         { scope: { name: 'provider-access', version }, metrics: toMetricData(all, this.#since, Date.now()) },
       ],
     };
-    const { code, error } = await new Promise<Parameters<Parameters<Exporter['export']>[1]>[0]>((resolve) =>
-      this.#exporter.export(content, resolve),
-    );
-    if (code !== 0 && this.#mayWarn()) logger.warn({ error: error?.name }, 'metrics could not be sent');
+    return new Promise((resolve) => this.#exporter.export(content, resolve));
   }
   /** Sends once more. */
   async close(): Promise<void> {

@@ -30,7 +30,6 @@ export class TokenRefusal extends Error {
 export interface TokenGrant {
   readonly client: string;
   readonly scope: string;
-  /** ms since the epoch. */
   /** The number of the approval, from 1. */
   readonly approval: number;
 }
