@@ -16,6 +16,8 @@ interface ScanOptions {
   readonly deleted?: boolean;
   /** Rows with their lines in memory at once. Default 200. */
   readonly pageSize?: number;
+  /** Bytes of lines in memory at once, and those of one more line. Default no bound. */
+  readonly pageBytes?: number;
 }
 
 interface Owners {
@@ -92,16 +94,18 @@ export class RecordsReader {
 
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   async *scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
-    const { since, deleted = false, pageSize = PAGE } = options;
+    const { since, deleted = false, pageSize = PAGE, pageBytes: maxBytes } = options;
+    const bound = maxBytes === undefined ? {} : { maxBytes };
     const wanted = (r: RecordPart): boolean =>
       (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
     const prefixes =
       options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
     for (const equals of prefixes) {
-      if (since !== undefined) yield* this.#changed(equals, wanted, pageSize);
-      else
-        for await (const document of this.views.records.scan({ index: 'by_type', equals, bodies: LINE, pageSize }))
-          if (wanted(part(document))) yield stored(document);
+      if (since !== undefined) yield* this.#changed(equals, wanted, { pageSize, ...bound });
+      else {
+        const scanned = this.views.records.scan({ index: 'by_type', equals, bodies: LINE, pageSize, ...bound });
+        for await (const document of scanned) if (wanted(part(document))) yield stored(document);
+      }
     }
   }
 
@@ -109,14 +113,19 @@ export class RecordsReader {
   async *#changed(
     equals: readonly string[],
     wanted: (r: RecordPart) => boolean,
-    pageSize: number,
+    { pageSize, maxBytes = Number.POSITIVE_INFINITY }: { pageSize: number; maxBytes?: number },
   ): AsyncGenerator<StoredRecord> {
     let ids: string[] = [];
+    let bytes = 0;
     for await (const document of this.views.records.scan({ index: 'by_type', equals, pageSize: PAGE })) {
-      if (wanted(part(document))) ids.push(document._id);
-      if (ids.length < pageSize) continue;
+      const head = part(document);
+      if (!wanted(head)) continue;
+      ids.push(document._id);
+      bytes += head.bytes;
+      if (ids.length < pageSize && bytes < maxBytes) continue;
       yield* await this.#loaded(ids, wanted);
       ids = [];
+      bytes = 0;
     }
     yield* await this.#loaded(ids, wanted);
   }

@@ -58,6 +58,8 @@ describe('parts', () => {
 describe('a chunk', () => {
   const limits = { resources: 1000, plain: 512 * KB, segment: 32 * KB, stretch: 16 * KB };
   const LINE = 4 * KB;
+  /** Most bytes of lines in one read. */
+  const TOGETHER = 1024 * KB;
   const TYPES = ['Condition', 'DocumentReference', 'Observation'];
   // One member with much more data than fits into memory, and many members with much data.
   it.each([
@@ -72,11 +74,11 @@ describe('a chunk', () => {
     let held = 0;
     let most = 0;
     let read = 0;
-    const pages: (number | undefined)[] = [];
+    const pages: { readonly pageSize?: number; readonly pageBytes?: number }[] = [];
     const records = {
       holders: async () => [],
-      async *scanMember(member: string, options?: { pageSize?: number }): AsyncIterable<StoredRecord> {
-        pages.push(options?.pageSize);
+      async *scanMember(member: string, options: (typeof pages)[number] = {}): AsyncIterable<StoredRecord> {
+        pages.push(options);
         for (let i = 0; i < each; i++) {
           // Incompressible, so that memory can be measured as bytes read minus bytes written.
           const line = Buffer.from(randomBytes(LINE).toString('latin1').replaceAll('\n', ' '), 'latin1');
@@ -88,6 +90,7 @@ describe('a chunk', () => {
             type: TYPES[Math.floor((i * TYPES.length) / each)]!,
             id: `${i}`,
             references: [],
+            bytes: line.length,
             line,
           } as unknown as StoredRecord;
         }
@@ -118,8 +121,11 @@ describe('a chunk', () => {
     expect(summary.parts.reduce((n, part) => n + part.resources, 0)).toBe(count * each);
     expect(Math.max(...summary.parts.map((part) => part.plain))).toBeLessThanOrEqual(limits.plain);
     expect(read).toBeGreaterThan(5_000_000);
-    // An unfinished segment, and for each type a stretch with the segment that filled it.
-    expect(most).toBeLessThan((limits.segment + LINE) * 2 + TYPES.length * (limits.stretch + limits.segment));
-    expect(Math.max(...pages.map((p) => p ?? Infinity))).toBeLessThanOrEqual(32);
+    // An unfinished segment, for each type a stretch with the segment that filled it, and the lines that are decided
+    // together.
+    const written = (limits.segment + LINE) * 2 + TYPES.length * (limits.stretch + limits.segment);
+    expect(most).toBeLessThan(written + TOGETHER + LINE);
+    expect(new Set(pages.map(({ pageBytes }) => pageBytes))).toEqual(new Set([TOGETHER]));
+    expect(Math.max(...pages.map(({ pageSize = Infinity }) => pageSize))).toBeLessThanOrEqual(256);
   });
 });

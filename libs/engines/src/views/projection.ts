@@ -113,6 +113,8 @@ export interface FindQuery {
   /** Ids of documents to leave out, before their bodies are read. */
   readonly except?: readonly string[];
   readonly limit: number;
+  /** The answer ends with the document whose loaded bodies reach this many bytes in total. Default no bound. */
+  readonly maxBytes?: number;
   readonly order?: 'asc' | 'desc';
   /** Body paths to load. Default none. */
   readonly bodies?: readonly string[];

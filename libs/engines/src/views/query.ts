@@ -6,6 +6,7 @@ import {
   type IndexDefinition,
   type Projection,
   type Scalar,
+  type ViewDocument,
 } from './projection.ts';
 
 /** A bug of the caller: a query without a declared index, or an invalid projection. */
@@ -36,6 +37,8 @@ export interface QueryPlan {
   readonly except: readonly string[];
   readonly descending: boolean;
   readonly limit: number;
+  /** See `FindQuery`; Infinity without a bound. */
+  readonly maxBytes: number;
   readonly bodies: readonly string[];
   readonly fields: NonNullable<FindQuery['fields']>;
 }
@@ -77,6 +80,8 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   }
   if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_LIMIT)
     refuse(`limit is a whole number from 1 to ${MAX_LIMIT}`);
+  const { maxBytes = Number.POSITIVE_INFINITY } = query;
+  if (!(maxBytes > 0)) refuse('maxBytes is above zero');
   return {
     index,
     equals,
@@ -85,6 +90,7 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     except: query.except ?? [],
     descending: query.order === 'desc',
     limit: query.limit,
+    maxBytes,
     bodies: query.fields === 'keys' ? [] : checkBodies(projection, query.bodies),
     fields: query.fields ?? 'all',
     ...(query.after !== undefined && { after: query.after }),
@@ -129,6 +135,18 @@ export function checkBodies(projection: Projection, bodies: readonly string[] = 
     if (!projection.bodies?.includes(path)) refusing(projection)(`no body "${path}" is declared`);
   }
   return bodies;
+}
+
+/** Bytes of the bodies that a document was loaded with. */
+export function bytesOfBodies(document: ViewDocument, bodies: readonly string[]): number {
+  let bytes = 0;
+  for (const path of bodies) {
+    const [part, [field]] = splitPath(path);
+    const body = (document[part] as Record<string, unknown> | undefined)?.[field!];
+    if (body instanceof Uint8Array) bytes += body.byteLength;
+    else if (typeof body === 'string') bytes += Buffer.byteLength(body);
+  }
+  return bytes;
 }
 
 /** Splits `part.field`. Further dots separate fields of nested objects. */

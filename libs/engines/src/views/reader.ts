@@ -2,7 +2,16 @@ import type { Position } from '../log/index.ts';
 import type { ViewPosition, ViewReader, Views } from './port.ts';
 import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from './projection.ts';
 import { PositionWatch } from './position-watch.ts';
-import { checkBodies, checkProjection, fieldOf, planIds, planQuery, type QueryPlan, splitPath } from './query.ts';
+import {
+  bytesOfBodies,
+  checkBodies,
+  checkProjection,
+  fieldOf,
+  planIds,
+  planQuery,
+  type QueryPlan,
+  splitPath,
+} from './query.ts';
 import type { ViewStore } from './view-store.ts';
 
 const PAGE = 500;
@@ -51,7 +60,7 @@ class StoreReader implements ViewReader {
       const page = await this.#store.find(this.#projection, { ...plan, after });
       yield* page;
       const last = page.at(-1);
-      if (last === undefined || page.length < plan.limit) return;
+      if (last === undefined || (page.length < plan.limit && !isFull(page, plan))) return;
       after = { values: paths.map(([part, fields]) => fieldOf(last[part], fields) as Scalar), id: last._id };
     }
   }
@@ -64,6 +73,11 @@ class StoreReader implements ViewReader {
     return this.#watch.waitFor(position, timeoutMs, derivers);
   }
 }
+
+/** Whether the bound of bytes ended the page. */
+const isFull = (page: readonly ViewDocument[], { maxBytes, bodies }: QueryPlan): boolean =>
+  maxBytes !== Number.POSITIVE_INFINITY &&
+  page.reduce((sum, document) => sum + bytesOfBodies(document, bodies), 0) >= maxBytes;
 
 /** The port over a store. */
 export function viewsOver<Store extends ViewStore>(

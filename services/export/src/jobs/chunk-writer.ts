@@ -49,8 +49,9 @@ const MAY_BE_COMMON = new Set(['Medication']);
 /** For more types than this, one scan of all records is cheaper than a scan of each type. */
 const SCAN_ALL_ABOVE = 8;
 const DELETES_A_BUNDLE = 1000;
-/** Lines in one read. Intake accepts at most 4 MB for a line, so this bounds the thread's memory. */
-const ROWS_TOGETHER = 32;
+/** Limits of one read: its records, and the bytes of their lines. Intake accepts at most 4 MB for one more line. */
+const ROWS_TOGETHER = 256;
+const BYTES_TOGETHER = 1024 * 1024;
 
 /** References to supporting resources, and the members whose resources contain them. */
 class Carried {
@@ -85,7 +86,7 @@ const deleteBundle = (ids: readonly string[]): Buffer =>
 /**
  * Writes a chunk. Decides about each member, then appends the lines of permitted members: each type to its own part,
  * and a segment for each patient. All files are under the fence of the task, so that a repeated chunk replaces them as
- * a whole. Memory is bounded by twice ROWS_TOGETHER lines, one segment (8 MB) and a stretch for each type.
+ * a whole. Memory is bounded by two reads of lines, one segment (8 MB) and a stretch for each type.
  * @throws BlobStoreFull when the disk is full, and any error of the store
  */
 export const writeChunk = (task: ChunkTask, sources: ChunkSources): Promise<ChunkSummary> =>
@@ -97,6 +98,7 @@ class ChunkWriter {
   readonly #party: PartyFacts;
   readonly #check: LabelCheck;
   readonly #parts: PartSet;
+  readonly #segments: SegmentBuilder;
   readonly #types: ReadonlySet<string>;
   readonly #released: string[] = [];
   readonly #refused: Partial<Record<DenialReason, string[]>> = {};
@@ -111,6 +113,7 @@ class ChunkWriter {
     this.#check = sources.labels.check(this.#party, task.client);
     const prefix = chunkPrefix(task.job, task.chunk, task.fence);
     this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits);
+    this.#segments = new SegmentBuilder(task.limits?.segment);
     this.#types = new Set(task.types);
   }
 
@@ -153,9 +156,9 @@ class ChunkWriter {
 
   /** Writes the member's resources, or those that changed since `since`. */
   async #writeResources(member: string, at: number, since: number | undefined): Promise<void> {
-    const { types, limits } = this.#task;
+    const { types } = this.#task;
     const { records } = this.#sources;
-    const builder = new SegmentBuilder(limits?.segment);
+    const builder = this.#segments;
     let type = '';
     let labels: readonly string[] = [];
     const store = async (segment: Segment | undefined): Promise<void> => {
@@ -163,6 +166,7 @@ class ChunkWriter {
     };
     const scanned = records.scanMember(member, {
       pageSize: ROWS_TOGETHER,
+      pageBytes: BYTES_TOGETHER,
       ...(this.#types.size <= SCAN_ALL_ABOVE && { types }),
       ...(since !== undefined && { since }),
     });
@@ -231,17 +235,20 @@ class ChunkWriter {
   }
 
   /**
-   * The records of exported types that are not withheld, with the labels that decide about each. Records come together
-   * until there are ROWS_TOGETHER, because one query finds the targets of many Provenances.
+   * The records of exported types that are not withheld, with the labels that decide about each. Records are decided
+   * in groups as large as a read, because one query finds the targets of many Provenances.
    */
   async *#unwithheld<R extends RecordPart>(records: AsyncIterable<R>): AsyncGenerator<Unwithheld<R>> {
     let waiting: R[] = [];
+    let bytes = 0;
     for await (const record of records) {
       if (!this.#types.has(record.type)) continue;
       waiting.push(record);
-      if (waiting.length < ROWS_TOGETHER) continue;
+      bytes += record.bytes;
+      if (waiting.length < ROWS_TOGETHER && bytes < BYTES_TOGETHER) continue;
       yield* this.#decided(waiting);
       waiting = [];
+      bytes = 0;
     }
     yield* this.#decided(waiting);
   }

@@ -153,6 +153,29 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
         ).rejects.toThrow(sentence);
     });
 
+    it('ends a page at a bound of bytes, and scans on behind it', async () => {
+      const bytes = [30, 30, 50, 0, 10, 200, 10];
+      await put(...bytes.map((size, n) => item(`d${n}`, n, { n, group: 'g', line: Buffer.alloc(size, 'x') })));
+      const reader = fresh.views.reader(items);
+      const lines = { index: 'by_group', equals: ['g'], bodies: ['item.line'] };
+      const ids = async (query: object): Promise<string[]> =>
+        (await reader.find({ ...lines, limit: 10, ...query })).map((d) => d._id);
+      expect(await ids({ maxBytes: 60 })).toEqual(['d0', 'd1']);
+      expect(await ids({ maxBytes: 61 })).toEqual(['d0', 'd1', 'd2']);
+      expect(await ids({ maxBytes: 1 })).toEqual(['d0']);
+      expect(await ids({ maxBytes: 1, order: 'desc' })).toEqual(['d6']);
+      expect(await ids({ maxBytes: 1, after: { values: [2], id: 'd2' } })).toEqual(['d3', 'd4']);
+      expect(await ids({ maxBytes: 1000, limit: 3 })).toEqual(['d0', 'd1', 'd2']);
+      // Bodies that are not loaded do not count.
+      expect(await ids({ maxBytes: 1, bodies: [] })).toHaveLength(7);
+      for (const maxBytes of [1, 60, 120, 329, 330, 331])
+        for (const pageSize of [2, 7, 100]) {
+          const scanned = await collect(reader.scan({ ...lines, maxBytes, pageSize }));
+          expect(scanned.map((d) => (d['item'] as { line: Uint8Array }).line.byteLength)).toEqual(bytes);
+        }
+      expect(() => reader.scan({ ...lines, maxBytes: 0 })).toThrow('maxBytes is above zero');
+    });
+
     it('scans without losing or repeating unchanged documents, while others write', async () => {
       const all = Array.from({ length: 40 }, (_, i) => `d${String(i).padStart(2, '0')}`);
       await put(...all.map((id, i) => item(id, i, { n: i, group: 'g' })));

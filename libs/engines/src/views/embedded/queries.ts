@@ -1,6 +1,6 @@
 import { decoderOf } from '../encoding.ts';
 import type { Scalar, ViewDocument } from '../projection.ts';
-import type { IdsCondition, IdsPlan, QueryPlan } from '../query.ts';
+import { bytesOfBodies, type IdsCondition, type IdsPlan, type QueryPlan } from '../query.ts';
 import type { WholeDocument } from '../store.ts';
 import { decodePosition } from './positions.ts';
 import { documentOf, keysOf, MOST_RANGES, type Statements } from './statements.ts';
@@ -39,10 +39,21 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
     ...(plan.except.length > 0 ? [JSON.stringify(plan.except)] : []),
     plan.limit,
   ].map(bound);
-  const rows = statements.find(plan, needed).all(...values) as unknown as readonly Row[];
-  if (plan.fields === 'keys') return rows.map((row) => keysOf(row, plan));
+  const statement = statements.find(plan, needed);
+  if (plan.fields === 'keys') return (statement.all(...values) as unknown as Row[]).map((row) => keysOf(row, plan));
   const decode = decoderOf(plan);
-  return rows.map((row) => documentOf(statements.layout, row, plan.bodies, decode)!);
+  const read = (row: Row): ViewDocument => documentOf(statements.layout, row, plan.bodies, decode)!;
+  if (plan.maxBytes === Number.POSITIVE_INFINITY) return (statement.all(...values) as unknown as Row[]).map(read);
+  const found: ViewDocument[] = [];
+  let bytes = 0;
+  // Rows that do not fit are not loaded.
+  for (const row of statement.iterate(...values) as Iterable<unknown> as Iterable<Row>) {
+    const document = read(row);
+    found.push(document);
+    bytes += bytesOfBodies(document, plan.bodies);
+    if (bytes >= plan.maxBytes) break;
+  }
+  return found;
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {

@@ -2,7 +2,7 @@ import type { Collection, MongoClient } from 'mongodb';
 import { Decoded } from '../decoded.ts';
 import { decoderOf, physicalName } from '../encoding.ts';
 import { collectionName, type Projection, type ViewDocument } from '../projection.ts';
-import type { IdsPlan, QueryPlan } from '../query.ts';
+import { bytesOfBodies, type IdsPlan, type QueryPlan } from '../query.ts';
 import {
   type Advance,
   type Build,
@@ -171,14 +171,22 @@ export class MongoStore extends MongoBuilds {
     const fields = projectionOf(plan);
     return this.#reading(projection, [], async (collection, layout) => {
       await this.#requireIndexes(layout, collection);
-      const found: StoredDocument[] = [];
+      const found: ViewDocument[] = [];
+      const decodePart = decoderOf(plan);
+      let bytes = 0;
       for (const { filter, sort } of queriesOf(plan)) {
         const limit = plan.limit - found.length;
-        if (limit === 0) break;
-        found.push(...(await collection.find(filter, { sort, limit, batchSize: limit, projection: fields }).toArray()));
+        if (limit === 0 || bytes >= plan.maxBytes) break;
+        const cursor = collection.find(filter, { sort, limit, batchSize: limit, projection: fields });
+        // The server ends a batch at 16 MB, and the next one is read only if the page is not full.
+        for await (const stored of cursor) {
+          const document = plan.fields === 'keys' ? stored : decode(layout, stored, decodePart)!;
+          found.push(document);
+          bytes += bytesOfBodies(document, plan.bodies);
+          if (bytes >= plan.maxBytes) break;
+        }
       }
-      const decodePart = decoderOf(plan);
-      return plan.fields === 'keys' ? found : found.map((stored) => decode(layout, stored, decodePart)!);
+      return found;
     });
   }
 

@@ -42,17 +42,32 @@ export function deflateSegment(lines: Uint8Array, resources: number): Segment {
   return { resources, plain: lines.byteLength, compressed: bytes.byteLength, crc: crc32(lines), bytes };
 }
 
-/** The lines of a segment. Throws if the bytes do not match the index, so that a torn file is never served. */
-export function inflateSegment(bytes: Uint8Array, size: SegmentSize): Buffer {
-  const lines = inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: size.plain + 1 });
-  if (lines.byteLength !== size.plain || crc32(lines) !== size.crc)
-    throw new Error('a segment does not match its index');
+/**
+ * The lines of adjacent segments, in their order. One call reads all of them, because each ends with a flush and not
+ * with the stream. Throws if the bytes do not match the index, so that a torn file is never served.
+ */
+export function inflateSegments(bytes: Uint8Array, sizes: readonly SegmentSize[]): Buffer {
+  const total = sizes.reduce((sum, { plain }) => sum + plain, 0);
+  // One buffer for all lines. Its spare byte tells zlib that no more output waits.
+  const chunkSize = Math.max(total + 1, MIN_CHUNK);
+  const lines = inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, chunkSize, maxOutputLength: chunkSize });
+  let at = 0;
+  const isWhole = sizes.every(({ plain, crc }) => crc32(lines.subarray(at, (at += plain))) === crc);
+  if (!isWhole || at !== lines.byteLength) throw new Error('a segment does not match its index');
   return lines;
 }
+/** The smallest `chunkSize` that zlib accepts. */
+const MIN_CHUNK = constants.Z_MIN_CHUNK;
 
-/** Collects a patient's lines of one type and makes segments of whole lines. */
+/** The lines of one segment. Throws like `inflateSegments`. */
+export const inflateSegment = (bytes: Uint8Array, size: SegmentSize): Buffer => inflateSegments(bytes, [size]);
+
+/**
+ * Collects a patient's lines of one type and makes segments of whole lines. Each line is copied once, into a buffer
+ * that all segments share.
+ */
 export class SegmentBuilder {
-  #pieces: Uint8Array[] = [];
+  #buffer = Buffer.allocUnsafe(64 * 1024);
   #bytes = 0;
   #lines = 0;
   readonly #limit: number;
@@ -61,19 +76,25 @@ export class SegmentBuilder {
   }
   /** Adds a line without its newline. Returns a segment when the limit is passed. */
   add(line: Uint8Array): Segment | undefined {
-    this.#pieces.push(line, NEWLINE);
-    this.#bytes += line.byteLength + 1;
+    const end = this.#bytes + line.byteLength;
+    if (end >= this.#buffer.byteLength) {
+      const grown = Buffer.allocUnsafe(2 * (end + 1));
+      grown.set(this.#buffer.subarray(0, this.#bytes));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(line, this.#bytes);
+    this.#buffer[end] = NEWLINE;
+    this.#bytes = end + 1;
     this.#lines++;
     return this.#bytes >= this.#limit ? this.end() : undefined;
   }
   /** The last segment, if lines are left. */
   end(): Segment | undefined {
     if (this.#lines === 0) return undefined;
-    const segment = deflateSegment(Buffer.concat(this.#pieces, this.#bytes), this.#lines);
-    this.#pieces = [];
+    const segment = deflateSegment(this.#buffer.subarray(0, this.#bytes), this.#lines);
     this.#bytes = 0;
     this.#lines = 0;
     return segment;
   }
 }
-const NEWLINE = Buffer.from('\n');
+const NEWLINE = 10;

@@ -7,6 +7,7 @@ import {
   decodeIndex,
   deflateSegment,
   inflateSegment,
+  inflateSegments,
   layout,
   PartIndexBuilder,
   permittedSegments,
@@ -98,6 +99,23 @@ describe('a segment', () => {
     expect(() => inflateSegment(segment.bytes, { ...segment, crc: segment.crc ^ 1 })).toThrow('does not match');
     expect(() => inflateSegment(segment.bytes, { ...segment, plain: segment.plain - 3 })).toThrow();
   });
+  it('is read together with its neighbours by one call, and refused if any of them differs from the index', () => {
+    const texts = ['{"a":1}\n', '{"b":2}\n{"c":"three"}\n', `${'x'.repeat(70_000)}\n`];
+    const segments = texts.map((text) => deflateSegment(Buffer.from(text), 1));
+    const bytes = Buffer.concat(segments.map((segment) => segment.bytes));
+    expect(inflateSegments(bytes, segments).toString()).toBe(texts.join(''));
+    for (const wrong of [
+      segments.slice(1),
+      segments.slice(0, 2),
+      [...segments, segments[0]!],
+      [segments[1]!, segments[0]!, segments[2]!],
+      segments.map((one, i) => (i === 1 ? { ...one, crc: one.crc ^ 1 } : one)),
+      [{ ...segments[0]!, plain: 9 }, { ...segments[1]!, plain: segments[1]!.plain - 1 }, segments[2]!],
+    ])
+      expect(() => inflateSegments(bytes, wrong)).toThrow();
+    for (const torn of [bytes.subarray(0, -20), bytes.subarray(1), Buffer.concat([bytes, bytes])])
+      expect(() => inflateSegments(torn, segments)).toThrow();
+  });
   it('is cut at whole lines once the limit is passed', () => {
     const builder = new SegmentBuilder(100);
     const made: Segment[] = [];
@@ -112,6 +130,18 @@ describe('a segment', () => {
     expect(made.map((s) => inflateSegment(s.bytes, s).toString()).join('')).toBe(lines.map((l) => `${l}\n`).join(''));
     for (const s of made) expect(inflateSegment(s.bytes, s).toString().endsWith('}\n')).toBe(true);
     expect(builder.end()).toBeUndefined();
+  });
+  it('stays as it is while its builder collects the next one', () => {
+    const builder = new SegmentBuilder();
+    const texts = ['a'.repeat(10), 'b'.repeat(200_000), '', 'c'.repeat(65_535), 'd'];
+    const made = texts.map((text) => {
+      expect(builder.add(Buffer.from(text))).toBeUndefined();
+      return builder.end()!;
+    });
+    expect(made.map((s) => inflateSegment(s.bytes, s).toString())).toEqual(texts.map((text) => `${text}\n`));
+    for (const text of texts) builder.add(Buffer.from(text));
+    const all = builder.end()!;
+    expect([all.resources, inflateSegment(all.bytes, all).toString()]).toEqual([5, `${texts.join('\n')}\n`]);
   });
 });
 

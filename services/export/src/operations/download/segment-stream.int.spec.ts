@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { syncBuiltinESMExports } from 'node:module';
+import zlib from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { deflateSegment, layout, type Coding, type PartIndex } from '../../domain/segments/index.ts';
@@ -57,5 +59,47 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
     const stream = await open(asked);
     for (let next = await stream.next(); next.done !== true; next = await stream.next()) vi.advanceTimersByTime(100);
     expect(asked.mock.calls.length).toBeGreaterThan(2);
+  });
+});
+
+describe('a plain download of many segments', () => {
+  test('is their lines, in every range, with few calls that inflate', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'segments-'));
+    const blobs = openFsBlobs({ root });
+    const lines = Array.from({ length: 100 }, (_, n) =>
+      Buffer.from(`${String(n).padEnd(n === 50 ? 600_000 : 4_000)}\n`),
+    );
+    let offset = 0;
+    const stored = lines.map((line) => deflateSegment(line, 1));
+    await blobs.put('part', Buffer.concat(stored.map(({ bytes }) => bytes)));
+    const all = stored.map(({ bytes: _, ...size }) => {
+      offset += size.compressed;
+      return { ...size, of: [0], labels: [], offset: offset - size.compressed };
+    });
+    const inflated = vi.spyOn(zlib, 'inflateRawSync');
+    syncBuiltinESMExports();
+    const calls: number[] = [];
+    // The second set leaves segments out, so its neighbours are not adjacent in the file.
+    for (const kept of [all, all.filter((_, n) => n % 7 !== 3)]) {
+      const whole = layout(kept, 'identity');
+      const plain = Buffer.concat(lines.filter((_, n) => kept.includes(all[n]!)));
+      for (const [start, end] of [
+        [0, plain.length],
+        [3_999, 12_003],
+        [5, 6],
+        [204_000, 204_010],
+        [150_000, plain.length - 1],
+      ] as const) {
+        const stream = await segmentStream({ blobs, part: 'part', layout: whole, start, end, mayGoOn: () => true });
+        expect(Buffer.concat(await stream.toArray()).equals(plain.subarray(start, end))).toBe(true);
+        calls.push(inflated.mock.calls.length);
+        inflated.mockClear();
+      }
+    }
+    inflated.mockRestore();
+    syncBuiltinESMExports();
+    await rm(root, { recursive: true, force: true });
+    // Stretches of 32 segments, and the large one alone. Where segments are left out, each run is read by itself.
+    expect(calls).toEqual([6, 1, 1, 1, 4, 19, 1, 1, 1, 11]);
   });
 });

@@ -4,7 +4,7 @@ import { startedStream, whileDecided } from '@provider-access/service/http';
 import {
   cutSegment,
   type IndexedSegment,
-  inflateSegment,
+  inflateSegments,
   pieces,
   type Layout,
   type Piece,
@@ -28,6 +28,8 @@ export interface SegmentStreamOptions {
 const TOGETHER = 32;
 const TOGETHER_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
+/** Plain bytes of the segments that one call inflates, which blocks the event loop for about 2 ms. */
+const INFLATED_BYTES = 512 * 1024;
 type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
 
 /**
@@ -91,15 +93,35 @@ async function* chunks(
       continue;
     }
     const bytes = await bytesOf(blobs, part, from, last.segment.offset + last.segment.compressed);
-    for (const piece of run) {
-      const at = piece.segment.offset - from;
-      const plain = inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(
-        piece.skip,
-        piece.skip + piece.take,
+    for (const some of groups(run)) {
+      const at = some[0]!.segment.offset - from;
+      const end = some.at(-1)!.segment.offset + some.at(-1)!.segment.compressed - from;
+      const lines = inflateSegments(
+        bytes.subarray(at, end),
+        some.map(({ segment }) => segment),
       );
+      // Only the first and the last piece of a download can be a part of their segment, so what is taken is adjacent.
+      const { skip } = some[0]!;
+      const plain = lines.subarray(skip, skip + some.reduce((sum, { take }) => sum + take, 0));
       for (let i = 0; i < plain.length; i += CHUNK_BYTES) yield plain.subarray(i, i + CHUNK_BYTES);
     }
   }
+}
+
+/** Segments of a run that are inflated with one call: a large one stands alone. */
+function* groups(run: readonly SegmentPiece[]): Generator<readonly SegmentPiece[]> {
+  let group: SegmentPiece[] = [];
+  let plain = 0;
+  for (const piece of run) {
+    if (group.length > 0 && plain + piece.segment.plain > INFLATED_BYTES) {
+      yield group;
+      group = [];
+      plain = 0;
+    }
+    group.push(piece);
+    plain += piece.segment.plain;
+  }
+  yield group;
 }
 
 const bytesOf = async (blobs: Blobs, part: string, from: number, to: number): Promise<Buffer> =>
