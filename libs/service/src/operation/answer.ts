@@ -20,7 +20,7 @@ export interface Answer {
    */
   readonly body?: Body | (() => Body | Promise<Body>);
 }
-export type Body = string | Uint8Array | Readable;
+type Body = string | Uint8Array | Readable;
 
 type About = Omit<Disclosure, 'client' | 'action' | 'outcome' | 'reason' | 'at' | 'purpose' | 'agent' | 'count'>;
 /** An entry of the audit. The frame adds the client, the action, the time, and the type of the path. */

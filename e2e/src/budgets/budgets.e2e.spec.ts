@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+// eslint-disable-next-line no-restricted-syntax -- the pause is what is measured: the process has nothing to do
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { itemOf, type PlatformProcess, startPlatform } from '@provider-access/cli';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { BUDGETS } from '@provider-access/testing/budgets';
+import { appOf, viewsCaughtUp } from '../bench/measures.ts';
+import { largest, memberOf } from '../payers.ts';
+import { AS_OF, http, json, publishItems, type TestApp } from '../road.ts';
+import { between, combined, counting, type Counts, each, MARK } from './counts.ts';
+
+/** Requests of one kind, and how many a client has on the way, so that they share transactions of the audit. */
+const REQUESTS = 200;
+const AT_ONCE = 20;
+/** So long the process has nothing to do before and after the requests. */
+const IDLE_MS = 500;
+const MEMBER = 'member-of-the-budgets';
+const RESULTS = 500;
+const TARGETS = 250;
+const folder = mkdtempSync(join(tmpdir(), 'budgets-'));
+const dataDir = join(folder, 'data');
+const { env, counts } = counting(join(folder, 'counts.json'));
+let platform: PlatformProcess;
+let app: TestApp;
+let intake: Counts;
+let received = 0;
+let kept = 0;
+
+const observation = (n: number): object => ({
+  resourceType: 'Observation',
+  id: `o${n}`,
+  status: 'final',
+  code: { coding: [{ system: 'http://loinc.org', code: '718-7' }] },
+  subject: { reference: `Patient/${MEMBER}` },
+  effectiveDateTime: '2024-05-01',
+});
+const provenance = (id: string, targets: number): object => ({
+  resourceType: 'Provenance',
+  id,
+  target: Array.from({ length: targets }, (_, n) => ({ reference: `Observation/o${n}` })),
+  recorded: '2024-05-01T00:00:00Z',
+  agent: [{ who: { display: 'Clinic' } }],
+});
+
+beforeAll(async () => {
+  const payer = syntheticPayer({ seed: 'budgets', members: 30, asOf: AS_OF });
+  const provider = largest(payer);
+  const items = [...payer.events()].map((event) => itemOf({ ...event, source: `urn:example:${MARK}` }));
+  received = items.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0);
+  platform = await startPlatform({ dataDir, env });
+  const before = await counts(platform);
+  await publishItems(platform, items);
+  await viewsCaughtUp(platform);
+  const all = between(before, await counts(platform));
+  intake = { ...each(all, items.length), written: all.written / received };
+  await platform.stop();
+  kept = (await sizeOf(dataDir)) / received;
+
+  platform = await startPlatform({ dataDir, env });
+  const resources = [...Array.from({ length: RESULTS }, (_, n) => observation(n)), provenance('p1', 1)];
+  const own = memberOf(
+    MEMBER,
+    { npi: provider.npi },
+    ...[...resources, provenance('p250', TARGETS)].map((resource) => ({ resource })),
+  );
+  await publishItems(platform, own.map(itemOf));
+  await viewsCaughtUp(platform);
+  ({ app } = await appOf(platform, provider));
+}, 300_000);
+afterAll(async () => {
+  await platform?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function sizeOf(path: string): Promise<number> {
+  const names = await readdir(path, { recursive: true });
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(path, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** What one of `REQUESTS` equal requests costs, without what the process does by itself in the same time. */
+async function costOf(path: string): Promise<Counts> {
+  const token = await app.tokens.get();
+  const ask = async (): Promise<void> => {
+    const answers = Array.from({ length: AT_ONCE }, () => http(`${platform.base}/fhir/${path}`, { token }));
+    for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+  };
+  await ask();
+  await pause(IDLE_MS);
+  const idle = await counts(platform);
+  await pause(IDLE_MS);
+  const before = await counts(platform);
+  const start = performance.now();
+  for (let n = 0; n < REQUESTS; n += AT_ONCE) await ask();
+  await pause(IDLE_MS);
+  const after = await counts(platform);
+  const own = (performance.now() - start) / IDLE_MS;
+  return combined(between(before, after), between(idle, before), (all, alone) => (all - own * alone) / REQUESTS);
+}
+
+describe('an event costs at most', () => {
+  it.each<[what: keyof typeof BUDGETS, found: () => number]>([
+    ['sqliteCallsOfAnEvent', () => intake.sqlite],
+    ['parsesOfAnEvent', () => intake.markedParses],
+    ['stringifiesOfAnEvent', () => intake.stringifies],
+    ['stringifiedBytesOfAnEvent', () => intake.stringifiedBytes],
+    ['bytesWrittenPerByteReceived', () => intake.written],
+    ['bytesKeptPerByteReceived', () => kept],
+  ])('%s', (what, found) => {
+    expect(found()).toBeGreaterThan(0);
+    expect(found()).toBeLessThanOrEqual(BUDGETS[what].most);
+  });
+});
+
+describe('a request costs at most', () => {
+  it.each<[what: keyof typeof BUDGETS, path: string]>([
+    ['sqliteCallsOfARead', `Patient/${MEMBER}`],
+    ['sqliteCallsOfARead', 'Observation/o1'],
+    ['sqliteCallsOfARead', 'Provenance/p1'],
+    ['sqliteCallsOfALargeProvenance', 'Provenance/p250'],
+    ['sqliteCallsOfAPage', `Observation?patient=${MEMBER}&_count=50`],
+    ['sqliteCallsOfAPageByCode', `Observation?patient=${MEMBER}&code=718-7&_count=50`],
+  ])('%s: %s', async (what, path) => {
+    const { sqlite } = await costOf(path);
+    expect(sqlite).toBeGreaterThan(1);
+    expect(sqlite).toBeLessThanOrEqual(BUDGETS[what].most);
+  });
+
+  it('the parses of a count by code', async () => {
+    const query = `Observation?patient=${MEMBER}&_summary=count&code=`;
+    const token = await app.tokens.get();
+    expect(json(await http(`${platform.base}/fhir/${query}718-7`, { token }))).toMatchObject({ total: RESULTS });
+    const [none, all] = [await costOf(`${query}other`), await costOf(`${query}718-7`)];
+    expect(all.parses - none.parses).toBeLessThanOrEqual(BUDGETS.parsesOfACount.most);
+  });
+});

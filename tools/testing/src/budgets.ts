@@ -1,0 +1,65 @@
+/**
+ * What one event, read, page or resource may cost, as counts that do not depend on the machine. A test fails above
+ * `most`. Whoever makes something cheaper lowers its row; only a commit that says why may raise one. `goal` is the
+ * budget of the design where it is not reached yet, and `at010` the count of release 0.1.0 (7407a45).
+ */
+export interface Budget {
+  readonly most: number;
+  readonly goal?: number;
+  readonly at010?: number;
+  readonly reason: string;
+}
+
+export const BUDGETS = {
+  sqliteCallsOfAnEvent: {
+    most: 13,
+    goal: 6,
+    at010: 12.4,
+    reason: 'A payer with a million members sends 350 million events. SQLite calls are the largest part of each.',
+  },
+  parsesOfAnEvent: {
+    most: 2,
+    goal: 1,
+    at010: 2,
+    reason: 'The thread that parses the bytes at the receipt can hand its result to the intake.',
+  },
+  stringifiesOfAnEvent: {
+    most: 15,
+    goal: 4,
+    at010: 14.5,
+    reason: 'The line and its envelope have to become text once; everything else can be copied as bytes.',
+  },
+  stringifiedBytesOfAnEvent: {
+    most: 11_000,
+    goal: 4_000,
+    at010: 10_500,
+    reason: 'Large claims make the bytes dearer than the calls.',
+  },
+  bytesWrittenPerByteReceived: {
+    most: 16,
+    goal: 7,
+    at010: 14.7,
+    reason: 'Disks of payers end at some hundred MB a second, and a first load is written once.',
+  },
+  bytesKeptPerByteReceived: { most: 4.5, goal: 2.1, at010: 4.2, reason: 'A payer pays for kept bytes every month.' },
+  sqliteCallsOfARead: { most: 12, goal: 6, at010: 11, reason: 'Owner, facts, record, line, audit and disclosure.' },
+  sqliteCallsOfALargeProvenance: {
+    most: 512,
+    goal: 6,
+    at010: 508,
+    reason: 'A read must not cost more because a Provenance has 250 targets.',
+  },
+  sqliteCallsOfAPage: {
+    most: 12,
+    goal: 6,
+    at010: 11,
+    reason: 'A page has one query of rows; the rest is as in a read.',
+  },
+  sqliteCallsOfAPageByCode: { most: 78, goal: 6, reason: 'The same with one query of keys, and none for each result.' },
+  parsesOfACount: {
+    most: 1_002,
+    goal: 0,
+    at010: 1_000,
+    reason: 'A count by exact keys needs the index alone, so its cost does not grow with lines.',
+  },
+} as const satisfies Readonly<Record<string, Budget>>;
