@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { itemOf, startPlatform, type PlatformProcess } from '@provider-access/cli';
-import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic';
+import { syntheticPayer, type ProviderOrganization, type SyntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
 import { buildOf } from '../base-build.ts';
 import { startDeployment } from '../deployment.ts';
@@ -72,16 +72,10 @@ export async function benchBuilds({ against, members, seconds, rounds }: BuildsB
     const builds = [await start('this', {}), await start('other', { main: other })] as const;
     const taken = await compare('intake, an event', builds, rounds, intake(payer, rounds));
     const provider = largest(payer);
-    const served = async (build: Build): Promise<Served> => ({ ...build, ...(await appOf(build.platform, provider)) });
-    const both = [await served(builds[0]), await served(builds[1])] as const;
+    const both = [await servedBy(builds[0], provider), await servedBy(builds[1], provider)] as const;
     const figures = [taken];
-    for (const { what, targets, connections } of requestsOf(await linesOf(both[0])))
-      figures.push(
-        await compare(what, both, rounds, async ({ platform, app }) => {
-          const token = await app.tokens.get();
-          return (await load({ base: platform.base, targets, token, connections, seconds })).requests;
-        }),
-      );
+    for (const requests of requestsOf(await linesOf(both[0])))
+      figures.push(await compareRequests(requests, both, { rounds, seconds }));
     for (const encoding of ['identity', 'gzip'])
       figures.push(
         await compare(
@@ -98,8 +92,11 @@ export async function benchBuilds({ against, members, seconds, rounds }: BuildsB
   }
 }
 
-/** The same for intake on Kafka and a MongoDB-compatible server: CPU of the five services and of both engines. */
-export async function benchBuildsOnEngines({ against, members, rounds }: BuildsBench): Promise<Comparison[]> {
+/**
+ * The same for intake, a read and a page on Kafka and a MongoDB-compatible server: CPU of the five services and of both
+ * engines.
+ */
+export async function benchBuildsOnEngines({ against, members, seconds, rounds }: BuildsBench): Promise<Comparison[]> {
   const other = await folderOf(against);
   const engines = await startEngines({ progress: note });
   const { KAFKA_BROKERS, MONGODB_URI } = engines.env as { KAFKA_BROKERS: string; MONGODB_URI: string };
@@ -119,7 +116,12 @@ export async function benchBuildsOnEngines({ against, members, rounds }: BuildsB
   try {
     const payer = syntheticPayer({ seed: 'bench', members, asOf: AS_OF });
     const builds = [await start('this', {}), await start('other', { build: other })] as const;
-    return [await compare('intake on engines, an event', builds, rounds, intake(payer, rounds))];
+    const figures = [await compare('intake on engines, an event', builds, rounds, intake(payer, rounds))];
+    const provider = largest(payer);
+    const both = [await servedBy(builds[0], provider), await servedBy(builds[1], provider)] as const;
+    for (const requests of requestsOf(await linesOf(both[0])).filter(({ onEngines }) => onEngines))
+      figures.push(await compareRequests(requests, both, { rounds, seconds }));
+    return figures;
   } finally {
     for (const deployment of started) await deployment.stop();
     rmSync(scratch, { recursive: true, force: true });
@@ -127,8 +129,25 @@ export async function benchBuildsOnEngines({ against, members, rounds }: BuildsB
   }
 }
 
+const servedBy = async (build: Build, provider: ProviderOrganization): Promise<Served> => ({
+  ...build,
+  ...(await appOf(build.platform, provider)),
+});
+
+const compareRequests = (
+  { what, targets, connections }: Requests,
+  both: readonly [Served, Served],
+  { rounds, seconds }: Pick<BuildsBench, 'rounds' | 'seconds'>,
+): Promise<Comparison> =>
+  compare(what, both, rounds, async ({ platform, app }) => {
+    const token = await app.tokens.get();
+    return (await load({ base: platform.base, targets, token, connections, seconds })).requests;
+  });
+
 interface Requests {
   readonly what: string;
+  /** True if it is compared on Kafka and MongoDB too. */
+  readonly onEngines: boolean;
   readonly targets: readonly string[];
   readonly connections: number;
 }
@@ -156,15 +175,31 @@ function requestsOf(lines: ReadonlyMap<string, string>): Requests[] {
   const searches = patients.map((id) => `/fhir/Observation?patient=${id}`);
   const byCode = searches.map((search) => `${search}&code=${encodeURIComponent(frequent)}`);
   return [
-    { what: 'a read of a Patient', targets: patients.map((id) => `/fhir/Patient/${id}`), connections: 32 },
+    {
+      what: 'a read of a Patient',
+      targets: patients.map((id) => `/fhir/Patient/${id}`),
+      connections: 32,
+      onEngines: true,
+    },
     {
       what: `a read of a Provenance with ${provenances.at(-1)?.target?.length ?? 0} targets or more`,
       targets: provenances.map(({ id }) => `/fhir/Provenance/${id}`),
       connections: 32,
+      onEngines: false,
     },
-    { what: 'a page of 50', targets: searches.map((search) => `${search}&_count=50`), connections: 16 },
-    { what: 'a search by code', targets: byCode, connections: 16 },
-    { what: 'a count by code', targets: byCode.map((search) => `${search}&_summary=count`), connections: 16 },
+    {
+      what: 'a page of 50',
+      targets: searches.map((search) => `${search}&_count=50`),
+      connections: 16,
+      onEngines: true,
+    },
+    { what: 'a search by code', targets: byCode, connections: 16, onEngines: false },
+    {
+      what: 'a count by code',
+      targets: byCode.map((search) => `${search}&_summary=count`),
+      connections: 16,
+      onEngines: false,
+    },
   ];
 }
 interface Resource {

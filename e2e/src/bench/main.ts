@@ -41,7 +41,7 @@ const program = new Command('bench')
   .option(
     '--against <build>',
     'what events, reads, pages, counts and exports cost beside another build: a folder, the full id of a commit, or ' +
-      '"baseline" (7407a45); with --engines intake on Kafka and a MongoDB-compatible server',
+      '"baseline" (7407a45); with --engines intake, a read and a page on Kafka and a MongoDB-compatible server',
   )
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
   .option('--rounds <n>', 'with --telemetry and --against: how often each is loaded', Number, 7)
