@@ -5,34 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { toStructured, type DomainEvent } from '@provider-access/events';
-import {
-  eventually,
-  kafkaRequest,
-  mongoTarget,
-  startKafka,
-  startMongo,
-  tcpProxy,
-  type Kafka,
-  type Mongo,
-  type TcpProxy,
-} from '@provider-access/testing';
+import { eventually } from '@provider-access/testing';
+import { startCountedEngines, type CountedEngines, type Counter } from './counted-engines.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 import { http, optIn, optOut, tell, type EventRow } from './road.ts';
 
-/** Names of the api keys that an idle service can send (https://kafka.apache.org/protocol#protocol_api_keys). */
-const API: Readonly<Record<number, string>> = {
-  0: 'Produce',
-  1: 'Fetch',
-  2: 'ListOffsets',
-  3: 'Metadata',
-  8: 'OffsetCommit',
-  9: 'OffsetFetch',
-  10: 'FindCoordinator',
-  11: 'JoinGroup',
-  12: 'Heartbeat',
-  14: 'SyncGroup',
-  18: 'ApiVersions',
-};
 /**
  * The end of a start is not visible from outside. A rate counts from the moment when the work of the start is over:
  * caches are filled and every consumer has its partitions.
@@ -42,87 +19,27 @@ const WINDOW_MS = 30_000;
 /** Statements about one member. */
 const REPEATED = 2_000;
 
-/**
- * Counts whole messages to an engine. It reads them from the wire, so that no code of the product decides what counts.
- */
-class Counter {
-  readonly #counts = new Map<string, { messages: number; bytes: number }>();
-
-  add(name: string, { length }: Buffer): false {
-    const { messages, bytes } = this.#counts.get(name) ?? { messages: 0, bytes: 0 };
-    this.#counts.set(name, { messages: messages + 1, bytes: bytes + length });
-    return false;
-  }
-  /** The count of messages whose names match. */
-  of(name: RegExp): { readonly messages: number; readonly bytes: number } {
-    const found = [...this.#counts].flatMap(([known, count]) => (name.test(known) ? [count] : []));
-    const sum = (what: 'messages' | 'bytes'): number => found.reduce((total, count) => total + count[what], 0);
-    return { messages: sum('messages'), bytes: sum('bytes') };
-  }
-  clear(): void {
-    this.#counts.clear();
-  }
-  perSecond(): number {
-    return this.of(/./).messages / (WINDOW_MS / 1000);
-  }
-  /** The most frequent first. */
-  toString(): string {
-    const names = [...this.#counts].toSorted(([, a], [, b]) => b.messages - a.messages);
-    return names.map(([name, { messages }]) => `${name} ${messages}`).join(', ');
-  }
-}
-
-/** `Fetch of resources`: the api and the client id, which is the name of the service. */
-function kafkaName(frame: Buffer): string {
-  const length = frame.readInt16BE(12);
-  return (
-    `${API[kafkaRequest(frame)] ?? `api ${kafkaRequest(frame)}`} of ` +
-    `${length < 0 ? 'nobody' : frame.toString('utf8', 14, 14 + length)}`
-  );
-}
+const perSecond = (counter: Counter): number => counter.of(/./).messages / (WINDOW_MS / 1000);
 
 describe('five services', () => {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-idle-'));
-  const requests = new Counter();
-  const commands = new Counter();
-  const proxies: TcpProxy[] = [];
-  let kafka: Kafka;
-  let mongo: Mongo;
+  let engines: CountedEngines;
+  let requests: Counter;
+  let commands: Counter;
   let platform: Deployment;
 
-  const counted = async (
-    protocol: 'kafka' | 'mongo',
-    port: number,
-    count: (frame: Buffer) => false,
-  ): Promise<number> => {
-    const proxy = await tcpProxy({ target: { port }, protocol });
-    proxy.loseRequests(count);
-    proxies.push(proxy);
-    return proxy.port;
-  };
-
   beforeAll(async () => {
-    kafka = await startKafka({
-      advertise: (_broker, port) => counted('kafka', port, (frame) => requests.add(kafkaName(frame), frame)),
-    });
-    mongo = await startMongo();
-    const port = await counted('mongo', mongo.port, (frame) =>
-      commands.add(mongoTarget(frame) ?? 'another message', frame),
-    );
+    engines = await startCountedEngines();
+    ({ requests, commands } = engines);
     // Intervals of production, because the short session of the other tests would cost more heartbeats.
     platform = await startDeployment({
       dataDir: join(folder, 'data'),
-      env: {
-        KAFKA_BROKERS: kafka.brokers.join(),
-        MONGODB_URI: `mongodb://127.0.0.1:${port}/?directConnection=true`,
-        KAFKA_SESSION_TIMEOUT_MS: '10000',
-      },
+      env: { ...engines.env, KAFKA_SESSION_TIMEOUT_MS: '10000' },
     });
   });
   afterAll(async () => {
     await platform?.kill();
-    await Promise.all(proxies.map((proxy) => proxy.close()));
-    await Promise.all([kafka?.stop(), mongo?.stop()]);
+    await engines?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -131,7 +48,7 @@ describe('five services', () => {
     requests.clear();
     commands.clear();
     await sleep(WINDOW_MS);
-    const [kafkaRate, mongoRate] = [requests.perSecond(), commands.perSecond()];
+    const [kafkaRate, mongoRate] = [perSecond(requests), perSecond(commands)];
     console.log(`Kafka ${kafkaRate.toFixed(1)} requests a second (${requests.toString()})`);
     console.log(`MongoDB ${mongoRate.toFixed(1)} commands a second (${commands.toString()})`);
     // Both get requests all the same: facts and presence are renewed, and consumers wait for records.

@@ -62,4 +62,16 @@ export const BUDGETS = {
     at010: 1_000,
     reason: 'A count by exact keys needs the index alone, so its cost does not grow with lines.',
   },
+  mongoCommandsOfAThousandEvents: {
+    most: 700,
+    goal: 150,
+    at010: 1_505,
+    reason: 'Each command costs a round trip and CPU of both sides. A batch needs few of them for each view.',
+  },
+  kafkaRequestsOfAThousandEvents: {
+    most: 1_000,
+    goal: 150,
+    at010: 855,
+    reason: 'The views of a process can share fetches, and need no commit for each batch.',
+  },
 } as const satisfies Readonly<Record<string, Budget>>;

@@ -5,6 +5,7 @@ import {
   type EventLog,
   type LogRecord,
   type Position,
+  positionOf,
   type ProgressEntry,
   settledProgress,
   type TopicPartition,
@@ -52,19 +53,31 @@ export interface Lost extends TopicPartition {
 }
 
 const NONE: ReadonlyMap<string, StoredPart> = new Map();
+/** With more waiting progress entries, a writer asks the store how far other processes have come. */
+const WAITING = 2;
 
 export const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
- * Writes one build of a view. It works from the checkpoints that it read or wrote last. It saves a checkpoint only if
- * the stored one still has that value. So another writer of the partition, or a store that lost data, shows as
- * CheckpointMoved, and the caller calls `reload`.
+ * Writes one build of a view. It works from the checkpoints that it read or wrote last, and does not read them again
+ * before each batch ([ADR 0092](../../../../docs/adr/0092-engines-asked-once.md)). It saves a checkpoint only if the
+ * stored one still has that value. So another writer of the partition shows as CheckpointMoved, and the caller calls
+ * `reload`. A store may have lost data if its incarnation has changed. Then the writer compares the stored checkpoint
+ * before it writes documents.
  */
 export class BuildWriter {
   readonly build: number;
   readonly #context: ViewContext;
   readonly #view: string;
   #checkpoints = new Map<string, Checkpoint>();
+  /** All checkpoints of the build as last read, for partitions that other processes write. */
+  #seen: ReadonlyMap<string, Checkpoint> = new Map();
+  /** The incarnation of the store in which a checkpoint was last written or compared, by partition. */
+  readonly #sureIn = new Map<string, number>();
+  /** The incarnation in which all checkpoints were read. */
+  #readIn: number | undefined;
+  /** So many waiting progress entries are no reason to ask the store. */
+  #waiting = WAITING;
 
   constructor(context: ViewContext, build: number) {
     this.#context = context;
@@ -75,7 +88,12 @@ export class BuildWriter {
   /** Reads the checkpoints from the store. Returns the partitions in which this process was ahead of the store. */
   async reload(): Promise<readonly Lost[]> {
     const before = this.#checkpoints;
-    this.#checkpoints = await this.#stored();
+    const incarnation = this.#context.store.incarnation();
+    const stored = await this.#stored();
+    this.#checkpoints = new Map(stored);
+    this.#seen = stored;
+    this.#sureIn.clear();
+    this.#readIn = incarnation;
     return [...before.values()].flatMap(({ topic, partition, next }) =>
       next > this.next(topic, partition) ? [{ topic, partition, until: next }] : [],
     );
@@ -144,7 +162,7 @@ export class BuildWriter {
         async (ids) => {
           const parts = ids.length === 0 ? NONE : await store.parts(projection, this.build, evolve.part, ids);
           // Also for documents that are taken for new ones: the store may have lost them, and then they begin earlier.
-          if (store.shared) await store.verify(projection, this.build, { topic, partition, from });
+          await this.#verify(topic, partition, from);
           return parts;
         },
         failing,
@@ -167,6 +185,7 @@ export class BuildWriter {
         throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
       }
       this.#checkpoints.set(keyOf(topic, partition), checkpoint);
+      this.#sureIn.set(keyOf(topic, partition), incarnation);
       for (const { offset, sentence } of passedOver)
         logger?.error({ view: this.#view, topic, partition, offset }, `${sentence}: the view passed over it`);
       if (store.incarnation() !== incarnation && attempt < 20) {
@@ -221,9 +240,23 @@ export class BuildWriter {
   }
 
   /**
+   * Compares the stored checkpoint with the one in memory, unless the store cannot have lost data since that was read
+   * or written: whatever loses data ends its connections. Throws CheckpointMoved.
+   */
+  async #verify(topic: string, partition: number, from: number): Promise<void> {
+    const { store, projection } = this.#context;
+    if (!store.shared) return;
+    const incarnation = store.incarnation();
+    const key = keyOf(topic, partition);
+    if ((this.#sureIn.get(key) ?? this.#readIn) === incarnation) return;
+    await store.verify(projection, this.build, { topic, partition, from });
+    this.#sureIn.set(key, incarnation);
+  }
+
+  /**
    * The progress entries for the partition's checkpoint. Entries that hold are merged, which depends on the positions
-   * of the other partitions. In a shared store these positions are read from the store, because other processes write
-   * them.
+   * of the other partitions. Other processes may have moved these since they were read. Then entries only wait longer
+   * than they must, so the writer reads the positions again when several entries wait.
    */
   async #progress(
     topic: string,
@@ -233,10 +266,24 @@ export class BuildWriter {
   ): Promise<readonly ProgressEntry[]> {
     const known = this.#checkpoints.get(keyOf(topic, partition))?.progress ?? [];
     if (heard.length === 0) return known;
-    const all = this.#context.store.shared ? await this.#stored() : this.#checkpoints;
-    const others = [...all.values()].filter((c) => c.topic !== topic || c.partition !== partition);
-    const ahead: Checkpoint = { topic, partition, next, progress: known };
-    const at = topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]);
-    return settledProgress(at, [...known, ...heard]);
+    const entries = [...known, ...heard];
+    const settled = settledProgress(this.#ahead(topic, partition, next), entries);
+    if (!this.#context.store.shared || waitingOf(settled) <= this.#waiting) return settled;
+    this.#seen = await this.#stored();
+    const again = settledProgress(this.#ahead(topic, partition, next), entries);
+    this.#waiting = Math.max(WAITING, 2 * waitingOf(again));
+    return again;
+  }
+
+  /** The position of the build as far as this process knows, with one partition at `next`. */
+  #ahead(topic: string, partition: number, next: number): Position {
+    const places = new Map<string, TopicPartition & { readonly next: number }>(this.#seen);
+    for (const [key, checkpoint] of this.#checkpoints)
+      if (checkpoint.next >= (places.get(key)?.next ?? 0)) places.set(key, checkpoint);
+    places.set(keyOf(topic, partition), { topic, partition, next });
+    return positionOf(places.values(), Object.keys(this.#context.projection.topics));
   }
 }
+
+const waitingOf = (entries: readonly ProgressEntry[]): number =>
+  entries.reduce((count, { after }) => count + (after === undefined ? 0 : 1), 0);

@@ -4,7 +4,7 @@ import type { ViewPosition } from './port.ts';
 import { hasPassed, viewPosition } from './progress.ts';
 import type { ViewStore } from './view-store.ts';
 
-/** How often a waiting caller polls a store that other processes write. The pause grows until the position moves. */
+/** How often a waiting caller polls a store that other processes write. The pause grows until the next caller comes. */
 const SHARED = { firstMs: 2, maxMs: 50 };
 /** A store of this process reports its moves, so only readers in other threads poll. */
 const OWN = { firstMs: 100, maxMs: 100 };
@@ -33,6 +33,8 @@ export class PositionWatch {
   #again = false;
   #intervalMs = 0;
   #seen = '';
+  /** The view had no checkpoint at the last query. */
+  #isNowhere = true;
   #timer: NodeJS.Timeout | undefined;
   #stopListening: (() => void) | undefined;
 
@@ -87,7 +89,7 @@ export class PositionWatch {
     this.#stopListening = undefined;
   }
 
-  /** `fresh`: ask which build is live instead of using the cached answer, so that a swap by another process counts. */
+  /** `fresh`: a view without checkpoints is asked which build is live, so that a swap by another process counts. */
   #ask(fresh: boolean): void {
     clearTimeout(this.#timer);
     this.#again = true;
@@ -105,15 +107,19 @@ export class PositionWatch {
     this.#again = false;
     const number = ++this.#questions;
     try {
-      if (fresh && this.#store.shared) await this.#store.builds(this.#projection, true);
+      // While checkpoints of a build move, it is live. A view without any may have another build by now.
+      if (fresh && this.#store.shared && this.#isNowhere) await this.#store.builds(this.#projection, true);
       const at = await this.position();
+      this.#isNowhere = Object.values(at.topics).every((offsets) => offsets.length === 0);
       for (const waiter of [...this.#waiters]) {
         if (hasPassed(at, waiter.target, waiter.derivers)) waiter.settle(true);
         else if (waiter.late && number > waiter.since) waiter.settle(false);
       }
       if (this.#waiters.size === 0) return;
       const now = JSON.stringify(at);
-      this.#intervalMs = now === this.#seen ? Math.min(this.#intervalMs * 1.5, this.#pace.maxMs) : this.#pace.firstMs;
+      // The longer a caller has waited, the less a pause adds. A view that moves may be there soon.
+      const { maxMs } = this.#pace;
+      this.#intervalMs = Math.min(this.#intervalMs * 1.5, now === this.#seen ? maxMs : maxMs / 2);
       this.#seen = now;
     } catch (error) {
       for (const waiter of [...this.#waiters]) waiter.fail(error);

@@ -201,7 +201,7 @@ export class ProjectionRunner implements LiveView {
     if (this.#foreign !== undefined) throw new EngineUnavailable(this.#foreign);
     for (let attempt = 1; ; attempt++) {
       try {
-        const writer = await this.#current();
+        const writer = await this.#current(topic, partition);
         // A record before the checkpoint is a redelivery, or a sign that an older copy of the log was restored.
         if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition))
           await this.#sameLog();
@@ -245,9 +245,12 @@ export class ProjectionRunner implements LiveView {
   }
 
   /**
-   * The live build that this process knows. Noticing a swap late does no harm, because the replaced build is sealed.
+   * The live build that this process knows. Noticing a swap late does no harm, because the replaced build is sealed. If
+   * it was dropped since, a checkpoint that exists in memory cannot be moved any more. Only a first checkpoint could
+   * begin a dropped build again, so the runner asks which build is live before it.
    */
-  async #current(): Promise<BuildWriter> {
+  async #current(topic: string, partition: number): Promise<BuildWriter> {
+    if (this.#live !== undefined && this.#live.next(topic, partition) > 0) return this.#live;
     const builds = await this.#context.store.builds(this.projection);
     if (builds === undefined || builds.live !== this.#live?.build) await this.#reload();
     return this.#live!;
@@ -302,7 +305,9 @@ export class ProjectionRunner implements LiveView {
       try {
         const committed = await this.#context.log.committed(`view/${this.view}`, [topic]);
         const goal = Math.max(committed[topic]?.[partition] ?? 0, until);
-        await this.exclusive(async () => (await this.#current()).fill(topic, partition, goal, this.#stopping.signal));
+        await this.exclusive(async () =>
+          (await this.#current(topic, partition)).fill(topic, partition, goal, this.#stopping.signal),
+        );
         this.#failures.delete(keyOf(topic, partition));
         return;
       } catch (error) {

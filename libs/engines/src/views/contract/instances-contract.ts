@@ -2,9 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, NewRecord } from '../../log/index.ts';
 import { openMemoryLog } from '../../log/memory/index.ts';
 import { eventually } from '@provider-access/testing';
+import { BuildWriter } from '../build-writer.ts';
 import type { Views } from '../port.ts';
 import { ProjectionSet } from '../projection-set.ts';
+import { CheckpointMoved } from '../store.ts';
 import { poison, progress, record, totals, type ViewsHarness } from './fixture.ts';
+
+const signal = new AbortController().signal;
+const context = { projection: totals, logger: undefined, maxRecords: 7 };
 
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: several instances (of a store that several processes write)`, () => {
@@ -25,8 +30,8 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       await harness.close();
     });
 
-    async function start(views: Views, maxRecords = 20): Promise<ProjectionSet> {
-      const set = new ProjectionSet({ log, views, projections: [totals], maxRecords, verifyMs: 20 });
+    async function start(views: Views, verifyMs = 20): Promise<ProjectionSet> {
+      const set = new ProjectionSet({ log, views, projections: [totals], maxRecords: 20, verifyMs });
       running.add(set);
       await set.start();
       return set;
@@ -257,6 +262,101 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(await passed(harness.views)).toBe(true);
       await eventually(async () => (await sum(other)) === 200);
       expect(await sets[0]!.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: true });
+    });
+
+    it('ask a store to which nothing happened for nothing but documents while they own their partitions', async () => {
+      await start(harness.views, 60_000);
+      await log.append('t.left', adds(0, 40));
+      expect(await passed(harness.views)).toBe(true);
+      const { store } = harness.views;
+      const asked: string[] = [];
+      const kept = { checkpoints: store.checkpoints, verify: store.verify, builds: store.builds };
+      let saved = 0;
+      const done = store.onAdvance('test_totals_v1', () => saved++);
+      for (const name of ['checkpoints', 'verify', 'builds'] as const) {
+        const real = store[name] as (...args: unknown[]) => unknown;
+        Object.assign(store, { [name]: (...args: unknown[]) => (asked.push(name), real.apply(store, args)) });
+      }
+      for (let i = 0; i < 10; i++) {
+        const before = saved;
+        await log.append('t.left', [
+          ...adds(40 + i, 41 + i),
+          progress('d1', 'in.events', 0, i + 1, undefined, `p${i}`),
+        ]);
+        await eventually(() => saved > before);
+      }
+      Object.assign(store, kept);
+      done();
+      expect(asked).toEqual([]);
+      expect(saved).toBeGreaterThanOrEqual(10);
+    });
+
+    /** Holds the first write of a store in front of its documents. */
+    function stall(views: Views): { readonly held: Promise<void>; goOn(): void } {
+      const { apply } = views.store;
+      const [held, freed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      views.store.apply = async (...args) => {
+        views.store.apply = apply;
+        held.resolve();
+        await freed.promise;
+        return apply.apply(views.store, args);
+      };
+      return { held: held.promise, goOn: () => freed.resolve() };
+    }
+
+    it('neither set a position back nor count twice when an owner stalls and another took its partitions', async () => {
+      const other = await another();
+      const [a, b] = [
+        new BuildWriter({ ...context, log, store: harness.views.store }, 1),
+        new BuildWriter({ ...context, log, store: other.store }, 1),
+      ];
+      await harness.views.store.ensure(totals);
+      await log.append('t.left', adds(0, 100));
+      const head = await log.head(['t.left']);
+      for (const writer of [a, b]) await writer.reload();
+      await a.fillAll({ 't.left': head['t.left']!.map((next) => Math.floor(next / 3)) }, signal);
+      const { held, goOn } = stall(harness.views);
+      const stalled = a.fillAll(head, signal);
+      await held;
+      // The successor reads the checkpoints when it gets the partitions.
+      await b.reload();
+      await b.fillAll(head, signal);
+      const moved = await other.store.checkpoints(totals, 1);
+      goOn();
+      await expect(stalled).rejects.toThrow(CheckpointMoved);
+      expect(await other.store.checkpoints(totals, 1)).toEqual(moved);
+      expect(await a.reload()).toEqual([]);
+      await a.fillAll(head, signal);
+      expect(await sum(other)).toBe(100);
+    });
+
+    it('begin no dropped build again with the first record of a partition', async () => {
+      const other = await another();
+      const [a] = [await start(harness.views), await start(other)];
+      expect((await a.rebuild('totals', { graceMs: 0 })).build).toBe(2);
+      await eventually(async () => expect((await a.status())[0]!.previous).toBeUndefined());
+      await log.append('t.left', adds(0, 80));
+      expect(await passed(other)).toBe(true);
+      expect([await sum(harness.views), await sum(other)]).toEqual([80, 80]);
+      expect(await other.store.checkpoints(totals, 1)).toEqual([]);
+    });
+
+    it('go on in the build that another instance swapped in and whose predecessor it dropped', async () => {
+      const other = await another();
+      const [a, b] = [await start(harness.views), await start(other)];
+      await log.append('t.left', adds(0, 80));
+      expect(await passed(other)).toBe(true);
+      for (const [set, build] of [
+        [a, 2],
+        [b, 3],
+      ] as const) {
+        expect((await set.rebuild('totals', { graceMs: 0 })).build).toBe(build);
+        await eventually(async () => expect((await set.status())[0]!.previous).toBeUndefined());
+        await log.append('t.left', adds(0, 40));
+        expect(await passed(other)).toBe(true);
+      }
+      expect([await sum(harness.views), await sum(other)]).toEqual([160, 160]);
+      for (const set of [a, b]) expect(set.failure()).toBeUndefined();
     });
   });
 }

@@ -232,6 +232,26 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
         expect(document).toMatchObject({ left: { sum: 1 }, right: { sum: 1 } });
     });
 
+    it('saves many checkpoints at the same time, and refuses those alone whose value has moved', async () => {
+      const { store } = fresh.views;
+      const save = (partition: number, from: number, next: number) =>
+        store.apply(items, 1, [], { topic: 't.items', partition, from, next, progress: [] });
+      const partitions = Array.from({ length: 20 }, (_, partition) => partition);
+      await Promise.all(partitions.map((partition) => save(partition, 0, 1)));
+      await save(3, 1, 2);
+      await save(4, 1, 2);
+      // The first has been moved to the same value, the other one beyond it.
+      const results = await Promise.allSettled(partitions.map((p) => save(p, 1, p === 3 ? 2 : 3)));
+      const refused = results.flatMap(({ status }, partition) => (status === 'rejected' ? [partition] : []));
+      expect(refused).toEqual([3, 4]);
+      for (const result of results)
+        if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(CheckpointMoved);
+      const created = await Promise.allSettled([save(30, 0, 1), save(5, 0, 9), save(31, 0, 1)]);
+      expect(created.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      const kept = (await store.checkpoints(items, 'live')).toSorted((a, b) => a.partition - b.partition);
+      expect(kept.map(({ next }) => next)).toEqual([...partitions.map((p) => (p === 3 || p === 4 ? 2 : 3)), 1, 1]);
+    });
+
     it('moves a checkpoint only from its current value, never in a sealed build; two never hold a lease', async () => {
       const at = (next: number, partition = 0) => ({ topic: 't.items', partition, next, progress: [] });
       await fresh.views.store.apply(items, 1, [], { ...at(2), from: 0 });

@@ -1,5 +1,6 @@
-import type { Collection, Db } from 'mongodb';
-import type { TopicPartition } from '../../log/index.ts';
+import { randomUUID } from 'node:crypto';
+import { type AnyBulkWriteOperation, type Collection, type Db, MongoBulkWriteError } from 'mongodb';
+import { EngineUnavailable, type TopicPartition } from '../../log/index.ts';
 import { isDuplicate } from '../../mongo/faults.ts';
 import { type Advance, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
 import type { Calls } from './faults.ts';
@@ -10,12 +11,45 @@ interface StoredCheckpoint extends Checkpoint {
   readonly build: string;
   /** Set from the replacement of the build on. No writer may move the checkpoint then. */
   readonly sealed?: true;
+  /** The command that moved the checkpoint, if it moved several. */
+  readonly by?: string;
 }
 
 const idOf = (build: string, topic: string, partition: number): string => `${build}/${topic}/${partition}`;
 
+interface Save {
+  readonly view: string;
+  readonly build: string;
+  readonly checkpoint: Advance;
+  others(): number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** How long a checkpoint waits for those of other batches, ms. */
+const TOGETHER_MS = 5;
+/** Most checkpoints of one command. */
+const MOST = 100;
+
+const idOfSave = ({ build, checkpoint: { topic, partition } }: Save): string => idOf(build, topic, partition);
+
+/** `by`: names the command. */
+function toUpdate(save: Save, by: string | undefined): AnyBulkWriteOperation<StoredCheckpoint> {
+  const { from, ...fields } = save.checkpoint;
+  const filter = { _id: idOfSave(save), next: from, sealed: { $exists: false } };
+  const set = { build: save.build, ...fields, ...(by !== undefined && { by }) };
+  return { updateOne: { filter, update: { $set: set }, upsert: from === 0 } };
+}
+
+const notAcknowledged = (): EngineUnavailable =>
+  new EngineUnavailable('the view store is away (a checkpoint was not acknowledged by a majority)');
+
 /** Checkpoints of builds, by the name of their collection. */
 export class Checkpoints {
+  /** Checkpoints that wait for the next command. One command is under way at a time. */
+  readonly #waiting: Save[] = [];
+  #writing = false;
+  #timer: NodeJS.Timeout | undefined;
   readonly #collection: Collection<StoredCheckpoint>;
   readonly #calls: Calls;
 
@@ -49,20 +83,80 @@ export class Checkpoints {
     if ((found?.next ?? 0) !== from) throw CheckpointMoved.from(view, expected);
   }
 
-  /** Throws CheckpointMoved unless the stored checkpoint is at `from` and not sealed. */
-  async save(view: string, build: string, checkpoint: Advance): Promise<void> {
-    const { from, ...fields } = checkpoint;
-    const filter = { _id: idOf(build, fields.topic, fields.partition), next: from, sealed: { $exists: false } };
-    const saved = await this.#calls.calling(view, async () => {
+  /**
+   * Throws CheckpointMoved unless the stored checkpoint is at `from` and not sealed. Checkpoints that are saved at the
+   * same time go in one command. Each succeeds or fails alone.
+   * @param others how many other batches are being written now, whose checkpoints will follow soon
+   */
+  save(view: string, build: string, checkpoint: Advance, others: () => number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ view, build, checkpoint, others, resolve, reject });
+    this.#offer();
+    return promise;
+  }
+
+  /** Writes what waits, once no other batch is near its end or the first has waited long enough. */
+  #offer(): void {
+    if (this.#writing || this.#waiting.length === 0) return;
+    if (this.#waiting[0]!.others() > 0 && this.#waiting.length < MOST) {
+      this.#timer ??= setTimeout(() => this.#write(), TOGETHER_MS);
+      return;
+    }
+    this.#write();
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#writing || this.#waiting.length === 0) return;
+    const saves = this.#waiting.splice(0, MOST);
+    this.#writing = true;
+    this.#saved(saves)
+      .then(
+        (moved) => {
+          for (const save of saves)
+            if (moved.has(save)) save.reject(CheckpointMoved.from(save.view, save.checkpoint));
+            else save.resolve();
+        },
+        (error: unknown) => {
+          for (const { reject } of saves) reject(error as Error);
+        },
+      )
+      .finally(() => {
+        this.#writing = false;
+        this.#offer();
+      });
+  }
+
+  /** The saves whose checkpoints have moved. */
+  async #saved(saves: readonly Save[]): Promise<ReadonlySet<Save>> {
+    const { view } = saves[0]!;
+    const by = saves.length > 1 ? randomUUID() : undefined;
+    const done = await this.#calls.calling(view, async () => {
       try {
-        const result = await this.#collection.updateOne(filter, { $set: { build, ...fields } }, { upsert: from === 0 });
-        return result.matchedCount + result.upsertedCount === 1;
+        const result = await this.#collection.bulkWrite(
+          saves.map((save) => toUpdate(save, by)),
+          { ordered: false },
+        );
+        if (result.getWriteConcernError() !== undefined) throw notAcknowledged();
+        return result.matchedCount + result.upsertedCount;
       } catch (error) {
-        if (isDuplicate(error)) return false;
-        throw error;
+        if (!(error instanceof MongoBulkWriteError)) throw error;
+        if (error.result.getWriteConcernError() !== undefined) throw notAcknowledged();
+        const failed = [error.writeErrors].flat();
+        // Another writer has just created the checkpoint.
+        if (failed.length > 0 && failed.every(isDuplicate)) return -1;
+        throw failed[0] ?? error;
       }
     });
-    if (!saved) throw CheckpointMoved.from(view, checkpoint);
+    if (done === saves.length) return new Set();
+    if (by === undefined) return new Set(saves);
+    // The answer does not say which of them had moved.
+    const found = await this.#calls.asking(view, () =>
+      this.#collection.find({ _id: { $in: saves.map(idOfSave) } }, { projection: { by: 1 } }).toArray(),
+    );
+    const moved = new Set(found.flatMap((stored) => (stored.by === by ? [stored._id] : [])));
+    return new Set(saves.filter((save) => !moved.has(idOfSave(save))));
   }
 
   /** Creates the checkpoints that do not exist yet, so that no writer can create one behind the seal. */

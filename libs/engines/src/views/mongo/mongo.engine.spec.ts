@@ -1,3 +1,4 @@
+import { tcpProxy } from '@provider-access/testing';
 import { viewsContract } from '../contract/index.ts';
 import { testDatabase } from '../../../test/views/mongo/database.ts';
 import { openMongoViews } from './index.ts';
@@ -6,17 +7,34 @@ viewsContract(
   'mongo',
   async () => {
     const database = await testDatabase();
-    let views = await openMongoViews(database.options);
+    const proxy = await tcpProxy({ target: { port: Number(new URL(database.options.uri).port) } });
+    const options = {
+      ...database.options,
+      uri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`,
+      // Through the proxy, hundreds of finds at the same time wait longer for a connection on a busy machine.
+      serverSelectionTimeoutMs: 15_000,
+    };
+    let views = await openMongoViews(options);
     return {
       views,
       reopen: async () => {
         await views.close();
-        return (views = await openMongoViews(database.options));
+        return (views = await openMongoViews(options));
       },
-      another: () => openMongoViews(database.options),
-      remember: () => database.remember(),
+      another: () => openMongoViews(options),
+      remember: async () => {
+        const forget = await database.remember();
+        // A server that lost data was away, so every connection to it has ended.
+        return async () => {
+          await proxy.refuse();
+          proxy.cut();
+          await forget();
+          await proxy.accept();
+        };
+      },
       close: async () => {
         await views.close();
+        await proxy.close();
         await database.drop();
       },
     };

@@ -30,6 +30,13 @@ interface LookedUp {
   readonly at: number;
 }
 
+interface Asking {
+  readonly views: ReadonlySet<string>;
+  readonly answers: Promise<ReadonlyMap<string, LookedUp>>;
+}
+/** A view that nobody looked up for this time is not asked for with others, ms. */
+const IN_USE_MS = 10_000;
+
 /**
  * Caches answers of the registry for a short time. A process with a cached answer would not notice a swap. So the
  * builder first announces that the live build ends. Once all answers from before the announcement have expired, each
@@ -40,7 +47,9 @@ export class Registry {
   readonly #ttlMs: number;
   readonly #calls: Calls;
   readonly #known = new Map<string, LookedUp>();
-  readonly #asking = new Map<string, Promise<LookedUp>>();
+  /** When each view was last looked up after its answer had expired. */
+  readonly #used = new Map<string, number>();
+  #asking: Asking | undefined;
 
   constructor(db: Db, ttlMs: number, calls: Calls) {
     this.#collection = db.collection<Stored>('views');
@@ -57,19 +66,39 @@ export class Registry {
     const began = performance.now();
     const known = this.#known.get(view);
     if (known?.entry !== undefined && began - known.at < this.#ttlMs && !ends(known.entry)) return known;
-    let asking = this.#asking.get(view);
-    if (asking === undefined)
-      this.#asking.set(view, (asking = this.fresh(view).finally(() => this.#asking.delete(view))));
-    const answer = await asking;
+    this.#used.set(view, began);
+    let asking = this.#asking;
+    if (asking === undefined || !asking.views.has(view)) asking = this.#askAll(view, began);
+    const answer = (await asking.answers).get(view)!;
     return answer.at < began && ends(answer.entry) ? this.fresh(view) : answer;
+  }
+
+  /** One query for every view that this process reads, so that their number does not count. */
+  #askAll(view: string, at: number): Asking {
+    for (const [name, used] of this.#used) if (at - used > IN_USE_MS) this.#used.delete(name);
+    const views = new Set(this.#used.keys());
+    const answers = this.#calls
+      .asking(view, () => this.#collection.find({ _id: { $in: [...views] } }).toArray())
+      .then((found) => {
+        const entries = new Map(found.map((entry) => [entry._id, entry]));
+        return new Map([...views].map((name) => [name, this.#learn(name, { entry: entries.get(name), at })]));
+      });
+    const asking = { views, answers };
+    this.#asking = asking;
+    const done = (): void => void (this.#asking === asking && (this.#asking = undefined));
+    answers.then(done, done);
+    return asking;
   }
 
   async fresh(view: string): Promise<LookedUp> {
     const at = performance.now();
     const entry = (await this.#calls.asking(view, () => this.#collection.findOne({ _id: view }))) ?? undefined;
-    const answer = { entry, at };
+    return this.#learn(view, { entry, at });
+  }
+
+  #learn(view: string, answer: LookedUp): LookedUp {
     const known = this.#known.get(view);
-    if (known === undefined || known.at < at) this.#known.set(view, answer);
+    if (known === undefined || known.at < answer.at) this.#known.set(view, answer);
     return answer;
   }
 
