@@ -12,7 +12,7 @@ export interface EncodedPart {
 }
 
 /** What `FindQuery.fields` makes of the JSON of a part. */
-export const decoderOf = ({ fields }: QueryPlan): ((json: string) => unknown) =>
+export const decoderOf = ({ fields }: Pick<QueryPlan, 'fields'>): ((json: string) => unknown) =>
   fields === 'text' ? (json) => ({ json }) : JSON.parse;
 
 const utf8 = new TextEncoder();

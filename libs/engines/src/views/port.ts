@@ -1,6 +1,15 @@
 import type { Position, ProgressEntry } from '../log/index.ts';
 import type { ViewStore } from './view-store.ts';
-import type { ViewDocument, Projection, FindQuery, IdsQuery } from './projection.ts';
+import type {
+  CountQuery,
+  DocumentVersion,
+  FindQuery,
+  IdsQuery,
+  LoadQuery,
+  Projection,
+  Scalar,
+  ViewDocument,
+} from './projection.ts';
 
 /** The position of a view. `derived` has positions of inbound topics, from progress events. */
 export interface ViewPosition {
@@ -15,12 +24,16 @@ export interface ViewPosition {
 }
 
 export interface ViewReader {
-  get(id: string, load?: Pick<FindQuery, 'bodies'>): Promise<ViewDocument | undefined>;
-  /** Documents in the order of `ids`; undefined for a missing one. */
-  getMany(ids: readonly string[], load?: Pick<FindQuery, 'bodies'>): Promise<readonly (ViewDocument | undefined)[]>;
+  get(id: string, load?: Pick<LoadQuery, 'bodies'>): Promise<ViewDocument | undefined>;
+  /** Documents in the order of `ids`; undefined for a missing one. Those of the first ids if `maxBytes` ends them. */
+  getMany(ids: readonly string[], load?: LoadQuery): Promise<readonly (ViewDocument | undefined)[]>;
   find(query: FindQuery): Promise<readonly ViewDocument[]>;
   /** The ids of documents in their order, without the documents. */
   ids(query: IdsQuery): Promise<readonly string[]>;
+  /** As `ids`, with the versions of the documents. */
+  versions(query: IdsQuery): Promise<readonly DocumentVersion[]>;
+  /** The number of documents for each value of the first field of the index. Values without a document are absent. */
+  count(query: CountQuery): Promise<ReadonlyMap<Scalar, number>>;
   /** Keyset pages of `find` until the end, which concurrent writes do not disturb. */
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
   position(): Promise<ViewPosition>;
@@ -29,6 +42,12 @@ export interface ViewReader {
    * awaited through progress; The view waits for every deriver that it knows, and for the named `derivers`.
    */
   waitFor(position: Position, timeoutMs: number, derivers?: readonly string[]): Promise<boolean>;
+  /**
+   * Grows before `position` and `waitFor` show a change of the view, so a reader that sees the same number twice has
+   * missed nothing that anybody may know of. Undefined if other processes or threads write the view too: then only a
+   * query tells.
+   */
+  generation(): number | undefined;
 }
 
 export interface ViewStatus {

@@ -9,7 +9,7 @@ import type { LogRecord } from '../log/index.ts';
  * `_id` and parts by name. A topic writes only its own part, and `part.field` is the path of a field. A reader must not
  * change a document, because readers may share the object.
  */
-export type ViewDocument = { readonly _id: string } & { readonly [part: string]: unknown };
+export type ViewDocument = { readonly _id: string; readonly _version?: string } & { readonly [part: string]: unknown };
 
 export interface IndexDefinition {
   readonly name: string;
@@ -103,6 +103,26 @@ export interface IdsQuery {
   readonly limit: number;
 }
 
+/** Asks an array index how many documents have its elements. */
+export interface CountQuery extends Pick<IdsQuery, 'index' | 'equals' | 'all'> {
+  /** Leaves out a document whose array has one of these elements. Default none. */
+  readonly none?: readonly string[];
+  /** Ids of documents to leave out. */
+  readonly except?: readonly string[];
+  /** The count ends at so many documents. */
+  readonly limit: number;
+}
+
+/** A document, by its id, as the index has it. */
+export interface DocumentVersion {
+  readonly id: string;
+  /**
+   * Names the records that wrote the document. In two views of the same topics, documents of one id with equal versions
+   * show the same record. Views with equal content may still have different versions.
+   */
+  readonly version: string;
+}
+
 export interface FindQuery {
   /** A declared index. A query has equality on a prefix of its fields, and at most one range on the next one. */
   readonly index: string;
@@ -124,4 +144,12 @@ export interface FindQuery {
    * and the named bodies, for a caller that seldom needs more than a look at the text.
    */
   readonly fields?: 'all' | 'keys' | 'text';
+}
+
+/** What a read by ids loads of the documents. With `maxBytes` the answer has those of the first ids. */
+export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
+  /** With `text`, a part is its JSON text (`json`) and the named bodies. Default: `all`. */
+  readonly fields?: 'all' | 'text';
+  /** Adds the version of each document (`DocumentVersion.version`) to it, as `_version`. Default false. */
+  readonly versions?: boolean;
 }

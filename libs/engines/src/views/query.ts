@@ -1,9 +1,11 @@
 import {
   collectionName,
+  type CountQuery,
   type ElementRange,
   type FindQuery,
   type IdsQuery,
   type IndexDefinition,
+  type LoadQuery,
   type Projection,
   type Scalar,
   type ViewDocument,
@@ -130,6 +132,33 @@ export function planIds(projection: Projection, { index: name, equals, all, afte
   return { index, equals, all: conditions, limit, ...(after !== undefined && { after }) };
 }
 
+/** A checked query for the number of documents. */
+export interface CountPlan extends Omit<IdsPlan, 'after'> {
+  readonly none: readonly string[];
+  readonly except: readonly string[];
+}
+
+/** Throws UndeclaredQuery, without values. */
+export function planCount(projection: Projection, { none = [], except = [], ...query }: CountQuery): CountPlan {
+  if (query.equals.length === 0) refusing(projection)('a count needs a value before the array of its index');
+  return { ...planIds(projection, query), none, except };
+}
+
+/** What a query by ids loads, checked. */
+export type LoadPlan = Required<LoadQuery>;
+
+/** Whether a read may answer with the decoded documents that the store keeps. */
+export const isKeepable = ({ bodies, fields, versions }: LoadPlan): boolean =>
+  bodies.length === 0 && fields === 'all' && !versions;
+
+/** Throws UndeclaredQuery, without values. */
+export const planLoad = (projection: Projection, load: LoadQuery = {}): LoadPlan => ({
+  bodies: checkBodies(projection, load.bodies),
+  maxBytes: load.maxBytes ?? Number.POSITIVE_INFINITY,
+  fields: load.fields ?? 'all',
+  versions: load.versions ?? false,
+});
+
 export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
   for (const path of bodies) {
     if (!projection.bodies?.includes(path)) refusing(projection)(`no body "${path}" is declared`);
@@ -138,11 +167,11 @@ export function checkBodies(projection: Projection, bodies: readonly string[] = 
 }
 
 /** Bytes of the bodies that a document was loaded with. */
-export function bytesOfBodies(document: ViewDocument, bodies: readonly string[]): number {
+export function bytesOfBodies(document: ViewDocument | undefined, bodies: readonly string[]): number {
   let bytes = 0;
   for (const path of bodies) {
     const [part, [field]] = splitPath(path);
-    const body = (document[part] as Record<string, unknown> | undefined)?.[field!];
+    const body = (document?.[part] as Record<string, unknown> | undefined)?.[field!];
     if (body instanceof Uint8Array) bytes += body.byteLength;
     else if (typeof body === 'string') bytes += Buffer.byteLength(body);
   }

@@ -1,13 +1,23 @@
 import type { Position } from '../log/index.ts';
 import type { ViewPosition, ViewReader, Views } from './port.ts';
-import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from './projection.ts';
+import type {
+  CountQuery,
+  DocumentVersion,
+  FindQuery,
+  IdsQuery,
+  LoadQuery,
+  Projection,
+  Scalar,
+  ViewDocument,
+} from './projection.ts';
 import { PositionWatch } from './position-watch.ts';
 import {
   bytesOfBodies,
-  checkBodies,
   checkProjection,
   fieldOf,
+  planCount,
   planIds,
+  planLoad,
   planQuery,
   type QueryPlan,
   splitPath,
@@ -29,16 +39,13 @@ class StoreReader implements ViewReader {
     this.#watch = PositionWatch.of(store, projection);
   }
 
-  async get(id: string, load?: Pick<FindQuery, 'bodies'>): Promise<ViewDocument | undefined> {
-    return (await this.#store.getMany(this.#projection, [id], checkBodies(this.#projection, load?.bodies)))[0];
+  async get(id: string, load?: Pick<LoadQuery, 'bodies'>): Promise<ViewDocument | undefined> {
+    return (await this.#store.getMany(this.#projection, [id], planLoad(this.#projection, load)))[0];
   }
 
-  async getMany(
-    ids: readonly string[],
-    load?: Pick<FindQuery, 'bodies'>,
-  ): Promise<readonly (ViewDocument | undefined)[]> {
-    const bodies = checkBodies(this.#projection, load?.bodies);
-    return ids.length === 0 ? [] : this.#store.getMany(this.#projection, ids, bodies);
+  async getMany(ids: readonly string[], load?: LoadQuery): Promise<readonly (ViewDocument | undefined)[]> {
+    const plan = planLoad(this.#projection, load);
+    return ids.length === 0 ? [] : this.#store.getMany(this.#projection, ids, plan);
   }
 
   async find(query: FindQuery): Promise<readonly ViewDocument[]> {
@@ -47,6 +54,14 @@ class StoreReader implements ViewReader {
 
   async ids(query: IdsQuery): Promise<readonly string[]> {
     return this.#store.ids(this.#projection, planIds(this.#projection, query));
+  }
+
+  async versions(query: IdsQuery): Promise<readonly DocumentVersion[]> {
+    return this.#store.versions(this.#projection, planIds(this.#projection, query));
+  }
+
+  async count(query: CountQuery): Promise<ReadonlyMap<Scalar, number>> {
+    return this.#store.countElements(this.#projection, planCount(this.#projection, query));
   }
 
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument> {
@@ -71,6 +86,10 @@ class StoreReader implements ViewReader {
 
   waitFor(position: Position, timeoutMs: number, derivers: readonly string[] = []): Promise<boolean> {
     return this.#watch.waitFor(position, timeoutMs, derivers);
+  }
+
+  generation(): number | undefined {
+    return this.#store.generation(this.#projection);
   }
 }
 

@@ -6,6 +6,7 @@ import { collectionName, type Projection } from './projection.ts';
 import type { ViewLag, ViewStatus } from './port.ts';
 import { beyond, topicPosition, viewPosition } from './progress.ts';
 import { BACKOFF, behind, type LiveView, Rebuild } from './rebuild.ts';
+import { planLoad } from './query.ts';
 import { CheckpointMoved, EnsureError } from './store.ts';
 
 /**
@@ -158,7 +159,7 @@ export class ProjectionRunner implements LiveView {
 
   /** The notes of the live build about passed-over records, by topic. */
   async #notes(): Promise<ReadonlyMap<string, PassedOverNote['passedOver']>> {
-    const [document] = await this.#context.store.getMany(this.projection, [PASSED_OVER_ID], []);
+    const [document] = await this.#context.store.getMany(this.projection, [PASSED_OVER_ID], planLoad(this.projection));
     return new Map(
       this.#topics.flatMap((topic) => {
         const note = document?.[this.projection.topics[topic]!.part] as PassedOverNote | undefined;

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
-import { collectionName, type Projection, type ViewDocument } from './projection.ts';
-import { definitionOf, type IdsPlan, type QueryPlan } from './query.ts';
+import { collectionName, type DocumentVersion, type Projection, type Scalar, type ViewDocument } from './projection.ts';
+import { type CountPlan, definitionOf, type IdsPlan, type LoadPlan, type QueryPlan } from './query.ts';
 import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
 
 /** The state of a view in the registry of an engine. */
@@ -60,6 +60,8 @@ export abstract class ViewStore {
    * Constant in a store of one process.
    */
   abstract incarnation(): number;
+  /** See `ViewReader.generation`. */
+  abstract generation(projection: Projection): number | undefined;
   abstract close(): void | Promise<void>;
 
   abstract parts(
@@ -99,10 +101,12 @@ export abstract class ViewStore {
   abstract getMany(
     projection: Projection,
     ids: readonly string[],
-    bodies: readonly string[],
+    load: LoadPlan,
   ): Promise<readonly (ViewDocument | undefined)[]>;
   abstract find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]>;
   abstract ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]>;
+  abstract versions(projection: Projection, plan: IdsPlan): Promise<readonly DocumentVersion[]>;
+  abstract countElements(projection: Projection, plan: CountPlan): Promise<ReadonlyMap<Scalar, number>>;
   abstract count(projection: Projection): Promise<number>;
   /** Some documents of a build behind the given id, in the order of the bytes of their ids; none at the end. */
   abstract page(projection: Projection, build: number, after: string): Promise<readonly WholeDocument[]>;

@@ -1,3 +1,4 @@
+import { countsContract } from './counts-contract.ts';
 import type { ViewsHarness } from './fixture.ts';
 import { instancesContract } from './instances-contract.ts';
 import { queriesContract } from './queries-contract.ts';
@@ -14,6 +15,7 @@ export type { ViewsHarness } from './fixture.ts';
 export function viewsContract(name: string, open: () => Promise<ViewsHarness>, several = false): void {
   storeContract(name, open);
   queriesContract(name, open);
+  countsContract(name, open);
   runnerContract(name, open);
   rebuildContract(name, open);
   if (several) instancesContract(name, open);

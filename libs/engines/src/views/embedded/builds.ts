@@ -15,6 +15,19 @@ export abstract class EmbeddedBuilds extends ViewStore {
   /** The work on builds ends with the process, so the file does not have it: lease, seal and announcement. */
   readonly #working = new Map<string, Pick<Registered, 'lease' | 'sealed' | 'ending'>>();
 
+  /** Counts the changes of each view by this store. */
+  readonly #changes = new Map<string, number>();
+  /** Whether all changes of the file are those of this store. */
+  protected abstract readonly writesAlone: boolean;
+
+  generation(projection: Projection): number | undefined {
+    return this.writesAlone ? (this.#changes.get(collectionName(projection)) ?? 0) : undefined;
+  }
+  /** Call it before the change can be read. */
+  protected changes(collection: string): void {
+    this.#changes.set(collection, (this.#changes.get(collection) ?? 0) + 1);
+  }
+
   protected now(): number {
     return performance.now();
   }
@@ -48,6 +61,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
     const before = this.#entryOf(collection)!;
     const after = change(before);
     if (after === undefined) return false;
+    this.changes(collection);
     const { live, last, building, previous, keepUntil, lease, sealed, ending } = after;
     // A seal can be lifted on a full disk, too.
     if (STORED.some((field) => before[field] !== after[field]))

@@ -1,6 +1,14 @@
 import { decoderOf } from '../encoding.ts';
-import type { Scalar, ViewDocument } from '../projection.ts';
-import { bytesOfBodies, type IdsCondition, type IdsPlan, type QueryPlan } from '../query.ts';
+import type { DocumentVersion, Scalar, ViewDocument } from '../projection.ts';
+import {
+  bytesOfBodies,
+  type CountPlan,
+  type IdsCondition,
+  type IdsPlan,
+  isKeepable,
+  type LoadPlan,
+  type QueryPlan,
+} from '../query.ts';
 import type { WholeDocument } from '../store.ts';
 import { decodePosition } from './positions.ts';
 import { documentOf, keysOf, MOST_RANGES, type Statements } from './statements.ts';
@@ -12,18 +20,45 @@ type Row = readonly unknown[];
 export function documentsById(
   statements: Statements,
   ids: readonly string[],
-  bodies: readonly string[],
+  plan: LoadPlan,
   looked: ((kept: boolean) => void) | undefined,
 ): readonly (ViewDocument | undefined)[] {
   const { layout, decoded } = statements;
-  const isKept = bodies.length === 0 && layout.projection.keepDecoded !== undefined;
-  const select = statements.get(bodies, isKept);
-  return ids.map((id) => {
-    const row = select.get(id) as unknown as Row | undefined;
-    if (row === undefined || !isKept) return row && documentOf(layout, row, bodies);
-    return decoded.of(id, row.slice(1 + layout.parts.length), () => documentOf(layout, row, []), looked);
-  });
+  const { bodies, maxBytes, versions } = plan;
+  const isKept = isKeepable(plan) && layout.projection.keepDecoded !== undefined;
+  const decode = decoderOf(plan);
+  const positions = isKept || versions;
+  const columns = layout.parts.length;
+  const documentOfRow = (row: Row): ViewDocument | undefined => {
+    if (isKept) return decoded.of(row[0] as string, row.slice(1 + columns), () => documentOf(layout, row, []), looked);
+    const document = documentOf(layout, row, bodies, decode);
+    return document === undefined || !versions ? document : { ...document, _version: versionOf(row.slice(-columns)) };
+  };
+  if (ids.length === 1) {
+    const row = statements.get(bodies, positions).get(ids[0]!) as unknown as Row | undefined;
+    return [row && documentOfRow(row)];
+  }
+  const select = statements.many(bodies, positions);
+  const list = JSON.stringify(ids);
+  const found = new Map<string, ViewDocument | undefined>();
+  const rows = (bodies.length > 0 && maxBytes < Number.POSITIVE_INFINITY
+    ? select.iterate(list)
+    : select.all(list)) as unknown as Iterable<Row>;
+  let bytes = 0;
+  for (const row of rows) {
+    const id = row[0] as string;
+    if (found.has(id)) continue;
+    const document = documentOfRow(row);
+    found.set(id, document);
+    if (bodies.length > 0) bytes += bytesOfBodies(document, bodies);
+    // The rows come in the order of the ids.
+    if (bytes >= maxBytes) return ids.slice(0, ids.indexOf(id) + 1).map((each) => found.get(each));
+  }
+  return ids.map((id) => found.get(id));
 }
+
+/** See `DocumentVersion`. @param positions of the parts */
+const versionOf = (positions: Row): string => positions.join(' ');
 
 export function documentsOf(statements: Statements, plan: QueryPlan): readonly ViewDocument[] {
   // `after` already implies the bound at the start of the scan, and the index needs only one start.
@@ -57,13 +92,54 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {
-  const { equals, all, after, limit } = plan;
-  // The statement takes a list as JSON.
-  const given = equals.map((value) => (Array.isArray(value) ? JSON.stringify(value.map(bound)) : value)) as Scalar[];
-  const rest = [...all.slice(1).flatMap((any) => partsOf(any).flat()), ...(after === undefined ? [] : [after])];
-  const values = [...partsOf(all[0]!).flatMap((part) => [...part, ...given, ...rest]), limit].map(bound);
-  const rows = statements.ids(plan).all(...values) as unknown as readonly (readonly [string])[];
+  const rows = statements.ids(plan).all(...valuesOf(plan)) as unknown as readonly (readonly [string])[];
   return rows.map(([id]) => id);
+}
+
+export function versionsOf(statements: Statements, plan: IdsPlan): readonly DocumentVersion[] {
+  const rows = statements.ids(plan, true).all(...valuesOf(plan)) as unknown as readonly (readonly [string, ...Row])[];
+  return rows.map(([id, ...positions]) => ({ id, version: versionOf(positions) }));
+}
+
+/**
+ * Counts documents. A document has an element at most once. So the elements that a condition finds are as many as the
+ * documents if all of them are equal, as those of most codes are, and SQLite does not have to compare the documents.
+ */
+export function countOf(statements: Statements, plan: CountPlan): ReadonlyMap<Scalar, number> {
+  const { equals, all, limit } = plan;
+  const values = countValuesOf(plan);
+  const first = equals[0]!;
+  if (all.length === 1 && !Array.isArray(first)) {
+    const row = statements.countOfOne(plan)?.get(...values, limit) as unknown as readonly [string, string, number];
+    if (row !== undefined && row[0] === row[1]) return row[2] === 0 ? new Map() : new Map([[first as Scalar, row[2]]]);
+  }
+  return new Map(
+    statements.countOfAll(plan).all(...values, limit) as unknown as readonly (readonly [Scalar, number])[],
+  );
+}
+
+/** The statement takes a list as JSON. */
+const givenOf = ({ equals }: Pick<IdsPlan, 'equals'>): readonly Scalar[] =>
+  equals.map((value) => (Array.isArray(value) ? JSON.stringify(value.map(bound)) : value)) as Scalar[];
+
+function valuesOf(plan: IdsPlan): (string | number | null)[] {
+  const { all, after, limit } = plan;
+  const given = givenOf(plan);
+  const rest = [...all.slice(1).flatMap((any) => partsOf(any).flat()), ...(after === undefined ? [] : [after])];
+  return [...partsOf(all[0]!).flatMap((part) => [...part, ...given, ...rest]), limit].map(bound);
+}
+
+function countValuesOf(plan: CountPlan): (string | number | null)[] {
+  const { all, none, except } = plan;
+  const given = givenOf(plan);
+  const rest = [
+    ...all.slice(1).flatMap((any) => partsOf(any).flat()),
+    ...(none.length === 0 ? [] : [...given, JSON.stringify(none)]),
+    ...(except.length === 0 ? [] : [JSON.stringify(except)]),
+  ];
+  return partsOf(all[0]!)
+    .flatMap((part) => [...part, ...given, ...rest])
+    .map(bound);
 }
 
 /** The values of each part of a condition in `Statements.ids`: a list as JSON, a key, or two bounds. */

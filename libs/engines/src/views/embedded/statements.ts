@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
-import type { ViewDocument } from '../projection.ts';
-import { type IdsCondition, type IdsPlan, type QueryPlan, setField, splitPath } from '../query.ts';
+import type { IndexDefinition, ViewDocument } from '../projection.ts';
+import { type CountPlan, type IdsCondition, type IdsPlan, type QueryPlan, setField, splitPath } from '../query.ts';
 import { isOlder } from './positions.ts';
 import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
 
@@ -14,6 +14,23 @@ export const MOST_RANGES = 8;
 
 /** What a write does if there is such a document. `replace older` compares the positions of the part. */
 export type OnConflict = 'keep' | 'replace older' | 'replace';
+
+interface ElementsPart {
+  readonly from: string;
+  readonly where: string;
+}
+const inList = (value: string): string => `${value} IN (SELECT value FROM json_each(?))`;
+/** The conditions on the fields in front of an array. */
+const prefixOf = ({ fields }: IndexDefinition, alias: string, lists: boolean): readonly string[] =>
+  fields.slice(0, -1).map((_, i) => (lists && i === 0 ? inList(`${alias}k${i}`) : `${alias}k${i} = ?`));
+/** What tells the statements of queries for ids apart. */
+const shapeOf = ({ index, equals, all }: Omit<IdsPlan, 'limit'>): string => {
+  const shapes = all.map(
+    ({ keys, ranges }) => `${Math.min(keys.length, 2)}.${Math.min(ranges.length, MOST_RANGES + 1)}`,
+  );
+  return `${index.name}/${Array.isArray(equals[0])}/${shapes.join('/')}`;
+};
+const countShapeOf = (plan: CountPlan): string => `${shapeOf(plan)}/${plan.none.length > 0}/${plan.except.length > 0}`;
 
 /** The prepared statements of one build, made at their first use. Rows are arrays. */
 export class Statements {
@@ -166,6 +183,14 @@ export class Statements {
     );
   }
 
+  /** The documents of a list of ids (JSON), in their order. */
+  many(bodies: readonly string[], positions = false): StatementSync {
+    return this.#prepare(`many/${bodies.join()}/${positions}`, () =>
+      // CROSS JOIN keeps the list as the outer loop.
+      this.#select(bodies, positions).replace(/ FROM (\S+ t)/, ' FROM json_each(?) j CROSS JOIN $1 ON t._id = j.value'),
+    );
+  }
+
   /** Documents with bodies by id, 500 after the given one, each with the positions of the parts. */
   page(bodies: readonly string[]): StatementSync {
     return this.#prepare('page', () => `${this.#select(bodies, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
@@ -186,49 +211,91 @@ export class Statements {
 
   /**
    * Values for each part of the first condition: its values, equality prefix, those of the other conditions, `after`;
-   * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look
-   * at the array in the document, because an index of the elements by document would double the cost of each write.
+   * then the limit. A list is JSON. `versions` adds the positions of the parts.
    */
-  ids({ index, equals, all, after }: IdsPlan): StatementSync {
-    const shape = all
-      .map(({ keys, ranges }) => `${Math.min(keys.length, 2)}.${Math.min(ranges.length, MOST_RANGES + 1)}`)
-      .join('/');
-    const lists = Array.isArray(equals[0]);
-    return this.#prepare(`ids/${index.name}/${lists}/${shape}/${after !== undefined}`, () => {
-      const table = quoted(arrayTable(this.#physical, index));
-      const [partName, fields] = splitPath(index.fields.at(-1)!);
-      const json = `t.d${this.layout.partByName.get(partName)!.n}, '$.${fields.join('.')}'`;
-      const prefix = index.fields.slice(0, -1).map((_, i) => `k${i}`);
-      const element = `k${prefix.length}`;
-      const partsOf = (value: string, { keys, ranges }: IdsCondition): readonly { from?: string; where: string }[] => [
-        ...(keys.length === 0
-          ? []
-          : [{ where: keys.length === 1 ? `${value} = ?` : `${value} IN (SELECT value FROM json_each(?))` }]),
-        ...(ranges.length > MOST_RANGES
-          ? [{ from: 'json_each(?) r', where: `${value} >= r.value ->> 0 AND ${value} < r.value ->> 1` }]
-          : ranges.map(() => ({ where: `(${value} >= ? AND ${value} < ?)` }))),
-      ];
-      const others = all.slice(1).map((any) => {
-        const where = partsOf('j.value', any)
-          .map((part) =>
-            part.from === undefined ? part.where : `EXISTS (SELECT 1 FROM ${part.from} WHERE ${part.where})`,
-          )
-          .join(' OR ');
-        return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
-      });
-      const selects = partsOf(`a.${element}`, all[0]!).map((part) => {
-        const where = [
-          part.where,
-          ...prefix.map((k, i) => (lists && i === 0 ? `a.${k} IN (SELECT value FROM json_each(?))` : `a.${k} = ?`)),
-          ...others,
-          ...(after === undefined ? [] : ['a._id > ?']),
-        ];
-        // A list comes first, so that each of its ranges is one interval of the index.
-        const from = part.from === undefined ? '' : `${part.from} CROSS JOIN `;
-        return `SELECT DISTINCT a._id FROM ${from}${table} a WHERE ${where.join(' AND ')}`;
-      });
-      return `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
+  ids(plan: IdsPlan, versions = false): StatementSync {
+    const { after } = plan;
+    return this.#prepare(`ids/${shapeOf(plan)}/${after !== undefined}/${versions}`, () => {
+      const selects = this.#elements(plan, after === undefined ? [] : ['a._id > ?']).map(
+        ({ from, where }) => `SELECT DISTINCT a._id FROM ${from} WHERE ${where}`,
+      );
+      const ids = `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
+      if (!versions) return ids;
+      const positions = this.layout.parts.map((p) => `t.p${p.n}`).join(', ');
+      return `SELECT t._id, ${positions} FROM (${ids}) i CROSS JOIN ${this.#table} t ON t._id = i._id ORDER BY t._id`;
     });
+  }
+
+  /**
+   * How many elements one condition finds, up to a limit, and the lowest and the highest of them. Undefined for a
+   * condition with several parts. Values: as of `countOfAll`.
+   */
+  countOfOne(plan: CountPlan): StatementSync | undefined {
+    const { keys, ranges } = plan.all[0]!;
+    if (keys.length > 0 ? ranges.length > 0 : ranges.length > 1) return undefined;
+    return this.#prepare(`count/${countShapeOf(plan)}`, () => {
+      const element = `k${plan.index.fields.length - 1}`;
+      const [{ from, where }] = this.#elements(plan, this.#without(plan)) as [ElementsPart];
+      const rows = `SELECT a.${element} AS e FROM ${from} WHERE ${where} LIMIT ?`;
+      return `SELECT min(e), max(e), count(*) FROM (${rows})`;
+    });
+  }
+
+  /**
+   * How many documents satisfy the conditions, up to a limit, for each value of the first field. Values for each part
+   * of the first condition: its values, equality prefix, those of the other conditions, equality prefix and list of
+   * `none`, list of `except`; then the limit.
+   */
+  countOfAll(plan: CountPlan): StatementSync {
+    return this.#prepare(`count-all/${countShapeOf(plan)}`, () => {
+      const selects = this.#elements(plan, this.#without(plan)).map(
+        ({ from, where }) => `SELECT DISTINCT a.k0 AS k, a._id FROM ${from} WHERE ${where}`,
+      );
+      return `SELECT k, count(*) FROM (${selects.join(' UNION ')} LIMIT ?) GROUP BY k`;
+    });
+  }
+
+  /** What leaves out documents with an element of `none`, and those of `except`. */
+  #without({ index, equals, none, except }: CountPlan): readonly string[] {
+    const element = `k${index.fields.length - 1}`;
+    return [
+      ...(none.length === 0
+        ? []
+        : [
+            `a._id NOT IN (SELECT _id FROM ${quoted(arrayTable(this.#physical, index))} WHERE ` +
+              `${[...prefixOf(index, '', Array.isArray(equals[0])), inList(element)].join(' AND ')})`,
+          ]),
+      ...(except.length === 0 ? [] : [`a._id NOT IN (SELECT value FROM json_each(?))`]),
+    ];
+  }
+
+  /**
+   * The rows of an array index that satisfy all conditions, for each part of the first one. The first condition reads
+   * the table in the order of its elements. The others look at the array in the document, because an index of the
+   * elements by document would double the cost of each write.
+   */
+  #elements({ index, equals, all }: Omit<IdsPlan, 'limit'>, more: readonly string[]): readonly ElementsPart[] {
+    const [partName, fields] = splitPath(index.fields.at(-1)!);
+    const json = `t.d${this.layout.partByName.get(partName)!.n}, '$.${fields.join('.')}'`;
+    const partsOf = (value: string, { keys, ranges }: IdsCondition): readonly { from?: string; where: string }[] => [
+      ...(keys.length === 0 ? [] : [{ where: keys.length === 1 ? `${value} = ?` : inList(value) }]),
+      ...(ranges.length > MOST_RANGES
+        ? [{ from: 'json_each(?) r', where: `${value} >= r.value ->> 0 AND ${value} < r.value ->> 1` }]
+        : ranges.map(() => ({ where: `(${value} >= ? AND ${value} < ?)` }))),
+    ];
+    const others = all.slice(1).map((any) => {
+      const where = partsOf('j.value', any)
+        .map((part) =>
+          part.from === undefined ? part.where : `EXISTS (SELECT 1 FROM ${part.from} WHERE ${part.where})`,
+        )
+        .join(' OR ');
+      return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
+    });
+    return partsOf(`a.k${index.fields.length - 1}`, all[0]!).map(({ from, where }) => ({
+      // A list comes first, so that each of its ranges is one interval of the index.
+      from: `${from === undefined ? '' : `${from} CROSS JOIN `}${quoted(arrayTable(this.#physical, index))} a`,
+      where: [where, ...prefixOf(index, 'a.', Array.isArray(equals[0])), ...others, ...more].join(' AND '),
+    }));
   }
 
   /** Values: equality prefix, bounds, then `after` (rest fields and _id), `except`, limit. */

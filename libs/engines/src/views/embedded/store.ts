@@ -1,11 +1,17 @@
-import { collectionName, type Projection, type ViewDocument } from '../projection.ts';
-import type { IdsPlan, QueryPlan } from '../query.ts';
+import {
+  collectionName,
+  type DocumentVersion,
+  type Projection,
+  type Scalar,
+  type ViewDocument,
+} from '../projection.ts';
+import type { CountPlan, IdsPlan, LoadPlan, QueryPlan } from '../query.ts';
 import type { Advance, StoredPart, ViewOp, WholeDocument } from '../store.ts';
 import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
 import { partsOf, writeParts } from './documents.ts';
 import { asFault } from './faults.ts';
-import { documentsById, documentsOf, idsOf, wholeDocuments } from './queries.ts';
+import { countOf, documentsById, documentsOf, idsOf, versionsOf, wholeDocuments } from './queries.ts';
 import type { Statements } from './statements.ts';
 
 export interface EmbeddedViewsOptions {
@@ -24,10 +30,12 @@ export interface EmbeddedViewsOptions {
 export class EmbeddedStore extends EmbeddedBuilds {
   readonly shared: boolean = false;
   protected connection: Connection;
+  protected readonly writesAlone: boolean;
 
   constructor({ file, readonly = false }: EmbeddedViewsOptions) {
     super();
     this.connection = new Connection(file, readonly);
+    this.writesAlone = !readonly;
   }
 
   close(): void {
@@ -52,6 +60,7 @@ export class EmbeddedStore extends EmbeddedBuilds {
     checkpoint?: Advance,
   ): Promise<readonly string[]> {
     const refused = await this.connection.together(ops.length, () => {
+      this.changes(collectionName(projection));
       const lost = writeParts(this.connection.of(projection, build), ops);
       if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
       return lost;
@@ -62,6 +71,7 @@ export class EmbeddedStore extends EmbeddedBuilds {
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {
     const statements = this.connection.live(projection);
     if (statements === undefined || ids.length === 0) return;
+    this.changes(collectionName(projection));
     this.connection.transaction(() => {
       for (const id of ids) for (const statement of statements.removals()) statement.run(id);
     });
@@ -70,16 +80,22 @@ export class EmbeddedStore extends EmbeddedBuilds {
   getMany(
     projection: Projection,
     ids: readonly string[],
-    bodies: readonly string[],
+    load: LoadPlan,
   ): Promise<readonly (ViewDocument | undefined)[]> {
     const none = ids.map(() => undefined);
-    return this.#reading(projection, none, (statements) => documentsById(statements, ids, bodies, this.looked));
+    return this.#reading(projection, none, (statements) => documentsById(statements, ids, load, this.looked));
   }
   find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]> {
     return this.#reading(projection, [], (statements) => documentsOf(statements, plan));
   }
   ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]> {
     return this.#reading(projection, [], (statements) => idsOf(statements, plan));
+  }
+  versions(projection: Projection, plan: IdsPlan): Promise<readonly DocumentVersion[]> {
+    return this.#reading(projection, [], (statements) => versionsOf(statements, plan));
+  }
+  countElements(projection: Projection, plan: CountPlan): Promise<ReadonlyMap<Scalar, number>> {
+    return this.#reading<ReadonlyMap<Scalar, number>>(projection, new Map(), (statements) => countOf(statements, plan));
   }
   count(projection: Projection): Promise<number> {
     return this.#reading(projection, 0, (statements) => (statements.count().get() as unknown as readonly number[])[0]!);

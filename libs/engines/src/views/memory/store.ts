@@ -19,6 +19,9 @@ export class MemoryStore extends EmbeddedStore {
   protected override now(): number {
     return this.#now();
   }
+  override generation(projection: Projection): number | undefined {
+    return this.shared ? undefined : super.generation(projection);
+  }
   override incarnation(): number {
     return this.#incarnation;
   }

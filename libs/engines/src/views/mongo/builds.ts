@@ -36,6 +36,11 @@ export abstract class MongoBuilds extends ViewStore {
     this.#applyIndexes = options.applyIndexes ?? false;
   }
 
+  /** Other processes write too. */
+  generation(): undefined {
+    return undefined;
+  }
+
   /** A build was dropped, so the caches of its collection are invalid. */
   protected abstract forget(physical: string): void;
 

@@ -128,6 +128,10 @@ export const storedPosition = (position: PartPosition): Record<string, number> =
 export const positionOf = (document: StoredDocument | undefined, part: string): PartPosition =>
   Object.fromEntries(Object.entries(document?._p?.[part] ?? {}).map(([p, offset]) => [p.slice(1), offset]));
 
+/** See `DocumentVersion`. */
+export const versionOf = ({ parts }: Layout, document: StoredDocument): string =>
+  parts.map(({ name }) => JSON.stringify(document._p?.[name] ?? null)).join(' ');
+
 export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
   _id: 1,
   _d: 1,

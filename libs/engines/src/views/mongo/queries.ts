@@ -1,5 +1,5 @@
 import type { Filter, Sort } from 'mongodb';
-import type { IdsCondition, IdsPlan, QueryPlan } from '../query.ts';
+import type { CountPlan, IdsCondition, IdsPlan, QueryPlan } from '../query.ts';
 import type { StoredDocument } from './layout.ts';
 
 export interface Query {
@@ -89,6 +89,20 @@ export function idFiltersOf({ index, equals, all, after }: IdsPlan): readonly Fi
       }) as Filter<StoredDocument>,
   );
 }
+
+/** The filters of a count. A document may fit several of them. */
+export const countFiltersOf = (plan: CountPlan): readonly Filter<StoredDocument>[] => {
+  const { index, none, except } = plan;
+  const path = index.fields.at(-1)!;
+  return idFiltersOf(plan).map(
+    (filter) =>
+      ({
+        ...filter,
+        ...(none.length > 0 && { [path]: { ...(filter as Record<string, object>)[path], $nin: none } }),
+        ...(except.length > 0 && { _id: { $nin: except } }),
+      }) as Filter<StoredDocument>,
+  );
+};
 
 /** MongoDB's order of texts: by their bytes. */
 export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

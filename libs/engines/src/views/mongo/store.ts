@@ -1,8 +1,22 @@
-import type { Collection, MongoClient } from 'mongodb';
+import type { Collection, Filter, MongoClient } from 'mongodb';
 import { Decoded } from '../decoded.ts';
 import { decoderOf, physicalName } from '../encoding.ts';
-import { collectionName, type Projection, type ViewDocument } from '../projection.ts';
-import { bytesOfBodies, type IdsPlan, type QueryPlan } from '../query.ts';
+import {
+  collectionName,
+  type DocumentVersion,
+  type Projection,
+  type Scalar,
+  type ViewDocument,
+} from '../projection.ts';
+import {
+  bytesOfBodies,
+  type CountPlan,
+  fieldOf,
+  type IdsPlan,
+  isKeepable,
+  type LoadPlan,
+  type QueryPlan,
+} from '../query.ts';
 import {
   type Advance,
   type Build,
@@ -24,15 +38,20 @@ import {
   projectionOf,
   removedOf,
   type StoredDocument,
+  versionOf,
   wholeDocumentOf,
   wholeProjection,
 } from './layout.ts';
 import type { MongoViewsOptions } from './options.ts';
-import { byBytes, idFiltersOf, queriesOf } from './queries.ts';
+import { byBytes, countFiltersOf, idFiltersOf, queriesOf } from './queries.ts';
 import { writeOps } from './writes.ts';
 
 /** How long a build without checkpoints counts as the live one. */
 const UNMOVED_MS = 30_000;
+/** Documents in one command of a read by ids that ends at a number of bytes. So a page of 50 is one command. */
+const BATCH = 64;
+const isBounded = (bodies: readonly string[], maxBytes: number): boolean =>
+  bodies.length > 0 && maxBytes < Number.POSITIVE_INFINITY;
 /** Documents of a page, to compare builds. */
 const PAGE = 500;
 
@@ -150,26 +169,37 @@ export class MongoStore extends MongoBuilds {
   async getMany(
     projection: Projection,
     ids: readonly string[],
-    bodies: readonly string[],
+    plan: LoadPlan,
   ): Promise<readonly (ViewDocument | undefined)[]> {
-    const isKept = bodies.length === 0 && projection.keepDecoded !== undefined;
+    const { bodies, maxBytes, versions } = plan;
+    const isKept = isKeepable(plan) && projection.keepDecoded !== undefined;
+    const decodePart = decoderOf(plan);
     const none = ids.map(() => undefined);
     return this.#reading(projection, none, async (collection, layout) => {
-      const unique = [...new Set(ids)];
-      const fields = { ...wholeProjection(bodies), ...(isKept && { _p: 1 as const }) };
-      const found = await collection
-        .find(
-          { _id: unique.length === 1 ? unique[0]! : { $in: unique } },
-          { projection: fields, batchSize: unique.length + 1 },
-        )
-        .toArray();
+      const fields = { ...wholeProjection(bodies), ...((isKept || versions) && { _p: 1 as const }) };
       const decoded = isKept ? this.#decodedOf(projection, collection) : undefined;
-      const documentOf = (stored: StoredDocument): ViewDocument | undefined =>
-        decoded === undefined
-          ? decode(layout, stored)
-          : decoded.of(stored._id, [JSON.stringify(stored._p)], () => decode(layout, stored), this.looked);
-      const documents = new Map(found.map((stored) => [stored._id, documentOf(stored)]));
-      return ids.map((id) => documents.get(id));
+      const documentOf = (stored: StoredDocument): ViewDocument | undefined => {
+        if (decoded !== undefined)
+          return decoded.of(stored._id, [JSON.stringify(stored._p)], () => decode(layout, stored), this.looked);
+        const document = decode(layout, stored, decodePart);
+        return document === undefined || !versions ? document : { ...document, _version: versionOf(layout, stored) };
+      };
+      const together = isBounded(bodies, maxBytes) ? BATCH : ids.length;
+      const documents: (ViewDocument | undefined)[] = [];
+      for (let at = 0, bytes = 0; at < ids.length && bytes < maxBytes; at += together) {
+        const some = ids.slice(at, at + together);
+        const unique = [...new Set(some)];
+        const found = await collection
+          .find(
+            { _id: unique.length === 1 ? unique[0]! : { $in: unique } },
+            { projection: fields, batchSize: unique.length + 1 },
+          )
+          .toArray();
+        const byId = new Map(found.map((stored) => [stored._id, documentOf(stored)]));
+        for (const document of byId.values()) bytes += bytesOfBodies(document, bodies);
+        documents.push(...some.map((id) => byId.get(id)));
+      }
+      return documents;
     });
   }
 
@@ -204,16 +234,61 @@ export class MongoStore extends MongoBuilds {
 
   ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]> {
     return this.#reading(projection, [], async (collection, layout) => {
-      await this.#requireIndexes(layout, collection);
-      const { limit } = plan;
-      const found = await Promise.all(
-        idFiltersOf(plan).map((filter) =>
-          collection.find(filter, { sort: { _id: 1 }, limit, batchSize: limit, projection: { _id: 1 } }).toArray(),
-        ),
-      );
-      if (found.length === 1) return found[0]!.map(({ _id }) => _id);
-      return [...new Set(found.flat().map(({ _id }) => _id))].toSorted(byBytes).slice(0, limit);
+      const found = await this.#found(collection, layout, plan, idFiltersOf(plan), { _id: 1 });
+      return found.map(({ _id }) => _id);
     });
+  }
+
+  versions(projection: Projection, plan: IdsPlan): Promise<readonly DocumentVersion[]> {
+    return this.#reading(projection, [], async (collection, layout) => {
+      const found = await this.#found(collection, layout, plan, idFiltersOf(plan), { _id: 1, _p: 1 });
+      return found.map((stored) => ({ id: stored._id, version: versionOf(layout, stored) }));
+    });
+  }
+
+  countElements(projection: Projection, plan: CountPlan): Promise<ReadonlyMap<Scalar, number>> {
+    return this.#reading<ReadonlyMap<Scalar, number>>(projection, new Map(), async (collection, layout) => {
+      const first = plan.index.fields[0]!;
+      const filters = countFiltersOf(plan);
+      if (filters.length === 1) {
+        await this.#requireIndexes(layout, collection);
+        const counts = await collection
+          .aggregate<{ readonly _id: Scalar; readonly n: number }>([
+            { $match: filters[0]! },
+            { $limit: plan.limit },
+            { $group: { _id: `$${first}`, n: { $sum: 1 } } },
+          ])
+          .toArray();
+        return new Map(counts.map(({ _id, n }) => [_id, n]));
+      }
+      // A document may fit several filters.
+      const found = await this.#found(collection, layout, plan, filters, { _id: 1, [first]: 1 });
+      const counts = new Map<Scalar, number>();
+      for (const stored of found) {
+        const value = fieldOf(stored, first.split('.')) as Scalar;
+        counts.set(value, (counts.get(value) ?? 0) + 1);
+      }
+      return counts;
+    });
+  }
+
+  /** Documents that fit at least one of the filters, in the order of their ids. */
+  async #found(
+    collection: Collection<StoredDocument>,
+    layout: Layout,
+    { limit }: Pick<IdsPlan, 'limit'>,
+    filters: readonly Filter<StoredDocument>[],
+    projection: Record<string, 1>,
+  ): Promise<readonly StoredDocument[]> {
+    await this.#requireIndexes(layout, collection);
+    const found = await Promise.all(
+      filters.map((filter) =>
+        collection.find(filter, { sort: { _id: 1 }, limit, batchSize: limit, projection }).toArray(),
+      ),
+    );
+    if (found.length === 1) return found[0]!;
+    const byId = new Map(found.flat().map((stored) => [stored._id, stored]));
+    return [...byId.values()].toSorted((a, b) => byBytes(a._id, b._id)).slice(0, limit);
   }
 
   async #requireIndexes(layout: Layout, { collectionName: name }: Collection<StoredDocument>): Promise<void> {
