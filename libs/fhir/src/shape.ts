@@ -47,7 +47,7 @@ export function checkResourceCodes(resource: unknown): Checked {
  * Whether a code, or one Coding of a CodeableConcept, is of the value set. A Coding without a system is compared by its
  * code: R4 calls it invalid, and it can only mean the code of this value set.
  */
-function isOf({ bySystem, all }: RequiredCodes, value: unknown): boolean {
+export function hasRequiredCode({ bySystem, all }: RequiredCodes, value: unknown): boolean {
   if (typeof value === 'string') return all.has(value);
   const codings = isObject(value) ? value['coding'] : undefined;
   if (!Array.isArray(codings)) return false;
@@ -170,7 +170,7 @@ function checkValue(
   depth: number,
 ): void {
   const { name, type, codes } = definition;
-  if (codes !== undefined && !isOf(codes, value))
+  if (codes !== undefined && !hasRequiredCode(codes, value))
     report((wrongCodes ??= []), { parent: place, name, index }, 'binding', NOT_OF);
   if (definition.primitive) {
     const check = PRIMITIVE_CHECKS[type];

@@ -1,10 +1,9 @@
-import { definitionsOf, HL7_PACKAGES, whyWithout } from '@provider-access/definitions';
+import { definitionsOf, foreignLines, foreignSets, HL7_PACKAGES, whyWithout } from '@provider-access/definitions';
 import { checkShape, type FhirResource, isServedType } from '@provider-access/fhir';
 import { COMMON_UNITS, redactionFaults, UCUM } from '@provider-access/testing/redaction';
 import { describe, expect, it } from 'vitest';
 
 import { findMoney, redact } from '../../src/pdex/index.ts';
-import { foreignLines, foreignSets } from './foreign-data.ts';
 
 const sets = [
   ['smart-bulkserver', 'ExplanationOfBenefit', 3697],

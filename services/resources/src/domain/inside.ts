@@ -40,6 +40,9 @@ export interface Inside {
   readonly identifiers: readonly unknown[];
 }
 
+/** Of a resource without inner resources, attachments with a URL, and references that matter here. */
+export const NOTHING_INSIDE: Inside = { resources: [], references: [], urls: [], identifiers: [] };
+
 const CONDITIONAL = /^(?:https?:\/\/[^\s?#]+\/)?([A-Z][A-Za-z]+)\?/;
 
 /** Type and id of the target of a Reference. Undefined for `#id`, for URNs and if no type is named. */

@@ -10,7 +10,6 @@ import {
 } from '@provider-access/events';
 import {
   carriedReferencesOf,
-  checkResourceCodes,
   type FhirResource,
   isObject,
   isServedType,
@@ -20,7 +19,7 @@ import {
   type ShapeIssue,
   isId,
 } from '@provider-access/fhir';
-import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-access/domain/pdex';
+import { beforeFloor, patientOfConsent, serviceDate } from '@provider-access/domain/pdex';
 import {
   checkProfiles,
   type ProfileCheck,
@@ -37,12 +36,12 @@ import {
   attachmentsIn,
   conditionalsIn,
   type Inside,
-  insideOf,
   isAboutAnother,
   type OwnUrl,
   patientIn,
   personsIn,
 } from './inside.ts';
+import { readInOneWalk, type ResourceReader } from './read-resource.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
@@ -149,7 +148,12 @@ const deadLetter = (reason: FaultReason, detail: string, about: string) =>
  * elements and rules, never values.
  * @param bytes size of the event: a small one has no large attachment
  */
-export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions, bytes = Infinity): Judgement {
+export function judge(
+  event: PayerEvent & DomainEvent,
+  options: JudgeOptions,
+  bytes = Infinity,
+  read: ResourceReader = readInOneWalk,
+): Judgement {
   switch (event.type) {
     case 'payer.members-merged.v1': {
       const { from } = event.data;
@@ -161,7 +165,7 @@ export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions, by
     case 'payer.resource-recorded.v1':
     case 'payer.prior-authorization-changed.v1':
     case PROVIDER_RECORDED:
-      return judgeResource(event, options, bytes);
+      return judgeResource(event, options, bytes, read);
     default:
       return decidedElsewhere(event.type);
   }
@@ -178,7 +182,7 @@ function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
   return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
 }
 
-function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): Judgement {
+function judgeResource(event: Recorded, options: JudgeOptions, bytes: number, read: ResourceReader): Judgement {
   const { resource, sequence = 0 } = event.data;
   const type = resource['resourceType'];
   if (typeof type !== 'string' || type === '')
@@ -187,11 +191,17 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const name = `${printable(type)}/${isId(id) ? id : '?'}`;
   if (!KNOWN_R4_TYPES.has(type))
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
-  const { issues, codes } = checkResourceCodes(resource);
+  const fhir = resource as FhirResource;
+  const { floor, publicUrl } = options;
+  const { issues, codes, ...reading } = read(fhir, {
+    base: publicUrl && `${publicUrl}/fhir`,
+    // Remove inner resources that would not be kept as resources of their own.
+    keeps: (inner) => !beforeFloor(inner, floor) && !isEnteredInError(inner),
+    isShared: event.type === PROVIDER_RECORDED || type === 'Medication',
+  });
   if (issues.length > 0) return deadLetter('invalid-resource', issuesText(issues), name);
   if (typeof id !== 'string') return deadLetter('missing-id', `${type}.id is missing`, name);
-  const fhir = resource as FhirResource;
-  const inside = insideOf(fhir);
+  const inside = reading.inside();
   const owner = ownerFault(event, fhir, inside);
   if (owner !== undefined) return { kind: 'dead-letter', ...owner, about: name };
   if (!isServedType(type) && !isConsentOf(event, fhir)) return { kind: 'not-served', about: name };
@@ -202,16 +212,12 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     order: orderOf(event, sequence),
   };
   if (isEnteredInError(fhir)) {
-    const content = beforeFloor(fhir, options.floor) ? undefined : enteredInErrorContent(fhir, id);
+    const content = beforeFloor(fhir, floor) ? undefined : enteredInErrorContent(fhir, id);
     return { ...removal(fhir, about, 'entered-in-error'), ...(content !== undefined && { content }) };
   }
-  if (beforeFloor(fhir, options.floor)) return removal(fhir, about, 'before-floor');
+  if (beforeFloor(fhir, floor)) return removal(fhir, about, 'before-floor');
   if (codes.length > 0 && !mayWithhold(fhir)) return deadLetter('invalid-resource', issuesText(codes), name);
-  // Remove inner resources that would not be kept as resources of their own.
-  const { resource: redacted, dropped } = redact(
-    fhir,
-    (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner),
-  );
+  const { resource: redacted, dropped, references: found } = reading.redacted();
   const drugs = options.excludesDrugs === true ? withoutDrugs(redacted) : undefined;
   const { resource: marked, checks, refused } = checkProfiles(drugs?.resource ?? redacted, options.profiles ?? {});
   const checked: CheckedResource = { source: event.source, type, checks };
@@ -222,8 +228,9 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const { resource: kept, moved: attachments } = moving;
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  const { publicUrl } = options;
-  const references = carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
+  // The policy of profiles changes `meta.profile` alone, which has no references.
+  const isSame = (drugs === undefined || drugs.resource === redacted) && attachments.length === 0;
+  const references = (isSame ? found : undefined) ?? carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
   const content = encodeContent(kept, id, references, date, fhir, publicUrl, persons);
   const counts = { ...dropped, ...drugs?.removed };

@@ -71,7 +71,8 @@ const isBareCurrency = (code: string): boolean => WHOLE_CODE.test(code) || (code
 
 /** Whether a system is ISO 4217, as an OID or as a URN with any suffix. */
 export function isCurrencySystem(system: unknown): boolean {
-  if (typeof system !== 'string') return false;
+  // Nearly every coding has another system, and has to be read for nothing else.
+  if (typeof system !== 'string' || !system.includes('4217')) return false;
   const text = system.trim().toLowerCase();
   return text.startsWith(ISO_4217) || text === ISO_4217_OID;
 }

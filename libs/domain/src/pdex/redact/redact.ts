@@ -4,7 +4,7 @@ import { FINANCIAL_TYPES, WITHHELD_TYPES } from './allowed.ts';
 import { withProfiles } from './declared.ts';
 import { maskAmounts, maskNote } from './mask.ts';
 import { type Context, type Plan, planOf, type Step } from './plan.ts';
-import { countsUnits, isBroken, isDroppedWhole, maskedAmount } from './special.ts';
+import { ADJUDICATION, countsUnits, isBroken, isDroppedWhole, isMasked, maskedAmount } from './special.ts';
 
 export interface Redaction {
   /** The same object when nothing changed. */
@@ -27,16 +27,16 @@ interface Run {
   /** Whether a resource inside another one stays. */
   readonly keeps: Keeps;
 }
-type Keeps = (inner: FhirResource) => boolean;
+export type Keeps = (inner: FhirResource) => boolean;
 
 /** Base R4 needs no deeper elements, so deeper ones are dropped. */
 const MAX_DEPTH = 80;
 /** Most names in a counted path, because structures may nest without limit. */
-const MAX_NAMES = 8;
+export const MAX_NAMES = 8;
 const SUPPORTING_ATTACHMENT = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
 /** The user and password of a URL, behind its scheme. */
 const CREDENTIALS = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/?#]*@/;
-const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
+export const withoutCredentials = (url: string): string => url.replace(CREDENTIALS, '$1');
 
 /**
  * Removes money from a resource by allow-list (docs/regulation.md#redaction). No Money, currency, cost to beneficiary,
@@ -109,7 +109,7 @@ function keepResource(source: Source, path: string, run: Run, depth: number): So
   return kept !== undefined && depth > 0 ? withProfiles(kept, context, kept !== source) : kept;
 }
 
-function contextOf(source: Source, type: string): Context {
+export function contextOf(source: Source, type: string): Context {
   if (!FINANCIAL_TYPES.has(type)) return 'clinical';
   return type !== 'Coverage' && source['use'] === 'preauthorization' ? 'prior-authorization' : 'claim';
 }
@@ -196,13 +196,6 @@ function keepElement(
   return keep(before, step, here, run, depth + 1, name === 'Extension');
 }
 
-/** Whether maskedAmount made this value, so that a second pass changes nothing. */
-function isMasked(value: unknown): boolean {
-  return (
-    isObject(value) && Object.keys(value).length === 1 && JSON.stringify(value) === JSON.stringify(maskedAmount({}))
-  );
-}
-
 function keep(value: unknown, step: Step, path: string, run: Run, depth: number, nested: boolean): unknown {
   if (!Array.isArray(value)) return keepOne(value, step, path, run, depth, nested);
   const primitive = step.kind === 'primitive' || step.kind === 'text';
@@ -236,7 +229,7 @@ function keepOne(value: unknown, step: Step, path: string, run: Run, depth: numb
     }
     case 'address': {
       if (typeof value !== 'string') return count(run, path);
-      const address = value.replace(CREDENTIALS, '$1');
+      const address = withoutCredentials(value);
       if (address !== value) count(run, path);
       return address;
     }

@@ -7,6 +7,9 @@ import type { Context } from './plan.ts';
 
 type Source = Readonly<Record<string, unknown>>;
 
+/** The structure of all adjudications of a claim. */
+export const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
+
 /** Datatypes that are wrong or useless without one of their parts. */
 const ALL_OR_NOTHING = new Set(['Ratio', 'Range', 'SampledData']);
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity', 'Age', 'Count', 'Distance', 'Duration']);
@@ -17,6 +20,17 @@ const PAYMENT_DATE = /pa?y?mt|paid|payment|remit/i;
 const AMOUNT_CATEGORY = /amt|amount|price|(?<!dis)charge|copay|co-?ins|deductible|pa?y?mt|paid|payment|remit/i;
 /** Parts of known extensions that are amounts, whatever their datatype (PAS itemAuthorizedDetail.unitPrice). */
 const AMOUNT_PART = /price|amount|(?<!dis)charge|cost|paid|^net$/i;
+
+/** Structures that `isDroppedWhole` may drop. */
+const JUDGED = new Set([
+  'Coding',
+  'Narrative',
+  'Extension',
+  ADJUDICATION,
+  'ExplanationOfBenefit.supportingInfo',
+  'Claim.supportingInfo',
+]);
+export const mayBeDropped = (structure: string): boolean => QUANTITIES.has(structure) || JUDGED.has(structure);
 
 /** Whether an element is dropped because of its own content, before its parts are redacted. */
 export function isDroppedWhole(structure: string, source: Source, context: Context, nested: boolean): boolean {
@@ -31,7 +45,7 @@ export function isDroppedWhole(structure: string, source: Source, context: Conte
       return !isSafeXhtml(source['div']);
     case 'Extension':
       return isDroppedExtension(source, context, nested);
-    case 'ExplanationOfBenefit.item.adjudication':
+    case ADJUDICATION:
       return !isKeptAdjudication(source) && !(context === 'prior-authorization' && hasDecision(source));
     case 'ExplanationOfBenefit.supportingInfo':
     case 'Claim.supportingInfo':
@@ -92,28 +106,28 @@ function isNamed(concept: unknown, name: RegExp): boolean {
   return words.some((word) => typeof word === 'string' && name.test(word));
 }
 
-/** The codings of a CodeableConcept that have a code. */
-function codes(concept: unknown): { system: unknown; code: string }[] {
-  const coding = isObject(concept) ? concept['coding'] : undefined;
-  if (!Array.isArray(coding)) return [];
-  return coding.flatMap((item) =>
-    isObject(item) && typeof item['code'] === 'string' ? [{ system: item['system'], code: item['code'] }] : [],
-  );
-}
-
-const isKept = ({ system, code }: { system: unknown; code: string }): boolean =>
-  KEPT_ADJUDICATIONS.has(code) &&
+const isKept = ({ system, code }: Source): boolean =>
+  KEPT_ADJUDICATIONS.has(code as string) &&
   (system === undefined || (typeof system === 'string' && ADJUDICATION_SYSTEMS.test(system)));
+const isOfUnits = (coding: Source): boolean => UNIT_ADJUDICATIONS.has(coding['code'] as string) && isKept(coding);
 
-function isKeptAdjudication(source: Source): boolean {
-  return codes(source['category']).some(isKept);
+/** The codings of the category that have a code: whether one of them is kept, and whether all of them count units. */
+function categoryOf({ category }: Source): { readonly kept: boolean; readonly units: boolean } {
+  const coding = isObject(category) ? category['coding'] : undefined;
+  let kept = false;
+  let units: boolean | undefined;
+  if (Array.isArray(coding))
+    for (const each of coding as unknown[]) {
+      if (!isObject(each) || typeof each['code'] !== 'string') continue;
+      kept ||= isKept(each);
+      units = units !== false && isOfUnits(each);
+    }
+  return { kept, units: units === true };
 }
+const isKeptAdjudication = (source: Source): boolean => categoryOf(source).kept;
 
 /** Whether every code of the category is one of units. Otherwise `value` is an amount. */
-export function countsUnits(source: Source): boolean {
-  const all = codes(source['category']);
-  return all.length > 0 && all.every((coding) => isKept(coding) && UNIT_ADJUDICATIONS.has(coding.code));
-}
+export const countsUnits = (source: Source): boolean => categoryOf(source).units;
 
 /**
  * Whether an amount has the extension of the decision, as some payers write it. The decision stays; the amount is
@@ -130,6 +144,13 @@ function hasDecision(source: Source): boolean {
 /** An amount without value and currency, because PDex's closed slicing requires an amount in such an entry. */
 export function maskedAmount(source: Source): Source | undefined {
   return isKeptAdjudication(source) ? undefined : { extension: [{ url: DATA_ABSENT_REASON, valueCode: 'masked' }] };
+}
+
+/** Whether maskedAmount made this value, so that a second pass changes nothing. */
+export function isMasked(value: unknown): boolean {
+  return (
+    isObject(value) && Object.keys(value).length === 1 && JSON.stringify(value) === JSON.stringify(maskedAmount({}))
+  );
 }
 
 function hasPrefix(source: Source, prefix: string): boolean {

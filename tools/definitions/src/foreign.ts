@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { sharedData } from '@provider-access/definitions';
+import { sharedData } from './find.ts';
 
 const options = { maxBuffer: 1024 * 1024 * 1024, encoding: 'utf8' } as const;
 

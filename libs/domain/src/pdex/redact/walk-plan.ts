@@ -1,0 +1,160 @@
+import {
+  type ElementDefinition,
+  PRIMITIVE_CHECKS,
+  type PrimitiveCheck,
+  type RequiredCodes,
+  type Structure,
+  structureOf,
+} from '@provider-access/fhir';
+import { type Context, planOf, type Step } from './plan.ts';
+import { ADJUDICATION, mayBeDropped } from './special.ts';
+
+/**
+ * What the walk does with an element.
+ *
+ * - `type`: `resourceType` of a resource. `contained`: resources inside. `pass-on`: the walk cannot decide.
+ * - `keep`: a primitive that stays. `text`, `note`, `address`: a primitive that redaction may change.
+ * - `parts`: a structure, walked on. `sibling`: `_name` of a primitive that stays.
+ * - `drop`: a primitive, a structure or a `_name` that redaction removes.
+ * - `amount`, `units`: `amount` and `value` of an adjudication, which stay under conditions.
+ */
+type WalkKind =
+  | 'type'
+  | 'contained'
+  | 'pass-on'
+  | 'keep'
+  | 'text'
+  | 'note'
+  | 'address'
+  | 'parts'
+  | 'sibling'
+  | 'drop'
+  | 'amount'
+  | 'units';
+
+export interface WalkStep {
+  readonly kind: WalkKind;
+  readonly list: boolean;
+  /** Of a primitive. */
+  readonly check?: PrimitiveCheck;
+  /** Of an element with a required binding. */
+  readonly codes?: RequiredCodes;
+  /** Name of the structure of the value, if it is no primitive. */
+  readonly structure?: string;
+  /** The plan of that structure, compiled when the walk first needs it. */
+  plan?: WalkPlan;
+  /** The path by which the element was counted last, and the path of its structure then. */
+  counted?: { readonly within: string; readonly path: string };
+  /** The bit of the choice that the element belongs to; 0 for no choice. */
+  readonly choice: number;
+  /** The bits of the required elements that the element stands for. */
+  readonly required: number;
+}
+
+/** Everything that a walk over one structure has to know, in one context. */
+export interface WalkPlan {
+  readonly structure: Structure;
+  readonly context: Context;
+  /** By the key of the JSON object, `_name` included. An absent key is no element of R4. */
+  readonly steps: ReadonlyMap<string, WalkStep>;
+  /** The bits of all required elements. */
+  readonly required: number;
+  /** Whether redaction may drop the structure because of its own content. */
+  readonly mayBeDropped: boolean;
+  /** Whether a text in `reference` can be a reference. */
+  readonly refers: boolean;
+  /** Whether `url` can be the place of a content, as in an Attachment. */
+  readonly hasUrl: boolean;
+  /** Whether the structure is no resource and still has a `resourceType`, so that it looks like one. */
+  readonly hasType: boolean;
+  readonly isExtension: boolean;
+  readonly isAdjudication: boolean;
+}
+
+const SUPPORTING_INFO = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
+/** Bits of a number that can be combined without a sign. */
+const MOST_BITS = 30;
+
+const plans: Readonly<Record<Context, Map<string, WalkPlan | undefined>>> = {
+  clinical: new Map(),
+  claim: new Map(),
+  'prior-authorization': new Map(),
+};
+
+/** The plan of a structure in a context, cached. Undefined if R4 has no such structure, or it has too many choices. */
+export function walkPlanOf(name: string, context: Context): WalkPlan | undefined {
+  const known = plans[context];
+  if (known.has(name)) return known.get(name);
+  const plan = compile(name, context);
+  known.set(name, plan);
+  return plan;
+}
+
+function compile(name: string, context: Context): WalkPlan | undefined {
+  const redaction = planOf(name, context);
+  if (redaction === undefined) return undefined;
+  const { structure } = redaction;
+  const choices = new Map<string, number>();
+  const bitsOf = (element: ElementDefinition): { choice: number; required: number } => {
+    let required = 0;
+    structure.required.forEach(({ anyOf }, at) => {
+      if (anyOf.includes(element.name)) required |= 1 << at;
+    });
+    if (element.choice === undefined) return { choice: 0, required };
+    if (!choices.has(element.choice)) choices.set(element.choice, 1 << choices.size);
+    return { choice: choices.get(element.choice)!, required };
+  };
+  const steps = new Map<string, WalkStep>();
+  if (structure.resource) steps.set('resourceType', { kind: 'type', list: false, choice: 0, required: 0 });
+  for (const element of structure.elements.values()) {
+    const step = redaction.steps.get(element.name)!;
+    const { list, type, codes } = element;
+    const common = { list, ...bitsOf(element) };
+    const check = element.primitive ? PRIMITIVE_CHECKS[type] : undefined;
+    const kind = kindOf(name, element, step, context);
+    const value = check === undefined ? { structure: type } : { check };
+    steps.set(element.name, { kind, ...common, ...value, ...(codes !== undefined && { codes }) });
+    // Lists of `_name` match their values by index, and are rare.
+    if (element.primitive) {
+      const sibling = list ? 'pass-on' : step.kind === 'drop' ? 'drop' : 'sibling';
+      steps.set(`_${element.name}`, { kind: sibling, ...common, list: false, structure: 'Element' });
+    }
+  }
+  if (structure.required.length > MOST_BITS || choices.size > MOST_BITS) return undefined;
+  return {
+    structure,
+    context,
+    steps,
+    required: 2 ** structure.required.length - 1,
+    mayBeDropped: mayBeDropped(name),
+    refers: structure.elements.get('reference')?.primitive === true,
+    hasUrl: structure.elements.has('url') && !structure.resource && name !== 'Extension',
+    hasType: structure.elements.has('resourceType'),
+    isExtension: name === 'Extension',
+    isAdjudication: name === ADJUDICATION,
+  };
+}
+
+function kindOf(structure: string, element: ElementDefinition, step: Step, context: Context): WalkKind {
+  const { name, type, primitive } = element;
+  if (type === 'Resource') return name === 'contained' ? 'contained' : 'pass-on';
+  if (primitive ? PRIMITIVE_CHECKS[type] === undefined : structureOf(type) === undefined) return 'pass-on';
+  if (structure === ADJUDICATION && name === 'amount') return 'amount';
+  if (structure === ADJUDICATION && name === 'value') return 'units';
+  // The remittance advice of a claim.
+  if (context === 'claim' && name === 'valueAttachment' && SUPPORTING_INFO.test(structure)) return 'drop';
+  switch (step.kind) {
+    case 'drop':
+      return 'drop';
+    case 'primitive':
+      return 'keep';
+    case 'text':
+      return step.note ? 'note' : 'text';
+    case 'address':
+      return 'address';
+    case 'structure':
+      return 'parts';
+    case 'resource':
+      return 'pass-on';
+  }
+}

@@ -1,0 +1,51 @@
+import { redact, walkResource } from '@provider-access/domain/pdex';
+import { checkResourceCodes, type FhirResource, isServedType, type ShapeIssue } from '@provider-access/fhir';
+import { type Inside, insideOf, NOTHING_INSIDE } from './inside.ts';
+
+/** What `judge` has to know of a resource. The functions are called only for a resource without `issues`. */
+export interface ResourceReading {
+  /** Departures from the structure of R4. */
+  readonly issues: readonly ShapeIssue[];
+  /** Codes that are not of the value set of a required binding. */
+  readonly codes: readonly ShapeIssue[];
+  readonly inside: () => Inside;
+  /** `references`: those of `carriedReferencesOf`, if they are known. */
+  readonly redacted: () => {
+    readonly resource: FhirResource;
+    readonly dropped: Readonly<Record<string, number>>;
+    readonly references?: readonly string[];
+  };
+}
+
+export interface HowToRead {
+  /** Base of this server's URLs. */
+  readonly base: string | undefined;
+  /** False for a resource inside this one that must be dropped. */
+  readonly keeps: (inner: FhirResource) => boolean;
+  /** Whether several members may have the resource, so that it must not name a patient. */
+  readonly isShared: boolean;
+}
+
+/** Reads a resource of a known type. Pure. */
+export type ResourceReader = (resource: FhirResource, how: HowToRead) => ResourceReading;
+
+/** Reads a resource with one function for each question. */
+export const readByFunctions: ResourceReader = (resource, { keeps }) => ({
+  ...checkResourceCodes(resource),
+  inside: () => insideOf(resource),
+  redacted: () => redact(resource, keeps),
+});
+
+const NONE: readonly ShapeIssue[] = [];
+
+/** Reads a resource in one walk, and one with anything unusual as `readByFunctions` does. */
+export const readInOneWalk: ResourceReader = (resource, how) => {
+  const walked = isServedType(resource.resourceType) ? walkResource(resource, how) : undefined;
+  if (walked === undefined) return readByFunctions(resource, how);
+  return {
+    issues: NONE,
+    codes: NONE,
+    inside: () => (walked.plain && !how.isShared ? NOTHING_INSIDE : insideOf(resource)),
+    redacted: () => walked,
+  };
+};

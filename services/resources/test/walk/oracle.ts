@@ -1,0 +1,41 @@
+import { redact, walkResource } from '@provider-access/domain/pdex';
+import { carriedReferencesOf, checkResourceCodes, type FhirResource } from '@provider-access/fhir';
+import { insideOf } from '../../src/domain/inside.ts';
+
+export const BASE = 'https://payer.example/fhir';
+
+export type Verdict = 'equal' | 'passed on' | `difference: ${string}`;
+
+/** A resource inside another one that a rule drops: here those without a number in their id. */
+export const keeps = ({ id, status }: FhirResource): boolean => id !== 'gone' && status !== 'entered-in-error';
+
+/**
+ * Compares the walk with the four functions that it replaces. A difference names the function, and quotes both results.
+ */
+export function verdictOf(resource: FhirResource): Verdict {
+  const before = JSON.stringify(resource);
+  const walked = walkResource(resource, { base: BASE, keeps });
+  if (JSON.stringify(resource) !== before) return 'difference: the walk changed its input';
+  if (walked === undefined) return 'passed on';
+  const { issues, codes } = checkResourceCodes(resource);
+  if (issues.length + codes.length > 0) return difference('checkResourceCodes', 'no fault', [...issues, ...codes]);
+  const inside = insideOf(resource);
+  const { resources, urls, identifiers } = inside;
+  const unusual = resources.length + urls.length + identifiers.length;
+  const plain = unusual === 0 && !inside.references.some(({ conditional, inner }) => conditional || inner);
+  // A resource may be plain that the walk takes for unusual: `insideOf` decides then.
+  if (walked.plain && !plain) return difference('insideOf', walked.plain, plain);
+  const redacted = redact(resource, keeps);
+  if ((walked.resource === resource) !== (redacted.resource === resource)) return 'difference: redact: the same object';
+  if (JSON.stringify(walked.resource) !== JSON.stringify(redacted.resource))
+    return difference('redact', walked.resource, redacted.resource);
+  if (JSON.stringify(walked.dropped) !== JSON.stringify(redacted.dropped))
+    return difference('counts of redact', walked.dropped, redacted.dropped);
+  const references = carriedReferencesOf(redacted.resource, BASE);
+  if (JSON.stringify(walked.references) !== JSON.stringify(references))
+    return difference('carriedReferencesOf', walked.references, references);
+  return 'equal';
+}
+
+const difference = (what: string, walk: unknown, oracle: unknown): Verdict =>
+  `difference: ${what}: ${JSON.stringify(walk)} instead of ${JSON.stringify(oracle)}`;
