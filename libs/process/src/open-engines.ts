@@ -24,6 +24,7 @@ export interface EngineEnv extends Partial<ProcessEnv>, Partial<FilesEnv> {
   /** The folder of the embedded engine. */
   readonly DATA_DIR?: string;
   readonly MIN_FREE_BYTES?: number;
+  readonly LOG_BLOCKS?: boolean;
 }
 
 /** Opens the ports of a process, again at each attempt of its start. A port rejects while its engine is unreachable. */
@@ -74,12 +75,13 @@ export const ENGINES = {
     ports: ['log', 'views', 'state'],
     isChosen: (env) => env.DATA_DIR !== undefined,
     faults: () => [],
-    open: ({ DATA_DIR: folder = '', MIN_FREE_BYTES: minBytes = 0 }) => {
+    open: ({ DATA_DIR: folder = '', MIN_FREE_BYTES: minBytes = 0, LOG_BLOCKS: blocks = true }) => {
       const file = (name: string): string => join(folder, name);
       const own = (name: string) => ({ file: file(name), backgroundCheckpoints: true });
       const root = file('files');
       return {
-        log: async () => (await import('@provider-access/engines/log/embedded')).openEmbeddedLog(own('log.db')),
+        log: async () =>
+          (await import('@provider-access/engines/log/embedded')).openEmbeddedLog({ ...own('log.db'), blocks }),
         views: async () => (await import('@provider-access/engines/views/embedded')).openEmbeddedViews(own('views.db')),
         state: async (log) => {
           const { openEmbeddedState } = await import('@provider-access/engines/state/embedded');

@@ -33,6 +33,12 @@ export const standaloneConfig = z.object({
       'Free bytes that the disk of DATA_DIR must have. With less, the process is not ready, before a write fails. ' +
         'Exports stop 64 MiB earlier. `0` disables the check.',
     ),
+  LOG_BLOCKS: flag
+    .default(true)
+    .describe(
+      '`false`: each event is a row of the log that 0.2.0 can read, and a start unpacks compressed blocks, which ' +
+        'takes up to ten times the bytes of `log.db`. Set it for one start before you go back to 0.2.0.',
+    ),
   PAYER_RETENTION_DAYS: topicsEnv.PAYER_RETENTION_DAYS.describe(
     'How many days, at least, the log keeps records of payer topics. `npm start` keeps a record longer if a ' +
       'service has not handled it.',

@@ -59,7 +59,7 @@ export async function startPlatform(
       secrets,
       logger,
       scopes,
-      engines: enginesIn(dataDir, config.MIN_FREE_BYTES, logger),
+      engines: enginesIn(dataDir, config, logger),
       upkeep: (log) => keepToRetention(log, retention, logger),
       services(address) {
         const env = { ...process.env, PUBLIC_URL: publicUrlOf(address) };
@@ -87,8 +87,12 @@ export async function startPlatform(
 }
 
 /** The embedded engines in the folder. @throws ConfigurationError naming a file that is no database of ours */
-function enginesIn(folder: string, minFreeBytes: number, logger: Logger): ReturnType<typeof openEngines> {
-  const env = { DATA_DIR: folder, MIN_FREE_BYTES: minFreeBytes };
+function enginesIn(
+  folder: string,
+  { MIN_FREE_BYTES, LOG_BLOCKS }: StandaloneConfig,
+  logger: Logger,
+): ReturnType<typeof openEngines> {
+  const env = { DATA_DIR: folder, MIN_FREE_BYTES, LOG_BLOCKS };
   const engines = openEngines('standalone', env, undefined, logger);
   const named =
     <A extends unknown[], T>(file: string, open: (...args: A) => Promise<T>) =>

@@ -25,7 +25,7 @@ function sentence(env: Record<string, string>): string {
 }
 
 describe('U16: a mistake in the environment', () => {
-  const all = mistakes(200, 27, READ, IGNORED, FOREIGN);
+  const all = mistakes(200, 28, READ, IGNORED, FOREIGN);
 
   test('is one of 200 of every kind', () => {
     expect(all).toHaveLength(200);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,12 +23,17 @@ afterEach(async () => {
   await log.close();
   rmSync(folder, { recursive: true });
 });
-const given = (count: number, value = 'v', key = (i: number): string => `k${i}`): NewRecord[] =>
+/** Short values are a row each. Long ones share a block, which a removal may have to write again. */
+const TEXTS = { rows: 'v', blocks: 'long '.repeat(420) };
+let text = TEXTS.rows;
+const given = (count: number, value = text, key = (i: number): string => `k${i}`): NewRecord[] =>
   Array.from({ length: count }, (_, i) => ({ key: key(i), partitionKey: 'k', headers: {}, value: `${value}${i}` }));
 const offsets = async (): Promise<number[]> => (await log.read('t', 0, 0, 100_000)).map(({ offset }) => offset);
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
-describe('trim', () => {
+describe.each(Object.entries(TEXTS))('trim of %s', (_, value) => {
+  beforeEach(() => void (text = value));
+
   it('keeps records that a group has not committed, however old, and removes them after the commit', async () => {
     await log.append('t', given(10));
     let stop = 4;
@@ -118,16 +124,17 @@ describe('trim', () => {
     const { start } = killed.prepare('SELECT coalesce(max(start), 0) AS start FROM retained').get() as {
       start: number;
     };
-    const { first } = killed.prepare('SELECT coalesce(min(o), 1200) AS first FROM log_1_0').get() as { first: number };
     killed.close();
-    expect(first).toBe(start);
     const again = openEmbeddedLog({ file: copy, partitions: 1, now: () => now });
+    expect((await again.read('t', 0, 0, 1))[0]?.offset ?? 1200).toBe(start);
     expect(await again.trim!('t', Infinity)).toBe(1_200 - start);
     await again.close();
   });
 
   it('reuses the space of removed records before the file grows', async () => {
-    const large = (): NewRecord[] => given(400, 'x'.repeat(5_000));
+    // Text that no compressor shrinks by more than a quarter.
+    const large = (): NewRecord[] =>
+      given(400).map((record) => ({ ...record, value: randomBytes(3_750).toString('base64') }));
     await log.append('t', large());
     await log.trim!('t', Infinity);
     await log.close();
@@ -143,29 +150,38 @@ describe('trim', () => {
   });
 });
 
-describe('compact', () => {
+describe.each(Object.entries(TEXTS))('compact of %s', (_, value) => {
+  beforeEach(() => void (text = value));
+
   const keys = ['a', 'b', 'a', 'c', 'b'];
 
   it('keeps the newest record of each key, also of keys that come again after an earlier run', async () => {
     await log.append(
       't',
-      given(5, 'v', (i) => keys[i]!),
+      given(5, text, (i) => keys[i]!),
     );
     expect(await log.compact!('t')).toBe(2);
     expect(await offsets()).toEqual([2, 3, 4]);
     await log.append(
       't',
-      given(2, 'w', (i) => ['c', 'd'][i]!),
+      given(2, text, (i) => ['c', 'd'][i]!),
     );
     expect(await log.compact!('t')).toBe(1);
     expect(await offsets()).toEqual([2, 4, 5, 6]);
     expect(await log.compact!('t')).toBe(0);
+    const left = await log.read('t', 0, 0, 9);
+    expect(left.map(({ key, value }) => [key, Buffer.from(value).toString()])).toEqual([
+      ['a', `${text}2`],
+      ['b', `${text}4`],
+      ['c', `${text}0`],
+      ['d', `${text}1`],
+    ]);
   });
 
   it('keeps records that a group has not committed, and the record before with the same key', async () => {
     await log.append(
       't',
-      given(5, 'v', (i) => keys[i]!),
+      given(5, text, (i) => keys[i]!),
     );
     const subscription = await log.subscribe({
       group: 'g',
@@ -184,7 +200,7 @@ describe('compact', () => {
   it('handles more rows than a step has', async () => {
     await log.append(
       't',
-      given(3_000, 'v', (i) => `k${i % 700}`),
+      given(3_000, text, (i) => `k${i % 700}`),
     );
     expect(await log.compact!('t')).toBe(2_300);
     expect(await offsets()).toEqual(range(2_300, 3_000));

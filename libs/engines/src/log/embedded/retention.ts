@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { TopicPartition } from '../port.ts';
+import type { LogRecord, TopicPartition } from '../port.ts';
+import { EXTENT, type ExtentRow, extentOf, keysOf, recordsOf, type Row } from './blocks.ts';
 
-/** Most rows that a step reads and its transaction removes. Appends wait for one transaction, not for a whole run. */
+/** About how many records a step reads and removes. Appends wait for one transaction, not for a whole run. */
 const STEP_ROWS = 500;
 /** Most keys that a run of compaction remembers. The next run continues with further keys. */
 const MAX_KEYS = 100_000;
@@ -9,24 +10,36 @@ const MAX_KEYS = 100_000;
 export interface RetainedPlace extends TopicPartition {
   readonly table: string;
 }
+/** A record, and the offset of the row that has it. */
+interface Key {
+  readonly o: number;
+  readonly k: string;
+  readonly row: number;
+}
 /** Lets appends and requests run between two steps. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Removes old records of a topic in steps of `STEP_ROWS` rows. Each step is one transaction that also stores the start
- * of the partition or the compacted offset. So after a kill between two steps the next run continues. Offsets do not
- * change. SQLite reuses free pages for the next appends, so the file stops growing but does not shrink.
+ * Removes old records of a topic in steps of about `STEP_ROWS` records. Each step is one transaction that also stores
+ * the start of the partition or the compacted offset. So after a kill between two steps the next run continues. Offsets
+ * do not change. SQLite reuses free pages for the next appends, so the file stops growing but does not shrink.
  */
 export class Retention {
   readonly #db: DatabaseSync;
   readonly #transaction: <T>(work: () => T) => T;
+  readonly #rowsOf: (records: readonly LogRecord[]) => Iterable<Row>;
   /** Cached starts by table, because each batch of each group reads them. */
   readonly #starts = new Map<string, number>();
 
-  /** `transaction` is atomic, and durable when it returns. */
-  constructor(db: DatabaseSync, transaction: <T>(work: () => T) => T) {
+  /** `transaction` is atomic, and durable when it returns. `rowsOf` makes the rows of what stays. */
+  constructor(
+    db: DatabaseSync,
+    transaction: <T>(work: () => T) => T,
+    rowsOf: (records: readonly LogRecord[]) => Iterable<Row>,
+  ) {
     this.#db = db;
     this.#transaction = transaction;
+    this.#rowsOf = rowsOf;
     db.exec(`
       CREATE TABLE IF NOT EXISTS retained (topic TEXT NOT NULL, partition INTEGER NOT NULL, start INTEGER NOT NULL,
         compacted INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID`);
@@ -51,33 +64,48 @@ export class Retention {
    * @returns how many records it removed
    */
   async trim(place: RetainedPlace, before: number, upTo: number): Promise<number> {
-    const oldest = this.#db.prepare(`SELECT o, t FROM ${place.table} WHERE o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
-    const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o <= ?`);
+    const oldest = this.#db.prepare(`SELECT ${EXTENT} FROM ${place.table} ORDER BY o LIMIT ${STEP_ROWS}`);
+    const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o < ?`);
     for (let removed = 0; ; await turn()) {
       if (!this.#db.isOpen) return removed;
-      const rows = oldest.all(upTo) as { o: number; t: number }[];
-      const fresh = rows.findIndex(({ t }) => t >= before);
-      const old = fresh < 0 ? rows : rows.slice(0, fresh);
-      const last = old.at(-1);
-      if (last === undefined) return removed;
+      let [count, end] = [0, 0];
+      for (const row of oldest.iterate() as unknown as Iterable<ExtentRow>) {
+        const extent = extentOf(row);
+        if (row.t >= before || extent.first >= upTo || count >= STEP_ROWS) break;
+        end = Math.min(row.o + 1, upTo);
+        count += extent.count;
+        if (end === upTo) break;
+      }
+      if (count === 0) return removed;
       this.#transaction(() => {
-        remove.run(last.o);
-        this.#note(place, 'start', last.o + 1);
+        remove.run(end);
+        removed += count - this.#shorten(place, end);
+        this.#note(place, 'start', end);
       });
-      removed += old.length;
     }
+  }
+
+  /** Removes the records below `end` from the block that has both. @returns how many records the block had before */
+  #shorten({ table, ...place }: RetainedPlace, end: number): number {
+    const row = this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} ORDER BY o LIMIT 1`).get() as Row | undefined;
+    if (row === undefined || typeof row.h === 'string' || !(Number.parseInt(row.k, 10) < end)) return 0;
+    const left = recordsOf(row, place.topic, place.partition).filter(({ offset }) => offset >= end);
+    this.#replace(table, row.o, left);
+    return left.length;
+  }
+
+  #replace(table: string, o: number, records: readonly LogRecord[]): void {
+    this.#db.prepare(`DELETE FROM ${table} WHERE o = ?`).run(o);
+    const insert = this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?, ?, ?, ?, ?)`);
+    for (const { o: at, k, h, v, t } of this.#rowsOf(records)) insert.run(at, k, h, v, t);
   }
 
   /**
    * Removes records whose key has a later record below `upTo`. Collects the keys of the records since the last run,
-   * then searches all earlier records for these keys.
+   * then searches all earlier records for these keys. A block is written again without the removed records.
    * @returns how many records it removed
    */
   async compact(place: RetainedPlace, upTo: number): Promise<number> {
-    const page = this.#db.prepare(
-      `SELECT o, k FROM ${place.table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ${STEP_ROWS}`,
-    );
-    const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o = ?`);
     const newest = new Map<string, number>();
     const from = Number(
       this.#db
@@ -87,26 +115,45 @@ export class Retention {
     let next = from;
     for (; newest.size < MAX_KEYS; await turn()) {
       if (!this.#db.isOpen) return 0;
-      const rows = page.all(next, upTo) as { o: number; k: string }[];
-      for (const { o, k } of rows) newest.set(k, o);
-      next = rows.length < STEP_ROWS ? upTo : rows.at(-1)!.o + 1;
+      const step = this.#step(place, next, upTo);
+      for (const { o, k } of step.keys) newest.set(k, o);
+      next = step.next;
       if (next >= upTo) break;
     }
     if (next <= from) return 0;
     let removed = 0;
     for (let at = 0; at < next; await turn()) {
       if (!this.#db.isOpen) return removed;
-      const rows = page.all(at, next) as { o: number; k: string }[];
-      const stale = rows.filter(({ o, k }) => (newest.get(k) ?? o) > o);
-      at = rows.length < STEP_ROWS ? next : rows.at(-1)!.o + 1;
+      const step = this.#step(place, at, next);
+      const stale = step.keys.filter(({ o, k }) => (newest.get(k) ?? o) > o);
+      at = step.next;
       if (stale.length === 0 && at < next) continue;
       this.#transaction(() => {
-        for (const { o } of stale) remove.run(o);
+        for (const [row, offsets] of Map.groupBy(stale, ({ row }) => row)) this.#without(place, row, offsets);
         if (at >= next) this.#note(place, 'compacted', next);
       });
       removed += stale.length;
     }
     return removed;
+  }
+
+  /** Offsets and keys of some records from `at` to before `upTo`, each with the offset of its row. */
+  #step({ table }: RetainedPlace, at: number, upTo: number): { readonly keys: readonly Key[]; readonly next: number } {
+    const rows = this.#db.prepare(`SELECT o, k, h FROM ${table} WHERE o >= ? ORDER BY o LIMIT ${STEP_ROWS}`);
+    const keys: Key[] = [];
+    for (const row of rows.iterate(at) as unknown as Iterable<Pick<Row, 'o' | 'k' | 'h'>>) {
+      for (const key of keysOf(row)) if (key.o >= at && key.o < upTo) keys.push({ ...key, row: row.o });
+      if (row.o + 1 >= upTo) break;
+      if (keys.length >= STEP_ROWS) return { keys, next: row.o + 1 };
+    }
+    return { keys, next: upTo };
+  }
+
+  #without({ table, topic, partition }: RetainedPlace, row: number, stale: readonly Key[]): void {
+    const stored = this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o = ?`).get(row) as unknown as Row;
+    const offsets = new Set(stale.map(({ o }) => o));
+    const left = recordsOf(stored, topic, partition).filter(({ offset }) => !offsets.has(offset));
+    this.#replace(table, row, left);
   }
 
   #note({ topic, partition, table }: RetainedPlace, column: 'start' | 'compacted', next: number): void {

@@ -1,9 +1,11 @@
 import { bufferOf } from '@provider-access/events';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
+import { EXTENT, type ExtentRow, extentOf, plainRow, type Row, rowsOf, Unpacked } from './blocks.ts';
+import { allowBlocks, topicOf, unpackBlocks } from './file-form.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
-import { DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
+import { cut, DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
 import { transaction } from './transactions.ts';
 import type { PlacedRecord } from '../placing.ts';
 
@@ -17,6 +19,11 @@ export interface SqliteStoreOptions {
   /** How long a write blocks for a lock of another process before it throws EngineUnavailable, ms. */
   readonly busyMs?: number;
   readonly now?: () => number;
+  /**
+   * Writes records of one append together, compressed. Without it, blocks in the file are unpacked when it is opened,
+   * so that a build that does not know them can open it. Default true.
+   */
+  readonly blocks?: boolean;
 }
 
 interface Hooks {
@@ -26,7 +33,7 @@ interface Hooks {
   readonly content?: Uint8Array | undefined;
 }
 
-const DEFAULTS = { partitions: 4, readonly: false, busyMs: 1000, now: () => Date.now() };
+const DEFAULTS = { partitions: 4, readonly: false, busyMs: 1000, now: () => Date.now(), blocks: true };
 
 interface Slot extends RetainedPlace {
   /** Durable next offset. */
@@ -34,14 +41,6 @@ interface Slot extends RetainedPlace {
   readonly insert: StatementSync;
   readonly sizes: StatementSync;
   readonly read: StatementSync;
-}
-
-interface Row {
-  readonly o: number;
-  readonly k: string;
-  readonly h: string;
-  readonly v: Uint8Array;
-  readonly t: number;
 }
 
 interface Waiting {
@@ -71,7 +70,9 @@ export class SqliteStore {
   readonly #topics = new Map<string, Slot[]>();
   readonly #commits = new Map<string, number>();
   readonly #dirty = new Map<string, readonly [group: string, topic: string, partition: number, next: number]>();
+  readonly #rowsOf: (records: readonly LogRecord[]) => Iterable<Row>;
   readonly #recent = new RecentRecords(RECENT_BYTES);
+  readonly #unpacked = new Unpacked();
   #queue: Waiting[] = [];
   #flushing: NodeJS.Immediate | undefined;
   #commitTimer: NodeJS.Timeout | undefined;
@@ -83,6 +84,7 @@ export class SqliteStore {
   constructor(given: SqliteStoreOptions & Hooks) {
     const options = { ...DEFAULTS, ...given };
     this.#options = options;
+    this.#rowsOf = options.blocks ? rowsOf : (records) => records.map(plainRow);
     this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
     if (options.content !== undefined) this.#db.deserialize(options.content);
     engine(() => {
@@ -97,7 +99,10 @@ export class SqliteStore {
         CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL,
           PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
-      this.#retention = new Retention(this.#db, (work) => this.#transaction(work));
+      const write = <T>(work: () => T): T => this.#transaction(work);
+      if (options.blocks) allowBlocks(this.#db);
+      else unpackBlocks(this.#db, write);
+      this.#retention = new Retention(this.#db, write, this.#rowsOf);
       this.#upsert = this.#db.prepare(
         'INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next',
       );
@@ -139,21 +144,15 @@ export class SqliteStore {
     maxBytes: number = MAX_BYTES,
   ): readonly LogRecord[] {
     const slot = this.#slots(topic)[partition];
-    const records: LogRecord[] = [];
-    if (slot === undefined || slot.head <= from) return records;
+    if (slot === undefined || slot.head <= from) return [];
     const recent = this.#recent.read(slot.table, from, maxRecords, maxBytes);
     if (recent !== undefined) return recent;
     return engine(() => {
       const rows = slot.read.all(from, fitting(slot, from, maxRecords, maxBytes)) as unknown as Row[];
-      return rows.map(({ o, k, h, v, t }) => ({
-        topic,
-        partition,
-        offset: o,
-        key: k,
-        headers: JSON.parse(h) as Record<string, string>,
-        value: v,
-        timestamp: t,
-      }));
+      const found = rows.flatMap((row) => this.#unpacked.of(row, slot));
+      // The first block may begin before `from`, and the last one may have more records than fit.
+      const first = found.findIndex(({ offset }) => offset >= from);
+      return first < 0 ? [] : cut(found, first, maxRecords, maxBytes);
     });
   }
 
@@ -198,6 +197,7 @@ export class SqliteStore {
       throw asFault(error);
     } finally {
       if (removed > 0) this.#recent.clear();
+      if (removed > 0) this.#unpacked.clear();
     }
     return removed;
   }
@@ -222,9 +222,8 @@ export class SqliteStore {
     this.#flushing = this.#commitTimer = undefined;
     const queue = this.#queue.splice(0);
     const dirty = [...this.#dirty];
-    const heads = new Map<Slot, number>();
     const answers: Appended[][] = [];
-    const written: (readonly [Slot, LogRecord])[] = [];
+    const written = new Map<Slot, LogRecord[]>();
     try {
       this.#transaction(() => {
         const now = this.#options.now();
@@ -234,15 +233,16 @@ export class SqliteStore {
           for (const { partition, record } of records) {
             const { key, headers, value } = record;
             const slot = slots[partition]!;
-            const offset = heads.get(slot) ?? slot.head;
-            const bytes = bufferOf(value);
-            slot.insert.run(offset, key, JSON.stringify(headers), bytes, now);
-            written.push([slot, { topic, partition, offset, key, headers, value: bytes, timestamp: now }]);
-            heads.set(slot, offset + 1);
+            let together = written.get(slot);
+            if (together === undefined) written.set(slot, (together = []));
+            const offset = slot.head + together.length;
+            together.push({ topic, partition, offset, key, headers, value: bufferOf(value), timestamp: now });
             appended.push({ partition, offset });
           }
           answers.push(appended);
         }
+        for (const [slot, together] of written)
+          for (const { o, k, h, v, t } of this.#rowsOf(together)) slot.insert.run(o, k, h, v, t);
         for (const [, commit] of dirty) this.#upsert!.run(...commit);
       });
     } catch (error) {
@@ -252,8 +252,10 @@ export class SqliteStore {
       if (dirty.length > 0) this.#commitTimer ??= setTimeout(() => this.#flush(), 1000);
       return error as EngineUnavailable;
     }
-    for (const [slot, head] of heads) slot.head = head;
-    for (const [slot, record] of written) this.#recent.add(slot.table, record);
+    for (const [slot, together] of written) {
+      slot.head += together.length;
+      for (const record of together) this.#recent.add(slot.table, record);
+    }
     for (const [id, commit] of dirty) if (this.#dirty.get(id) === commit) this.#dirty.delete(id);
     queue.forEach(({ resolve }, i) => resolve(answers[i]!));
     for (const topic of new Set(queue.map((waiting) => waiting.topic))) this.#options.changed(topic);
@@ -269,8 +271,7 @@ export class SqliteStore {
   }
 
   #load(topic: string): Slot[] {
-    let row = this.#db.prepare('SELECT id, partitions FROM topics WHERE topic = ?').get(topic) as
-      { id: number; partitions: number } | undefined;
+    let row = topicOf(this.#db, topic);
     if (row === undefined) {
       if (this.#options.readonly) return [];
       row = this.#create(topic);
@@ -285,7 +286,7 @@ export class SqliteStore {
         insert: this.#options.readonly
           ? (undefined as never)
           : this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?,?,?,?,?)`),
-        sizes: this.#db.prepare(`SELECT length(v) AS bytes FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
+        sizes: this.#db.prepare(`SELECT ${EXTENT} FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
         read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
       };
     });
@@ -351,18 +352,22 @@ export class SqliteStore {
 }
 
 /**
- * The number of records from an offset on that fit into `maxBytes`, at least 1. SQLite gives the length of a value
- * without loading it, so that only the records of the batch are loaded.
+ * The number of rows from an offset on whose records fit into a batch, at least 1. SQLite gives the length of a value
+ * without loading it, so that only the rows of the batch are loaded.
  */
 function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: number): number {
+  let rows = 0;
   let records = 0;
   let sum = 0;
-  for (const { bytes } of sizes.iterate(from, maxRecords) as Iterable<{ bytes: number }>) {
+  for (const row of sizes.iterate(from, maxRecords) as unknown as Iterable<ExtentRow>) {
+    const { first, count, bytes } = extentOf(row);
     sum += bytes;
-    if (records > 0 && sum > maxBytes) break;
-    records += 1;
+    if (rows > 0 && sum > maxBytes) break;
+    rows += 1;
+    records += first < from ? 1 : count;
+    if (records >= maxRecords) break;
   }
-  return records;
+  return rows;
 }
 
 /**

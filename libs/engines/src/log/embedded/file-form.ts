@@ -1,0 +1,52 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { recordsOf, plainRow, type Row } from './blocks.ts';
+
+/** The name of the column with the count of partitions says which rows the file may have. */
+const [PLAIN, BLOCKS] = ['partitions', 'partition_count'];
+
+/**
+ * Builds up to 0.2.0 know only plain rows. In a file that may have blocks they do not find the column of the table
+ * `topics`, and refuse the file instead of misreading it.
+ */
+export function allowBlocks(db: DatabaseSync): void {
+  if (columnOf(db) === PLAIN) db.exec(`ALTER TABLE topics RENAME COLUMN ${PLAIN} TO ${BLOCKS}`);
+}
+
+/**
+ * Makes a file that earlier builds read: each record of a block becomes a row. Each block is one transaction, so after
+ * a kill the next start continues.
+ */
+export function unpackBlocks(db: DatabaseSync, transaction: (work: () => void) => void): void {
+  if (columnOf(db) === PLAIN) return;
+  const topics = db.prepare(`SELECT id, ${BLOCKS} AS count FROM topics`).all() as { id: number; count: number }[];
+  for (const { id, count } of topics)
+    for (let partition = 0; partition < count; partition++) unpackTable(db, `log_${id}_${partition}`, transaction);
+  transaction(() => db.exec(`ALTER TABLE topics RENAME COLUMN ${BLOCKS} TO ${PLAIN}`));
+}
+
+function unpackTable(db: DatabaseSync, table: string, transaction: (work: () => void) => void): void {
+  const next = db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o > ? AND typeof(h) = 'blob' ORDER BY o LIMIT 1`);
+  const remove = db.prepare(`DELETE FROM ${table} WHERE o = ?`);
+  const insert = db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?, ?, ?, ?, ?)`);
+  for (let row: Row | undefined; (row = next.get(row?.o ?? -1) as Row | undefined) !== undefined;) {
+    const block = row;
+    transaction(() => {
+      remove.run(block.o);
+      for (const record of recordsOf(block, '', 0)) {
+        const { o, k, h, v, t } = plainRow(record);
+        insert.run(o, k, h, v, t);
+      }
+    });
+  }
+}
+
+function columnOf(db: DatabaseSync): string {
+  const columns = db.prepare('SELECT name FROM pragma_table_info(?)').all('topics') as { name: string }[];
+  return columns.some(({ name }) => name === BLOCKS) ? BLOCKS! : PLAIN!;
+}
+
+/** The topic's number in the names of its tables, and its count of partitions, in both forms of the file. */
+export function topicOf(db: DatabaseSync, topic: string): { id: number; partitions: number } | undefined {
+  const row = db.prepare('SELECT * FROM topics WHERE topic = ?').get(topic);
+  return row && { id: Number(row['id']), partitions: Number(row[BLOCKS!] ?? row[PLAIN!]) };
+}
