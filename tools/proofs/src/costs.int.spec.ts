@@ -150,6 +150,35 @@ test.each(NAMES)('%s costs no more than its bound', async (name) => {
   }
 });
 
+/** Whom the platform serves, by the first rule that matches: written from docs/security.md and not from the routes. */
+const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'][]])[] = [
+  [/^(POST|GET|PUT) \/auth\/(register|token|check-assertion|jwks)\b/, ['nobody']],
+  [/^GET \/($|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
+  [/^POST \/auth\/introspect$/, ['app', 'administrator']],
+  [/^[A-Z]+ \/auth\/(clients|signing-keys)\b/, ['administrator']],
+  [/^[A-Z]+ \/fhir\//, ['app']],
+  [/^POST \/events$/, ['payer']],
+  [/^[A-Z]+ \/events\/(receipts|dead-letters)\b/, ['payer', 'administrator']],
+  [/^GET \/ops\/feeds$/, ['payer', 'administrator']],
+  [/^[A-Z]+ \/ops\//, ['administrator']],
+];
+const callersOf = (name: string): readonly Input['by'][] => CALLERS.find(([pattern]) => pattern.test(name))?.[1] ?? [];
+
+test.each(NAMES)('%s answers its callers alone', async (name) => {
+  const callers = callersOf(name);
+  expect(callers).not.toEqual([]);
+  if (callers.includes('nobody')) return;
+  // 404: the routes of the sandbox, which is not switched on here.
+  const [input] = inputs[name]!;
+  const { url, by: _by, status: _status, most: _most, ...call } = input!;
+  for (const by of ['nobody', 'app', 'payer', 'administrator'] as const) {
+    if (callers.includes(by)) continue;
+    const token = tokens[by];
+    const answer = await asked(url, { ...call, ...(token !== undefined && { token }) });
+    expect(answer.status, `${by}: ${answer.body.slice(0, 300)}`).toBe(name.includes('/ops/sandbox') ? 404 : 401);
+  }
+});
+
 test('the members of this world are more than a page', () => {
   expect(MEMBERS.length).toBeGreaterThan(50);
 });

@@ -137,7 +137,7 @@ export const OPERATION: readonly Fault[] = [
   {
     id: 'receipts-without-role',
     what: 'a receipt of a payer is answered to everybody',
-    suites: [`${RESOURCES}/events/events.int.spec.ts`, 'services/standalone/test/strangers.int.spec.ts'],
+    suites: [`${RESOURCES}/events/events.int.spec.ts`, 'tools/proofs/src/costs.int.spec.ts'],
     forms: [
       {
         file: `${RESOURCES}/receipts/receipts.controller.ts`,
