@@ -68,8 +68,13 @@ export const BUDGETS = {
     at010: 1_505,
     reason: 'Each command costs a round trip and CPU of both sides. A batch needs few of them for each view.',
   },
+  decodingsOfARecord: {
+    most: 1,
+    at010: 6,
+    reason: 'Six views of resources read each record of pa.records. One decoding is enough for a process.',
+  },
   kafkaRequestsOfAThousandEvents: {
-    most: 1_000,
+    most: 450,
     goal: 150,
     at010: 855,
     reason: 'The views of a process can share fetches, and need no commit for each batch.',

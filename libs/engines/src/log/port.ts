@@ -99,6 +99,11 @@ export interface SubscribeOptions extends ConsumerGroup {
    */
   readonly lingerMs?: number;
   /**
+   * How long a commit may wait, ms. Default 0: the port commits after each batch. For a handler that itself knows what
+   * it has handled, as a view does. After a crash the port delivers the batches of this time again.
+   */
+  readonly commitMs?: number;
+  /**
    * The port commits offsets after it resolves. It must be idempotent, because the same batch may be delivered again.
    * Batches of one partition never overlap; batches of different partitions may.
    */

@@ -25,6 +25,9 @@ const LOOK_AT_THE_LOG_MS = 500;
 const CATCH_UP_MS = 50;
 const TELL_EVERY_MS = 10_000;
 
+/** How long the group's offset may stay behind the checkpoint, which decides, ms. */
+const COMMIT_MS = 5_000;
+
 /** How often the runner compares the incarnation of the store. */
 const LOOK_MS = 1000;
 
@@ -79,6 +82,7 @@ export class ProjectionRunner implements LiveView {
       from: this.#live!.position(),
       maxRecords: this.#context.maxRecords,
       lingerMs: this.projection.lingerMs,
+      commitMs: COMMIT_MS,
       assigned: async (partitions) => {
         await this.exclusive(() => this.#reload());
         for (const { topic, partition } of partitions) this.inBackground(this.#catchUp(topic, partition, 0));

@@ -34,6 +34,25 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await subscription.stop();
     });
 
+    it('commits what a group that commits seldom has handled, in time and at its stop', async () => {
+      await log().append('t', records(40));
+      let handled = 0;
+      const count: SubscribeOptions['handle'] = async (batch) => void (handled += batch.records.length);
+      const first = await subscribe({ maxRecords: 5, commitMs: 300 }, count);
+      await eventually(async () => expect(await committed('g', 't')).toBe(40));
+      await first.stop();
+      const second = await subscribe({ maxRecords: 5, commitMs: 600_000 }, count);
+      await log().append('t', records(20, 16, 40));
+      await eventually(() => handled === 60);
+      await second.stop();
+      expect(await committed('g', 't')).toBe(60);
+      const third = await subscribe({ commitMs: 600_000 }, count);
+      await log().append('t', records(1, 1, 60));
+      await eventually(() => handled > 60);
+      expect(handled).toBe(61);
+      await third.stop();
+    });
+
     it('starts a new group at the given position, and an old one at its commit', async () => {
       await log().append('t', records(4, 1));
       const at = await log().head(['t']);

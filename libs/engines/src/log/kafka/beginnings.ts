@@ -36,7 +36,7 @@ export async function beginnings(
     if (from < to && !(await accepted(context, consumer, place, loss))) {
       // The commit shows the loss to other processes. kafkajs itself would commit another offset for one that is out
       // of range, and a group whose offsets expired has none.
-      if (at !== from) await consumer.commit(place, from);
+      if (at !== from) await consumer.commit([{ topic, partition, next: from }]);
       continue;
     }
     place.loss = undefined;
@@ -57,7 +57,7 @@ async function accepted(
     // The commit ends this loss for `losses` of other processes and for the next start. A group without commits has no
     // loss to end.
     if (begun) {
-      await consumer.commit(place, loss.to);
+      await consumer.commit([{ topic: place.topic, partition: place.partition, next: loss.to }]);
       consumer.seek(place, loss.to);
       logger?.warn(fields, 'the loss of records that retention removed was accepted: the group continues without them');
     }

@@ -7,6 +7,7 @@ import { errorType } from './errors.ts';
 import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';
 import { PatientFetch } from './patient-fetch.ts';
+import type { SharedFetches } from './shared-fetches.ts';
 
 interface GroupConsumerOptions {
   readonly group: string;
@@ -59,7 +60,7 @@ export class GroupConsumer {
   #joins = 0;
   #heartbeatSentAt = performance.now();
 
-  constructor(settings: Settings, cluster: Cluster, options: GroupConsumerOptions) {
+  constructor(settings: Settings, cluster: Cluster, shared: SharedFetches, options: GroupConsumerOptions) {
     this.#settings = settings;
     this.#cluster = cluster;
     this.#options = options;
@@ -73,6 +74,7 @@ export class GroupConsumer {
       },
     });
     this.#fetches = new PatientFetch(this.#client.kafka, {
+      shared,
       sliceMs: settings.heartbeatIntervalMs,
       waitMs: () => (options.holding() ? Math.min(HOLDING_MS, settings.pollMs) : settings.pollMs),
     });
@@ -116,8 +118,14 @@ export class GroupConsumer {
   }
 
   /** @throws the error of kafkajs */
-  async commit({ topic, partition }: TopicPartition, next: number): Promise<void> {
-    await this.#consumer.commitOffsets([{ topic: this.#cluster.name(topic), partition, offset: String(next) }]);
+  async commit(places: readonly (TopicPartition & { readonly next: number })[]): Promise<void> {
+    await this.#consumer.commitOffsets(
+      places.map(({ topic, partition, next }) => ({
+        topic: this.#cluster.name(topic),
+        partition,
+        offset: String(next),
+      })),
+    );
   }
 
   /**

@@ -18,6 +18,7 @@ import { Cluster } from './cluster.ts';
 import { Follower } from './follower.ts';
 import type { Settings } from './options.ts';
 import { Reader } from './reader.ts';
+import { SharedFetches } from './shared-fetches.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** The log port over kafkajs. */
@@ -25,6 +26,7 @@ export class KafkaLog implements EventLog {
   readonly #settings: Settings;
   readonly #cluster: Cluster;
   readonly #reader: Reader;
+  readonly #shared: SharedFetches;
   readonly #appender: Appender;
   readonly #subscriptions = new Set<Subscription>();
   /** Partition counts never change in place. */
@@ -35,6 +37,7 @@ export class KafkaLog implements EventLog {
     this.#settings = settings;
     this.#cluster = new Cluster(settings);
     this.#reader = new Reader(this.#cluster);
+    this.#shared = new SharedFetches(settings);
     this.#appender = new Appender(settings);
   }
 
@@ -51,7 +54,8 @@ export class KafkaLog implements EventLog {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    return this.#begin(new Subscriber(this.#settings, options, this.#cluster, this.#reader));
+    const parts = { cluster: this.#cluster, reader: this.#reader, shared: this.#shared };
+    return this.#begin(new Subscriber(this.#settings, options, parts));
   }
 
   async follow(options: FollowOptions): Promise<Subscription> {
@@ -97,6 +101,7 @@ export class KafkaLog implements EventLog {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     await this.#appender.close();
     this.#reader.close();
+    this.#shared.close();
     this.#cluster.close();
   }
 

@@ -55,6 +55,8 @@ export interface FetchResponse {
 }
 
 export interface RawBroker {
+  /** Unknown for a broker of the configuration that kafkajs has not yet found in the metadata. */
+  readonly nodeId?: string | number | null;
   fetch: (request: FetchRequest) => Promise<FetchResponse>;
   /** Two connections. The second is for fetches. */
   readonly connectionPool: {

@@ -1,12 +1,15 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { type FetchRequest, type FetchResponse, onFindBroker, type RawBroker } from './low-level.ts';
+import type { SharedFetches } from './shared-fetches.ts';
 
 export interface PatientFetchOptions {
   /** How long kafkajs waits in one call of its fetch loop, ms. It sends heartbeats between two calls. */
   readonly sliceMs: number;
   /** How long the broker may wait for records from now on, ms. */
   readonly waitMs: () => number;
+  /** The fetches of all consumers of the process. */
+  readonly shared: SharedFetches;
 }
 
 /** The error of a connection that is ended on purpose. `logging.ts` recognises it. */
@@ -60,6 +63,8 @@ export class PatientFetch {
       await sleep(STOPPED_MS);
       return NOTHING;
     }
+    const shared = await this.#shared(broker, request);
+    if (shared !== undefined) return shared;
     const key = keyOf(request);
     let open = this.#brokers.get(broker);
     if (open !== undefined && open.key !== key) {
@@ -82,11 +87,28 @@ export class PatientFetch {
     }
   }
 
+  /**
+   * Waits for a fetch that other consumers may wait for too. Undefined if this consumer has to fetch alone: while its
+   * own request is open, and after a failed one, whose error may be about a partition of another consumer.
+   */
+  async #shared(broker: RawBroker, request: FetchRequest): Promise<FetchResponse | undefined> {
+    const { nodeId } = broker;
+    if (this.#brokers.get(broker) !== undefined || nodeId === undefined || nodeId === null) return undefined;
+    const { answer, leave } = this.#options.shared.fetch(String(nodeId), request);
+    try {
+      return (await this.#within(answer, Math.min(this.#options.sliceMs, this.#options.waitMs()))) ?? NOTHING;
+    } catch {
+      return undefined;
+    } finally {
+      leave();
+    }
+  }
+
   /** Undefined if the slice is over or the consumer stops. */
-  async #within(answer: Promise<FetchResponse>): Promise<FetchResponse | undefined> {
+  async #within(answer: Promise<FetchResponse>, ms = this.#options.sliceMs): Promise<FetchResponse | undefined> {
     let wake = (): void => undefined;
     const over = new Promise<undefined>((resolve) => (wake = () => resolve(undefined)));
-    const timer = setTimeout(wake, this.#options.sliceMs);
+    const timer = setTimeout(wake, ms);
     this.#waiting.add(wake);
     try {
       return await Promise.race([answer, over]);

@@ -8,6 +8,8 @@ export class Place implements TopicPartition {
   next = 0;
   /** A new object for each time that the consumer gains the partition; undefined while it does not own it. */
   claim: object | undefined;
+  /** Whether `next` waits for a later commit. */
+  uncommitted = false;
   /** Whether `assigned` has succeeded. */
   ready = false;
   /** Whether a lingering batch was fetched before. At the second fetch it is delivered. */
@@ -34,7 +36,7 @@ export class Place implements TopicPartition {
   release(): void {
     clearTimeout(this.timer);
     this.timer = this.claim = this.failure = this.loss = undefined;
-    this.ready = this.ripe = false;
+    this.ready = this.ripe = this.uncommitted = false;
     this.failures = 0;
   }
 

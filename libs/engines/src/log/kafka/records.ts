@@ -43,6 +43,15 @@ export function toRecord(topic: string, partition: number, message: Fetched): Lo
   };
 }
 
+const known = new WeakMap<object, LogRecord>();
+
+/** The same record for each consumer that gets this message, so that their handlers can share what they make of it. */
+export function toRecordOnce(topic: string, partition: number, message: Fetched): LogRecord {
+  let record = known.get(message);
+  if (record === undefined) known.set(message, (record = toRecord(topic, partition, message)));
+  return record;
+}
+
 /** Most bytes of lengths and deltas for one record, and for each header. */
 const RECORD_OVERHEAD = 30;
 const HEADER_OVERHEAD = 10;

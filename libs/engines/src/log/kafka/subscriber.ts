@@ -1,3 +1,4 @@
+import { within } from '@provider-access/kernel';
 import type { EachBatchPayload } from 'kafkajs';
 import { backoffMs, pause } from '../backoff.ts';
 import { cut, DEFAULT_MAX_RECORDS } from '../batches.ts';
@@ -19,8 +20,11 @@ import { GroupConsumer } from './group-consumer.ts';
 import type { Settings } from './options.ts';
 import { Place } from './place.ts';
 import type { Reader } from './reader.ts';
-import { toRecord } from './records.ts';
+import { toRecordOnce } from './records.ts';
+import type { SharedFetches } from './shared-fetches.ts';
 
+/** How long a stop waits for the last commit, ms. Without it, the next consumer handles the last batches again. */
+const COMMIT_AT_STOP_MS = 3_000;
 /** After this time without a crash, the next crash counts as a new one, ms. */
 const STEADY_MS = 60_000;
 
@@ -30,18 +34,26 @@ export class Subscriber implements Subscription {
   readonly #options: SubscribeOptions;
   readonly #cluster: Cluster;
   readonly #reader: Reader;
+  readonly #shared: SharedFetches;
   readonly #places = new Map<string, Place>();
   readonly #wake = new AbortController();
   readonly #joinedOnce = Promise.withResolvers<void>();
   #consumer: GroupConsumer | undefined;
   #running: Promise<void> | undefined;
   #passing: NodeJS.Timeout | undefined;
+  /** The next commit of a group that commits seldom. */
+  #committing: NodeJS.Timeout | undefined;
   #failure: string | undefined;
   #assignFailure: string | undefined;
   #lastPoll = Date.now();
 
-  constructor(settings: Settings, options: SubscribeOptions, cluster: Cluster, reader: Reader) {
+  constructor(
+    settings: Settings,
+    options: SubscribeOptions,
+    { cluster, reader, shared }: { cluster: Cluster; reader: Reader; shared: SharedFetches },
+  ) {
     this.#reader = reader;
+    this.#shared = shared;
     this.#settings = settings;
     this.#options = options;
     this.#cluster = cluster;
@@ -71,6 +83,11 @@ export class Subscriber implements Subscription {
     clearInterval(this.#passing);
     for (const { timer } of this.#places.values()) clearTimeout(timer);
     await Promise.all([...this.#places.values()].map(({ handling }) => handling));
+    await within(
+      COMMIT_AT_STOP_MS,
+      () => this.#commitHandled(),
+      () => undefined,
+    );
     await this.#consumer?.stop();
     await this.#running;
   }
@@ -88,7 +105,7 @@ export class Subscriber implements Subscription {
       const head = heads[topic]![partition] ?? 0;
       if (next >= head || (await this.#reader.read(topic, partition, next, 1)).length > 0) continue;
       if (consumer !== this.#consumer || !place.mine || place.next !== next) continue;
-      await consumer?.commit(place, head);
+      await consumer?.commit([{ topic, partition, next: head }]);
       place.next = Math.max(place.next, head);
     }
   }
@@ -131,7 +148,7 @@ export class Subscriber implements Subscription {
         continue;
       }
       const began = performance.now();
-      const consumer = (this.#consumer = new GroupConsumer(this.#settings, this.#cluster, {
+      const consumer = (this.#consumer = new GroupConsumer(this.#settings, this.#cluster, this.#shared, {
         group,
         topics,
         concurrency,
@@ -235,7 +252,7 @@ export class Subscriber implements Subscription {
   }
 
   async #handle(consumer: GroupConsumer, place: Place, payload: EachBatchPayload): Promise<void> {
-    const records = payload.batch.messages.map((message) => toRecord(place.topic, place.partition, message));
+    const records = payload.batch.messages.map((message) => toRecordOnce(place.topic, place.partition, message));
     for (let at = 0; at < records.length;) {
       if (this.#stopping || payload.isStale() || !payload.isRunning()) return;
       // A heartbeat before each batch, because handlers may be too short to send one. On an error no handler runs.
@@ -262,6 +279,13 @@ export class Subscriber implements Subscription {
     const before = place.next;
     // The batch includes offsets behind its last record, which compaction or transactions left empty.
     place.next = (all ? Number(payload.batch.lastOffset()) : offset) + 1;
+    const { commitMs = 0 } = this.#options;
+    if (commitMs > 0) {
+      place.uncommitted = true;
+      this.#committing ??= setTimeout(() => void this.#commitHandled(), commitMs);
+      payload.resolveOffset(String(offset));
+      return;
+    }
     try {
       await payload.commitOffsetsIfNecessary({
         topics: [
@@ -273,6 +297,19 @@ export class Subscriber implements Subscription {
       throw error;
     }
     payload.resolveOffset(String(offset));
+  }
+
+  /** Commits what a group that commits seldom has handled. What fails is committed with the next records. */
+  async #commitHandled(): Promise<void> {
+    clearTimeout(this.#committing);
+    this.#committing = undefined;
+    const handled = [...this.#places.values()].filter(({ mine, uncommitted }) => mine && uncommitted);
+    const places = handled.map(({ topic, partition, next }) => ({ topic, partition, next }));
+    if (places.length === 0) return;
+    for (const place of handled) place.uncommitted = false;
+    await this.#consumer?.commit(places).catch(() => {
+      for (const place of handled) place.uncommitted = place.mine;
+    });
   }
 
   /**

@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BUDGETS } from '@provider-access/testing/budgets';
+import {
+  eventually,
+  KAFKA_API,
+  kafkaRequest,
+  startKafka,
+  tcpProxy,
+  type Kafka,
+  type TcpProxy,
+} from '@provider-access/testing';
+import { EngineUnavailable, type Batch, type EventLog, type LogRecord, type Subscription } from '../port.ts';
+import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
+
+let kafka: Kafka;
+let proxy: TcpProxy;
+/** Whole requests on the wire. */
+const sent = { fetch: 0, commit: 0 };
+beforeAll(async () => {
+  kafka = await startKafka({
+    advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
+  });
+  proxy.loseRequests((request) => {
+    if (kafkaRequest(request) === KAFKA_API.fetch) sent.fetch++;
+    if (kafkaRequest(request) === KAFKA_API.offsetCommit) sent.commit++;
+    return false;
+  });
+});
+afterAll(async () => {
+  await proxy.close();
+  await kafka.stop();
+});
+
+const GROUPS = ['records', 'locators', 'search', 'directory', 'authorizations', 'receipts'];
+const PARTITIONS = 4;
+const place = ({ topic: name, partition, offset }: LogRecord): string => `${name}/${partition}/${offset}`;
+
+/** The records that each group got, in the order of their arrival. */
+class Seen {
+  readonly byGroup = new Map<string, LogRecord[]>(GROUPS.map((group) => [group, []]));
+
+  add(group: string, { records }: Batch): void {
+    this.byGroup.get(group)!.push(...records);
+  }
+  count(group: string): number {
+    return this.byGroup.get(group)!.length;
+  }
+  /** Objects by record: each decoding makes one. */
+  decodings(): Map<string, Set<LogRecord>> {
+    const all = new Map<string, Set<LogRecord>>();
+    for (const found of [...this.byGroup.values()].flat())
+      all.set(place(found), (all.get(place(found)) ?? new Set()).add(found));
+    return all;
+  }
+  expectAll(count: number): void {
+    for (const [group, found] of this.byGroup) {
+      expect(new Set(found.map(place)).size, group).toBe(count);
+      for (let p = 0; p < PARTITIONS; p++) {
+        const offsets = found.filter(({ partition }) => partition === p).map(({ offset }) => offset);
+        expect(offsets, group).toEqual(offsets.toSorted((a, b) => a - b));
+      }
+    }
+  }
+}
+
+const open = async (): Promise<EventLog> =>
+  openLog(await prefixed(kafka.brokers, [topic('t', { partitions: PARTITIONS }), topic('other', { partitions: 2 })]), {
+    pollMs: 5_000,
+    heartbeatIntervalMs: 1_500,
+    sessionTimeoutMs: 10_000,
+  });
+const records = (count: number, from: number) =>
+  Array.from({ length: count }, (_, i) => record(`value-${from + i}`, (from + i) % PARTITIONS));
+
+it('decodes a record once for every group of the process, and fetches it once', async () => {
+  const log = await open();
+  const seen = new Seen();
+  // The last one reads another topic too, as the view of receipts does.
+  const subscriptions = await Promise.all(
+    GROUPS.map((group, i) =>
+      log.subscribe({
+        group,
+        topics: i === GROUPS.length - 1 ? ['t', 'other'] : ['t'],
+        commitMs: 60_000,
+        handle: async (batch) => seen.add(group, batch),
+      }),
+    ),
+  );
+  await log.append('t', records(50, 0));
+  await eventually(() => GROUPS.every((group) => seen.count(group) === 50));
+  Object.assign(sent, { fetch: 0, commit: 0 });
+  const rounds = 20;
+  for (let round = 1; round <= rounds; round++) {
+    await log.append('t', records(50, 50 * round));
+    await eventually(() => GROUPS.every((group) => seen.count(group) === 50 * (round + 1)));
+  }
+  const { fetch, commit } = sent;
+  seen.expectAll(50 * (rounds + 1));
+  const decodings = [...seen.decodings().values()].map(({ size }) => size);
+  expect(decodings).toHaveLength(50 * (rounds + 1));
+  const late = decodings.filter((size) => size > BUDGETS.decodingsOfARecord.most);
+  expect(late).toEqual([]);
+  // An append makes four sends, one for each partition, and a fetch may find them apart.
+  expect(fetch).toBeLessThanOrEqual(rounds * (PARTITIONS + 2));
+  expect(commit).toBe(0);
+  await Promise.all(subscriptions.map((subscription) => subscription.stop()));
+  const head = await log.head(['t']);
+  for (const group of GROUPS) expect(await log.committed(group, ['t'])).toEqual(head);
+  await log.close();
+});
+
+it('lets a group that fails, or that is slow, stay behind alone, and gives it every record in order', async () => {
+  const log = await open();
+  const seen = new Seen();
+  let failing = true;
+  const subscriptions: Subscription[] = [];
+  for (const group of GROUPS)
+    subscriptions.push(
+      await log.subscribe({
+        group,
+        topics: ['t'],
+        maxRecords: group === 'search' ? 3 : 500,
+        handle: async (batch) => {
+          if (group === 'records' && failing) throw new EngineUnavailable('the view stops');
+          // eslint-disable-next-line no-restricted-syntax -- a slow view
+          if (group === 'search') await new Promise((resolve) => setTimeout(resolve, 1));
+          seen.add(group, batch);
+        },
+      }),
+    );
+  const others = GROUPS.filter((group) => group !== 'records');
+  for (let round = 0; round < 10; round++) await log.append('t', records(40, 40 * round));
+  await eventually(() => others.every((group) => seen.count(group) === 400));
+  expect(seen.count('records')).toBe(0);
+  expect(subscriptions[0]!.failure()).toMatch(/the view stops|EngineUnavailable/);
+  for (const subscription of subscriptions.slice(1)) expect(subscription.failure()).toBeUndefined();
+  failing = false;
+  await eventually(() => seen.count('records') >= 400);
+  await log.append('t', records(40, 400));
+  await eventually(() => GROUPS.every((group) => seen.count(group) >= 440));
+  seen.expectAll(440);
+  await log.close();
+});
+
+it('goes on with all groups after every connection was cut', async () => {
+  const log = await open();
+  const seen = new Seen();
+  for (const group of GROUPS)
+    await log.subscribe({ group, topics: ['t'], handle: async (batch) => seen.add(group, batch) });
+  for (let round = 0; round < 6; round++) {
+    await log.append('t', records(30, 30 * round));
+    proxy.cut();
+  }
+  await eventually(() => GROUPS.every((group) => new Set(seen.byGroup.get(group)!.map(place)).size === 180));
+  await log.close();
+});

@@ -1,0 +1,251 @@
+import { Cluster } from './cluster.ts';
+import { type FetchedPartition, type FetchRequest, type FetchResponse, READ_COMMITTED } from './low-level.ts';
+import type { Settings } from './options.ts';
+
+/** Most bytes of one request. */
+const FETCH_BYTES = 8 * 1024 * 1024;
+/**
+ * How long answers are kept for the other consumers, ms, and how many bytes of them. A consumer that is further behind
+ * fetches alone.
+ */
+const KEPT_MS = 5_000;
+const KEPT_BYTES = 32 * 1024 * 1024;
+/** Most requests to a broker at the same time. Each has a connection of its own, because a broker answers in order. */
+const LANES = 8;
+
+/** A partition and the offset to fetch from. */
+interface Wanted {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fetchOffset: string;
+  readonly maxBytes: number;
+}
+interface Kept {
+  /** The partition and offset that were asked for. */
+  readonly from: number;
+  /** Behind the last record. */
+  readonly next: number;
+  readonly until: number;
+  readonly bytes: number;
+  readonly partition: FetchedPartition;
+}
+interface Waiter {
+  readonly wanted: ReadonlyMap<string, Wanted>;
+  readonly answer: PromiseWithResolvers<FetchResponse>;
+}
+interface Lane {
+  readonly cluster: Cluster;
+  /** What the request that is under way asks for. */
+  open: ReadonlyMap<string, Wanted> | undefined;
+}
+
+export interface SharedFetch {
+  /** Rejects if the request failed. Then the consumer asks alone, to learn of its own partitions what is wrong. */
+  readonly answer: Promise<FetchResponse>;
+  /** Ends the wait of this consumer. The request stays open for the next one. */
+  leave(): void;
+}
+
+const placeOf = ({ topic, partition }: Pick<Wanted, 'topic' | 'partition'>): string => `${topic}/${partition}`;
+const keyOf = (wanted: Wanted): string => `${placeOf(wanted)}/${wanted.fetchOffset}`;
+
+/**
+ * Fetches for all consumers of a process ([ADR 0092](../../../../../docs/adr/0092-engines-asked-once.md)). Several
+ * groups read the same topics. So one request serves all that wait for the same records, and kafkajs decodes them once.
+ * Each consumer keeps its group, its offsets and its failures. A consumer that is behind finds its records among the
+ * newest answers, or fetches them alone.
+ */
+export class SharedFetches {
+  readonly #settings: Settings;
+  readonly #brokers = new Map<string, SharedBroker>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  fetch(nodeId: string, { topics }: Pick<FetchRequest, 'topics'>): SharedFetch {
+    let broker = this.#brokers.get(nodeId);
+    if (broker === undefined) this.#brokers.set(nodeId, (broker = new SharedBroker(this.#settings, nodeId)));
+    const wanted = topics.flatMap(({ topic, partitions }) => partitions.map((each) => ({ topic, ...each })));
+    return broker.fetch(new Map(wanted.map((each) => [keyOf(each), each])));
+  }
+
+  close(): void {
+    for (const broker of this.#brokers.values()) broker.close();
+  }
+}
+
+class SharedBroker {
+  readonly #settings: Settings;
+  readonly #nodeId: string;
+  readonly #lanes: Lane[] = [];
+  readonly #waiters = new Set<Waiter>();
+  /** By topic and partition, the oldest first. */
+  readonly #kept = new Map<string, Kept[]>();
+  #keptBytes = 0;
+  readonly #forget = setInterval(() => this.#expire(), KEPT_MS).unref();
+  #due: NodeJS.Immediate | undefined;
+  #closed = false;
+
+  constructor(settings: Settings, nodeId: string) {
+    this.#settings = settings;
+    this.#nodeId = nodeId;
+  }
+
+  fetch(wanted: ReadonlyMap<string, Wanted>): SharedFetch {
+    const known = answerOf(wanted, (each) => this.#find(each));
+    if (known !== undefined) return { answer: Promise.resolve(known), leave: () => undefined };
+    const waiter: Waiter = { wanted, answer: Promise.withResolvers() };
+    this.#waiters.add(waiter);
+    this.#askSoon();
+    return { answer: waiter.answer.promise, leave: () => void this.#waiters.delete(waiter) };
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#forget);
+    clearImmediate(this.#due);
+    for (const { cluster } of this.#lanes) cluster.close();
+    this.#kept.clear();
+  }
+
+  /** In a later turn, so that consumers that want the same are asked for together. */
+  #askSoon(): void {
+    if (this.#closed) return;
+    this.#due ??= setImmediate(() => {
+      this.#due = undefined;
+      this.#ask();
+    });
+  }
+
+  /** Asks for everything that a consumer waits for and no open request asks for. */
+  #ask(): void {
+    const open = new Set(this.#lanes.flatMap((lane) => [...(lane.open?.keys() ?? [])]));
+    const left = new Map<string, Wanted>();
+    for (const { wanted } of this.#waiters) for (const [key, each] of wanted) if (!open.has(key)) left.set(key, each);
+    while (left.size > 0) {
+      const lane = this.#free();
+      if (lane === undefined) return; // the next one that is free asks
+      // A request names a partition once. A consumer with another offset of it gets a request of its own.
+      const asked = new Map<string, Wanted>();
+      const places = new Set<string>();
+      for (const [key, each] of left) {
+        if (places.has(placeOf(each))) continue;
+        places.add(placeOf(each));
+        asked.set(key, each);
+        left.delete(key);
+      }
+      lane.open = asked;
+      void this.#run(lane, asked);
+    }
+  }
+
+  #free(): Lane | undefined {
+    const free = this.#lanes.find(({ open }) => open === undefined);
+    if (free !== undefined || this.#lanes.length === LANES) return free;
+    const lane: Lane = { cluster: new Cluster(this.#settings), open: undefined };
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  async #run(lane: Lane, asked: ReadonlyMap<string, Wanted>): Promise<void> {
+    try {
+      const { responses } = await this.#request(lane, asked);
+      const found = new Map<string, FetchedPartition>();
+      for (const { topicName, partitions } of responses)
+        for (const each of partitions) if (each.messages.length > 0) found.set(`${topicName}/${each.partition}`, each);
+      for (const each of asked.values()) {
+        const partition = found.get(placeOf(each));
+        if (partition !== undefined) this.#keep(each, partition);
+      }
+      this.#serve(asked, found);
+    } catch (error) {
+      for (const waiter of this.#waiters)
+        if ([...waiter.wanted.keys()].some((key) => asked.has(key))) {
+          this.#waiters.delete(waiter);
+          waiter.answer.promise.catch(() => undefined); // its consumer may have left
+          waiter.answer.reject(error as Error);
+        }
+    } finally {
+      lane.open = undefined;
+      if (this.#waiters.size > 0) this.#askSoon();
+    }
+  }
+
+  #request({ cluster }: Lane, asked: ReadonlyMap<string, Wanted>): Promise<FetchResponse> {
+    const topics = Map.groupBy(asked.values(), ({ topic }) => topic);
+    return cluster.use(
+      'fetching',
+      [],
+      async (raw) => {
+        const broker = await raw.findBroker({ nodeId: this.#nodeId });
+        return broker.fetch({
+          isolationLevel: READ_COMMITTED,
+          maxWaitTime: this.#settings.pollMs,
+          minBytes: 1,
+          maxBytes: FETCH_BYTES,
+          topics: [...topics].map(([topic, all]) => ({ topic, partitions: all.map(({ topic: _, ...rest }) => rest) })),
+        });
+      },
+      0,
+    );
+  }
+
+  #serve(asked: ReadonlyMap<string, Wanted>, found: ReadonlyMap<string, FetchedPartition>): void {
+    for (const waiter of this.#waiters) {
+      const answer = answerOf(waiter.wanted, (each) => (asked.has(keyOf(each)) ? found.get(placeOf(each)) : undefined));
+      if (answer === undefined) continue;
+      this.#waiters.delete(waiter);
+      waiter.answer.resolve(answer);
+    }
+  }
+
+  #find(wanted: Wanted): FetchedPartition | undefined {
+    const offset = Number(wanted.fetchOffset);
+    const now = performance.now();
+    return this.#kept
+      .get(placeOf(wanted))
+      ?.findLast(({ from, next, until }) => from <= offset && offset < next && now < until)?.partition;
+  }
+
+  #keep(wanted: Wanted, partition: FetchedPartition): void {
+    const bytes = partition.messages.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0);
+    const next = Number(partition.messages.at(-1)!.offset) + 1;
+    const kept = { from: Number(wanted.fetchOffset), next, until: performance.now() + KEPT_MS, bytes, partition };
+    const place = placeOf(wanted);
+    this.#kept.set(place, [...(this.#kept.get(place) ?? []), kept]);
+    this.#keptBytes += bytes;
+    if (this.#keptBytes > KEPT_BYTES) this.#expire();
+  }
+
+  /** Forgets what is too old, and the older answer of each partition until the others fit. */
+  #expire(): void {
+    const now = performance.now();
+    do {
+      const isFull = this.#keptBytes > KEPT_BYTES;
+      for (const [place, all] of this.#kept) {
+        const left = all.filter(({ until }, i) => until > now && (i > 0 || !isFull));
+        for (const { bytes } of all.filter((each) => !left.includes(each))) this.#keptBytes -= bytes;
+        if (left.length > 0) this.#kept.set(place, left);
+        else this.#kept.delete(place);
+      }
+    } while (this.#keptBytes > KEPT_BYTES);
+  }
+}
+
+/** The answer for one consumer from the partitions that have records; undefined if none has. */
+function answerOf(
+  wanted: ReadonlyMap<string, Wanted>,
+  find: (each: Wanted) => FetchedPartition | undefined,
+): FetchResponse | undefined {
+  const topics = new Map<string, FetchedPartition[]>();
+  for (const each of wanted.values()) {
+    const partition = find(each);
+    if (partition === undefined) continue;
+    const partitions = topics.get(each.topic);
+    if (partitions === undefined) topics.set(each.topic, [partition]);
+    else partitions.push(partition);
+  }
+  if (topics.size === 0) return undefined;
+  return { responses: [...topics].map(([topicName, partitions]) => ({ topicName, partitions })) };
+}
