@@ -2,12 +2,17 @@ import type { Position } from '../log/index.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewPosition } from './port.ts';
 import { hasPassed, viewPosition } from './progress.ts';
-import type { ViewStore } from './view-store.ts';
+import type { Checkpoint } from './store.ts';
+import type { Saved, ViewStore } from './view-store.ts';
 
 /** How often a waiting caller polls a store that other processes write. The pause grows until the next caller comes. */
 const SHARED = { firstMs: 2, maxMs: 50 };
+/** How often at most it polls a shared store in which this process itself moves the view. */
+const OWN_SHARED_MS = 10;
 /** A store of this process reports its moves, so only readers in other threads poll. */
 const OWN = { firstMs: 100, maxMs: 100 };
+
+const keyOf = ({ topic, partition }: Checkpoint): string => `${topic}/${partition}`;
 
 interface Waiter {
   readonly target: Position;
@@ -33,6 +38,8 @@ export class PositionWatch {
   #again = false;
   #intervalMs = 0;
   #seen = '';
+  /** The checkpoints of the last query and those that this process saved since, while somebody waits. */
+  #known: Map<string, Checkpoint> | undefined;
   /** The view had no checkpoint at the last query. */
   #isNowhere = true;
   #timer: NodeJS.Timeout | undefined;
@@ -77,13 +84,17 @@ export class PositionWatch {
       };
       const timer = setTimeout(() => ((waiter.late = true), this.#ask(false)), Math.max(timeoutMs, 0));
       this.#waiters.add(waiter);
-      this.#stopListening ??= this.#store.onAdvance(collectionName(this.#projection), () => this.#ask(false));
+      this.#stopListening ??= this.#store.onAdvance(
+        collectionName(this.#projection),
+        (saved) => void this.#advanced(saved),
+      );
       this.#intervalMs = this.#pace.firstMs;
       this.#ask(false);
     });
   }
 
   #rest(): void {
+    this.#known = undefined;
     clearTimeout(this.#timer);
     this.#stopListening?.();
     this.#stopListening = undefined;
@@ -103,13 +114,29 @@ export class PositionWatch {
     });
   }
 
+  /** A checkpoint that this process itself has saved needs no query. */
+  async #advanced(saved: Saved | undefined): Promise<void> {
+    if (saved === undefined || !this.#store.shared || this.#known === undefined) return this.#ask(false);
+    this.#intervalMs = Math.max(this.#intervalMs, OWN_SHARED_MS);
+    const builds = await this.#store.builds(this.#projection).catch(() => undefined);
+    // A build that is sealed cannot have moved, so a live one of a second ago is live.
+    if (builds?.live !== saved.build || this.#known === undefined) return;
+    const key = keyOf(saved.checkpoint);
+    if (saved.checkpoint.next <= (this.#known.get(key)?.next ?? 0)) return;
+    this.#known.set(key, saved.checkpoint);
+    const at = viewPosition(Object.keys(this.#projection.topics), [...this.#known.values()]);
+    for (const waiter of [...this.#waiters]) if (hasPassed(at, waiter.target, waiter.derivers)) waiter.settle(true);
+  }
+
   async #question(fresh: boolean): Promise<void> {
     this.#again = false;
     const number = ++this.#questions;
     try {
       // While checkpoints of a build move, it is live. A view without any may have another build by now.
       if (fresh && this.#store.shared && this.#isNowhere) await this.#store.builds(this.#projection, true);
-      const at = await this.position();
+      const checkpoints = await this.#store.checkpoints(this.#projection, 'live');
+      this.#known = new Map(checkpoints.map((checkpoint) => [keyOf(checkpoint), checkpoint]));
+      const at = viewPosition(Object.keys(this.#projection.topics), checkpoints);
       this.#isNowhere = Object.values(at.topics).every((offsets) => offsets.length === 0);
       for (const waiter of [...this.#waiters]) {
         if (hasPassed(at, waiter.target, waiter.derivers)) waiter.settle(true);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
 import { EngineUnavailable } from '../log/index.ts';
 import { items } from './contract/fixture.ts';
@@ -49,4 +50,29 @@ it('rejects all callers when the store cannot be read', async () => {
   const waiting = [reader.waitFor({ 't.items': [1] }, 10_000), reader.waitFor({ 't.items': [2] }, 60_000)];
   views.store.checkpoints = () => Promise.reject(new EngineUnavailable('away'));
   expect((await Promise.allSettled(waiting)).map((w) => w.status)).toEqual(['rejected', 'rejected']);
+});
+
+it('needs no query for checkpoints that this process saves, and counts none of a build in the making', async () => {
+  const views = openMemoryViews({ shared: true });
+  await views.store.ensure(items);
+  const checkpoints = views.store.checkpoints.bind(views.store);
+  let questions = 0;
+  views.store.checkpoints = (...args) => (questions++, checkpoints(...args));
+  // No time passes, so no poll is due.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  let done = false;
+  const waiting = views
+    .reader(items)
+    .waitFor({ 't.items': [3] }, 60_000)
+    .finally(() => (done = true));
+  while (questions === 0) await nextTurn();
+  await nextTurn();
+  const build = await views.store.startBuild(items);
+  await views.store.apply(items, build, [], { ...checkpoint(5), from: 0 });
+  for (const next of [1, 2]) await views.store.apply(items, 1, [], checkpoint(next));
+  await nextTurn();
+  expect(done).toBe(false);
+  await views.store.apply(items, 1, [], checkpoint(3));
+  expect(await waiting).toBe(true);
+  expect(questions).toBe(1);
 });

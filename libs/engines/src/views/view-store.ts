@@ -28,6 +28,11 @@ export interface Builds {
   readonly previous?: number | undefined;
   readonly keepUntil?: number | undefined;
 }
+/** A checkpoint that this process has saved, of the live build or of one that is being built. */
+export interface Saved {
+  readonly build: number;
+  readonly checkpoint: Checkpoint;
+}
 /** The next state of a view, or undefined if this state does not allow the change. */
 export type Change = (entry: Registered) => Registered | undefined;
 
@@ -300,8 +305,11 @@ export abstract class ViewStore {
     await this.erase(projection, build);
   }
 
-  /** Calls the listener after this process saved a checkpoint. Returns a function that removes the listener. */
-  onAdvance(collection: string, listener: () => void): () => void {
+  /**
+   * Calls the listener after this process saved a checkpoint, or without one after a swap. Returns a function that
+   * removes the listener.
+   */
+  onAdvance(collection: string, listener: (saved?: Saved) => void): () => void {
     this.advances.on(collection, listener);
     return () => this.advances.off(collection, listener);
   }

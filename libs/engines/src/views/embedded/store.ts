@@ -65,7 +65,8 @@ export class EmbeddedStore extends EmbeddedBuilds {
       if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
       return lost;
     });
-    if (checkpoint !== undefined && refused.length === 0) this.advances.emit(collectionName(projection));
+    if (checkpoint !== undefined && refused.length === 0)
+      this.advances.emit(collectionName(projection), { build, checkpoint });
     return refused;
   }
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {

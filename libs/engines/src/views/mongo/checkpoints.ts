@@ -21,13 +21,15 @@ interface Save {
   readonly view: string;
   readonly build: string;
   readonly checkpoint: Advance;
-  others(): number;
   resolve(): void;
   reject(error: Error): void;
 }
 
-/** How long a checkpoint waits for those of other batches, ms. */
-const TOGETHER_MS = 5;
+/**
+ * How long a checkpoint waits for those of other batches, ms. The views of a process get the same records at the same
+ * time, and many of them have nothing to write.
+ */
+const TOGETHER_MS = 3;
 /** Most checkpoints of one command. */
 const MOST = 100;
 
@@ -86,23 +88,18 @@ export class Checkpoints {
   /**
    * Throws CheckpointMoved unless the stored checkpoint is at `from` and not sealed. Checkpoints that are saved at the
    * same time go in one command. Each succeeds or fails alone.
-   * @param others how many other batches are being written now, whose checkpoints will follow soon
    */
-  save(view: string, build: string, checkpoint: Advance, others: () => number): Promise<void> {
+  save(view: string, build: string, checkpoint: Advance): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ view, build, checkpoint, others, resolve, reject });
+    this.#waiting.push({ view, build, checkpoint, resolve, reject });
     this.#offer();
     return promise;
   }
 
-  /** Writes what waits, once no other batch is near its end or the first has waited long enough. */
   #offer(): void {
     if (this.#writing || this.#waiting.length === 0) return;
-    if (this.#waiting[0]!.others() > 0 && this.#waiting.length < MOST) {
-      this.#timer ??= setTimeout(() => this.#write(), TOGETHER_MS);
-      return;
-    }
-    this.#write();
+    if (this.#waiting.length < MOST) this.#timer ??= setTimeout(() => this.#write(), TOGETHER_MS);
+    else this.#write();
   }
 
   #write(): void {

@@ -67,9 +67,6 @@ export class MongoStore extends MongoBuilds {
   /** Builds whose declared indexes this process has checked. It checks a view of another service at the first query. */
   readonly #indexed = new Set<string>();
 
-  /** Batches whose documents are being written. */
-  #batches = 0;
-
   constructor(client: MongoClient, options: MongoViewsOptions) {
     super(client, options);
     this.#client = client;
@@ -116,22 +113,13 @@ export class MongoStore extends MongoBuilds {
   ): Promise<readonly string[]> {
     const layout = layoutOf(projection);
     const collection = this.collection(layout, build);
-    const refused = ops.length === 0 ? [] : await this.#writing(() => writeOps(collection, layout, ops, this.calls));
+    const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops, this.calls);
     if (checkpoint !== undefined && refused.length === 0) {
       if (incarnation !== this.incarnation()) throw CheckpointMoved.lost(layout.collection);
-      await this.stored.save(layout.collection, collection.collectionName, checkpoint, () => this.#batches);
-      this.advances.emit(layout.collection);
+      await this.stored.save(layout.collection, collection.collectionName, checkpoint);
+      this.advances.emit(layout.collection, { build, checkpoint });
     }
     return refused;
-  }
-
-  async #writing<T>(work: () => Promise<T>): Promise<T> {
-    this.#batches++;
-    try {
-      return await work();
-    } finally {
-      this.#batches--;
-    }
   }
 
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {
