@@ -19,7 +19,9 @@ import type { LogRecord } from '@provider-access/engines/log';
 export { type ErrorPlace, INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 
 /** The part of a log record that is read here. */
-export type Readable = Pick<LogRecord, 'topic' | 'key' | 'headers' | 'value'>;
+export interface Readable extends Pick<LogRecord, 'topic' | 'key' | 'headers'> {
+  readonly value: string | Uint8Array;
+}
 
 /** Which events an intake handles. */
 export interface Interest {

@@ -46,35 +46,44 @@ export const areTooMany = ({ ids, identifiers }: Persons): boolean => ids.length
 const labelsFor = (persons: Persons): readonly string[] =>
   areTooMany(persons) ? [UNREADABLE_LABEL] : personLabels(persons);
 
+const META_START = '{"meta":{';
+const CLOSING_BRACE = 125;
 /** Elements kept of the payer's meta. The platform sets versionId and lastUpdated itself. */
 const META = ['profile', 'security', 'tag'] as const;
+
+/** A resource as the payer sent it. */
+export interface Sent {
+  readonly resource: FhirResource;
+  /** What JSON.stringify writes of it, if that is known. */
+  readonly text?: string | undefined;
+}
 
 /**
  * Encodes a redacted resource so that versionId and lastUpdated can be inserted later without encoding it again.
  * resourceType, id and meta come first; the other elements keep the payer's order.
- * @param sent the resource as the payer sent it: labels of parts that redaction removed count for the rest
+ * @param sent labels of parts that redaction removed count for the rest
  */
 export function encodeContent(
   resource: FhirResource,
   id: string,
   references: readonly string[],
   serviceDate: string | undefined,
-  sent: FhirResource,
+  sent: Sent,
   publicUrl?: string,
   persons = NO_PERSONS,
 ): AcceptedContent {
   const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};
   if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
-  const metaText = JSON.stringify(kept);
-  const restText = JSON.stringify(rest);
-  const head = `{"resourceType":${JSON.stringify(resourceType)},"id":${JSON.stringify(id)},"meta":{`;
-  const moreMeta = metaText === '{}' ? '' : `,${metaText.slice(1, -1)}`;
-  const tail = `${moreMeta}}${restText === '{}' ? '}' : `,${restText.slice(1)}`}`;
+  // Types and ids of R4 need no escapes.
+  const head = `{"resourceType":"${resourceType}","id":"${id}","meta":{`;
+  const text = JSON.stringify({ meta: kept, ...rest });
+  const isEmpty = text.charCodeAt(META_START.length) === CLOSING_BRACE;
+  const tail = (isEmpty ? '' : ',') + text.slice(META_START.length);
   const dated = serviceDate === undefined ? {} : { serviceDate };
-  const text = head + tail;
-  const sentText = JSON.stringify(sent);
-  const labels = mentionsLabel(sentText) ? labelsOf(resource, sent) : [];
+  const whole = head + tail;
+  const sentText = sent.text ?? JSON.stringify(sent.resource);
+  const labels = mentionsLabel(sentText) ? labelsOf(resource, sent.resource) : [];
   // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
   const visible = new Set(labels.length > 0 ? labelsOf(resource) : []);
   const hidden = labels.filter((label) => !visible.has(label));
@@ -82,7 +91,7 @@ export function encodeContent(
   const payerUpdated = payerUpdatedOf(meta, publicUrl);
   const status = authorizationStatus(resource);
   return {
-    hash: sha256(hidden.length === 0 ? text : `${text}\n${JSON.stringify(hidden)}`),
+    hash: sha256(hidden.length === 0 ? whole : `${whole}\n${JSON.stringify(hidden)}`),
     sourceHash: sha256(sentText),
     references,
     labels: [...labels, ...labelsFor(persons)],
@@ -100,10 +109,17 @@ export function encodeContent(
 export const payerLastUpdated = (publicUrl: string): string =>
   `${publicUrl}/fhir/StructureDefinition/payer-last-updated`;
 
+let quoted: { readonly publicUrl: string; readonly url: string } | undefined;
+/** The URL of that extension as JSON. It is the same for all events. */
+function quotedUrl(publicUrl: string): string {
+  if (quoted?.publicUrl !== publicUrl) quoted = { publicUrl, url: JSON.stringify(payerLastUpdated(publicUrl)) };
+  return quoted.url;
+}
+
 function payerUpdatedOf(meta: unknown, publicUrl: string | undefined): string {
   const at = isObject(meta) ? meta['lastUpdated'] : undefined;
   if (publicUrl === undefined || typeof at !== 'string' || !isInstant(at)) return '';
-  return `,"extension":${JSON.stringify([{ url: payerLastUpdated(publicUrl), valueInstant: at }])}`;
+  return `,"extension":[{"url":${quotedUrl(publicUrl)},"valueInstant":"${at}"}]`;
 }
 
 const sha256 = (text: string): string => hash('sha256', text, 'base64url');

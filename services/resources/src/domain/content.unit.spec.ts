@@ -5,7 +5,7 @@ const BASE = 'https://pa.example.org';
 const AT = '2025-01-01T00:00:00.000Z';
 const of = (meta: object | undefined) => ({ resourceType: 'Condition', id: 'c', meta, code: { text: 'x' } });
 const encoded = (meta: object | undefined, publicUrl?: string) =>
-  encodeContent(of(meta), 'c', [], undefined, of(meta), publicUrl);
+  encodeContent(of(meta), 'c', [], undefined, { resource: of(meta) }, publicUrl);
 const metaOf = (meta: object | undefined, publicUrl = BASE): unknown =>
   (JSON.parse(lineOf(encoded(meta, publicUrl), 3, AT)) as { meta: unknown }).meta;
 

@@ -31,5 +31,5 @@ export function enteredInErrorContent(resource: FhirResource, id: string): Accep
     kept['contained'] = redacted['contained'];
   const { profile: _profile, ...meta } = isObject(redacted['meta']) ? redacted['meta'] : {};
   const resourceType = 'ExplanationOfBenefit';
-  return encodeContent({ resourceType, meta, ...kept } as FhirResource, id, [], undefined, resource);
+  return encodeContent({ resourceType, meta, ...kept } as FhirResource, id, [], undefined, { resource });
 }

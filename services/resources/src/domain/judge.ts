@@ -41,6 +41,7 @@ import {
   patientIn,
   personsIn,
 } from './inside.ts';
+import { sentTextOf } from './sent-text.ts';
 import { readInOneWalk, type ResourceReader } from './read-resource.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
@@ -59,6 +60,14 @@ export interface JudgeOptions {
   readonly excludesDrugs?: boolean | undefined;
   /** Whether an event of another source than the sandbox's synthetic payer is a fault. */
   readonly sandbox?: boolean | undefined;
+}
+
+/** An event as it was received. */
+export interface Received {
+  /** Size of the event: a small one has no large attachment. Default: it may have one. */
+  readonly bytes?: number;
+  /** The text of the event's data, which saves writing the resource again. */
+  readonly data?: string;
 }
 
 /** The resource of an event, its member, and the order of its version. */
@@ -146,12 +155,11 @@ const deadLetter = (reason: FaultReason, detail: string, about: string) =>
 /**
  * Judges a valid event alone, without state, clock or I/O. A fault has a reason of a closed set. Its detail names
  * elements and rules, never values.
- * @param bytes size of the event: a small one has no large attachment
  */
 export function judge(
   event: PayerEvent & DomainEvent,
   options: JudgeOptions,
-  bytes = Infinity,
+  received: Received = {},
   read: ResourceReader = readInOneWalk,
 ): Judgement {
   switch (event.type) {
@@ -165,7 +173,7 @@ export function judge(
     case 'payer.resource-recorded.v1':
     case 'payer.prior-authorization-changed.v1':
     case PROVIDER_RECORDED:
-      return judgeResource(event, options, bytes, read);
+      return judgeResource(event, options, received, read);
     default:
       return decidedElsewhere(event.type);
   }
@@ -182,7 +190,7 @@ function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
   return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
 }
 
-function judgeResource(event: Recorded, options: JudgeOptions, bytes: number, read: ResourceReader): Judgement {
+function judgeResource(event: Recorded, options: JudgeOptions, received: Received, read: ResourceReader): Judgement {
   const { resource, sequence = 0 } = event.data;
   const type = resource['resourceType'];
   if (typeof type !== 'string' || type === '')
@@ -193,7 +201,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number, re
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   const fhir = resource as FhirResource;
   const { floor, publicUrl } = options;
-  const { issues, codes, ...reading } = read(fhir, {
+  const { issues, codes, members, ...reading } = read(fhir, {
     base: publicUrl && `${publicUrl}/fhir`,
     // Remove inner resources that would not be kept as resources of their own.
     keeps: (inner) => !beforeFloor(inner, floor) && !isEnteredInError(inner),
@@ -223,7 +231,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number, re
   const checked: CheckedResource = { source: event.source, type, checks };
   if (refused.length > 0 && !mayWithhold(fhir))
     return { ...deadLetter('profile-not-met', lacksText(refused), name), checked };
-  const moving = movedFrom(marked, about, options, bytes);
+  const moving = movedFrom(marked, about, options, received.bytes);
   if (!moving.ok) return deadLetter('invalid-resource', `${moving.path}: is not base64`, name);
   const { resource: kept, moved: attachments } = moving;
   const date = serviceDate(kept);
@@ -232,7 +240,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number, re
   const isSame = (drugs === undefined || drugs.resource === redacted) && attachments.length === 0;
   const references = (isSame ? found : undefined) ?? carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
-  const content = encodeContent(kept, id, references, date, fhir, publicUrl, persons);
+  const text = members === undefined || received.data === undefined ? undefined : sentTextOf(received.data, members);
+  const content = encodeContent(kept, id, references, date, { resource: fhir, text }, publicUrl, persons);
   const counts = { ...dropped, ...drugs?.removed };
   const removed = Object.keys(counts).length > 0 ? { removed: counts } : {};
   const { lost, own } = attachmentsIn(inside, publicUrl);
@@ -270,7 +279,7 @@ function movedFrom(
   resource: FhirResource,
   about: About,
   { attachmentsAbove: above, publicUrl }: JudgeOptions,
-  bytes: number,
+  bytes = Infinity,
 ): Moving {
   const readable = isServedType(about.type) && (about.member !== SHARED || isSharedType(about.type));
   if (above === undefined || publicUrl === undefined || bytes <= above || !readable)

@@ -9,6 +9,8 @@ export interface ResourceReading {
   /** Codes that are not of the value set of a required binding. */
   readonly codes: readonly ShapeIssue[];
   readonly inside: () => Inside;
+  /** Number of members of all JSON objects in the resource, if it is known. */
+  readonly members?: number;
   /** `references`: those of `carriedReferencesOf`, if they are known. */
   readonly redacted: () => {
     readonly resource: FhirResource;
@@ -46,6 +48,7 @@ export const readInOneWalk: ResourceReader = (resource, how) => {
     issues: NONE,
     codes: NONE,
     inside: () => (walked.plain && !how.isShared ? NOTHING_INSIDE : insideOf(resource)),
+    members: walked.members,
     redacted: () => walked,
   };
 };

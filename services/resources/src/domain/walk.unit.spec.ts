@@ -33,6 +33,16 @@ describe('one walk decides as checkShape, redact, insideOf and carriedReferences
   });
 });
 
+/** Ways to write an event's data. `judge` gets all of them, and writes the resource itself where it has to. */
+const TEXTS_OF: readonly ((data: unknown) => string)[] = [
+  JSON.stringify,
+  JSON.stringify,
+  (data) => JSON.stringify(data, undefined, 1),
+  (data) => JSON.stringify(data).replaceAll('/', '\\/'),
+  (data) => JSON.stringify({ sequence: 3, ...(data as object) }),
+  (data) => JSON.stringify({ ...(data as object), sequence: 3 }),
+];
+
 describe('judge', () => {
   const eventOf = (resource: FhirResource, random: Random): PayerEvent & DomainEvent => {
     const owner = ownerOf(resource);
@@ -59,8 +69,9 @@ describe('judge', () => {
         excludesDrugs: random.chance(0.3),
         profiles: { '*': random.one(['keep', 'unmark', 'refuse'] as const) },
       };
-      const judgement = judge(event, options);
-      const oracle = judge(event, options, Infinity, readByFunctions);
+      // The oracle writes the resource again; most texts here spare that.
+      const judgement = judge(event, options, { data: random.one(TEXTS_OF)(event.data) });
+      const oracle = judge(event, options, {}, readByFunctions);
       if (!isDeepStrictEqual(judgement, oracle)) expect(judgement).toEqual(oracle);
       kinds[judgement.kind] = (kinds[judgement.kind] ?? 0) + 1;
     }

@@ -1,9 +1,11 @@
 import {
+  bufferOf,
   type DomainEvent,
   type EventFault,
   isGap,
   PAYER_CONTRACT,
   PAYER_EVENTS,
+  textOf,
   typeOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
@@ -68,11 +70,15 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
   const { headers } = record;
   let common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
   try {
-    const inbound = readInbound(record, options.sandbox === true ? IN_SANDBOX : INTEREST, options.now);
+    const value = isElsewhere(record) ? record.value : textOf(record);
+    const inbound = readInbound({ ...record, value }, options.sandbox === true ? IN_SANDBOX : INTEREST, options.now);
     if (inbound === undefined) return { ...common, judgement: { kind: 'other' } };
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
-    if (inbound.ok) return { ...common, judgement: judge(inbound.event, options, record.value.byteLength) };
+    if (inbound.ok) {
+      const received = { bytes: bufferOf(record.value).byteLength, ...(typeof value === 'string' && { data: value }) };
+      return { ...common, judgement: judge(inbound.event, options, received) };
+    }
     // The attribution service writes the dead letter of a faulty merge.
     if (inbound.type === MERGED && !inbound.stray) return { ...common, judgement: { kind: 'other' } };
     return { ...common, judgement: deadLetter(inbound.fault, event?.type ?? typeOf(record)) };

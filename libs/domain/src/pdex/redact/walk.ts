@@ -19,6 +19,8 @@ export interface Walked {
    * reference. Then it contains no person, and all of its references can be followed.
    */
   readonly plain: boolean;
+  /** Number of members of all JSON objects in the resource as the payer sent it. */
+  readonly members: number;
 }
 
 export interface WalkOptions {
@@ -39,6 +41,7 @@ interface Run extends WalkOptions {
   /** Those of these paths that were counted already, by the number of their names less one. */
   readonly paths: (string | undefined)[];
   plain: boolean;
+  members: number;
 }
 
 /** Deeper resources pass on. It is below the limits of `checkShape` and `redact`, whose messages and counts differ. */
@@ -58,14 +61,14 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
   const context = contextOf(resource, type);
   const plan = walkPlanOf(type, context);
   if (plan?.structure.resource !== true) return undefined;
-  const run: Run = { ...options, dropped: {}, references: [], names: [type], paths: [type], plain: true };
+  const run: Run = { ...options, dropped: {}, references: [], names: [type], paths: [type], plain: true, members: 0 };
   try {
     // `redact` counts what contained resources lose before the rest.
     const contained = resource['contained'] === undefined ? undefined : containedIn(resource['contained'], run);
     const kept = walkStructure(resource, plan, run, 0, false, contained) ?? { resourceType: type };
     const declared = withProfiles(kept, context, kept !== resource) as FhirResource;
     const references = run.references.length === 0 ? run.references : [...new Set(run.references)];
-    return { resource: declared, dropped: run.dropped, references, plain: run.plain };
+    return { resource: declared, dropped: run.dropped, references, plain: run.plain, members: run.members };
   } catch (error) {
     if (error === PASS_ON) return undefined;
     throw error;
@@ -120,12 +123,14 @@ function walkStructure(
   let seen = 0;
   let left = 0;
   let choices = 0;
+  let members = 0;
   let size = 0;
   for (const key in source) {
     const step = plan.steps.get(key);
     if (step === undefined || (step.choice & choices) !== 0) throw PASS_ON;
     choices |= step.choice;
     seen |= step.required;
+    members += 1;
     const before = source[key];
     const after =
       step.kind === 'keep'
@@ -142,6 +147,7 @@ function walkStructure(
     if (copy !== undefined) copy[key] = after;
   }
   if (seen !== plan.required) throw PASS_ON;
+  run.members += members;
   if (copy === undefined) {
     if (size === 0) throw PASS_ON;
     return source;
@@ -338,15 +344,16 @@ function checkStructure(source: Source, plan: WalkPlan, run: Run, depth: number)
   enter(source, plan, run, depth, undefined);
   let seen = 0;
   let choices = 0;
-  let isEmpty = true;
+  let members = 0;
   for (const key in source) {
     const step = plan.steps.get(key);
     if (step === undefined || (step.choice & choices) !== 0) throw PASS_ON;
     if (step.kind === 'type' || step.kind === 'contained' || step.kind === 'pass-on') throw PASS_ON;
     choices |= step.choice;
     seen |= step.required;
-    isEmpty = false;
+    members += 1;
     checkDropped(source[key], step, plan, run, depth);
   }
-  if (isEmpty || seen !== plan.required) throw PASS_ON;
+  run.members += members;
+  if (members === 0 || seen !== plan.required) throw PASS_ON;
 }

@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto';
+import { encodeEvent } from '@provider-access/events';
+import type { FhirResource } from '@provider-access/fhir';
+import { cases, Random, seed } from '@provider-access/testing/search';
+import { describe, expect, it } from 'vitest';
+import { condition } from '../../test/harness.ts';
+import { generated } from '../../test/walk/generate.ts';
+import { readEvent } from '../intake/read-event.ts';
+import { sentTextOf } from './sent-text.ts';
+
+const NOW = Date.UTC(2025, 5, 1);
+
+/** Members of all objects. */
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return own + Object.values(value).reduce<number>((sum, child) => sum + membersOf(child), 0);
+}
+const taken = (data: string): string | undefined =>
+  sentTextOf(data, membersOf((JSON.parse(data) as { resource: unknown }).resource));
+
+/** The hash of an event whose data are written in this way. */
+function sourceHashOf(data: string): string | undefined {
+  const event = { id: 'e1', source: '/payer', type: 'payer.resource-recorded.v1', time: '2025-01-01T00:00:00Z' };
+  const { key, headers } = encodeEvent({ ...event, subject: 'm1', data: null });
+  const record = { topic: 'payer.member-events', key, headers, value: Buffer.from(data) };
+  const { judgement } = readEvent(record, { now: NOW, floor: '2016-01-01' });
+  return judgement.kind === 'accept' ? judgement.content.sourceHash : undefined;
+}
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
+
+describe('the received text of a resource', () => {
+  it('is taken only if JSON.stringify writes the same', () => {
+    const random = new Random(seed);
+    let equal = 0;
+    for (let n = 0; n < cases(1_000); n++) {
+      const text = JSON.stringify({ resource: generated(random) });
+      const changed = random.chance(0.5) ? text : damage(random, text);
+      let data: { resource?: FhirResource };
+      try {
+        data = JSON.parse(changed) as { resource?: FhirResource };
+      } catch {
+        continue;
+      }
+      if (data.resource === undefined) continue;
+      const found = taken(changed);
+      if (found === undefined) continue;
+      equal += 1;
+      expect(found).toBe(JSON.stringify(data.resource));
+    }
+    expect(equal).toBeGreaterThan(cases(1_000) / 3);
+  });
+
+  const resource = condition('m1', 'c1', { severity: { text: 'x' } }) as object;
+  const plain = JSON.stringify(resource);
+  it.each<[why: string, data: string]>([
+    ['white space', JSON.stringify({ resource }, undefined, 2)],
+    ['a space behind a colon', `{"resource": ${plain}}`],
+    ['an escape', `{"resource":${plain.replace('"x"', String.raw`"\u0078"`)}}`],
+    ['a duplicate key', `{"resource":${plain.replace('{', '{"id":"other",')}}`],
+    ['a duplicate key inside', `{"resource":${plain.replace('{"text"', '{"text":"$5","text"')}}`],
+    ['the resource twice', `{"resource":${plain.replace('"c1"', '"c2"')},"resource":${plain}}`],
+    ['another key before it', `{"zzz":1,"resource":${plain}}`],
+  ])('is not taken with %s, and the hash is the one of JSON.stringify', (_why, data) => {
+    expect(taken(data)).toBeUndefined();
+    const { resource: parsed } = JSON.parse(data) as { resource: unknown };
+    if (!data.includes('zzz')) expect(sourceHashOf(data)).toBe(sha256(JSON.stringify(parsed)));
+  });
+  it.each(['1.0', '1e2', '-0', '12.50', '100000000000000000000000', '0.0000001'])(
+    'is not taken with the number %s, which JSON.stringify writes in another way',
+    (number) => {
+      expect(taken(`{"resource":{"value":${number}}}`)).toBeUndefined();
+    },
+  );
+  it('is not taken with a key that is a number, which JSON.stringify writes first', () => {
+    expect(taken('{"resource":{"a":1,"2":3}}')).toBeUndefined();
+  });
+  it.each([`{"resource":${plain}}`, `{"sequence":12,"resource":${plain}}`, `{"resource":${plain},"sequence":12}`])(
+    'is taken of compact data',
+    (data) => {
+      expect(taken(data)).toBe(plain);
+      expect(sourceHashOf(data)).toBe(sha256(plain));
+    },
+  );
+});
+
+const PARTS = [
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  ' ',
+  '0',
+  '1',
+  '-',
+  '.',
+  'e',
+  '"id":"x",',
+  '"1":2,',
+  '\\u0041',
+  'é',
+];
+/** The text with one part more, less or twice. */
+function damage(random: Random, text: string): string {
+  const at = random.below(text.length);
+  const end = at + random.below(12);
+  switch (random.below(3)) {
+    case 0:
+      return text.slice(0, at) + random.one(PARTS) + text.slice(at);
+    case 1:
+      return text.slice(0, at) + text.slice(end);
+    default:
+      return text.slice(0, end) + text.slice(at);
+  }
+}
