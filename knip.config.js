@@ -62,7 +62,7 @@ const config = {
     e2e: {
       entry: [
         'src/**/*.spec.ts',
-        'src/bench/{main,sink}.ts',
+        'src/bench/{main,sink,bare}.ts',
         'src/cluster/prepare.ts',
         'src/engines/*.ts',
         'src/{shifted-clock,watch/unreadable,world/setup}.ts',

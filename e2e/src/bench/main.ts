@@ -6,6 +6,7 @@ import { benchBytes, printBytes } from './bytes.ts';
 import { benchEngines, printEngines } from './engines.ts';
 import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
+import { benchReads } from './reads.ts';
 import { benchRecovery, printRecovery } from './recovery.ts';
 import { printComparisons } from './rounds.ts';
 import { printRows } from './rows.ts';
@@ -37,17 +38,18 @@ const program = new Command('bench')
     'what is kept of each resource, by topic, view and index; with --engines on Kafka and a MongoDB-compatible server',
   )
   .option('--claims', 'with --bytes: claims of 17 to 35 kB instead of those of the demo')
-  .option('--build <folder>', 'with --idle and --bytes: another build')
+  .option('--reads', 'CPU of a single read beside bare Fastify in a process of its own, in the same rounds')
+  .option('--build <folder>', 'with --idle, --bytes and --reads: another build')
   .option(
     '--against <build>',
     'what events, reads, pages, counts and exports cost beside another build: a folder, the full id of a commit, or ' +
       '"baseline" (7407a45); with --engines intake, a read and a page on Kafka and a MongoDB-compatible server',
   )
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
-  .option('--rounds <n>', 'with --telemetry and --against: how often each is loaded', Number, 7)
+  .option('--rounds <n>', 'with --telemetry, --reads and --against: how often each is loaded', Number, 7)
   .option(
     '--members <n>',
-    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry 60)',
+    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry and --reads 60)',
     Number,
   )
   .option('--seconds <n>', 'of each load', Number, 8)
@@ -74,6 +76,7 @@ const given = program.opts<{
   search?: boolean;
   bytes?: boolean;
   claims?: boolean;
+  reads?: boolean;
   build?: string;
   against?: string;
   runs: number;
@@ -105,6 +108,15 @@ if (given.recovery === true) {
   const stores = { small: 200, large: small ? 2_000 : (given.members ?? 20_000) };
   const results = await benchSearch({ ...stores, seconds: small ? 1 : given.seconds });
   printSearch(results, stores);
+  figures = { results };
+} else if (given.reads === true) {
+  const results = await benchReads({
+    members: given.members ?? (small ? 10 : 60),
+    seconds: small ? 1 : given.seconds,
+    rounds: small ? 2 : given.rounds,
+    build: given.build,
+  });
+  printComparisons(results);
   figures = { results };
 } else if (given.against !== undefined) {
   const onEngines = given.engines === true;
