@@ -70,11 +70,10 @@ export function basisOf(decisions: Iterable<Decision | undefined>): Pick<AuditEn
 
 /** Most records in one append. */
 const GROUP = 500;
-/**
- * How long one append may gather entries while each turn of the event loop brings more, ms. It is less than the time of
- * an fsync.
- */
-const GATHER_MS = 1;
+/** How long an append waits for as many entries as the one before had, ms. It is about the time of an fsync. */
+const GATHER_MS = 2;
+/** Clients that were answered longer ago may not come again, ms. */
+const AGAIN_MS = 10;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
@@ -85,6 +84,11 @@ export class Audit {
   readonly #options: AuditOptions;
   #pending: Pending[] = [];
   #draining: Promise<void> | undefined;
+  /** How many entries the last append had, and when it ended. */
+  #before = 0;
+  #answeredAt = 0;
+  /** Called when as many entries wait. */
+  #enough: (() => void) | undefined;
   readonly #releases: HourlyReleases;
 
   constructor(options: AuditOptions) {
@@ -137,17 +141,30 @@ export class Audit {
     });
     return new Promise((resolve, reject) => {
       this.#pending.push({ record, resolve, reject });
+      if (this.#pending.length >= this.#before) this.#enough?.();
       if (this.#draining === undefined) this.#draining = this.#drain();
     });
   }
 
-  /** Concurrent requests share one fsync. A single request waits only for an idle turn of the event loop. */
+  /**
+   * Concurrent requests share one fsync. As many of them come as were just answered, so an append waits for that number.
+   * A single request waits only for an idle turn of the event loop.
+   */
   async #gather(): Promise<void> {
-    const until = performance.now() + GATHER_MS;
-    for (let seen = 0; seen < this.#pending.length && this.#pending.length < GROUP && performance.now() < until;) {
+    for (let seen = 0; seen < this.#pending.length && this.#pending.length < GROUP;) {
       seen = this.#pending.length;
       await turn();
     }
+    if (performance.now() - this.#answeredAt > AGAIN_MS) this.#before = 0;
+    if (this.#pending.length >= this.#before) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      this.#enough = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#enough = undefined;
   }
 
   #count(entry: AuditEntry): void {
@@ -163,6 +180,7 @@ export class Audit {
     while (this.#pending.length > 0) {
       await this.#gather();
       const group = this.#pending.splice(0, GROUP);
+      this.#before = group.length;
       try {
         await this.#options.log.append(
           PA_AUDIT,
@@ -177,6 +195,7 @@ export class Audit {
         );
         for (const p of group) p.reject(refusal);
       }
+      this.#answeredAt = performance.now();
     }
     this.#draining = undefined;
   }

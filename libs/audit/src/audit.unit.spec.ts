@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type AuditEntry, type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
@@ -37,6 +37,43 @@ describe('audit', () => {
     expect(appends).toBe(1);
     await audit.record(entry(['m']));
     expect((await log.head([PA_AUDIT]))[PA_AUDIT]!.reduce((a, b) => a + b)).toBe(101);
+    await log.close();
+  });
+
+  it('waits for as many entries as were just answered, and only for a while', async () => {
+    const log = openMemoryLog();
+    const sizes: number[] = [];
+    const { append } = log;
+    log.append = (topic, records) => {
+      sizes.push(records.length);
+      return append.call(log, topic, records);
+    };
+    const audit = new Audit({ log, clock });
+    const record = (): Promise<void> => audit.record(entry(['m']));
+    const turns = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await Promise.all([record(), record(), record()]);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const first = record();
+    await turns();
+    expect(sizes).toEqual([3]);
+    const others = [record(), record()];
+    await Promise.all([first, ...others]);
+    expect(sizes).toEqual([3, 3]);
+    const alone = record();
+    await turns();
+    expect(sizes).toEqual([3, 3]);
+    vi.advanceTimersByTime(2);
+    await alone;
+    await record();
+    expect(sizes).toEqual([3, 3, 1, 1]);
+    // An append of long ago says nothing.
+    await Promise.all([record(), record()]);
+    vi.advanceTimersByTime(1000);
+    await record();
+    expect(sizes).toEqual([3, 3, 1, 1, 2, 1]);
+    vi.useRealTimers();
     await log.close();
   });
 

@@ -80,8 +80,10 @@ export const ENGINES = {
       const own = (name: string) => ({ file: file(name), backgroundCheckpoints: true });
       const root = file('files');
       return {
-        log: async () =>
-          (await import('@provider-access/engines/log/embedded')).openEmbeddedLog({ ...own('log.db'), blocks }),
+        log: async () => {
+          const { openEmbeddedLog } = await import('@provider-access/engines/log/embedded');
+          return openEmbeddedLog({ ...own('log.db'), blocks, writesInThread: true });
+        },
         views: async () => (await import('@provider-access/engines/views/embedded')).openEmbeddedViews(own('views.db')),
         state: async (log) => {
           const { openEmbeddedState } = await import('@provider-access/engines/state/embedded');

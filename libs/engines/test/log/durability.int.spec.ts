@@ -49,10 +49,10 @@ async function callsIn(log: EventLog): Promise<Map<number, number>> {
   return calls;
 }
 
-describe('the embedded log', () => {
+describe.each(['in the process', 'in a thread'])('the embedded log that writes %s', (where) => {
   it('has every acknowledged append after kill -9, each call whole', async () => {
     for (let round = 0; round < 3; round++) {
-      const lines = await run('', [file], (seen) => seen.length >= 40 + round * 7);
+      const lines = await run('', [file, '100', where], (seen) => seen.length >= 40 + round * 7);
       const acknowledged = Number(lines.at(-1));
       expect(acknowledged).toBeGreaterThanOrEqual(39);
       const log = openEmbeddedLog({ file });
@@ -66,7 +66,7 @@ describe('the embedded log', () => {
 
   it('is unavailable while the disk is full, keeps what it acknowledged, and continues with room', async () => {
     // `ulimit -f` (blocks of 512 or 1,024 bytes) limits the file, as a full disk does.
-    const lines = await run('ulimit -f 3000;', [file, '20000'], () => false);
+    const lines = await run('ulimit -f 3000;', [file, '20000', where], () => false);
     const failed = lines.indexOf('failed EngineUnavailable');
     expect(failed).toBeGreaterThan(0);
     const log = openEmbeddedLog({ file });
@@ -77,7 +77,9 @@ describe('the embedded log', () => {
     expect((await callsIn(log)).get(-1)).toBe(1);
     await log.close();
   });
+});
 
+describe('the embedded log', () => {
   it('shows a second, reading process what the first appends, and lets it write nothing', async () => {
     const writer = openEmbeddedLog({ file, partitions: 1 });
     const given = (value: string) => [{ key: 'k', partitionKey: 'k', headers: {}, value }];

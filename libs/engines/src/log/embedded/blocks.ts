@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { EngineUnavailable, type LogRecord, type TopicPartition } from '../port.ts';
 
@@ -41,6 +42,25 @@ export function extentOf({ o, k, packed, bytes }: ExtentRow): Extent {
   return { first, count, bytes: values };
 }
 
+/**
+ * The number of rows from an offset on whose records fit into a batch, at least 1. SQLite gives the length of a value
+ * without loading it, so that only the rows of the batch are loaded.
+ */
+export function fitting(sizes: StatementSync, from: number, maxRecords: number, maxBytes: number): number {
+  let rows = 0;
+  let records = 0;
+  let sum = 0;
+  for (const row of sizes.iterate(from, maxRecords) as unknown as Iterable<ExtentRow>) {
+    const { first, count, bytes } = extentOf(row);
+    sum += bytes;
+    if (rows > 0 && sum > maxBytes) break;
+    rows += 1;
+    records += first < from ? 1 : count;
+    if (records >= maxRecords) break;
+  }
+  return rows;
+}
+
 /** How many decompressed blocks stay in memory, for the groups that read on in them. */
 const KEPT = 4;
 
@@ -72,8 +92,13 @@ const LEAST_BYTES = 4096;
 // Level 3 saves a twentieth more bytes for half as much again of the time. The checksum finds a damaged block.
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
+/** A record in a table, which says its topic and partition. */
+export type TableRecord = Omit<LogRecord, keyof TopicPartition | 'timestampBy'>;
 /** The rows for records that were appended at one time, in the order of their offsets. */
-export function* rowsOf(records: readonly LogRecord[]): Generator<Row> {
+export type RowsOf = (records: readonly TableRecord[]) => Iterable<Row>;
+export const rowsWith = (blocks: boolean): RowsOf => (blocks ? rowsOf : (records) => records.map(plainRow));
+
+export function* rowsOf(records: readonly TableRecord[]): Generator<Row> {
   let bytes = 0;
   let from = 0;
   for (const [at, record] of records.entries()) {
@@ -87,12 +112,12 @@ export function* rowsOf(records: readonly LogRecord[]): Generator<Row> {
   yield* someRows(records.slice(from), bytes);
 }
 
-function someRows(records: readonly LogRecord[], bytes: number): readonly Row[] {
+function someRows(records: readonly TableRecord[], bytes: number): readonly Row[] {
   const block = bytes < LEAST_BYTES ? undefined : blockOf(records);
   return block === undefined || block.h.length + block.v.byteLength >= bytes ? records.map(plainRow) : [block];
 }
 
-export const plainRow = ({ offset, key, headers, value, timestamp }: LogRecord): Row => ({
+export const plainRow = ({ offset, key, headers, value, timestamp }: TableRecord): Row => ({
   o: offset,
   k: key,
   h: JSON.stringify(headers),
@@ -100,7 +125,7 @@ export const plainRow = ({ offset, key, headers, value, timestamp }: LogRecord):
   t: timestamp,
 });
 
-function blockOf(records: readonly LogRecord[]): Row {
+function blockOf(records: readonly TableRecord[]): Row {
   const first = records[0]!.offset;
   let before = first;
   const entries = records.map(({ offset, value, key, headers }): Entry => {

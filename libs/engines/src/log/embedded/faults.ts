@@ -8,3 +8,19 @@ export function sqliteFault(error: unknown, store: string): unknown {
     ? new EngineUnavailable(`the ${store} is away (SQLite ${code})`)
     : error;
 }
+
+/**
+ * Turns faults of SQLite (disk full, I/O, busy, missing file) into EngineUnavailable. Other errors are bugs and pass.
+ */
+export function engine<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw logFault(error);
+  }
+}
+
+export function logFault(error: unknown): unknown {
+  const fromEngine = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR';
+  return fromEngine ? new EngineUnavailable(`the log file: ${error.message}`, { cause: error }) : error;
+}

@@ -96,6 +96,7 @@ export class LocalLog implements EventLog {
 
   async head(topics: readonly string[]): Promise<Position> {
     this.#open();
+    await this.#store.settled();
     return Object.fromEntries(topics.map((topic) => [topic, [...this.#store.head(topic)]]));
   }
 
@@ -141,7 +142,7 @@ export class LocalLog implements EventLog {
       // A failed commit means redelivery, which handlers tolerate, so it must not fail the close.
       if (!(error instanceof EngineUnavailable)) throw error;
     });
-    this.#store.close();
+    await this.#store.close();
   }
 
   /**

@@ -1,12 +1,15 @@
 import { bufferOf } from '@provider-access/events';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
-import { EXTENT, type ExtentRow, extentOf, plainRow, type Row, rowsOf, Unpacked } from './blocks.ts';
+import { EXTENT, fitting, type Row, rowsWith, Unpacked } from './blocks.ts';
+import { engine, logFault } from './faults.ts';
 import { allowBlocks, topicOf, unpackBlocks } from './file-form.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
 import { cut, DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
+import { type Commit, RowWriter } from './row-writer.ts';
 import { transaction } from './transactions.ts';
+import { WriterThread } from './writer-thread.ts';
 import type { PlacedRecord } from '../placing.ts';
 
 export interface SqliteStoreOptions {
@@ -24,6 +27,8 @@ export interface SqliteStoreOptions {
    * so that a build that does not know them can open it. Default true.
    */
   readonly blocks?: boolean;
+  /** Writes records and commits in a thread of its own, for long-running processes. Default false. */
+  readonly writesInThread?: boolean;
 }
 
 interface Hooks {
@@ -33,12 +38,18 @@ interface Hooks {
   readonly content?: Uint8Array | undefined;
 }
 
-const DEFAULTS = { partitions: 4, readonly: false, busyMs: 1000, now: () => Date.now(), blocks: true };
+const DEFAULTS = {
+  partitions: 4,
+  readonly: false,
+  busyMs: 1000,
+  now: () => Date.now(),
+  blocks: true,
+  writesInThread: false,
+};
 
 interface Slot extends RetainedPlace {
   /** Durable next offset. */
   head: number;
-  readonly insert: StatementSync;
   readonly sizes: StatementSync;
   readonly read: StatementSync;
 }
@@ -69,29 +80,31 @@ export class SqliteStore {
   readonly #options: Required<SqliteStoreOptions> & Hooks;
   readonly #topics = new Map<string, Slot[]>();
   readonly #commits = new Map<string, number>();
-  readonly #dirty = new Map<string, readonly [group: string, topic: string, partition: number, next: number]>();
-  readonly #rowsOf: (records: readonly LogRecord[]) => Iterable<Row>;
+  readonly #dirty = new Map<string, Commit>();
   readonly #recent = new RecentRecords(RECENT_BYTES);
   readonly #unpacked = new Unpacked();
   #queue: Waiting[] = [];
   #flushing: NodeJS.Immediate | undefined;
   #commitTimer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
-  #upsert: StatementSync | undefined;
-  /** Absent if another process writes. */
+  /** The write that runs, and the one that begins after it. */
+  #writing: Promise<EngineUnavailable | undefined> | undefined;
+  #nextWrite: Promise<EngineUnavailable | undefined> | undefined;
+  /** These two are absent if another process writes. */
+  #writer: RowWriter | WriterThread | undefined;
   #retention: Retention | undefined;
 
   constructor(given: SqliteStoreOptions & Hooks) {
     const options = { ...DEFAULTS, ...given };
     this.#options = options;
-    this.#rowsOf = options.blocks ? rowsOf : (records) => records.map(plainRow);
     this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
     if (options.content !== undefined) this.#db.deserialize(options.content);
     engine(() => {
       if (options.readonly) return this.#watch();
       this.#db.exec(
         'PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; ' +
-          'PRAGMA cache_size=-16384;',
+          // With a thread, this connection reads, and each write of the thread empties its cache.
+          `PRAGMA cache_size=${options.writesInThread ? -2048 : -16384};`,
       );
       this.#db.exec(`
         CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE,
@@ -100,12 +113,14 @@ export class SqliteStore {
           PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
       const write = <T>(work: () => T): T => this.#transaction(work);
-      if (options.blocks) allowBlocks(this.#db);
+      const { file, busyMs, blocks } = options;
+      const rows = rowsWith(blocks);
+      if (blocks) allowBlocks(this.#db);
       else unpackBlocks(this.#db, write);
-      this.#retention = new Retention(this.#db, write, this.#rowsOf);
-      this.#upsert = this.#db.prepare(
-        'INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next',
-      );
+      this.#retention = new Retention(this.#db, write, rows);
+      this.#writer = options.writesInThread
+        ? new WriterThread({ file, busyMs, blocks })
+        : new RowWriter(this.#db, rows);
     });
     engine(() => this.#loadCommits());
   }
@@ -131,7 +146,7 @@ export class SqliteStore {
 
   /** Resolves when durable. */
   append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
-    this.#flushing ??= setImmediate(() => this.#flush());
+    this.#flushing ??= setImmediate(() => void this.#flush());
     return new Promise((resolve, reject) => this.#queue.push({ topic, records, resolve, reject }));
   }
 
@@ -148,7 +163,7 @@ export class SqliteStore {
     const recent = this.#recent.read(slot.table, from, maxRecords, maxBytes);
     if (recent !== undefined) return recent;
     return engine(() => {
-      const rows = slot.read.all(from, fitting(slot, from, maxRecords, maxBytes)) as unknown as Row[];
+      const rows = slot.read.all(from, fitting(slot.sizes, from, maxRecords, maxBytes)) as unknown as Row[];
       const found = rows.flatMap((row) => this.#unpacked.of(row, slot));
       // The first block may begin before `from`, and the last one may have more records than fit.
       const first = found.findIndex(({ offset }) => offset >= from);
@@ -165,13 +180,18 @@ export class SqliteStore {
     const id = `${group}\n${topic}\n${partition}`;
     this.#commits.set(id, next);
     this.#dirty.set(id, [group, topic, partition, next]);
-    this.#commitTimer ??= setTimeout(() => this.#flush(), COMMIT_MS);
+    this.#commitTimer ??= setTimeout(() => void this.#flush(), COMMIT_MS);
   }
 
+  /** Resolves when everything that waits at the call is durable. */
   async flush(): Promise<void> {
-    if (this.#queue.length === 0 && this.#dirty.size === 0) return;
-    const failed = this.#flush();
+    const failed = await (this.#queue.length === 0 && this.#dirty.size === 0 ? this.#writing : this.#flush());
     if (failed !== undefined) throw failed;
+  }
+
+  /** Resolves when the records that a running write has stamped count in `head`, or are refused. */
+  async settled(): Promise<void> {
+    if (this.#writing !== undefined) await this.#writing;
   }
 
   /** Offsets before which retention has removed all records, by partition. */
@@ -194,7 +214,7 @@ export class SqliteStore {
     try {
       for (const slot of this.#slots(topic)) removed += await work(this.#retention!, slot);
     } catch (error) {
-      throw asFault(error);
+      throw logFault(error);
     } finally {
       if (removed > 0) this.#recent.clear();
       if (removed > 0) this.#unpacked.clear();
@@ -207,49 +227,72 @@ export class SqliteStore {
     return this.#db.serialize();
   }
 
-  close(): void {
+  /** Resolves when nothing uses the file any more. Appends that wait are rejected. */
+  async close(): Promise<void> {
     clearTimeout(this.#commitTimer);
     clearInterval(this.#poll);
     if (this.#flushing) clearImmediate(this.#flushing);
     for (const { reject } of this.#queue.splice(0)) reject(new EngineUnavailable('the log was closed'));
+    await this.settled();
+    if (this.#writer instanceof WriterThread) await this.#writer.close();
     this.#db.close();
   }
 
-  /** Writes all waiting appends and commits in one transaction, so nothing of a failed call is in the log. */
-  #flush(): EngineUnavailable | undefined {
+  /** Writes everything that waits, when the write that runs has ended. */
+  #flush(): Promise<EngineUnavailable | undefined> {
     clearTimeout(this.#commitTimer);
     if (this.#flushing) clearImmediate(this.#flushing);
     this.#flushing = this.#commitTimer = undefined;
+    if (this.#nextWrite !== undefined) return this.#nextWrite;
+    if (this.#writing === undefined) return this.#begin();
+    this.#nextWrite = this.#writing.then(() => {
+      this.#nextWrite = undefined;
+      return this.#begin();
+    });
+    return this.#nextWrite;
+  }
+
+  #begin(): Promise<EngineUnavailable | undefined> {
+    const write = this.#write().finally(() => {
+      if (this.#writing === write) this.#writing = undefined;
+    });
+    this.#writing = write;
+    return write;
+  }
+
+  /** Writes all waiting appends and commits in one transaction, so nothing of a failed call is in the log. */
+  async #write(): Promise<EngineUnavailable | undefined> {
     const queue = this.#queue.splice(0);
     const dirty = [...this.#dirty];
+    if (queue.length === 0 && dirty.length === 0) return undefined;
     const answers: Appended[][] = [];
     const written = new Map<Slot, LogRecord[]>();
     try {
-      this.#transaction(() => {
-        const now = this.#options.now();
-        for (const { topic, records } of queue) {
-          const slots = this.#slots(topic);
-          const appended: Appended[] = [];
-          for (const { partition, record } of records) {
-            const { key, headers, value } = record;
-            const slot = slots[partition]!;
-            let together = written.get(slot);
-            if (together === undefined) written.set(slot, (together = []));
-            const offset = slot.head + together.length;
-            together.push({ topic, partition, offset, key, headers, value: bufferOf(value), timestamp: now });
-            appended.push({ partition, offset });
-          }
-          answers.push(appended);
+      const timestamp = this.#options.now();
+      for (const { topic, records } of queue) {
+        const slots = this.#slots(topic);
+        const appended: Appended[] = [];
+        for (const { partition, record } of records) {
+          const { key, headers, value } = record;
+          const slot = slots[partition]!;
+          let together = written.get(slot);
+          if (together === undefined) written.set(slot, (together = []));
+          const offset = slot.head + together.length;
+          together.push({ topic, partition, offset, key, headers, value: bufferOf(value), timestamp });
+          appended.push({ partition, offset });
         }
-        for (const [slot, together] of written)
-          for (const { o, k, h, v, t } of this.#rowsOf(together)) slot.insert.run(o, k, h, v, t);
-        for (const [, commit] of dirty) this.#upsert!.run(...commit);
-      });
+        answers.push(appended);
+      }
+      const tables = [...written].map(([{ table }, records]) => ({ table, records }));
+      const commits = dirty.map(([, commit]) => commit);
+      await engine(() => this.#writer!.write({ tables, commits }));
     } catch (error) {
       for (const { reject } of queue) reject(error);
       this.#recent.clear();
       this.#refreshHeads();
-      if (dirty.length > 0) this.#commitTimer ??= setTimeout(() => this.#flush(), 1000);
+      if (dirty.length > 0) this.#commitTimer ??= setTimeout(() => void this.#flush(), 1000);
+      // The heads may have moved, if the records were written and the answer was lost.
+      this.#options.changed();
       return error as EngineUnavailable;
     }
     for (const [slot, together] of written) {
@@ -283,9 +326,6 @@ export class SqliteStore {
         partition,
         table,
         head: this.#headOf(table),
-        insert: this.#options.readonly
-          ? (undefined as never)
-          : this.#db.prepare(`INSERT INTO ${table} (o, k, h, v, t) VALUES (?,?,?,?,?)`),
         sizes: this.#db.prepare(`SELECT ${EXTENT} FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
         read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
       };
@@ -349,39 +389,4 @@ export class SqliteStore {
     }, POLL_MS);
     this.#poll.unref();
   }
-}
-
-/**
- * The number of rows from an offset on whose records fit into a batch, at least 1. SQLite gives the length of a value
- * without loading it, so that only the rows of the batch are loaded.
- */
-function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: number): number {
-  let rows = 0;
-  let records = 0;
-  let sum = 0;
-  for (const row of sizes.iterate(from, maxRecords) as unknown as Iterable<ExtentRow>) {
-    const { first, count, bytes } = extentOf(row);
-    sum += bytes;
-    if (rows > 0 && sum > maxBytes) break;
-    rows += 1;
-    records += first < from ? 1 : count;
-    if (records >= maxRecords) break;
-  }
-  return rows;
-}
-
-/**
- * Turns faults of SQLite (disk full, I/O, busy, missing file) into EngineUnavailable. Other errors are bugs and pass.
- */
-function engine<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw asFault(error);
-  }
-}
-
-function asFault(error: unknown): unknown {
-  const fromEngine = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR';
-  return fromEngine ? new EngineUnavailable(`the log file: ${error.message}`, { cause: error }) : error;
 }

@@ -85,12 +85,12 @@ class FaultyStore implements LocalStore {
   readonly #store: SqliteStore;
   readonly #faults: MemoryFaults;
   /** Closes the log. The data belongs to the caller. */
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 
   constructor(store: SqliteStore, faults: MemoryFaults, close: () => void) {
     this.#store = store;
     this.#faults = faults;
-    this.close = close;
+    this.close = async () => close();
   }
 
   get #there(): SqliteStore {
@@ -107,6 +107,7 @@ class FaultyStore implements LocalStore {
   readonly compact = (topic: string, upTo: readonly number[]): Promise<number> => this.#there.compact(topic, upTo);
   readonly committed: LocalStore['committed'] = (...place) => this.#there.committed(...place);
   readonly flush: LocalStore['flush'] = async () => this.#there.flush();
+  readonly settled: LocalStore['settled'] = async () => this.#there.settled();
 
   async append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]> {
     const appended = await this.#there.append(topic, records);
