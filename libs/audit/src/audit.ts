@@ -147,8 +147,8 @@ export class Audit {
   }
 
   /**
-   * Concurrent requests share one fsync. As many of them come as were just answered, so an append waits for that number.
-   * A single request waits only for an idle turn of the event loop.
+   * Concurrent requests share one fsync. As many of them come as were just answered, so an append waits for that
+   * number. A single request waits only for an idle turn of the event loop.
    */
   async #gather(): Promise<void> {
     for (let seen = 0; seen < this.#pending.length && this.#pending.length < GROUP;) {
