@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { EVERY_SOURCE, type HoldFact, MORE_HOLDS } from '@provider-access/domain/access';
 import { PA_CONSENT, PAYER_MEMBER_EVENTS, type PayerEvent } from '@provider-access/events';
 import { Access, type AccessOptions } from './access.ts';
@@ -97,5 +97,82 @@ describe('an opt-in under a hold (S8)', () => {
   });
   it('leaves an opt-out as it is, because it denies', async () => {
     expect(await effectOf(hold('dl-1'), {}, 'out')).toEqual({ status: 'effective' });
+  });
+});
+
+describe('the decisions of one request', () => {
+  /** A view of facts that counts its reads. `held` has the members who are on hold. */
+  function factsOf(generation: () => number | undefined) {
+    const reads: (readonly string[])[] = [];
+    const held = new Set<string>();
+    const holds = { 'dl-1': { eventType: 'x', from: '2026-06-01T00:00:00.000Z' } };
+    const reader = {
+      generation,
+      getMany: async (members: readonly string[]) => {
+        reads.push(members);
+        return members.map((member) => ({ consent: { sources: ['/calls'], ...(held.has(member) && { holds }) } }));
+      },
+    };
+    const parties = {
+      ready: () => true,
+      current: () => true,
+      asOf: () => undefined,
+      sourceHolds: () => [],
+      client: () => ({ history: [{ status: 'approved', at: NOW }], providers: [] }),
+    };
+    const options = { reader, parties, freshness: { fresh: () => true }, clock: { now: () => Date.parse(NOW) } };
+    return { reads, held, decisions: new Access(options as unknown as AccessOptions).ofRequest() };
+  }
+  const NOW = '2026-07-01T12:00:00.000Z';
+  const PURPOSE = { kind: 'search' } as const;
+
+  it('read facts again after a change of the view, for another member, or if the request has waited', async () => {
+    let generation = 1;
+    const { reads, decisions } = factsOf(() => generation);
+    const decide = async (members: readonly string[], anew?: boolean): Promise<number> => {
+      reads.splice(0);
+      expect(await decisions.decideMany('app', PURPOSE, members, anew)).toHaveLength(members.length);
+      return reads.length;
+    };
+    expect(await decide(['a', 'b'])).toBe(1);
+    expect(await decide(['a', 'b'])).toBe(0);
+    expect(await decide(['b'])).toBe(0);
+    expect(await decide(['b', 'c'])).toBe(1);
+    expect(await decide(['a', 'c'])).toBe(0);
+    expect(await decide(['a'], true)).toBe(1);
+    generation = 2;
+    expect(await decide(['a'])).toBe(1);
+    expect(await decide(['a'])).toBe(0);
+    expect(await decide(['b'])).toBe(1);
+  });
+
+  it('change with a hold that the view shows meanwhile', async () => {
+    let generation = 1;
+    const { held, decisions } = factsOf(() => generation);
+    const reason = async (): Promise<unknown> => (await decisions.decideMany('app', PURPOSE, ['a']))[0];
+    const before = await reason();
+    held.add('a');
+    expect(await reason()).toEqual(before);
+    generation += 1;
+    expect(await reason()).not.toEqual(before);
+  });
+
+  it('read the facts once in a second where other processes write them', async () => {
+    const { reads, decisions } = factsOf(() => undefined);
+    const now = vi.spyOn(performance, 'now').mockReturnValue(10_000);
+    try {
+      for (const [at, expected] of [
+        [10_000, 1],
+        [10_999, 1],
+        [11_000, 2],
+        [11_500, 2],
+      ] as const) {
+        now.mockReturnValue(at);
+        await decisions.decideMany('app', PURPOSE, ['a']);
+        expect([at, reads.length]).toEqual([at, expected]);
+      }
+    } finally {
+      now.mockRestore();
+    }
   });
 });

@@ -25,12 +25,16 @@ export function searchsetBundle({ entries, ...about }: SearchsetInput): Buffer {
   const parts: (string | Uint8Array)[] = [];
   let text = headOf('searchset', about);
   entries.forEach(({ fullUrl, line, mode = 'match' }, index) => {
-    const url = JSON.stringify(fullUrl ?? OUTCOME_URL);
+    const url = quoted(fullUrl ?? OUTCOME_URL);
     parts.push(`${text}${index === 0 ? ',"entry":[' : ','}{"fullUrl":${url},"resource":`, line);
     text = `,"search":{"mode":"${mode}"}}`;
   });
   return joined([...parts, entries.length === 0 ? `${text}}` : `${text}]}`]);
 }
+
+/** Text that JSON has as it is. */
+const PLAIN = /^[\u0020\u0021\u0023-\u005b\u005d-\u007e]*$/;
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
 function joined(parts: readonly (string | Uint8Array)[]): Buffer {
   let bytes = 0;

@@ -55,6 +55,19 @@ it('gives an outcome a fullUrl, which R4 asks for in each entry', () => {
   ]);
 });
 
+it('writes each fullUrl as JSON does', () => {
+  for (const fullUrl of [
+    'https://x/fhir/A/b',
+    'https://x/"',
+    'https://x/\\',
+    'https://x/é\u{1f600}',
+    'https://x/\n\u007f\ud800',
+  ]) {
+    const text = searchsetBundle({ selfUrl: 'https://x', entries: [{ fullUrl, line: '{}' }] }).toString();
+    expect(text).toContain(`{"fullUrl":${JSON.stringify(fullUrl)},"resource":{}`);
+  }
+});
+
 it('has no empty entry list', () => {
   expect(JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [] }).toString())).toEqual({
     resourceType: 'Bundle',

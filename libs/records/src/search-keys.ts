@@ -66,7 +66,7 @@ const fromRecords: TopicEvolve<SearchPart> = {
 export const searchKeys: Projection = {
   owner: 'resources',
   name: 'search',
-  version: 2,
+  version: 3,
   topics: { [PA_RECORDS]: fromRecords },
   indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true }],
 };

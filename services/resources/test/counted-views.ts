@@ -1,7 +1,7 @@
 import type { Views } from '@provider-access/engines/views';
 import type { Loose } from './harness.ts';
 
-const NOTED = ['get', 'getMany', 'find', 'scan', 'ids', 'position', 'waitFor'];
+const NOTED = ['get', 'getMany', 'find', 'scan', 'ids', 'versions', 'count', 'position', 'waitFor'];
 
 /** Wraps an object, and calls `before` ahead of its methods. */
 export const watched = <T extends object>(

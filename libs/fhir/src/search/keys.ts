@@ -52,12 +52,18 @@ function cut(key: string): string {
   return key.slice(0, last >= 0xd800 && last <= 0xdbff ? LONGEST_KEY - 1 : LONGEST_KEY);
 }
 
+/** A code in a key ends at the first bar that is not escaped, so that two codes never have keys in common. */
+const codeOf = (code: string): string => {
+  const folded = foldCode(code);
+  return /[|\\]/.test(folded) ? folded.replace(/[|\\]/g, '\\$&') : folded;
+};
 const tokenKey = (name: string, code: string, system: string | undefined): string =>
-  cut(`${name}=${foldCode(code)}|${system === undefined ? '' : system.toWellFormed()}`);
+  cut(`${name}=${codeOf(code)}|${system === undefined ? '' : system.toWellFormed()}`);
 
 /**
  * The keys of an index over the resources of one type, for example of one member. A key is `name=` and a value:
- * - token `code|system`, the code in lower case; reference `Type/id` or a URI; uri as it is, without a version
+ * - token `code|system`, the code in lower case and with `\` before each bar and backslash
+ * - reference `Type/id` or a URI; uri as it is, without a version
  * - string: each text, folded
  * - date: `s` and the start if the time is at most a day; otherwise `l` and the end. So a range needs no search for
  *   long times that began before it.
@@ -70,7 +76,7 @@ export function indexKeys(resource: FhirResource): readonly string[] {
 }
 
 /** How `indexKeys` forms keys. Raise it when equal values get other keys. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Changes when the keys of a resource may change, so that stored keys of another version are computed again. */
 export const KEYS_VERSION: string = hash(
   'sha256',
@@ -150,6 +156,62 @@ export function keyRanges(
   return ranges;
 }
 
+/** What the keys alone tell of a search, where they tell it of nearly every resource. */
+export interface ExactKeys {
+  /** Together they hold every resource that satisfies all filters, and no other one but those of `unsure`. */
+  readonly all: readonly (readonly KeyRange[])[];
+  /** The keys of resources that the search has to look into, because they have too many values of a parameter. */
+  readonly unsure: readonly string[];
+}
+
+/**
+ * The conditions on keys of a search that needs no look into the resources. Undefined if a filter is not exact in keys,
+ * because other resources have the same keys:
+ * - a date has one end of its time, and a reference has no base
+ * - `:exact` compares the text before it is folded, `|code` a system that is absent, and a uri with a version that one
+ * - `:not`, `:missing`, `:text` and `:contains` have no keys
+ * - a key of full length may be cut, and U+FFFD may stand for half of a surrogate pair
+ */
+export function exactKeys(filters: readonly SearchFilter[]): ExactKeys | undefined {
+  if (filters.length === 0 || filters.length > MOST_CONDITIONS) return undefined;
+  const all: (readonly KeyRange[])[] = [];
+  const unsure = new Set<string>();
+  for (const { parameter, modifier, any } of filters) {
+    if (!parameter.indexed || (modifier !== undefined && modifier !== 'identifier')) return undefined;
+    const ranges: KeyRange[] = [];
+    for (const value of any) {
+      const more = isExact(value) ? rangesOf(parameter, modifier, value) : undefined;
+      if (more === undefined || !more.every(isWhole) || ranges.length > MOST_RANGES) return undefined;
+      ranges.push(...more);
+    }
+    all.push(ranges);
+    unsure.add(`${parameter.name}!`);
+  }
+  const ranks = new Map(all.map((ranges, i) => [ranges, rankOf(filters[i]!.parameter)]));
+  return { all: all.toSorted((a, b) => ranks.get(a)! - ranks.get(b)!), unsure: [...unsure] };
+}
+
+function isExact(value: SearchValue): boolean {
+  switch (value.kind) {
+    case 'token':
+      return value.code !== undefined && value.system !== null;
+    case 'string':
+      return true;
+    case 'uri':
+      return unversioned(value.text) === value.text;
+    case 'reference':
+    case 'date':
+    case 'quantity':
+    case 'missing':
+      return false;
+  }
+}
+/** Whether a key or a prefix was surely not cut, and has no character that stands for others. */
+function isWhole(range: KeyRange): boolean {
+  const text = 'key' in range ? range.key : range.gte;
+  return text.length < LONGEST_KEY - 1 && !text.includes('\uFFFD');
+}
+
 /** Conditions on keys: each one holds every resource that satisfies all filters. The most selective one is first. */
 export function keyConditions(filters: readonly SearchFilter[]): readonly (readonly KeyRange[])[] {
   const found = new Map<string, { readonly rank: number; readonly ranges: readonly KeyRange[] }>();
@@ -209,7 +271,7 @@ function rangesOf(
     case 'token': {
       if (value.code === undefined) return undefined;
       const named = modifier === 'identifier' ? `${name}:identifier` : name;
-      if (value.system === undefined) return [startingWith(`${named}=${foldCode(value.code)}|`)];
+      if (value.system === undefined) return [startingWith(`${named}=${codeOf(value.code)}|`)];
       return [{ key: tokenKey(named, value.code, value.system ?? undefined) }];
     }
     case 'string':

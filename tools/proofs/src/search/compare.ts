@@ -1,5 +1,6 @@
 import {
   eachValue,
+  exactKeys,
   type FhirResource,
   indexKeys,
   isOfType,
@@ -67,12 +68,25 @@ export interface Comparison {
   readonly found: number;
   /** Queries that the index can answer. */
   readonly indexed: number;
+  /** Queries that the index answers without a look into the resources. */
+  readonly exact: number;
+}
+
+/**
+ * Whether keys alone say of a resource what the rules of FHIR say of it.
+ * @returns undefined if they leave it open
+ */
+function byKeysAlone(filters: readonly SearchFilter[], resource: FhirResource): boolean | undefined {
+  const exact = exactKeys(filters);
+  const keys = indexKeys(resource);
+  if (exact === undefined || exact.unsure.some((key) => keys.includes(key))) return undefined;
+  return exact.all.every((ranges) => holdsKey(ranges, keys));
 }
 
 /**
  * Asks random queries about three resources each, of which one gave the values of the query.
- * @throws Error if the rules of FHIR find another answer, or if the index has no key for a resource that is found, also
- * by a second condition
+ * @throws Error if the rules of FHIR find another answer, if the index has no key for a resource that is found, also by
+ * a second condition, or if keys that count as exact find another answer
  */
 export function compare(
   random: Random,
@@ -82,7 +96,7 @@ export function compare(
   const askable = FILTERS.filter(({ type }) => poolOf(type).length > 0);
   const byType = Map.groupBy(FILTERS, ({ type }) => type);
   const byKind = [...Map.groupBy(askable, ({ parameter }) => parameter.kind).values()];
-  let [answers, found, indexed] = [0, 0, 0];
+  let [answers, found, indexed, exact] = [0, 0, 0, 0];
   for (let at = 0; at < queries; at++) {
     const { type, parameter } = random.one(random.one(byKind));
     const pool = poolOf(type);
@@ -91,22 +105,27 @@ export function compare(
     const filter = filterOf(type, key, value);
     const ranges = keyRanges(filter);
     if (ranges !== undefined) indexed += 1;
+    if (exactKeys([filter]) !== undefined) exact += 1;
     for (const resource of [source, random.one(pool), random.one(pool)]) {
       const expected = satisfies(condition, resource, BASE);
       const what = () => `${type}?${key}=${value} on ${JSON.stringify(extract(parameter, resource))}`;
       if (matches(filter, resource) !== expected) throw new Error(`${what()} should be ${expected}`);
       if (expected && ranges !== undefined && !holdsKey(ranges, indexKeys(resource)))
         throw new Error(`no key for ${what()}: ${JSON.stringify(ranges)}`);
+      if ((byKeysAlone([filter], resource) ?? expected) !== expected) throw new Error(`${what()} is not exact in keys`);
       answers += 1;
       if (expected) found += 1;
     }
     const another = random.chance(0.5) ? parameter : random.one(byType.get(type)!).parameter;
     const more = randomCondition(random, another, source);
     const both = [filter, filterOf(type, more.key, more.value)];
-    if (!both.every((each) => matches(each, source))) continue;
+    const expected = both.every((each) => matches(each, source));
+    if ((byKeysAlone(both, source) ?? expected) !== expected)
+      throw new Error(`${type}?${key}=${value}&${more.key}=${more.value} is not exact in keys`);
+    if (!expected) continue;
     const keys = indexKeys(source);
     if (!keyConditions(both).every((each) => holdsKey(each, keys)))
       throw new Error(`no key for ${type}?${key}=${value}&${more.key}=${more.value} on ${JSON.stringify(source)}`);
   }
-  return { answers, found, indexed };
+  return { answers, found, indexed, exact };
 }

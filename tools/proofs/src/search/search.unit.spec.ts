@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   dateOf,
+  exactKeys,
   type FhirResource,
   indexKeys,
   keyConditions,
@@ -37,8 +38,9 @@ describe('each parameter of the table', () => {
 
 describe('random queries', () => {
   it('find the same resources as the rules of FHIR, and the index has a key for each of them', () => {
-    const { answers, found, indexed } = compare(random, poolOf, cases(10_000));
-    process.stderr.write(`${answers} answers, ${found} of them found; ${indexed} queries have ranges\n`);
+    const { answers, found, indexed, exact } = compare(random, poolOf, cases(10_000));
+    process.stderr.write(`${answers} answers, ${found} found; ${indexed} queries have ranges, ${exact} are exact\n`);
+    expect(exact / indexed).toBeGreaterThan(0.2);
     expect(found / answers).toBeGreaterThan(0.2);
     expect(found / answers).toBeLessThan(0.8);
   });
@@ -65,6 +67,43 @@ describe('the index', () => {
     const filter = filterOf('Organization', 'name', value);
     expect(matches(filter, organization)).toBe(true);
     expect(holdsKey(keyRanges(filter)!, indexKeys(organization))).toBe(true);
+  });
+
+  it.each([
+    ['identifier', 'urn:s|1', true],
+    ['identifier', '1', true],
+    ['identifier', 'a\\|b', true],
+    ['identifier', 'urn:s|', false],
+    ['identifier', '|1', false],
+    ['identifier:not', '1', false],
+    ['identifier', `urn:s|${'1'.repeat(109)}`, true],
+    ['identifier', `urn:s|${'1'.repeat(110)}`, false],
+    ['identifier', 'urn:\ufffd|1', false],
+    ['family', 'smi', true],
+    ['family', 'smi,jon', true],
+    ['family', 'x'.repeat(120), false],
+    ['family:exact', 'Smith', false],
+    ['family:contains', 'mit', false],
+    ['birthdate', '1980-01-01', false],
+  ])('Patient?%s=%s is exact in keys: %s', (key, value, expected) => {
+    expect(exactKeys([filterOf('Patient', key, value)]) !== undefined).toBe(expected);
+  });
+
+  it('is exact for all conditions of a search or for none, and names the keys of resources with many values', () => {
+    const [family, born, id] = [
+      filterOf('Patient', 'family', 'smi'),
+      filterOf('Patient', 'birthdate', '1980-01-01'),
+      filterOf('Patient', 'identifier', '1'),
+    ];
+    expect(exactKeys([])).toBeUndefined();
+    expect(exactKeys([family, born])).toBeUndefined();
+    expect(exactKeys(Array.from({ length: 9 }, () => family))).toBeUndefined();
+    expect(exactKeys([family, id])?.unsure.toSorted()).toEqual(['family!', 'identifier!']);
+    // The condition that fits the fewest resources comes first, as in a search that is not exact.
+    expect(exactKeys([family, id])?.all.map(([range]) => JSON.stringify(range).slice(8, 18))).toEqual([
+      'identifier',
+      'family=smi',
+    ]);
   });
 
   it('has a key for each condition of several filters, and looks between two limits of a time', () => {

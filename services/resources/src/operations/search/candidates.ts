@@ -1,6 +1,7 @@
 import {
   COST,
   type DateSearch,
+  exactKeys,
   keyConditions,
   type KeyRange,
   keyRanges,
@@ -11,16 +12,22 @@ import {
   type SearchWork,
 } from '@provider-access/fhir';
 import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/records';
-import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
-import { type Entry, entryOf, entryOfText, type FoundHead, parsedLine, sizeOf } from './entry.ts';
+import type { DocumentVersion, ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
+import { type Entry, entryOfText, type FoundHead, headOfText, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
-/** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
-const CHUNK = 32;
-/** Ids that one query of the index returns, and rows that one query reads without their lines. */
+/**
+ * Bytes of lines after which a query ends. A page of 200 ordinary resources has half of it, so it is one query. Large
+ * claims take several, so that a search never has more than this and one line in memory beside its page, and the
+ * process does nothing else for about 1 ms.
+ */
+const MOST_BYTES = 1024 * 1024;
+/** Ids that one query of the index returns, and rows that one query reads. */
 const IDS = 500;
 /** Members in one query of the index. */
 const MEMBERS = 200;
+/** Records with many values of a parameter that one query finds. If there are more, every line is looked into. */
+const MOST_UNSURE = 1_000;
 /** Keys times members that one query of the index looks up, because nothing else runs meanwhile (about 10 ms). */
 const LOOKUPS = 50_000;
 const LINE = ['record.line'];
@@ -33,12 +40,13 @@ export interface Behind {
   readonly lastUpdated?: number;
 }
 
-const headOf = (document: ViewDocument): FoundHead => document['record'] as FoundHead;
 /** The members who have a resource of an id, by the id. */
 export type Holders = ReadonlyMap<string, readonly string[]>;
 /** The conditions of a search on one type. */
 export type Conditions = Pick<SearchQuery, 'type' | 'ids' | 'filters' | 'updated'> & {
   readonly holders?: Holders | undefined;
+  /** Whether the search has counted the evaluations of its results before. Default false. */
+  readonly isEvaluated?: boolean;
 };
 
 /** The order of record ids, which begin with the member. */
@@ -66,11 +74,11 @@ export async function* fitting(
     query.ids !== undefined
       ? byIds(records, query, query.ids, members, behind)
       : conditions.length > 0
-        ? byKeys(records, query, conditions, rest, behind)
+        ? byKeys(records, query, conditions, { members: rest, behind, wanted })
         : byType(records, query, rest, behind, wanted, lines || query.filters.length > 0);
   const matcher = query.filters.length === 0 ? undefined : new Matcher(query.filters);
   for await (const batch of found) {
-    const kept = await keptOf(records, query.updated, matcher, await records.seen(batch));
+    const kept = await keptOf(records, query, matcher, await records.seen(batch));
     if (kept.length > 0) yield kept;
   }
 }
@@ -82,7 +90,7 @@ export const isByTime = (query: Conditions): boolean =>
 /** The entries that fit. They have the parsed resource if a filter had to look into it. */
 async function keptOf(
   { work }: VisibleRecords,
-  updated: readonly DateSearch[],
+  { updated, isEvaluated }: Pick<Conditions, 'updated' | 'isEvaluated'>,
   matcher: Matcher | undefined,
   entries: readonly Entry[],
 ): Promise<readonly Entry[]> {
@@ -93,7 +101,11 @@ async function keptOf(
     if (pause !== undefined) await pause;
     if (!fitsTime(work, updated, entry)) continue;
     if (matcher === undefined) kept.push(entry);
-    else {
+    else if (entry.fits === true) {
+      // The index has made these comparisons.
+      if (isEvaluated !== true) work.evaluate(matcher.evaluations);
+      kept.push(entry);
+    } else {
       work.count(sizeOf(entry) * COST.byte);
       const resource = parsedLine(entry);
       if (matcher.matches(resource, work)) kept.push({ ...entry, resource });
@@ -113,24 +125,36 @@ function fitsTime(
 
 /** The parts of the index that hold what fits the filter; none if the index cannot help. */
 export const rangesOf = (filter: SearchFilter): readonly ElementRange[] => elementsOf(keyRanges(filter) ?? []);
-const elementsOf = (ranges: readonly KeyRange[]): readonly ElementRange[] =>
+export const elementsOf = (ranges: readonly KeyRange[]): readonly ElementRange[] =>
   ranges.map((range) => ('key' in range ? range.key : range));
 
 /** The conditions of a query that the index of keys can check, the most selective one first. */
-const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] =>
+export const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] =>
   keyConditions(filters).map(elementsOf);
 
-/** The records of these ids in their order, in chunks, because the caller may stop after a few. */
+/**
+ * The records of these ids in their order, in chunks, because the caller may stop after a few.
+ * @param together rows of a chunk, if they are not too large
+ * @param versions of the records of which the index says that they fit; `fits` says whether the line is of that version
+ */
 export async function* linesOf(
   { reader, work }: VisibleRecords,
   ids: readonly string[],
+  together: number,
+  versions?: ReadonlyMap<string, string>,
 ): AsyncGenerator<readonly Entry[]> {
-  for (let at = 0; at < ids.length; at += CHUNK) {
+  const load = { bodies: LINE, fields: 'text', maxBytes: MOST_BYTES, versions: versions !== undefined } as const;
+  for (let at = 0; at < ids.length;) {
     work.count(COST.query);
     await work.pause();
-    const documents = await reader.views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
+    const documents = await reader.views.records.getMany(ids.slice(at, at + together), load);
+    at += documents.length;
     // Skips records that were deleted since the index was read.
-    yield documents.map(entryOf).filter((entry) => entry !== undefined);
+    yield documents.flatMap((document) => {
+      if (document === undefined) return [];
+      const version = versions?.get(document._id);
+      return entryOfText(document, version !== undefined && version === document._version) ?? [];
+    });
   }
 }
 
@@ -151,6 +175,7 @@ async function* byIds(
         .filter((head) => fitsTime(records.work, updated, head))
         .map((head) => recordId(head.member, type, head.id))
         .filter((id) => id > last),
+      IDS,
     );
   if (mayBeShared(type)) {
     const copies: RecordPart[] = [];
@@ -210,37 +235,61 @@ function oneOfEach(copies: readonly RecordPart[]): readonly RecordPart[] {
 const standsBefore = (a: RecordPart, b: RecordPart): boolean =>
   (a.member === SHARED) === (b.member === SHARED) ? a.lastUpdated > b.lastUpdated : b.member === SHARED;
 
+/** Which records a query by keys reads, and how many the caller wants. */
+interface Wanted {
+  readonly members: readonly string[];
+  readonly behind: Behind | undefined;
+  readonly wanted: number;
+}
+
+/** As many members as one query of the index looks up. */
+export function* together(
+  members: readonly string[],
+  conditions: readonly (readonly ElementRange[])[],
+): Generator<readonly string[]> {
+  const keys = conditions.reduce((sum, { length }) => sum + length, 0);
+  const most = Math.max(1, Math.min(MEMBERS, Math.floor(LOOKUPS / keys)));
+  for (let at = 0; at < members.length; at += most) yield members.slice(at, at + most);
+}
+/** The work of a query of the index for these members. */
+export const lookups = (members: readonly string[], conditions: readonly (readonly ElementRange[])[]): number =>
+  conditions.reduce((sum, { length }) => sum + length, 0) * members.length * COST.condition;
+
 async function* byKeys(
   records: VisibleRecords,
-  { type }: Conditions,
-  all: readonly (readonly ElementRange[])[],
-  members: readonly string[],
-  behind: Behind | undefined,
+  { type, filters }: Conditions,
+  conditions: readonly (readonly ElementRange[])[],
+  { members, behind, wanted }: Wanted,
 ): AsyncGenerator<readonly Entry[]> {
+  const { search } = records.reader.views;
+  const exact = exactKeys(filters);
   let after = behind === undefined ? undefined : recordId(behind.member, type, behind.id);
-  const keys = all.reduce((sum, { length }) => sum + length, 0);
-  const together = Math.max(1, Math.min(MEMBERS, Math.floor(LOOKUPS / keys)));
-  for (let at = 0; at < members.length; at += together) {
-    const some = members.slice(at, at + together);
-    const equals = [some.length === 1 ? some[0]! : some, type] as const;
+  let open = wanted + 1;
+  for (const some of together(members, conditions)) {
+    const of = { index: 'by_key', equals: [some.length === 1 ? some[0]! : some, type] as const };
     const withheld = await records.withheldIds(some, type);
+    const unsure = exact && new Set(await search.ids({ ...of, all: [exact.unsure], limit: MOST_UNSURE }));
+    const isExact = unsure !== undefined && unsure.size < MOST_UNSURE;
+    const all = isExact && unsure.size === 0 ? exact!.all.map(elementsOf) : conditions;
     for (;;) {
-      records.work.count(keys * some.length * COST.condition);
+      records.work.count(lookups(some, all));
       await records.work.pause();
-      const ids = await records.reader.views.search.ids({
-        index: 'by_key',
-        equals,
-        all,
-        limit: IDS,
-        ...(after !== undefined && { after }),
-      });
-      records.work.count(COST.query + ids.length * COST.row);
-      yield* linesOf(
-        records,
-        ids.filter((id) => !withheld.has(id)),
-      );
-      after = ids.at(-1) ?? after;
-      if (ids.length < IDS) break;
+      const limit = isExact ? Math.max(1, Math.min(open, IDS)) : IDS;
+      const query = { ...of, all, limit, ...(after !== undefined && { after }) };
+      const found = isExact ? await search.versions(query) : (await search.ids(query)).map((id) => ({ id }));
+      records.work.count(COST.query + found.length * COST.row);
+      const ids = found.flatMap(({ id }) => (withheld.has(id) ? [] : [id]));
+      const versions = isExact
+        ? new Map(
+            (found as readonly DocumentVersion[]).flatMap(({ id, version }) => (unsure.has(id) ? [] : [[id, version]])),
+          )
+        : undefined;
+      for await (const batch of linesOf(records, ids, Math.min(wanted + 1, IDS), versions)) {
+        open -= batch.length;
+        yield batch;
+      }
+      after = found.at(-1)?.id ?? after;
+      if (found.length < limit) break;
     }
   }
 }
@@ -254,44 +303,50 @@ async function* byType(
   lines: boolean,
 ): AsyncGenerator<readonly Entry[]> {
   const timed = isByTime(query);
+  // Some of what a query finds may not fit.
+  const isCertain = query.filters.length === 0 && query.updated.length === 0;
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
     const except = [...(await records.withheldIds([member], query.type))];
     for (let open = wanted + 1; ;) {
-      const limit = Math.max(1, Math.min(open, lines ? CHUNK : IDS));
+      const limit = Math.max(1, Math.min(isCertain ? open : wanted + 1, IDS));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
-      const what = lines ? { bodies: LINE, fields: 'text' as const } : {};
+      const what = lines ? { bodies: LINE, maxBytes: MOST_BYTES } : {};
       records.work.count(COST.query);
       await records.work.pause();
-      const documents = await records.reader.views.records.find({ ...asked, except, limit, ...what });
+      const documents = await records.reader.views.records.find({ ...asked, except, limit, fields: 'text', ...what });
       const live = lines
-        ? documents.map(entryOfText).filter((entry) => entry !== undefined)
+        ? documents.map((document) => entryOfText(document)).filter((entry) => entry !== undefined)
         : await withoutLines(records, documents);
       open -= live.length;
       yield live;
-      if (documents.length < limit) break;
-      const part = documents.at(-1)!['record'] as FoundHead & { readonly json?: string };
-      const last = part.json === undefined ? part : (JSON.parse(part.json) as FoundHead);
+      if (documents.length < limit && !(lines && isFull(documents))) break;
+      const last = headOfText(documents.at(-1)!);
       at = { member, id: last.id, lastUpdated: last.lastUpdated };
     }
   }
 }
 
+/** Whether a query of documents as text ended because of their bytes. */
+function isFull(documents: readonly ViewDocument[]): boolean {
+  let bytes = 0;
+  for (const { record } of documents) {
+    const { line } = record as { readonly line?: Entry['line'] };
+    if (line !== undefined) bytes += sizeOf({ line });
+  }
+  return bytes >= MOST_BYTES;
+}
+
 const NO_LINE = new Uint8Array();
 /** Entries without lines. Where an earlier release wrote the record, only the line shows its labels. */
 async function withoutLines(records: VisibleRecords, documents: readonly ViewDocument[]): Promise<readonly Entry[]> {
-  const live = documents.filter((document) => headOf(document).deleted !== true);
-  const former = live.filter((document) => !hasAllLabels(headOf(document))).map(({ _id }) => _id);
+  const live = documents.map(headOfText).filter(({ deleted }) => deleted !== true);
+  const former = live.filter((head) => !hasAllLabels(head)).map(idOf);
   const loaded: Entry[] = [];
-  for await (const batch of linesOf(records, former)) loaded.push(...batch);
-  return [
-    ...live.flatMap((document) => {
-      const head = headOf(document);
-      return !hasAllLabels(head) ? [] : [{ ...head, line: NO_LINE }];
-    }),
-    ...loaded,
-  ];
+  for await (const batch of linesOf(records, former, IDS)) loaded.push(...batch);
+  return [...live.flatMap((head) => (hasAllLabels(head) ? [{ ...head, line: NO_LINE }] : [])), ...loaded];
 }
+const idOf = ({ member, type, id }: FoundHead): string => recordId(member, type, id);
 
 function inOrder({ type }: Conditions, member: string, behind: Behind | undefined): Omit<FindQuery, 'limit'> {
   return {

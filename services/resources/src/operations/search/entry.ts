@@ -11,6 +11,8 @@ export interface Entry extends Pick<
   readonly line: Uint8Array | string;
   /** The parsed line, if a filter needed it. */
   readonly resource?: FhirResource;
+  /** True if the keys of this version of the record say that it satisfies all filters of the search. */
+  readonly fits?: boolean;
 }
 
 export type FoundHead = Omit<Entry, 'line'> & { readonly deleted?: true };
@@ -34,15 +36,21 @@ const UPDATED = /"lastUpdated":(\d+)/;
  * As `entryOf`, of a document whose parts are JSON text. A page needs little of a record without labels, and parsing
  * its head costs more than reading it.
  */
-export function entryOfText({ _id, record }: ViewDocument): Entry | undefined {
-  const { json, line } = record as { readonly json: string; readonly line?: Entry['line'] };
+export function entryOfText(document: ViewDocument, fits = false): Entry | undefined {
+  const { json, line } = document['record'] as { readonly json: string; readonly line?: Entry['line'] };
   if (line === undefined || json.includes(DELETED)) return undefined;
-  const updated = json.includes(UNLABELLED) ? UPDATED.exec(json) : null;
-  if (updated === null) return { ...(JSON.parse(json) as FoundHead), line };
+  return Object.assign(headOfText(document), { line, fits });
+}
+
+/** The head of a record in a document whose parts are JSON text. */
+export function headOfText({ _id, record }: ViewDocument): FoundHead {
+  const { json } = record as { readonly json: string };
+  const updated = json.includes(DELETED) || !json.includes(UNLABELLED) ? null : UPDATED.exec(json);
+  if (updated === null) return JSON.parse(json) as FoundHead;
   const slash = _id.indexOf('/');
   const second = _id.indexOf('/', slash + 1);
   const [member, type, id] = [_id.slice(0, slash), _id.slice(slash + 1, second), _id.slice(second + 1)];
-  return { member, type, id, lastUpdated: Number(updated[1]), labels: [], labelsBy: LABELS_VERSION, line };
+  return { member, type, id, lastUpdated: Number(updated[1]), labels: [], labelsBy: LABELS_VERSION };
 }
 
 const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { condition, House, type Loose } from '../../../test/harness.ts';
@@ -21,6 +21,29 @@ function interrupted(views: Views, happens: () => (() => Promise<void>) | undefi
             const answer = await (method as (...all: Loose[]) => Promise<unknown>).apply(target, args);
             if (name === 'find') await once(args[0]);
             if (name === 'getMany') await once(args[1]);
+            return answer;
+          };
+        },
+      });
+    },
+  };
+}
+
+/** Views in which something happens after a method of the view `search` has answered. */
+function afterKeys(views: Views, method: string, happens: () => (() => Promise<void>) | undefined): Views {
+  return {
+    ...views,
+    reader(projection) {
+      const reader = views.reader(projection);
+      if (projection.name !== 'search') return reader;
+      return new Proxy(reader, {
+        get(target, name) {
+          const called = Reflect.get(target, name, target) as unknown;
+          if (typeof called !== 'function') return called;
+          if (name !== method) return (called as (...all: Loose[]) => unknown).bind(target);
+          return async (...args: Loose[]) => {
+            const answer = await (called as (...all: Loose[]) => Promise<unknown>).apply(target, args);
+            await happens()?.();
             return answer;
           };
         },
@@ -103,4 +126,75 @@ it('a sorted page loses no result when a record is removed while it is read', as
   } finally {
     await house.close();
   }
+});
+
+describe('a record that changes while a search reads keys', () => {
+  const coded = (code: string, extra: object = {}): object =>
+    condition('m1', 'c1', { code: { coding: [{ code }] }, ...extra });
+  const RESTRICTED = {
+    meta: { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }] },
+  };
+  const at = (n: number): string => `2025-06-0${n}T00:00:00Z`;
+
+  /** The answer to a search during which the record changes, once the view has been asked by the method. */
+  async function during(
+    method: string,
+    query: string,
+    first: object,
+    changed: object,
+  ): Promise<{ readonly during: Loose; readonly after: Loose }> {
+    let next: (() => Promise<void>) | undefined;
+    const views = afterKeys(openMemoryViews(), method, () => {
+      const now = next;
+      next = undefined;
+      return now;
+    });
+    const house = await House.open({ views });
+    try {
+      await house.approve('app1');
+      await house.attribute('m1');
+      await house.publish([
+        { subject: 'm1', time: at(1), resource: first },
+        { subject: 'm1', resource: condition('m1', 'c2', { code: { coding: [{ code: 'a' }] } }) },
+      ]);
+      await house.settled();
+      const token = await house.token('app1');
+      const ask = async (): Promise<Loose> =>
+        (await house.call('GET', `/fhir/Condition?patient=m1&code=a&${query}`, { token })).json();
+      next = async () => {
+        await house.publish([{ subject: 'm1', time: at(2), resource: changed }]);
+        await house.settled();
+      };
+      const answer = await ask();
+      expect(next).toBeUndefined();
+      return { during: answer, after: await ask() };
+    } finally {
+      await house.close();
+    }
+  }
+  const ids = ({ entry = [] }: Loose): string[] => entry.map((e: Loose) => e.resource.id);
+
+  it('is not on a page by the keys of another version', async () => {
+    for (const query of ['', '_sort=-_lastUpdated', '_total=accurate&_count=1']) {
+      const { during: page, after } = await during('versions', query, coded('a'), coded('b'));
+      expect([query, ids(page), ids(after)]).toEqual([query, ['c2'], ['c2']]);
+    }
+  });
+
+  it('is not on a page if it has a label now', async () => {
+    const { during: page } = await during('versions', '', coded('a'), coded('a', RESTRICTED));
+    expect(ids(page)).toEqual(['c2']);
+  });
+
+  it.each(['ids', 'count'])('counts before or after the change, after %s', async (method) => {
+    const { during: count, after } = await during(method, '_summary=count', coded('a'), coded('b'));
+    expect([[1, 2].includes(count.total), after.total]).toEqual([true, 1]);
+  });
+
+  it('is not counted if it gets a label before the keys are counted, or has lost one with its code', async () => {
+    const labelled = await during('ids', '_summary=count', coded('a'), coded('a', RESTRICTED));
+    expect([labelled.during.total, labelled.after.total]).toEqual([1, 1]);
+    const released = await during('ids', '_summary=count', coded('a', RESTRICTED), coded('b'));
+    expect([released.during.total, released.after.total]).toEqual([1, 1]);
+  });
 });

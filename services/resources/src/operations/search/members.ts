@@ -1,9 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '@provider-access/domain/access';
 import type { RefusalReason } from '@provider-access/events';
-import { attributedMembers, Facts } from '@provider-access/facts';
+import { attributedMembers, Facts, type RequestDecisions } from '@provider-access/facts';
 import { mayBeShared, NOBODY, RecordsReader, SHARED } from '@provider-access/records';
-import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/fhir';
+import {
+  COST,
+  isSharedType,
+  SEARCH,
+  type SearchFilter,
+  type SearchQuery,
+  type SearchWork,
+} from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { byRecord, fitting, type Holders } from './candidates.ts';
@@ -15,6 +22,12 @@ const MAX_LISTED = 200;
 const DECIDED = 500;
 /** Work of one decision, in units of COST. */
 const DECISION = 10 * COST.row;
+
+/** Who searches, and the decisions about members for this search. */
+export interface SearchClient {
+  readonly client: string;
+  readonly decisions: RequestDecisions;
+}
 
 export interface Members {
   /** The members whose records the client may see, in the order of `byRecord`. */
@@ -46,7 +59,7 @@ export class SearchMembers {
    * take the same time.
    * @throws Refusal `required` if the search needs a patient; FactsStale
    */
-  async of(client: string, query: SearchQuery, records: VisibleRecords): Promise<Members> {
+  async of(by: SearchClient, query: SearchQuery, records: VisibleRecords): Promise<Members> {
     const { type, patients, ids, patientFilters } = query;
     for (const [expression, { length = 0 } = []] of [
       ['patient', patients],
@@ -60,27 +73,32 @@ export class SearchMembers {
       this.facts.access.assertFresh();
       return { permitted: [SHARED], refused: [], because: new Map() };
     }
-    if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters, records);
+    if (patients !== undefined) return this.chained(await this.named(by, patients), patientFilters, records);
     if (ids !== undefined) {
-      const found = await this.holding(client, type, ids);
+      const found = await this.holding(by, type, ids);
       // A condition on the member's Patient leaves out what belongs to no member.
       return patientFilters.length === 0 && mayBeShared(type)
         ? { ...found, shared: true }
         : this.chained(found, patientFilters, records);
     }
     if (patientFilters.length === 0 && !isAlone(query)) throw needed(type);
-    return this.chained(await this.all(client, records), patientFilters, records);
+    return this.chained(await this.all(by, records), patientFilters, records);
   }
 
   /** Those of the members whom the client may not see any more, and why. */
-  async goneSince(client: string, released: Iterable<string>): Promise<Members['refused']> {
+  async goneSince(by: SearchClient, released: Iterable<string>, work: SearchWork): Promise<Members['refused']> {
     const members = [...new Set(released)].filter((member) => member !== SHARED);
-    return members.length === 0 ? [] : (await this.named(client, members)).refused;
+    return members.length === 0 ? [] : (await this.named(by, members, work.hasPaused)).refused;
   }
 
-  private async named(client: string, members: readonly string[]): Promise<Members> {
+  /** @param anew reads the facts again, whether or not they may have changed */
+  private async named(
+    { client, decisions: facts }: SearchClient,
+    members: readonly string[],
+    anew = false,
+  ): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
-    const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, asked);
+    const decisions = await facts.decideMany(client, { kind: 'search' }, asked, anew);
     if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
     return {
       ...permittedOf(asked, decisions),
@@ -92,11 +110,11 @@ export class SearchMembers {
   }
 
   /** Decides about everybody who has a resource of these ids. */
-  private async holding(client: string, type: string, ids: readonly string[]): Promise<Members> {
+  private async holding(by: SearchClient, type: string, ids: readonly string[]): Promise<Members> {
     const holders = await Promise.all(ids.map((id) => this.records.holders(type, id)));
     const all = holders.flat();
     const members = await this.named(
-      client,
+      by,
       all.filter((member) => member !== SHARED),
     );
     if (all.length === 0) return members;
@@ -115,7 +133,7 @@ export class SearchMembers {
    * Every member whom the client may see now. The request names none of them, so a denied one is no refusal. It decides
    * before it looks at any resource, so that the time does not depend on resources of a denied member.
    */
-  private async all(client: string, { work }: VisibleRecords): Promise<Members> {
+  private async all({ client, decisions: facts }: SearchClient, { work }: VisibleRecords): Promise<Members> {
     const providers = this.facts.parties.client(client)?.providers ?? [];
     const members = [...(await attributedMembers(this.ports.views, providers))].toSorted(byRecord);
     const decisions: Decision[] = [];
@@ -124,7 +142,7 @@ export class SearchMembers {
       const some = members.slice(at, at + DECIDED);
       work.count(COST.query + some.length * DECISION);
       await work.pause();
-      decisions.push(...(await this.facts.access.decideMany(client, { kind: 'search' }, some)));
+      decisions.push(...(await facts.decideMany(client, { kind: 'search' }, some)));
     }
     return { ...permittedOf(members, decisions), refused: [] };
   }

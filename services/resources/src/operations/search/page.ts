@@ -2,6 +2,7 @@ import { COST, dateOf, SEARCH, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { recordId } from '@provider-access/records';
 import { type Behind, type Conditions, fitting, isByTime, linesOf } from './candidates.ts';
+import { countedByKeys } from './counts.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
@@ -43,7 +44,7 @@ export interface Page {
 /** A search, and the page of it that is wanted. */
 export interface PageOf {
   readonly records: VisibleRecords;
-  readonly query: SearchQuery & Pick<Conditions, 'holders'>;
+  readonly query: SearchQuery & Pick<Conditions, 'holders' | 'isEvaluated'>;
   /** In the order of `byRecord`. */
   readonly members: readonly string[];
   readonly after?: PageCursor | undefined;
@@ -57,12 +58,28 @@ export interface PageOf {
  */
 export async function findPage(of: PageOf): Promise<Page> {
   const { query, after, count } = of;
-  if (query.sort.length > 0) return sortedPage(of);
-  const counts = query.total === 'accurate' || count === 0;
-  const page = await firstOf(of, counts && after === undefined);
-  if (!counts || after === undefined) return page;
-  const { total, counted } = await firstOf({ ...of, after: undefined, count: 0 }, true);
-  return { ...page, ...(total !== undefined && { total }), ...(counted !== undefined && { counted }) };
+  // A count has no order.
+  if (query.sort.length > 0 && count > 0) return sortedPage(of);
+  if (query.total !== 'accurate' && count > 0) return firstOf(of, false);
+  const counted = await totalByKeys(of);
+  if (counted !== undefined) {
+    if (count === 0) return { records: [], ...counted };
+    // The count has evaluated the results of the first page.
+    const page = await firstOf({ ...of, query: { ...query, isEvaluated: after === undefined } }, false);
+    return { ...page, ...counted };
+  }
+  const page = await firstOf(of, after === undefined);
+  if (after === undefined) return page;
+  const { total, counted: members } = await firstOf({ ...of, after: undefined, count: 0 }, true);
+  return { ...page, ...(total !== undefined && { total }), ...(members !== undefined && { counted: members }) };
+}
+
+async function totalByKeys({ records, query, members }: PageOf): Promise<Pick<Page, 'total' | 'counted'> | undefined> {
+  const totals = await countedByKeys(records, query, members, MAX_COUNTED + 1);
+  if (totals === undefined) return undefined;
+  const total = [...totals.values()].reduce((sum, results) => sum + results, 0);
+  bounded(total);
+  return { total, counted: totals.keys() };
 }
 
 /** @param counts goes on to the last result, for the total */
@@ -124,7 +141,7 @@ async function sortedPage({ records, query, members, after, count }: PageOf): Pr
   const valuesById = new Map(rest.map(({ id, values }) => [id, values]));
   const page = new Filling(count);
   // A record that was removed meanwhile is left out, so the page may reach beyond the first `count` places.
-  for await (const batch of linesOf(records, [...valuesById.keys()])) {
+  for await (const batch of linesOf(records, [...valuesById.keys()], count + 1)) {
     if ((await records.seen(batch)).every((entry) => page.add(entry))) continue;
     const end = page.records.at(-1)!;
     const sort = valuesById.get(idOf(end))!;

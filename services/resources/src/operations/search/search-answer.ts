@@ -101,7 +101,8 @@ export class SearchAnswer {
     const { type } = query;
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
-    const members = await this.members.of(client, query, records);
+    const searcher = { client, decisions: this.facts.access.ofRequest() };
+    const members = await this.members.of(searcher, query, records);
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const answered = await (async () => {
       const { holders } = members;
@@ -115,15 +116,19 @@ export class SearchAnswer {
       return { page, included: await includedOf(records, query, page.records, { base: this.base, mayRead }) };
     })().catch(async (error: unknown) => {
       // The refusal tells that a member has much, so it may not be about a member who opted out meanwhile.
-      const optedOutMeanwhile = isTooCostly(error) ? await this.members.goneSince(client, members.because.keys()) : [];
+      const { work } = records;
+      const optedOutMeanwhile = isTooCostly(error)
+        ? await this.members.goneSince(searcher, members.because.keys(), work)
+        : [];
       if (optedOutMeanwhile.length === 0) throw error;
     });
     if (answered === undefined) return this.search(by, asked);
     const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
     const optedOutMeanwhile = await this.members.goneSince(
-      client,
+      searcher,
       [...page.records, ...included.records].map(({ member }) => member),
+      records.work,
     );
     const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
     const [found, includes] = [page.records.filter(stays), included.records.filter(stays)];

@@ -52,6 +52,23 @@ export class VisibleRecords {
     return new Set(live.filter((_, i) => withheld[i]).map(idOf));
   }
 
+  /** In the index of keys, the keys of every record that a label may withhold. */
+  get labelKeys(): readonly string[] {
+    return this.#keys;
+  }
+
+  /** Reads what labels ask about a member, so that a record with a label costs no query that another one does not. */
+  readConsents(member: string): Promise<void> {
+    return this.#check.readConsents(member);
+  }
+
+  /** The live records of these ids, of one type, that the client may see. Without ids it makes as many queries. */
+  async visible(type: string, ids: readonly string[]): Promise<readonly RecordPart[]> {
+    this.work.count(COST.query + ids.length * COST.row);
+    const heads = await this.reader.heads(ids.length === 0 ? [recordId(NOBODY, type, NOBODY)] : ids);
+    return this.unwithheld(type, heads);
+  }
+
   /** The entries that the client may see. */
   async seen(entries: readonly Entry[]): Promise<readonly Entry[]> {
     if (entries.some(({ type }) => type === PROVENANCE)) {
