@@ -35,8 +35,8 @@ export interface EventRecord {
 
 const CORE = new Set(['id', 'source', 'type', 'time', 'subject', 'specversion', 'datacontenttype']);
 
-/** Encodes an event for the log. `key` defaults to the subject, `partitionKey` to `key`. */
-export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionKey?: string } = {}): EventRecord {
+/** The headers of an event in the log. */
+export function headersOf(event: Omit<DomainEvent, 'data'>): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
     ce_specversion: '1.0',
     ce_id: event.id,
@@ -48,8 +48,13 @@ export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionK
   if (event.subject !== undefined) headers['ce_subject'] = event.subject;
   if (event.traceparent !== undefined) headers['traceparent'] = event.traceparent;
   for (const [name, value] of Object.entries(event.extensions ?? {})) headers[`ce_${name}`] = value;
+  return headers;
+}
+
+/** Encodes an event for the log. `key` defaults to the subject, `partitionKey` to `key`. */
+export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionKey?: string } = {}): EventRecord {
   const key = keys.key ?? event.subject ?? event.id;
-  return { key, partitionKey: keys.partitionKey ?? key, headers, value: JSON.stringify(event.data) };
+  return { key, partitionKey: keys.partitionKey ?? key, headers: headersOf(event), value: JSON.stringify(event.data) };
 }
 
 type DecodeFailure = {

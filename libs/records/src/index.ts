@@ -1,5 +1,5 @@
 export * from './record.ts';
-export { keepData } from './record-events.ts';
+export { type AcceptedData, keepData } from './record-events.ts';
 export { locators, records } from './projections.ts';
 export * from './search-keys.ts';
 export * from './directory.ts';

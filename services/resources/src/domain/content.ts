@@ -35,8 +35,8 @@ export interface AcceptedContent {
    * part of the hash, because a payer that stamps a nightly dump with its time changes nothing (ADR 0046).
    */
   readonly payerUpdated: string;
-  /** The text after that, to the end of the line. */
-  readonly tail: string;
+  /** The text after that, to the end of the line. From the thread that reads events, its bytes. */
+  readonly tail: string | Uint8Array;
 }
 
 /** A resource with more persons inside is withheld, and nobody asks who they are. */
@@ -124,6 +124,8 @@ function payerUpdatedOf(meta: unknown, publicUrl: string | undefined): string {
 
 const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
-/** `lastUpdated` is an RFC 3339 instant. */
-export const lineOf = (content: AcceptedContent, versionId: number, lastUpdated: string): string =>
-  `${content.head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${content.payerUpdated}${content.tail}`;
+/** The line as bytes. `lastUpdated` is an RFC 3339 instant. */
+export function lineOf({ head, payerUpdated, tail }: AcceptedContent, versionId: number, lastUpdated: string): Buffer {
+  const start = `${head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${payerUpdated}`;
+  return typeof tail === 'string' ? Buffer.from(start + tail) : Buffer.concat([Buffer.from(start), tail]);
+}

@@ -7,7 +7,7 @@ const of = (meta: object | undefined) => ({ resourceType: 'Condition', id: 'c', 
 const encoded = (meta: object | undefined, publicUrl?: string) =>
   encodeContent(of(meta), 'c', [], undefined, { resource: of(meta) }, publicUrl);
 const metaOf = (meta: object | undefined, publicUrl = BASE): unknown =>
-  (JSON.parse(lineOf(encoded(meta, publicUrl), 3, AT)) as { meta: unknown }).meta;
+  (JSON.parse(lineOf(encoded(meta, publicUrl), 3, AT).toString()) as { meta: unknown }).meta;
 
 it("keeps the payer's own lastUpdated, as it was written, beside the platform's", () => {
   const extension = [{ url: payerLastUpdated(BASE), valueInstant: '2022-09-10T14:46:05-04:00' }];

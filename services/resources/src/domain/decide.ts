@@ -2,7 +2,7 @@ import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-acces
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/fhir';
-import type { RecordPart, VersionOrder } from '@provider-access/records';
+import type { AcceptedData, RecordPart, VersionOrder } from '@provider-access/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { isRetirement } from './retirement.ts';
@@ -15,7 +15,7 @@ export interface Head
     Pick<RecordPart, 'versionId' | 'lastUpdated' | 'contentHash' | 'sourceHash' | 'labels' | 'labelsBy' | 'targets'>,
     Pick<RecordPart, 'status' | 'statusChanged' | 'deleted' | 'reason'> {}
 export type RecordEvent =
-  | { readonly type: 'pa.record-accepted.v1'; readonly data: RecordAccepted }
+  | { readonly type: 'pa.record-accepted.v1'; readonly data: AcceptedData }
   | { readonly type: 'pa.record-deleted.v1'; readonly data: RecordDeleted };
 
 /**
@@ -156,7 +156,7 @@ function write(
     const { reason, content: rest, labels = [] } = judgement;
     const kept = keptAfter(before, [...labels, ...(rest?.labels ?? [])]);
     const decided = statusData(before?.status, before?.statusChanged);
-    const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at) };
+    const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at).toString() };
     return {
       event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...kept, ...decided, ...enteredInError } },
       head: { ...order, versionId, lastUpdated, deleted: true, reason, ...kept, ...statusOf(before) },

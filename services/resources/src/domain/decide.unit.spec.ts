@@ -71,7 +71,7 @@ describe('decideVersion', () => {
     ]);
     expect(outcomes).toEqual(['recorded', 'superseded', 'unchanged duplicate', 'unchanged same-content', 'recorded']);
     expect(head).toMatchObject({ versionId: 2, event: 'd' });
-    expect(JSON.parse((last!.data as { line: string }).line)).toMatchObject({
+    expect(JSON.parse(Buffer.from((last!.data as { line: Uint8Array }).line).toString())).toMatchObject({
       meta: { versionId: '2' },
       code: { text: 'four' },
     });
@@ -101,7 +101,7 @@ describe('decideVersion', () => {
       ...Array<string>(7).fill('superseded'),
       'unchanged duplicate',
     ]);
-    expect(JSON.parse((last!.data as { line: string }).line)).toMatchObject({
+    expect(JSON.parse(Buffer.from((last!.data as { line: Uint8Array }).line).toString())).toMatchObject({
       code: { text: 'value 7' },
       meta: { versionId: '8' },
     });
@@ -257,7 +257,9 @@ describe('decideVersion', () => {
             deleted: winner.kind !== 'live',
           });
           if (winner.kind === 'live')
-            expect(JSON.parse((last!.data as { line: string }).line)).toMatchObject({ code: { text: winner.text } });
+            expect(JSON.parse(Buffer.from((last!.data as { line: Uint8Array }).line).toString())).toMatchObject({
+              code: { text: winner.text },
+            });
           expect(outcomes).toHaveLength(arrived.length);
         }),
         { numRuns: cases(300) },

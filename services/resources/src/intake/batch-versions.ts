@@ -1,8 +1,9 @@
-import { PA_RECORDS } from '@provider-access/events';
+import { bufferOf, PA_RECORDS } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 import { keepData, recordId, VERSION_HEADER } from '@provider-access/records';
 import type { Output } from '@provider-access/intake';
 import type { Decided, Head, RecordEvent } from '../domain/decide.ts';
+import { jsonWith } from '../domain/json-bytes.ts';
 import type { InFlight } from '../domain/in-flight.ts';
 import type { CurrentVersions } from './current-versions.ts';
 import type { ReadEvent } from './read-event.ts';
@@ -42,9 +43,9 @@ export class BatchVersions {
   write(event: ReadEvent, id: string, { event: next, head }: Pick<Decided, 'event' | 'head'>): void {
     if (next === undefined || head === undefined) return;
     const { data } = next;
-    const line = 'line' in data ? Buffer.from(data.line) : undefined;
+    const line = 'line' in data ? bufferOf(data.line) : undefined;
     this.#supersede(id, data, head, line);
-    this.#written.push({ topic: PA_RECORDS, record: encode(event, id, next, line) });
+    this.#written.push({ topic: PA_RECORDS, record: encode(event, id, next) });
     this.heads.set(id, head);
     this.#changed.set(id, head);
   }
@@ -80,7 +81,7 @@ export class BatchVersions {
  * Derives the id of our event from the inbound event, so that a redelivery writes the same id. The value and the line
  * are bytes, because the garbage collector would copy texts while they wait for the log and the views.
  */
-function encode({ record }: ReadEvent, id: string, event: RecordEvent, line: Uint8Array | undefined): NewRecord {
+function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
   const { data } = event;
   const { traceparent } = record.headers;
   const encoded: NewRecord = {
@@ -99,8 +100,14 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent, line: Uin
       'content-type': 'application/json',
       ...(traceparent !== undefined && { traceparent }),
     },
-    value: Buffer.from(JSON.stringify(data)),
+    value: valueOf(data),
   };
-  keepData(encoded, line === undefined || !('line' in data) ? data : { ...data, line });
+  keepData(encoded, data);
   return encoded;
+}
+
+function valueOf(data: RecordEvent['data']): Buffer {
+  if (!('line' in data)) return Buffer.from(JSON.stringify(data));
+  const { line, ...members } = data;
+  return jsonWith(members, 'line', bufferOf(line));
 }

@@ -1,8 +1,8 @@
 import {
   type DomainEvent,
-  encodeEvent,
   type FaultReason,
   fromStructured,
+  headersOf,
   identityFault,
   MAX_IDENTITY,
   PAYER_CONTRACT,
@@ -158,7 +158,8 @@ function incoming(
   if (text === undefined)
     return { index, ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
   // As bytes, because the garbage collector would copy the text while it waits for the log.
-  const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: Buffer.from(text) };
+  const key = event.subject ?? event.id;
+  const encoded = { key, partitionKey: key, headers: headersOf({ ...event, extensions }), value: Buffer.from(text) };
   const bytes = size ?? encoded.value.byteLength;
   if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id };
   const { topic } = PAYER_CONTRACT.definition(event.type)!;

@@ -89,7 +89,7 @@ export class EventStream {
       for (const row of rows) {
         const settled = row instanceof Promise ? await row : row;
         if (settled.status !== 'unavailable') this.#counts[settled.status] += 1;
-        text += `${JSON.stringify(settled)}\n`;
+        text += `${textOf(settled)}\n`;
       }
       this.#waiting -= rows.length * 120;
       if (!this.answer.destroyed && !this.answer.write(text)) await drained(this.answer);
@@ -117,6 +117,17 @@ export class EventStream {
     this.answer.end(`${JSON.stringify({ summary })}\n`);
     return summary;
   }
+}
+
+/** An id that stands in JSON as it is. */
+const PLAIN = /^[\w.:/-]*$/;
+const MEMBERS = 4;
+/** The row as JSON. Nearly all rows are of accepted events, and JSON.stringify takes longer. */
+function textOf(row: EventRow): string {
+  const { index, id, status, receipt } = row;
+  const isPlain = status === 'accepted' && id !== undefined && PLAIN.test(id) && Object.keys(row).length === MEMBERS;
+  if (!isPlain) return JSON.stringify(row);
+  return `{"index":${index},"id":"${id}","status":"accepted","receipt":"${receipt}"}`;
 }
 
 function drained(stream: PassThrough): Promise<void> {

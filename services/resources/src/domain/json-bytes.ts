@@ -1,0 +1,30 @@
+const [QUOTE, BACKSLASH, CLOSING_BRACE] = [34, 92, 125];
+
+/** Bytes are written here before they are copied, because their number is known only then. */
+let scratch = Buffer.allocUnsafeSlow(64 * 1024);
+/** Bytes. A larger one is not kept for the next call. */
+const MOST_KEPT = 1024 * 1024;
+
+/**
+ * What JSON.stringify writes of `{ ...members, [name]: text }`, as bytes. `members` has one member at least. It writes
+ * the text faster, because a JSON text has nothing but quotation marks and backslashes to escape.
+ * @param json the text: bytes of JSON as JSON.stringify writes it
+ */
+export function jsonWith(members: object, name: string, json: Uint8Array): Buffer {
+  const start = `${JSON.stringify(members).slice(0, -1)},"${name}":"`;
+  const { byteLength } = json;
+  const most = 3 * start.length + 2 * byteLength + 2;
+  const room = most <= scratch.length ? scratch : Buffer.allocUnsafeSlow(most);
+  if (room !== scratch && most <= MOST_KEPT) scratch = room;
+  let end = room.write(start);
+  for (let at = 0; at < byteLength; at++) {
+    const byte = json[at]!;
+    if (byte === QUOTE || byte === BACKSLASH) room[end++] = BACKSLASH;
+    room[end++] = byte;
+  }
+  room[end++] = QUOTE;
+  room[end++] = CLOSING_BRACE;
+  const written = Buffer.allocUnsafeSlow(end);
+  room.copy(written, 0, 0, end);
+  return written;
+}
