@@ -24,13 +24,13 @@ export const BUDGETS = {
     reason: 'The thread that parses the bytes at the receipt can hand its result to the intake.',
   },
   stringifiesOfAnEvent: {
-    most: 15,
+    most: 6,
     goal: 4,
     at010: 14.5,
     reason: 'The line and its envelope have to become text once; everything else can be copied as bytes.',
   },
   stringifiedBytesOfAnEvent: {
-    most: 11_000,
+    most: 5_000,
     goal: 4_000,
     at010: 10_500,
     reason: 'Large claims make the bytes dearer than the calls.',
