@@ -254,6 +254,20 @@ it('says that a derived event was recorded no earlier than the newest transactio
   expect(await recordedAt(2)).toBe(new Date(NOW + 5000).toISOString());
 });
 
+it('asks for that time only if a batch has an event for the service, and stamps the next no earlier', async () => {
+  const load = state.streams.load.bind(state.streams);
+  let asked = 0;
+  state.streams.load = (...args) => (asked++, load(...args));
+  const one = intake();
+  await new TransactionTimes({ load, append: state.streams.append.bind(state.streams) }).raise(NOW + 5000);
+  await one.handle(await publish(named('e1', 'm1', {}, { type: 'payer.resource-recorded.v1' } as never)));
+  expect(asked).toBe(0);
+  await one.handle(await publish(named('e2', 'm2', { names: ['Eve'] })));
+  expect(asked).toBe(1);
+  const [, record] = await log.read(PA_CONSENT, 0, 0, 10);
+  expect(record!.headers[RECORDED_AT_HEADER]).toBe(new Date(NOW + 5000).toISOString());
+});
+
 it('an engine that is away makes the batch come again as it was', async () => {
   let away = true;
   decide = () => {

@@ -69,9 +69,10 @@ export class Intake<E extends IntakeEvent> {
 
   /** @throws EngineUnavailable: then the batch is delivered again */
   async handle(batch: Batch, work: BatchWork<E>): Promise<void> {
+    const events = await work.read(this.#latest.with(batch.records));
     // Ask only after the log has delivered the batch: an export whose positions do not include the batch has raised the
-    // time before (ADR 0023).
-    const [events, newest] = await Promise.all([work.read(this.#latest.with(batch.records)), this.newest()]);
+    // time before (ADR 0023). A batch without events for this service has no record that gets a time.
+    const newest = events.length === 0 ? 0 : await this.newest();
     this.#stamp = Math.max(this.#stamp, newest, this.#ports.clock.now());
     const times: BatchTimes = { newest, stamp: this.#stamp };
     for (const { record, failed } of events) if (failed !== undefined) this.#warn(batch, record.offset, failed);

@@ -1,8 +1,11 @@
 import { PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import type { ConsumerGroup } from '@provider-access/engines/log';
 
-/** Small enough that a batch blocks the event loop for a few milliseconds only. */
-const BATCH_EVENTS = 250;
+/**
+ * Small enough that a batch blocks the event loop for some milliseconds only, and larger than what a send to Kafka
+ * takes of usual events, so that few records are left over.
+ */
+const BATCH_EVENTS = 320;
 
 /** The consumer groups of resources, without those of its views. */
 export const SUBSCRIPTIONS = {

@@ -66,7 +66,7 @@ export const BUDGETS = {
     reason: 'A count by exact keys needs the index alone. The half is what the process parses by itself meanwhile.',
   },
   mongoCommandsOfAThousandEvents: {
-    most: 700,
+    most: 470,
     goal: 150,
     at010: 1_505,
     reason: 'Each command costs a round trip and CPU of both sides. A batch needs few of them for each view.',
@@ -77,7 +77,7 @@ export const BUDGETS = {
     reason: 'Six views of resources read each record of pa.records. One decoding is enough for a process.',
   },
   kafkaRequestsOfAThousandEvents: {
-    most: 450,
+    most: 270,
     goal: 150,
     at010: 855,
     reason: 'The views of a process can share fetches, and need no commit for each batch.',

@@ -137,7 +137,15 @@ export interface Subscription {
   lastPoll(): number;
 }
 
+/** How much of a large request is best appended together. */
+export interface AppendSize {
+  readonly records: number;
+  readonly bytes: number;
+}
+
 export interface EventLog {
+  /** Absent: the log has no preference. */
+  readonly appendSize?: AppendSize;
   /** Resolves when durable, with an entry for each record in order. Throws EngineUnavailable or RecordTooLarge. */
   append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;

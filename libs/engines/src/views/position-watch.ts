@@ -7,8 +7,10 @@ import type { Saved, ViewStore } from './view-store.ts';
 
 /** How often a waiting caller polls a store that other processes write. The pause grows until the next caller comes. */
 const SHARED = { firstMs: 2, maxMs: 50 };
-/** How often at most it polls a shared store in which this process itself moves the view. */
-const OWN_SHARED_MS = 10;
+/** The first pause where this process itself moves the view, so that it polls for the partitions of others only, ms. */
+const OWN_SHARED_MS = 25;
+/** How long a watch without callers goes on listening, ms. */
+const LISTEN_MS = 2_000;
 /** A store of this process reports its moves, so only readers in other threads poll. */
 const OWN = { firstMs: 100, maxMs: 100 };
 
@@ -38,8 +40,11 @@ export class PositionWatch {
   #again = false;
   #intervalMs = 0;
   #seen = '';
-  /** The checkpoints of the last query and those that this process saved since, while somebody waits. */
+  /** The checkpoints of the last query and those that this process saved since, and the store's incarnation then. */
   #known: Map<string, Checkpoint> | undefined;
+  #knownIn: number | undefined;
+  /** When this process last saved a checkpoint of the view. */
+  #ownAt = -Infinity;
   /** The view had no checkpoint at the last query. */
   #isNowhere = true;
   #timer: NodeJS.Timeout | undefined;
@@ -64,8 +69,12 @@ export class PositionWatch {
     return viewPosition(Object.keys(this.#projection.topics), await this.#store.checkpoints(this.#projection, 'live'));
   }
 
-  /** Queries at least once, whatever the timeout. Rejects if the store cannot be read. */
+  /**
+   * Queries at least once, whatever the timeout, unless checkpoints of a moment ago suffice. Rejects if the store
+   * cannot be read.
+   */
   async waitFor(target: Position, timeoutMs: number, derivers: readonly string[]): Promise<boolean> {
+    if (this.#store.shared && this.#knows(target, derivers)) return true;
     // A store that only this process writes answers at once, and most callers have nothing to wait for.
     if (!this.#store.shared && hasPassed(await this.position(), target, derivers)) return true;
     return new Promise<boolean>((resolve, reject) => {
@@ -84,20 +93,28 @@ export class PositionWatch {
       };
       const timer = setTimeout(() => ((waiter.late = true), this.#ask(false)), Math.max(timeoutMs, 0));
       this.#waiters.add(waiter);
-      this.#stopListening ??= this.#store.onAdvance(
-        collectionName(this.#projection),
-        (saved) => void this.#advanced(saved),
-      );
-      this.#intervalMs = this.#pace.firstMs;
+      this.#stopListening ??= this.#store.onAdvance(collectionName(this.#projection), (saved) => this.#advanced(saved));
+      const isOwn = performance.now() - this.#ownAt < LISTEN_MS;
+      this.#intervalMs = isOwn ? OWN_SHARED_MS : this.#pace.firstMs;
       this.#ask(false);
     });
   }
 
+  /** Goes on listening for a while, because the next caller often waits for what this process is about to save. */
   #rest(): void {
-    this.#known = undefined;
     clearTimeout(this.#timer);
-    this.#stopListening?.();
-    this.#stopListening = undefined;
+    this.#timer = setTimeout(() => {
+      this.#known = undefined;
+      this.#stopListening?.();
+      this.#stopListening = undefined;
+    }, LISTEN_MS).unref();
+  }
+
+  /** Whether the known checkpoints have passed the target. A store that may have lost data is asked again. */
+  #knows(target: Position, derivers: readonly string[]): boolean {
+    if (this.#known === undefined || this.#knownIn !== this.#store.incarnation()) return false;
+    const at = viewPosition(Object.keys(this.#projection.topics), [...this.#known.values()]);
+    return hasPassed(at, target, derivers);
   }
 
   /** `fresh`: a view without checkpoints is asked which build is live, so that a swap by another process counts. */
@@ -115,17 +132,18 @@ export class PositionWatch {
   }
 
   /** A checkpoint that this process itself has saved needs no query. */
-  async #advanced(saved: Saved | undefined): Promise<void> {
-    if (saved === undefined || !this.#store.shared || this.#known === undefined) return this.#ask(false);
-    this.#intervalMs = Math.max(this.#intervalMs, OWN_SHARED_MS);
-    const builds = await this.#store.builds(this.#projection).catch(() => undefined);
-    // A build that is sealed cannot have moved, so a live one of a second ago is live.
-    if (builds?.live !== saved.build || this.#known === undefined) return;
+  #advanced(saved: Saved | undefined): void {
+    const isOwn = saved !== undefined && this.#store.shared;
+    if (isOwn) this.#ownAt = performance.now();
+    if (!isOwn || this.#known === undefined) {
+      if (this.#waiters.size > 0) this.#ask(false);
+      return;
+    }
+    if (!saved.isLive) return;
     const key = keyOf(saved.checkpoint);
     if (saved.checkpoint.next <= (this.#known.get(key)?.next ?? 0)) return;
     this.#known.set(key, saved.checkpoint);
-    const at = viewPosition(Object.keys(this.#projection.topics), [...this.#known.values()]);
-    for (const waiter of [...this.#waiters]) if (hasPassed(at, waiter.target, waiter.derivers)) waiter.settle(true);
+    for (const waiter of [...this.#waiters]) if (this.#knows(waiter.target, waiter.derivers)) waiter.settle(true);
   }
 
   async #question(fresh: boolean): Promise<void> {
@@ -134,7 +152,9 @@ export class PositionWatch {
     try {
       // While checkpoints of a build move, it is live. A view without any may have another build by now.
       if (fresh && this.#store.shared && this.#isNowhere) await this.#store.builds(this.#projection, true);
+      const incarnation = this.#store.incarnation();
       const checkpoints = await this.#store.checkpoints(this.#projection, 'live');
+      this.#knownIn = incarnation;
       this.#known = new Map(checkpoints.map((checkpoint) => [keyOf(checkpoint), checkpoint]));
       const at = viewPosition(Object.keys(this.#projection.topics), checkpoints);
       this.#isNowhere = Object.values(at.topics).every((offsets) => offsets.length === 0);

@@ -28,9 +28,10 @@ export interface Builds {
   readonly previous?: number | undefined;
   readonly keepUntil?: number | undefined;
 }
-/** A checkpoint that this process has saved, of the live build or of one that is being built. */
+/** A checkpoint that this process has saved. */
 export interface Saved {
-  readonly build: number;
+  /** Whether its build is the live one as far as this process knows. A replaced build is sealed, so it saves none. */
+  readonly isLive: boolean;
   readonly checkpoint: Checkpoint;
 }
 /** The next state of a view, or undefined if this state does not allow the change. */

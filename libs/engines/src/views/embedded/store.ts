@@ -66,7 +66,12 @@ export class EmbeddedStore extends EmbeddedBuilds {
       return lost;
     });
     if (checkpoint !== undefined && refused.length === 0)
-      this.advances.emit(collectionName(projection), { build, checkpoint });
+      if (checkpoint !== undefined && refused.length === 0) {
+        const collection = collectionName(projection);
+        // Without other processes nobody uses the answer.
+        const isLive = this.shared && this.connection.lookup(collection)?.live === build;
+        this.advances.emit(collection, { isLive, checkpoint });
+      }
     return refused;
   }
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {

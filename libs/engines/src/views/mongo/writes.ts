@@ -11,7 +11,7 @@ import { encode, type Layout, positionField, positionOf, type StoredDocument, st
  * The largest bulk, in operations and bytes. The server accepts 48 MB in a message, and an answer must come before the
  * socket times out.
  */
-const BULK_OPERATIONS = 200;
+const BULK_OPERATIONS = 500;
 const BULK_BYTES = 8 * 1024 * 1024;
 /** The largest part: MongoDB's limit minus space for the rest of the document. */
 const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;

@@ -1,5 +1,6 @@
 import {
   type Appended,
+  type AppendSize,
   deadLetterId,
   EngineUnavailable,
   type EventLog,
@@ -43,14 +44,16 @@ export interface EventRow {
 }
 
 const EFFECT_PATIENCE_MS = 5_000;
-/** Limit of events in an append. The log acknowledges them together. */
+/** Most events and bytes of an append, which the log acknowledges together, where the log has no preference. */
 export const APPEND_EVENTS = 250;
+const APPEND_BYTES = 1024 * 1024;
 
 /**
- * Appends the events of a request, with one append for each topic and 250 events, and answers for each event. All
- * requests of the process share one pace.
+ * Appends the events of a request, with one append for each topic and `size`, and answers for each event. All requests
+ * of the process share one pace.
  */
 export class EventAppender {
+  readonly size: AppendSize;
   readonly #log: EventLog;
   readonly #facts: PayerFacts;
   readonly #metrics: Metrics;
@@ -59,6 +62,7 @@ export class EventAppender {
   readonly #pace: FactsPace;
   constructor(log: EventLog, facts: PayerFacts, metrics: Metrics, sandbox = false) {
     this.#log = log;
+    this.size = log.appendSize ?? { records: APPEND_EVENTS, bytes: APPEND_BYTES };
     this.#facts = facts;
     this.#metrics = metrics;
     this.#sandbox = sandbox;
@@ -74,8 +78,8 @@ export class EventAppender {
   async append(sent: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const events = this.#sandbox ? sent.map(fromSandbox) : sent;
     const rows: (EventRow | Promise<EventRow>)[] = [];
-    for (let at = 0; at < events.length; at += APPEND_EVENTS) {
-      const part = events.slice(at, at + APPEND_EVENTS);
+    for (let at = 0; at < events.length; at += this.size.records) {
+      const part = events.slice(at, at + this.size.records);
       if (part.some((event) => event.ok && !event.consent)) await this.#pace.room();
       try {
         rows.push(...(await this.#appendPart(part, receipt)));

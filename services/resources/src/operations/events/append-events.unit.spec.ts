@@ -1,7 +1,7 @@
 import { Metrics } from '@provider-access/service/observability';
 import { expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import { EngineUnavailable, type NewRecord } from '@provider-access/engines/log';
+import { type AppendSize, EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { FactsStale } from '@provider-access/facts';
 import { condition, event, type EventInput, patient } from '../../../test/harness.ts';
@@ -45,6 +45,24 @@ it('says of each event which topic took it, and what to send again', async () =>
   );
   expect(await rowsOf(rows)).toEqual(['a: accepted', 'p: unavailable (log-unavailable)', 'c: effective']);
   await log.close();
+});
+
+it('appends as much together as the log likes, and as the default where it says nothing', async () => {
+  const sizesOf = async (appendSize?: AppendSize): Promise<number[]> => {
+    const log = openMemoryLog();
+    const append = log.append.bind(log);
+    const sizes: number[] = [];
+    const watched = {
+      ...(appendSize && { appendSize }),
+      append: (topic: string, records: readonly NewRecord[]) => (sizes.push(records.length), append(topic, records)),
+    } as EventLog;
+    const many = Array.from({ length: 600 }, (_, n) => ({ id: `e${n}`, resource: condition('m1', `c${n}`) }));
+    await new EventAppender(watched, facts, new Metrics()).append(incoming(many), 'r-x');
+    await log.close();
+    return sizes;
+  };
+  expect(await sizesOf()).toEqual([250, 250, 100]);
+  expect(await sizesOf({ records: 400, bytes: 1e6 })).toEqual([400, 200]);
 });
 
 it('refuses in a sandbox what does not come from its synthetic payer, and stores the rest', async () => {

@@ -1,10 +1,9 @@
 import { PassThrough } from 'node:stream';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { type AppendSize, EngineUnavailable } from '@provider-access/engines/log';
 import { createLineSplitter } from '@provider-access/fhir';
-import { APPEND_EVENTS, type EventAppender, type EventRow } from './append-events.ts';
+import type { EventAppender, EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 
-const APPEND_BYTES = 1024 * 1024;
 /**
  * Bytes of the answer that may wait for the client. Many clients read the answer only after they have sent everything,
  * so a small buffer would block both sides for ever. A hundred thousand rows fit.
@@ -66,7 +65,7 @@ export class EventStream {
         throw new EngineUnavailable('the log stored only some of the events');
     };
     try {
-      for await (const events of batches(request, this.#receipt)) {
+      for await (const events of batches(request, this.#receipt, this.#appender.size)) {
         await append;
         // Read and parse the next lines while the log stores these.
         append = flush(events);
@@ -142,7 +141,11 @@ function drained(stream: PassThrough): Promise<void> {
   });
 }
 
-async function* batches(request: AsyncIterable<Uint8Array>, receipt: string): AsyncGenerator<readonly Incoming[]> {
+async function* batches(
+  request: AsyncIterable<Uint8Array>,
+  receipt: string,
+  size: AppendSize,
+): AsyncGenerator<readonly Incoming[]> {
   const splitter = createLineSplitter({ maxLineBytes: MAX_EVENT_BYTES });
   let index = 0;
   let events: Incoming[] = [];
@@ -159,7 +162,7 @@ async function* batches(request: AsyncIterable<Uint8Array>, receipt: string): As
       index += 1;
       events.push(event);
       bytes += event.ok ? event.bytes : 100;
-      if (events.length < APPEND_EVENTS && bytes < APPEND_BYTES) continue;
+      if (events.length < size.records && bytes < size.bytes) continue;
       full.push(events);
       events = [];
       bytes = 0;

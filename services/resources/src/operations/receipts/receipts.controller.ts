@@ -15,7 +15,10 @@ const WAIT = z
   .string(NO_SECONDS)
   .regex(/^\d{1,4}$/, NO_SECONDS)
   .optional();
+/** How long a waiting request pauses between two looks at the view, which grows with its wait, ms. */
 const POLL_MS = 50;
+const POLL_GROWTH = 1.25;
+const POLL_MAX_MS = 250;
 
 /** The sums of all batches. Each of `COUNTED` has at most 101 names. */
 interface ReceiptAnswer extends Required<Pick<HandledPart, 'receipt' | 'counts' | 'items' | CountedName>> {
@@ -52,16 +55,26 @@ export class ReceiptsController {
   async get({ params: { id }, query: { wait = '0' } }: Asked<typeof RECEIPT>): Promise<Answer> {
     if (!/^r-[a-z2-7]{26}$/.test(id)) throw new Refusal('not-found', 'There is no such receipt.');
     const deadline = performance.now() + Math.min(Number(wait), MAX_WAIT_S) * 1000;
-    for (;;) {
-      const answer = await this.answer(id);
-      const done = answer.expected !== null && answer.handled >= answer.expected;
-      if (done || performance.now() >= deadline) return { json: answer };
-      await delay(POLL_MS);
+    let seen: { readonly at: string; readonly answer: ReceiptAnswer } | undefined;
+    for (let pause = POLL_MS; ; pause = Math.min(pause * POLL_GROWTH, POLL_MAX_MS)) {
+      // Read before the outcomes, so that a later outcome moves the view from here.
+      const at = await this.position();
+      const known = seen?.answer.expected ?? undefined;
+      // While the view stands, its outcomes are the same. The number of events comes from somewhere else.
+      if (seen === undefined || seen.at !== at || known === undefined)
+        seen = { at, answer: await this.answer(id, known ?? (await expectedEvents(this.ports, id))) };
+      const { expected, handled } = seen.answer;
+      if ((expected !== null && handled >= expected) || performance.now() >= deadline) return { json: seen.answer };
+      await delay(pause);
     }
   }
 
-  private async answer(receipt: string): Promise<ReceiptAnswer> {
-    const expected = await expectedEvents(this.ports, receipt);
+  /** Equal texts mean that the view has not moved. */
+  private async position(): Promise<string> {
+    return JSON.stringify((await this.reader.position()).topics);
+  }
+
+  private async answer(receipt: string, expected: number | undefined): Promise<ReceiptAnswer> {
     const counts: Record<string, number> = {};
     const items: HandledPart['items'][number][] = [];
     const found: Record<CountedName, Record<string, number>> = {
