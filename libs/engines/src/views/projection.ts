@@ -58,6 +58,12 @@ export interface Projection {
    * `bodies`.
    */
   readonly bodies?: readonly string[];
+  /**
+   * What most documents have in the JSON text of a part (without its bodies), exactly as JSON.stringify writes it. A
+   * document with this text is plain. A read by id can leave plain documents out, and an engine may index the others
+   * for that. It may change without a new version of the view, because the documents stay the same.
+   */
+  readonly plain?: { readonly part: string; readonly text: string };
   /** How long a batch waits for more records, ms, for views for which no request waits. Default 0. */
   readonly lingerMs?: number;
   /**
@@ -152,4 +158,9 @@ export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
   readonly fields?: 'all' | 'text';
   /** Adds the version of each document (`DocumentVersion.version`) to it, as `_version`. Default false. */
   readonly versions?: boolean;
+  /**
+   * Of plain documents (`Projection.plain`). With `left out`, a plain document counts as missing. With `bodies alone`,
+   * the named bodies are loaded of plain documents only, so the time does not tell the size of any other document.
+   */
+  readonly plain?: 'left out' | 'bodies alone';
 }

@@ -145,19 +145,18 @@ export function planCount(projection: Projection, { none = [], except = [], ...q
 }
 
 /** What a query by ids loads, checked. */
-export type LoadPlan = Required<LoadQuery>;
+export type LoadPlan = Required<Omit<LoadQuery, 'plain'>> & { readonly plain: LoadQuery['plain'] | undefined };
 
 /** Whether a read may answer with the decoded documents that the store keeps. */
-export const isKeepable = ({ bodies, fields, versions }: LoadPlan): boolean =>
-  bodies.length === 0 && fields === 'all' && !versions;
+export const isKeepable = ({ bodies, fields, versions, plain }: LoadPlan): boolean =>
+  bodies.length === 0 && fields === 'all' && !versions && plain === undefined;
 
 /** Throws UndeclaredQuery, without values. */
-export const planLoad = (projection: Projection, load: LoadQuery = {}): LoadPlan => ({
-  bodies: checkBodies(projection, load.bodies),
-  maxBytes: load.maxBytes ?? Number.POSITIVE_INFINITY,
-  fields: load.fields ?? 'all',
-  versions: load.versions ?? false,
-});
+export function planLoad(projection: Projection, load: LoadQuery = {}): LoadPlan {
+  const { bodies, maxBytes = Number.POSITIVE_INFINITY, fields = 'all', versions = false, plain } = load;
+  if (plain !== undefined && projection.plain === undefined) refusing(projection)('no plain documents are declared');
+  return { bodies: checkBodies(projection, bodies), maxBytes, fields, versions, plain };
+}
 
 export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
   for (const path of bodies) {
@@ -207,6 +206,8 @@ export function checkProjection(projection: Projection): void {
     if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1)
       refuse(`array index "${index.name}" spans several parts`);
   }
+  if (projection.plain !== undefined && !parts.includes(projection.plain.part))
+    refuse('no topic writes the plain part');
   for (const body of projection.bodies ?? []) {
     known(body);
     if (splitPath(body)[1].length !== 1) refuse(`body "${body}" must be part.field`);

@@ -24,7 +24,9 @@ export interface Item {
 
 const data = (record: LogRecord): Record<string, unknown> => dataOf<Record<string, unknown>>(record);
 
-/** A blind view with two indexes, an array index and a body, as the view `records` is. */
+/** Items of this group are plain. It has signs with a meaning in SQL, in JSON and in patterns. */
+export const PLAIN_GROUP = 'p.l[a]*\'i"n(\\d';
+/** A blind view with two indexes, an array index, a body and plain documents, as the view `records` is. */
 export const items: Projection = {
   owner: 'test',
   name: 'items',
@@ -42,6 +44,7 @@ export const items: Projection = {
     { name: 'by_tag', fields: ['item.group', 'item.tags'], array: true },
   ],
   bodies: ['item.line'],
+  plain: { part: 'item', text: `"group":${JSON.stringify(PLAIN_GROUP)}` },
 };
 
 interface Total {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ElementRange } from '../projection.ts';
 import { UndeclaredQuery } from '../query.ts';
 import { openedStore, item } from './opened.ts';
-import { type ViewsHarness, items, totals, collect } from './fixture.ts';
+import { type Item, type ViewsHarness, items, PLAIN_GROUP, totals, collect } from './fixture.ts';
 
 export function queriesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: queries`, () => {
@@ -16,6 +16,75 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
         'a',
         'b',
       ]);
+    });
+
+    it('answers getMany of as many documents as a reader may ask for, with their bodies', async () => {
+      const all = Array.from({ length: 300 }, (_, n) => `d${n}`);
+      await put(...all.map((id, n) => item(id, n, { n, group: 'g', line: id })));
+      const odd = ["it's", 'say "x"', 'a\\b', 'a\u0000b', 'ä\u{1F600}', '\u007f', '[1]', '%', 'é', 'e\u0301'];
+      await put(...odd.map((id, n) => item(id, 1000 + n, { n, group: 'g', line: id })));
+      const asked = [...odd, 'nobody', ...all, ...all.slice(0, 9), 'a'];
+      const found = await fresh.views.reader(items).getMany(asked, { bodies: ['item.line'] });
+      const known = new Set([...all, ...odd]);
+      expect(found.map((d) => d && [d._id, Buffer.from((d['item'] as Item).line as Uint8Array).toString()])).toEqual(
+        asked.map((id) => (known.has(id) ? [id, id] : undefined)),
+      );
+    });
+
+    it('answers get and getMany with the text of parts', async () => {
+      await put(item('a', 1, { n: 1, group: 'g', line: 'l' }), item('b', 2, { n: 2, group: 'h' }));
+      const reader = fresh.views.reader(items);
+      const text = { fields: 'text' } as const;
+      expect((await reader.getMany(['a'], text))[0]).toMatchObject({ _id: 'a', item: { json: '{"n":1,"group":"g"}' } });
+      const [b, nobody, a] = await reader.getMany(['b', 'nobody', 'a'], { ...text, bodies: ['item.line'] });
+      expect([b, nobody]).toEqual([{ _id: 'b', item: { json: '{"n":2,"group":"h"}' } }, undefined]);
+      expect(Buffer.from((a!['item'] as Item).line as Uint8Array).toString()).toBe('l');
+    });
+
+    it('leaves plain documents out of getMany, and follows what they become', async () => {
+      const near = PLAIN_GROUP.replace('.', 'x');
+      await put(
+        item('plain', 1, { n: 1, group: PLAIN_GROUP, line: 'l' }),
+        item('near', 2, { n: 2, group: near }),
+        item('other', 3, { n: 3, group: 'g', line: `"group":${JSON.stringify(PLAIN_GROUP)}` }),
+        item('quoted', 4, { n: 4, group: 'g', tags: [`"group":${JSON.stringify(PLAIN_GROUP)}`] }),
+      );
+      const reader = fresh.views.reader(items);
+      const others = async (...ids: string[]) =>
+        (await reader.getMany(ids, { plain: 'left out' })).map((d) => d && (d['item'] as Item).n);
+      expect(await others('plain', 'near', 'nobody', 'other', 'quoted')).toEqual([undefined, 2, undefined, 3, 4]);
+      expect([await others('plain'), await others('other')]).toEqual([[undefined], [3]]);
+      expect(await reader.getMany(['plain'], { plain: 'left out' })).toEqual([undefined]);
+      await put(item('plain', 5, { n: 5, group: 'g' }), item('other', 6, { n: 6, group: PLAIN_GROUP }));
+      expect(await others('plain', 'other')).toEqual([5, undefined]);
+      await put(item('plain', 7, null), item('other', 8, null));
+      expect(await others('plain', 'other', 'near')).toEqual([undefined, undefined, 2]);
+      await put(item('plain', 9, { n: 9, group: PLAIN_GROUP }), item('other', 10, { n: 10, group: 'g' }));
+      expect(await others('plain', 'other')).toEqual([undefined, 10]);
+    });
+
+    it('loads the bodies of plain documents alone, and the rest of the others', async () => {
+      await put(
+        item('plain', 1, { n: 1, group: PLAIN_GROUP, line: 'of plain' }),
+        item('other', 2, { n: 2, group: 'g', line: 'of other' }),
+        item('bare', 3, { n: 3, group: PLAIN_GROUP }),
+      );
+      const reader = fresh.views.reader(items);
+      const load = { bodies: ['item.line'], plain: 'bodies alone' } as const;
+      const shown = (d: unknown) => {
+        const { n, line } = (d as { item: Item }).item;
+        return line === undefined ? [n] : [n, Buffer.from(line as Uint8Array).toString()];
+      };
+      const ids = ['other', 'plain', 'bare'];
+      expect((await reader.getMany(ids, load)).map(shown)).toEqual([[2], [1, 'of plain'], [3]]);
+      for (const id of ids) expect(shown((await reader.getMany([id], load))[0])).toHaveLength(id === 'plain' ? 2 : 1);
+      expect((await reader.getMany(['other'], { ...load, fields: 'text' }))[0]).toEqual({
+        _id: 'other',
+        item: { json: '{"n":2,"group":"g"}' },
+      });
+      await put(item('plain', 4, { n: 4, group: 'g', line: 'now hidden' }));
+      expect(shown((await reader.getMany(['plain'], load))[0])).toEqual([4]);
+      await expect(fresh.views.reader(totals).getMany(['a'], { plain: 'left out' })).rejects.toThrow(UndeclaredQuery);
     });
 
     it('orders and limits by an index: equality, range, keyset, both orders', async () => {
@@ -246,6 +315,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
     });
 
     it('refuses an invalid projection', () => {
+      expect(() => fresh.views.reader({ ...totals, plain: { part: 'nobody', text: 'x' } })).toThrow(/plain part/);
       expect(() => fresh.views.reader({ ...items, indexes: [{ name: 'x', fields: ['nobody.n'] }] })).toThrow(
         /not part.field/,
       );

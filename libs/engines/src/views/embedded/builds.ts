@@ -3,7 +3,7 @@ import { collectionName, type Projection } from '../projection.ts';
 import { type Advance, type Build, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
 import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import type { Connection } from './connection.ts';
-import { createTables, layoutOf, quoted, tablesOf } from './tables.ts';
+import { changesOfOthers, createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 
 const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
 
@@ -77,8 +77,12 @@ export abstract class EmbeddedBuilds extends ViewStore {
     return true;
   }
 
-  /** A build is created in one transaction, so it lacks nothing. */
-  protected async complete(): Promise<void> {}
+  /** A build is created in one transaction, so it lacks only what this release has added to it. */
+  protected async complete(projection: Projection, build: number): Promise<void> {
+    const { db } = this.connection;
+    const changes = changesOfOthers(db, layoutOf(projection), build);
+    if (changes.length > 0) this.connection.transaction(() => changes.forEach((sql) => db.exec(sql)));
+  }
   protected async check(): Promise<void> {}
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
     const found = this.connection.db

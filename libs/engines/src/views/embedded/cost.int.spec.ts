@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openMemoryLog } from '../../log/memory/index.ts';
 import { BuildWriter } from '../build-writer.ts';
-import { items, record, totals } from '../contract/fixture.ts';
+import { items, PLAIN_GROUP, record, totals } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection } from '../projection.ts';
 import { Connection } from './connection.ts';
@@ -69,6 +69,22 @@ it('writes a part that was loaded and is new with one statement, and compares a 
   expect(await written(totals, 'left', 1, { sum: 2, seen: 2 }, { 0: 0 })).toEqual(compared);
   // The document is there, because of its other part.
   expect(await written(totals, 'right', 0, { sum: 1, seen: 1 }, {})).toEqual(['INSERT totals_v1_r1', ...compared]);
+});
+
+it('reads documents by their ids with one statement, however many they are', async () => {
+  const ids = Array.from({ length: 250 }, (_, n) => `d${n}`);
+  const value = (n: number) => ({ n, group: n % 50 === 0 ? 'g' : PLAIN_GROUP, line: 'l' });
+  await views.store.apply(
+    items,
+    1,
+    ids.map((id, n) => ({ id, part: 'item', partition: 0, offset: n, value: value(n) })),
+  );
+  const reader = views.reader(items);
+  for (const load of [{}, { bodies: ['item.line'] }, { plain: 'left out' }] as const) {
+    statements.splice(0);
+    expect((await reader.getMany(ids, load)).filter(Boolean)).toHaveLength('plain' in load ? 5 : 250);
+    expect(statements.splice(0)).toEqual(['SELECT items_v1_r1']);
+  }
 });
 
 it('looks for a document that a record begins only if the store refuses to insert it', async () => {

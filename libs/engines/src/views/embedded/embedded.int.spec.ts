@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { viewsContract } from '../contract/index.ts';
-import { items } from '../contract/fixture.ts';
+import { items, PLAIN_GROUP } from '../contract/fixture.ts';
 import type { Views } from '../port.ts';
-import type { FindQuery } from '../projection.ts';
+import type { FindQuery, Projection } from '../projection.ts';
 import { planIds, planQuery } from '../query.ts';
 import { openEmbeddedViews } from './index.ts';
 import { Statements } from './statements.ts';
@@ -62,6 +62,60 @@ describe('embedded: readers of other threads', () => {
     } finally {
       await there.close();
     }
+  });
+
+  it('give a build of an earlier release the index of documents that are not plain, and can do without', async () => {
+    harness = await open();
+    const { plain, ...former } = items;
+    let { views } = harness;
+    await views.store.ensure(former);
+    const groups = ['g', PLAIN_GROUP, 'h'];
+    const written = (from: number, projection: Projection): Promise<unknown> =>
+      views.store.apply(
+        projection,
+        1,
+        groups.map((group, i) => ({
+          ...{ id: `d${from + i}`, part: 'item', partition: 0, offset: from + i },
+          value: { n: from + i, group },
+        })),
+      );
+    await written(0, former);
+    const { file } = harness.views.remote.options as { file: string };
+    const ids = Array.from({ length: 9 }, (_, n) => `d${n}`);
+    const answer = async (): Promise<unknown> => {
+      const there = openEmbeddedViews({ file, readonly: true });
+      const found = await there.reader(items).getMany(ids, { plain: 'left out' });
+      await there.close();
+      return found.flatMap((d) => d?._id ?? []);
+    };
+    const stepsOf = (): string => {
+      const db = new DatabaseSync(file, { readOnly: true });
+      const { sourceSQL } = new Statements(db, layoutOf(items), 1).many({ bodies: [], plain: 'left out' }, false);
+      const steps = db.prepare(`EXPLAIN QUERY PLAN ${sourceSQL}`).all() as { detail: string }[];
+      db.close();
+      return steps.map(({ detail }) => detail).join('; ');
+    };
+    expect([await answer(), stepsOf()]).toEqual([['d0', 'd2'], expect.not.stringContaining('__others_') as string]);
+    await views.store.ensure(items);
+    expect([await answer(), stepsOf()]).toEqual([
+      ['d0', 'd2'],
+      expect.stringMatching(/SEARCH t .*__others_\w+ \(_id=\?\)/) as string,
+    ]);
+    // The release before is back for a while, and knows nothing of the index.
+    views = await harness.reopen();
+    await views.store.ensure(former);
+    await written(3, former);
+    views = await harness.reopen();
+    expect(await answer()).toEqual(['d0', 'd2', 'd3', 'd5']);
+    await views.store.ensure({ ...items, plain: { ...plain!, text: '"group":"h"' } });
+    const build = await views.store.startBuild(items);
+    const db = new DatabaseSync(file, { readOnly: true });
+    const names = db
+      .prepare("SELECT tbl_name FROM sqlite_master WHERE name LIKE '%\\_\\_others\\_%' ESCAPE '\\'")
+      .all();
+    db.close();
+    // One for each build: that of the former text has gone.
+    expect(names.map(({ tbl_name: table }) => table)).toEqual(['test_items_v1_r1', `test_items_v1_r${build}`]);
   });
 
   it('answers each shape of query from its index, without sorting', async () => {

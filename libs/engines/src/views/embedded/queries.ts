@@ -19,7 +19,7 @@ type Row = readonly unknown[];
 /** @param looked called for each use of the cache of decoded documents, with whether it was a hit */
 export function documentsById(
   statements: Statements,
-  ids: readonly string[],
+  given: readonly string[],
   plan: LoadPlan,
   looked: ((kept: boolean) => void) | undefined,
 ): readonly (ViewDocument | undefined)[] {
@@ -34,11 +34,13 @@ export function documentsById(
     const document = documentOf(layout, row, bodies, decode);
     return document === undefined || !versions ? document : { ...document, _version: versionOf(row.slice(-columns)) };
   };
-  if (ids.length === 1) {
-    const row = statements.get(bodies, positions).get(ids[0]!) as unknown as Row | undefined;
+  // SQLite stores a text as UTF-8, so half of a surrogate pair is U+FFFD there.
+  const ids = given.map((id) => id.toWellFormed());
+  if (ids.length === 1 && plan.plain !== 'left out') {
+    const row = statements.get(plan, positions).get(ids[0]!) as unknown as Row | undefined;
     return [row && documentOfRow(row)];
   }
-  const select = statements.many(bodies, positions);
+  const select = statements.many(plan, positions);
   const list = JSON.stringify(ids);
   const found = new Map<string, ViewDocument | undefined>();
   const rows = (bodies.length > 0 && maxBytes < Number.POSITIVE_INFINITY

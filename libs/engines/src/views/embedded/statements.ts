@@ -2,15 +2,26 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
 import type { IndexDefinition, ViewDocument } from '../projection.ts';
-import { type CountPlan, type IdsCondition, type IdsPlan, type QueryPlan, setField, splitPath } from '../query.ts';
+import {
+  type CountPlan,
+  type IdsCondition,
+  type IdsPlan,
+  type LoadPlan,
+  type QueryPlan,
+  setField,
+  splitPath,
+} from '../query.ts';
 import { isOlder } from './positions.ts';
-import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
+import { arrayTable, bodyTable, isPlain, type Layout, othersIndex, type PartColumns, quoted } from './tables.ts';
 
 /**
  * More ranges of one condition are a list in JSON. SQLite takes at most 500 parts of a UNION, and each number of parts
  * is another statement.
  */
 export const MOST_RANGES = 8;
+
+type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
+const keyOf = ({ bodies, plain }: Loaded): string => `${bodies.join()}/${plain}`;
 
 /** What a write does if there is such a document. `replace older` compares the positions of the part. */
 export type OnConflict = 'keep' | 'replace older' | 'replace';
@@ -166,9 +177,14 @@ export class Statements {
     ];
   }
 
-  #selected(bodies: readonly string[]): string {
+  /** @param only SQL: the documents whose bodies are read. Nobody looks for the bodies of the others. */
+  #selected(bodies: readonly string[], only?: string): string {
     const wanted = this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)));
-    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted.map((b) => `b.${b.column}`)].join(', ');
+    const bodyOf = (column: string): string =>
+      only === undefined
+        ? `b.${column}`
+        : `CASE WHEN ${only} THEN (SELECT ${column} FROM ${quoted(bodyTable(this.#physical))} WHERE body = t.body) END`;
+    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted.map((b) => bodyOf(b.column))].join(', ');
   }
 
   #joined(bodies: boolean): string {
@@ -176,29 +192,37 @@ export class Statements {
   }
 
   /** A document by id. `positions` adds those of the parts. */
-  get(bodies: readonly string[], positions = false): StatementSync {
-    return this.#prepare(
-      `get/${bodies.join()}/${positions}`,
-      () => `${this.#select(bodies, positions)} WHERE t._id = ?`,
-    );
+  get(load: Loaded, positions: boolean): StatementSync {
+    return this.#prepare(`get/${keyOf(load)}/${positions}`, () => `${this.#select(load, positions)} WHERE t._id = ?`);
   }
 
   /** The documents of a list of ids (JSON), in their order. */
-  many(bodies: readonly string[], positions = false): StatementSync {
-    return this.#prepare(`many/${bodies.join()}/${positions}`, () =>
+  many(load: Loaded, positions: boolean): StatementSync {
+    return this.#prepare(`many/${keyOf(load)}/${positions}`, () => {
+      const others = load.plain === 'left out' ? othersIndex(this.layout, this.#physical) : undefined;
+      // A build of an earlier release gets the index at the next start, and until then the same answer without it.
+      const by = others !== undefined && this.#exists(others.name) ? ` INDEXED BY ${quoted(others.name)}` : '';
       // CROSS JOIN keeps the list as the outer loop.
-      this.#select(bodies, positions).replace(/ FROM (\S+ t)/, ' FROM json_each(?) j CROSS JOIN $1 ON t._id = j.value'),
-    );
+      const from = `json_each(?) j CROSS JOIN ${this.#table} t${by} ON t._id = j.value`;
+      return `${this.#select(load, positions, from)}${others === undefined ? '' : ` WHERE ${others.condition('t.')}`}`;
+    });
+  }
+
+  #exists(name: string): boolean {
+    return this.#db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
   }
 
   /** Documents with bodies by id, 500 after the given one, each with the positions of the parts. */
   page(bodies: readonly string[]): StatementSync {
-    return this.#prepare('page', () => `${this.#select(bodies, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
+    const all = { bodies, plain: undefined };
+    return this.#prepare('page', () => `${this.#select(all, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
   }
 
-  #select(bodies: readonly string[], positions: boolean): string {
+  #select({ bodies, plain }: Loaded, positions: boolean, from = `${this.#table} t`): string {
     const added = positions ? this.layout.parts.map((p) => `, t.p${p.n}`).join('') : '';
-    return `SELECT ${this.#selected(bodies)}${added} FROM ${this.#table} t${this.#joined(bodies.length > 0)}`;
+    if (plain !== 'bodies alone')
+      return `SELECT ${this.#selected(bodies)}${added} FROM ${from}${this.#joined(bodies.length > 0)}`;
+    return `SELECT ${this.#selected(bodies, isPlain(this.layout))}${added} FROM ${from}`;
   }
 
   count(): StatementSync {

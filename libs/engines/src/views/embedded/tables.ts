@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
 import { collectionName, type IndexDefinition, oncePerProjection, type Projection } from '../projection.ts';
@@ -93,8 +94,49 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
         `(${[...fields, '_id'].join(', ')}) WHERE ${present}`,
     );
   }
+  for (const sql of changesOfOthers(db, layout, build)) db.exec(sql);
   const gone = layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
+}
+
+/** SQL: where the text of plain documents is in a row. */
+function placeOfText({ projection, partByName }: Layout, table: string): string {
+  const { part, text } = projection.plain!;
+  return `instr(${table}d${partByName.get(part)!.n}, '${text.replaceAll("'", "''")}')`;
+}
+/** SQL: whether a row `t` is a plain document. */
+export const isPlain = (layout: Layout): string => `${placeOfText(layout, 't.')} > 0`;
+
+interface OthersIndex {
+  readonly name: string;
+  /** SQL, with the name of the table in front of its columns. A query with it may use the index. */
+  condition(table: string): string;
+}
+/**
+ * The index of the documents that are not plain, and so are few. It is made of the rows alone, so a build of an earlier
+ * release gets it in place, and an earlier release keeps it up. Its name has a hash of the text, which may change.
+ */
+export function othersIndex(layout: Layout, physical: string): OthersIndex | undefined {
+  const { plain } = layout.projection;
+  return (
+    plain && {
+      name: `${othersPrefix(physical)}${hash('sha256', JSON.stringify(plain)).slice(0, 8)}`,
+      condition: (table) => `${placeOfText(layout, table)} = 0`,
+    }
+  );
+}
+const othersPrefix = (physical: string): string => `${physical}__others_`;
+
+/** The statements that give a build the index of the documents that are not plain, and drop those for former texts. */
+export function changesOfOthers(db: DatabaseSync, layout: Layout, build: number): readonly string[] {
+  const physical = physicalName(layout.collection, build);
+  const wanted = othersIndex(layout, physical);
+  const rows = db.prepare("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?").all(physical);
+  const stored = rows.map(({ name }) => name as string).filter((name) => name.startsWith(othersPrefix(physical)));
+  const drops = stored.filter((name) => name !== wanted?.name).map((name) => `DROP INDEX ${quoted(name)}`);
+  if (wanted === undefined || stored.includes(wanted.name)) return drops;
+  const where = wanted.condition('');
+  return [...drops, `CREATE INDEX ${quoted(wanted.name)} ON ${quoted(physical)} (_id) WHERE ${where}`];
 }
 
 /** The tables of a build, each with the columns of its key. */

@@ -1,7 +1,16 @@
 import type { WantedIndex } from '../../mongo/indexes.ts';
 import { encodePart } from '../encoding.ts';
 import { collectionName, oncePerProjection, type Projection, type ViewDocument } from '../projection.ts';
-import { checkProjection, fieldOf, isScalar, type QueryPlan, setField, splitPath, UndeclaredQuery } from '../query.ts';
+import {
+  checkProjection,
+  fieldOf,
+  isScalar,
+  type LoadPlan,
+  type QueryPlan,
+  setField,
+  splitPath,
+  UndeclaredQuery,
+} from '../query.ts';
 import type { PartPosition, WholeDocument } from '../store.ts';
 import { keepTraces } from '../traces.ts';
 
@@ -132,12 +141,21 @@ export const positionOf = (document: StoredDocument | undefined, part: string): 
 export const versionOf = ({ parts }: Layout, document: StoredDocument): string =>
   parts.map(({ name }) => JSON.stringify(document._p?.[name] ?? null)).join(' ');
 
-export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
+const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
   _id: 1,
   _d: 1,
   _t: 1,
   ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
 });
+
+/** What a read by ids reads. An expression keeps the bodies of documents that are not plain on the server. */
+export function loadedBy({ plain }: Projection, { bodies, plain: which }: LoadPlan): Record<string, 1 | object> {
+  if (which !== 'bodies alone') return wholeProjection(bodies);
+  const { part, text } = plain!;
+  const isPlain = { $gte: [{ $indexOfBytes: [{ $ifNull: [`$_d.${part}`, ''] }, text] }, 0] };
+  const bodiesOfPlain = bodies.map((b) => [`_b.${b}`, { $cond: [isPlain, `$_b.${b}`, '$$REMOVE'] }] as const);
+  return { ...wholeProjection([]), ...Object.fromEntries(bodiesOfPlain) };
+}
 
 /** What `find` reads of its documents. */
 export const projectionOf = ({ fields, rest, bodies }: QueryPlan): Record<string, 1> =>

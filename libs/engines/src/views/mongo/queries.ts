@@ -1,5 +1,6 @@
 import type { Filter, Sort } from 'mongodb';
-import type { CountPlan, IdsCondition, IdsPlan, QueryPlan } from '../query.ts';
+import type { Projection } from '../projection.ts';
+import type { CountPlan, IdsCondition, IdsPlan, LoadPlan, QueryPlan } from '../query.ts';
 import type { StoredDocument } from './layout.ts';
 
 export interface Query {
@@ -103,6 +104,21 @@ export const countFiltersOf = (plan: CountPlan): readonly Filter<StoredDocument>
       }) as Filter<StoredDocument>,
   );
 };
+
+/** The documents of these ids; with `left out`, those without the text of plain documents. */
+export function loadFilterOf(
+  { plain }: Projection,
+  ids: readonly string[],
+  { plain: which }: LoadPlan,
+): Filter<StoredDocument> {
+  const byId = { _id: ids.length === 1 ? ids[0]! : { $in: [...ids] } };
+  if (which !== 'left out') return byId;
+  const { part, text } = plain!;
+  return {
+    ...byId,
+    [`_d.${part}`]: { $not: new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) },
+  } as Filter<StoredDocument>;
+}
 
 /** MongoDB's order of texts: by their bytes. */
 export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

@@ -34,16 +34,16 @@ import {
   decode,
   type Layout,
   layoutOf,
+  loadedBy,
   positionOf,
   projectionOf,
   removedOf,
   type StoredDocument,
   versionOf,
   wholeDocumentOf,
-  wholeProjection,
 } from './layout.ts';
 import type { MongoViewsOptions } from './options.ts';
-import { byBytes, countFiltersOf, idFiltersOf, queriesOf } from './queries.ts';
+import { byBytes, countFiltersOf, idFiltersOf, loadFilterOf, queriesOf } from './queries.ts';
 import { writeOps } from './writes.ts';
 
 /** How long a build without checkpoints counts as the live one. */
@@ -165,7 +165,7 @@ export class MongoStore extends MongoBuilds {
     const decodePart = decoderOf(plan);
     const none = ids.map(() => undefined);
     return this.#reading(projection, none, async (collection, layout) => {
-      const fields = { ...wholeProjection(bodies), ...((isKept || versions) && { _p: 1 as const }) };
+      const fields = { ...loadedBy(projection, plan), ...((isKept || versions) && { _p: 1 as const }) };
       const decoded = isKept ? this.#decodedOf(projection, collection) : undefined;
       const documentOf = (stored: StoredDocument): ViewDocument | undefined => {
         if (decoded !== undefined)
@@ -179,10 +179,7 @@ export class MongoStore extends MongoBuilds {
         const some = ids.slice(at, at + together);
         const unique = [...new Set(some)];
         const found = await collection
-          .find(
-            { _id: unique.length === 1 ? unique[0]! : { $in: unique } },
-            { projection: fields, batchSize: unique.length + 1 },
-          )
+          .find(loadFilterOf(projection, unique, plan), { projection: fields, batchSize: unique.length + 1 })
           .toArray();
         const byId = new Map(found.map((stored) => [stored._id, documentOf(stored)]));
         for (const document of byId.values()) bytes += bytesOfBodies(document, bodies);

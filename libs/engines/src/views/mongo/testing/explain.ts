@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Scalar } from '../../projection.ts';
 import { physicalName } from '../../encoding.ts';
-import { planIds, planQuery } from '../../query.ts';
+import { planIds, planLoad, planQuery } from '../../query.ts';
 import { Calls } from '../faults.ts';
-import { indexesOf, layoutOf, projectionOf, removedOf, type StoredDocument, wholeProjection } from '../layout.ts';
+import { indexesOf, layoutOf, loadedBy, projectionOf, removedOf, type StoredDocument } from '../layout.ts';
 import { clientOf, deadlineOf, type MongoOptions } from '../options.ts';
-import { idFiltersOf, queriesOf } from '../queries.ts';
+import { idFiltersOf, loadFilterOf, queriesOf } from '../queries.ts';
 import { Registry } from '../registry.ts';
 
 export interface ExplainedShape {
@@ -51,7 +51,14 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
       });
     };
     for (const ids of [['a'], ['a', 'b']])
-      await explain({ ids }, '_id_', () => collection.find({ _id: { $in: ids } }, { projection: wholeProjection([]) }));
+      for (const plain of projection.plain === undefined
+        ? [undefined]
+        : ([undefined, 'left out', 'bodies alone'] as const)) {
+        const { bodies = [] } = projection;
+        const plan = planLoad(projection, { bodies, ...(plain !== undefined && { plain }) });
+        const load = { projection: loadedBy(projection, plan) };
+        await explain({ ids, plain }, '_id_', () => collection.find(loadFilterOf(projection, ids, plan), load));
+      }
     await explain({ removed: true }, 'removed', () => collection.find(removedOf(layout)));
     for (const filter of [{}, { _id: { $gt: 'a' } }])
       await explain({ all: filter }, '_id_', () => collection.find(filter, { sort: { _id: 1 }, limit: 20 }));
