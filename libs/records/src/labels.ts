@@ -28,7 +28,7 @@ const TOGETHER = 32;
 
 export interface LabelGateOptions {
   readonly policy: LabelPolicy;
-  readonly records: Pick<RecordsReader, 'scanMember' | 'heads' | 'load' | 'holders' | 'views'>;
+  readonly records: Pick<RecordsReader, 'scanMember' | 'heads' | 'labelledHeads' | 'load' | 'holders' | 'views'>;
   /** Reader of the member facts. */
   readonly members: Pick<ViewReader, 'getMany'>;
   readonly clock: Clock;

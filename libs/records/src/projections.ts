@@ -3,7 +3,7 @@ import { isFirstVersion, orderOf, recordData, recordKeys, RECORD_DELETED, replac
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
-import { labelsOfRecord } from './record-labels.ts';
+import { labelsOfRecord, UNLABELLED } from './record-labels.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
   part: 'record',
@@ -41,7 +41,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
       references: data.references,
       bytes: Buffer.byteLength(data.line),
-      // Side by side, because a search looks for both in the text of a document.
+      // Side by side, because `UNLABELLED` is looked for in the text of a document.
       labels: labelsOfRecord(data),
       labelsBy: LABELS_VERSION,
       line: data.line,
@@ -64,6 +64,7 @@ export const records: Projection = {
     { name: 'by_updated', fields: ['record.member', 'record.type', 'record.lastUpdated', 'record.id'] },
   ],
   bodies: ['record.line'],
+  plain: { part: 'record', text: UNLABELLED },
 };
 
 /**

@@ -1,4 +1,4 @@
-import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import type { LoadQuery, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
@@ -33,6 +33,14 @@ function stored(document: ViewDocument): StoredRecord {
   return { ...record, line: bytesOfLine(record.line) };
 }
 
+/** A record as the view has it: the JSON text of its head, and its line if that was loaded. */
+export interface FoundRecord {
+  readonly text: string;
+  readonly line?: string | Uint8Array;
+}
+/** The head of a found record. Equal texts are equal heads, so nobody has to parse the second one. */
+export const headOf = ({ text }: FoundRecord): RecordPart => JSON.parse(text) as RecordPart;
+
 /** Reads the views of records. Errors of the store pass through. */
 export class RecordsReader {
   /** The views themselves, for their positions and for searches. */
@@ -65,6 +73,35 @@ export class RecordsReader {
   async load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
     const found = ids.length === 0 ? [] : await this.views.records.getMany(ids, { bodies: LINE });
     return found.map((document) => (document === undefined ? undefined : stored(document)));
+  }
+
+  /**
+   * Records as the view has them, deleted records included.
+   * @param lines which lines are loaded: none, all, or those of records without labels. The last one keeps the size of
+   * a record with a label out of the response time.
+   */
+  async find(
+    ids: readonly string[],
+    lines: 'none' | 'of unlabelled' | 'all',
+  ): Promise<readonly (FoundRecord | undefined)[]> {
+    const load: LoadQuery = {
+      fields: 'text',
+      ...(lines !== 'none' && { bodies: LINE }),
+      ...(lines === 'of unlabelled' && { plain: 'bodies alone' }),
+    };
+    return (await this.views.records.getMany(ids, load)).map((document) => {
+      const found = document?.['record'] as { readonly json: string; readonly line?: Uint8Array } | undefined;
+      return found && { text: found.json, ...(found.line !== undefined && { line: found.line }) };
+    });
+  }
+
+  /**
+   * The heads of those records that may have labels, deleted ones included; undefined for any other record. The number
+   * of ids costs little, because an index has these few records alone.
+   */
+  async labelledHeads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]> {
+    const found = await this.views.records.getMany(ids, { plain: 'left out' });
+    return found.map((document) => (document === undefined ? undefined : part(document)));
   }
 
   /** A record without its line, deleted records included. */

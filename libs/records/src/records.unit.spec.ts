@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { LogRecord } from '@provider-access/engines/log';
 import {
   compareVersions,
@@ -65,6 +66,37 @@ describe('records view', () => {
       references: ['Practitioner/p1'],
     });
     expect(part.bytes).toBe(part.line.length + 1);
+  });
+  it('is plain if it has no label, whatever its texts are, and never where a reader has to look for labels', () => {
+    const at = '2025-01-01T00:00:00.000Z';
+    const { part, text } = records.plain!;
+    const isPlain = (event: LogRecord): boolean => {
+      const { line: _line, ...head } = evolve.evolve(undefined, event, '') as RecordPart & { line?: unknown };
+      return JSON.stringify(head).includes(text);
+    };
+    const line = (extra: object): string => JSON.stringify({ resourceType: 'Condition', id: 'c1', ...extra });
+    const labelled = { meta: { security: [{ system: 'urn:x', code: 'R' }] } };
+    const shown = { labels: [], labelsBy: LABELS_VERSION };
+    expect(part).toBe('record');
+    for (const data of [
+      { ...shown },
+      { line: line({}) },
+      { ...shown, targets: ['Condition/a'], status: 's', serviceDate: '2024-01-01' },
+      { ...shown, references: [`x/${text}`], source: text },
+    ])
+      expect(isPlain(accepted('m1', at, data))).toBe(true);
+    for (const data of [
+      { labels: ['urn:x|R'], labelsBy: LABELS_VERSION },
+      // An earlier release did not find the label of the line, and one of the resource is not in the line.
+      { line: line(labelled) },
+      { labels: [], labelsBy: '1', line: line(labelled) },
+      { labels: ['urn:x|R'], references: [text], source: text, event: text },
+    ])
+      expect(isPlain(accepted('m1', at, data))).toBe(false);
+    for (const data of [{}, { labels: [] }, { labels: ['urn:x|R'] }, { reason: 'merged' }, { source: text }])
+      expect(isPlain(record('pa.record-deleted.v1', 'm1', at, { versionId: 2, reason: 'deleted', ...data }))).toBe(
+        false,
+      );
   });
   it('leaves a tombstone where a record was deleted', () => {
     const part = evolve.evolve(undefined, deleted('m1', '2025-01-01T00:00:00.000Z'), '') as RecordPart & {

@@ -56,12 +56,13 @@ export const ownLabels = (record: Labelled): OwnedLabels => ({
 
 /**
  * The labels that decide about each Provenance: its own, and those of its targets, a Provenance among them included.
- * One query of heads serves all, and it is there even if no Provenance has a target, so that the number of queries does
- * not tell that there is one. Only a Provenance of a Provenance costs another query.
+ * One query serves all, and it is there even if no Provenance has a target, so that the number of queries does not tell
+ * that there is one. It finds the targets that may have labels alone. Only a Provenance of a Provenance costs another
+ * query.
  * @param some Provenances with their lines, if they need them
  */
 export async function labelsOfProvenances(
-  records: Pick<RecordsReader, 'heads' | 'load' | 'holders'>,
+  records: Pick<RecordsReader, 'heads' | 'labelledHeads' | 'load' | 'holders'>,
   some: readonly Labelled[],
 ): Promise<readonly (readonly OwnedLabels[])[]> {
   const known = new Map<string, Labelled | undefined>();
@@ -70,8 +71,10 @@ export async function labelsOfProvenances(
   const nextOf = (one: Labelled): readonly string[] => [...recordsOf(one), ...(moved.get(idOf(one)) ?? [])];
   let open = [...new Set(some.flatMap(recordsOf))];
   for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
-    const ids = open.length === 0 ? [recordId(NOBODY, PROVENANCE, NOBODY)] : open;
-    const heads = await records.heads(ids);
+    const ids = open.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : open;
+    // A Provenance without labels has targets, which may have some.
+    const nested = ids.some((id) => id.includes(`/${PROVENANCE}/`));
+    const heads = await (nested ? records.heads(ids) : records.labelledHeads(ids));
     const found = await withLines(records, heads);
     for (const [i, id] of ids.entries()) known.set(id, found[i]);
     for (const head of heads)

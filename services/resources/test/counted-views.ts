@@ -17,7 +17,13 @@ export const watched = <T extends object>(
     },
   });
 
-/** Views that note each query in `statements`: view, method, number of ids, and loaded bodies. */
+const bodyOf = (document: Loose, path: string): unknown =>
+  path.split('.').reduce<Loose>((value, field) => value?.[field], document);
+
+/**
+ * Views that note each query in `statements`: view, method, number of ids, and loaded bodies. A query for the bodies of
+ * plain documents alone has them only if one was loaded.
+ */
 export const countedViews = (views: Views, statements: string[]): Views =>
   watched(views, (method, [projection]) =>
     method !== 'reader'
@@ -25,7 +31,14 @@ export const countedViews = (views: Views, statements: string[]): Views =>
       : (watched(views.reader(projection), (asked, [ids, options]) => {
           if (!NOTED.includes(asked)) return undefined;
           const bodies = (options?.bodies ?? ids?.bodies ?? []).join();
-          statements.push(`${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1} ${bodies}`.trimEnd());
-          return undefined;
+          const query = `${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1}`;
+          const withBodies = `${query} ${bodies}`.trimEnd();
+          const at = statements.push(options?.plain === undefined ? withBodies : query) - 1;
+          if (options?.plain !== 'bodies alone') return undefined;
+          const answer = views.reader(projection).getMany(ids, options);
+          return answer.then((found) => {
+            if (found.some((document) => bodyOf(document, bodies) !== undefined)) statements[at] = withBodies;
+            return found;
+          }) as never;
         }) as never),
   );

@@ -6,6 +6,10 @@ import { Facts } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { isId, isSharedType } from '@provider-access/fhir';
 import {
+  bytesOfLine,
+  type FoundRecord,
+  hasAllLabels,
+  headOf,
   type LabelCheck,
   LabelGate,
   mayBeShared,
@@ -38,8 +42,22 @@ export interface Seen {
   readonly member?: string;
   readonly decision?: Decision;
   readonly labels: LabelCheck;
+  /** As the view had it when the labels were decided. It has its line if that was asked for and has no labels. */
+  readonly stored: FoundRecord;
 }
 export type Found = Seen | Refused;
+
+/** A resource to look for, and which lines are loaded with the heads. */
+interface Wanted {
+  readonly type: string;
+  readonly id: string;
+  readonly lines: 'none' | 'of unlabelled';
+}
+/** A record at one of the places where it may be. */
+interface Place {
+  readonly stored: FoundRecord | undefined;
+  readonly head: RecordPart | undefined;
+}
 
 const UNKNOWN: Refused = { kind: 'refused', reason: 'unknown-resource' };
 /** ms. A view that is further behind makes the answer 503. */
@@ -47,8 +65,9 @@ const VIEW_PATIENCE_MS = 1000;
 
 /**
  * Finds the resource of a read, vread or history: reads the locator, decides, reads the head and its security labels,
- * and loads a line last. A record may have megabytes, so loading it earlier would let a client tell a denied or
- * withheld record from an unknown one by the response time.
+ * and loads a line that may be withheld last. A record may have megabytes, so loading it earlier would let a client
+ * tell a denied or withheld record from an unknown one by the response time. A record without labels comes with its
+ * line in one query, because nothing can withhold it any more. A Provenance does not, because of its targets.
  */
 @Injectable()
 export class ResourceFinder {
@@ -61,21 +80,26 @@ export class ResourceFinder {
     @Inject(CONFIG) private readonly config: ResourcesConfig,
   ) {}
 
-  async find(client: string, type: string, id: string): Promise<Found> {
+  /** @param wanted whether the caller is going to ask for the line */
+  async find(client: string, type: string, id: string, wanted?: 'line'): Promise<Found> {
     if (!isId(id)) return UNKNOWN;
-    if (!isSharedType(type)) return this.ofMember(client, type, id);
+    const of = { type, id, lines: wanted === 'line' && type !== PROVENANCE ? 'of unlabelled' : 'none' } as const;
+    if (!isSharedType(type)) return this.ofMember(client, of);
     this.facts.access.assertFresh();
-    return this.visible(client, [SHARED], type, id);
+    return this.visible(client, [SHARED], of);
   }
 
   /**
    * The current version with its line. Undefined if it was removed, or if a newer version came meanwhile that is
-   * withheld.
+   * withheld. Labels are decided again only if the record has changed since.
    */
-  async line({ head, labels }: Seen): Promise<StoredRecord | undefined> {
-    const record = await this.records.current(head.member, head.type, head.id);
-    if (record === undefined || record.line.byteLength === 0) return undefined;
-    // A record of an earlier release shows its labels in its line, and a newer version may have come since.
+  async line({ id, head, labels, stored }: Seen): Promise<StoredRecord | undefined> {
+    const [now] = stored.line === undefined ? await this.records.find([id], 'all') : [stored];
+    const line = bytesOfLine(now?.line);
+    if (now === undefined || line.byteLength === 0) return undefined;
+    // A record of an earlier release shows its labels in its line.
+    if (now.text === stored.text && hasAllLabels(head)) return { ...head, line };
+    const record = { ...headOf(now), line };
     return (await labels.withheld(record)) ? undefined : record;
   }
 
@@ -110,7 +134,8 @@ export class ResourceFinder {
    * The record of a member whom the client may see, else the shared one. A record that the client may not see does not
    * hide the shared one, so that the answer does not tell that it is there.
    */
-  private async ofMember(client: string, type: string, id: string): Promise<Found> {
+  private async ofMember(client: string, of: Wanted): Promise<Found> {
+    const { type, id } = of;
     const { holders, former } = await this.records.owners(type, id);
     // If somebody has the resource now, a former owner does not count: the answer must not say that it moved.
     const living = holders.filter((member) => member !== SHARED);
@@ -124,7 +149,7 @@ export class ResourceFinder {
     const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
     // Without a permitted owner it looks for a record of nobody, so that the time tells nothing.
     const owner = owners[at] ?? NOBODY;
-    const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], type, id);
+    const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], of);
     if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
     const [first] = decisions;
     if (at >= 0 || owners.length === 0) return found;
@@ -133,30 +158,34 @@ export class ResourceFinder {
   }
 
   /** The first record of these owners that the client may see, removed ones last. One query reads the heads of all. */
-  private async visible(client: string, owners: readonly string[], type: string, id: string): Promise<Found> {
+  private async visible(client: string, owners: readonly string[], { type, id, lines }: Wanted): Promise<Found> {
     const labels = this.labels.check(this.facts.parties, client);
     await labels.readConsents(owners[0]!);
-    const heads = await this.records.heads(owners.map((owner) => recordId(owner, type, id)));
+    const records = await this.records.find(
+      owners.map((owner) => recordId(owner, type, id)),
+      lines,
+    );
     // A Provenance costs a query for its targets, and so does an unknown one.
-    if (heads.every((head) => head === undefined)) await labels.readTargets(type);
-    const places = heads.map((head, i) => ({ head, owner: owners[i]! }));
+    if (records.every((record) => record === undefined)) await labels.readTargets(type);
+    const places = records.map((stored, i) => ({ stored, head: stored && headOf(stored), owner: owners[i]! }));
     let refused: Refused | undefined;
-    for (const { head, owner } of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
+    for (const place of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
+      const { owner } = place;
       const member = owner === SHARED || owner === NOBODY ? {} : { member: owner };
-      const found = await this.seen(head, { id: recordId(owner, type, id), labels, ...member });
+      const found = await this.seen(place, { id: recordId(owner, type, id), labels, ...member });
       if (found.kind === 'seen') return found;
       refused ??= found;
     }
     return refused ?? UNKNOWN;
   }
 
-  private async seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
+  private async seen({ stored, head }: Place, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
     const member = about.member === undefined ? {} : { member: about.member };
-    if (head === undefined) return { ...UNKNOWN, ...member };
+    if (stored === undefined || head === undefined) return { ...UNKNOWN, ...member };
     // It reads the line of a record that an earlier release wrote, because only the line has all labels.
     const [withheld] = await about.labels.withheldEach([head]);
     if (withheld) return { kind: 'refused', reason: 'withheld-by-label', ...member };
-    const seen: Seen = { kind: 'seen', head, ...about };
+    const seen: Seen = { kind: 'seen', head, stored, ...about };
     if (head.deleted !== true || (await this.isKnown(seen))) return seen;
     return { ...UNKNOWN, ...member };
   }

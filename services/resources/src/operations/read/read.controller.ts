@@ -24,7 +24,7 @@ export class ReadController {
 
   @Operation(READ)
   async read({ client, type, params, query: shape }: Asked<typeof READ>): Promise<Audited> {
-    const found = await this.finder.find(client, type, params.id);
+    const found = await this.finder.find(client, type, params.id, 'line');
     if (found.kind === 'refused') return refused(found);
     if (found.head.deleted === true && !hasErrorLine(found.head)) return removed(found);
     const record = await this.finder.line(found);

@@ -1,6 +1,6 @@
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { FhirResource } from '@provider-access/fhir';
-import type { RecordPart } from '@provider-access/records';
+import { type RecordPart, UNLABELLED } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
@@ -23,13 +23,8 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
-/**
- * How the JSON text of a record shows a tombstone, and that there are no labels. No value can contain these, because
- * JSON escapes quotation marks inside values. They lack the quotation mark before the name, because a search stops at
- * every quotation mark of the text, and then takes three times as long.
- */
+/** How the JSON text of a record shows a tombstone. No value can contain it, as with `UNLABELLED`. */
 const DELETED = 'deleted":true';
-const UNLABELLED = `labels":[],"labelsBy":${JSON.stringify(LABELS_VERSION)}`;
 const UPDATED = /"lastUpdated":(\d+)/;
 
 /**
