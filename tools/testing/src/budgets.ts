@@ -56,7 +56,7 @@ export const BUDGETS = {
     reason: 'A page has one query of rows, and reads the facts once; the rest is as in a read.',
   },
   sqliteCallsOfAPageByCode: {
-    most: 14,
+    most: 12,
     goal: 6,
     reason: 'The same with one query of keys, one of the records that keys leave open, and none for each result.',
   },

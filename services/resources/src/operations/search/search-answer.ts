@@ -73,6 +73,8 @@ export interface AskedSearch {
 @Injectable()
 export class SearchAnswer {
   readonly base: string;
+  /** The generations of the two views when the index of keys had passed everything that the records show. */
+  private current: { readonly records: number | undefined; readonly search: number | undefined } | undefined;
   constructor(
     @Inject(RecordsReader) private readonly records: RecordsReader,
     @Inject(Facts) private readonly facts: Facts,
@@ -222,11 +224,17 @@ export class SearchAnswer {
    */
   private async keysAreCurrent({ filters, revinclude, patientFilters, chains }: SearchQuery): Promise<void> {
     if ([filters, revinclude, patientFilters, chains].every(({ length }) => length === 0)) return;
-    const { topics } = await this.records.views.records.position();
-    if (!(await this.records.views.search.waitFor(topics, KEYS_PATIENCE_MS)))
+    const { records, search } = this.records.views;
+    const now = { records: records.generation(), search: search.generation() };
+    // Neither view has changed since the index was current.
+    if (now.records !== undefined && now.records === this.current?.records && now.search === this.current.search)
+      return;
+    const { topics } = await records.position();
+    if (!(await search.waitFor(topics, KEYS_PATIENCE_MS)))
       throw new Refusal('unavailable', 'The index of this search is not current. Repeat the request.', {
         retryAfter: 1,
       });
+    this.current = now;
   }
 }
 
