@@ -142,6 +142,29 @@ it('lets a group that fails, or that is slow, stay behind alone, and gives it ev
   await log.close();
 });
 
+it('gets the next record of each topic at once, however many requests are open', async () => {
+  const topics = Array.from({ length: 16 }, (_, n) => `many-${n}`);
+  const connection = await prefixed(
+    kafka.brokers,
+    topics.map((name) => topic(name, { partitions: 1 })),
+  );
+  // Longer than this spec takes, so that no request ends without a record.
+  const log = await openLog(connection, { pollMs: 600_000, requestTimeoutMs: 700_000 });
+  const seen = new Set<string>();
+  for (const name of topics)
+    await log.subscribe({
+      group: name,
+      topics: [name],
+      handle: async ({ records: found }) => found.forEach(({ value }) => seen.add(Buffer.from(value).toString())),
+    });
+  for (const name of topics)
+    for (let round = 0; round < 3; round++) {
+      await log.append(name, [record(`${round}/${name}`)]);
+      await eventually(() => seen.has(`${round}/${name}`));
+    }
+  await log.close();
+});
+
 it('goes on with all groups after every connection was cut', async () => {
   const log = await open();
   const seen = new Seen();

@@ -11,7 +11,7 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 const KEPT_MS = 5_000;
 const KEPT_BYTES = 32 * 1024 * 1024;
 /** Most requests to a broker at the same time. Each has a connection of its own, because a broker answers in order. */
-const LANES = 8;
+const LANES = 12;
 
 /** A partition and the offset to fetch from. */
 interface Wanted {
@@ -37,6 +37,8 @@ interface Lane {
   readonly cluster: Cluster;
   /** What the request that is under way asks for. */
   open: ReadonlyMap<string, Wanted> | undefined;
+  /** Its request was ended for one that asks for more. */
+  isGivenUp: boolean;
 }
 
 export interface SharedFetch {
@@ -85,6 +87,8 @@ class SharedBroker {
   #keptBytes = 0;
   readonly #forget = setInterval(() => this.#expire(), KEPT_MS).unref();
   #due: NodeJS.Immediate | undefined;
+  /** The last request ended without records. */
+  #isIdle = false;
   #closed = false;
 
   constructor(settings: Settings, nodeId: string) {
@@ -118,14 +122,18 @@ class SharedBroker {
     });
   }
 
-  /** Asks for everything that a consumer waits for and no open request asks for. */
+  /**
+   * Asks for everything that a consumer waits for and no open request asks for. After a request without an answer it
+   * then asks for what the others ask for, too, so that an idle process comes back to one request.
+   */
   #ask(): void {
     const open = new Set(this.#lanes.flatMap((lane) => [...(lane.open?.keys() ?? [])]));
-    const left = new Map<string, Wanted>();
-    for (const { wanted } of this.#waiters) for (const [key, each] of wanted) if (!open.has(key)) left.set(key, each);
+    const all = new Map([...this.#waiters].flatMap(({ wanted }) => [...wanted]));
+    const left = new Map([...all].filter(([key]) => !open.has(key)));
+    if (this.#isIdle && left.size > 0) for (const [key, each] of all) left.set(key, each);
+    this.#isIdle = false;
     while (left.size > 0) {
-      const lane = this.#free();
-      if (lane === undefined) return; // the next one that is free asks
+      const lane = this.#free() ?? this.#giveUp(left);
       // A request names a partition once. A consumer with another offset of it gets a request of its own.
       const asked = new Map<string, Wanted>();
       const places = new Set<string>();
@@ -142,10 +150,23 @@ class SharedBroker {
 
   #free(): Lane | undefined {
     const free = this.#lanes.find(({ open }) => open === undefined);
-    if (free !== undefined || this.#lanes.length === LANES) return free;
-    const lane: Lane = { cluster: new Cluster(this.#settings), open: undefined };
+    return free ?? (this.#lanes.length < LANES ? this.#new() : undefined);
+  }
+
+  #new(): Lane {
+    const lane: Lane = { cluster: new Cluster(this.#settings), open: undefined, isGivenUp: false };
     this.#lanes.push(lane);
     return lane;
+  }
+
+  /** Ends the oldest request with its connection, so that no consumer waits for the end of others' waits. */
+  #giveUp(left: Map<string, Wanted>): Lane {
+    const [oldest] = this.#lanes.splice(0, 1);
+    oldest!.isGivenUp = true;
+    oldest!.cluster.close();
+    for (const [key, each] of oldest!.open ?? [])
+      if ([...this.#waiters].some(({ wanted }) => wanted.has(key))) left.set(key, each);
+    return this.#new();
   }
 
   async #run(lane: Lane, asked: ReadonlyMap<string, Wanted>): Promise<void> {
@@ -154,12 +175,14 @@ class SharedBroker {
       const found = new Map<string, FetchedPartition>();
       for (const { topicName, partitions } of responses)
         for (const each of partitions) if (each.messages.length > 0) found.set(`${topicName}/${each.partition}`, each);
+      this.#isIdle ||= found.size === 0;
       for (const each of asked.values()) {
         const partition = found.get(placeOf(each));
         if (partition !== undefined) this.#keep(each, partition);
       }
       this.#serve(asked, found);
     } catch (error) {
+      if (lane.isGivenUp) return;
       for (const waiter of this.#waiters)
         if ([...waiter.wanted.keys()].some((key) => asked.has(key))) {
           this.#waiters.delete(waiter);
@@ -213,6 +236,8 @@ class SharedBroker {
     const next = Number(partition.messages.at(-1)!.offset) + 1;
     const kept = { from: Number(wanted.fetchOffset), next, until: performance.now() + KEPT_MS, bytes, partition };
     const place = placeOf(wanted);
+    // Another request may have brought the same records.
+    if (this.#kept.get(place)?.some(({ from }) => from === kept.from) === true) return;
     this.#kept.set(place, [...(this.#kept.get(place) ?? []), kept]);
     this.#keptBytes += bytes;
     if (this.#keptBytes > KEPT_BYTES) this.#expire();
