@@ -65,6 +65,12 @@ export const BUDGETS = {
     at010: 1_000,
     reason: 'A count by exact keys needs the index alone. The half is what the process parses by itself meanwhile.',
   },
+  mongoCommandsOfAPage: {
+    most: 4,
+    goal: 3,
+    at010: 6,
+    reason: 'The facts, the labelled records, and the rows. Each of them is one round trip.',
+  },
   mongoCommandsOfAThousandEvents: {
     most: 470,
     goal: 150,

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openMongoState } from '@provider-access/engines/state/mongo';
 import { openMongoViews } from '@provider-access/engines/views/mongo';
+import { BUDGETS } from '@provider-access/testing/budgets';
 import { type Mongo, mongoTarget, startMongo, tcpProxy, type TcpProxy } from '@provider-access/testing';
 import { condition, House, type Loose, patient } from '../../test/harness.ts';
 
@@ -71,8 +72,11 @@ function nameOf(frame: Buffer): string {
 
 /** The owner, the decision, and the head of the record with its labels. */
 const FOUND = ['find locators', 'find members', 'find records'];
-/** The search waits until the index of keys has passed everything that the records show. */
-const CURRENT = ['position records', 'position search'];
+/**
+ * The search waits until the index of keys has passed everything that the records show. This process writes the index,
+ * so it knows its position from the last checkpoint.
+ */
+const CURRENT = ['position records'];
 /** Which records of a type are withheld by labels. */
 const LABELS = ['find search', 'find records'];
 /** A list of versions, and the lines of some. */
@@ -218,6 +222,12 @@ describe('the commands that MongoDB gets', () => {
       }
     },
   );
+
+  it('for a page of 50 fit the budget of all engines', async () => {
+    const { found } = await asked('Condition?patient=seen&_count=50');
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.length).toBeLessThanOrEqual(BUDGETS.mongoCommandsOfAPage.most);
+  });
 
   it('for new resources insert them without looking for them, and for known ones update what they found', async () => {
     const commandsOf = async (recordedDate: string): Promise<ReadonlySet<string>> => {
