@@ -107,6 +107,12 @@ export interface RequestDecisions {
   ): Promise<readonly Decision[]>;
 }
 
+/** See `Access.decideOwners`. */
+export interface OwnersDecided {
+  readonly decisions: readonly Decision[];
+  again(): Promise<void>;
+}
+
 /** Party facts of a process, as far as a caller waits for them. */
 type PassingParties = Pick<Parties, 'waitFor' | 'waitForDerived'>;
 
@@ -171,23 +177,56 @@ export class Access {
     };
   }
 
+  /**
+   * As `decideMany`, for the few owners of one resource. Facts that this process surely knows are not read, if they
+   * permit with all the others. A denial reads all facts, as it does for nobody. A caller that refuses in spite of a
+   * permit calls `again` before, so that the number of queries does not tell that there is something.
+   * @throws FactsStale
+   */
+  async decideOwners(client: string, purpose: Purpose, members: readonly string[]): Promise<OwnersDecided> {
+    this.assertFresh();
+    const known = members.map((member) => this.#options.reader.kept(member));
+    if (known.every((document) => document !== undefined)) {
+      const decisions = this.#judge(client, purpose, members, known.map(factsOf));
+      if (decisions.every(({ permit }) => permit))
+        return {
+          decisions: this.#counted(purpose, decisions),
+          again: async () => void (await this.factsOfMany(members)),
+        };
+    }
+    return { decisions: await this.decideMany(client, purpose, members), again: async () => undefined };
+  }
+
   #decided(
     client: string,
     purpose: Purpose,
     members: readonly string[],
     facts: readonly (MemberFacts | undefined)[],
   ): readonly Decision[] {
-    const { parties, clock, metrics } = this.#options;
+    return this.#counted(purpose, this.#judge(client, purpose, members, facts));
+  }
+
+  #judge(
+    client: string,
+    purpose: Purpose,
+    members: readonly string[],
+    facts: readonly (MemberFacts | undefined)[],
+  ): readonly Decision[] {
+    const { parties, clock } = this.#options;
     const now = instant(clock.now());
+    return members.map((member, i) => decide({ client, purpose, member, now }, { member: facts[i], party: parties }));
+  }
+
+  #counted(purpose: Purpose, decisions: readonly Decision[]): readonly Decision[] {
+    const { metrics } = this.#options;
+    if (metrics === undefined) return decisions;
     const tally = new Map<DenialReason | 'permit', number>();
-    const decisions = members.map((member, i) => {
-      const decision = decide({ client, purpose, member, now }, { member: facts[i], party: parties });
+    for (const decision of decisions) {
       const outcome = decision.permit ? 'permit' : decision.reason;
       tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
-      return decision;
-    });
+    }
     for (const [outcome, count] of tally)
-      metrics?.count('pa_access_decisions_total', { purpose: purpose.kind, outcome }, count);
+      metrics.count('pa_access_decisions_total', { purpose: purpose.kind, outcome }, count);
     return decisions;
   }
 

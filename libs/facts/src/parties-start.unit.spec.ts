@@ -270,6 +270,7 @@ describe('a start from the view', () => {
         versions: (q) => real.versions(q),
         count: (q) => real.count(q),
         generation: () => real.generation(),
+        kept: (id) => real.kept(id),
         find: (q) => real.find(q),
         position: () => real.position(),
         waitFor: (p, ms) => real.waitFor(p, ms),

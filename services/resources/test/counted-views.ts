@@ -1,4 +1,4 @@
-import type { Views } from '@provider-access/engines/views';
+import type { ViewReader, Views } from '@provider-access/engines/views';
 import type { Loose } from './harness.ts';
 
 const NOTED = ['get', 'getMany', 'find', 'scan', 'ids', 'versions', 'count', 'position', 'waitFor'];
@@ -17,28 +17,41 @@ export const watched = <T extends object>(
     },
   });
 
+/** A reader that keeps nothing, so that queries do not depend on earlier requests. */
+const forgetful = (reader: ViewReader): ViewReader =>
+  new Proxy(reader, {
+    get(target, name) {
+      if (name === 'kept') return () => undefined;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+
 const bodyOf = (document: Loose, path: string): unknown =>
   path.split('.').reduce<Loose>((value, field) => value?.[field], document);
 
 /**
  * Views that note each query in `statements`: view, method, number of ids, and loaded bodies. A query for the bodies of
- * plain documents alone has them only if one was loaded.
+ * plain documents alone has them only if one was loaded. With `memory`, documents that a read has decoded are kept.
  */
-export const countedViews = (views: Views, statements: string[]): Views =>
+export const countedViews = (views: Views, statements: string[], memory: 'memory' | 'none' = 'none'): Views =>
   watched(views, (method, [projection]) =>
     method !== 'reader'
       ? undefined
-      : (watched(views.reader(projection), (asked, [ids, options]) => {
-          if (!NOTED.includes(asked)) return undefined;
-          const bodies = (options?.bodies ?? ids?.bodies ?? []).join();
-          const query = `${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1}`;
-          const withBodies = `${query} ${bodies}`.trimEnd();
-          const at = statements.push(options?.plain === undefined ? withBodies : query) - 1;
-          if (options?.plain !== 'bodies alone') return undefined;
-          const answer = views.reader(projection).getMany(ids, options);
-          return answer.then((found) => {
-            if (found.some((document) => bodyOf(document, bodies) !== undefined)) statements[at] = withBodies;
-            return found;
-          }) as never;
-        }) as never),
+      : (watched(
+          memory === 'none' ? forgetful(views.reader(projection)) : views.reader(projection),
+          (asked, [ids, options]) => {
+            if (!NOTED.includes(asked)) return undefined;
+            const bodies = (options?.bodies ?? ids?.bodies ?? []).join();
+            const query = `${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1}`;
+            const withBodies = `${query} ${bodies}`.trimEnd();
+            const at = statements.push(options?.plain === undefined ? withBodies : query) - 1;
+            if (options?.plain !== 'bodies alone') return undefined;
+            const answer = views.reader(projection).getMany(ids, options);
+            return answer.then((found) => {
+              if (found.some((document) => bodyOf(document, bodies) !== undefined)) statements[at] = withBodies;
+              return found;
+            }) as never;
+          },
+        ) as never),
   );

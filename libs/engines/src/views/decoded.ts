@@ -9,6 +9,15 @@ export class Decoded {
     this.#known = new BoundedMap(keepDecoded);
   }
 
+  /** The document that was decoded last, if `changed` was not called for it since. */
+  newest(id: string): ViewDocument | undefined {
+    return this.#known.get(id)?.document;
+  }
+  /** Call it for each change before it can be read, where `newest` is used. */
+  changed(ids: Iterable<string>): void {
+    for (const id of ids) this.#known.delete(id);
+  }
+
   /** @param looked called with whether the cache has the document */
   of(
     id: string,

@@ -48,6 +48,11 @@ export interface ViewReader {
    * query tells.
    */
   generation(): number | undefined;
+  /**
+   * The document, if a read has kept it decoded and no change of it can be known since: it is what `get` would give.
+   * It asks no engine. Undefined if only a query tells.
+   */
+  kept(id: string): ViewDocument | undefined;
 }
 
 export interface ViewStatus {

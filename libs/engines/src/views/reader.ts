@@ -91,6 +91,9 @@ class StoreReader implements ViewReader {
   generation(): number | undefined {
     return this.#store.generation(this.#projection);
   }
+  kept(id: string): ViewDocument | undefined {
+    return this.#store.kept(this.#projection, id);
+  }
 }
 
 /** Whether the bound of bytes ended the page. */

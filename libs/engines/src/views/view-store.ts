@@ -68,6 +68,8 @@ export abstract class ViewStore {
   abstract incarnation(): number;
   /** See `ViewReader.generation`. */
   abstract generation(projection: Projection): number | undefined;
+  /** See `ViewReader.kept`. */
+  abstract kept(projection: Projection, id: string): ViewDocument | undefined;
   abstract close(): void | Promise<void>;
 
   abstract parts(

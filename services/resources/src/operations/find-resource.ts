@@ -141,7 +141,7 @@ export class ResourceFinder {
     const living = holders.filter((member) => member !== SHARED);
     const owners = living.length > 0 ? living : former.filter((member) => member !== SHARED);
     // Decide for an unknown id too, so that it takes the same time.
-    const decisions = await this.facts.access.decideMany(
+    const { decisions, again } = await this.facts.access.decideOwners(
       client,
       { kind: 'read' },
       owners.length === 0 ? [NOBODY] : owners,
@@ -151,6 +151,7 @@ export class ResourceFinder {
     const owner = owners[at] ?? NOBODY;
     const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], of);
     if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
+    await again();
     const [first] = decisions;
     if (at >= 0 || owners.length === 0) return found;
     const reason = first !== undefined && !first.permit ? first.reason : 'member-unknown';

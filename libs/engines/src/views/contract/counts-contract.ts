@@ -157,6 +157,53 @@ export function countsContract(name: string, open: () => Promise<ViewsHarness>):
       expect([json, loaded.byteLength]).toEqual(['{"n":2,"group":"g"}', 1002]);
     });
 
+    it('keeps what a read has decoded until it changes, is removed, or another build is live', async () => {
+      const { views } = fresh;
+      const { store } = views;
+      await store.ensure(totals);
+      const reader = views.reader(totals);
+      const put = (id: string, offset: number, n: number | null, build = 1): Promise<readonly string[]> =>
+        store.apply(totals, build, [
+          { id, part: 'left', partition: 0, offset, value: n === null ? null : { sum: n, seen: 1 } },
+        ]);
+      /** What it keeps is what a query gives, or nothing. */
+      const same = async (id: string): Promise<boolean> => {
+        const kept = reader.kept(id);
+        const read = await reader.get(id);
+        if (kept !== undefined) expect(kept).toEqual(read);
+        return kept !== undefined;
+      };
+      // A store that other processes write keeps nothing, because only a query tells of their changes.
+      const alone = reader.generation() !== undefined;
+      expect(await same('a')).toBe(false);
+      expect(await same('a')).toBe(false);
+      await put('a', 1, 1);
+      await put('b', 2, 1);
+      for (let round = 0; round < 2; round++)
+        expect([await same('a'), await same('b')]).toEqual([alone && round > 0, alone && round > 0]);
+      await put('a', 3, 2);
+      expect([await same('a'), await same('b'), await same('a')]).toEqual([false, alone, alone]);
+      // A redelivery changes nothing.
+      await put('a', 3, 9);
+      await same('a');
+      await put('a', 4, null);
+      expect([await same('a'), await same('a')]).toEqual([false, false]);
+      await store.remove(totals, ['b']);
+      expect([await same('b'), await same('b')]).toEqual([false, false]);
+      await put('c', 5, 1);
+      await same('c');
+      const build = await store.startBuild(totals);
+      await put('c', 5, 7, build);
+      expect(await same('c')).toBe(alone);
+      await store.swap(totals, build);
+      expect([await same('c'), await same('c')]).toEqual([false, alone]);
+      expect(reader.kept('c')?.['left']).toEqual(alone ? { sum: 7, seen: 1 } : undefined);
+      // A view without the cache keeps nothing.
+      await store.apply(items, 1, [item('a', 1, { n: 1, group: 'g' })]);
+      await views.reader(items).get('a');
+      expect(views.reader(items).kept('a')).toBeUndefined();
+    });
+
     it('grows with each change of a view that it writes alone, and with none of another view', async () => {
       const { views } = fresh;
       await views.store.ensure(totals);

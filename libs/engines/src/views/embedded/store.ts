@@ -61,7 +61,9 @@ export class EmbeddedStore extends EmbeddedBuilds {
   ): Promise<readonly string[]> {
     const refused = await this.connection.together(ops.length, () => {
       this.changes(collectionName(projection));
-      const lost = writeParts(this.connection.of(projection, build), ops);
+      const statements = this.connection.of(projection, build);
+      statements.decoded.changed(ops.map(({ id }) => id));
+      const lost = writeParts(statements, ops);
       if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
       return lost;
     });
@@ -78,11 +80,18 @@ export class EmbeddedStore extends EmbeddedBuilds {
     const statements = this.connection.live(projection);
     if (statements === undefined || ids.length === 0) return;
     this.changes(collectionName(projection));
+    statements.decoded.changed(ids);
     this.connection.transaction(() => {
       for (const id of ids) for (const statement of statements.removals()) statement.run(id);
     });
   }
 
+  kept(projection: Projection, id: string): ViewDocument | undefined {
+    if (this.generation(projection) === undefined) return undefined;
+    const found = this.connection.live(projection)?.decoded.newest(id);
+    if (found !== undefined) this.looked?.(true);
+    return found;
+  }
   getMany(
     projection: Projection,
     ids: readonly string[],

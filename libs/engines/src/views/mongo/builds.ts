@@ -40,6 +40,9 @@ export abstract class MongoBuilds extends ViewStore {
   generation(): undefined {
     return undefined;
   }
+  kept(): undefined {
+    return undefined;
+  }
 
   /** A build was dropped, so the caches of its collection are invalid. */
   protected abstract forget(physical: string): void;
