@@ -72,7 +72,7 @@ export async function* fitting(
   const conditions = conditionsOf(query);
   const found =
     query.ids !== undefined
-      ? byIds(records, query, query.ids, members, behind)
+      ? byIds(records, query, query.ids, { members, behind, wanted })
       : conditions.length > 0
         ? byKeys(records, query, conditions, { members: rest, behind, wanted })
         : byType(records, query, rest, behind, wanted, lines || query.filters.length > 0);
@@ -162,12 +162,11 @@ export async function* linesOf(
 async function* byIds(
   records: VisibleRecords,
   { type, updated, holders }: Conditions,
-  wanted: readonly string[],
-  members: readonly string[],
-  behind: Behind | undefined,
+  ids: readonly string[],
+  { members, behind, wanted }: Wanted,
 ): AsyncGenerator<readonly Entry[]> {
   const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
-  const idsOf = lookedUp([...wanted].toSorted(), members, holders);
+  const idsOf = lookedUp([...ids].toSorted(), members, holders);
   const linesAfter = (heads: readonly RecordPart[]): AsyncGenerator<readonly Entry[]> =>
     linesOf(
       records,
@@ -175,17 +174,17 @@ async function* byIds(
         .filter((head) => fitsTime(records.work, updated, head))
         .map((head) => recordId(head.member, type, head.id))
         .filter((id) => id > last),
-      IDS,
+      Math.min(wanted + 1, IDS),
     );
   if (mayBeShared(type)) {
     const copies: RecordPart[] = [];
-    for (const [member, ids] of idsOf) copies.push(...(await headsOf(records, member, type, ids)));
+    for (const [member, own] of idsOf) copies.push(...(await headsOf(records, member, type, own)));
     yield* linesAfter(oneOfEach(copies));
     return;
   }
-  for (const [member, ids] of idsOf)
+  for (const [member, own] of idsOf)
     if (behind === undefined || byRecord(member, behind.member) >= 0)
-      yield* linesAfter(await headsOf(records, member, type, ids));
+      yield* linesAfter(await headsOf(records, member, type, own));
 }
 
 /**

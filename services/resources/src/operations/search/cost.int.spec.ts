@@ -2,10 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelPolicy } from '@provider-access/domain/pdex/labels';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { countedViews } from '../../../test/counted-views.ts';
-import { condition, House, patient } from '../../../test/harness.ts';
+import { condition, House, type Loose, patient } from '../../../test/harness.ts';
 
 /** Background work of the process, which no request causes. */
 const BACKGROUND = /^(receipts|members position|members waitFor)/;
+
+/** Characters of a large resource: 12 of them are more than one query loads, and 11 are not. */
+const WIDE = 90_000;
 
 describe('the queries of a search', () => {
   const statements: string[] = [];
@@ -20,7 +23,7 @@ describe('the queries of a search', () => {
   beforeAll(async () => {
     house = await House.open({ views: countedViews(openMemoryViews(), statements) });
     await house.approve('app1');
-    for (const member of ['small', 'large', 'labelled', 'plain', 'out']) await house.attribute(member);
+    for (const member of ['small', 'large', 'labelled', 'plain', 'out', 'wide']) await house.attribute(member);
     await house.optOut('out');
     await house.publish([
       ...['small', 'large', 'out'].map((m) => ({ subject: m, resource: patient(m) })),
@@ -46,6 +49,10 @@ describe('the queries of a search', () => {
       },
       ...many('labelled', 1, 'other'),
       ...many('plain', 1, 'other'),
+      ...Array.from({ length: 24 }, (_, i) => ({
+        subject: 'wide',
+        resource: condition('wide', `wide-${i}`, { code: { coding: [{ code: 'wide' }], text: 'x'.repeat(WIDE) } }),
+      })),
       ...Array.from({ length: 300 }, (_, i) => ({ subject: `other-${i}`, resource: patient(`other-${i}`) })),
       ...Array.from({ length: 300 }, (_, i) => [
         { resourceType: 'Practitioner', id: `p${i}`, name: [{ family: i < 2 ? `One${i}` : 'Many' }] },
@@ -180,6 +187,24 @@ describe('the queries of a search', () => {
     ]);
   });
 
+  it('load large lines in several queries, and none twice', async () => {
+    const read = ['members getMany 1', ...LABELS];
+    const lines = 'records find 1 record.line';
+    expect(await asked('Condition?patient=wide&_count=20')).toEqual([...read, lines, lines]);
+    expect(await asked('Condition?patient=wide&code=wide&_count=20')).toEqual([
+      ...read,
+      ...EXACT,
+      'records getMany 21 record.line',
+      'records getMany 9 record.line',
+    ]);
+    for (const query of ['patient=wide', 'patient=wide&code=wide', 'patient=wide&code=wide&_sort=-_lastUpdated']) {
+      const answer = await house.call('GET', `/fhir/Condition?${query}&_count=20`, { token });
+      const { entry, link } = answer.json<Loose>();
+      expect(new Set(entry.map((each: Loose) => each.resource.id)).size).toBe(20);
+      expect(link.some(({ relation }: Loose) => relation === 'next')).toBe(true);
+    }
+  });
+
   it('read no line of a denied member or a withheld record, as of an unknown one', async () => {
     const unknown = await asked('Condition?patient=nobody&code=one');
     expect(unknown).toEqual(['members getMany 1', ...LABELS, ...EXACT]);
@@ -197,7 +222,7 @@ describe('the queries of a search', () => {
     const found = await asked('Patient?name=test');
     expect(found.filter((statement) => statement.startsWith('member'))).toEqual([
       'memberships scan 1',
-      'members getMany 5',
+      'members getMany 6',
     ]);
     expect(found.filter((statement) => /^(search (ids|versions)|records)/.test(statement))).toEqual([
       ...LABELS,
