@@ -1,5 +1,5 @@
 import { bufferOf, PA_RECORDS } from '@provider-access/events';
-import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import type { Projection, TopicEvolve, ViewDocument } from '@provider-access/engines/views';
 import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/fhir';
 import { ORDINARY } from './labelled.ts';
@@ -13,6 +13,8 @@ interface SearchPart extends Ordered {
   readonly type: string;
   /** `indexKeys` of the resource, and keys of its security labels; empty for a deleted record. */
   readonly keys: readonly string[];
+  /** As in the view `records`. Absent if there are none, so most documents do not have it. */
+  readonly labels?: readonly string[];
 }
 
 /** No search parameter has this name. */
@@ -40,12 +42,20 @@ export function keysWithLabels(labels: readonly string[]): readonly string[] {
 const asked = new WeakMap<readonly string[], readonly string[]>();
 
 /** The keys of the event, or those of its line if another version of the keys wrote them. */
-function keysOf(data: AcceptedData): readonly string[] {
-  const { tokens, tokensBy, line } = data;
-  const labels = labelKeys(labelsOfRecord(data));
-  if (tokensBy === KEYS_VERSION) return [...tokens, ...labels];
-  const resource = JSON.parse(typeof line === 'string' ? line : bufferOf(line).toString()) as FhirResource;
-  return [...indexKeys(resource), ...labels];
+function keysOf({ tokens, tokensBy, line }: AcceptedData): readonly string[] {
+  if (tokensBy === KEYS_VERSION) return tokens;
+  return indexKeys(JSON.parse(typeof line === 'string' ? line : bufferOf(line).toString()) as FhirResource);
+}
+
+function partOf(data: AcceptedData): Pick<SearchPart, 'keys' | 'labels'> {
+  const labels = labelsOfRecord(data);
+  return { keys: [...keysOf(data), ...labelKeys(labels)], ...(labels.length > 0 && { labels }) };
+}
+
+/** Whose record the document of its keys is about, and its labels. */
+export function labelsInKeys(document: ViewDocument): Required<Pick<SearchPart, 'member' | 'labels'>> {
+  const { member, labels = [] } = document['search'] as SearchPart;
+  return { member, labels };
 }
 
 const fromRecords: TopicEvolve<SearchPart> = {
@@ -55,7 +65,13 @@ const fromRecords: TopicEvolve<SearchPart> = {
   evolve(part, record) {
     const data = recordData(record);
     const { member, type, versionId } = data;
-    return newerOf(part, { member, type, versionId, ...orderOf(data), keys: 'line' in data ? keysOf(data) : [] });
+    return newerOf(part, {
+      member,
+      type,
+      versionId,
+      ...orderOf(data),
+      ...('line' in data ? partOf(data) : { keys: [] }),
+    });
   },
 };
 

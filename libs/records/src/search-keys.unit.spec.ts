@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LogRecord } from '@provider-access/engines/log';
 import { indexKeys, KEYS_VERSION } from '@provider-access/fhir';
-import { keysWithLabels, records, searchKeys } from './index.ts';
+import { keysWithLabels, labelsInKeys, records, searchKeys } from './index.ts';
 
 const AT = '2025-01-01T00:00:00.000Z';
 const observation = {
@@ -58,6 +58,22 @@ describe('search keys', () => {
     const [alone, shared] = [event(data), event(data)];
     records.topics['pa.records']!.evolve(undefined, shared, shared.key);
     expect(keysOf(shared)).toEqual(keysOf(alone));
+  });
+
+  it('have the labels beside them as the payer wrote them, as long as there are some', () => {
+    const written = ['urn:provider-access:person-id|m-2', 'https://payer.example/labels|state law'];
+    const all = { tokens: [], tokensBy: KEYS_VERSION };
+    const fold = (part: object | undefined, versionId: number, data: object): object => {
+      const record = event({ ...all, versionId, businessTime: `2025-01-0${versionId}T00:00:00.000Z`, ...data });
+      return topic.evolve(part, record, record.key) as object;
+    };
+    const labelled = fold(undefined, 1, { labels: written });
+    expect(labelsInKeys({ _id: 'm1/Observation/o1', search: labelled })).toEqual({ member: 'm1', labels: written });
+    for (const next of [{ labels: [] }, { line: undefined, tokens: undefined, labels: written }])
+      expect(fold(labelled, 2, next)).not.toHaveProperty('labels');
+    // A release before labels: they are in the line alone.
+    const line = JSON.stringify({ ...observation, meta: { security: [{ system: 'urn:x', code: 'r' }] } });
+    expect(fold(undefined, 1, { line })).toMatchObject({ labels: ['urn:x|r'] });
   });
 
   it('mark the records that have a label out of the ordinary', () => {

@@ -14,7 +14,8 @@ const provenance = (id: string, ...targets: string[]) => ({
   agent: [{ who: { display: 'County clinic' } }],
 });
 const ANY = '_id=seen,p,q,hidden';
-const BACKGROUND = /^(receipts|members position|members waitFor)/;
+/** Work of the process, and what the first search after any change asks: whether the index of keys is current. */
+const BACKGROUND = /^(receipts|members position|members waitFor|records position|search waitFor)/;
 
 /** docs/security-labels.md: a Provenance tells what it is about, so it is withheld with its targets. */
 describe('a Provenance of a withheld resource', () => {

@@ -43,6 +43,16 @@ async function open(options: HouseOptions = {}): Promise<void> {
 const statusOf = async (id: string): Promise<number> =>
   (await house.call('GET', `/fhir/Provenance/${id}`, { token })).status;
 
+interface Bundle {
+  readonly entry?: readonly { readonly resource: { readonly resourceType: string; readonly id: string } }[];
+  readonly total: number;
+}
+const bundle = async (query: string): Promise<Bundle> =>
+  (await house.call('GET', `/fhir/${query}`, { token })).json<Bundle>();
+const found = async (query: string): Promise<readonly string[]> =>
+  ((await bundle(query)).entry ?? []).map(({ resource: { resourceType, id } }) => `${resourceType}/${id}`).toSorted();
+const totalOf = async (query: string): Promise<number> => (await bundle(`${query}&_summary=count`)).total;
+
 /** The events as a payer may write them: with escapes in the words of labels, which no search of bytes finds. */
 const escaped = (text: string): string =>
   text.replaceAll('"HIV"', '"\\u0048I\\u0056"').replaceAll('"security"', '"\\u0073ecurit\\u0079"');
@@ -64,16 +74,25 @@ const PROVENANCES: Readonly<Record<string, readonly string[]>> = {
 };
 const INNER = ['Condition/a'];
 
-describe('a Provenance follows the labels of its targets', () => {
+describe('a Provenance and a search follow labels', () => {
   /**
    * The rule of docs/security-labels.md, written without the product: a Provenance is withheld while one of its targets
    * is. A deleted target has the label of its last version. A copy of a Medication may be the member's or the payer's.
    */
   class Rule {
     readonly #labelled = new Map<string, boolean>();
+    readonly #live = new Set<string>();
     apply({ what, labelled, input }: Change): void {
       // A delete keeps the label of the last version. A resource that was never there gets none.
-      if (input.type !== 'payer.resource-deleted.v1') this.#labelled.set(what, labelled);
+      if (input.type === 'payer.resource-deleted.v1') this.#live.delete(what);
+      else {
+        this.#live.add(what);
+        this.#labelled.set(what, labelled);
+      }
+    }
+    /** What a search of the type finds. */
+    shown(type: string): readonly string[] {
+      return [...this.#live].filter((what) => what.startsWith(type) && this.#labelled.get(what) !== true).toSorted();
     }
     withholds(targets: readonly string[]): boolean {
       return targets.some(
@@ -143,6 +162,11 @@ describe('a Provenance follows the labels of its targets', () => {
           const expected = rule.withholds(targets) ? 404 : 200;
           seen += Number(expected === 200);
           expect([step, id, await statusOf(id)]).toEqual([step, id, expected]);
+        }
+        for (const query of ['', '&_id=a,b', '&_sort=-_lastUpdated', '&_lastUpdated=gt2020']) {
+          const shown = rule.shown('Condition/');
+          expect([step, query, await found(`Condition?patient=m1${query}`)]).toEqual([step, query, shown]);
+          expect([step, query, await totalOf(`Condition?patient=m1${query}`)]).toEqual([step, query, shown.length]);
         }
       }
       expect(seen).toBeGreaterThan(50);

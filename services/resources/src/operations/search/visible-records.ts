@@ -1,12 +1,14 @@
 import {
   keysWithLabels,
   type LabelCheck,
+  labelsInKeys,
   NOBODY,
   PROVENANCE,
   type RecordPart,
   type RecordsReader,
   recordId,
 } from '@provider-access/records';
+import type { ViewDocument } from '@provider-access/engines/views';
 import { COST, SearchWork } from '@provider-access/fhir';
 import type { Entry, FoundHead } from './entry.ts';
 
@@ -29,27 +31,41 @@ export class VisibleRecords {
   /**
    * The ids of these members' records of a type that labels withhold. A search leaves them out before it reads any
    * line, so that the time does not tell the size of a withheld record. It makes the same number of queries if there
-   * are none. The index may lack a label that came just now, so `seen` checks each loaded record once more. It has no
-   * labels of the targets of a Provenance; `unwithheld` asks for those, and every search for Provenances names ids.
+   * are none: one for a member, two for several. The documents of keys have the labels. They may lack a label that came
+   * just now, so `seen` checks each loaded record once more. They have no labels of the targets of a Provenance;
+   * `unwithheld` asks for those, and every search for Provenances names ids.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     // The policy withholds nothing.
     if (this.#keys.length === 0) return new Set();
     if (members.length === 1) await this.#check.readConsents(members[0]!);
     if (type === PROVENANCE) return new Set();
-    const found = await this.reader.views.search.ids({
-      index: 'by_key',
-      equals: [members.length === 1 ? members[0]! : members, type],
-      all: [this.#keys],
-      limit: MOST,
-    });
+    const found = members.length === 1 ? await this.#ofMember(members[0]!, type) : await this.#ofMembers(members, type);
+    // As many as two queries of records cost, so that the same searches are refused.
     this.work.count(2 * COST.query + found.length * COST.row);
     await this.work.pause();
-    const ids = found.length === 0 ? [recordId(NOBODY, type, NOBODY)] : found;
-    const heads = await this.reader.heads(ids);
-    const live = heads.filter((head) => head !== undefined && head.deleted !== true) as readonly RecordPart[];
-    const withheld = await this.#check.withheldEach(live);
-    return new Set(live.filter((_, i) => withheld[i]).map(idOf));
+    const withheld = new Set<string>();
+    for (const document of found) {
+      const { member, labels } = labelsInKeys(document);
+      if (await this.#check.withheldBy(member, labels)) withheld.add(document._id);
+    }
+    return withheld;
+  }
+
+  /** The documents of keys with labels that the policy may withhold. A policy seldom asks for more than one key. */
+  async #ofMember(member: string, type: string): Promise<readonly ViewDocument[]> {
+    const { search } = this.reader.views;
+    const found = await Promise.all(
+      this.#keys.map((key) => search.find({ index: 'by_key', equals: [member, type, key], limit: MOST })),
+    );
+    return found.flat();
+  }
+
+  async #ofMembers(members: readonly string[], type: string): Promise<readonly ViewDocument[]> {
+    const { search } = this.reader.views;
+    const ids = await search.ids({ index: 'by_key', equals: [members, type], all: [this.#keys], limit: MOST });
+    const found = await search.getMany(ids.length === 0 ? [recordId(NOBODY, type, NOBODY)] : ids);
+    return found.filter((document) => document !== undefined);
   }
 
   /** In the index of keys, the keys of every record that a label may withhold. */
@@ -101,4 +117,3 @@ export class VisibleRecords {
     await this.#check.readTargets(type);
   }
 }
-const idOf = ({ member, type, id }: FoundHead): string => recordId(member, type, id);
