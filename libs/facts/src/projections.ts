@@ -48,6 +48,7 @@ export const memberFacts: Projection = {
   version: 2,
   indexes: [],
   keepDecoded: 5000,
+  subject: '_id',
   topics: { [PA_MEMBERS]: membersTopic, [PA_ATTRIBUTION]: attributionTopic, [PA_CONSENT]: consentTopic },
 };
 

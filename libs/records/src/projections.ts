@@ -65,6 +65,7 @@ export const records: Projection = {
   ],
   bodies: ['record.line'],
   plain: { part: 'record', text: UNLABELLED },
+  subject: 'record.member',
 };
 
 /**

@@ -22,7 +22,14 @@ import type { State, WorkItem } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/engines/views';
+import {
+  type Extracts,
+  type ExtractsOptions,
+  type Projection,
+  ProjectionSet,
+  type ViewReader,
+  type Views,
+} from '@provider-access/engines/views';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { summaryOf } from '../src/domain/job/job.ts';
@@ -205,12 +212,18 @@ export class Platform extends Publisher {
   reader(projection: Projection): ViewReader {
     return this.views.reader(projection);
   }
+  extracts(options: ExtractsOptions): Extracts | undefined {
+    return this.views.extracts(options);
+  }
+  records(): RecordsReader {
+    return new RecordsReader(this.views);
+  }
   /** Writes a chunk as another process would, under the fence of the item that it took. */
   async writeAsAnother(item: WorkItem, members: readonly string[]): Promise<void> {
     const { job: id, chunk } = item.payload as { job: string; chunk: number };
     const job = (await this.streams().load(id))!;
     const task = this.taskOf({ job: id, chunk, fence: item.fence, group: job.group, types: job.types, members });
-    const summary = await writeChunk(task, {
+    const { summary } = await writeChunk(task, {
       records: new RecordsReader(this.views),
       facts: this.views.reader(memberFacts),
       blobs: this.blobs,

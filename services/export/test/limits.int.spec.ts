@@ -116,7 +116,13 @@ describe('a chunk', () => {
       ...platform.taskOf({ job: 'j', chunk: 0, fence: 1, group: 'g-one', types: TYPES, members }),
       limits,
     };
-    const summary = await writeChunk(task, { records, facts, blobs, clock: platform.clock, labels: platform.labels() });
+    const { summary } = await writeChunk(task, {
+      records,
+      facts,
+      blobs,
+      clock: platform.clock,
+      labels: platform.labels(),
+    });
     expect(summary.released).toEqual(members);
     expect(summary.parts.reduce((n, part) => n + part.resources, 0)).toBe(count * each);
     expect(Math.max(...summary.parts.map((part) => part.plain))).toBeLessThanOrEqual(limits.plain);

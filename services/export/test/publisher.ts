@@ -236,7 +236,8 @@ export abstract class Publisher {
       reason = 'deleted',
       labels,
       targets,
-    }: { reason?: string; labels?: readonly string[]; targets?: readonly string[] } = {},
+      version = 2,
+    }: { reason?: string; labels?: readonly string[]; targets?: readonly string[]; version?: number } = {},
   ): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
     await this.append(PA_RECORDS, [
@@ -248,7 +249,7 @@ export abstract class Publisher {
           member,
           type,
           id,
-          versionId: 2,
+          versionId: version,
           lastUpdated: at,
           businessTime: at,
           sequence: 0,

@@ -93,4 +93,25 @@ export const BUDGETS = {
     at010: 855,
     reason: 'The views of a process can share fetches, and need no commit for each batch.',
   },
+  queriesOfAFirstExport: {
+    most: 62,
+    reason: 'For 1,000 resources of 20 members. A query brings up to 256 records, and 1 MB of lines.',
+  },
+  queriesOfASecondExport: {
+    most: 68,
+    reason: 'The extract of a member is one query. Types that it does not have need one each.',
+  },
+  parsesOfAFirstExport: {
+    most: 1_600,
+    reason: 'The head of each record once, those of the targets of Provenances again, and what a job costs.',
+  },
+  parsesOfASecondExport: { most: 600, reason: 'Heads of Provenances, of their targets, and what a job costs.' },
+  deflatesOfAFirstExport: { most: 80, reason: 'One for each type of each member.' },
+  deflatesOfASecondExport: { most: 20, reason: 'Only types that are not in the extract of a member.' },
+  inflatesOfAPlainDownload: { most: 5, reason: 'One call for up to 32 adjacent segments.' },
+  inflatesOfAGzipDownload: { most: 0, reason: 'A gzip download copies stored bytes.' },
+  queriesOfADownload: {
+    most: 18,
+    reason: 'Facts and labels of all members of a file, before its first byte and again for each stretch.',
+  },
 } as const satisfies Readonly<Record<string, Budget>>;

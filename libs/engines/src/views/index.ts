@@ -1,6 +1,7 @@
 export * from './projection.ts';
 export * from './port.ts';
 export * from './store.ts';
+export type { Extract, Extracts, ExtractsOptions, FilledExtract } from './extracts.ts';
 export type { ViewStore } from './view-store.ts';
 export { traceOf } from './traces.ts';
 export { beyond } from './progress.ts';

@@ -1,4 +1,5 @@
 import type { Position, ProgressEntry } from '../log/index.ts';
+import type { Extracts, ExtractsOptions } from './extracts.ts';
 import type { ViewStore } from './view-store.ts';
 import type {
   CountQuery,
@@ -84,6 +85,11 @@ export interface ViewLag {
 export interface Views {
   /** A reader of the live build. A query with an index that is not declared throws. */
   reader(projection: Projection): ViewReader;
+  /**
+   * A cache of what readers compute from documents. The embedded engine has one. Undefined on MongoDB, which has no
+   * transaction over the documents and the cache: readers compute each time.
+   */
+  extracts(options: ExtractsOptions): Extracts | undefined;
   close(): Promise<void>;
   /** The engine, for `ProjectionSet`. Services use `reader`. */
   readonly store: ViewStore;

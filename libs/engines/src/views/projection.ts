@@ -71,6 +71,11 @@ export interface Projection {
    * with the store, so a cached document is never stale. Default 0.
    */
   readonly keepDecoded?: number;
+  /**
+   * What a document is about, for extracts (`Extracts`): `_id`, or the path of an indexed field. A written or removed
+   * document removes the extracts of its subject.
+   */
+  readonly subject?: string;
 }
 
 export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string =>

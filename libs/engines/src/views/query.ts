@@ -208,6 +208,9 @@ export function checkProjection(projection: Projection): void {
   }
   if (projection.plain !== undefined && !parts.includes(projection.plain.part))
     refuse('no topic writes the plain part');
+  const { subject = '_id' } = projection;
+  if (subject !== '_id' && !projection.indexes.some((i) => i.array !== true && i.fields.includes(subject)))
+    refuse(`subject "${subject}" is neither _id nor an indexed field`);
   for (const body of projection.bodies ?? []) {
     known(body);
     if (splitPath(body)[1].length !== 1) refuse(`body "${body}" must be part.field`);

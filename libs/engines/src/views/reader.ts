@@ -109,6 +109,7 @@ export function viewsOver<Store extends ViewStore>(
   return {
     store,
     reader: (projection) => new StoreReader(store, projection),
+    extracts: (options) => store.extracts(options),
     close: async () => store.close(),
     remote,
   };

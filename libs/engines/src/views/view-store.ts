@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
+import type { Extracts, ExtractsOptions } from './extracts.ts';
 import { collectionName, type DocumentVersion, type Projection, type Scalar, type ViewDocument } from './projection.ts';
 import { type CountPlan, definitionOf, type IdsPlan, type LoadPlan, type QueryPlan } from './query.ts';
 import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
@@ -66,6 +67,10 @@ export abstract class ViewStore {
    * Constant in a store of one process.
    */
   abstract incarnation(): number;
+  /** A cache of what readers compute from documents; undefined if the engine has none. */
+  extracts(_options: ExtractsOptions): Extracts | undefined {
+    return undefined;
+  }
   /** See `ViewReader.generation`. */
   abstract generation(projection: Projection): number | undefined;
   /** See `ViewReader.kept`. */

@@ -5,6 +5,7 @@ import { answerCalls } from '@provider-access/engines/threads';
 import { memberFacts } from '@provider-access/facts/views';
 import { LabelGate, RecordsReader } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
+import { extractsOptions } from './member-extract.ts';
 import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
 
 /**
@@ -15,8 +16,9 @@ export interface ChunkWorkerData {
   readonly views: Views['remote'];
   readonly blobs: Blobs['remote'];
   readonly labels: LabelPolicy;
+  readonly segment: number;
 }
-async function open({ views, blobs, labels: policy }: ChunkWorkerData): Promise<ChunkSources> {
+async function open({ views, blobs, labels: policy, segment }: ChunkWorkerData): Promise<ChunkSources> {
   const { openReader } = (await import(views.module)) as { openReader: (options: unknown) => Views };
   const { openBlobs } = (await import(blobs.module)) as { openBlobs: (options: unknown) => Blobs };
   const store = openReader(views.options);
@@ -29,6 +31,7 @@ async function open({ views, blobs, labels: policy }: ChunkWorkerData): Promise<
     blobs: openBlobs(blobs.options),
     clock,
     labels: new LabelGate({ policy, records, members: facts, clock }),
+    extracts: store.extracts(extractsOptions({ segment })),
   };
 }
 

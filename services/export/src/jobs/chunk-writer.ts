@@ -10,8 +10,9 @@ import {
   type RecordPart,
   type RecordsReader,
 } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/engines/views';
+import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
+import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
 import { type CarriedBy, chunkPrefix, type ChunkSummary } from './job-files.ts';
 import { PartSet } from './part-set.ts';
 import { type PartySnapshot, partyOf } from './party-snapshot.ts';
@@ -36,6 +37,13 @@ export interface ChunkSources {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly labels: LabelGate;
+  /** Absent on an engine that has none. */
+  readonly extracts?: Pick<Extracts, 'get'> | undefined;
+}
+export interface WrittenChunk {
+  readonly summary: ChunkSummary;
+  /** Extracts of members that had none, to keep for the next export. */
+  readonly extracts: readonly FilledExtract[];
 }
 
 /** A record that is not withheld, and the labels that decided. */
@@ -89,7 +97,7 @@ const deleteBundle = (ids: readonly string[]): Buffer =>
  * a whole. Memory is bounded by two reads of lines, one segment (8 MB) and a stretch for each type.
  * @throws BlobStoreFull when the disk is full, and any error of the store
  */
-export const writeChunk = (task: ChunkTask, sources: ChunkSources): Promise<ChunkSummary> =>
+export const writeChunk = (task: ChunkTask, sources: ChunkSources): Promise<WrittenChunk> =>
   new ChunkWriter(task, sources).write();
 
 class ChunkWriter {
@@ -105,6 +113,8 @@ class ChunkWriter {
   readonly #references = new Carried();
   readonly #unchanged = new Carried();
   readonly #common = new Carried();
+  readonly #extracts: FilledExtract[] = [];
+  #extractBytes = 0;
 
   constructor(task: ChunkTask, sources: ChunkSources) {
     this.#task = task;
@@ -117,11 +127,11 @@ class ChunkWriter {
     this.#types = new Set(task.types);
   }
 
-  async write(): Promise<ChunkSummary> {
+  async write(): Promise<WrittenChunk> {
     const parts = await this.#parts.written(async () => {
       for (const member of this.#task.members) await this.#writeIfPermitted(member);
     });
-    return {
+    const summary: ChunkSummary = {
       v: 1,
       parts,
       released: this.#released,
@@ -130,6 +140,7 @@ class ChunkWriter {
       unchanged: this.#unchanged.without(this.#references),
       common: this.#common.all(),
     };
+    return { summary, extracts: this.#extracts };
   }
 
   async #writeIfPermitted(member: string): Promise<void> {
@@ -150,27 +161,59 @@ class ChunkWriter {
     const at = this.#released.push(member) - 1;
     // A member that became visible after `_since` is exported as a whole.
     const partial = since !== undefined && visibleSince(request, facts) < since;
-    await this.#writeResources(member, at, partial ? since : undefined);
+    if (partial) await this.#writeResources(member, at, { since });
+    else await this.#writeAll(member, at);
     if (since !== undefined) await this.#writeDeletes(member, at, since, partial);
   }
 
-  /** Writes the member's resources, or those that changed since `since`. */
-  async #writeResources(member: string, at: number, since: number | undefined): Promise<void> {
+  /** Writes all resources of the member, from the extract as far as there is one. Fills a reserved extract. */
+  async #writeAll(member: string, at: number): Promise<void> {
     const { types } = this.#task;
+    const extract = await this.#sources.extracts?.get(member);
+    const extracted = extract && extractedOf(extract, this.#types);
+    if (extracted !== undefined) {
+      for (const { type, references, segments } of extracted.types) {
+        this.#carry({ type, references }, this.#references, at);
+        for (const segment of segments) await this.#parts.add('output', type, [member], segment);
+      }
+      if (extracted.others.length > 0) await this.#writeResources(member, at, { types: extracted.others });
+      return;
+    }
+    if (this.#types.size <= SCAN_ALL_ABOVE) {
+      await this.#writeResources(member, at, { types });
+      return;
+    }
+    const filling = extract && new ExtractBuilder(extract);
+    await this.#writeResources(member, at, { filling });
+    const filled = filling?.end();
+    if (filled === undefined || this.#extractBytes > CHUNK_BYTES) return;
+    this.#extractBytes += filled.body.byteLength;
+    this.#extracts.push(filled);
+  }
+
+  /** Writes the member's resources of some types, or of all exported types, or those that changed since `since`. */
+  async #writeResources(
+    member: string,
+    at: number,
+    { since, filling, types }: { since?: number; filling?: ExtractBuilder | undefined; types?: readonly string[] },
+  ): Promise<void> {
     const { records } = this.#sources;
     const builder = this.#segments;
     let type = '';
     let labels: readonly string[] = [];
     const store = async (segment: Segment | undefined): Promise<void> => {
-      if (segment !== undefined) await this.#parts.add('output', type, [member], segment, labels);
+      if (segment === undefined) return;
+      filling?.add(type, segment);
+      await this.#parts.add('output', type, [member], segment, labels);
     };
+    const wanted = types ?? (this.#types.size <= SCAN_ALL_ABOVE ? this.#task.types : undefined);
     const scanned = records.scanMember(member, {
       pageSize: ROWS_TOGETHER,
       pageBytes: BYTES_TOGETHER,
-      ...(this.#types.size <= SCAN_ALL_ABOVE && { types }),
+      ...(wanted !== undefined && { types: wanted }),
       ...(since !== undefined && { since }),
     });
-    for await (const { record, labels: found } of this.#unwithheld(scanned)) {
+    for await (const { record, labels: found } of this.#unwithheld(scanned, filling)) {
       // The labels of a segment are in the index, so that a download can apply another policy than this one.
       if (record.type !== type || !isSame(found, labels)) {
         await store(builder.end());
@@ -238,24 +281,34 @@ class ChunkWriter {
    * The records of exported types that are not withheld, with the labels that decide about each. Records are decided
    * in groups as large as a read, because one query finds the targets of many Provenances.
    */
-  async *#unwithheld<R extends RecordPart>(records: AsyncIterable<R>): AsyncGenerator<Unwithheld<R>> {
+  async *#unwithheld<R extends RecordPart>(
+    records: AsyncIterable<R>,
+    filling?: ExtractBuilder,
+  ): AsyncGenerator<Unwithheld<R>> {
     let waiting: R[] = [];
     let bytes = 0;
     for await (const record of records) {
-      if (!this.#types.has(record.type)) continue;
+      if (!this.#types.has(record.type)) {
+        filling?.leave(record.type);
+        continue;
+      }
       waiting.push(record);
       bytes += record.bytes;
       if (waiting.length < ROWS_TOGETHER && bytes < BYTES_TOGETHER) continue;
-      yield* this.#decided(waiting);
+      yield* this.#decided(waiting, filling);
       waiting = [];
       bytes = 0;
     }
-    yield* this.#decided(waiting);
+    yield* this.#decided(waiting, filling);
   }
-  async *#decided<R extends RecordPart>(records: readonly R[]): AsyncGenerator<Unwithheld<R>> {
+  async *#decided<R extends RecordPart>(
+    records: readonly R[],
+    filling: ExtractBuilder | undefined,
+  ): AsyncGenerator<Unwithheld<R>> {
     const decisions = await this.#check.decideEach(records);
     for (const [i, record] of records.entries()) {
       const { withheld, labels } = decisions[i]!;
+      filling?.read(record.type, record.references, labels, withheld);
       if (!withheld) yield { record, labels };
     }
   }

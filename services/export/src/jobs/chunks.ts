@@ -1,16 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Extracts } from '@provider-access/engines/views';
 import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
 import { Facts } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
 import type { Job } from '../domain/job/job.ts';
+import { PART_LIMITS } from '../domain/segments/index.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
-import { type ChunkTask, writeChunk } from './chunk-writer.ts';
+import { type ChunkTask, type WrittenChunk, writeChunk } from './chunk-writer.ts';
 import { ExportedViews } from './exported-views.ts';
 import type { ChunkSummary } from './job-files.ts';
+import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
 /**
@@ -19,7 +22,8 @@ import { partySnapshot } from './party-snapshot.ts';
  */
 @Injectable()
 export class Chunks {
-  private readonly pool: ThreadPool<ChunkTask, ChunkSummary> | undefined;
+  private readonly pool: ThreadPool<ChunkTask, WrittenChunk> | undefined;
+  private readonly extracts: Extracts | undefined;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ExportConfig,
@@ -28,10 +32,17 @@ export class Chunks {
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(ExportedViews) private readonly views: ExportedViews,
   ) {
+    const { segment } = config.partLimits ?? PART_LIMITS;
+    this.extracts = ports.views.extracts(extractsOptions({ segment }));
     if (config.writers > 0)
       this.pool = new ThreadPool(new URL('./chunk-worker.ts', import.meta.url), {
         size: config.writers,
-        workerData: { views: ports.views.remote, blobs: blobs.remote, labels: config.labels } satisfies ChunkWorkerData,
+        workerData: {
+          views: ports.views.remote,
+          blobs: blobs.remote,
+          labels: config.labels,
+          segment,
+        } satisfies ChunkWorkerData,
         resourceLimits: { maxYoungGenerationSizeMb: 4 },
       });
   }
@@ -52,6 +63,8 @@ export class Chunks {
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
       party: await partySnapshot(client, group, members, access, parties),
     };
+    // An extract that does not fit, for example on a full disk, is computed again by the next export.
+    await this.extracts?.reserve(members).catch(() => undefined);
     const { tracing } = this.ports;
     if (tracing === undefined) return this.run(task);
     return tracing.span(
@@ -69,11 +82,17 @@ export class Chunks {
     await this.pool?.close();
   }
 
-  private run(task: ChunkTask): Promise<ChunkSummary> {
+  private async run(task: ChunkTask): Promise<ChunkSummary> {
+    const { summary, extracts } = await this.written(task);
+    await this.extracts?.put(extracts).catch(() => 0);
+    return summary;
+  }
+
+  private written(task: ChunkTask): Promise<WrittenChunk> {
     if (this.pool === undefined) {
-      const { blobs, labels } = this;
+      const { blobs, labels, extracts } = this;
       const { records } = this.views;
-      return writeChunk(task, { records, facts: this.facts.reader, blobs, clock: this.ports.clock, labels });
+      return writeChunk(task, { records, facts: this.facts.reader, blobs, clock: this.ports.clock, labels, extracts });
     }
     return this.pool.call(task).catch(({ thrown, message, stack }: ThreadError): never => {
       if (thrown === undefined) throw new EngineUnavailable(message);

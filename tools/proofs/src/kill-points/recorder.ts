@@ -79,6 +79,7 @@ export class Recorder<Known> {
     return {
       store: this.#viewStore(views.store),
       reader: (projection) => views.reader(projection),
+      extracts: (options) => views.extracts(options),
       close: () => views.close(),
       remote: views.remote,
     };

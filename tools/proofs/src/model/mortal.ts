@@ -110,9 +110,13 @@ function mortal<Port extends object>(port: Port, life: Life): Port {
 
 export const mortalState = (state: State, life: Life): State => mortal(state, life);
 
-export const mortalViews = ({ store, reader, remote }: Views, life: Life): Views => ({
+export const mortalViews = ({ store, reader, extracts, remote }: Views, life: Life): Views => ({
   store: mortal(store, life),
   reader,
+  extracts: (options) => {
+    const found = extracts(options);
+    return found && mortal(found, life);
+  },
   remote,
   close: async () => undefined,
 });

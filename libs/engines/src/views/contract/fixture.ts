@@ -8,6 +8,8 @@ export interface ViewsHarness {
   readonly views: Views;
   /** Closes and opens the same data again; undefined if nothing survives. */
   readonly reopen?: () => Promise<Views>;
+  /** Whether the engine has extracts. */
+  readonly hasExtracts?: boolean;
   /** Opens the same data as another process would; undefined if only one process writes. */
   readonly another?: () => Promise<Views>;
   /** Copies the store. The returned function restores the copy while the store is in use. */
@@ -45,6 +47,7 @@ export const items: Projection = {
   ],
   bodies: ['item.line'],
   plain: { part: 'item', text: `"group":${JSON.stringify(PLAIN_GROUP)}` },
+  subject: 'item.group',
 };
 
 interface Total {
@@ -66,6 +69,7 @@ export const totals: Projection = {
     't.right': { part: 'right', keys: (record) => [record.key], evolve: add, begins: () => true },
   },
   indexes: [{ name: 'by_sum', fields: ['left.sum'] }],
+  subject: '_id',
 };
 
 function add(part: Total | undefined, record: LogRecord): Total | null | undefined {

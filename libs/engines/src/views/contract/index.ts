@@ -1,5 +1,6 @@
 import { countsContract } from './counts-contract.ts';
 import type { ViewsHarness } from './fixture.ts';
+import { extractsContract } from './extracts-contract.ts';
 import { instancesContract } from './instances-contract.ts';
 import { queriesContract } from './queries-contract.ts';
 import { rebuildContract } from './rebuild-contract.ts';
@@ -18,5 +19,6 @@ export function viewsContract(name: string, open: () => Promise<ViewsHarness>, s
   countsContract(name, open);
   runnerContract(name, open);
   rebuildContract(name, open);
+  extractsContract(name, open);
   if (several) instancesContract(name, open);
 }

@@ -3,6 +3,7 @@ import { collectionName, type Projection } from '../projection.ts';
 import { type Advance, type Build, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
 import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import type { Connection } from './connection.ts';
+import { createTriggers, dropTriggers } from './extracts-table.ts';
 import { changesOfOthers, createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 
 const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
@@ -52,6 +53,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
   #create(projection: Projection, build: number): void {
     const layout = layoutOf(projection);
     createTables(this.connection.db, layout, build);
+    createTriggers(this.connection.db, layout, build);
     this.connection.db.prepare('INSERT INTO builds VALUES (?, ?)').run(layout.collection, build);
   }
 
@@ -82,6 +84,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
     const { db } = this.connection;
     const changes = changesOfOthers(db, layoutOf(projection), build);
     if (changes.length > 0) this.connection.transaction(() => changes.forEach((sql) => db.exec(sql)));
+    createTriggers(db, layoutOf(projection), build);
   }
   protected async check(): Promise<void> {}
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
@@ -127,6 +130,8 @@ export abstract class EmbeddedBuilds extends ViewStore {
     const layout = layoutOf(projection);
     const { db } = this.connection;
     this.connection.forget(layout.collection, build);
+    // Extracts are of other builds.
+    dropTriggers(db, layout, build);
     for (const { table, key } of tablesOf(layout, build)) {
       if (db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
       const piece = db.prepare(

@@ -3,6 +3,7 @@ import { transaction, WritesOfTurn } from '../../log/embedded/index.ts';
 import { collectionName, type Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
 import type { Registered } from '../view-store.ts';
+import { EXTRACTS } from './extracts-table.ts';
 import { asFault } from './faults.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
@@ -14,7 +15,7 @@ const REGISTRY = `
     PRIMARY KEY (collection, build)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS checkpoints (collection TEXT NOT NULL, build INTEGER NOT NULL, topic TEXT NOT NULL,
     part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
-    PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
+    PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID;${EXTRACTS}`;
 
 /**
  * One connection to the file with its transactions, cached entries of collections and their statements. A transaction

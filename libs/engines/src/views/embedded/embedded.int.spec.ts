@@ -12,11 +12,17 @@ import { openEmbeddedViews } from './index.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
 
-async function open(): Promise<{ views: Views; reopen: () => Promise<Views>; close: () => Promise<void> }> {
+async function open(): Promise<{
+  views: Views;
+  hasExtracts: true;
+  reopen: () => Promise<Views>;
+  close: () => Promise<void>;
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'views-'));
   let views = openEmbeddedViews({ file: join(folder, 'views.db') });
   return {
     views,
+    hasExtracts: true,
     reopen: async () => {
       await views.close();
       return (views = openEmbeddedViews({ file: join(folder, 'views.db') }));
@@ -116,6 +122,40 @@ describe('embedded: readers of other threads', () => {
     db.close();
     // One for each build: that of the former text has gone.
     expect(names.map(({ tbl_name: table }) => table)).toEqual(['test_items_v1_r1', `test_items_v1_r${build}`]);
+  });
+
+  it('read extracts that the writer keeps, and never one that a write of a build without extracts made old', async () => {
+    harness = await open();
+    const options = { name: 'test', form: '1', of: [items], maxBytes: 1e9 };
+    const { file } = harness.views.remote.options as { file: string };
+    // A file of an earlier release has neither the table nor triggers.
+    await harness.views.store.ensure(items);
+    const db = new DatabaseSync(file);
+    for (const { name } of db.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").all())
+      db.exec(`DROP TRIGGER "${String(name)}"`);
+    db.exec('DROP TABLE extracts');
+    const views = await harness.reopen();
+    await views.store.ensure(items);
+    const module = (await import(views.remote.module)) as { openReader(options: unknown): Views };
+    const there = module.openReader(structuredClone(views.remote.options));
+    try {
+      const [writer, reader] = [views.extracts(options)!, there.extracts(options)!];
+      const bodies = ['a', 'b', 'c'].map((name) => Buffer.alloc(700_000, name));
+      await writer.reserve(['a', 'b', 'c']);
+      const ids = await Promise.all(['a', 'b', 'c'].map(async (name) => (await reader.get(name))!.id));
+      expect(await writer.put(bodies.map((body, i) => ({ id: ids[i]!, head: i, body })))).toBe(3);
+      for (const [i, name] of ['a', 'b', 'c'].entries())
+        expect(await reader.get(name)).toEqual({ id: ids[i], head: i, body: new Uint8Array(bodies[i]!) });
+      // That release opens the file again, and writes documents of two subjects.
+      const insert = db.prepare('INSERT INTO "test_items_v1_r1" (_id, p0, f0, f1, d0) VALUES (?, 0, ?, 1, ?)');
+      insert.run('x', 'a', '{}');
+      db.exec('UPDATE "test_items_v1_r1" SET f0 = \'c\'');
+      expect([await reader.get('a'), await reader.get('c')]).toEqual([undefined, undefined]);
+      expect(await reader.get('b')).toMatchObject({ head: 1 });
+    } finally {
+      db.close();
+      await there.close();
+    }
   });
 
   it('answers each shape of query from its index, without sorting', async () => {

@@ -1,3 +1,4 @@
+import type { Extracts, ExtractsOptions } from '../extracts.ts';
 import {
   collectionName,
   type DocumentVersion,
@@ -10,6 +11,7 @@ import type { Advance, StoredPart, ViewOp, WholeDocument } from '../store.ts';
 import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
 import { partsOf, writeParts } from './documents.ts';
+import { EmbeddedExtracts } from './extracts.ts';
 import { asFault } from './faults.ts';
 import { countOf, documentsById, documentsOf, idsOf, versionsOf, wholeDocuments } from './queries.ts';
 import type { Statements } from './statements.ts';
@@ -117,6 +119,10 @@ export class EmbeddedStore extends EmbeddedBuilds {
   }
   async page(projection: Projection, build: number, after: string): Promise<readonly WholeDocument[]> {
     return wholeDocuments(this.connection.of(projection, build), after);
+  }
+
+  override extracts(options: ExtractsOptions): Extracts {
+    return new EmbeddedExtracts(() => this.connection, options);
   }
 
   /** A read of the live build. `none` is the answer if there is none. */

@@ -1,0 +1,35 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { physicalName } from '../encoding.ts';
+import { type Layout, quoted } from './tables.ts';
+
+/** An id is never used again, so that it names one reservation. `builds`: the form, and the live builds of the views. */
+export const EXTRACTS = `
+  CREATE TABLE IF NOT EXISTS extracts (id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, name TEXT NOT NULL,
+    builds TEXT NOT NULL, head TEXT, body BLOB, bytes INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, name));
+  CREATE INDEX IF NOT EXISTS extracts_bytes ON extracts (bytes)`;
+
+const triggersOf = ({ collection, projection, columns }: Layout, build: number) => {
+  if (projection.subject === undefined) return [];
+  const table = physicalName(collection, build);
+  const column = projection.subject === '_id' ? '_id' : columns.get(projection.subject)!;
+  return [
+    { name: `${table}__inserted`, after: 'INSERT', subjects: `NEW.${column}` },
+    { name: `${table}__updated`, after: 'UPDATE', subjects: `OLD.${column}, NEW.${column}` },
+    { name: `${table}__deleted`, after: 'DELETE', subjects: `OLD.${column}` },
+  ].map((trigger) => ({ ...trigger, table }));
+};
+
+/**
+ * Triggers remove the extracts, so that every writer of the file does so in its own transaction, a build of an earlier
+ * release included.
+ */
+export function createTriggers(db: DatabaseSync, layout: Layout, build: number): void {
+  for (const { name, after, subjects, table } of triggersOf(layout, build))
+    db.exec(
+      `CREATE TRIGGER IF NOT EXISTS ${quoted(name)} AFTER ${after} ON ${quoted(table)} ` +
+        `BEGIN DELETE FROM extracts WHERE subject IN (${subjects}); END`,
+    );
+}
+export function dropTriggers(db: DatabaseSync, layout: Layout, build: number): void {
+  for (const { name } of triggersOf(layout, build)) db.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);
+}

@@ -1,0 +1,112 @@
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import type { Extract, ExtractsOptions, FilledExtract } from '@provider-access/engines/views';
+import { memberFacts } from '@provider-access/facts/views';
+import { broughtType, PROVENANCE, records } from '@provider-access/records';
+import { PART_LIMITS, type PartLimits, type Segment, type SegmentSize } from '../domain/segments/index.ts';
+
+/**
+ * The segments of a type that an export of the whole member writes. They hold only resources without a security label,
+ * which no policy withholds.
+ */
+interface ExtractedType {
+  readonly type: string;
+  readonly segments: readonly SegmentSize[];
+  /** `Type/id` of what the resources may bring along into an export, each once. */
+  readonly references: readonly string[];
+}
+/** The head of an extract. Its body has the segments of all types, in this order. */
+interface ExtractHead {
+  readonly types: readonly ExtractedType[];
+  /** Types of the member whose records a chunk reads each time. */
+  readonly others: readonly string[];
+}
+
+/** Most bytes of segments in the extract of one member, and in the extracts that one chunk hands back. */
+const MEMBER_BYTES = 4 * 1024 * 1024;
+export const CHUNK_BYTES = 16 * 1024 * 1024;
+const STORE_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Of these types a chunk reads the records each time. The labels of other resources decide about a Provenance, and other
+ * members may have the same Medication.
+ */
+const READ_EACH_TIME: ReadonlySet<string> = new Set([PROVENANCE, 'Medication']);
+
+/** A write of a record, or of the facts of the member, removes the extract (docs/adr/0091-extracts.md). */
+export const extractsOptions = ({ segment }: Pick<PartLimits, 'segment'> = PART_LIMITS): ExtractsOptions => ({
+  name: 'export',
+  form: `1/${LABELS_VERSION}/${segment}`,
+  of: [records, memberFacts],
+  maxBytes: STORE_BYTES,
+});
+
+/** What an extract has of the exported types, and the types that are left to read. */
+export interface Extracted {
+  readonly types: readonly (Omit<ExtractedType, 'segments'> & { readonly segments: readonly Segment[] })[];
+  readonly others: readonly string[];
+}
+
+/** Undefined if the extract is not filled. */
+export function extractedOf({ head, body }: Extract, wanted: ReadonlySet<string>): Extracted | undefined {
+  if (head === undefined || body === undefined) return undefined;
+  const { types, others } = head as ExtractHead;
+  let at = 0;
+  const found = types.map(({ type, references, segments }) => ({
+    type,
+    references,
+    segments: segments.map((size) => ({ ...size, bytes: body.subarray(at, (at += size.compressed)) })),
+  }));
+  return {
+    types: found.filter(({ type }) => wanted.has(type)),
+    others: others.filter((type) => wanted.has(type)),
+  };
+}
+
+/** Collects the extract of a member while a chunk reads all records of the member. */
+export class ExtractBuilder {
+  readonly #id: number;
+  readonly #types = new Map<string, { segments: Segment[]; references: Set<string> }>();
+  readonly #others = new Set<string>();
+  #bytes = 0;
+  #tooLarge = false;
+  constructor({ id }: Extract) {
+    this.#id = id;
+  }
+
+  /** A live record, with the labels that decided about it. */
+  read(type: string, references: readonly string[], labels: readonly string[], withheld: boolean): void {
+    if (withheld || labels.length > 0 || READ_EACH_TIME.has(type)) this.leave(type);
+    if (this.#tooLarge) return;
+    const known = this.#of(type).references;
+    for (const reference of references) if (broughtType(type, reference) !== undefined) known.add(reference);
+  }
+  /** The records of this type are read each time. */
+  leave(type: string): void {
+    this.#others.add(type);
+  }
+  add(type: string, segment: Segment): void {
+    this.#bytes += segment.compressed;
+    this.#tooLarge ||= this.#bytes > MEMBER_BYTES;
+    if (this.#tooLarge) this.#types.clear();
+    else this.#of(type).segments.push(segment);
+  }
+
+  /** Undefined if the member has too much. */
+  end(): FilledExtract | undefined {
+    if (this.#tooLarge) return undefined;
+    const kept = [...this.#types].filter(([type]) => !this.#others.has(type));
+    const types = kept.map(([type, { segments, references }]): ExtractedType => ({
+      type,
+      segments: segments.map(({ resources, plain, compressed, crc }) => ({ resources, plain, compressed, crc })),
+      references: [...references],
+    }));
+    const body = Buffer.concat(kept.flatMap(([, { segments }]) => segments.map(({ bytes }) => bytes)));
+    return { id: this.#id, head: { types, others: [...this.#others] } satisfies ExtractHead, body };
+  }
+
+  #of(type: string) {
+    let found = this.#types.get(type);
+    if (found === undefined) this.#types.set(type, (found = { segments: [], references: new Set() }));
+    return found;
+  }
+}
