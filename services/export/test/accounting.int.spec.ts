@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it, vi } from 'vitest';
-import type { Disclosure } from '@provider-access/events';
+import { Audit } from '@provider-access/audit';
+import { type Disclosure, PA_AUDIT, PA_EXPORTS } from '@provider-access/events';
+import { eventually } from '@provider-access/testing';
 import { DownloadNotes } from '../src/operations/download/download-notes.ts';
 import { GROUP, Platform } from './harness.ts';
 
@@ -91,6 +93,40 @@ it('notes how much of a file left once a minute, with the number of requests', a
     [whole, true, undefined],
     [50, true, 50],
   ]);
+});
+
+it('shares an append of the audit among files that begin at once, before their answers, and one of notes', async () => {
+  await populated();
+  const types = ['Condition', 'Encounter', 'Goal', 'Immunization', 'Observation', 'Procedure'];
+  await platform.resources(types.map((type) => ({ member: 'm1', type, id: 'x' })));
+  const { output } = await platform.manifest(await platform.kickOff());
+  expect(output.map(({ type }) => type).toSorted()).toEqual(types);
+  const released = vi.spyOn(Audit.prototype, 'release');
+  const append = platform.log.append.bind(platform.log);
+  const appends: string[] = [];
+  let answered = 0;
+  vi.spyOn(platform.log, 'append').mockImplementation(async (topic, records) => {
+    appends.push(topic);
+    // The first append lasts until every file has been decided.
+    if (topic === PA_AUDIT && appends.filter((one) => one === PA_AUDIT).length === 1) {
+      await eventually(() => released.mock.calls.length === types.length);
+      expect(answered).toBe(0);
+    }
+    return append(topic, records);
+  });
+  await Promise.all(
+    output.map(async ({ url }) => {
+      const response = await platform.fetch(url);
+      answered += 1;
+      await response.text();
+    }),
+  );
+  expect((await downloads()).flatMap((entry) => entry.types)).toHaveLength(types.length);
+  expect(appends.filter((topic) => topic === PA_AUDIT).length).toBeLessThanOrEqual(2);
+  const notes = async (): Promise<number> =>
+    (await platform.events('pa.exports')).filter(({ type }) => type === 'pa.export-downloaded.v1').length;
+  await expect.poll(notes).toBe(types.length);
+  expect(appends.filter((topic) => topic === PA_EXPORTS).length).toBeLessThan(types.length);
 });
 
 it('records what another process releases, which knows nothing of the first', async () => {

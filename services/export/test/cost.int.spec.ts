@@ -1,4 +1,5 @@
 import { syncBuiltinESMExports } from 'node:module';
+// eslint-disable-next-line no-restricted-imports -- statements are what is counted
 import { StatementSync } from 'node:sqlite';
 import zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';

@@ -23,8 +23,8 @@ export type FilledExtract = Required<Extract>;
 
 /**
  * A cache of what readers compute from all documents of a subject, for example of a member. The engine removes an
- * extract in the transaction that writes or removes a document of its subject in one of the views, whoever writes it. So
- * an extract is never older than the documents, and does not outlive them.
+ * extract in the transaction that writes or removes a document of its subject in one of the views, whoever writes it.
+ * So an extract is never older than the documents, and does not outlive them.
  *
  * To fill one: reserve the subject, `get` the extract, then read the documents, then `put`. A document that was written
  * after `get` has removed the reservation, so `put` keeps nothing.

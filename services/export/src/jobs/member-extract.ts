@@ -27,8 +27,8 @@ export const CHUNK_BYTES = 16 * 1024 * 1024;
 const STORE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Of these types a chunk reads the records each time. The labels of other resources decide about a Provenance, and other
- * members may have the same Medication.
+ * Of these types a chunk reads the records each time. The labels of other resources decide about a Provenance, and
+ * other members may have the same Medication.
  */
 const READ_EACH_TIME: ReadonlySet<string> = new Set([PROVENANCE, 'Medication']);
 

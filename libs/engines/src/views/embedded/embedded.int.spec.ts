@@ -124,7 +124,7 @@ describe('embedded: readers of other threads', () => {
     expect(names.map(({ tbl_name: table }) => table)).toEqual(['test_items_v1_r1', `test_items_v1_r${build}`]);
   });
 
-  it('read extracts that the writer keeps, and never one that a write of a build without extracts made old', async () => {
+  it('read extracts that the writer keeps, and none that a release without extracts has made old', async () => {
     harness = await open();
     const options = { name: 'test', form: '1', of: [items], maxBytes: 1e9 };
     const { file } = harness.views.remote.options as { file: string };

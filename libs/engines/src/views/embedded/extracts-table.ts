@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
 import { type Layout, quoted } from './tables.ts';
 
-/** An id is never used again, so that it names one reservation. `builds`: the form, and the live builds of the views. */
+/** An id is never used again, so it names one reservation. `builds`: the form, and the live builds of the views. */
 export const EXTRACTS = `
   CREATE TABLE IF NOT EXISTS extracts (id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, name TEXT NOT NULL,
     builds TEXT NOT NULL, head TEXT, body BLOB, bytes INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, name));
