@@ -44,9 +44,9 @@ export interface ViewReader {
    */
   waitFor(position: Position, timeoutMs: number, derivers?: readonly string[]): Promise<boolean>;
   /**
-   * Grows before `position` and `waitFor` show a change of the view, so a reader that sees the same number twice has
-   * missed nothing that anybody may know of. Undefined if other processes or threads write the view too: then only a
-   * query tells.
+   * Grows before `position` and `waitFor` show a change of documents, so a reader that sees the same number twice has
+   * missed nothing that anybody may know of. Records that change no document do not count. Undefined if other processes
+   * or threads write the view too: then only a query tells.
    */
   generation(): number | undefined;
   /**

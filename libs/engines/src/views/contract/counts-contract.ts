@@ -217,6 +217,9 @@ export function countsContract(name: string, open: () => Promise<ViewsHarness>):
       }
       const after = reader.generation()!;
       expect(after).toBeGreaterThan(before);
+      const checkpoint = { topic: 't.items', partition: 0, from: 0, next: 1, progress: [] };
+      expect(await views.store.apply(items, 1, [], checkpoint)).toEqual([]);
+      expect(reader.generation()).toBe(after);
       await views.store.apply(totals, 1, [
         { id: 'a', part: 'left', partition: 0, offset: 1, value: { sum: 1, seen: 1 } },
       ]);

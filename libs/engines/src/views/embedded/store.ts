@@ -62,7 +62,7 @@ export class EmbeddedStore extends EmbeddedBuilds {
     checkpoint?: Advance,
   ): Promise<readonly string[]> {
     const refused = await this.connection.together(ops.length, () => {
-      this.changes(collectionName(projection));
+      if (ops.length > 0) this.changes(collectionName(projection));
       const statements = this.connection.of(projection, build);
       statements.decoded.changed(ops.map(({ id }) => id));
       const lost = writeParts(statements, ops);
