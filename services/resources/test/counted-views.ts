@@ -18,10 +18,10 @@ export const watched = <T extends object>(
   });
 
 /** A reader that keeps nothing, so that queries do not depend on earlier requests. */
-const forgetful = (reader: ViewReader): ViewReader =>
+const forgetful = (reader: ViewReader, ofRecords: boolean): ViewReader =>
   new Proxy(reader, {
     get(target, name) {
-      if (name === 'kept') return () => undefined;
+      if (name === 'kept' || (name === 'generation' && ofRecords)) return () => undefined;
       const value = Reflect.get(target, name, target) as unknown;
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
@@ -39,7 +39,9 @@ export const countedViews = (views: Views, statements: string[], memory: 'memory
     method !== 'reader'
       ? undefined
       : (watched(
-          memory === 'none' ? forgetful(views.reader(projection)) : views.reader(projection),
+          memory === 'none'
+            ? forgetful(views.reader(projection), projection.name === 'records')
+            : views.reader(projection),
           (asked, [ids, options]) => {
             if (!NOTED.includes(asked)) return undefined;
             const bodies = (options?.bodies ?? ids?.bodies ?? []).join();
