@@ -77,7 +77,7 @@ export const BUDGETS = {
     reason: 'The facts, the labelled records, and the rows. Each of them is one round trip.',
   },
   mongoCommandsOfAThousandEvents: {
-    most: 470,
+    most: 450,
     goal: 150,
     at010: 1_505,
     reason: 'Each command costs a round trip and CPU of both sides. A batch needs few of them for each view.',
@@ -88,7 +88,7 @@ export const BUDGETS = {
     reason: 'Six views of resources read each record of pa.records. One decoding is enough for a process.',
   },
   kafkaRequestsOfAThousandEvents: {
-    most: 270,
+    most: 350,
     goal: 150,
     at010: 855,
     reason: 'The views of a process can share fetches, and need no commit for each batch.',

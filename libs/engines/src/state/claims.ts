@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Claim, idOf, OverEngine, type Where } from './engine.ts';
 import type { ClaimEntry, Claims } from './port.ts';
 
-const KEYS_A_CALL = 200;
+const KEYS_A_CALL = 500;
 
 /** One row for each claim, whose unique id decides. Each key of a call is decided separately. */
 export class StoredClaims extends OverEngine implements Claims {
@@ -13,7 +13,7 @@ export class StoredClaims extends OverEngine implements Claims {
   async claimMany(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]> {
     const owners: string[] = [];
     for (let at = 0; at < entries.length; at += KEYS_A_CALL)
-      owners.push(...(await this.#decide(namespace, entries.slice(at, at + KEYS_A_CALL))));
+      owners.push(...(await this.#decide(namespace, entries.slice(at, at + KEYS_A_CALL), true)));
     return owners;
   }
 
@@ -47,15 +47,23 @@ export class StoredClaims extends OverEngine implements Claims {
     return { anyOf: [{ expires: null }, { expires: { gt: this.#now() } }] };
   }
 
-  /** Of entries with one key, the first that is stored decides. */
-  async #decide(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]> {
+  /**
+   * Of entries with one key, the first that is stored decides. `isNew`: most keys have no claim, so they are inserted
+   * before any is looked for.
+   */
+  async #decide(namespace: string, entries: readonly ClaimEntry[], isNew = false): Promise<readonly string[]> {
     const owners = new Map<string, string>();
     const wanted = entries.map(({ key, owner, expiresAt }): Claim => ({
       _id: idOf(namespace, key),
       owner,
       expires: expiresAt ?? null,
     }));
-    for (let open = wanted; open.length > 0; open = open.filter(({ _id }) => !owners.has(_id))) {
+    if (isNew && wanted.length > 0) {
+      const taken = await this.engine.insert('claims', wanted);
+      for (const { _id, owner } of wanted) if (!taken.has(_id)) owners.set(_id, owner);
+    }
+    const left = wanted.filter(({ _id }) => !owners.has(_id));
+    for (let open = left; open.length > 0; open = open.filter(({ _id }) => !owners.has(_id))) {
       const now = this.#now();
       const found = await this.engine.scan('claims', { _id: { in: open.map(({ _id }) => _id) } });
       const there = new Map(found.map((claim) => [claim._id, claim]));

@@ -9,6 +9,9 @@ import type { Saved, ViewStore } from './view-store.ts';
 const SHARED = { firstMs: 2, maxMs: 50 };
 /** The first pause where this process itself moves the view, so that it polls for the partitions of others only, ms. */
 const OWN_SHARED_MS = 25;
+/** A pause is at most this part of the time that the newest caller has waited, and at most so long, ms. */
+const WAITED_SHARE = 10;
+const WAITED_MAX_MS = 250;
 /** How long a watch without callers goes on listening, ms. */
 const LISTEN_MS = 2_000;
 /** A store of this process reports its moves, so only readers in other threads poll. */
@@ -43,6 +46,8 @@ export class PositionWatch {
   /** The checkpoints of the last query and those that this process saved since, and the store's incarnation then. */
   #known: Map<string, Checkpoint> | undefined;
   #knownIn: number | undefined;
+  /** When the newest caller came. */
+  #joinedAt = 0;
   /** When this process last saved a checkpoint of the view. */
   #ownAt = -Infinity;
   /** The view had no checkpoint at the last query. */
@@ -94,6 +99,7 @@ export class PositionWatch {
       const timer = setTimeout(() => ((waiter.late = true), this.#ask(false)), Math.max(timeoutMs, 0));
       this.#waiters.add(waiter);
       this.#stopListening ??= this.#store.onAdvance(collectionName(this.#projection), (saved) => this.#advanced(saved));
+      this.#joinedAt = performance.now();
       const isOwn = performance.now() - this.#ownAt < LISTEN_MS;
       this.#intervalMs = isOwn ? OWN_SHARED_MS : this.#pace.firstMs;
       this.#ask(false);
@@ -166,7 +172,9 @@ export class PositionWatch {
       const now = JSON.stringify(at);
       // The longer a caller has waited, the less a pause adds. A view that moves may be there soon.
       const { maxMs } = this.#pace;
-      this.#intervalMs = Math.min(this.#intervalMs * 1.5, now === this.#seen ? maxMs : maxMs / 2);
+      const waited = (performance.now() - this.#joinedAt) / WAITED_SHARE;
+      const most = Math.max(now === this.#seen ? maxMs : maxMs / 2, Math.min(waited, WAITED_MAX_MS));
+      this.#intervalMs = Math.min(this.#intervalMs * 1.5, most);
       this.#seen = now;
     } catch (error) {
       for (const waiter of [...this.#waiters]) waiter.fail(error);
