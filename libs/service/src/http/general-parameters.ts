@@ -58,6 +58,7 @@ export function readGeneral(accept: string | undefined, given: URLSearchParams, 
   const asked = given.getAll(FORMAT);
   const formats = asked.length > 0 ? asked : (linked?.getAll(FORMAT) ?? []);
   assertJson(accept, formats);
+  if (given.size === 0) return { own: given, format: formats[0] };
   const own = new URLSearchParams(given);
   for (const name of GENERAL) own.delete(name);
   return { own, format: formats[0] };

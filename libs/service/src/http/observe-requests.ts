@@ -76,10 +76,12 @@ export function observeRequests(fastify: FastifyInstance, options: ObserveReques
     // The route pattern, never the URL (it holds ids).
     const route = routeOf(request) ?? 'unmatched';
     metrics.request(service, request.method, route, cut ? CUT : reply.statusCode, reply.elapsedTime);
+    const level = log ? 'info' : 'debug';
+    if (logger.isLevelEnabled?.(level) === false) return;
     const bytes = Number(reply.getHeader('content-length'));
     const client = (request as { smart?: { client?: string } }).smart?.client;
     // This runs outside of the scope of the request, so the ids are passed explicitly.
-    logger[log ? 'info' : 'debug'](
+    logger[level](
       {
         method: methodOf(request),
         route,

@@ -2,7 +2,7 @@ import { type LogFormat, logLine, type LogRecord } from '@provider-access/kernel
 import { pino, type DestinationStream, type Logger as Pino } from 'pino';
 
 /** PHI-free by rule: fields are closed sets, counts and hashes. Names of people and members never go in. */
-export type Logger = Pick<Pino, 'debug' | 'info' | 'warn' | 'error'>;
+export type Logger = Pick<Pino, 'debug' | 'info' | 'warn' | 'error'> & Partial<Pick<Pino, 'isLevelEnabled'>>;
 
 export interface LoggerOptions {
   /** As pino spells it. Default: info. */

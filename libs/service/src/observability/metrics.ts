@@ -11,6 +11,7 @@ import {
   type MetricName,
 } from './catalogue.ts';
 import { type LabelValues, METHOD, OTHER, valueIn } from './labels.ts';
+import { PendingSums } from './pending-sums.ts';
 
 const WITHOUT_VALUE = /^nodejs_eventloop_lag_\w+ nan\n/gim;
 
@@ -66,8 +67,7 @@ export class Metrics {
   /** Adds to a counter. */
   count<N extends CounterName>(name: N, ...[labels, by = 1]: Labelled<N, [by?: number]>): void {
     if (!this.enabled || by === 0) return;
-    const { metric, guard } = this.instrument<Counter>(name);
-    metric.inc(guard(labels), by);
+    this.instrument<Counter>(name).pending.add(labels, by);
   }
   /**
    * Counters that are there from the start, at 0 for all values that `labels` leaves open: a first event is an
@@ -103,14 +103,14 @@ export class Metrics {
   }
   set<N extends GaugeName>(name: N, labels: LabelsOf<N>, value: number): void {
     if (!this.enabled) return;
-    const { metric, guard } = this.instrument<Gauge>(name);
+    const { metric, guard, pending } = this.instrument<Gauge>(name);
+    pending.flush();
     metric.set(guard(labels), value);
   }
   /** Moves a gauge up or down. */
   move<N extends GaugeName>(name: N, labels: LabelsOf<N>, by: number): void {
     if (!this.enabled) return;
-    const { metric, guard } = this.instrument<Gauge>(name);
-    metric.inc(guard(labels), by);
+    this.instrument<Gauge>(name).pending.add(labels, by);
   }
   /**
    * A gauge that is read at each scrape. While it cannot be read there are no samples: no wrong ones. Several may read
@@ -154,18 +154,23 @@ export class Metrics {
     if (instrument === undefined) {
       const { type, help, labels, values, buckets = [] }: MetricDefinition = METRICS[name];
       const options = { name, help, labelNames: [...labels], registers: [this.registry] };
+      const guard = guardOf(values);
+      const pending = new PendingSums(labels, (own, sum) => {
+        if (!(metric instanceof Histogram)) metric.inc(guard(own), sum);
+      });
       const metric =
         type === 'counter'
-          ? new Counter(options)
+          ? new Counter({ ...options, collect: () => pending.flush() })
           : type === 'histogram'
             ? new Histogram({ ...options, buckets: [...buckets] })
             : new Gauge({ ...options, collect: () => this.collect(name as GaugeName) });
-      this.instruments.set(name, (instrument = { metric, guard: guardOf(values) }));
+      this.instruments.set(name, (instrument = { metric, guard, pending }));
     }
     return instrument as Instrument<M>;
   }
 
   protected async collect(name: GaugeName): Promise<void> {
+    this.instrument(name).pending.flush();
     const readers = this.readers.get(name);
     if (readers === undefined) return;
     const samples = (await Promise.all([...readers].map((read) => inTime(read)))).flat();
@@ -199,6 +204,8 @@ type Guard = (labels?: object) => Record<string, string>;
 interface Instrument<M> {
   readonly metric: M;
   readonly guard: Guard;
+  /** Of a counter or a gauge. */
+  readonly pending: PendingSums;
 }
 function guardOf(values: Readonly<Record<string, LabelValues>>): Guard {
   const checks = Object.entries(values).map(

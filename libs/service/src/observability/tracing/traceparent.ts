@@ -27,17 +27,27 @@ export const isSampled = (context: SpanContext | undefined): context is SpanCont
 
 const pool = Buffer.alloc(24 * 128);
 let at = pool.length;
-/** A context that is not recorded: it joins log lines. */
-export function newContext(): SpanContext {
+function randomIds(): string {
   if (at >= pool.length) {
     randomFillSync(pool);
     at = 0;
   }
-  const context = {
-    traceId: pool.toString('hex', at, at + 16),
-    spanId: pool.toString('hex', at + 16, at + 24),
-    traceFlags: TraceFlags.NONE,
-  };
+  const ids = pool.toString('hex', at, at + 24);
   at += 24;
-  return context;
+  return ids;
 }
+
+/** Makes its ids when somebody asks for them. Most requests write no line, and then nobody does. */
+class UnrecordedContext implements SpanContext {
+  readonly traceFlags = TraceFlags.NONE;
+  #ids: string | undefined;
+
+  get traceId(): string {
+    return (this.#ids ??= randomIds()).slice(0, 32);
+  }
+  get spanId(): string {
+    return (this.#ids ??= randomIds()).slice(32);
+  }
+}
+/** A context that is not recorded: it joins log lines. */
+export const newContext = (): SpanContext => new UnrecordedContext();
