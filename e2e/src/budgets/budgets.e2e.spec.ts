@@ -130,6 +130,14 @@ describe('a request costs at most', () => {
     expect(sqlite).toBeLessThanOrEqual(BUDGETS[what].most);
   });
 
+  it('what the thread that serves does for a read', async () => {
+    const { servingSqlite, parses, stringifies } = await costOf('Observation/o1');
+    expect(servingSqlite).toBeGreaterThan(1);
+    expect.soft(servingSqlite).toBeLessThanOrEqual(BUDGETS.servingSqliteCallsOfARead.most);
+    expect.soft(parses).toBeLessThanOrEqual(BUDGETS.parsesOfARead.most);
+    expect.soft(stringifies).toBeLessThanOrEqual(BUDGETS.stringifiesOfARead.most);
+  });
+
   it('the parses of a count by code', async () => {
     const query = `Observation?patient=${MEMBER}&_summary=count&code=`;
     const token = await app.tokens.get();

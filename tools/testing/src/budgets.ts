@@ -43,6 +43,14 @@ export const BUDGETS = {
   },
   bytesKeptPerByteReceived: { most: 2.1, at010: 4.2, reason: 'A payer pays for kept bytes every month.' },
   sqliteCallsOfARead: { most: 9, goal: 6, at010: 11, reason: 'Owner, facts, record, line, audit and disclosure.' },
+  servingSqliteCallsOfARead: {
+    most: 7,
+    goal: 6,
+    reason:
+      'Owner, record with its line, and the view of disclosures. Facts come from memory, the audit from a thread.',
+  },
+  parsesOfARead: { most: 4, reason: 'The parts of a record and the entry of the audit for its view; never the line.' },
+  stringifiesOfARead: { most: 3, reason: 'The entry of the audit, and its document in the view of disclosures.' },
   sqliteCallsOfALargeProvenance: {
     most: 9,
     goal: 6,

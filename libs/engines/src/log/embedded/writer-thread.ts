@@ -6,8 +6,7 @@ import type { Commit, WriteBatch } from './row-writer.ts';
 /** A batch on its way to the thread. The values of all records are one buffer, which moves without a copy. */
 export interface PackedBatch {
   readonly values: Uint8Array<ArrayBuffer>;
-  /** JSON of `PackedTable[]`. */
-  readonly tables: string;
+  readonly tables: readonly PackedTable[];
   readonly commits: readonly Commit[];
 }
 type PackedTable = readonly [table: string, first: number, timestamp: number, records: readonly PackedRecord[]];
@@ -28,12 +27,12 @@ export function pack({ tables, commits }: WriteBatch): PackedBatch {
     });
     return [table, offset, timestamp, rest];
   });
-  return { values, tables: JSON.stringify(packed), commits };
+  return { values, tables: packed, commits };
 }
 
 export function unpack({ values, tables, commits }: PackedBatch): WriteBatch {
   let at = 0;
-  const unpacked = (JSON.parse(tables) as readonly PackedTable[]).map(([table, first, timestamp, records]) => ({
+  const unpacked = tables.map(([table, first, timestamp, records]) => ({
     table,
     records: records.map(([bytes, key, headers], i): TableRecord => ({
       offset: first + i,

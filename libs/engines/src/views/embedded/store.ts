@@ -69,13 +69,12 @@ export class EmbeddedStore extends EmbeddedBuilds {
       if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
       return lost;
     });
-    if (checkpoint !== undefined && refused.length === 0)
-      if (checkpoint !== undefined && refused.length === 0) {
-        const collection = collectionName(projection);
-        // Without other processes nobody uses the answer.
-        const isLive = this.shared && this.connection.lookup(collection)?.live === build;
-        this.advances.emit(collection, { isLive, checkpoint });
-      }
+    if (checkpoint !== undefined && refused.length === 0) {
+      const collection = collectionName(projection);
+      // Without other processes nobody uses the answer.
+      const isLive = this.shared && this.connection.lookup(collection)?.live === build;
+      this.advances.emit(collection, { isLive, checkpoint });
+    }
     return refused;
   }
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {
