@@ -30,7 +30,7 @@ it('keeps a bounded number of sets, whatever callers invent', () => {
   expect(written).toHaveLength(10_000);
 });
 
-it('shows each increment to whoever reads next, and a gauge that is set after it was moved has the set value', async () => {
+it('shows each increment to the next reader, and a gauge that is set after a move has the set value', async () => {
   const metrics = new Metrics();
   const labels = { service: 'auth' } as const;
   for (let i = 1; i <= 3; i++) {
