@@ -43,11 +43,16 @@ const idOf = ({ member, type, id }: Labelled): string => recordId(member, type, 
 /** The records that a Provenance is about, as far as this member or the payer's directory has them. */
 function recordsOf({ member, type, targets, line }: Labelled): readonly string[] {
   if (type !== PROVENANCE) return [];
-  return (targets ?? (line === undefined ? [] : targetsOfLine(line))).flatMap((target) => {
-    const [of = '', id = ''] = target.split('/');
-    if (isSharedType(of)) return [recordId(SHARED, of, id)];
-    return [recordId(member, of, id), ...(mayBeShared(of) ? [recordId(SHARED, of, id)] : [])];
-  });
+  const ids: string[] = [];
+  // Without a list for each target, because a Provenance may have hundreds.
+  for (const target of targets ?? (line === undefined ? [] : targetsOfLine(line))) {
+    const slash = target.indexOf('/');
+    const of = slash < 0 ? target : target.slice(0, slash);
+    const isShared = isSharedType(of);
+    ids.push(`${isShared ? SHARED : member}/${target}`);
+    if (!isShared && mayBeShared(of)) ids.push(`${SHARED}/${target}`);
+  }
+  return ids;
 }
 export const ownLabels = (record: Labelled): OwnedLabels => ({
   member: record.member,
@@ -69,12 +74,13 @@ export async function labelsOfProvenances(
   /** Where a merge has moved a target, which has its labels there. */
   const moved = new Map<string, readonly string[]>();
   const nextOf = (one: Labelled): readonly string[] => [...recordsOf(one), ...(moved.get(idOf(one)) ?? [])];
-  let open = [...new Set(some.flatMap(recordsOf))];
+  let open = some.length === 1 ? recordsOf(some[0]!) : [...new Set(some.flatMap(recordsOf))];
   for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
     const ids = open.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : open;
     // A Provenance without labels has targets, which may have some.
     const nested = ids.some((id) => id.includes(`/${PROVENANCE}/`));
     const heads = await (nested ? records.heads(ids) : records.labelledHeads(ids));
+    if (depth === 0 && heads.every((head) => head === undefined)) return some.map((one) => [ownLabels(one)]);
     const found = await withLines(records, heads);
     for (const [i, id] of ids.entries()) known.set(id, found[i]);
     for (const head of heads)

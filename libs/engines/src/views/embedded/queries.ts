@@ -35,7 +35,7 @@ export function documentsById(
     return document === undefined || !versions ? document : { ...document, _version: versionOf(row.slice(-columns)) };
   };
   // SQLite stores a text as UTF-8, so half of a surrogate pair is U+FFFD there.
-  const ids = given.map((id) => id.toWellFormed());
+  const ids = given.every((id) => id.isWellFormed()) ? given : given.map((id) => id.toWellFormed());
   if (ids.length === 1 && plan.plain !== 'left out') {
     const row = statements.get(plan, positions).get(ids[0]!) as unknown as Row | undefined;
     return [row && documentOfRow(row)];
