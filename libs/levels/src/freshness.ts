@@ -101,6 +101,7 @@ export const freshness: Projection = {
   version: 1,
   topics: { [PA_SERVICE_LEVELS]: measuredTopic() },
   lingerMs: 100,
+  commitMs: 25,
   indexes: [
     { name: 'by_kind', fields: ['feeds.kind'] },
     { name: 'by_day', fields: ['feeds.day'] },

@@ -84,5 +84,6 @@ export const searchKeys: Projection = {
   name: 'search',
   version: 3,
   topics: { [PA_RECORDS]: fromRecords },
+  commitMs: 25,
   indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true }],
 };

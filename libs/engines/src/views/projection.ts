@@ -67,6 +67,11 @@ export interface Projection {
   /** How long a batch waits for more records, ms, for views for which no request waits. Default 0. */
   readonly lingerMs?: number;
   /**
+   * How long a write may wait for others, ms, so that one commit has both. It delays what readers see, and adds to
+   * `lingerMs`. Only for views without a part in an opt-out. The embedded engine alone reads it. Default 0.
+   */
+  readonly commitMs?: number;
+  /**
    * Most decoded documents in the cache of `get`, for views that every request reads. Each `get` compares positions
    * with the store, so a cached document is never stale. Default 0.
    */

@@ -133,6 +133,7 @@ export const feeds: Projection = {
   version: 1,
   topics: { [PA_FEEDS]: fromFeeds },
   lingerMs: 100,
+  commitMs: 25,
   indexes: [{ name: 'by_day', fields: ['feed.day'] }],
 };
 

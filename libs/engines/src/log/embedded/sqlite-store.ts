@@ -102,7 +102,7 @@ export class SqliteStore {
     engine(() => {
       if (options.readonly) return this.#watch();
       this.#db.exec(
-        'PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; ' +
+        'PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; ' +
           // With a thread, this connection reads, and each write of the thread empties its cache.
           `PRAGMA cache_size=${options.writesInThread ? -2048 : -16384};`,
       );

@@ -208,6 +208,17 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(new Set(raced).size).toBe(1);
       });
 
+      it('are decided together, with many keys of which some are claimed or named twice', async () => {
+        const keys = Array.from({ length: 70 }, (_, i) => `k${i}`);
+        await at.state.claims.claimMany(
+          'some',
+          [keys[5]!, keys[40]!].map((key) => ({ key, owner: 'm0' })),
+        );
+        const wanted = [...keys, ...keys.slice(0, 20)].map((key, i) => ({ key, owner: i < 70 ? 'm1' : 'm2' }));
+        const expected = keys.map((_, i) => (i === 5 || i === 40 ? 'm0' : 'm1'));
+        expect(await at.state.claims.claimMany('some', wanted)).toEqual([...expected, ...expected.slice(0, 20)]);
+      });
+
       it('are taken over together when they expire, and an owner may move its own end', async () => {
         const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
         const wanted = (owner: string, expiresAt?: number) =>

@@ -48,7 +48,10 @@ export class Database {
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: 5000 });
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216');
+    this.#db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ' +
+        'PRAGMA temp_store = MEMORY',
+    );
     this.#db.exec(SCHEMA + FROM_OLDER_BUILDS);
   }
 

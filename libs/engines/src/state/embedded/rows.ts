@@ -82,6 +82,14 @@ export class EmbeddedRows implements StateEngine {
     const end = `${others} ${sorted} LIMIT ${distinct === undefined ? (limit ?? -1) : 1}`;
     const start = `SELECT ${namesOf(kind, fields as readonly string[] | undefined)} FROM ${kind} WHERE `;
     if (values === undefined) return this.#db.all<Kinds[K]>(start + end, ...bound).map(parsed);
+    if (by === '_id' && order === undefined && limit === undefined) {
+      const { id } = TABLES[kind];
+      return groupsOf(values).flatMap((group) => {
+        const list = `VALUES ${placesOf(id.length, group.length)}`;
+        const sql = `${start}(${id.join(', ')}) IN (${list}) AND ${others}`;
+        return this.#db.all<Kinds[K]>(sql, ...group.flatMap((value) => idValues(kind, value)), ...bound).map(parsed);
+      });
+    }
     // One statement for each value finds it by an index.
     const columns = by === '_id' ? TABLES[kind].id : [TABLES[kind].columns[by]];
     const sql = `${start}${columns.map((column) => `${column} = ?`).join(' AND ')} AND ${end}`;
@@ -100,12 +108,33 @@ export class EmbeddedRows implements StateEngine {
     return this.#change(kind, () => {
       const existing = new Set<string>();
       if (rows.length === 0) return existing;
+      if (kind !== 'streams') return this.#insertTogether(kind, rows);
       const store = this.#storing(kind, rows[0]!, 'NOTHING');
       for (const row of rows)
         if (store(row)) this.#decide(row);
         else existing.add(row._id);
       return existing;
     });
+  }
+
+  /** Several rows with one statement. Of rows with one id the first is stored, and the others exist. */
+  #insertTogether<K extends Stored>(kind: K, rows: readonly Kinds[K][]): ReadonlySet<string> {
+    const existing = new Set<string>();
+    const { id } = TABLES[kind];
+    const { names, own, initial } = columnsOf(kind, rows[0]!);
+    for (let at = 0; at < rows.length; at += MOST_TOGETHER) {
+      const some = rows.slice(at, at + MOST_TOGETHER);
+      const sql =
+        `INSERT INTO ${kind} (${names}) VALUES ${placesOf(id.length + own.length, some.length, initial)} ` +
+        `ON CONFLICT (${id.join(', ')}) DO NOTHING RETURNING ${id.join(' || char(10) || ')} AS _id`;
+      const values = some.flatMap((row) => [
+        ...idValues(kind, row._id),
+        ...own.map((field) => valueOf((row as object as Fields)[field])),
+      ]);
+      const stored = new Set(this.#db.all<{ readonly _id: string }>(sql, ...values).map(({ _id }) => _id));
+      for (const { _id } of some) if (!stored.delete(_id.toWellFormed())) existing.add(_id);
+    }
+    return existing;
   }
 
   put<K extends Stored>(kind: K, row: Kinds[K], where: Where<Kinds[K]>): Promise<boolean> {
@@ -161,11 +190,10 @@ export class EmbeddedRows implements StateEngine {
 
   /** A function that inserts rows with these fields. It returns false if the row was not stored. */
   #storing(kind: Stored, like: object, conflict: string): (row: Kinds[Stored], more?: Values) => boolean {
-    const { id, columns, initial = {} } = TABLES[kind];
-    const own = ownFields(kind, like);
-    const names = [...id, ...own.map((field) => columns[field]), ...Object.keys(initial)].join(', ');
-    const values = [...id.map(() => '?'), ...own.map(() => '?'), ...Object.values(initial)].join(', ');
-    const sql = `INSERT INTO ${kind} (${names}) VALUES (${values}) ON CONFLICT (${id.join(', ')}) DO ${conflict}`;
+    const { id } = TABLES[kind];
+    const { names, own, initial } = columnsOf(kind, like);
+    const values = placesOf(id.length + own.length, 1, initial);
+    const sql = `INSERT INTO ${kind} (${names}) VALUES ${values} ON CONFLICT (${id.join(', ')}) DO ${conflict}`;
     return (row, more = []) => {
       const bound = own.map((field) => valueOf((row as object as Fields)[field]));
       return this.#db.run(sql, ...idValues(kind, row._id), ...bound, ...more) > 0;
@@ -206,6 +234,37 @@ export class EmbeddedRows implements StateEngine {
       return work();
     });
   }
+}
+
+/** Each number of rows up to this is a statement that stays prepared. */
+const MOST_TOGETHER = 32;
+
+/** Groups of values whose lengths are powers of two, so that few statements stay prepared. A value may be repeated. */
+function groupsOf(values: readonly string[]): readonly (readonly string[])[] {
+  const groups: string[][] = [];
+  for (let at = 0; at < values.length; at += MOST_TOGETHER) {
+    const group = values.slice(at, at + MOST_TOGETHER);
+    const length = 2 ** Math.ceil(Math.log2(group.length));
+    groups.push([...group, ...Array.from({ length: length - group.length }, () => group[0]!)]);
+  }
+  return groups;
+}
+
+/** SQL: the places of values in several rows, each with constants behind them. */
+function placesOf(columns: number, count: number, constants: readonly string[] = []): string {
+  const row = `(${[...Array.from({ length: columns }, () => '?'), ...constants].join(', ')})`;
+  return Array.from({ length: count }, () => row).join(', ');
+}
+
+/** The columns of rows with these fields: their names, the fields beside the id, and the constants behind them. */
+function columnsOf(
+  kind: Kind,
+  like: object,
+): { readonly names: string; readonly own: readonly string[]; readonly initial: readonly string[] } {
+  const { id, columns, initial = {} } = TABLES[kind];
+  const own = ownFields(kind, like);
+  const names = [...id, ...own.map((field) => columns[field]), ...Object.keys(initial)].join(', ');
+  return { names, own, initial: Object.values(initial) };
 }
 
 /** The values of the columns of an id. */

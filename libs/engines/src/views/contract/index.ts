@@ -1,3 +1,4 @@
+import { batchesContract } from './batches-contract.ts';
 import { countsContract } from './counts-contract.ts';
 import type { ViewsHarness } from './fixture.ts';
 import { extractsContract } from './extracts-contract.ts';
@@ -15,6 +16,7 @@ export type { ViewsHarness } from './fixture.ts';
  */
 export function viewsContract(name: string, open: () => Promise<ViewsHarness>, several = false): void {
   storeContract(name, open);
+  batchesContract(name, open);
   queriesContract(name, open);
   countsContract(name, open);
   runnerContract(name, open);

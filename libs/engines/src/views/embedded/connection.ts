@@ -38,8 +38,8 @@ export class Connection {
     if (content !== undefined) this.db.deserialize(content);
     if (!readonly && content === undefined)
       this.db.exec(
-        'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ' +
-          `wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`,
+        'PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ' +
+          `wal_autocheckpoint = 24000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`,
       );
     // A reader in another thread scans, so it needs only a small cache of pages.
     this.db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
@@ -149,9 +149,9 @@ export class Connection {
     this.control.commit.run();
   }
 
-  /** Writes together with the other writes of this turn. `work` must change no entry of a collection. */
-  together<T>(rows: number, work: () => T): Promise<T> {
-    return this.#writes.add(rows, work);
+  /** Writes together with others, see `WritesOfTurn`. `work` must change no entry of a collection. */
+  together<T>(rows: number, work: () => T, waitMs?: number): Promise<T> {
+    return this.#writes.add(rows, work, waitMs);
   }
 
   /** @param forgets false if `work` changes no entry of a collection */

@@ -2,47 +2,113 @@ import { encodePart, isNewer, samePosition } from '../encoding.ts';
 import { fieldOf } from '../query.ts';
 import type { StoredPart, ViewOp } from '../store.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
-import type { OnConflict, Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
 import type { PartColumns } from './tables.ts';
 import { bound } from './values.ts';
+import type { OnConflict } from './write-statements.ts';
 
 export function partsOf(statements: Statements, name: string, ids: readonly string[]): ReadonlyMap<string, StoredPart> {
   const part = statements.layout.partByName.get(name)!;
-  const select = statements.part(part);
   const found = new Map<string, StoredPart>();
-  for (const id of ids) {
-    const row = select.get(id) as unknown as readonly unknown[] | undefined;
-    if (row === undefined || row[0] === null) continue;
-    const value = row[1] === null ? null : (JSON.parse(row[1] as string) as Record<string, unknown>);
-    if (value !== null) part.bodies.forEach((b, i) => row[i + 2] !== null && (value[b.field] = row[i + 2]));
-    found.set(id, { value, position: decodePosition(row[0]) });
+  for (let at = 0; at < ids.length; at += MOST_LOADED) {
+    const some = ids.slice(at, at + MOST_LOADED);
+    // As the engine returns them.
+    const asked = new Map(some.map((id) => [id.toWellFormed(), id]));
+    // Few statements stay prepared, because a list has a power of two ids, of which one may come again.
+    const again = Array.from({ length: 2 ** Math.ceil(Math.log2(some.length)) - some.length }, () => some[0]!);
+    const rows = statements.parts(part, some.length + again.length).all(...some, ...again) as unknown as Rows;
+    for (const [id, position, json, ...bodies] of rows) {
+      if (position === null) continue;
+      const value = json === null ? null : (JSON.parse(json as string) as Record<string, unknown>);
+      if (value !== null) part.bodies.forEach((b, i) => bodies[i] !== null && (value[b.field] = bodies[i]));
+      found.set(asked.get(id as string)!, { value, position: decodePosition(position) });
+    }
   }
   return found;
 }
+/** The old parts of a batch are in memory at once, so this only bounds the statements. */
+const MOST_LOADED = 32;
+type Rows = readonly (readonly unknown[])[];
 
 /** Writes parts within the caller's transaction. @returns ids of documents whose part has changed since `base` */
-export const writeParts = (statements: Statements, ops: readonly ViewOp[]): string[] =>
-  ops.filter((op) => !isWritten(statements, statements.layout.partByName.get(op.part)!, op)).map((op) => op.id);
+export function writeParts(statements: Statements, ops: readonly ViewOp[]): string[] {
+  const partOf = ({ part }: ViewOp): PartColumns => statements.layout.partByName.get(part)!;
+  const probablyNew = ops.filter((op) => isProbablyNew(partOf(op), op));
+  const added = new Set<ViewOp>();
+  for (const [part, some] of Map.groupBy(probablyNew, partOf))
+    for (const together of groups(part, some)) for (const op of insert(statements, part, together)) added.add(op);
+  const known = new Set(probablyNew);
+  return ops
+    .filter((op) => !added.has(op) && !isWritten(statements, partOf(op), op, known.has(op)))
+    .map(({ id }) => id);
+}
 
-/** False if the part has changed since `base`. */
-function isWritten(statements: Statements, part: PartColumns, op: ViewOp): boolean {
+/** Most documents are new. Then nothing is to be compared or removed, and one statement inserts several of them. */
+const isProbablyNew = (part: PartColumns, { base, partition, offset }: ViewOp): boolean =>
+  packed(partition, offset) !== undefined && (base === undefined ? part.arrays.length > 0 : samePosition(base, {}));
+
+/** Each number of rows up to these is a statement that stays prepared. */
+const [MOST_DOCUMENTS, MOST_ELEMENTS] = [16, 32];
+/** SQLite copies the values of a statement. */
+const MOST_BYTES = 1024 * 1024;
+
+interface Encoded {
+  readonly op: ViewOp;
+  readonly values: readonly (string | number | null)[];
+  readonly bodies: readonly (Uint8Array | undefined)[];
+}
+
+function encoded(part: PartColumns, op: ViewOp): Encoded {
   const fields = part.bodies.map((b) => b.field);
   const { json, bodies } = op.value === null ? { json: null, bodies: [] } : encodePart(op.value, fields);
-  const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), json];
+  return { op, values: [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), json], bodies };
+}
+
+/** Groups of as many documents as one statement inserts. */
+function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly Encoded[]> {
+  let group: Encoded[] = [];
+  let bytes = 0;
+  for (const op of ops) {
+    const next = encoded(part, op);
+    const own = next.bodies.reduce((sum, body) => sum + (body?.byteLength ?? 0), 0);
+    if (group.length === MOST_DOCUMENTS || (group.length > 0 && bytes + own > MOST_BYTES)) {
+      yield group;
+      [group, bytes] = [[], 0];
+    }
+    group.push(next);
+    bytes += own;
+  }
+  if (group.length > 0) yield group;
+}
+
+/** @returns the operations whose documents were not there */
+function insert(statements: Statements, part: PartColumns, group: readonly Encoded[]): readonly ViewOp[] {
+  const numbers = group.map(() => statements.nextBody());
+  const rows = group.flatMap(({ op, values }, i) => [numbers[i]!, op.id, packed(op.partition, op.offset)!, ...values]);
+  const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [string])[];
+  const ids = new Set(inserted.map(([id]) => id));
+  const added = group.flatMap(({ op, bodies }, i) =>
+    ids.has(op.id.toWellFormed()) ? [{ op, bodies, number: numbers[i]! }] : [],
+  );
+  if (added.length === 0) return [];
+  if (part.bodies.length > 0) {
+    const values = added.flatMap(({ number, bodies }) => [number, ...part.bodies.map((_, i) => bodies[i] ?? null)]);
+    statements.insertBodies(part, added.length).run(...values);
+  }
+  part.arrays.forEach(({ paths }, n) => {
+    const elements = added.flatMap(({ op }) => elementsOf(op.value, paths).map((element) => [...element, op.id]));
+    addElements(statements, part, n, elements);
+  });
+  return added.map(({ op }) => op);
+}
+
+/** False if the part has changed since `base`. @param there whether the document was found to exist */
+function isWritten(statements: Statements, part: PartColumns, op: ViewOp, there: boolean): boolean {
+  const { values, bodies } = encoded(part, op);
   const put = (onConflict: OnConflict, position: number | string): boolean =>
     isPut(statements, part, onConflict, [op.id, position, ...values], bodies);
   const position = packed(op.partition, op.offset);
-  if (position !== undefined) {
-    if (op.base === undefined && part.arrays.length === 0) {
-      if (put('replace older', position)) return true;
-    } else if (op.base === undefined || samePosition(op.base, {})) {
-      // Most documents are new, and then nothing is to be compared or removed.
-      if (put('keep', position)) {
-        part.arrays.forEach(({ paths }, n) => addElements(statements, part, n, elementsOf(op.value, paths), op.id));
-        return true;
-      }
-    }
-  }
+  if (!there && position !== undefined && op.base === undefined && put('replace older', position)) return true;
   const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
   const before = decodePosition(row?.[0]);
   if (!isNewer(before, op.partition, op.offset)) return true;
@@ -65,12 +131,8 @@ function isPut(
 ): boolean {
   const statement = statements.write(part, onConflict);
   const fresh = statements.nextBody();
+  if (part.bodies.length === 0) return statement.run(fresh, ...values).changes !== 0;
   // An inserted document has the fresh number of its bodies, a replaced one has its own.
-  if (part.bodies.length === 0 || onConflict === 'keep') {
-    if (statement.run(fresh, ...values).changes === 0) return false;
-    if (part.bodies.length > 0) writeBodies(statements, part, fresh, bodies);
-    return true;
-  }
   const row = statement.get(fresh, ...values) as unknown as readonly [number] | undefined;
   if (row === undefined) return false;
   writeBodies(statements, part, row[0], bodies);
@@ -86,20 +148,11 @@ const writeBodies = (
 
 type Values = readonly (string | number)[];
 
-/** Each number of rows is a statement that stays prepared. */
-const ROWS = 8;
-
-/** Writes the rows of an array index, several with one statement. */
-function addElements(
-  statements: Statements,
-  part: PartColumns,
-  n: number,
-  elements: readonly Values[],
-  id: string,
-): void {
-  for (let at = 0; at < elements.length; at += ROWS) {
-    const some = elements.slice(at, at + ROWS);
-    statements.addElements(part, n, some.length).run(...some.flatMap((element) => [...element, id]));
+/** Writes rows of an array index, each with the id of its document, several with one statement. */
+function addElements(statements: Statements, part: PartColumns, n: number, rows: readonly Values[]): void {
+  for (let at = 0; at < rows.length; at += MOST_ELEMENTS) {
+    const some = rows.slice(at, at + MOST_ELEMENTS);
+    statements.addElements(part, n, some.length).run(...some.flat());
   }
 }
 
@@ -107,8 +160,8 @@ function replaceElements(statements: Statements, part: PartColumns, { id, value 
   part.arrays.forEach(({ paths }, n) => {
     const [before, now] = [byContent(elementsOf(old, paths)), byContent(elementsOf(value, paths))];
     for (const [key, values] of before) if (!now.has(key)) statements.removeElement(part, n).run(...values, id);
-    const added = [...now].flatMap(([key, values]) => (before.has(key) ? [] : [values]));
-    addElements(statements, part, n, added, id);
+    const added = [...now].flatMap(([key, values]) => (before.has(key) ? [] : [[...values, id]]));
+    addElements(statements, part, n, added);
   });
 }
 

@@ -1,6 +1,4 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { Decoded } from '../decoded.ts';
-import { physicalName } from '../encoding.ts';
+import type { StatementSync } from 'node:sqlite';
 import type { IndexDefinition, ViewDocument } from '../projection.ts';
 import {
   type CountPlan,
@@ -11,8 +9,8 @@ import {
   setField,
   splitPath,
 } from '../query.ts';
-import { isOlder } from './positions.ts';
 import { arrayTable, bodyTable, isPlain, type Layout, othersIndex, type PartColumns, quoted } from './tables.ts';
+import { WriteStatements } from './write-statements.ts';
 
 /**
  * More ranges of one condition are a list in JSON. SQLite takes at most 500 parts of a UNION, and each number of parts
@@ -22,9 +20,6 @@ export const MOST_RANGES = 8;
 
 type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
 const keyOf = ({ bodies, plain }: Loaded): string => `${bodies.join()}/${plain}`;
-
-/** What a write does if there is such a document. `replace older` compares the positions of the part. */
-export type OnConflict = 'keep' | 'replace older' | 'replace';
 
 interface ElementsPart {
   readonly from: string;
@@ -43,182 +38,58 @@ const shapeOf = ({ index, equals, all }: Omit<IdsPlan, 'limit'>): string => {
 };
 const countShapeOf = (plan: CountPlan): string => `${shapeOf(plan)}/${plan.none.length > 0}/${plan.except.length > 0}`;
 
-/** The prepared statements of one build, made at their first use. Rows are arrays. */
-export class Statements {
-  readonly layout: Layout;
-  readonly decoded: Decoded;
-  readonly #db: DatabaseSync;
-  readonly #physical: string;
-  readonly #cache = new Map<string, StatementSync>();
-  #body: number | null | undefined;
-
-  constructor(db: DatabaseSync, layout: Layout, build: number) {
-    this.#db = db;
-    this.layout = layout;
-    this.decoded = new Decoded(layout.projection);
-    this.#physical = physicalName(layout.collection, build);
-  }
-
-  #prepare(key: string, sql: () => string): StatementSync {
-    let statement = this.#cache.get(key);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql());
-      statement.setReturnArrays(true);
-      this.#cache.set(key, statement);
-    }
-    return statement;
-  }
-
-  get #table(): string {
-    return quoted(this.#physical);
-  }
-
-  /**
-   * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. If it replaces a part with
-   * bodies, it returns the number of the document's bodies.
-   */
-  write(part: PartColumns, onConflict: OnConflict): StatementSync {
-    return this.#prepare(`write/${part.n}/${onConflict}`, () => {
-      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
-      const set = `UPDATE SET ${columns.map((c) => `${c} = excluded.${c}`).join(', ')}`;
-      const older = onConflict === 'replace' ? '' : ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}`;
-      const returning = part.bodies.length > 0 ? ' RETURNING body' : '';
-      return (
-        `INSERT INTO ${this.#table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
-        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO ` +
-        (onConflict === 'keep' ? 'NOTHING' : `${set}${older}${returning}`)
-      );
+/** The prepared statements of one build. */
+export class Statements extends WriteStatements {
+  /** _id, position, JSON, bodies of a part, of those of `count` documents that exist. */
+  parts(part: PartColumns, count: number): StatementSync {
+    return this.prepare(`parts/${part.n}/${count}`, () => {
+      const columns = ['t._id', `t.p${part.n}`, `t.d${part.n}`, ...part.bodies.map((b) => `b.${b.column}`)];
+      const from = `${this.table} t${this.#joined(part.bodies.length > 0)}`;
+      return `SELECT ${columns.join(', ')} FROM ${from} WHERE t._id IN (?${', ?'.repeat(count - 1)})`;
     });
   }
 
-  /** Values: number, bodies of the part. */
-  upsertBodies(part: PartColumns): StatementSync {
-    return this.#prepare(`bodies/${part.n}`, () => {
-      const columns = part.bodies.map((b) => b.column);
-      const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
-      return (
-        `INSERT INTO ${quoted(bodyTable(this.#physical))} (body, ${columns.join(', ')}) VALUES ` +
-        `(?${', ?'.repeat(columns.length)}) ON CONFLICT (body) DO UPDATE SET ${set}`
-      );
-    });
-  }
-
-  /** An unused number for the bodies of a document; null for a view without bodies. Only for the writer. */
-  nextBody(): number | null {
-    if (this.#body === undefined) {
-      const has = this.layout.parts.some((p) => p.bodies.length > 0);
-      this.#body = has
-        ? (
-            this.#db
-              .prepare(`SELECT coalesce(max(body), 0) AS last FROM ${quoted(bodyTable(this.#physical))}`)
-              .get() as { last: number }
-          ).last
-        : null;
-    }
-    return this.#body === null ? null : ++this.#body;
-  }
-
-  /** Position, JSON, bodies of a part. */
-  part(part: PartColumns): StatementSync {
-    return this.#prepare(
-      `part/${part.n}`,
-      () =>
-        `SELECT p${part.n}, d${part.n}${part.bodies.map((b) => `, b.${b.column}`).join('')} FROM ${this.#table} ` +
-        `t${this.#joined(part.bodies.length > 0)} WHERE t._id = ?`,
-    );
-  }
-
-  /** The position of a part. If the part has an array index, its JSON too. */
-  position(part: PartColumns): StatementSync {
-    const json = part.arrays.length > 0 ? `, d${part.n}` : '';
-    return this.#prepare(`position/${part.n}`, () => `SELECT p${part.n}${json} FROM ${this.#table} WHERE _id = ?`);
-  }
-
-  /** Values: the fields in front of the array, an element, the id. */
-  removeElement(part: PartColumns, n: number): StatementSync {
-    const { index } = part.arrays[n]!;
-    return this.#prepare(`remove/${part.n}/${n}`, () => {
-      const keys = index.fields.map((_, i) => `k${i} = ?`);
-      return `DELETE FROM ${quoted(arrayTable(this.#physical, index))} WHERE ${[...keys, '_id = ?'].join(' AND ')}`;
-    });
-  }
-
-  /** Values: those of `removeElement` for each of `count` elements. */
-  addElements(part: PartColumns, n: number, count: number): StatementSync {
-    return this.#prepare(`add/${part.n}/${n}/${count}`, () => {
-      const { index } = part.arrays[n]!;
-      const row = `(?${', ?'.repeat(index.fields.length)})`;
-      return (
-        `INSERT OR IGNORE INTO ${quoted(arrayTable(this.#physical, index))} VALUES ` +
-        `${row}${`, ${row}`.repeat(count - 1)}`
-      );
-    });
-  }
-
-  /** The statements that delete a document, in their order. Value of each: _id. */
-  removals(): readonly StatementSync[] {
-    const { parts, projection } = this.layout;
-    const tables = projection.indexes.filter((i) => i.array).map((i) => arrayTable(this.#physical, i));
-    const bodies = parts.some((p) => p.bodies.length > 0)
-      ? [
-          this.#prepare(
-            'remove-bodies',
-            () =>
-              `DELETE FROM ${quoted(bodyTable(this.#physical))} WHERE body = ` +
-              `(SELECT body FROM ${this.#table} WHERE _id = ?)`,
-          ),
-        ]
-      : [];
-    return [
-      ...bodies,
-      ...[...tables, this.#physical].map((table) =>
-        this.#prepare(`remove/${table}`, () => `DELETE FROM ${quoted(table)} WHERE _id = ?`),
-      ),
-    ];
-  }
-
-  /** @param only SQL: the documents whose bodies are read. Nobody looks for the bodies of the others. */
   #selected(bodies: readonly string[], only?: string): string {
     const wanted = this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)));
     const bodyOf = (column: string): string =>
       only === undefined
         ? `b.${column}`
-        : `CASE WHEN ${only} THEN (SELECT ${column} FROM ${quoted(bodyTable(this.#physical))} WHERE body = t.body) END`;
+        : `CASE WHEN ${only} THEN (SELECT ${column} FROM ${quoted(bodyTable(this.physical))} WHERE body = t.body) END`;
     return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted.map((b) => bodyOf(b.column))].join(', ');
   }
 
   #joined(bodies: boolean): string {
-    return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.#physical))} b ON b.body = t.body` : '';
+    return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.physical))} b ON b.body = t.body` : '';
   }
 
   /** A document by id. `positions` adds those of the parts. */
   get(load: Loaded, positions: boolean): StatementSync {
-    return this.#prepare(`get/${keyOf(load)}/${positions}`, () => `${this.#select(load, positions)} WHERE t._id = ?`);
+    return this.prepare(`get/${keyOf(load)}/${positions}`, () => `${this.#select(load, positions)} WHERE t._id = ?`);
   }
 
   /** The documents of a list of ids (JSON), in their order. */
   many(load: Loaded, positions: boolean): StatementSync {
-    return this.#prepare(`many/${keyOf(load)}/${positions}`, () => {
-      const others = load.plain === 'left out' ? othersIndex(this.layout, this.#physical) : undefined;
+    return this.prepare(`many/${keyOf(load)}/${positions}`, () => {
+      const others = load.plain === 'left out' ? othersIndex(this.layout, this.physical) : undefined;
       // A build of an earlier release gets the index at the next start, and until then the same answer without it.
       const by = others !== undefined && this.#exists(others.name) ? ` INDEXED BY ${quoted(others.name)}` : '';
       // CROSS JOIN keeps the list as the outer loop.
-      const from = `json_each(?) j CROSS JOIN ${this.#table} t${by} ON t._id = j.value`;
+      const from = `json_each(?) j CROSS JOIN ${this.table} t${by} ON t._id = j.value`;
       return `${this.#select(load, positions, from)}${others === undefined ? '' : ` WHERE ${others.condition('t.')}`}`;
     });
   }
 
   #exists(name: string): boolean {
-    return this.#db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
+    return this.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
   }
 
   /** Documents with bodies by id, 500 after the given one, each with the positions of the parts. */
   page(bodies: readonly string[]): StatementSync {
     const all = { bodies, plain: undefined };
-    return this.#prepare('page', () => `${this.#select(all, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
+    return this.prepare('page', () => `${this.#select(all, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
   }
 
-  #select({ bodies, plain }: Loaded, positions: boolean, from = `${this.#table} t`): string {
+  #select({ bodies, plain }: Loaded, positions: boolean, from = `${this.table} t`): string {
     const added = positions ? this.layout.parts.map((p) => `, t.p${p.n}`).join('') : '';
     if (plain !== 'bodies alone')
       return `SELECT ${this.#selected(bodies)}${added} FROM ${from}${this.#joined(bodies.length > 0)}`;
@@ -227,9 +98,9 @@ export class Statements {
 
   count(): StatementSync {
     const gone = this.layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
-    return this.#prepare(
+    return this.prepare(
       'count',
-      () => `SELECT (SELECT count(*) FROM ${this.#table}) - (SELECT count(*) FROM ${this.#table} WHERE ${gone})`,
+      () => `SELECT (SELECT count(*) FROM ${this.table}) - (SELECT count(*) FROM ${this.table} WHERE ${gone})`,
     );
   }
 
@@ -239,14 +110,14 @@ export class Statements {
    */
   ids(plan: IdsPlan, versions = false): StatementSync {
     const { after } = plan;
-    return this.#prepare(`ids/${shapeOf(plan)}/${after !== undefined}/${versions}`, () => {
+    return this.prepare(`ids/${shapeOf(plan)}/${after !== undefined}/${versions}`, () => {
       const selects = this.#elements(plan, after === undefined ? [] : ['a._id > ?']).map(
         ({ from, where }) => `SELECT DISTINCT a._id FROM ${from} WHERE ${where}`,
       );
       const ids = `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
       if (!versions) return ids;
       const positions = this.layout.parts.map((p) => `t.p${p.n}`).join(', ');
-      return `SELECT t._id, ${positions} FROM (${ids}) i CROSS JOIN ${this.#table} t ON t._id = i._id ORDER BY t._id`;
+      return `SELECT t._id, ${positions} FROM (${ids}) i CROSS JOIN ${this.table} t ON t._id = i._id ORDER BY t._id`;
     });
   }
 
@@ -257,7 +128,7 @@ export class Statements {
   countOfOne(plan: CountPlan): StatementSync | undefined {
     const { keys, ranges } = plan.all[0]!;
     if (keys.length > 0 ? ranges.length > 0 : ranges.length > 1) return undefined;
-    return this.#prepare(`count/${countShapeOf(plan)}`, () => {
+    return this.prepare(`count/${countShapeOf(plan)}`, () => {
       const element = `k${plan.index.fields.length - 1}`;
       const [{ from, where }] = this.#elements(plan, this.#without(plan)) as [ElementsPart];
       const rows = `SELECT a.${element} AS e FROM ${from} WHERE ${where} LIMIT ?`;
@@ -271,7 +142,7 @@ export class Statements {
    * `none`, list of `except`; then the limit.
    */
   countOfAll(plan: CountPlan): StatementSync {
-    return this.#prepare(`count-all/${countShapeOf(plan)}`, () => {
+    return this.prepare(`count-all/${countShapeOf(plan)}`, () => {
       const selects = this.#elements(plan, this.#without(plan)).map(
         ({ from, where }) => `SELECT DISTINCT a.k0 AS k, a._id FROM ${from} WHERE ${where}`,
       );
@@ -286,7 +157,7 @@ export class Statements {
       ...(none.length === 0
         ? []
         : [
-            `a._id NOT IN (SELECT _id FROM ${quoted(arrayTable(this.#physical, index))} WHERE ` +
+            `a._id NOT IN (SELECT _id FROM ${quoted(arrayTable(this.physical, index))} WHERE ` +
               `${[...prefixOf(index, '', Array.isArray(equals[0])), inList(element)].join(' AND ')})`,
           ]),
       ...(except.length === 0 ? [] : [`a._id NOT IN (SELECT value FROM json_each(?))`]),
@@ -313,11 +184,11 @@ export class Statements {
           part.from === undefined ? part.where : `EXISTS (SELECT 1 FROM ${part.from} WHERE ${part.where})`,
         )
         .join(' OR ');
-      return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
+      return `EXISTS (SELECT 1 FROM ${this.table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
     });
     return partsOf(`a.k${index.fields.length - 1}`, all[0]!).map(({ from, where }) => ({
       // A list comes first, so that each of its ranges is one interval of the index.
-      from: `${from === undefined ? '' : `${from} CROSS JOIN `}${quoted(arrayTable(this.#physical, index))} a`,
+      from: `${from === undefined ? '' : `${from} CROSS JOIN `}${quoted(arrayTable(this.physical, index))} a`,
       where: [where, ...prefixOf(index, 'a.', Array.isArray(equals[0])), ...others, ...more].join(' AND '),
     }));
   }
@@ -328,7 +199,7 @@ export class Statements {
     const compared = `${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}`;
     const read = `${plan.descending}/${plan.bodies.join()}/${plan.fields === 'keys'}`;
     const key = `find/${plan.index.name}/${compared}/${read}/${plan.except.length > 0}`;
-    return this.#prepare(key, () => {
+    return this.prepare(key, () => {
       const { index } = plan;
       const columns = index.array
         ? index.fields.map((_, i) => `a.k${i}`)
@@ -351,8 +222,8 @@ export class Statements {
         ...(plan.except.length > 0 ? [`${id} NOT IN (SELECT value FROM json_each(?))`] : []),
       ];
       const from = index.array
-        ? `${quoted(arrayTable(this.#physical, index))} a CROSS JOIN ${this.#table} t ON t._id = a._id`
-        : `${this.#table} t INDEXED BY ${quoted(`${this.#physical}__${index.name}`)}`;
+        ? `${quoted(arrayTable(this.physical, index))} a CROSS JOIN ${this.table} t ON t._id = a._id`
+        : `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const selected = plan.fields === 'keys' ? [id, ...rest].join(', ') : this.#selected(plan.bodies);
       return (
         `SELECT ${selected} FROM ` +

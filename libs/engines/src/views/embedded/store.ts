@@ -61,20 +61,21 @@ export class EmbeddedStore extends EmbeddedBuilds {
     ops: readonly ViewOp[],
     checkpoint?: Advance,
   ): Promise<readonly string[]> {
-    const refused = await this.connection.together(ops.length, () => {
-      if (ops.length > 0) this.changes(collectionName(projection));
+    const collection = collectionName(projection);
+    const isLive = (): boolean => this.connection.lookup(collection)?.live === build;
+    const write = (): readonly string[] => {
+      if (ops.length > 0) this.changes(collection);
       const statements = this.connection.of(projection, build);
       statements.decoded.changed(ops.map(({ id }) => id));
       const lost = writeParts(statements, ops);
-      if (checkpoint !== undefined && lost.length === 0) this.save(collectionName(projection), build, checkpoint);
+      if (checkpoint !== undefined && lost.length === 0) this.save(collection, build, checkpoint);
       return lost;
-    });
-    if (checkpoint !== undefined && refused.length === 0) {
-      const collection = collectionName(projection);
-      // Without other processes nobody uses the answer.
-      const isLive = this.shared && this.connection.lookup(collection)?.live === build;
-      this.advances.emit(collection, { isLive, checkpoint });
-    }
+    };
+    // A rebuild has no batch beside its own to wait for.
+    const refused = await this.connection.together(ops.length, write, isLive() ? projection.commitMs : 0);
+    // Without other processes nobody uses whether the build is live.
+    if (checkpoint !== undefined && refused.length === 0)
+      this.advances.emit(collection, { isLive: this.shared && isLive(), checkpoint });
     return refused;
   }
   async remove(projection: Projection, ids: readonly string[]): Promise<void> {

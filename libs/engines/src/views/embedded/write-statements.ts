@@ -1,0 +1,157 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { Decoded } from '../decoded.ts';
+import { physicalName } from '../encoding.ts';
+import { isOlder } from './positions.ts';
+import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
+
+/** What a write does if there is such a document. `replace older` compares the positions of the part. */
+export type OnConflict = 'replace older' | 'replace';
+
+/** SQL: the places of values in several rows. */
+function rows(columns: number, count: number): string {
+  const row = `(?${', ?'.repeat(columns - 1)})`;
+  return `${row}${`, ${row}`.repeat(count - 1)}`;
+}
+
+/** The prepared statements of one build that write, made at their first use. Rows are arrays. */
+export abstract class WriteStatements {
+  readonly layout: Layout;
+  readonly decoded: Decoded;
+  protected readonly db: DatabaseSync;
+  protected readonly physical: string;
+  readonly #cache = new Map<string, StatementSync>();
+  #body: number | null | undefined;
+
+  constructor(db: DatabaseSync, layout: Layout, build: number) {
+    this.db = db;
+    this.layout = layout;
+    this.decoded = new Decoded(layout.projection);
+    this.physical = physicalName(layout.collection, build);
+  }
+
+  protected prepare(key: string, sql: () => string): StatementSync {
+    let statement = this.#cache.get(key);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql());
+      statement.setReturnArrays(true);
+      this.#cache.set(key, statement);
+    }
+    return statement;
+  }
+
+  protected get table(): string {
+    return quoted(this.physical);
+  }
+
+  /**
+   * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. If it replaces a part with
+   * bodies, it returns the number of the document's bodies.
+   */
+  write(part: PartColumns, onConflict: OnConflict): StatementSync {
+    return this.prepare(`write/${part.n}/${onConflict}`, () => {
+      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      const set = `UPDATE SET ${columns.map((c) => `${c} = excluded.${c}`).join(', ')}`;
+      const older = onConflict === 'replace' ? '' : ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}`;
+      const returning = part.bodies.length > 0 ? ' RETURNING body' : '';
+      return (
+        `INSERT INTO ${this.table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
+        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO ${set}${older}${returning}`
+      );
+    });
+  }
+
+  /** Values: those of `write` for each of `count` documents. Returns the ids of those that were not there. */
+  insert(part: PartColumns, count: number): StatementSync {
+    return this.prepare(`insert/${part.n}/${count}`, () => {
+      const columns = ['body', '_id', `p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      return (
+        `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES ${rows(columns.length, count)} ` +
+        'ON CONFLICT (_id) DO NOTHING RETURNING _id'
+      );
+    });
+  }
+
+  /** Values: those of `upsertBodies` for each of `count` new documents. */
+  insertBodies(part: PartColumns, count: number): StatementSync {
+    return this.prepare(`insert-bodies/${part.n}/${count}`, () => {
+      const columns = ['body', ...part.bodies.map((b) => b.column)];
+      const table = quoted(bodyTable(this.physical));
+      return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows(columns.length, count)}`;
+    });
+  }
+
+  /** Values: number, bodies of the part. */
+  upsertBodies(part: PartColumns): StatementSync {
+    return this.prepare(`bodies/${part.n}`, () => {
+      const columns = part.bodies.map((b) => b.column);
+      const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
+      return (
+        `INSERT INTO ${quoted(bodyTable(this.physical))} (body, ${columns.join(', ')}) VALUES ` +
+        `(?${', ?'.repeat(columns.length)}) ON CONFLICT (body) DO UPDATE SET ${set}`
+      );
+    });
+  }
+
+  /** An unused number for the bodies of a document; null for a view without bodies. Only for the writer. */
+  nextBody(): number | null {
+    if (this.#body === undefined) {
+      const has = this.layout.parts.some((p) => p.bodies.length > 0);
+      this.#body = has
+        ? (
+            this.db.prepare(`SELECT coalesce(max(body), 0) AS last FROM ${quoted(bodyTable(this.physical))}`).get() as {
+              last: number;
+            }
+          ).last
+        : null;
+    }
+    return this.#body === null ? null : ++this.#body;
+  }
+
+  /** The position of a part. If the part has an array index, its JSON too. */
+  position(part: PartColumns): StatementSync {
+    const json = part.arrays.length > 0 ? `, d${part.n}` : '';
+    return this.prepare(`position/${part.n}`, () => `SELECT p${part.n}${json} FROM ${this.table} WHERE _id = ?`);
+  }
+
+  /** Values: the fields in front of the array, an element, the id. */
+  removeElement(part: PartColumns, n: number): StatementSync {
+    const { index } = part.arrays[n]!;
+    return this.prepare(`remove/${part.n}/${n}`, () => {
+      const keys = index.fields.map((_, i) => `k${i} = ?`);
+      return `DELETE FROM ${quoted(arrayTable(this.physical, index))} WHERE ${[...keys, '_id = ?'].join(' AND ')}`;
+    });
+  }
+
+  /** Values: those of `removeElement` for each of `count` elements. */
+  addElements(part: PartColumns, n: number, count: number): StatementSync {
+    return this.prepare(`add/${part.n}/${n}/${count}`, () => {
+      const { index } = part.arrays[n]!;
+      const table = quoted(arrayTable(this.physical, index));
+      return `INSERT OR IGNORE INTO ${table} VALUES ${rows(index.fields.length + 1, count)}`;
+    });
+  }
+
+  /** The statements that delete a document, in their order. Value of each: _id. */
+  removals(): readonly StatementSync[] {
+    const { parts, projection } = this.layout;
+    const tables = projection.indexes.filter((i) => i.array).map((i) => arrayTable(this.physical, i));
+    const bodies = parts.some((p) => p.bodies.length > 0)
+      ? [
+          this.prepare(
+            'remove-bodies',
+            () =>
+              `DELETE FROM ${quoted(bodyTable(this.physical))} WHERE body = ` +
+              `(SELECT body FROM ${this.table} WHERE _id = ?)`,
+          ),
+        ]
+      : [];
+    return [
+      ...bodies,
+      ...[...tables, this.physical].map((table) =>
+        this.prepare(`remove/${table}`, () => `DELETE FROM ${quoted(table)} WHERE _id = ?`),
+      ),
+    ];
+  }
+
+  /** @param only SQL: the documents whose bodies are read. Nobody looks for the bodies of the others. */
+}
