@@ -158,7 +158,7 @@ export function planLoad(projection: Projection, load: LoadQuery = {}): LoadPlan
   return { bodies: checkBodies(projection, bodies), maxBytes, fields, versions, plain };
 }
 
-export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
+function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
   for (const path of bodies) {
     if (!projection.bodies?.includes(path)) refusing(projection)(`no body "${path}" is declared`);
   }
