@@ -114,6 +114,13 @@ export const PROOFS: readonly Fault[] = [
     forms: [
       {
         file: 'services/resources/src/operations/find-resource.ts',
+        find: '    const records = await this.records.find(\n',
+        replace:
+          '    await this.records.heads(owners.map((owner) => recordId(owner, type, id)));\n' +
+          '    const records = await this.records.find(\n',
+      },
+      {
+        file: 'services/resources/src/operations/find-resource.ts',
         find: 'const heads = await this.records.heads(owners.map((owner) => recordId(owner, type, id)));',
         replace:
           'await this.records.heads(owners.map((owner) => recordId(owner, type, id)));\n' +
