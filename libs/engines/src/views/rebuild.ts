@@ -61,11 +61,15 @@ export class Rebuild {
     this.#stopping = stopping;
   }
 
-  /** Starts a build, or continues an unfinished one. */
+  /** Continues an unfinished build, or starts one, which drops the kept previous build. */
   rebuild(graceMs: number): Promise<RebuildResult> {
     return this.#run(graceMs, true, async () => {
       const { store, projection } = this.#context;
-      return (await store.builds(projection, true))!.building ?? (await store.startBuild(projection));
+      const { building, previous } = (await store.builds(projection, true))!;
+      if (building !== undefined) return building;
+      // The swap would drop it anyway. Now its space is free for the new build, so that no engine ever holds three.
+      if (previous !== undefined) await store.dropBuild(projection, previous);
+      return store.startBuild(projection);
     });
   }
 

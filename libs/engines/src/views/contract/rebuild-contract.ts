@@ -92,6 +92,22 @@ export function rebuildContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await fresh.views.store.startBuild(totals)).toBeGreaterThan(next);
     });
 
+    it('drops the kept previous build when another rebuild starts, so that there are never three', async () => {
+      const set = await start([totals]);
+      await shown(totals, 't.left', record('a', { n: 1 }, 'added', 'p'));
+      await set.rebuild('totals');
+      expect(await fresh.views.store.builds(totals)).toMatchObject({ live: 2, previous: 1 });
+      const { startBuild } = fresh.views.store;
+      let before: unknown;
+      fresh.views.store.startBuild = async (projection) => {
+        before = await fresh.views.store.builds(projection, true);
+        return startBuild.call(fresh.views.store, projection);
+      };
+      expect(await set.rebuild('totals')).toMatchObject({ build: 3, equal: true });
+      expect(before).toMatchObject({ live: 2, previous: undefined });
+      expect(await fresh.views.store.builds(totals)).toMatchObject({ live: 3, previous: 2 });
+    });
+
     it('rolls back to the previous build, which has caught up by then, and forward again', async () => {
       const set = await start([totals]);
       await shown(totals, 't.left', record('a', { n: 1 }));

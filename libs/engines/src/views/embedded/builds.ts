@@ -132,12 +132,15 @@ export abstract class EmbeddedBuilds extends ViewStore {
     this.connection.forget(layout.collection, build);
     // Extracts are of other builds.
     dropTriggers(db, layout, build);
+    const exists = db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?');
     for (const { table, key } of tablesOf(layout, build)) {
-      if (db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
+      // Somebody else may drop the same build, and be faster.
+      const isThere = (): boolean => exists.get(table) !== undefined;
+      if (!isThere()) continue;
       const piece = db.prepare(
         `DELETE FROM ${quoted(table)} WHERE (${key}) IN (SELECT ${key} FROM ${quoted(table)} LIMIT 500)`,
       );
-      while (db.isOpen && this.connection.transaction(() => piece.run()).changes !== 0) await nextTurn();
+      while (db.isOpen && isThere() && this.connection.transaction(() => piece.run()).changes !== 0) await nextTurn();
     }
     if (!db.isOpen) return; // the next `ensure` continues
     this.connection.transaction(() => {
