@@ -73,6 +73,14 @@ describe('while the intake of the payer’s events stands still', () => {
   });
 });
 
+describe('a job in one process', () => {
+  it('goes from step to step without a poll of the queues', async () => {
+    // A poll finds items of other processes, and those whose time has come. This test has one, at the start.
+    await populated({ pollMs: 3_600_000 });
+    expect(await patients(await platform.kickOff())).toEqual(['m1', 'm2']);
+  });
+});
+
 describe('a job whose views have less than there was at its kick-off', () => {
   it('is not begun: they were lost, or are of another version; it goes on when they have it', async () => {
     await populated({ waitMs: 30 });

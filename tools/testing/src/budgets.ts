@@ -109,10 +109,10 @@ export const BUDGETS = {
     reason: 'The extract of a member is one query. Types that it does not have need one each.',
   },
   parsesOfAFirstExport: {
-    most: 1_600,
-    reason: 'The head of each record once, those of the targets of Provenances again, and what a job costs.',
+    most: 1_250,
+    reason: 'The head of each record once, and what a job costs.',
   },
-  parsesOfASecondExport: { most: 600, reason: 'Heads of Provenances, of their targets, and what a job costs.' },
+  parsesOfASecondExport: { most: 250, reason: 'Heads of Provenances and Medications, and what a job costs.' },
   deflatesOfAFirstExport: { most: 80, reason: 'One for each type of each member.' },
   deflatesOfASecondExport: { most: 20, reason: 'Only types that are not in the extract of a member.' },
   inflatesOfAPlainDownload: { most: 5, reason: 'One call for up to 32 adjacent segments.' },
