@@ -3,7 +3,7 @@ import { checkResourceCodes, type FhirResource, isServedType, type ShapeIssue } 
 import { type Inside, insideOf, NOTHING_INSIDE } from './inside.ts';
 
 /** What `judge` has to know of a resource. The functions are called only for a resource without `issues`. */
-export interface ResourceReading {
+interface ResourceReading {
   /** Departures from the structure of R4. */
   readonly issues: readonly ShapeIssue[];
   /** Codes that are not of the value set of a required binding. */
@@ -19,7 +19,7 @@ export interface ResourceReading {
   };
 }
 
-export interface HowToRead {
+interface HowToRead {
   /** Base of this server's URLs. */
   readonly base: string | undefined;
   /** False for a resource inside this one that must be dropped. */

@@ -7,7 +7,7 @@ export const BASE = 'https://payer.example/fhir';
 export type Verdict = 'equal' | 'passed on' | `difference: ${string}`;
 
 /** A resource inside another one that a rule drops: here those without a number in their id. */
-export const keeps = ({ id, status }: FhirResource): boolean => id !== 'gone' && status !== 'entered-in-error';
+const keeps = ({ id, status }: FhirResource): boolean => id !== 'gone' && status !== 'entered-in-error';
 
 /**
  * Compares the walk with the four functions that it replaces. A difference names the function, and quotes both results.
