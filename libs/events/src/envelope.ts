@@ -76,11 +76,14 @@ export function typeOf(record: { readonly headers: Readonly<Record<string, strin
   return record.headers['ce_type'];
 }
 
-/** Decodes binary or structured mode. Details name attributes, never values (they may be PHI). */
-export function decodeEvent(record: {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly value: string | Uint8Array;
-}): DecodeResult {
+/**
+ * Decodes binary or structured mode. Details name attributes, never values (they may be PHI).
+ * @param parsed the value of a record in binary mode, if it is parsed already
+ */
+export function decodeEvent(
+  record: { readonly headers: Readonly<Record<string, string>>; readonly value: string | Uint8Array },
+  parsed?: { readonly data: unknown },
+): DecodeResult {
   const h = record.headers;
   if (h['ce_type'] === undefined) {
     if (!(h['content-type'] ?? '').startsWith('application/cloudevents'))
@@ -99,7 +102,7 @@ export function decodeEvent(record: {
   if (!isInstant(h['ce_time']!)) return failure('not-a-cloudevent', 'ce_time must be an RFC 3339 instant');
   let data: unknown;
   try {
-    data = dataOf(record);
+    data = parsed === undefined ? dataOf(record) : parsed.data;
   } catch {
     return failure('not-json', 'the data is not JSON');
   }

@@ -14,12 +14,23 @@ export interface LineSplitter {
 const LF = 10;
 const CR = 13;
 
+/** A line of bytes without its end, or the reason why it cannot be read. `number` counts from 1. */
+export type RawLine =
+  | { readonly kind: 'line'; readonly number: number; readonly content: Uint8Array }
+  | { readonly kind: 'too-long'; readonly number: number; readonly bytes: number };
+
+export interface RawLineSplitter {
+  /** Lines that this chunk completes. */
+  push(chunk: Uint8Array): RawLine[];
+  /** The last line, when the input does not end in a line feed. */
+  end(): RawLine[];
+}
+
 /**
  * Splits bytes at line feeds in memory bounded by `maxLineBytes`. It drops a longer line, reports the line at its end,
- * and continues with the next one. It skips blank lines, and removes a CR before LF and a byte order mark at the start.
+ * and continues with the next one. It removes a CR before LF.
  */
-export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): LineSplitter {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+export function createRawLineSplitter({ maxLineBytes }: { maxLineBytes: number }): RawLineSplitter {
   let pieces: Uint8Array[] = [];
   let length = 0;
   let number = 0;
@@ -32,7 +43,7 @@ export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): 
     else if (piece.length > 0) pieces.push(piece.slice());
   }
 
-  function finish(found: NdjsonLine[]): void {
+  function finish(found: RawLine[]): void {
     number += 1;
     let bytes = length;
     let content = length > maxLineBytes + 1 ? undefined : pieces.length === 1 ? pieces[0] : join(pieces, length);
@@ -42,21 +53,13 @@ export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): 
       content = content.subarray(0, -1);
       bytes -= 1;
     }
-    if (content === undefined || bytes > maxLineBytes) {
-      found.push({ kind: 'too-long', number, bytes });
-      return;
-    }
-    try {
-      const text = decoder.decode(content);
-      if (text.trim() !== '') found.push({ kind: 'line', number, text });
-    } catch {
-      found.push({ kind: 'not-utf8', number, bytes, content });
-    }
+    if (content === undefined || bytes > maxLineBytes) found.push({ kind: 'too-long', number, bytes });
+    else found.push({ kind: 'line', number, content });
   }
 
   return {
     push(chunk) {
-      const found: NdjsonLine[] = [];
+      const found: RawLine[] = [];
       let start = 0;
       for (let at = chunk.indexOf(LF, start); at >= 0; at = chunk.indexOf(LF, start)) {
         add(chunk.subarray(start, at));
@@ -67,11 +70,29 @@ export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): 
       return found;
     },
     end() {
-      const found: NdjsonLine[] = [];
+      const found: RawLine[] = [];
       if (length > 0) finish(found);
       return found;
     },
   };
+}
+
+/** As `createRawLineSplitter`, with text. It skips blank lines, and removes a byte order mark at the start. */
+export function createLineSplitter(options: { maxLineBytes: number }): LineSplitter {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  const splitter = createRawLineSplitter(options);
+  const decoded = (lines: readonly RawLine[]): NdjsonLine[] =>
+    lines.flatMap((line): NdjsonLine[] => {
+      if (line.kind === 'too-long') return [line];
+      const { number, content } = line;
+      try {
+        const text = decoder.decode(content);
+        return text.trim() === '' ? [] : [{ kind: 'line', number, text }];
+      } catch {
+        return [{ kind: 'not-utf8', number, bytes: content.length, content }];
+      }
+    });
+  return { push: (chunk) => decoded(splitter.push(chunk)), end: () => decoded(splitter.end()) };
 }
 
 function join(pieces: readonly Uint8Array[], length: number): Uint8Array {

@@ -13,7 +13,7 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { AttachmentStore } from '../src/attachments/attachment-store.ts';
 import { RESOURCES_DEFAULTS } from '../src/config.ts';
 import { CurrentVersions } from '../src/intake/current-versions.ts';
-import { readEvent } from '../src/intake/read-event.ts';
+import { readEvent } from '../src/reading/read-event.ts';
 import { RecordIntake } from '../src/intake/record-intake.ts';
 import { recordStages } from '../src/intake/record-stages.ts';
 import { event } from './harness.ts';

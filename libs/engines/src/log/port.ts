@@ -172,6 +172,11 @@ export interface EventLog {
    * do not change. Absent if the engine does it (cleanup.policy=compact). @returns how many records it removed
    */
   compact?(topic: string): Promise<number>;
+  /**
+   * True if the log delivers the newest records of this process with the `headers` object of their append. Then somebody
+   * can keep what is known of a record by that object (a WeakMap). Absent if records come back from another process.
+   */
+  readonly handsOnHeaders?: boolean;
   close(): Promise<void>;
 }
 

@@ -41,7 +41,7 @@ import {
   patientIn,
   personsIn,
 } from './inside.ts';
-import { sentTextOf } from './sent-text.ts';
+import type { DataText } from './sent-text.ts';
 import { readInOneWalk, type ResourceReader } from './read-resource.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
@@ -67,7 +67,7 @@ export interface Received {
   /** Size of the event: a small one has no large attachment. Default: it may have one. */
   readonly bytes?: number;
   /** The text of the event's data, which saves writing the resource again. */
-  readonly data?: string;
+  readonly data?: DataText;
 }
 
 /** The resource of an event, its member, and the order of its version. */
@@ -240,7 +240,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
   const isSame = (drugs === undefined || drugs.resource === redacted) && attachments.length === 0;
   const references = (isSame ? found : undefined) ?? carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
-  const text = members === undefined || received.data === undefined ? undefined : sentTextOf(received.data, members);
+  const text = members === undefined ? undefined : received.data?.resource(members);
   const content = encodeContent(kept, id, references, date, { resource: fhir, text }, publicUrl, persons);
   const counts = { ...dropped, ...drugs?.removed };
   const removed = Object.keys(counts).length > 0 ? { removed: counts } : {};

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import { type DomainEvent, encodeEvent } from '@provider-access/events';
 import { condition, patient } from '../../test/harness.ts';
-import { readEvent } from '../intake/read-event.ts';
+import { readEvent } from '../reading/read-event.ts';
 import type { Judgement } from './judge.ts';
 
 const NOW = Date.UTC(2025, 5, 1);

@@ -7,6 +7,7 @@ import { generated, mutated } from '../../test/walk/generate.ts';
 import { BASE } from '../../test/walk/oracle.ts';
 import { synthetic, verdicts } from '../../test/walk/verdicts.ts';
 import { judge } from './judge.ts';
+import { scanData } from './sent-text.ts';
 import { readByFunctions } from './read-resource.ts';
 
 describe('one walk decides as checkShape, redact, insideOf and carriedReferencesOf, or passes on', () => {
@@ -70,7 +71,7 @@ describe('judge', () => {
         profiles: { '*': random.one(['keep', 'unmark', 'refuse'] as const) },
       };
       // The oracle writes the resource again; most texts here spare that.
-      const judgement = judge(event, options, { data: random.one(TEXTS_OF)(event.data) });
+      const judgement = judge(event, options, { data: scanData(random.one(TEXTS_OF)(event.data)) });
       const oracle = judge(event, options, {}, readByFunctions);
       if (!isDeepStrictEqual(judgement, oracle)) expect(judgement).toEqual(oracle);
       kinds[judgement.kind] = (kinds[judgement.kind] ?? 0) + 1;

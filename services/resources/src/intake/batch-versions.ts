@@ -6,7 +6,7 @@ import type { Decided, Head, RecordEvent } from '../domain/decide.ts';
 import { jsonWith } from '../domain/json-bytes.ts';
 import type { InFlight } from '../domain/in-flight.ts';
 import type { CurrentVersions } from './current-versions.ts';
-import type { ReadEvent } from './read-event.ts';
+import type { ReadEvent } from '../reading/read-event.ts';
 import type { Superseded } from './version-keeper.ts';
 
 /** The newest version of each record while one batch is decided. Each event changes it for the next one. */

@@ -5,10 +5,25 @@ import { type Batch, EngineUnavailable } from '@provider-access/engines/log';
 import { SHARED } from '@provider-access/records';
 import { type BatchTimes, type Failed, Intake, type IntakePorts, type Stage } from '@provider-access/intake';
 import type { ResourcesConfig } from '../config.ts';
+import type { JudgeOptions } from '../domain/judge.ts';
 import type { CurrentVersions } from './current-versions.ts';
-import { isVersioned, type ReadEvent } from './read-event.ts';
-import type { ReadingThread } from './reading-thread.ts';
+import { isVersioned, type ReadEvent } from '../reading/read-event.ts';
+import type { ReadingThread } from '../reading/reading-thread.ts';
 import { SharedTurn } from './shared-turn.ts';
+
+export type JudgingRules = Pick<ResourcesConfig, 'floor' | 'publicUrl' | 'profiles' | 'labels' | 'sandbox'> & {
+  readonly attachmentsAbove?: number | undefined;
+};
+
+/**
+ * How events are judged at a time.
+ * @param clock ms since the epoch, for rules that depend on the day
+ * @param now ms since the epoch: the latest time that has certainly passed
+ */
+export function judgingBy(rules: JudgingRules, clock: number, now: number): JudgeOptions {
+  const { floor, publicUrl, profiles, labels, sandbox, attachmentsAbove } = rules;
+  return { now, floor, publicUrl, profiles, excludesDrugs: excludesDrugs(labels, clock), attachmentsAbove, sandbox };
+}
 
 export interface RecordIntakeOptions {
   readonly ports: IntakePorts;
@@ -16,9 +31,7 @@ export interface RecordIntakeOptions {
   readonly current: CurrentVersions;
   readonly stages: (batch: Batch, times: BatchTimes) => readonly Stage<ReadEvent>[];
   /** How events are judged. Without `attachmentsAbove`, attachments stay in their resources. */
-  readonly rules: Pick<ResourcesConfig, 'floor' | 'publicUrl' | 'profiles' | 'labels' | 'sandbox'> & {
-    readonly attachmentsAbove?: number | undefined;
-  };
+  readonly rules: JudgingRules;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
   readonly factsPassed: (timeoutMs: number) => Promise<boolean>;
 }
@@ -97,9 +110,7 @@ export class RecordIntake {
   /** Reads the events, and meanwhile waits until the views have what other processes wrote. */
   async #read({ records }: Batch, now: number): Promise<readonly ReadEvent[]> {
     const { reading, current, rules, ports } = this.#options;
-    const { floor, publicUrl, profiles, labels, sandbox, attachmentsAbove } = rules;
-    const drugs = excludesDrugs(labels, ports.clock.now());
-    const judging = { now, floor, publicUrl, profiles, excludesDrugs: drugs, attachmentsAbove, sandbox };
+    const judging = judgingBy(rules, ports.clock.now(), now);
     const [events] = await Promise.all([reading.read(records, judging), current.ready()]);
     return events;
   }

@@ -10,7 +10,7 @@ import { BatchOwners } from './batch-owners.ts';
 import { BatchVersions } from './batch-versions.ts';
 import type { CurrentVersions } from './current-versions.ts';
 import { Ownership } from './ownership.ts';
-import type { ReadEvent } from './read-event.ts';
+import type { ReadEvent } from '../reading/read-event.ts';
 import { attachmentsStage } from './stages/attachments.ts';
 import { feedsStage } from './stages/feeds.ts';
 import { ownershipStage } from './stages/ownership.ts';

@@ -34,6 +34,19 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await subscription.stop();
     });
 
+    it('delivers the headers object of an append, if it says so', async () => {
+      const given = records(3, 1);
+      await log().append('t', given);
+      const delivered: unknown[] = [];
+      const subscription = await subscribe({}, async (batch) => {
+        delivered.push(...batch.records.map(({ headers }) => headers));
+      });
+      await eventually(() => delivered.length === given.length);
+      await subscription.stop();
+      const isSame = delivered.every((headers) => given.some((one) => one.headers === headers));
+      expect(isSame).toBe(log().handsOnHeaders === true);
+    });
+
     it('commits what a group that commits seldom has handled, in time and at its stop', async () => {
       await log().append('t', records(40));
       let handled = 0;

@@ -23,6 +23,7 @@ const TICK_MS = 1000;
 
 /** The log inside one process: groups, delivery and notification over a `LocalStore`. */
 export class LocalLog implements EventLog {
+  readonly handsOnHeaders = true;
   readonly #store: LocalStore;
   readonly #maxRecordBytes: number | undefined;
   readonly #backoff: Backoff;

@@ -2,7 +2,7 @@ import { addCounts } from '@provider-access/events';
 import type { Stage } from '@provider-access/intake';
 import type { AttachmentStore } from '../../attachments/attachment-store.ts';
 import type { MovedAttachment } from '../../domain/attachments.ts';
-import type { ReadEvent } from '../read-event.ts';
+import type { ReadEvent } from '../../reading/read-event.ts';
 
 /** Stores the large attachments of a batch, and counts those with a URL of ours that leads to nothing (ADR 0052). */
 export function attachmentsStage(store: Pick<AttachmentStore, 'put' | 'about'>): Stage<ReadEvent> {

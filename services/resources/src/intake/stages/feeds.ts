@@ -2,7 +2,7 @@ import type { StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import { CLOCK_TOLERANCE_MS, PAYER_CONTRACT, typeOf } from '@provider-access/events';
 import type { Stage } from '@provider-access/intake';
 import { isRetirement } from '../../domain/retirement.ts';
-import { isVersioned, type ReadEvent } from '../read-event.ts';
+import { isVersioned, type ReadEvent } from '../../reading/read-event.ts';
 
 /**
  * Counts the events of each feed: a source and what its events are about. `serviceLevelsStage` reports them.

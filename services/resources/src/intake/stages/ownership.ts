@@ -7,7 +7,7 @@ import { standingOf } from '../../domain/version-order.ts';
 import type { BatchOwners } from '../batch-owners.ts';
 import type { BatchVersions } from '../batch-versions.ts';
 import type { Ownership } from '../ownership.ts';
-import { isVersioned, nameOf, type ReadEvent } from '../read-event.ts';
+import { isVersioned, nameOf, type ReadEvent } from '../../reading/read-event.ts';
 
 const ANOTHER_INSIDE: EventFault = {
   reason: 'names-another-member',

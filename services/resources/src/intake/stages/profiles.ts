@@ -6,7 +6,7 @@ import type { Stage } from '@provider-access/intake';
 import type { Clock } from '@provider-access/kernel';
 import type { CheckedResource } from '../../domain/judge.ts';
 import { type CheckedEvent, feedRecord } from '../feed-record.ts';
-import type { ReadEvent } from '../read-event.ts';
+import type { ReadEvent } from '../../reading/read-event.ts';
 
 /**
  * Reports what the resources of a batch lack of the profiles that they declare, and their labels that the policy does

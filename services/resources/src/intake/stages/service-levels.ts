@@ -3,7 +3,7 @@ import { isHistory, type ReportedFeeds, type StartedFeeds } from '@provider-acce
 import type { Batch, LogRecord } from '@provider-access/engines/log';
 import type { ServiceLevelStarted } from '@provider-access/events';
 import type { Stage } from '@provider-access/intake';
-import type { ReadEvent } from '../read-event.ts';
+import type { ReadEvent } from '../../reading/read-event.ts';
 
 /** History has no service level. A dead letter that is replayed has, however long it waited. */
 const isMeasured = ({ headers, timestamp }: LogRecord, at: number): boolean =>

@@ -5,7 +5,7 @@ import type { Stage, Taken } from '@provider-access/intake';
 import { decideVersion } from '../../domain/decide.ts';
 import type { BatchOwners } from '../batch-owners.ts';
 import type { BatchVersions } from '../batch-versions.ts';
-import { nameOf, type ReadEvent, type Versioned } from '../read-event.ts';
+import { nameOf, type ReadEvent, type Versioned } from '../../reading/read-event.ts';
 import type { VersionKeeper } from '../version-keeper.ts';
 
 const REUSED = 'an earlier event with this id has other content: give the event a new id';

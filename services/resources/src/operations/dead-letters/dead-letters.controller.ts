@@ -6,7 +6,7 @@ import { type Answer, type Asked, operation, Operation, ref } from '@provider-ac
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { type DeadLetterPart, deadLetters, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
-import { encodedData } from '../events/incoming.ts';
+import { encodedData } from '../../reading/incoming.ts';
 import { discard, replay } from './resolve.ts';
 
 const STATUS = z.enum(['open', 'replayed', 'discarded'], 'status must be open, replayed or discarded.').optional();

@@ -16,7 +16,7 @@ import { checkCorrection } from './check-correction.ts';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';
 import { endOf } from '../events/append-events.ts';
-import { encodedData, MAX_EVENT_BYTES } from '../events/incoming.ts';
+import { encodedData, MAX_EVENT_BYTES } from '../../reading/incoming.ts';
 import { expectEvents } from '../receipts/expected.ts';
 
 const VIEW_PATIENCE_MS = 5_000;

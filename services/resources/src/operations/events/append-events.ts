@@ -12,7 +12,7 @@ import { derivedEventId } from '@provider-access/intake';
 import { sourceFault } from '@provider-access/intake/read';
 import type { Metrics } from '@provider-access/service/observability';
 import { FactsPace } from './facts-pace.ts';
-import type { Incoming } from './incoming.ts';
+import type { Incoming } from '../../reading/incoming.ts';
 import { statedBy } from './stated.ts';
 
 /** The part of `Access` that knows when an opt-out has effect. */

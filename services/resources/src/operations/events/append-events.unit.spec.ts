@@ -6,7 +6,9 @@ import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { FactsStale } from '@provider-access/facts';
 import { condition, event, type EventInput, patient } from '../../../test/harness.ts';
 import { EventAppender, type EventRow, type PayerFacts } from './append-events.ts';
-import { fromObject } from './incoming.ts';
+import { fromObject } from '../../reading/incoming.ts';
+import { EventReceiver } from '../../reading/event-receiver.ts';
+import { ReadingThread } from '../../reading/reading-thread.ts';
 import { EventStream } from './stream-events.ts';
 
 const incoming = (inputs: readonly EventInput[]) =>
@@ -133,7 +135,11 @@ it('refuses what is too large for this log by itself, and takes its neighbours',
 
 it('ends a stream behind a part that was not taken, without counting it', async () => {
   const log = without(PAYER_PROVIDER_EVENTS);
-  const stream = new EventStream(new EventAppender(log, facts, new Metrics()), 'r-x');
+  const stream = new EventStream(
+    new EventAppender(log, facts, new Metrics()),
+    new EventReceiver(new ReadingThread(), undefined),
+    'r-x',
+  );
   let text = '';
   stream.answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
   async function* request(): AsyncGenerator<Buffer> {

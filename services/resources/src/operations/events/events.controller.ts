@@ -6,7 +6,8 @@ import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/ht
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { expectEvents } from '../receipts/expected.ts';
 import { EventAppender, type EventRow } from './append-events.ts';
-import { fromBinary, fromObject, fromText, type Incoming, MAX_EVENT_BYTES } from './incoming.ts';
+import { fromBinary, fromObject, fromText, type Incoming, MAX_EVENT_BYTES } from '../../reading/incoming.ts';
+import { EventReceiver } from '../../reading/event-receiver.ts';
 import { EventStream } from './stream-events.ts';
 
 /** Largest JSON batch that is buffered, bytes. NDJSON has no limit. */
@@ -64,6 +65,7 @@ export class EventsController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(EventAppender) private readonly appender: EventAppender,
+    @Inject(EventReceiver) private readonly receiver: EventReceiver,
   ) {}
 
   @Operation(PUBLISH)
@@ -81,7 +83,7 @@ export class EventsController {
 
   /** Resolves when the first rows are there. The request is read to its end while they are sent. */
   private stream(request: FastifyRequest, receipt: string): Promise<Answer> {
-    const stream = new EventStream(this.appender, receipt);
+    const stream = new EventStream(this.appender, this.receiver, receipt);
     return new Promise((resolve, reject) => {
       const begin = (): void => resolve({ headers: { 'content-type': 'application/x-ndjson' }, body: stream.answer });
       stream

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { condition, event, House, patient, type Loose } from '../../../test/harness.ts';
+import { EventReceiver } from '../../reading/event-receiver.ts';
+import { ReadingThread } from '../../reading/reading-thread.ts';
 import { APPEND_EVENTS } from './append-events.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -255,6 +257,7 @@ describe('POST /events of a hundred thousand events', () => {
         },
         new Metrics(),
       ),
+      new EventReceiver(new ReadingThread(), undefined),
       'r-x',
     );
     const line = Buffer.from(`${JSON.stringify(event({ resource: patient('m1') }))}\n`.repeat(100));

@@ -1,8 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { type AppendSize, EngineUnavailable } from '@provider-access/engines/log';
-import { createLineSplitter } from '@provider-access/fhir';
+import { createRawLineSplitter, type RawLine } from '@provider-access/fhir';
+import type { EventReceiver } from '../../reading/event-receiver.ts';
+import { type Incoming, MAX_EVENT_BYTES } from '../../reading/incoming.ts';
 import type { EventAppender, EventRow } from './append-events.ts';
-import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 
 /**
  * Bytes of the answer that may wait for the client. Many clients read the answer only after they have sent everything,
@@ -25,6 +26,7 @@ export interface EventSummary extends Readonly<Record<Counted, number>> {
 export class EventStream {
   readonly answer = new PassThrough({ highWaterMark: ANSWER_BYTES });
   readonly #appender: EventAppender;
+  readonly #receiver: EventReceiver;
   readonly #receipt: string;
   readonly #counts: Record<Counted, number> = {
     accepted: 0,
@@ -39,8 +41,9 @@ export class EventStream {
   #written: Promise<void> = Promise.resolve();
   #waiting = 0;
 
-  constructor(appender: EventAppender, receipt: string) {
+  constructor(appender: EventAppender, receiver: EventReceiver, receipt: string) {
     this.#appender = appender;
+    this.#receiver = receiver;
     this.#receipt = receipt;
   }
 
@@ -65,8 +68,13 @@ export class EventStream {
         throw new EngineUnavailable('the log stored only some of the events');
     };
     try {
-      for await (const events of batches(request, this.#receipt, this.#appender.size)) {
+      let index = 0;
+      for await (const lines of blocks(request, this.#appender.size)) {
+        const received = this.#receiver.receive(lines, index, this.#receipt);
+        received.catch(() => undefined);
         await append;
+        const events = await received;
+        index += events.length;
         // Read and parse the next lines while the log stores these.
         append = flush(events);
         append.catch(() => undefined);
@@ -141,35 +149,24 @@ function drained(stream: PassThrough): Promise<void> {
   });
 }
 
-async function* batches(
-  request: AsyncIterable<Uint8Array>,
-  receipt: string,
-  size: AppendSize,
-): AsyncGenerator<readonly Incoming[]> {
-  const splitter = createLineSplitter({ maxLineBytes: MAX_EVENT_BYTES });
-  let index = 0;
-  let events: Incoming[] = [];
+/** The lines of a request, as many at a time as an append has events. */
+async function* blocks(request: AsyncIterable<Uint8Array>, size: AppendSize): AsyncGenerator<readonly RawLine[]> {
+  const splitter = createRawLineSplitter({ maxLineBytes: MAX_EVENT_BYTES });
+  let block: RawLine[] = [];
   let bytes = 0;
-  const take = (lines: ReturnType<typeof splitter.push>): (readonly Incoming[])[] => {
-    const full: (readonly Incoming[])[] = [];
+  const take = (lines: readonly RawLine[]): (readonly RawLine[])[] => {
+    const full: (readonly RawLine[])[] = [];
     for (const line of lines) {
-      const event =
-        line.kind === 'line'
-          ? fromText(index, line.text, receipt)
-          : line.kind === 'too-long'
-            ? tooLarge(index, line.bytes)
-            : notUtf8(index);
-      index += 1;
-      events.push(event);
-      bytes += event.ok ? event.bytes : 100;
-      if (events.length < size.records && bytes < size.bytes) continue;
-      full.push(events);
-      events = [];
+      block.push(line);
+      bytes += line.kind === 'line' ? line.content.byteLength : 0;
+      if (block.length < size.records && bytes < size.bytes) continue;
+      full.push(block);
+      block = [];
       bytes = 0;
     }
     return full;
   };
   for await (const chunk of request) yield* take(splitter.push(chunk));
   yield* take(splitter.end());
-  if (events.length > 0) yield events;
+  if (block.length > 0) yield block;
 }

@@ -1,9 +1,11 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { encodeEvent, fromStructured, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { condition, event, type EventInput, patient } from '../../test/harness.ts';
-import { readEvent } from './read-event.ts';
+import { readEvent, type ReadEvent } from './read-event.ts';
+import type { JudgeOptions } from '../domain/judge.ts';
 import { ReadingThread } from './reading-thread.ts';
+import { type ReceivedLine, receiveLine } from './receive-line.ts';
 
 const OPTIONS = { now: Date.UTC(2026, 0, 1), floor: '2016-01-01' };
 let reading: ReadingThread;
@@ -56,6 +58,18 @@ const batch = (): LogRecord[] => [
   }),
 ];
 
+/** The lines that come from the thread as bytes, as texts. */
+const texts = (events: readonly ReadEvent[]): unknown[] =>
+  events.map(({ judgement, ...rest }) => {
+    if (judgement.kind !== 'accept') return { ...rest, judgement };
+    const { content } = judgement;
+    expect(content.tail).toBeInstanceOf(Uint8Array);
+    return {
+      ...rest,
+      judgement: { ...judgement, content: { ...content, tail: Buffer.from(content.tail).toString() } },
+    };
+  });
+
 it('reads in the thread what it reads at once, record by record', async () => {
   reading = new ReadingThread();
   const records = batch();
@@ -66,8 +80,8 @@ it('reads in the thread what it reads at once, record by record', async () => {
   expect(reading['pool'].threads.size).toBe(0);
   const [first, second] = await Promise.all([reading.read(records, OPTIONS), reading.read(records.slice(3), OPTIONS)]);
   expect(reading['pool'].threads.size).toBe(1);
-  expect(first).toEqual(expected);
-  expect(second).toEqual(expected.slice(3));
+  expect(texts(first)).toEqual(expected);
+  expect(texts(second)).toEqual(expected.slice(3));
   // The thread must not take over the buffers of the log, because other groups read them too.
   expect(records[0]!.value.byteLength).toBeGreaterThan(400);
 });
@@ -93,4 +107,53 @@ it('refuses to read once it is closed', async () => {
   const lost = reading.read(batch(), OPTIONS);
   await Promise.all([expect(lost).rejects.toThrow(EngineUnavailable), reading.onApplicationShutdown()]);
   await expect(reading.read(batch(), OPTIONS)).rejects.toThrow(EngineUnavailable);
+});
+
+describe('the lines of a request', () => {
+  const line = (n: number): Uint8Array =>
+    Buffer.from(JSON.stringify(event({ id: `e${n}`, subject: 'm1', resource: condition('m1', `c${n}`) })));
+  const lines = (count: number): Uint8Array[] => [
+    ...Array.from({ length: count }, (_, n) => line(n)),
+    Buffer.from('{'),
+  ];
+  const plain = (received: readonly ReceivedLine[]): unknown =>
+    JSON.parse(JSON.stringify(received, (_, value: unknown) => (value instanceof Uint8Array ? String(value) : value)));
+
+  it('are received in the thread as at once', async () => {
+    reading = new ReadingThread();
+    const many = lines(200);
+    const received = await reading.receive(many, 'r-1', OPTIONS);
+    expect(reading['pool'].threads.size).toBe(1);
+    const expected = many.map((one) => receiveLine(one, 'r-1', OPTIONS));
+    for (const one of expected) {
+      const judgement = one.kind === 'accepted' ? one.reading?.judgement : undefined;
+      if (judgement?.kind === 'accept')
+        Object.assign(judgement.content, { tail: new TextEncoder().encode(judgement.content.tail as string) });
+    }
+    expect(plain(received)).toEqual(plain(expected));
+    expect(received.at(-1)).toEqual({ kind: 'refused', reason: 'not-json', detail: 'this is not JSON' });
+  });
+
+  it('are received by this thread if the other one ends', async () => {
+    reading = new ReadingThread();
+    const many = lines(200);
+    const lost = reading.receive(many, 'r-1', OPTIONS);
+    await [...reading['pool'].threads][0]!.worker.terminate();
+    expect(plain(await lost)).toEqual(plain(many.map((one) => receiveLine(one, 'r-1'))));
+  });
+
+  it.each<[why: string, options: Partial<JudgeOptions>, isKept: boolean]>([
+    ['the same rules and a later time', { now: OPTIONS.now + 1 }, true],
+    ['an earlier time', { now: OPTIONS.now - 1 }, false],
+    ['another rule of drugs', { excludesDrugs: true }, false],
+  ])('are read from what was kept of them once, with %s', async (_why, options, isKept) => {
+    reading = new ReadingThread();
+    const one = record(0, { subject: 'm1', resource: patient('m1') });
+    const kept = readEvent(record(0, { id: 'kept', subject: 'm1', resource: patient('m1') }), OPTIONS);
+    reading.keep(one.headers, kept, OPTIONS);
+    const [first] = await reading.read([one], { ...OPTIONS, ...options });
+    expect(first!.id === 'kept').toBe(isKept);
+    const [second] = await reading.read([one], { ...OPTIONS, ...options });
+    expect(second!.id).not.toBe('kept');
+  });
 });

@@ -47,7 +47,16 @@ const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
 
 export const tooLarge = (index: number, bytes: number): Refused =>
   refused(index, 'too-large', `an event may have at most ${MAX_EVENT_BYTES} bytes; this event has ${bytes}`);
-export const notUtf8 = (index: number): Incoming => refused(index, 'not-utf8', 'the line is not UTF-8');
+export const NOT_UTF8 = { reason: 'not-utf8', detail: 'the line is not UTF-8' } as const;
+export const NOT_JSON = { reason: 'not-json', detail: 'this is not JSON' } as const;
+
+/** An event of a request before it has a place among the others. */
+export type Accepted = Omit<Extract<Incoming, { readonly ok: true }>, 'index' | 'record'> &
+  Pick<NewRecord, 'key' | 'headers'> & {
+    /** The data as JSON. */
+    readonly value: string;
+  };
+type Accepting = Accepted | Omit<Refused, 'index'>;
 
 /** A structured event (application/cloudevents+json) as text. */
 export function fromText(index: number, text: string, receipt: string): Incoming {
@@ -55,7 +64,7 @@ export function fromText(index: number, text: string, receipt: string): Incoming
   try {
     body = JSON.parse(text);
   } catch {
-    return refused(index, 'not-json', 'this is not JSON');
+    return { index, ok: false, ...NOT_JSON };
   }
   return fromObject(index, body, receipt, text);
 }
@@ -73,9 +82,9 @@ export function fromObject(index: number, body: unknown, receipt: string, text?:
       detail: read.detail,
     };
   }
-  const value = text === undefined ? undefined : dataText(text, body as Record<string, unknown>);
+  const place = text === undefined ? undefined : placeOfData(text, body as Record<string, unknown>);
   const bytes = text === undefined ? undefined : Buffer.byteLength(text);
-  return incoming(index, read.event, receipt, value, bytes);
+  return incoming(index, read.event, receipt, place && text!.slice(...place), bytes);
 }
 
 /**
@@ -149,21 +158,47 @@ function incoming(
   value: string | undefined,
   size: number | undefined,
 ): Incoming {
+  const accepted = accept(event, receipt, value, size);
+  return accepted.ok ? inPlace(accepted, index, Buffer.from(accepted.value)) : { index, ...accepted };
+}
+
+/** @param value the data as bytes, because the garbage collector would copy a text while it waits for the log */
+export function inPlace(
+  { id, topic, key, headers, bytes, consent }: Omit<Accepted, 'value' | 'ok'>,
+  index: number,
+  value: Uint8Array,
+): Incoming {
+  return { index, ok: true, id, topic, record: { key, partitionKey: key, headers, value }, bytes, consent };
+}
+
+/**
+ * Decides whether an event goes to the log.
+ * @param value its data as JSON, if it is known
+ * @param size bytes of the event as it was received, if it was received alone
+ */
+export function accept(
+  event: DomainEvent,
+  receipt: string,
+  value: string | undefined,
+  size: number | undefined,
+): Accepting {
   const refused = refusal(event);
-  if (refused !== undefined) return { index, ok: false, id: event.id.slice(0, MAX_IDENTITY), ...refused };
+  if (refused !== undefined) return { ok: false, id: event.id.slice(0, MAX_IDENTITY), ...refused };
   const extensions: Record<string, string> = {};
   for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
   extensions['pareceipt'] = receipt;
   const text = value ?? encodedData(event.data);
   if (text === undefined)
-    return { index, ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
-  // As bytes, because the garbage collector would copy the text while it waits for the log.
-  const key = event.subject ?? event.id;
-  const encoded = { key, partitionKey: key, headers: headersOf({ ...event, extensions }), value: Buffer.from(text) };
-  const bytes = size ?? encoded.value.byteLength;
-  if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id };
+    return { ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
+  const bytes = size ?? Buffer.byteLength(text);
+  if (bytes > MAX_EVENT_BYTES) {
+    const { index: _none, ...fault } = tooLarge(0, bytes);
+    return { ...fault, id: event.id };
+  }
   const { topic } = PAYER_CONTRACT.definition(event.type)!;
-  return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: statesConsent(event) };
+  const headers = headersOf({ ...event, extensions });
+  const key = event.subject ?? event.id;
+  return { ok: true, id: event.id, topic, key, headers, value: text, bytes, consent: statesConsent(event) };
 }
 
 /** Undefined for data that is nested so deeply that its encoding exhausts the stack. */
@@ -176,11 +211,11 @@ export function encodedData(data: unknown): string | undefined {
 }
 
 /**
- * Cuts the text of `data` out of the event instead of encoding it again. This works if `data` comes last, as most
+ * Finds the text of `data` in the event, so that nobody has to encode it again. This works if `data` comes last, as most
  * producers write it: the attributes before it are strings, so the first `"data":` outside a string is the key.
- * Otherwise undefined.
+ * @returns its first index and the index behind it; otherwise undefined
  */
-function dataText(text: string, body: Record<string, unknown>): string | undefined {
+export function placeOfData(text: string, body: Record<string, unknown>): [from: number, to: number] | undefined {
   let last: string | undefined;
   for (const name in body) last = name;
   if (last !== 'data') return undefined;
@@ -195,7 +230,7 @@ function dataText(text: string, body: Record<string, unknown>): string | undefin
     at = skipSpace(text, keyEnd);
     if (text.charCodeAt(at) !== 58) return undefined;
     at = skipSpace(text, at + 1);
-    if (isData) return text.slice(at, end);
+    if (isData) return [at, end];
     if (text.charCodeAt(at) === 34) at = endOfString(text, at);
     else while (at < end && text.charCodeAt(at) !== 44) at += 1;
     if (at < 0) return undefined;

@@ -1,5 +1,4 @@
 import {
-  bufferOf,
   type DomainEvent,
   type EventFault,
   isGap,
@@ -17,6 +16,7 @@ import {
   type Readable,
   readInbound,
 } from '@provider-access/intake/read';
+import { type DataText, scanData } from '../domain/sent-text.ts';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
 /** The result of reading a record. It does not contain the record, because it is copied between threads. */
@@ -65,18 +65,26 @@ export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   );
 }
 
-/** Reads and judges one record of a payer topic. Pure. */
-export function readEvent(record: Readable, options: JudgeOptions): Reading {
+/** The data of a record that is parsed already, and what its text says. */
+export interface ParsedData {
+  readonly data: unknown;
+  readonly text: DataText;
+}
+
+/** Reads and judges one record of a payer topic. Pure. @param parsed spares the parse of the value */
+export function readEvent(record: Readable, options: JudgeOptions, parsed?: ParsedData): Reading {
   const { headers } = record;
   let common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
   try {
-    const value = isElsewhere(record) ? record.value : textOf(record);
-    const inbound = readInbound({ ...record, value }, options.sandbox === true ? IN_SANDBOX : INTEREST, options.now);
+    const value = parsed !== undefined || isElsewhere(record) ? record.value : textOf(record);
+    const interest = options.sandbox === true ? IN_SANDBOX : INTEREST;
+    const inbound = readInbound({ ...record, value, parsed }, interest, options.now);
     if (inbound === undefined) return { ...common, judgement: { kind: 'other' } };
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
     if (inbound.ok) {
-      const received = { bytes: bufferOf(record.value).byteLength, ...(typeof value === 'string' && { data: value }) };
+      const data = parsed?.text ?? (typeof value === 'string' ? scanData(value) : undefined);
+      const received = { bytes: bytesOf(record.value), ...(data !== undefined && { data }) };
       return { ...common, judgement: judge(inbound.event, options, received) };
     }
     // The attribution service writes the dead letter of a faulty merge.
@@ -86,6 +94,9 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
     return { ...common, judgement: deadLetter(INTERNAL_FAULT, typeOf(record)), failed: placeOf(error) };
   }
 }
+
+const bytesOf = (value: string | Uint8Array): number =>
+  typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength;
 
 const deadLetter = (fault: EventFault, type: string | undefined): Judgement => ({
   kind: 'dead-letter',

@@ -1,0 +1,128 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
+import { ThreadError, ThreadPool } from '@provider-access/engines/threads';
+import type { JudgeOptions } from '../domain/judge.ts';
+import { type PackedReadings, unpacked } from './packed.ts';
+import { isElsewhere, readEvent, type ReadEvent, type Reading } from './read-event.ts';
+import type { ReadingReply, ReadingTask } from './reading-worker.ts';
+import { type ReceivedLine, receiveLine } from './receive-line.ts';
+
+/**
+ * Bytes. A batch up to this size is read in the main thread, because handing it over would take longer than it saves.
+ */
+const INLINE_BYTES = 32 * 1024;
+/**
+ * Memory of the thread. The largest event needs a fraction of it. A thread that exceeds the limit ends and is replaced.
+ */
+const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
+
+interface Kept {
+  readonly reading: Reading;
+  readonly judging: JudgeOptions;
+}
+
+/**
+ * Reads the events of requests and of batches in a worker thread. Parsing, validation and redaction are pure functions,
+ * and a third of the cost of an event. The thread starts with the first batch that is large enough.
+ */
+@Injectable()
+export class ReadingThread implements OnApplicationShutdown {
+  private readonly pool = new ThreadPool<ReadingTask, ReadingReply>(new URL('./reading-worker.ts', import.meta.url), {
+    ahead: Number.POSITIVE_INFINITY,
+    resourceLimits: LIMITS,
+  });
+  /**
+   * Readings of events that this process has received, until the log delivers them: by the headers of the record, which
+   * a log in this process hands on as they are. A reading goes when nobody has the headers any more.
+   */
+  private readonly kept = new WeakMap<LogRecord['headers'], Kept>();
+
+  /**
+   * Reads the records and keeps their order. @throws EngineUnavailable when the thread ended; the batch can be retried
+   */
+  async read(records: readonly LogRecord[], options: JudgeOptions): Promise<readonly ReadEvent[]> {
+    const known = records.map((record) => this.take(record, options));
+    const ours = records.filter((record, i) => known[i] === undefined && !isElsewhere(record));
+    const bytes = ours.reduce((sum, { value }) => sum + value.byteLength, 0);
+    const readings = bytes <= INLINE_BYTES ? [] : await this.readInThread(ours, bytes, options);
+    let at = 0;
+    return records.map((record, i) => ({
+      record,
+      ...(known[i] ?? (readings.length > 0 && record === ours[at] ? readings[at++]! : readEvent(record, options))),
+    }));
+  }
+
+  /**
+   * Reads the lines of a request and keeps their order. If the thread ends, this thread reads them.
+   * @param judging how intake judges events now. Without it, intake reads the events from the log, and parsing them for
+   * the answer alone is not worth the way to the thread
+   */
+  async receive(
+    lines: readonly Uint8Array[],
+    receipt: string,
+    judging: JudgeOptions | undefined,
+  ): Promise<readonly ReceivedLine[]> {
+    const bytes = lines.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (judging === undefined || bytes <= INLINE_BYTES) return lines.map((line) => receiveLine(line, receipt, judging));
+    const together = concatenated(lines, bytes);
+    const lengths = lines.map(({ byteLength }) => byteLength);
+    try {
+      const task = { kind: 'receive', receipt, judging, lengths, lines: together } as const;
+      return unpacked((await this.pool.call(task, [together.buffer])) as PackedReadings<ReceivedLine>);
+    } catch (error) {
+      if (!(error instanceof ThreadError)) throw error;
+      return lines.map((line) => receiveLine(line, receipt));
+    }
+  }
+
+  /** Keeps what was read of a record that is about to be appended. */
+  keep(headers: LogRecord['headers'], reading: Reading, judging: JudgeOptions): void {
+    this.kept.set(headers, { reading, judging });
+  }
+
+  /**
+   * Ends the thread. Reads that are running reject. In this hook, because consumers have stopped before and no batch
+   * needs the thread.
+   */
+  onApplicationShutdown(): Promise<void> {
+    return this.pool.close();
+  }
+
+  /** The reading that was kept, once. The rules must be the same, and the time must not be earlier. */
+  private take({ headers }: LogRecord, { now, excludesDrugs }: JudgeOptions): Reading | undefined {
+    const kept = this.kept.get(headers);
+    if (kept === undefined) return undefined;
+    this.kept.delete(headers);
+    return kept.judging.now <= now && kept.judging.excludesDrugs === excludesDrugs ? kept.reading : undefined;
+  }
+
+  private async readInThread(
+    records: readonly LogRecord[],
+    bytes: number,
+    options: JudgeOptions,
+  ): Promise<readonly Reading[]> {
+    const values = concatenated(
+      records.map(({ value }) => value),
+      bytes,
+    );
+    const events = records.map(({ topic, key, headers, value }) => ({ topic, key, headers, length: value.byteLength }));
+    try {
+      const reply = await this.pool.call({ kind: 'read', options, events, values }, [values.buffer]);
+      return unpacked(reply as PackedReadings<Reading>);
+    } catch (error) {
+      if (!(error instanceof ThreadError)) throw error;
+      if (error.thrown === undefined) throw new EngineUnavailable(error.message);
+      throw new Error(`events could not be read: ${error.thrown}`, { cause: error });
+    }
+  }
+}
+
+function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}

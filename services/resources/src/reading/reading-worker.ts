@@ -1,0 +1,47 @@
+import { answerCalls } from '@provider-access/engines/threads';
+import type { JudgeOptions } from '../domain/judge.ts';
+import { packed, type PackedReadings } from './packed.ts';
+import { readEvent, type Reading } from './read-event.ts';
+import { type ReceivedLine, receiveLine } from './receive-line.ts';
+
+/**
+ * The thread that reads events. It must not import Nest, so that it starts in milliseconds, and from source in tests,
+ * where Node cannot run decorators.
+ */
+export type ReadingTask = ReadTask | ReceiveTask;
+interface ReadTask {
+  readonly kind: 'read';
+  readonly options: JudgeOptions;
+  readonly events: readonly {
+    readonly topic: string;
+    readonly key: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly length: number;
+  }[];
+  /** The values of all events, concatenated. */
+  readonly values: Uint8Array<ArrayBuffer>;
+}
+interface ReceiveTask {
+  readonly kind: 'receive';
+  readonly receipt: string;
+  readonly judging: JudgeOptions | undefined;
+  /** Bytes of each line. */
+  readonly lengths: readonly number[];
+  /** All lines, concatenated. */
+  readonly lines: Uint8Array<ArrayBuffer>;
+}
+export type ReadingReply = PackedReadings<Reading> | PackedReadings<ReceivedLine>;
+
+answerCalls((task: ReadingTask): ReadingReply => {
+  let at = 0;
+  if (task.kind === 'receive') {
+    const { receipt, judging, lengths, lines } = task;
+    return packed(lengths.map((length) => receiveLine(lines.subarray(at, (at += length)), receipt, judging)));
+  }
+  const { options, events, values } = task;
+  return packed(
+    events.map(({ topic, key, headers, length }) =>
+      readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options),
+    ),
+  );
+});

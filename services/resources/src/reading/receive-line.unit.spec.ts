@@ -1,0 +1,106 @@
+import { isDeepStrictEqual } from 'node:util';
+import { toStructured } from '@provider-access/events';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { cases, Random, seed } from '@provider-access/testing/search';
+import { describe, expect, it } from 'vitest';
+import { event, patient } from '../../test/harness.ts';
+import type { JudgeOptions } from '../domain/judge.ts';
+import { fromText, type Incoming, inPlace } from './incoming.ts';
+import { isElsewhere, readEvent } from './read-event.ts';
+import { receiveLine } from './receive-line.ts';
+
+const JUDGING: JudgeOptions = { now: Date.UTC(2026, 10, 1), floor: '2016-01-01', publicUrl: 'https://payer.example' };
+
+const EVENTS: readonly Record<string, unknown>[] = [
+  ...syntheticPayer({ seed, members: 2, asOf: '2026-11-01T00:00:00Z' }).events(),
+].map((one) => JSON.parse(JSON.stringify(toStructured(one))) as Record<string, unknown>);
+
+const PARTS = ['"', '\\', '{', '}', ',', ' ', '\u0000', 'é', '"id":"x",', '"data":{},', '\\u0061', '\ufeff'];
+/** Ways to write an event. The last ones are no events any more. */
+const WRITTEN: readonly ((one: Record<string, unknown>, random: Random) => string)[] = [
+  (one) => JSON.stringify(one),
+  (one) => JSON.stringify(one),
+  (one) => JSON.stringify(one, undefined, 1),
+  (one) => `${JSON.stringify(one)} \t`,
+  (one) => `\ufeff${JSON.stringify(one)}`,
+  ({ data, ...rest }) => JSON.stringify({ data, ...rest }),
+  (one) => JSON.stringify({ ...one, source: 'urn:é – 東京', data: one['data'] }),
+  (one) => JSON.stringify({ ...one, time: '2999-01-01T00:00:00Z', data: one['data'] }),
+  (one) => JSON.stringify(one).replace('"resourceType"', String.raw`"resource\u0054ype"`),
+  // JSON.parse takes the last of two members.
+  (one) => `${JSON.stringify(one).slice(0, -1)},"data":{"resource":{"resourceType":"Patient","id":"x"}}}`,
+  (one) => `${JSON.stringify(one).slice(0, -1)},"id":"another"}`,
+  (one) => JSON.stringify(one).replace('"resource":', '"resource":{"resourceType":"Patient","id":"x"},"resource":'),
+  (one, random) => {
+    const text = JSON.stringify(one);
+    const at = random.below(text.length);
+    return text.slice(0, at) + random.one(PARTS) + text.slice(at + random.below(3));
+  },
+];
+
+/** What the request answered, and the log got, before a line was parsed only once. */
+function oracle(text: string): Incoming | undefined {
+  const withoutMark = text.replace(/^\ufeff/, '');
+  return withoutMark.trim() === '' ? undefined : fromText(0, withoutMark, 'r-1');
+}
+
+/** `toEqual` alone would take most of the time of this spec. */
+function same(found: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(found, expected)) expect(found).toEqual(expected);
+}
+
+describe('a line that is parsed once', () => {
+  it('is answered and stored as before, and intake gets what it would read from the log', () => {
+    const random = new Random(seed);
+    const found = { refused: 0, read: 0, left: 0 };
+    for (let n = 0; n < cases(1_500); n++) {
+      const text = random.one(WRITTEN)(random.one(EVENTS), random);
+      const line = Buffer.from(text);
+      const received = receiveLine(line, 'r-1', JUDGING);
+      const expected = oracle(text);
+      if (received.kind !== 'accepted') {
+        const { kind: _refused, ...refused } = received;
+        same({ index: 0, ok: false, ...refused }, expected);
+        found.refused += 1;
+        continue;
+      }
+      const value = received.value instanceof Uint8Array ? received.value : line.subarray(...received.value);
+      const incoming = inPlace(received, 0, Buffer.from(value));
+      same(incoming, expected);
+      if (!incoming.ok) continue;
+      const { topic, record } = incoming;
+      const { key, headers } = record;
+      if (received.reading === undefined) {
+        found.left += 1;
+        continue;
+      }
+      const read = readEvent({ topic, key, headers, value: record.value }, JUDGING);
+      same(received.reading, read);
+      found.read += 1;
+    }
+    expect(found.read).toBeGreaterThan(cases(1_500) / 3);
+    expect(Math.min(found.refused, found.left)).toBeGreaterThan(cases(1_500) / 50);
+  });
+
+  it.each<[why: string, text: string]>([
+    ['a second data', `${JSON.stringify(event({ id: 'e', resource: patient('m1') })).slice(0, -1)},"data":{}}`],
+    [
+      'another attribute twice',
+      `${JSON.stringify(event({ id: 'e', resource: patient('m1') })).slice(0, -1)},"id":"f"}`,
+    ],
+    ['a time that has not come', JSON.stringify(event({ time: '2999-01-01T00:00:00Z', resource: patient('m1') }))],
+    ['a fault', JSON.stringify(event({ resource: { resourceType: 'Nonsense', id: 'n' } }))],
+    ['a type of another service', JSON.stringify(event({ type: 'payer.member-opted-out.v1', data: {} }))],
+  ])('is left to intake with %s', (_why, text) => {
+    const received = receiveLine(Buffer.from(text), 'r-1', JUDGING);
+    expect(received.kind === 'accepted' && received.reading).toBeUndefined();
+  });
+
+  it('has no reading where the log does not hand on the headers', () => {
+    const line = Buffer.from(JSON.stringify(event({ resource: patient('m1') })));
+    expect(receiveLine(line, 'r-1')).not.toHaveProperty('reading');
+    expect(receiveLine(line, 'r-1', JUDGING)).toHaveProperty('reading');
+    const { headers } = receiveLine(line, 'r-1') as { readonly headers: Readonly<Record<string, string>> };
+    expect(isElsewhere({ headers })).toBe(false);
+  });
+});
