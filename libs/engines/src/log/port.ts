@@ -173,7 +173,7 @@ export interface EventLog {
    */
   compact?(topic: string): Promise<number>;
   /**
-   * True if the log delivers the newest records of this process with the `headers` object of their append. Then somebody
+   * True if the log delivers the newest records of this process with the `headers` object of their append. Then one
    * can keep what is known of a record by that object (a WeakMap). Absent if records come back from another process.
    */
   readonly handsOnHeaders?: boolean;

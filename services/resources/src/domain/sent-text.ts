@@ -10,7 +10,7 @@ export interface DataText {
   /** Whether the text is one JSON object, with nothing but white space behind it. */
   isOne(): boolean;
   /**
-   * The text of the resource as it was received, if JSON.stringify would write the parsed resource in the same way. That
+   * The text of the resource as it was received, if JSON.stringify would write the parsed resource the same way. That
    * saves writing the resource again for its hash, and for the search for labels.
    *
    * - The hash stays the one of what JSON.stringify writes. So a repeat with other white space has the same hash, and

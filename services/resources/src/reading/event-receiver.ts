@@ -11,7 +11,7 @@ export class EventReceiver {
   readonly #judging: (() => JudgeOptions) | undefined;
 
   /**
-   * @param judging how intake judges events now. Undefined if the log does not hand on the headers of an append, so that
+   * @param judging how intake judges events now. Undefined if the log does not hand on headers of an append, so that
    * intake reads the events again
    */
   constructor(reading: Pick<ReadingThread, 'receive' | 'keep'>, judging: (() => JudgeOptions) | undefined) {

@@ -211,7 +211,7 @@ export function encodedData(data: unknown): string | undefined {
 }
 
 /**
- * Finds the text of `data` in the event, so that nobody has to encode it again. This works if `data` comes last, as most
+ * Finds the text of `data` in the event, so that nobody must encode it again. This works if `data` comes last, as most
  * producers write it: the attributes before it are strings, so the first `"data":` outside a string is the key.
  * @returns its first index and the index behind it; otherwise undefined
  */
