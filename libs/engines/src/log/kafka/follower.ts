@@ -119,7 +119,9 @@ export class Follower implements Subscription {
             }),
           );
         }
-        await Promise.race([...asked.values(), ...this.#handling]);
+        // Nothing is under way if a handler ended meanwhile, or if no partition has a leader. Such a race never ends.
+        const underWay = [...asked.values(), ...this.#handling];
+        await (underWay.length > 0 ? Promise.race(underWay) : pause(BUSY_POLL_MS, this.#stop.signal));
         failures = 0;
       } catch (error) {
         if (this.#stopping) break;
