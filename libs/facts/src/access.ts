@@ -85,26 +85,10 @@ export interface AccessOptions {
   readonly versions?: { readonly own: number; readerOf(version: number): ViewReader };
 }
 
-/**
- * Where other processes write the facts, only a query tells whether they have changed. A request that lasts at most so
- * long (ms) decides on the facts that it has read, as a read of one resource does. An opt-out that is acknowledged
- * holds for every request that begins afterwards.
- */
-const READ_MS = 1_000;
-
 /** See `Access.ofRequest`. */
 export interface RequestDecisions {
-  /**
-   * In the order of members, all at one instant.
-   * @param anew reads the facts in any case, because the request has waited
-   * @throws FactsStale
-   */
-  decideMany(
-    client: string,
-    purpose: Purpose,
-    members: readonly string[],
-    anew?: boolean,
-  ): Promise<readonly Decision[]>;
+  /** In the order of members, all at one instant. @throws FactsStale */
+  decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]>;
 }
 
 /** See `Access.decideOwners`. */
@@ -146,27 +130,23 @@ export class Access {
 
   /**
    * Decisions of one request that decides about a member before and after it reads records. The second decision is made
-   * anew, with the present time and party facts. It reads the member's facts again only if they may have changed.
+   * anew, with the present time and party facts. It reads the member's facts again if they may have changed: always
+   * where other processes write them, because only a query tells.
    */
   ofRequest(): RequestDecisions {
     const { reader } = this.#options;
     const known = new Map<string, MemberFacts | undefined>();
     let generation: number | undefined;
-    let readAt = Number.NEGATIVE_INFINITY;
-    const isUnchanged = (): boolean =>
-      generation === undefined ? performance.now() - readAt < READ_MS : generation === reader.generation();
     return {
-      decideMany: async (client, purpose, members, anew = false) => {
-        if (anew || !isUnchanged() || !members.every((member) => known.has(member))) {
-          const [now, at] = [reader.generation(), performance.now()];
-          if (!isUnchanged()) known.clear();
+      decideMany: async (client, purpose, members) => {
+        const now = reader.generation();
+        if (now === undefined || now !== generation) known.clear();
+        generation = now;
+        if (members.every((member) => known.has(member))) this.assertFresh();
+        else {
           const facts = await this.factsOfMany(members);
-          // Facts of an earlier read stand for the time of that read.
-          if (known.size === 0) [generation, readAt] = [now, at];
           members.forEach((member, i) => known.set(member, facts[i]));
-          return this.#decided(client, purpose, members, facts);
         }
-        this.assertFresh();
         return this.#decided(
           client,
           purpose,

@@ -28,14 +28,9 @@ export class SearchWork {
   readonly #rest: () => Promise<void>;
   #spent = 0;
   #sincePause = 0;
-  #hasPaused = false;
   constructor(budget: number = MOST_EVALUATIONS, rest: () => Promise<void> = nextTurn) {
     this.#budget = budget;
     this.#rest = rest;
-  }
-  /** Whether other work of the process came between. */
-  get hasPaused(): boolean {
-    return this.#hasPaused;
   }
   get evaluations(): number {
     return this.#spent;
@@ -55,7 +50,6 @@ export class SearchWork {
   pause(): Promise<void> | undefined {
     if (this.#sincePause < SLICE) return undefined;
     this.#sincePause = 0;
-    this.#hasPaused = true;
     return this.#rest();
   }
 }

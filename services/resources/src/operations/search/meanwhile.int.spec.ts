@@ -93,6 +93,33 @@ it.each(SEARCHES)('%s leaves out whoever opts out while it runs', async (query) 
   }
 });
 
+it('a count leaves out whoever opts out while it runs', async () => {
+  let next: (() => Promise<void>) | undefined;
+  const house = await House.open({
+    views: afterKeys(openMemoryViews(), 'count', () => {
+      const now = next;
+      next = undefined;
+      return now;
+    }),
+  });
+  try {
+    await house.approve('app1');
+    for (const member of ['m1', 'm2']) await house.attribute(member);
+    const code = { code: { coding: [{ code: 'c' }] } };
+    await house.publish(['m1', 'm2'].map((m) => ({ subject: m, resource: condition(m, `${m}-1`, code) })));
+    await house.settled();
+    const token = await house.token('app1');
+    const total = async (): Promise<number> =>
+      (await house.call('GET', '/fhir/Condition?patient=m1,m2&code=c&_summary=count', { token })).json().total;
+    expect(await total()).toBe(2);
+    next = () => house.optOut('m1');
+    expect(await total()).toBe(1);
+    expect(next).toBeUndefined();
+  } finally {
+    await house.close();
+  }
+});
+
 it('a sorted page loses no result when a record is removed while it is read', async () => {
   let next: (() => Promise<void>) | undefined;
   const house = await House.open({

@@ -3,14 +3,7 @@ import type { Decision } from '@provider-access/domain/access';
 import type { RefusalReason } from '@provider-access/events';
 import { attributedMembers, Facts, type RequestDecisions } from '@provider-access/facts';
 import { mayBeShared, NOBODY, RecordsReader, SHARED } from '@provider-access/records';
-import {
-  COST,
-  isSharedType,
-  SEARCH,
-  type SearchFilter,
-  type SearchQuery,
-  type SearchWork,
-} from '@provider-access/fhir';
+import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { byRecord, fitting, type Holders } from './candidates.ts';
@@ -86,19 +79,14 @@ export class SearchMembers {
   }
 
   /** Those of the members whom the client may not see any more, and why. */
-  async goneSince(by: SearchClient, released: Iterable<string>, work: SearchWork): Promise<Members['refused']> {
+  async goneSince(by: SearchClient, released: Iterable<string>): Promise<Members['refused']> {
     const members = [...new Set(released)].filter((member) => member !== SHARED);
-    return members.length === 0 ? [] : (await this.named(by, members, work.hasPaused)).refused;
+    return members.length === 0 ? [] : (await this.named(by, members)).refused;
   }
 
-  /** @param anew reads the facts again, whether or not they may have changed */
-  private async named(
-    { client, decisions: facts }: SearchClient,
-    members: readonly string[],
-    anew = false,
-  ): Promise<Members> {
+  private async named({ client, decisions: facts }: SearchClient, members: readonly string[]): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
-    const decisions = await facts.decideMany(client, { kind: 'search' }, asked, anew);
+    const decisions = await facts.decideMany(client, { kind: 'search' }, asked);
     if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
     return {
       ...permittedOf(asked, decisions),

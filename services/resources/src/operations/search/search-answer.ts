@@ -118,20 +118,20 @@ export class SearchAnswer {
       return { page, included: await includedOf(records, query, page.records, { base: this.base, mayRead }) };
     })().catch(async (error: unknown) => {
       // The refusal tells that a member has much, so it may not be about a member who opted out meanwhile.
-      const { work } = records;
       const optedOutMeanwhile = isTooCostly(error)
-        ? await this.members.goneSince(searcher, members.because.keys(), work)
+        ? await this.members.goneSince(searcher, members.because.keys())
         : [];
       if (optedOutMeanwhile.length === 0) throw error;
     });
     if (answered === undefined) return this.search(by, asked);
     const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
-    const optedOutMeanwhile = await this.members.goneSince(
-      searcher,
-      [...page.records, ...included.records].map(({ member }) => member),
-      records.work,
-    );
+    const optedOutMeanwhile = await this.members.goneSince(searcher, [
+      ...[...page.records, ...included.records].map(({ member }) => member),
+      ...(page.counted ?? []),
+    ]);
+    // A count has nothing to leave out.
+    if (counts && optedOutMeanwhile.length > 0) return this.search(by, asked);
     const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
     const [found, includes] = [page.records.filter(stays), included.records.filter(stays)];
     const next = page.next && this.linkTo({ client, type, query: text, after: page.next, sealed });
