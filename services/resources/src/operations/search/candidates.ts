@@ -273,7 +273,9 @@ async function* byKeys(
     for (;;) {
       records.work.count(lookups(some, all));
       await records.work.pause();
-      const limit = isExact ? Math.max(1, Math.min(open, IDS)) : IDS;
+      // Withheld records are in the index too. The number of queries must not tell how many there are.
+      const enough = isExact && unsure.size === 0 ? Math.max(1, open) + withheld.size : IDS;
+      const limit = Math.min(enough, IDS);
       const query = { ...of, all, limit, ...(after !== undefined && { after }) };
       const found = isExact ? await search.versions(query) : (await search.ids(query)).map((id) => ({ id }));
       records.work.count(COST.query + found.length * COST.row);

@@ -26,7 +26,7 @@ describe('the queries of a search', () => {
   beforeAll(async () => {
     house = await House.open({ views: countedViews(openMemoryViews(), statements) });
     await house.approve('app1');
-    for (const member of ['small', 'large', 'labelled', 'plain', 'out', 'wide']) await house.attribute(member);
+    for (const member of ['small', 'large', 'labelled', 'plain', 'out', 'wide', 'many']) await house.attribute(member);
     await house.optOut('out');
     await house.publish([
       ...['small', 'large', 'out'].map((m) => ({ subject: m, resource: patient(m) })),
@@ -43,13 +43,20 @@ describe('the queries of a search', () => {
       })),
       ...['small', 'large', 'out'].flatMap((m) => [...many(m, 1, 'one'), ...many(m, 60, 'sixty')]),
       ...many('large', 1_000, 'rest'),
-      {
+      ...['secret', ...Array.from({ length: 6 }, (_, n) => `secret-${n}`)].map((id) => ({
         subject: 'labelled',
-        resource: condition('labelled', 'secret', {
+        resource: condition('labelled', id, {
           code: { coding: [{ code: 'one' }] },
           meta: { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }] },
         }),
-      },
+      })),
+      // More values than the index keeps.
+      ...Array.from({ length: 7 }, (_, n) => ({
+        subject: 'many',
+        resource: condition('many', `many-${n}`, {
+          code: { coding: Array.from({ length: 70 }, (_each, code) => ({ code: `many-${code}` })) },
+        }),
+      })),
       ...many('labelled', 1, 'other'),
       ...many('plain', 1, 'other'),
       ...Array.from({ length: 24 }, (_, i) => ({
@@ -118,6 +125,18 @@ describe('the queries of a search', () => {
       await asked('Condition?patient=small&code=none'),
     );
     expect(await asked('Condition?patient=labelled')).toEqual(await asked('Condition?patient=plain'));
+  });
+
+  it('of small pages are the same however many records are withheld or fit no more', async () => {
+    const none = await asked('Condition?patient=labelled&code=none&_count=1');
+    expect(await asked('Condition?patient=labelled&code=one&_count=1')).toEqual(none);
+    // The lines of these seven decide, and come with one query.
+    expect((await asked('Condition?patient=many&code=none&_count=1')).slice(none.length)).toEqual([
+      'records getMany 2 record.line',
+      'records getMany 2 record.line',
+      'records getMany 2 record.line',
+      'records getMany 1 record.line',
+    ]);
   });
 
   it('sorted, load the lines of all results once, and those of the page again', async () => {
@@ -214,7 +233,7 @@ describe('the queries of a search', () => {
     const found = await asked('Patient?name=test');
     expect(found.filter((statement) => statement.startsWith('member'))).toEqual([
       'memberships scan 1',
-      'members getMany 6',
+      'members getMany 7',
     ]);
     expect(found.filter((statement) => /^(search (ids|getMany|versions)|records)/.test(statement))).toEqual([
       ...LABELS_OF_SEVERAL,

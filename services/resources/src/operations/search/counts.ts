@@ -4,8 +4,11 @@ import { type Conditions, conditionsOf, elementsOf, linesOf, lookups, together }
 import { parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
-/** Records that keys do not decide, in one query. If there are more, the search looks into every line. */
-const MOST_UNSURE = 1_000;
+/**
+ * Records that keys do not decide, in one query. If there are more, the search looks into every line. Withheld ones
+ * count too, so it is as many as a search knows withheld ids.
+ */
+const MOST_UNSURE = 10_000;
 
 /**
  * The number of results of each member, counted in the index of keys, without a line. Undefined if keys do not decide
@@ -28,7 +31,8 @@ export async function countedByKeys(
   // The labels of its targets withhold a Provenance, and its own keys do not tell them.
   if (query.ids !== undefined || query.updated.length > 0 || type === PROVENANCE) return undefined;
   const exact = exactKeys(filters);
-  if (exact === undefined) return undefined;
+  // A policy without labels still withholds records that name another member, and no key tells those.
+  if (exact === undefined || records.labelKeys.length === 0) return undefined;
   const { work, reader } = records;
   const { search } = reader.views;
   const matcher = new Matcher(filters);
@@ -36,6 +40,7 @@ export async function countedByKeys(
   const none = [...records.labelKeys, ...exact.unsure];
   const totals = new Map<string, number>();
   let total = 0;
+  let compared = 0;
   const add = (member: string, results: number): void => {
     totals.set(member, (totals.get(member) ?? 0) + results);
     total += results;
@@ -51,8 +56,7 @@ export async function countedByKeys(
     const rest = Math.max(1, limit - total);
     const sure = await search.count({ ...of, all: exact.all.map(elementsOf), none, except, limit: rest });
     for (const [member, results] of sure) {
-      // The index has made these comparisons.
-      work.evaluate(results * matcher.evaluations);
+      compared += results;
       work.count(results * COST.condition);
       add(member as string, results);
     }
@@ -64,5 +68,7 @@ export async function countedByKeys(
       }
     if (total >= limit) break;
   }
+  // The index has made these comparisons. They are counted once, at the end: a search that goes on by lines makes them.
+  work.evaluate(compared * matcher.evaluations);
   return totals;
 }

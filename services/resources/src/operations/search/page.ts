@@ -38,7 +38,7 @@ export interface Page {
   /** Number of all results. Absent where it was not asked for and is not known anyway. */
   readonly total?: number;
   /** The members whose resources a total counts beyond those of the page. */
-  readonly counted?: Iterable<string>;
+  readonly counted?: ReadonlySet<string>;
 }
 
 /** A search, and the page of it that is wanted. */
@@ -79,7 +79,7 @@ async function totalByKeys({ records, query, members }: PageOf): Promise<Pick<Pa
   if (totals === undefined) return undefined;
   const total = [...totals.values()].reduce((sum, results) => sum + results, 0);
   bounded(total);
-  return { total, counted: totals.keys() };
+  return { total, counted: new Set(totals.keys()) };
 }
 
 /** @param counts goes on to the last result, for the total */
@@ -131,7 +131,6 @@ async function sortedPage({ records, query, members, after, count }: PageOf): Pr
   places.sort((a, b) => compare(a, b, directions));
   const total = places.length;
   const counted = new Set(places.map(({ member }) => member));
-  if (count === 0) return { records: [], total, counted };
   const last: Place | undefined = after && {
     id: recordId(after.member, query.type, after.id),
     member: after.member,
