@@ -1,3 +1,4 @@
+import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BUDGETS } from '@provider-access/testing/budgets';
 import {
@@ -162,6 +163,39 @@ it('gets the next record of each topic at once, however many requests are open',
       await log.append(name, [record(`${round}/${name}`)]);
       await eventually(() => seen.has(`${round}/${name}`));
     }
+  await log.close();
+});
+
+it('takes no committed record for one of an aborted transaction, whichever record a handler fails at', async () => {
+  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+  const name = `${connection.topicPrefix}t`;
+  const client = new kafkajs.Kafka({ brokers: [...kafka.brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const producer = client.producer({ transactionalId: name, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  for (const end of ['abort', 'commit'] as const) {
+    const transaction = await producer.transaction();
+    const messages = Array.from({ length: 4 }, (_, n) => ({ partition: 0, key: 'k', value: `${end}-${n}` }));
+    await transaction.send({ topic: name, messages });
+    await transaction[end]();
+  }
+  await producer.disconnect();
+  const log = await openLog(connection);
+  const seen: string[] = [];
+  const failed = new Set<string>();
+  await log.subscribe({
+    group: 'g',
+    topics: ['t'],
+    maxRecords: 1,
+    handle: async ({ records: [found] }) => {
+      const value = Buffer.from(found!.value).toString();
+      if (!failed.has(value)) {
+        failed.add(value);
+        throw new EngineUnavailable('away');
+      }
+      seen.push(value);
+    },
+  });
+  await eventually(() => expect(seen).toEqual(['commit-0', 'commit-1', 'commit-2', 'commit-3']));
   await log.close();
 });
 

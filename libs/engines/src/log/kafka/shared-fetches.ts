@@ -82,6 +82,8 @@ class SharedBroker {
   readonly #nodeId: string;
   readonly #lanes: Lane[] = [];
   readonly #waiters = new Set<Waiter>();
+  /** What nobody waits for now and a consumer wants next. */
+  readonly #ahead = new Map<string, Wanted>();
   /** By topic and partition, the oldest first. */
   readonly #kept = new Map<string, Kept[]>();
   #keptBytes = 0;
@@ -98,7 +100,12 @@ class SharedBroker {
 
   fetch(wanted: ReadonlyMap<string, Wanted>): SharedFetch {
     const known = answerOf(wanted, (each) => this.#find(each));
-    if (known !== undefined) return { answer: Promise.resolve(known), leave: () => undefined };
+    if (known !== undefined) {
+      // Its other partitions are asked for meanwhile, so that they do not wait until it has caught up in these.
+      for (const [key, each] of wanted) if (this.#find(each) === undefined) this.#ahead.set(key, each);
+      if (this.#ahead.size > 0) this.#askSoon();
+      return { answer: Promise.resolve(known), leave: () => undefined };
+    }
     const waiter: Waiter = { wanted, answer: Promise.withResolvers() };
     this.#waiters.add(waiter);
     this.#askSoon();
@@ -128,12 +135,20 @@ class SharedBroker {
    */
   #ask(): void {
     const open = new Set(this.#lanes.flatMap((lane) => [...(lane.open?.keys() ?? [])]));
-    const all = new Map([...this.#waiters].flatMap(({ wanted }) => [...wanted]));
+    const all = new Map([...this.#ahead, ...[...this.#waiters].flatMap(({ wanted }) => [...wanted])]);
+    this.#ahead.clear();
     const left = new Map([...all].filter(([key]) => !open.has(key)));
     if (this.#isIdle && left.size > 0) for (const [key, each] of all) left.set(key, each);
     this.#isIdle = false;
+    let isGivenUp = false;
     while (left.size > 0) {
-      const lane = this.#free() ?? this.#giveUp(left);
+      let lane = this.#free();
+      if (lane === undefined) {
+        // What is left is asked for when a request ends. Another one given up would only bring its own wishes back.
+        if (isGivenUp) break;
+        isGivenUp = true;
+        lane = this.#giveUp(left);
+      }
       // A request names a partition once. A consumer with another offset of it gets a request of its own.
       const asked = new Map<string, Wanted>();
       const places = new Set<string>();
@@ -223,12 +238,20 @@ class SharedBroker {
     }
   }
 
+  /**
+   * The broker names aborted transactions for the requested offset. From a later one on, kafkajs does not see
+   * where a transaction ended, and would take committed records for aborted ones.
+   */
   #find(wanted: Wanted): FetchedPartition | undefined {
     const offset = Number(wanted.fetchOffset);
     const now = performance.now();
     return this.#kept
       .get(placeOf(wanted))
-      ?.findLast(({ from, next, until }) => from <= offset && offset < next && now < until)?.partition;
+      ?.findLast(
+        ({ from, next, until, partition }) =>
+          now < until &&
+          (from === offset || (from < offset && offset < next && partition.abortedTransactions.length === 0)),
+      )?.partition;
   }
 
   #keep(wanted: Wanted, partition: FetchedPartition): void {
@@ -236,9 +259,12 @@ class SharedBroker {
     const next = Number(partition.messages.at(-1)!.offset) + 1;
     const kept = { from: Number(wanted.fetchOffset), next, until: performance.now() + KEPT_MS, bytes, partition };
     const place = placeOf(wanted);
-    // Another request may have brought the same records.
-    if (this.#kept.get(place)?.some(({ from }) => from === kept.from) === true) return;
-    this.#kept.set(place, [...(this.#kept.get(place) ?? []), kept]);
+    // Another request may have brought the same records, or fewer of them.
+    const [same, others] = [false, true].map((isOther) =>
+      (this.#kept.get(place) ?? []).filter(({ from }) => (from !== kept.from) === isOther),
+    ) as [Kept[], Kept[]];
+    for (const each of same) this.#keptBytes -= each.bytes;
+    this.#kept.set(place, [...others, kept]);
     this.#keptBytes += bytes;
     if (this.#keptBytes > KEPT_BYTES) this.#expire();
   }

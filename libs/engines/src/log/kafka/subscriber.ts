@@ -299,7 +299,7 @@ export class Subscriber implements Subscription {
     payload.resolveOffset(String(offset));
   }
 
-  /** Commits what a group that commits seldom has handled. What fails is committed with the next records. */
+  /** Commits what a group that commits seldom has handled. What fails is committed later. */
   async #commitHandled(): Promise<void> {
     clearTimeout(this.#committing);
     this.#committing = undefined;
@@ -309,6 +309,8 @@ export class Subscriber implements Subscription {
     for (const place of handled) place.uncommitted = false;
     await this.#consumer?.commit(places).catch(() => {
       for (const place of handled) place.uncommitted = place.mine;
+      // A quiet partition has no next records to commit with.
+      if (!this.#stopping) this.#committing ??= setTimeout(() => void this.#commitHandled(), this.#options.commitMs);
     });
   }
 
