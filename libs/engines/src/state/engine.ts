@@ -126,10 +126,13 @@ export interface StateEngine {
 }
 
 const SEPARATOR = '\n';
-/** The id for a group and a name. Groups are names in the code, without line breaks. */
+/**
+ * The id for a group and a name. Groups are names in the code, without line breaks. Engines store half a surrogate pair
+ * as U+FFFD, so the id has it too: else nobody would find what was stored.
+ */
 export function idOf(group: string, name: string): string {
   if (group.includes(SEPARATOR)) throw new Error('the name of a namespace, queue or group must not have a line break');
-  return `${group}${SEPARATOR}${name}`;
+  return `${group}${SEPARATOR}${name}`.toWellFormed();
 }
 
 /** What is written once above every engine. */

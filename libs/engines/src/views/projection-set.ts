@@ -18,8 +18,8 @@ export interface ProjectionSetOptions {
   /** Most records in a batch, which is one transaction of the store. Default 1000. */
   readonly maxRecords?: number;
   /**
-   * How often the runner checks that a shared store still has its data, ms; 0 means never. Default: each minute, and at
-   * once after a new connection.
+   * How often the runner checks that a store still has its data, ms; 0 means never. Default: never. For a store that
+   * others share: each minute, and at once after a new connection.
    */
   readonly verifyMs?: number;
 }

@@ -168,3 +168,22 @@ it('becomes a file that the build before reads, also after it was killed between
   log = open();
   expect(await values()).toEqual(expected(0, 901));
 });
+
+it('serves no record that compaction has removed before it failed', async () => {
+  const some = (key: string): NewRecord[] => given(4 * 250).map((one) => ({ ...one, key }));
+  for (const key of ['a', 'b', 'a', 'b']) await log.append('t', some(key));
+  expect(await values()).toHaveLength(16 * 250);
+  const exec = Reflect.get(DatabaseSync.prototype, 'exec') as (sql: string) => void;
+  let begun = 0;
+  vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+    if (sql.startsWith('BEGIN') && (begun += 1) > 2) throw Object.assign(new Error('busy'), { errcode: 5 });
+    exec.call(this, sql);
+  });
+  await expect(log.compact!('t')).rejects.toThrow();
+  vi.restoreAllMocks();
+  const stored = openEmbeddedLog({ file, partitions: 1, readonly: true });
+  const left = (await stored.read('t', 0, 0, 10_000)).map(({ offset }) => offset);
+  await stored.close();
+  expect(left.length).toBeLessThan(16 * 250);
+  expect((await log.read('t', 0, 0, 10_000)).map(({ offset }) => offset)).toEqual(left);
+});

@@ -216,8 +216,9 @@ export class SqliteStore {
     } catch (error) {
       throw logFault(error);
     } finally {
-      if (removed > 0) this.#recent.clear();
-      if (removed > 0) this.#unpacked.clear();
+      // Steps before a failed one have removed records too.
+      this.#recent.clear();
+      this.#unpacked.clear();
     }
     return removed;
   }
@@ -379,6 +380,7 @@ export class SqliteStore {
         const version = this.#db.prepare('PRAGMA data_version').get()?.['data_version'];
         if (version === seen) return;
         seen = version;
+        this.#unpacked.clear();
         this.#refreshHeads();
         this.#loadCommits();
         this.#options.changed();

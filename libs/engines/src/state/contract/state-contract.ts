@@ -219,6 +219,13 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.claims.claimMany('some', wanted)).toEqual([...expected, ...expected.slice(0, 20)]);
       });
 
+      it('of a key with half a surrogate pair belong to the first owner, too', async () => {
+        const key = 'a\ud800';
+        expect(await at.state.claims.claim('half', key, 'm0')).toBe('m0');
+        expect(await at.state.claims.claim('half', key, 'm1')).toBe('m0');
+        expect(await at.state.claims.claimMany('half', [{ key, owner: 'm1' }])).toEqual(['m0']);
+      });
+
       it('are taken over together when they expire, and an owner may move its own end', async () => {
         const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
         const wanted = (owner: string, expiresAt?: number) =>

@@ -3,7 +3,7 @@ import { collectionName, type Projection } from '../projection.ts';
 import { type Advance, type Build, type Checkpoint, CheckpointMoved, type Expected } from '../store.ts';
 import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import type { Connection } from './connection.ts';
-import { createTriggers, dropTriggers } from './extracts-table.ts';
+import { completeTriggers, createTriggers, dropTriggers } from './extracts-table.ts';
 import { changesOfOthers, createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 
 const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
@@ -74,6 +74,8 @@ export abstract class EmbeddedBuilds extends ViewStore {
             'UPDATE collections SET live = ?, last = ?, building = ?, previous = ?, keep_until = ? WHERE name = ?',
           )
           .run(live, last, building ?? null, previous ?? null, keepUntil ?? null, collection);
+        // An earlier release may have made the build, without them.
+        if (live !== before.live) completeTriggers(this.connection.db, layoutOf(projection), live);
       });
     this.#working.set(collection, { lease, sealed, ending });
     return true;
@@ -83,8 +85,10 @@ export abstract class EmbeddedBuilds extends ViewStore {
   protected async complete(projection: Projection, build: number): Promise<void> {
     const { db } = this.connection;
     const changes = changesOfOthers(db, layoutOf(projection), build);
-    if (changes.length > 0) this.connection.transaction(() => changes.forEach((sql) => db.exec(sql)));
-    createTriggers(db, layoutOf(projection), build);
+    this.connection.transaction(() => {
+      for (const sql of changes) db.exec(sql);
+      completeTriggers(db, layoutOf(projection), build);
+    });
   }
   protected async check(): Promise<void> {}
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
@@ -131,7 +135,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
     const { db } = this.connection;
     this.connection.forget(layout.collection, build);
     // Extracts are of other builds.
-    dropTriggers(db, layout, build);
+    this.connection.transaction(() => dropTriggers(db, layout, build));
     const exists = db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?');
     for (const { table, key } of tablesOf(layout, build)) {
       // Somebody else may drop the same build, and be faster.

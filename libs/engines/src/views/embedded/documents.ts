@@ -88,7 +88,7 @@ function insert(statements: Statements, part: PartColumns, group: readonly Encod
   const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [string])[];
   const ids = new Set(inserted.map(([id]) => id));
   const added = group.flatMap(({ op, bodies }, i) =>
-    ids.has(op.id.toWellFormed()) ? [{ op, bodies, number: numbers[i]! }] : [],
+    ids.delete(op.id.toWellFormed()) ? [{ op, bodies, number: numbers[i]! }] : [],
   );
   if (added.length === 0) return [];
   if (part.bodies.length > 0) {

@@ -152,6 +152,17 @@ describe('embedded: readers of other threads', () => {
       db.exec('UPDATE "test_items_v1_r1" SET f0 = \'c\'');
       expect([await reader.get('a'), await reader.get('c')]).toEqual([undefined, undefined]);
       expect(await reader.get('b')).toMatchObject({ head: 1 });
+      // A rebuild that the earlier release began has no triggers either, until it is swapped in.
+      const build = await views.store.startBuild(items);
+      for (const { name } of db.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").all())
+        if (String(name).includes(`_r${build}_`)) db.exec(`DROP TRIGGER "${String(name)}"`);
+      await views.store.swap(items, build);
+      await writer.reserve(['b']);
+      const { id } = (await reader.get('b'))!;
+      expect(await writer.put([{ id, head: 2, body: bodies[1]! }])).toBe(1);
+      expect(await reader.get('b')).toMatchObject({ head: 2 });
+      db.exec(`INSERT INTO "test_items_v1_r${build}" (_id, p0, f0, f1, d0) VALUES ('y', 0, 'b', 1, '{}')`);
+      expect(await reader.get('b')).toBeUndefined();
     } finally {
       db.close();
       await there.close();

@@ -21,14 +21,23 @@ const triggersOf = ({ collection, projection, columns }: Layout, build: number) 
 
 /**
  * Triggers remove the extracts, so that every writer of the file does so in its own transaction, a build of an earlier
- * release included.
+ * release included. If a build with documents had none, extracts may be older than these, so all of them go. Call it in
+ * a transaction.
  */
-export function createTriggers(db: DatabaseSync, layout: Layout, build: number): void {
-  for (const { name, after, subjects, table } of triggersOf(layout, build))
+export function completeTriggers(db: DatabaseSync, layout: Layout, build: number): void {
+  if (createTriggers(db, layout, build)) db.exec('DELETE FROM extracts');
+}
+
+/** For a build without documents. @returns whether it lacked any */
+export function createTriggers(db: DatabaseSync, layout: Layout, build: number): boolean {
+  const exists = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = ?");
+  const missing = triggersOf(layout, build).filter(({ name }) => exists.get(name) === undefined);
+  for (const { name, after, subjects, table } of missing)
     db.exec(
-      `CREATE TRIGGER IF NOT EXISTS ${quoted(name)} AFTER ${after} ON ${quoted(table)} ` +
+      `CREATE TRIGGER ${quoted(name)} AFTER ${after} ON ${quoted(table)} ` +
         `BEGIN DELETE FROM extracts WHERE subject IN (${subjects}); END`,
     );
+  return missing.length > 0;
 }
 export function dropTriggers(db: DatabaseSync, layout: Layout, build: number): void {
   for (const { name } of triggersOf(layout, build)) db.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);

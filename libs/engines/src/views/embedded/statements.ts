@@ -49,6 +49,7 @@ export class Statements extends WriteStatements {
     });
   }
 
+  /** @param only SQL: the documents whose bodies are read. Nobody looks for the bodies of the others. */
   #selected(bodies: readonly string[], only?: string): string {
     const wanted = this.layout.parts.flatMap((p) => p.bodies.filter((b) => bodies.includes(b.path)));
     const bodyOf = (column: string): string =>

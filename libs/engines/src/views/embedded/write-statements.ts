@@ -152,6 +152,4 @@ export abstract class WriteStatements {
       ),
     ];
   }
-
-  /** @param only SQL: the documents whose bodies are read. Nobody looks for the bodies of the others. */
 }
