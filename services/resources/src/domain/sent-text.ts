@@ -73,6 +73,8 @@ function scan(data: string): Scan {
       depth += 1;
     } else if (char === CLOSE || char === CLOSE_LIST) {
       depth -= 1;
+      // Of an escaped key, whose value an outer object holds.
+      if (depth < 0) return found;
       if (depth === 1 && found.start >= 0 && found.stop < 0) found.stop = at + 1;
       if (depth > 0) continue;
       found.end = at + 1;

@@ -231,6 +231,8 @@ export function placeOfData(text: string, body: Record<string, unknown>): [from:
     if (text.charCodeAt(at) !== 58) return undefined;
     at = skipSpace(text, at + 1);
     if (isData) return [at, end];
+    // No attribute is an object or a list. A key with an escape may be data, and what is inside is not.
+    if (text[at] === '{' || text[at] === '[') return undefined;
     if (text.charCodeAt(at) === 34) at = endOfString(text, at);
     else while (at < end && text.charCodeAt(at) !== 44) at += 1;
     if (at < 0) return undefined;

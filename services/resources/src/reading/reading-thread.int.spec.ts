@@ -156,4 +156,20 @@ describe('the lines of a request', () => {
     const [second] = await reading.read([one], { ...OPTIONS, ...options });
     expect(second!.id).not.toBe('kept');
   });
+
+  it('gives other requests turns where it reads without the thread', async () => {
+    reading = new ReadingThread();
+    const line = Buffer.from(JSON.stringify(event({ id: 'e', subject: 'm1', resource: patient('m1') })));
+    const lines = Array.from({ length: Math.ceil((4 * 1024 * 1024) / line.byteLength) }, () => line);
+    let turns = 0;
+    let isRead = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isRead) setImmediate(count);
+    };
+    setImmediate(count);
+    await reading.receive(lines, 'r-1', undefined);
+    isRead = true;
+    expect(turns).toBeGreaterThanOrEqual(14);
+  });
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { ThreadError, ThreadPool } from '@provider-access/engines/threads';
@@ -15,6 +16,9 @@ const INLINE_BYTES = 32 * 1024;
  * Memory of the thread. The largest event needs a fraction of it. A thread that exceeds the limit ends and is replaced.
  */
 const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
+
+/** Bytes that the main thread reads in one turn of the event loop: some milliseconds. */
+const TURN_BYTES = 256 * 1024;
 
 interface Kept {
   readonly reading: Reading;
@@ -63,7 +67,8 @@ export class ReadingThread implements OnApplicationShutdown {
     judging: JudgeOptions | undefined,
   ): Promise<readonly ReceivedLine[]> {
     const bytes = lines.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (judging === undefined || bytes <= INLINE_BYTES) return lines.map((line) => receiveLine(line, receipt, judging));
+    if (judging === undefined || bytes <= INLINE_BYTES)
+      return inTurns(lines, (line) => receiveLine(line, receipt, judging));
     const together = concatenated(lines, bytes);
     const lengths = lines.map(({ byteLength }) => byteLength);
     try {
@@ -71,7 +76,7 @@ export class ReadingThread implements OnApplicationShutdown {
       return unpacked((await this.pool.call(task, [together.buffer])) as PackedReadings<ReceivedLine>);
     } catch (error) {
       if (!(error instanceof ThreadError)) throw error;
-      return lines.map((line) => receiveLine(line, receipt));
+      return inTurns(lines, (line) => receiveLine(line, receipt));
     }
   }
 
@@ -115,6 +120,21 @@ export class ReadingThread implements OnApplicationShutdown {
       throw new Error(`events could not be read: ${error.thrown}`, { cause: error });
     }
   }
+}
+
+/** Reads lines in this thread, with turns for other requests: one of them may be an opt-out. */
+async function inTurns<T>(lines: readonly Uint8Array[], read: (line: Uint8Array) => T): Promise<readonly T[]> {
+  const found: T[] = [];
+  let bytes = 0;
+  for (const line of lines) {
+    if (bytes > TURN_BYTES) {
+      await nextTurn();
+      bytes = 0;
+    }
+    bytes += line.byteLength;
+    found.push(read(line));
+  }
+  return found;
 }
 
 function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {

@@ -27,6 +27,8 @@ const WRITTEN: readonly ((one: Record<string, unknown>, random: Random) => strin
   (one) => JSON.stringify({ ...one, source: 'urn:é – 東京', data: one['data'] }),
   (one) => JSON.stringify({ ...one, time: '2999-01-01T00:00:00Z', data: one['data'] }),
   (one) => JSON.stringify(one).replace('"resourceType"', String.raw`"resource\u0054ype"`),
+  ({ data, ...rest }) =>
+    `${JSON.stringify(rest).slice(0, -1)},"d\\u0061ta":${JSON.stringify({ ...(data as object), data: 5 })}}`,
   // JSON.parse takes the last of two members.
   (one) => `${JSON.stringify(one).slice(0, -1)},"data":{"resource":{"resourceType":"Patient","id":"x"}}}`,
   (one) => `${JSON.stringify(one).slice(0, -1)},"id":"another"}`,
@@ -50,6 +52,16 @@ function same(found: unknown, expected: unknown): void {
 }
 
 describe('a line that is parsed once', () => {
+  it('is stored with all of its data, though the key of the data has an escape', () => {
+    const { data, ...rest } = EVENTS[0]!;
+    const given = { ...(data as object), data: 5 };
+    const line = `${JSON.stringify(rest).slice(0, -1)},"d\\u0061ta":${JSON.stringify(given)}}`;
+    const received = receiveLine(Buffer.from(line), 'r-1', JUDGING);
+    expect(received.kind === 'accepted' && JSON.parse(Buffer.from(received.value as Uint8Array).toString())).toEqual(
+      given,
+    );
+  });
+
   it('is answered and stored as before, and intake gets what it would read from the log', () => {
     const random = new Random(seed);
     const found = { refused: 0, read: 0, left: 0 };

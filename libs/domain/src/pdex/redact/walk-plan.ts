@@ -75,18 +75,21 @@ const SUPPORTING_INFO = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
 /** Bits of a number that can be combined without a sign. */
 const MOST_BITS = 30;
 
-const plans: Readonly<Record<Context, Map<string, WalkPlan | undefined>>> = {
+const plans: Readonly<Record<Context, Map<string, WalkPlan>>> = {
   clinical: new Map(),
   claim: new Map(),
   'prior-authorization': new Map(),
 };
 
-/** The plan of a structure in a context, cached. Undefined if R4 has no such structure, or it has too many choices. */
+/**
+ * The plan of a structure in a context, cached. Undefined if R4 has no such structure, or it has too many choices. A
+ * name without a plan is not kept, because a sender chooses it.
+ */
 export function walkPlanOf(name: string, context: Context): WalkPlan | undefined {
-  const known = plans[context];
-  if (known.has(name)) return known.get(name);
+  const known = plans[context].get(name);
+  if (known !== undefined) return known;
   const plan = compile(name, context);
-  known.set(name, plan);
+  if (plan !== undefined) plans[context].set(name, plan);
   return plan;
 }
 

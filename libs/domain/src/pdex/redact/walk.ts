@@ -65,7 +65,8 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
   try {
     // `redact` counts what contained resources lose before the rest.
     const contained = resource['contained'] === undefined ? undefined : containedIn(resource['contained'], run);
-    const kept = walkStructure(resource, plan, run, 0, false, contained) ?? { resourceType: type };
+    // A resource itself is never dropped.
+    const kept = walkStructure(resource, plan, run, 0, false, contained)!;
     const declared = withProfiles(kept, context, kept !== resource) as FhirResource;
     const references = run.references.length === 0 ? run.references : [...new Set(run.references)];
     return { resource: declared, dropped: run.dropped, references, plain: run.plain, members: run.members };
@@ -194,7 +195,7 @@ function enter(source: Source, plan: WalkPlan, run: Run, depth: number, referenc
 }
 
 function stepInto(name: string, run: Run, depth: number): void {
-  if (run.names[depth] === name && run.names.length > depth) return;
+  if (run.names[depth] === name) return;
   run.names[depth] = name;
   run.paths.length = depth;
 }
