@@ -45,8 +45,8 @@ interface Queue {
   sending: boolean;
   /** Why the last send failed; undefined after a success. */
   refusal: string | undefined;
-  /** Lower after the broker refused a batch as too large. */
-  maxRecords: number;
+  /** Most bytes of a send. Lower after the broker refused one as too large, because the topic has another limit. */
+  maxBytes: number;
 }
 
 /**
@@ -119,7 +119,7 @@ export class Appender {
     let queue = this.#queues.get(key);
     if (queue === undefined) {
       const name = this.#settings.topicPrefix + topic;
-      queue = { topic, name, partition, items: [], sending: false, refusal: undefined, maxRecords: MAX_RECORDS };
+      queue = { topic, name, partition, items: [], sending: false, refusal: undefined, maxBytes: BATCH_BYTES };
       this.#queues.set(key, queue);
     }
     return queue;
@@ -171,7 +171,7 @@ export class Appender {
       const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
       // Only this refusal proves that nothing was written.
       if (tooLarge && items.length > 1) {
-        queue.maxRecords = Math.ceil(items.length / 2);
+        queue.maxBytes = items.reduce((sum, { bytes }) => sum + bytes, BATCH_OVERHEAD) / 2;
         for (const { part } of items) part.sending = false;
         queue.items.unshift(...items);
       } else if (tooLarge) {
@@ -191,11 +191,11 @@ export class Appender {
 
   /** The next send: as many whole parts as fit. A part that alone exceeds a send is split. */
   #take(queue: Queue): Item[] {
-    const { items, maxRecords } = queue;
+    const { items, maxBytes } = queue;
     let bytes = BATCH_OVERHEAD;
     let count = 0;
     let whole = 0;
-    while (count < items.length && count < maxRecords && (count === 0 || bytes + items[count]!.bytes <= BATCH_BYTES)) {
+    while (count < items.length && count < MAX_RECORDS && (count === 0 || bytes + items[count]!.bytes <= maxBytes)) {
       bytes += items[count++]!.bytes;
       if (count === items.length || items[count]!.part !== items[count - 1]!.part) whole = count;
     }

@@ -5,8 +5,8 @@ import type { Settings } from './options.ts';
 /** Most bytes of one request. */
 const FETCH_BYTES = 8 * 1024 * 1024;
 /**
- * How long answers are kept for the other consumers, ms, and how many bytes of them. A consumer that is further behind
- * fetches alone.
+ * How long answers are kept for the other consumers, ms, and how many bytes of them. The records of a consumer that is
+ * further behind are fetched again.
  */
 const KEPT_MS = 5_000;
 const KEPT_BYTES = 32 * 1024 * 1024;
@@ -55,7 +55,7 @@ const keyOf = (wanted: Wanted): string => `${placeOf(wanted)}/${wanted.fetchOffs
  * Fetches for all consumers of a process ([ADR 0092](../../../../../docs/adr/0092-engines-asked-once.md)). Several
  * groups read the same topics. So one request serves all that wait for the same records, and kafkajs decodes them once.
  * Each consumer keeps its group, its offsets and its failures. A consumer that is behind finds its records among the
- * newest answers, or fetches them alone.
+ * newest answers, or they are fetched again for it.
  */
 export class SharedFetches {
   readonly #settings: Settings;

@@ -272,7 +272,7 @@ export class Subscriber implements Subscription {
 
   /**
    * After a failed commit the same records are delivered again, so that no handled offset of a quiet partition stays
-   * uncommitted.
+   * uncommitted. A group that commits seldom repeats the commit instead.
    */
   async #commit(place: Place, payload: EachBatchPayload, handled: readonly LogRecord[], all: boolean): Promise<void> {
     const { offset } = handled[handled.length - 1]!;

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
+import { groupsOf, placesOf } from '../../sqlite.ts';
 import type { Database } from './database.ts';
 
 /** A table of the file, whose columns have names of their own. */
@@ -84,7 +85,7 @@ export class EmbeddedRows implements StateEngine {
     if (values === undefined) return this.#db.all<Kinds[K]>(start + end, ...bound).map(parsed);
     if (by === '_id' && order === undefined && limit === undefined) {
       const { id } = TABLES[kind];
-      return groupsOf(values).flatMap((group) => {
+      return groupsOf(values, MOST_TOGETHER).flatMap((group) => {
         const list = `VALUES ${placesOf(id.length, group.length)}`;
         const sql = `${start}(${id.join(', ')}) IN (${list}) AND ${others}`;
         return this.#db.all<Kinds[K]>(sql, ...group.flatMap((value) => idValues(kind, value)), ...bound).map(parsed);
@@ -238,23 +239,6 @@ export class EmbeddedRows implements StateEngine {
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_TOGETHER = 32;
-
-/** Groups of values whose lengths are powers of two, so that few statements stay prepared. A value may be repeated. */
-function groupsOf(values: readonly string[]): readonly (readonly string[])[] {
-  const groups: string[][] = [];
-  for (let at = 0; at < values.length; at += MOST_TOGETHER) {
-    const group = values.slice(at, at + MOST_TOGETHER);
-    const length = 2 ** Math.ceil(Math.log2(group.length));
-    groups.push([...group, ...Array.from({ length: length - group.length }, () => group[0]!)]);
-  }
-  return groups;
-}
-
-/** SQL: the places of values in several rows, each with constants behind them. */
-function placesOf(columns: number, count: number, constants: readonly string[] = []): string {
-  const row = `(${[...Array.from({ length: columns }, () => '?'), ...constants].join(', ')})`;
-  return Array.from({ length: count }, () => row).join(', ');
-}
 
 /** The columns of rows with these fields: their names, the fields beside the id, and the constants behind them. */
 function columnsOf(

@@ -1,3 +1,4 @@
+import { groupsOf } from '../../sqlite.ts';
 import { encodePart, isNewer, samePosition } from '../encoding.ts';
 import { fieldOf } from '../query.ts';
 import type { StoredPart, ViewOp } from '../store.ts';
@@ -10,13 +11,10 @@ import type { OnConflict } from './write-statements.ts';
 export function partsOf(statements: Statements, name: string, ids: readonly string[]): ReadonlyMap<string, StoredPart> {
   const part = statements.layout.partByName.get(name)!;
   const found = new Map<string, StoredPart>();
-  for (let at = 0; at < ids.length; at += MOST_LOADED) {
-    const some = ids.slice(at, at + MOST_LOADED);
+  for (const some of groupsOf(ids, MOST_LOADED)) {
     // As the engine returns them.
     const asked = new Map(some.map((id) => [id.toWellFormed(), id]));
-    // Few statements stay prepared, because a list has a power of two ids, of which one may come again.
-    const again = Array.from({ length: 2 ** Math.ceil(Math.log2(some.length)) - some.length }, () => some[0]!);
-    const rows = statements.parts(part, some.length + again.length).all(...some, ...again) as unknown as Rows;
+    const rows = statements.parts(part, some.length).all(...some) as unknown as Rows;
     for (const [id, position, json, ...bodies] of rows) {
       if (position === null) continue;
       const value = json === null ? null : (JSON.parse(json as string) as Record<string, unknown>);

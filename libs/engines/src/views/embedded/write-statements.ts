@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { placesOf } from '../../sqlite.ts';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
 import { isOlder } from './positions.ts';
@@ -6,12 +7,6 @@ import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './
 
 /** What a write does if there is such a document. `replace older` compares the positions of the part. */
 export type OnConflict = 'replace older' | 'replace';
-
-/** SQL: the places of values in several rows. */
-function rows(columns: number, count: number): string {
-  const row = `(?${', ?'.repeat(columns - 1)})`;
-  return `${row}${`, ${row}`.repeat(count - 1)}`;
-}
 
 /** The prepared statements of one build that write, made at their first use. Rows are arrays. */
 export abstract class WriteStatements {
@@ -65,7 +60,7 @@ export abstract class WriteStatements {
     return this.prepare(`insert/${part.n}/${count}`, () => {
       const columns = ['body', '_id', `p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
       return (
-        `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES ${rows(columns.length, count)} ` +
+        `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)} ` +
         'ON CONFLICT (_id) DO NOTHING RETURNING _id'
       );
     });
@@ -76,7 +71,7 @@ export abstract class WriteStatements {
     return this.prepare(`insert-bodies/${part.n}/${count}`, () => {
       const columns = ['body', ...part.bodies.map((b) => b.column)];
       const table = quoted(bodyTable(this.physical));
-      return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows(columns.length, count)}`;
+      return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)}`;
     });
   }
 
@@ -127,7 +122,7 @@ export abstract class WriteStatements {
     return this.prepare(`add/${part.n}/${n}/${count}`, () => {
       const { index } = part.arrays[n]!;
       const table = quoted(arrayTable(this.physical, index));
-      return `INSERT OR IGNORE INTO ${table} VALUES ${rows(index.fields.length + 1, count)}`;
+      return `INSERT OR IGNORE INTO ${table} VALUES ${placesOf(index.fields.length + 1, count)}`;
     });
   }
 

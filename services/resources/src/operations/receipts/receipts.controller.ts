@@ -65,7 +65,7 @@ export class ReceiptsController {
         seen = { at, answer: await this.answer(id, known ?? (await expectedEvents(this.ports, id))) };
       const { expected, handled } = seen.answer;
       if ((expected !== null && handled >= expected) || performance.now() >= deadline) return { json: seen.answer };
-      await delay(pause);
+      await delay(Math.min(pause, deadline - performance.now()));
     }
   }
 
