@@ -82,7 +82,7 @@ export const ENGINES = {
       return {
         log: async () => {
           const { openEmbeddedLog } = await import('@provider-access/engines/log/embedded');
-          return openEmbeddedLog({ ...own('log.db'), blocks, writesInThread: true });
+          return openEmbeddedLog({ ...own('log.db'), blocks });
         },
         views: async () => (await import('@provider-access/engines/views/embedded')).openEmbeddedViews(own('views.db')),
         state: async (log) => {

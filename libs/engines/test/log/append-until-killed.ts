@@ -1,7 +1,7 @@
 import { openEmbeddedLog } from '../../src/log/embedded/index.ts';
 
 /** Child process of durability.int.spec.ts. It appends until it is killed, and prints the acknowledged calls. */
-const log = openEmbeddedLog({ file: process.argv[2]!, writesInThread: process.argv[4] === 'in a thread' });
+const log = openEmbeddedLog({ file: process.argv[2]! });
 const padding = 'x'.repeat(Number(process.argv[3] ?? 100));
 for (let call = 0; ; call++) {
   try {

@@ -49,10 +49,10 @@ async function callsIn(log: EventLog): Promise<Map<number, number>> {
   return calls;
 }
 
-describe.each(['in the process', 'in a thread'])('the embedded log that writes %s', (where) => {
+describe('the embedded log', () => {
   it('has every acknowledged append after kill -9, each call whole', async () => {
     for (let round = 0; round < 3; round++) {
-      const lines = await run('', [file, '100', where], (seen) => seen.length >= 40 + round * 7);
+      const lines = await run('', [file, '100'], (seen) => seen.length >= 40 + round * 7);
       const acknowledged = Number(lines.at(-1));
       expect(acknowledged).toBeGreaterThanOrEqual(39);
       const log = openEmbeddedLog({ file });
@@ -66,7 +66,7 @@ describe.each(['in the process', 'in a thread'])('the embedded log that writes %
 
   it('is unavailable while the disk is full, keeps what it acknowledged, and continues with room', async () => {
     // `ulimit -f` (blocks of 512 or 1,024 bytes) limits the file, as a full disk does.
-    const lines = await run('ulimit -f 3000;', [file, '20000', where], () => false);
+    const lines = await run('ulimit -f 3000;', [file, '20000'], () => false);
     const failed = lines.indexOf('failed EngineUnavailable');
     expect(failed).toBeGreaterThan(0);
     const log = openEmbeddedLog({ file });

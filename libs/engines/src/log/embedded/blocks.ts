@@ -43,14 +43,19 @@ export function extentOf({ o, k, packed, bytes }: ExtentRow): Extent {
 }
 
 /**
- * The number of rows from an offset on whose records fit into a batch, at least 1. SQLite gives the length of a value
- * without loading it, so that only the rows of the batch are loaded.
+ * The number of rows from the offset `from` to before `to` whose records fit into a batch, at least 1 if there is one.
+ * SQLite gives the length of a value without loading it, so that only the rows of the batch are loaded.
  */
-export function fitting(sizes: StatementSync, from: number, maxRecords: number, maxBytes: number): number {
+export function fitting(
+  sizes: StatementSync,
+  [from, to]: readonly [from: number, to: number],
+  maxRecords: number,
+  maxBytes: number,
+): number {
   let rows = 0;
   let records = 0;
   let sum = 0;
-  for (const row of sizes.iterate(from, maxRecords) as unknown as Iterable<ExtentRow>) {
+  for (const row of sizes.iterate(from, to, maxRecords) as unknown as Iterable<ExtentRow>) {
     const { first, count, bytes } = extentOf(row);
     sum += bytes;
     if (rows > 0 && sum > maxBytes) break;

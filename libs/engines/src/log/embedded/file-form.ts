@@ -45,8 +45,26 @@ function columnOf(db: DatabaseSync): string {
   return columns.some(({ name }) => name === BLOCKS) ? BLOCKS! : PLAIN!;
 }
 
-/** The topic's number in the names of its tables, and its count of partitions, in both forms of the file. */
-export function topicOf(db: DatabaseSync, topic: string): { id: number; partitions: number } | undefined {
+/** A topic's number in the names of its tables, and its count of partitions. */
+export interface TopicRow {
+  readonly id: number;
+  readonly partitions: number;
+}
+
+/** In both forms of the file. */
+export function topicOf(db: DatabaseSync, topic: string): TopicRow | undefined {
   const row = db.prepare('SELECT * FROM topics WHERE topic = ?').get(topic);
   return row && { id: Number(row['id']), partitions: Number(row[BLOCKS!] ?? row[PLAIN!]) };
+}
+
+/** Creates a topic and its tables, in the transaction of the caller. */
+export function createTopic(db: DatabaseSync, topic: string, partitions: number): TopicRow {
+  const id = Number(db.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM topics').get()!['id']);
+  db.prepare('INSERT INTO topics VALUES (?,?,?)').run(topic, id, partitions);
+  for (let p = 0; p < partitions; p++)
+    db.exec(
+      `CREATE TABLE log_${id}_${p} (o INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT NOT NULL, h TEXT NOT NULL, v ` +
+        'BLOB NOT NULL, t INTEGER NOT NULL)',
+    );
+  return { id, partitions };
 }

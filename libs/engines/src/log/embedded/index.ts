@@ -15,12 +15,13 @@ export interface EmbeddedLogOptions extends SqliteStoreOptions {
 
 export { checkpointInBackground } from './checkpoints.ts';
 export { sqliteFault } from './faults.ts';
+export { groupsOf, placesOf } from './placeholders.ts';
 export { transaction, WritesOfTurn } from './transactions.ts';
 export { FileLocked, lockFile } from './file-lock.ts';
 
 /**
- * The log in one SQLite file. An acknowledged append is durable (WAL, synchronous=FULL); concurrent appends share a
- * transaction. Throws EngineUnavailable.
+ * The log in one SQLite file. An acknowledged append is durable (an fsync of the write-ahead log); concurrent appends
+ * share a transaction. Throws EngineUnavailable.
  */
 export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
   const store: SqliteStore = new SqliteStore({ ...options, changed: (topic) => log.wake(topic) });

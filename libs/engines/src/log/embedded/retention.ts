@@ -31,7 +31,7 @@ export class Retention {
   /** Cached starts by table, because each batch of each group reads them. */
   readonly #starts = new Map<string, number>();
 
-  /** `transaction` is atomic, and durable when it returns. `rowsOf` makes the rows of what stays. */
+  /** `transaction` is atomic, and not durable later than the next one. `rowsOf` makes the rows of what stays. */
   constructor(
     db: DatabaseSync,
     transaction: <T>(work: () => T) => T,

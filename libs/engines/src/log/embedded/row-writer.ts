@@ -26,8 +26,9 @@ export class RowWriter {
     this.#upsert = db.prepare('INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next');
   }
 
-  /** The batch is durable when this returns. If it throws, nothing of the batch is stored. @throws errors of SQLite */
+  /** Commits the batch. If it throws, nothing of the batch is stored. @throws errors of SQLite */
   write({ tables, commits }: WriteBatch): void {
+    if (tables.length === 0 && commits.length === 0) return;
     transaction(this.#db, () => {
       for (const { table, records } of tables) {
         const insert = this.#insert(table);

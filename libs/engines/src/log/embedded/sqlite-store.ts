@@ -3,13 +3,13 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { EXTENT, fitting, type Row, rowsWith, Unpacked } from './blocks.ts';
 import { engine, logFault } from './faults.ts';
-import { allowBlocks, topicOf, unpackBlocks } from './file-form.ts';
+import { allowBlocks, createTopic, topicOf, type TopicRow, unpackBlocks } from './file-form.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
 import { cut, DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
 import { type Commit, RowWriter } from './row-writer.ts';
 import { transaction } from './transactions.ts';
-import { WriterThread } from './writer-thread.ts';
+import { WriteAheadLog } from './write-ahead-log.ts';
 import type { PlacedRecord } from '../placing.ts';
 
 export interface SqliteStoreOptions {
@@ -27,8 +27,6 @@ export interface SqliteStoreOptions {
    * so that a build that does not know them can open it. Default true.
    */
   readonly blocks?: boolean;
-  /** Writes records and commits in a thread of its own, for long-running processes. Default false. */
-  readonly writesInThread?: boolean;
 }
 
 interface Hooks {
@@ -44,7 +42,6 @@ const DEFAULTS = {
   busyMs: 1000,
   now: () => Date.now(),
   blocks: true,
-  writesInThread: false,
 };
 
 interface Slot extends RetainedPlace {
@@ -65,6 +62,8 @@ interface Waiting {
 const RECENT_BYTES = 24 * 1024 * 1024;
 /** A commit is written with the next append, or after this time. */
 const COMMIT_MS = 25;
+/** After a failed write, the next one begins with the next append, or after this time. */
+const RETRY_MS = 1000;
 /** How often a read-only log checks the file for changes of the writer. */
 const POLL_MS = 50;
 
@@ -72,8 +71,9 @@ const POLL_MS = 50;
 export type LocalStore = Omit<SqliteStore, 'copy'>;
 
 /**
- * One table for each partition of a topic; `rowid` is the offset. The appends of one turn of the event loop and the
- * commits before share one transaction and one fsync. No transaction spans an await.
+ * One table for each partition of a topic; `rowid` is the offset. The appends that wait share one transaction and one
+ * fsync with the commits before, and other requests run during the fsync. No transaction spans an await. A record
+ * counts in the heads, and is read, from the moment it is durable.
  */
 export class SqliteStore {
   readonly #db: DatabaseSync;
@@ -91,8 +91,10 @@ export class SqliteStore {
   #writing: Promise<EngineUnavailable | undefined> | undefined;
   #nextWrite: Promise<EngineUnavailable | undefined> | undefined;
   /** These two are absent if another process writes. */
-  #writer: RowWriter | WriterThread | undefined;
+  #writer: RowWriter | undefined;
   #retention: Retention | undefined;
+  /** Absent if another process writes, and for a store in memory. */
+  #wal: WriteAheadLog | undefined;
 
   constructor(given: SqliteStoreOptions & Hooks) {
     const options = { ...DEFAULTS, ...given };
@@ -102,10 +104,10 @@ export class SqliteStore {
     engine(() => {
       if (options.readonly) return this.#watch();
       this.#db.exec(
-        'PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; ' +
-          // With a thread, this connection reads, and each write of the thread empties its cache.
-          `PRAGMA cache_size=${options.writesInThread ? -2048 : -16384};`,
+        'PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8000; ' +
+          'PRAGMA cache_size=-16384;',
       );
+      if (options.file !== ':memory:') this.#wal = new WriteAheadLog(this.#db, options.file);
       this.#db.exec(`
         CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE,
           partitions INTEGER NOT NULL);
@@ -113,14 +115,11 @@ export class SqliteStore {
           PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
       const write = <T>(work: () => T): T => this.#transaction(work);
-      const { file, busyMs, blocks } = options;
-      const rows = rowsWith(blocks);
-      if (blocks) allowBlocks(this.#db);
+      const rows = rowsWith(options.blocks);
+      if (options.blocks) allowBlocks(this.#db);
       else unpackBlocks(this.#db, write);
       this.#retention = new Retention(this.#db, write, rows);
-      this.#writer = options.writesInThread
-        ? new WriterThread({ file, busyMs, blocks })
-        : new RowWriter(this.#db, rows);
+      this.#writer = new RowWriter(this.#db, rows);
     });
     engine(() => this.#loadCommits());
   }
@@ -163,8 +162,9 @@ export class SqliteStore {
     const recent = this.#recent.read(slot.table, from, maxRecords, maxBytes);
     if (recent !== undefined) return recent;
     return engine(() => {
-      const rows = slot.read.all(from, fitting(slot.sizes, from, maxRecords, maxBytes)) as unknown as Row[];
-      const found = rows.flatMap((row) => this.#unpacked.of(row, slot));
+      // Rows at or after the head are committed and not durable yet.
+      const rows = slot.read.all(from, slot.head, fitting(slot.sizes, [from, slot.head], maxRecords, maxBytes));
+      const found = (rows as unknown as Row[]).flatMap((row) => this.#unpacked.of(row, slot));
       // The first block may begin before `from`, and the last one may have more records than fit.
       const first = found.findIndex(({ offset }) => offset >= from);
       return first < 0 ? [] : cut(found, first, maxRecords, maxBytes);
@@ -185,8 +185,13 @@ export class SqliteStore {
 
   /** Resolves when everything that waits at the call is durable. */
   async flush(): Promise<void> {
-    const failed = await (this.#queue.length === 0 && this.#dirty.size === 0 ? this.#writing : this.#flush());
+    const failed = await (this.#waits ? this.#flush() : this.#writing);
     if (failed !== undefined) throw failed;
+  }
+
+  /** Whether something is left for the next write. */
+  get #waits(): boolean {
+    return this.#queue.length > 0 || this.#dirty.size > 0 || this.#wal?.hasWritten || this.#wal?.isUncertain || false;
   }
 
   /** Resolves when the records that a running write has stamped count in `head`, or are refused. */
@@ -213,6 +218,7 @@ export class SqliteStore {
     let removed = 0;
     try {
       for (const slot of this.#slots(topic)) removed += await work(this.#retention!, slot);
+      await this.flush();
     } catch (error) {
       throw logFault(error);
     } finally {
@@ -235,7 +241,7 @@ export class SqliteStore {
     if (this.#flushing) clearImmediate(this.#flushing);
     for (const { reject } of this.#queue.splice(0)) reject(new EngineUnavailable('the log was closed'));
     await this.settled();
-    if (this.#writer instanceof WriterThread) await this.#writer.close();
+    this.#wal?.close();
     this.#db.close();
   }
 
@@ -263,12 +269,13 @@ export class SqliteStore {
 
   /** Writes all waiting appends and commits in one transaction, so nothing of a failed call is in the log. */
   async #write(): Promise<EngineUnavailable | undefined> {
+    if (!this.#waits) return undefined;
     const queue = this.#queue.splice(0);
     const dirty = [...this.#dirty];
-    if (queue.length === 0 && dirty.length === 0) return undefined;
     const answers: Appended[][] = [];
     const written = new Map<Slot, LogRecord[]>();
     try {
+      if (this.#wal?.isUncertain) this.#settle(this.#wal);
       const timestamp = this.#options.now();
       for (const { topic, records } of queue) {
         const slots = this.#slots(topic);
@@ -286,14 +293,14 @@ export class SqliteStore {
       }
       const tables = [...written].map(([{ table }, records]) => ({ table, records }));
       const commits = dirty.map(([, commit]) => commit);
-      await engine(() => this.#writer!.write({ tables, commits }));
+      engine(() => this.#writer!.write({ tables, commits }));
+      await this.#wal?.sync();
     } catch (error) {
       for (const { reject } of queue) reject(error);
       this.#recent.clear();
-      this.#refreshHeads();
-      if (dirty.length > 0) this.#commitTimer ??= setTimeout(() => void this.#flush(), 1000);
-      // The heads may have moved, if the records were written and the answer was lost.
-      this.#options.changed();
+      // It is unknown whether a failed COMMIT has written the records.
+      if (!this.#wal?.isUncertain) this.#refreshHeads();
+      if (this.#waits) this.#commitTimer ??= setTimeout(() => void this.#flush(), RETRY_MS);
       return error as EngineUnavailable;
     }
     for (const [slot, together] of written) {
@@ -306,8 +313,17 @@ export class SqliteStore {
     return undefined;
   }
 
+  /** After a failed fsync: what was committed becomes durable and counts, although its appends were refused. */
+  #settle(wal: WriteAheadLog): void {
+    engine(() => wal.settle());
+    this.#refreshHeads();
+  }
+
+  /** Durable after the next write. */
   #transaction<T>(work: () => T): T {
-    return engine(() => transaction(this.#db, work));
+    const result = engine(() => transaction(this.#db, work));
+    if (this.#wal !== undefined) this.#wal.hasWritten = true;
+    return result;
   }
 
   #slots(topic: string): Slot[] {
@@ -327,26 +343,16 @@ export class SqliteStore {
         partition,
         table,
         head: this.#headOf(table),
-        sizes: this.#db.prepare(`SELECT ${EXTENT} FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
-        read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? ORDER BY o LIMIT ?`),
+        sizes: this.#db.prepare(`SELECT ${EXTENT} FROM ${table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ?`),
+        read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ?`),
       };
     });
     this.#topics.set(topic, slots);
     return slots;
   }
 
-  #create(topic: string): { id: number; partitions: number } {
-    const work = (): { id: number; partitions: number } => {
-      const id = Number(this.#db.prepare('SELECT coalesce(max(id), 0) + 1 AS id FROM topics').get()!['id']);
-      const partitions = this.#options.partitions;
-      this.#db.prepare('INSERT INTO topics VALUES (?,?,?)').run(topic, id, partitions);
-      for (let p = 0; p < partitions; p++)
-        this.#db.exec(
-          `CREATE TABLE log_${id}_${p} (o INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT NOT NULL, h TEXT NOT NULL, v ` +
-            'BLOB NOT NULL, t INTEGER NOT NULL)',
-        );
-      return { id, partitions };
-    };
+  #create(topic: string): TopicRow {
+    const work = (): TopicRow => createTopic(this.#db, topic, this.#options.partitions);
     return this.#db.isTransaction ? work() : this.#transaction(work);
   }
 
@@ -363,13 +369,14 @@ export class SqliteStore {
       this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
   }
 
-  /** Reads the heads from the file, because after a failed COMMIT it is unknown whether the records were written. */
+  /** Reads the heads from the file, and starts the readers, whose heads may have moved. */
   #refreshHeads(): void {
     try {
       for (const slots of this.#topics.values()) for (const slot of slots) slot.head = this.#headOf(slot.table);
     } catch {
       // The file is unavailable. An append with a stale head violates the primary key and calls this method again.
     }
+    this.#options.changed();
   }
 
   /** Polls `data_version` of the file, which changes when the writing process commits. */
@@ -381,9 +388,8 @@ export class SqliteStore {
         if (version === seen) return;
         seen = version;
         this.#unpacked.clear();
-        this.#refreshHeads();
         this.#loadCommits();
-        this.#options.changed();
+        this.#refreshHeads();
       } catch {
         seen = undefined;
         // The next poll may succeed, and reads report the fault.

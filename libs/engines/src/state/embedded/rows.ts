@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
-import { groupsOf, placesOf } from '../../sqlite.ts';
+import { groupsOf, placesOf } from '../../log/embedded/index.ts';
 import type { Database } from './database.ts';
 
 /** A table of the file, whose columns have names of their own. */

@@ -1,4 +1,4 @@
-import { groupsOf } from '../../sqlite.ts';
+import { groupsOf } from '../../log/embedded/index.ts';
 import { encodePart, isNewer, samePosition } from '../encoding.ts';
 import { fieldOf } from '../query.ts';
 import type { StoredPart, ViewOp } from '../store.ts';

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { placesOf } from '../../sqlite.ts';
+import { placesOf } from '../../log/embedded/index.ts';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
 import { isOlder } from './positions.ts';
