@@ -28,8 +28,10 @@ export interface KeptBytes {
   readonly resources: number;
   /** Bytes of these events as they were received. */
   readonly received: number;
-  /** The largest first. */
+  /** The largest first. MongoDB's rows count bytes before the server compresses its blocks. */
   readonly kept: Kept;
+  /** Bytes of the files of the MongoDB-compatible server, after its compression and without its logs. */
+  readonly mongoFiles?: number;
 }
 
 export async function benchBytes(options: BytesBench): Promise<KeptBytes> {
@@ -44,13 +46,14 @@ export async function benchBytes(options: BytesBench): Promise<KeptBytes> {
       await viewsCaughtUp(platform);
     };
     const resources = items.filter(({ line }) => line.includes('"resourceType"'));
+    const { kept, ...more } = options.engines
+      ? await onEngines(scratch, options.build, published)
+      : { kept: await embedded(scratch, options.build, published) };
     return {
       resources: resources.length,
       received: resources.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0),
-      kept: (options.engines
-        ? await onEngines(scratch, options.build, published)
-        : await embedded(scratch, options.build, published)
-      ).toSorted((a, b) => b.bytes - a.bytes),
+      kept: kept.toSorted((a, b) => b.bytes - a.bytes),
+      ...more,
     };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -73,7 +76,11 @@ async function embedded(scratch: string, build: string | undefined, publish: Pub
   return ['log.db', 'views.db', 'state.db'].flatMap((name) => tablesOf(scratch, name));
 }
 
-async function onEngines(scratch: string, build: string | undefined, publish: Publish): Promise<Kept> {
+async function onEngines(
+  scratch: string,
+  build: string | undefined,
+  publish: Publish,
+): Promise<Pick<KeptBytes, 'kept' | 'mongoFiles'>> {
   const folder = join(scratch, 'engines');
   const engines = await startEngines({ folder, progress: note });
   const { KAFKA_BROKERS, MONGODB_URI } = engines.env as { KAFKA_BROKERS: string; MONGODB_URI: string };
@@ -82,13 +89,24 @@ async function onEngines(scratch: string, build: string | undefined, publish: Pu
     env: { KAFKA_BROKERS, MONGODB_URI },
     ...(build !== undefined && { build }),
   });
+  let kept: Kept;
   try {
     await publish(deployment);
-    return [...topicsOf(folder), ...(await collectionsOf(MONGODB_URI))];
+    kept = [...topicsOf(folder), ...(await collectionsOf(MONGODB_URI))];
   } finally {
     await deployment.stop();
     await engines.stop();
   }
+  // The end of the server writes a checkpoint into its files.
+  return { kept, mongoFiles: filesOf(join(folder, 'mongo')) };
+}
+
+/** The files of tables and indexes. The server's oplog ends at 100,000 entries, so it does not grow with resources. */
+function filesOf(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((name) => name.endsWith('.wt') && !name.includes('oplog') && !name.includes('WiredTiger'))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 /** The segments of each topic in Kafka's log folder, without their sparse indexes, which Kafka allocates in advance. */
@@ -107,7 +125,7 @@ function topicsOf(folder: string): Kept {
 /** Of each resource, in bytes. Smaller rows are one row. */
 const SMALLEST = 10;
 
-export function printBytes({ resources, received, kept }: KeptBytes): void {
+export function printBytes({ resources, received, kept, mongoFiles }: KeptBytes): void {
   const each = (bytes: number): string => (bytes / resources).toFixed(0).padStart(9);
   console.log(`${resources} resources; bytes of each, and their share of the bytes received`);
   console.log(`${each(received)}  received`);
@@ -118,4 +136,9 @@ export function printBytes({ resources, received, kept }: KeptBytes): void {
     if (bytes < SMALLEST * resources) rest += bytes;
     else console.log(`${each(bytes)}  ${what}`);
   console.log(`${each(rest)}  the rest`);
+  if (mongoFiles === undefined) return;
+  const kafka = kept.filter(({ what }) => what.startsWith('Kafka')).reduce((all, { bytes }) => all + bytes, 0);
+  console.log(
+    `${each(mongoFiles)}  files of MongoDB, whose blocks are compressed; with Kafka ${each(kafka + mongoFiles)}`,
+  );
 }
