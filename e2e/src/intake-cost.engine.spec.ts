@@ -54,21 +54,19 @@ describe('intake by five services', () => {
       await sleep(QUIET_MS);
     }
   };
-  const publish = async (seed: string, members: number): Promise<number> => {
-    const { accepted } = await publishItems(
-      platform,
-      [...syntheticPayer({ seed, members, asOf: '2026-11-01T00:00:00.000Z' }).events()].map(itemOf),
-    );
-    return accepted;
+  const publish = async (seed: string, members: number): Promise<{ events: number; bytes: number }> => {
+    const items = [...syntheticPayer({ seed, members, asOf: '2026-11-01T00:00:00.000Z' }).events()].map(itemOf);
+    const { accepted } = await publishItems(platform, items);
+    return { events: accepted, bytes: items.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0) };
   };
 
-  test('asks MongoDB and Kafka a bounded number of times for 1,000 events', async () => {
+  test('asks MongoDB and Kafka a bounded number of times for 1,000 events, and writes few bytes to Kafka', async () => {
     const { commands, requests } = engines;
     await publish('warm', 1);
     await viewsQuiet();
     for (const counter of [commands, requests]) counter.clear();
     const began = performance.now();
-    const events = await publish('cost', MEMBERS);
+    const { events, bytes } = await publish('cost', MEMBERS);
     await viewsQuiet();
     console.log(`${events} events, all views after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     const costOf = (engine: string, counter: Counter, clock: RegExp): number => {
@@ -85,5 +83,9 @@ describe('intake by five services', () => {
     expect.soft(mongo).toBeLessThanOrEqual(BUDGETS.mongoCommandsOfAThousandEvents.most);
     expect.soft(kafka).toBeGreaterThan(10);
     expect.soft(kafka).toBeLessThanOrEqual(BUDGETS.kafkaRequestsOfAThousandEvents.most);
+    const produced = requests.of(/^Produce /).bytes / bytes;
+    console.log(`Kafka: ${produced.toFixed(2)} bytes are written for each received byte`);
+    expect.soft(produced).toBeGreaterThan(0.01);
+    expect.soft(produced).toBeLessThanOrEqual(BUDGETS.kafkaBytesPerByteReceived.most);
   });
 });

@@ -101,6 +101,11 @@ export const BUDGETS = {
     at010: 855,
     reason: 'The views of a process can share fetches, and need no commit for each batch.',
   },
+  kafkaBytesPerByteReceived: {
+    most: 0.4,
+    at010: 2.1,
+    reason: 'Brokers keep the events of 30 days, and every record, in three copies. They repeat their names and codes.',
+  },
   queriesOfAFirstExport: {
     most: 62,
     reason: 'For 1,000 resources of 20 members. A query brings up to 256 records, and 1 MB of lines.',

@@ -3,17 +3,13 @@ import type { Message } from 'kafkajs';
 import type { PlacedRecord } from '../placing.ts';
 import { type Appended, EngineUnavailable, RecordTooLarge } from '../port.ts';
 import { errorType, unavailable } from './errors.ts';
+import { BATCH_BYTES } from './fetch-limits.ts';
 import type { Settings } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
 import { toMessage, wireBytes } from './records.ts';
 
 /** Number of producers, each with one send at a time. */
 const LANES = 4;
-/**
- * Most bytes of one send, which is what a consumer fetches of a partition. Kafka's default limit is lower, so the first
- * send to such a topic is refused, and the next ones are smaller. A larger record is sent alone.
- */
-const BATCH_BYTES = 1_900 * 1024;
 /** Bytes of a record batch beside its records. */
 const BATCH_OVERHEAD = 100;
 const SWEEP_MS = 250;
@@ -45,7 +41,10 @@ interface Queue {
   sending: boolean;
   /** Why the last send failed; undefined after a success. */
   refusal: string | undefined;
-  /** Most bytes of a send. Lower after the broker refused one as too large, because the topic has another limit. */
+  /**
+   * Most bytes of a send before its compression. Lower after the broker refused one as too large, because the topic has
+   * another limit. A larger record is sent alone.
+   */
   maxBytes: number;
 }
 

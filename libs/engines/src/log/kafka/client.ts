@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import kafkajs, { type ISocketFactory, type Kafka, type Mechanism, type RetryOptions, type SASLOptions } from 'kafkajs';
-import { readEveryCompression } from './compression.ts';
+import { installCompressions } from './compression.ts';
 import { logCreator, type LogEntry } from './logging.ts';
 import { passwordMechanism } from './low-level.ts';
 import type { KafkaSasl, Settings } from './options.ts';
@@ -30,7 +30,7 @@ interface ClientOptions {
  * to their clusters.
  */
 export function createClient(settings: Settings, options: ClientOptions): Client {
-  readEveryCompression();
+  installCompressions();
   const sockets = new Set<Socket>();
   let retired = false;
   const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {

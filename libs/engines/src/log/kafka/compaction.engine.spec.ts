@@ -35,12 +35,13 @@ it(
     });
     await admin.disconnect();
     const log = await openLog(connection);
+    // The values are large enough for compression.
     // Compaction keeps a middle record and the last one of a batch, no record of another batch, and the first one of a
     // third.
     const batch = (...keys: string[]) =>
       log.append(
         't',
-        keys.map((key) => record(`${key} ${Math.random()}`, 0, key)),
+        keys.map((key) => record(`${key} ${Math.random()} ${'more '.repeat(250)}`, 0, key)),
       );
     await batch('a', 'b', 'kept-1', 'c', 'kept-2', 'a', 'b', 'c');
     await batch('a', 'b', 'c');

@@ -1,4 +1,6 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { zstd } from './compression.ts';
 import { decodeLz4 } from './lz4.ts';
 import { decodeSnappy } from './snappy.ts';
 
@@ -47,4 +49,30 @@ describe('LZ4', () => {
   ])('refuses %s', (_, input) => expect(() => decodeLz4(input, MAX)).toThrow(RangeError));
 
   it('refuses what gets too large', () => expect(() => decodeLz4(lz4Frame(lz4Block), 9)).toThrow(RangeError));
+});
+
+describe('Zstandard', () => {
+  const small = Buffer.from('ab'.repeat(1_000));
+  // Larger than what is decompressed at once, and small and large when it is compressed.
+  const repeated = Buffer.alloc(5_000_000, 'abc');
+  const varied = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (Math.imul(i, 2_654_435_761) >>> 13) & 255));
+
+  it.each([
+    ['small', small],
+    ['large, of few bytes', repeated],
+    ['large, of many bytes', varied],
+  ])('decodes what it encoded: %s', async (_, given) => {
+    const encoded = await zstd.compress({ buffer: given });
+    expect(given.equals(await zstd.decompress(encoded))).toBe(true);
+  });
+
+  it.each([
+    ['another format', gzipSync(small)],
+    ['a frame that ends early', zstdCompressSync(small).subarray(0, 15)],
+    ['a large frame that ends early', zstdCompressSync(repeated).subarray(0, 100)],
+    ['random bytes', varied.subarray(0, 1_000)],
+  ])('refuses %s', (_, input) => expect(zstd.decompress(input)).rejects.toThrow());
+
+  it('refuses what gets larger than 128 MiB', () =>
+    expect(zstd.decompress(zstdCompressSync(Buffer.alloc(130 * 1024 * 1024)))).rejects.toThrow(RangeError));
 });

@@ -1,5 +1,6 @@
 import type { LogRecord, TopicPartition } from '../port.ts';
 import type { Cluster } from './cluster.ts';
+import { boundDecoding } from './compression.ts';
 import { errorType } from './errors.ts';
 import { committedMessages, type FetchedPartition, type RawCluster, READ_COMMITTED } from './low-level.ts';
 import { toRecord } from './records.ts';
@@ -48,13 +49,9 @@ export async function fetchRanges<P extends From>(
       .map(({ partition, next }) => ({ partition, fetchOffset: String(next), maxBytes: partitionBytes })),
   }));
   try {
-    const { responses } = await broker.fetch({
-      isolationLevel: READ_COMMITTED,
-      maxWaitTime,
-      minBytes: 1,
-      maxBytes,
-      topics,
-    });
+    const { responses } = await boundDecoding(() =>
+      broker.fetch({ isolationLevel: READ_COMMITTED, maxWaitTime, minBytes: 1, maxBytes, topics }),
+    );
     return responses.flatMap(({ topicName, partitions }) =>
       partitions.flatMap((fetched) => {
         const topic = cluster.topic(topicName);

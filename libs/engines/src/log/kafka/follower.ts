@@ -13,11 +13,9 @@ import {
 import { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { byLeader, fetchRanges, type Range } from './fetch.ts';
+import { FETCH_BYTES, PARTITION_BYTES } from './fetch-limits.ts';
 import type { Settings } from './options.ts';
 
-/** Most bytes of one fetch, and of one partition in it. */
-const FETCH_BYTES = 8 * 1024 * 1024;
-const PARTITION_BYTES = 1024 * 1024;
 /**
  * How long a fetch waits while a handler runs, ms. A fetch excludes the partition of the handler, so it must be short.
  */

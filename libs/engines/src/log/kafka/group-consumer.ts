@@ -4,6 +4,7 @@ import type { TopicPartition } from '../port.ts';
 import { type Client, createClient, retryFor } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
+import { FETCH_BYTES, PARTITION_BYTES } from './fetch-limits.ts';
 import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';
 import { PatientFetch } from './patient-fetch.ts';
@@ -31,8 +32,6 @@ interface GroupConsumerOptions {
  * asking a coordinator that is gone.
  */
 const INNER_RETRY_MS = 2_000;
-const FETCH_BYTES = 8 * 1024 * 1024;
-const PARTITION_BYTES = 2 * 1024 * 1024;
 /** How long a fetch waits while a partition is paused, and how long kafkajs sleeps without partitions to fetch, ms. */
 const HOLDING_MS = 200;
 /** How long a stop waits to leave the group. After that, the group removes the consumer at the end of its session. */

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
+import { boundDecoding } from './compression.ts';
 import { type FetchRequest, type FetchResponse, onFindBroker, type RawBroker } from './low-level.ts';
 import type { SharedFetches } from './shared-fetches.ts';
 
@@ -72,7 +73,7 @@ export class PatientFetch {
       open = undefined;
     }
     if (open === undefined) {
-      const answer = fetch({ ...request, maxWaitTime: this.#options.waitMs() });
+      const answer = boundDecoding(() => fetch({ ...request, maxWaitTime: this.#options.waitMs() }));
       answer.catch(() => undefined); // the next call reports a failure between two calls
       this.#brokers.set(broker, (open = { key, answer }));
     }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message, Producer } from 'kafkajs';
 import { type Client, createClient } from './client.ts';
+import { compressionFor } from './compression.ts';
 import type { LogEntry } from './logging.ts';
 import { protocolError } from './low-level.ts';
 import type { Settings } from './options.ts';
@@ -78,7 +79,13 @@ export class ProducerLane {
     const current = (this.#current ??= this.#create());
     current.refusal = undefined;
     const producer = await current.producer;
-    const answers = await producer.send({ topic, acks: -1, timeout: this.#settings.requestTimeoutMs, messages });
+    const answers = await producer.send({
+      topic,
+      acks: -1,
+      timeout: this.#settings.requestTimeoutMs,
+      compression: compressionFor(messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)),
+      messages,
+    });
     const [answer] = answers;
     // -1 means a duplicate of a batch whose offset the broker no longer knows.
     const base = Number(answer?.baseOffset ?? -1);

@@ -1,10 +1,10 @@
 import type { LogRecord } from '../port.ts';
 import type { Cluster } from './cluster.ts';
 import { byLeader, fetchRanges, type Range } from './fetch.ts';
+import { READ_BYTES } from './fetch-limits.ts';
 
-/** Most bytes of a fetch. A larger record batch is returned whole, so a limit of one byte fetches one batch. */
-const FETCH_BYTES = 2 * 1024 * 1024;
-const BATCH_BYTES = 1;
+/** A larger record batch is returned whole, so a limit of one byte fetches one batch. */
+const ONE_BATCH = 1;
 /** How long fetched records beyond the limit of a call are kept for the next call at that offset. */
 const LEFT_OVER_MS = 5_000;
 const MAX_LEFT_OVERS = 8;
@@ -25,8 +25,7 @@ export class Reader {
     for (let next = Math.max(0, from); found.length < limit;) {
       const key = `${topic}/${partition}/${next}`;
       const range =
-        this.#leftOvers.get(key) ??
-        (await this.#fetch(topic, partition, next, limit === 1 ? BATCH_BYTES : FETCH_BYTES));
+        this.#leftOvers.get(key) ?? (await this.#fetch(topic, partition, next, limit === 1 ? ONE_BATCH : READ_BYTES));
       this.#leftOvers.delete(key);
       if (range.records.length === 0 && range.next <= next) break;
       const room = limit - found.length;

@@ -1,9 +1,9 @@
 import { Cluster } from './cluster.ts';
+import { boundDecoding } from './compression.ts';
+import { FETCH_BYTES } from './fetch-limits.ts';
 import { type FetchedPartition, type FetchRequest, type FetchResponse, READ_COMMITTED } from './low-level.ts';
 import type { Settings } from './options.ts';
 
-/** Most bytes of one request. */
-const FETCH_BYTES = 8 * 1024 * 1024;
 /**
  * How long answers are kept for the other consumers, ms, and how many bytes of them. The records of a consumer that is
  * further behind are fetched again.
@@ -217,13 +217,14 @@ class SharedBroker {
       [],
       async (raw) => {
         const broker = await raw.findBroker({ nodeId: this.#nodeId });
-        return broker.fetch({
+        const request = {
           isolationLevel: READ_COMMITTED,
           maxWaitTime: this.#settings.pollMs,
           minBytes: 1,
           maxBytes: FETCH_BYTES,
           topics: [...topics].map(([topic, all]) => ({ topic, partitions: all.map(({ topic: _, ...rest }) => rest) })),
-        });
+        };
+        return boundDecoding(() => broker.fetch(request));
       },
       0,
     );
