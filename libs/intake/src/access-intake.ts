@@ -8,8 +8,9 @@ import { Intake } from './frame.ts';
 import { HoldsStage } from './holds-stage.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 import { type Inbound, readInbound } from './read.ts';
+import { concernsNone, takeParsed } from './received.ts';
 import { Resolutions } from './resolutions.ts';
-import { isAbout, isResourceEvent, namesNone } from './resources.ts';
+import { isAbout, isResourceEvent } from './resources.ts';
 
 /**
  * The intake of a service that decides access. Beside the stages of the service, it holds access for an event that
@@ -66,10 +67,11 @@ export class AccessIntake<E = PayerEvent> {
 
   #read(record: LogRecord, latest: number): AccessEvent<E> | undefined {
     const { interest, contract } = this.#role;
-    if (interest.resources !== undefined && namesNone(record, interest.resources)) return undefined;
+    if (interest.resources !== undefined && concernsNone(record, interest.resources)) return undefined;
     const at = instant(Math.min(record.timestamp, this.#ports.clock.now()));
     try {
-      const inbound = readInbound(record, interest, latest, contract);
+      const readable = { ...record, parsed: () => takeParsed(record) };
+      const inbound = readInbound(readable, interest, latest, contract);
       if (inbound === undefined || this.#isElsewhere(record, inbound)) return undefined;
       const event = inbound.event as DomainEvent | undefined;
       return {

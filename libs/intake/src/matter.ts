@@ -3,6 +3,7 @@ import { PAYER_CONTRACT, providerKeys } from '@provider-access/events';
 import { patientOfConsent } from '@provider-access/domain/pdex';
 import type { Hold } from './access-holds.ts';
 import { idMeant } from './meant-id.ts';
+import { RESTRICTING } from './resources.ts';
 
 /**
  * What a payer's event is about: its type, and the members and providers that it names. For a dead letter, as far as it
@@ -21,8 +22,6 @@ export interface Matter {
 export const UNKNOWN_TYPE = 'unknown';
 
 export const MERGED = 'payer.members-merged.v1';
-/** Resources that can restrict access. A correction may give any other resource its true type. */
-const RESTRICTING = new Set(['Coverage', 'Consent']);
 
 /**
  * What an event is about. Pure.

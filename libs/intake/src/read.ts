@@ -21,8 +21,8 @@ export { type ErrorPlace, INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 /** The part of a log record that is read here. */
 export interface Readable extends Pick<LogRecord, 'topic' | 'key' | 'headers'> {
   readonly value: string | Uint8Array;
-  /** The value of a record in binary mode, if it is parsed already. */
-  readonly parsed?: { readonly data: unknown } | undefined;
+  /** Gives the value of a record in binary mode, if it is parsed already. Called when the value is needed. */
+  readonly parsed?: (() => { readonly data: unknown } | undefined) | undefined;
 }
 
 /** Which events an intake handles. */
@@ -89,7 +89,7 @@ export function readInbound<E = PayerEvent>(
   if (isGap(record)) return undefined;
   const named = header === undefined ? undefined : classify(header, interest, contract);
   if (named !== undefined && named.kind !== 'ours') return stray(named, undefined);
-  const decoded = decodeEvent(record, record.parsed);
+  const decoded = decodeEvent(record, record.parsed?.());
   if (!decoded.ok) {
     const fault: EventFault = { reason: decoded.reason, detail: decoded.detail };
     if (named !== undefined) return { ok: false, type: named.type, fault, stray: false };

@@ -2,6 +2,9 @@ import { isObject } from '@provider-access/fhir';
 import { PAYER_CONTRACT, typeOf, bufferOf, textOf } from '@provider-access/events';
 import type { Inbound, Readable } from './read.ts';
 
+/** Resources that can restrict access. A correction may give any other resource its true type. */
+export const RESTRICTING: ReadonlySet<string> = new Set(['Coverage', 'Consent']);
+
 /** Whether events of a type (in its newest version) are about FHIR resources. */
 export const isResourceEvent = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'resources';
 
@@ -27,7 +30,7 @@ export function isAbout(
   resources: ReadonlySet<string>,
 ): boolean {
   if (type === undefined || !isResourceEvent(type)) return false;
-  if (event !== undefined) return typesIn(event.data).some((named) => resources.has(named));
+  if (event !== undefined) return namedTypes(event.data).some((named) => resources.has(named));
   const text = textOf(record).replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
@@ -35,7 +38,7 @@ export function isAbout(
 }
 
 /** The type in the data, valid or not. A deletion names the type beside the id. */
-function typesIn(data: unknown): string[] {
+export function namedTypes(data: unknown): string[] {
   const { resourceType, resource } = isObject(data) ? data : {};
   return [resourceType, isObject(resource) ? resource['resourceType'] : undefined].filter(
     (named) => typeof named === 'string',

@@ -142,14 +142,21 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
   };
 }
 
+const AUTHORIZATION_CHANGED = 'payer.prior-authorization-changed.v1';
+/** False if the data of an event certainly has no claim, so that most dead letters need no parse. */
+const mayBeClaim = (data: Buffer): boolean => data.includes('"ExplanationOfBenefit"') || data.includes(String.raw`\u`);
+
 /** The claim or prior authorization in a dead letter; undefined for history and any other event. */
 function deadLetterClaim(record: LogRecord): { objective: Objective; start: number } | undefined {
-  const { headers, value } = dataOf<EventParked>(record);
-  const decoded = decodeEvent({ headers, value: Buffer.from(value, 'base64') });
+  const { headers, value: encoded } = dataOf<EventParked>(record);
+  const value = Buffer.from(encoded, 'base64');
+  const type = typeOf({ headers });
+  if (type !== undefined && type !== AUTHORIZATION_CHANGED && !mayBeClaim(value)) return undefined;
+  const decoded = decodeEvent({ headers, value });
   if (!decoded.ok) return undefined;
   const { resource } = (decoded.event.data ?? {}) as { resource?: { resourceType?: unknown } };
   const objective =
-    decoded.event.type === 'payer.prior-authorization-changed.v1'
+    decoded.event.type === AUTHORIZATION_CHANGED
       ? 'prior-authorization-visible'
       : typeof resource?.resourceType === 'string'
         ? objectiveOf(resource as { resourceType: string })

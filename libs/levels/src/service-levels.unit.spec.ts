@@ -229,7 +229,7 @@ describe('open measurements', () => {
   it("has claims in dead letters until they are replayed or discarded, by the payer's time", async () => {
     const l = await open();
     const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-    const parked = (id: string, resource: object, type = 'payer.resource-recorded.v1', hours = 12) =>
+    const parked = (id: string, resource: object | string, type = 'payer.resource-recorded.v1', hours = 12) =>
       encodeEvent({
         id,
         source: 's',
@@ -249,7 +249,7 @@ describe('open measurements', () => {
             ce_time: new Date(TUESDAY - hours * HOUR).toISOString(),
             ce_subject: 'm',
           },
-          value: Buffer.from(JSON.stringify({ resource })).toString('base64'),
+          value: Buffer.from(typeof resource === 'string' ? resource : JSON.stringify({ resource })).toString('base64'),
           reason: 'r',
           detail: 'd',
           parkedBy: 'resources',
@@ -257,7 +257,7 @@ describe('open measurements', () => {
         },
       });
     await l.log.append(topic, [
-      parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
+      parked('dl-1', String.raw`{"resource":{"resourceType":"Explanati\u006fnOfBenefit","use":"claim"}}`),
       parked('dl-2', { resourceType: 'Condition' }),
       parked('dl-3', {}, 'payer.prior-authorization-changed.v1'),
       parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),

@@ -1,4 +1,4 @@
-import { bufferOf, PA_RECORD_VERSIONS, PA_RECORDS, type RecordSuperseded } from '@provider-access/events';
+import { PA_RECORD_VERSIONS, PA_RECORDS, type RecordSuperseded } from '@provider-access/events';
 import {
   type Batch,
   EngineUnavailable,
@@ -10,6 +10,7 @@ import { instant } from '@provider-access/kernel';
 import { type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/records';
 import type { Logger } from '@provider-access/service/observability';
 import type { Head } from '../domain/decide.ts';
+import { jsonWith } from '../domain/json-bytes.ts';
 
 /** A version that a batch replaces. */
 export interface Superseded {
@@ -100,7 +101,7 @@ export class VersionKeeper {
 
 /** The id names the record and the version, so that an event that comes again is the same. */
 function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefined): NewRecord {
-  const data: RecordSuperseded = {
+  const data: Omit<RecordSuperseded, 'line'> = {
     ...about,
     versionId: head.versionId,
     lastUpdated: instant(head.lastUpdated),
@@ -109,7 +110,7 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     ...(head.labels !== undefined && { labels: [...head.labels] }),
     ...(head.labelsBy !== undefined && { labelsBy: head.labelsBy }),
     ...(head.targets !== undefined && { targets: [...head.targets] }),
-    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line: bufferOf(line).toString() }),
+    ...(line === undefined && { reason: head.reason ?? 'deleted' }),
   };
   return {
     key: id,
@@ -125,6 +126,6 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
       [VERSION_HEADER]: String(head.versionId),
       'content-type': 'application/json',
     },
-    value: JSON.stringify(data),
+    value: line === undefined ? JSON.stringify(data) : jsonWith(data, 'line', line),
   };
 }

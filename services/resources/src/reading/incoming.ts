@@ -1,7 +1,6 @@
 import {
   type DomainEvent,
   type FaultReason,
-  fromStructured,
   headersOf,
   identityFault,
   MAX_IDENTITY,
@@ -49,6 +48,7 @@ export const tooLarge = (index: number, bytes: number): Refused =>
   refused(index, 'too-large', `an event may have at most ${MAX_EVENT_BYTES} bytes; this event has ${bytes}`);
 export const NOT_UTF8 = { reason: 'not-utf8', detail: 'the line is not UTF-8' } as const;
 export const NOT_JSON = { reason: 'not-json', detail: 'this is not JSON' } as const;
+export const DATA_NOT_JSON = { reason: 'not-json', detail: 'the data is not JSON' } as const;
 
 /** An event of a request before it has a place among the others. */
 export type Accepted = Omit<Extract<Incoming, { readonly ok: true }>, 'index' | 'record'> &
@@ -58,57 +58,17 @@ export type Accepted = Omit<Extract<Incoming, { readonly ok: true }>, 'index' | 
   };
 type Accepting = Accepted | Omit<Refused, 'index'>;
 
-/** A structured event (application/cloudevents+json) as text. */
-export function fromText(index: number, text: string, receipt: string): Incoming {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return { index, ok: false, ...NOT_JSON };
-  }
-  return fromObject(index, body, receipt, text);
-}
-
-/** Reads a structured event that is already parsed. Its `text`, if given, saves encoding the data again. */
-export function fromObject(index: number, body: unknown, receipt: string, text?: string): Incoming {
-  const read = fromStructured(body);
-  if (!read.ok) {
-    const id = isObject(body) ? body['id'] : undefined;
-    return {
-      index,
-      ok: false,
-      ...(typeof id === 'string' && id.length <= MAX_IDENTITY && { id }),
-      reason: read.reason,
-      detail: read.detail,
-    };
-  }
-  const place = text === undefined ? undefined : placeOfData(text, body as Record<string, unknown>);
-  const bytes = text === undefined ? undefined : Buffer.byteLength(text);
-  return incoming(index, read.event, receipt, place && text!.slice(...place), bytes);
-}
-
 /**
- * Binary mode: attributes in `ce-*` headers, the body is the data.
+ * The attributes of an event in binary mode: those of its `ce-` headers, whose names are in lower case.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
  */
-export function fromBinary(
+export function attributesOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,
-  text: string,
-  receipt: string,
-): Incoming {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return refused(0, 'not-json', 'the data is not JSON');
-  }
-  const attributes: Record<string, unknown> = { data };
+): Readonly<Record<string, string>> {
+  const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers))
     if (name.startsWith('ce-') && typeof value === 'string') attributes[name.slice(3)] = unescape(value);
-  const read = fromStructured(attributes);
-  return read.ok
-    ? incoming(0, read.event, receipt, text, Buffer.byteLength(text))
-    : refused(0, read.reason, read.detail);
+  return attributes;
 }
 
 function unescape(value: string): string {
@@ -149,17 +109,6 @@ function statesConsent({ type, data }: DomainEvent): boolean {
   if (PAYER_CONTRACT.definition(type)?.owner === 'consent') return true;
   const resource = isObject(data) ? data['resource'] : undefined;
   return isObject(resource) && resource['resourceType'] === 'Consent' && readConsent(resource, 0).kind === 'opt-out';
-}
-
-function incoming(
-  index: number,
-  event: DomainEvent,
-  receipt: string,
-  value: string | undefined,
-  size: number | undefined,
-): Incoming {
-  const accepted = accept(event, receipt, value, size);
-  return accepted.ok ? inPlace(accepted, index, Buffer.from(accepted.value)) : { index, ...accepted };
 }
 
 /** @param value the data as bytes, because the garbage collector would copy a text while it waits for the log */

@@ -78,7 +78,7 @@ export function readEvent(record: Readable, options: JudgeOptions, parsed?: Pars
   try {
     const value = parsed !== undefined || isElsewhere(record) ? record.value : textOf(record);
     const interest = options.sandbox === true ? IN_SANDBOX : INTEREST;
-    const inbound = readInbound({ ...record, value, parsed }, interest, options.now);
+    const inbound = readInbound({ ...record, value, parsed: parsed && (() => parsed) }, interest, options.now);
     if (inbound === undefined) return { ...common, judgement: { kind: 'other' } };
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };

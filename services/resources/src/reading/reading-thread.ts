@@ -1,12 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { textOf } from '@provider-access/events';
+import { receivedOf } from '@provider-access/intake/received';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { ThreadError, ThreadPool } from '@provider-access/engines/threads';
 import type { JudgeOptions } from '../domain/judge.ts';
+import { scanData } from '../domain/sent-text.ts';
 import { type PackedReadings, unpacked } from './packed.ts';
 import { isElsewhere, readEvent, type ReadEvent, type Reading } from './read-event.ts';
 import type { ReadingReply, ReadingTask } from './reading-worker.ts';
-import { type ReceivedLine, receiveLine } from './receive-line.ts';
+import { LINE, type ReceivedLine, receiveLine } from './receive-line.ts';
 
 /**
  * Bytes. A batch up to this size is read in the main thread, because handing it over would take longer than it saves.
@@ -45,7 +48,7 @@ export class ReadingThread implements OnApplicationShutdown {
    * Reads the records and keeps their order. @throws EngineUnavailable when the thread ended; the batch can be retried
    */
   async read(records: readonly LogRecord[], options: JudgeOptions): Promise<readonly ReadEvent[]> {
-    const known = records.map((record) => this.take(record, options));
+    const known = records.map((record) => this.take(record, options) ?? readParsed(record, options));
     const ours = records.filter((record, i) => known[i] === undefined && !isElsewhere(record));
     const bytes = ours.reduce((sum, { value }) => sum + value.byteLength, 0);
     const readings = bytes <= INLINE_BYTES ? [] : await this.readInThread(ours, bytes, options);
@@ -57,7 +60,7 @@ export class ReadingThread implements OnApplicationShutdown {
   }
 
   /**
-   * Reads the lines of a request and keeps their order. If the thread ends, this thread reads them.
+   * Reads the events of a request and keeps their order. If the thread ends, this thread reads them.
    * @param judging how intake judges events now. Without it, intake reads the events from the log, and parsing them for
    * the answer alone is not worth the way to the thread
    */
@@ -65,18 +68,19 @@ export class ReadingThread implements OnApplicationShutdown {
     lines: readonly Uint8Array[],
     receipt: string,
     judging: JudgeOptions | undefined,
+    form = LINE,
   ): Promise<readonly ReceivedLine[]> {
     const bytes = lines.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (judging === undefined || bytes <= INLINE_BYTES)
-      return inTurns(lines, (line) => receiveLine(line, receipt, judging));
+      return inTurns(lines, (line) => receiveLine(line, receipt, judging, form));
     const together = concatenated(lines, bytes);
     const lengths = lines.map(({ byteLength }) => byteLength);
     try {
-      const task = { kind: 'receive', receipt, judging, lengths, lines: together } as const;
+      const task = { kind: 'receive', form, receipt, judging, lengths, lines: together } as const;
       return unpacked((await this.pool.call(task, [together.buffer])) as PackedReadings<ReceivedLine>);
     } catch (error) {
       if (!(error instanceof ThreadError)) throw error;
-      return inTurns(lines, (line) => receiveLine(line, receipt));
+      return inTurns(lines, (line) => receiveLine(line, receipt, undefined, form));
     }
   }
 
@@ -120,6 +124,12 @@ export class ReadingThread implements OnApplicationShutdown {
       throw new Error(`events could not be read: ${error.thrown}`, { cause: error });
     }
   }
+}
+
+/** Reads a record of which this process has the parsed data, and no reading: a later time may permit the event. */
+function readParsed(record: LogRecord, options: JudgeOptions): Reading | undefined {
+  const parsed = isElsewhere(record) ? undefined : receivedOf(record)?.parsed;
+  return parsed && readEvent(record, options, { ...parsed, text: scanData(textOf(record)) });
 }
 
 /** Reads lines in this thread, with turns for other requests: one of them may be an opt-out. */

@@ -2,7 +2,7 @@ import { answerCalls } from '@provider-access/engines/threads';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { packed, type PackedReadings } from './packed.ts';
 import { readEvent, type Reading } from './read-event.ts';
-import { type ReceivedLine, receiveLine } from './receive-line.ts';
+import { type Form, type ReceivedLine, receiveLine } from './receive-line.ts';
 
 /**
  * The thread that reads events. It must not import Nest, so that it starts in milliseconds, and from source in tests,
@@ -23,6 +23,7 @@ interface ReadTask {
 }
 interface ReceiveTask {
   readonly kind: 'receive';
+  readonly form: Form;
   readonly receipt: string;
   readonly judging: JudgeOptions | undefined;
   /** Bytes of each line. */
@@ -35,8 +36,8 @@ export type ReadingReply = PackedReadings<Reading> | PackedReadings<ReceivedLine
 answerCalls((task: ReadingTask): ReadingReply => {
   let at = 0;
   if (task.kind === 'receive') {
-    const { receipt, judging, lengths, lines } = task;
-    return packed(lengths.map((length) => receiveLine(lines.subarray(at, (at += length)), receipt, judging)));
+    const { form, receipt, judging, lengths, lines } = task;
+    return packed(lengths.map((length) => receiveLine(lines.subarray(at, (at += length)), receipt, judging, form)));
   }
   const { options, events, values } = task;
   return packed(

@@ -6,7 +6,7 @@ import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { FactsStale } from '@provider-access/facts';
 import { condition, event, type EventInput, patient } from '../../../test/harness.ts';
 import { EventAppender, type EventRow, type PayerFacts } from './append-events.ts';
-import { fromObject } from '../../reading/incoming.ts';
+import { fromObject } from '../../../test/former-incoming.ts';
 import { EventReceiver } from '../../reading/event-receiver.ts';
 import { ReadingThread } from '../../reading/reading-thread.ts';
 import { EventStream } from './stream-events.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fromObject } from '../../reading/incoming.ts';
+import { fromObject } from '../../../test/former-incoming.ts';
 
 const deny = {
   resourceType: 'Consent',

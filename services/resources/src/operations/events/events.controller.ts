@@ -6,8 +6,9 @@ import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/ht
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { expectEvents } from '../receipts/expected.ts';
 import { EventAppender, type EventRow } from './append-events.ts';
-import { fromBinary, fromObject, fromText, type Incoming, MAX_EVENT_BYTES } from '../../reading/incoming.ts';
+import { attributesOf, type Incoming, MAX_EVENT_BYTES } from '../../reading/incoming.ts';
 import { EventReceiver } from '../../reading/event-receiver.ts';
+import type { Form } from '../../reading/receive-line.ts';
 import { EventStream } from './stream-events.ts';
 
 /** Largest JSON batch that is buffered, bytes. NDJSON has no limit. */
@@ -105,26 +106,29 @@ export class EventsController {
     const batch = media === BATCH;
     if (!batch && media !== STRUCTURED && !(binary && /^application\/(.+\+)?json$/.test(media)))
       throw new Refusal('unsupported-media-type', `Send events as ${FORMS}.`);
-    const text = await read(request, batch ? MAX_BATCH_BYTES : MAX_EVENT_BYTES + 64 * 1024, batch);
-    const events: Incoming[] = batch
-      ? fromBatch(text, receipt)
-      : [media === STRUCTURED ? fromText(0, text, receipt) : fromBinary(request.headers, text, receipt)];
+    const body = await read(request, batch ? MAX_BATCH_BYTES : MAX_EVENT_BYTES + 64 * 1024, batch);
+    const events = batch
+      ? await this.batch(body, receipt)
+      : [await this.receiver.receiveOne(body, receipt, media === STRUCTURED ? BODY : binaryForm(request))];
     return { rows: await Promise.all(await this.appender.append(events, receipt)), single: !batch };
   }
-}
 
-function fromBatch(text: string, receipt: string): Incoming[] {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new Refusal('invalid-request', 'The body is not valid JSON.');
+  private async batch(body: Buffer, receipt: string): Promise<readonly Incoming[]> {
+    const events = await this.receiver.receiveBatch(body, receipt);
+    if (events !== undefined) return events;
+    try {
+      JSON.parse(body.toString());
+    } catch {
+      throw new Refusal('invalid-request', 'The body is not valid JSON.');
+    }
+    throw new Refusal('invalid-request', 'A batch must be a JSON array of CloudEvents.');
   }
-  if (!Array.isArray(body)) throw new Refusal('invalid-request', 'A batch must be a JSON array of CloudEvents.');
-  return body.map((event, index) => fromObject(index, event, receipt));
 }
 
-async function read(request: FastifyRequest, limit: number, batch: boolean): Promise<string> {
+const BODY: Form = { kind: 'body' };
+const binaryForm = ({ headers }: FastifyRequest): Form => ({ kind: 'binary', attributes: attributesOf(headers) });
+
+async function read(request: FastifyRequest, limit: number, batch: boolean): Promise<Buffer> {
   const refusal = (): Refusal =>
     new Refusal(
       'too-large',
@@ -144,5 +148,5 @@ async function read(request: FastifyRequest, limit: number, batch: boolean): Pro
     else chunks.push(chunk);
   }
   if (length > limit) throw refusal();
-  return Buffer.concat(chunks, length).toString('utf8');
+  return Buffer.concat(chunks, length);
 }

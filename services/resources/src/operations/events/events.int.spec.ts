@@ -139,6 +139,40 @@ describe('POST /events', () => {
     ]);
   });
 
+  it.each([
+    ['an element that is not JSON', (good: string) => `[${good},${good},{]`, 'The body is not valid JSON.'],
+    ['a missing element', (good: string) => `[${good},${good},]`, 'The body is not valid JSON.'],
+    ['more behind its end', (good: string) => `[${good}] 5`, 'The body is not valid JSON.'],
+    ['no end', (good: string) => `[${good}`, 'The body is not valid JSON.'],
+    ['a byte order mark', (good: string) => `\ufeff[${good}]`, 'The body is not valid JSON.'],
+    ['an event instead', (good: string) => good, 'A batch must be a JSON array of CloudEvents.'],
+  ])('stores nothing of a batch with %s', async (_what, bodyOf, detail) => {
+    const before = await inLog();
+    // More than the thread gets at a time, so that the first events are read before the fault is found.
+    const good = JSON.stringify(event({ resource: condition('m1', 'c', { note: [{ text: 'x'.repeat(700_000) }] }) }));
+    const answer = await post(bodyOf(good), 'application/cloudevents-batch+json');
+    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining(detail)]);
+    expect(await inLog()).toBe(before);
+  });
+
+  it('takes a batch that is larger than the thread gets at a time, and answers in its order', async () => {
+    const large = (n: number): object =>
+      event({ id: `large-${n}`, resource: condition('m1', `large-${n}`, { note: [{ text: 'é'.repeat(300_000) }] }) });
+    const sent = [large(0), { specversion: '0.3' }, large(1), large(2), 5, large(3)];
+    const answer = await post(JSON.stringify(sent, undefined, 1), 'application/cloudevents-batch+json');
+    expect(answer.json().map((row: Loose) => row.id ?? row.reason)).toEqual([
+      'large-0',
+      'not-a-cloudevent',
+      'large-1',
+      'large-2',
+      'not-a-cloudevent',
+      'large-3',
+    ]);
+    await house.settled();
+    const { line } = (await house.records.byTypeId('m1', 'Condition', 'large-3'))!;
+    expect(Buffer.from(line).toString().includes('é'.repeat(300_000))).toBe(true);
+  });
+
   it('names the limit of a JSON batch and the way around it', async () => {
     const answer = await post(`[${' '.repeat(16 * 1024 * 1024)}]`, 'application/cloudevents-batch+json');
     expect(answer.status).toBe(413);

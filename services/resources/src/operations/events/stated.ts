@@ -1,5 +1,6 @@
 import { decodeEvent, PAYER_CONTRACT, type PayerEvent } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
+import { takeParsed } from '@provider-access/intake/received';
 import { readConsent } from '@provider-access/domain/pdex';
 
 /**
@@ -7,7 +8,7 @@ import { readConsent } from '@provider-access/domain/pdex';
  * that cannot be read.
  */
 export function statedBy(record: NewRecord): PayerEvent | undefined {
-  const decoded = decodeEvent(record);
+  const decoded = decodeEvent(record, takeParsed(record));
   const read = decoded.ok ? PAYER_CONTRACT.read(decoded.event) : undefined;
   if (read?.ok !== true) return undefined;
   const { event } = read;
