@@ -28,17 +28,24 @@ class World {
   readonly begun: string[] = [];
   readonly refused: unknown[] = [];
   readonly #ends = new Map<string, () => void>();
+  readonly #made = new Map<string, (bytes: number) => void>();
   readonly responses = new Map<string, Response>();
 
   async ask(client: string, name: string): Promise<void> {
     const response = new Response();
     this.responses.set(name, response);
     void this.turns
-      .take(client, response as unknown as ServerResponse, () => {
+      .take(client, response as unknown as ServerResponse, (made) => {
         this.begun.push(name);
+        this.#made.set(name, made);
         return new Promise((resolve) => this.#ends.set(name, resolve));
       })
       .catch((error: unknown) => this.refused.push(error));
+    await settled();
+  }
+  /** The answer is in memory, and waits for the audit. */
+  async made(name: string, bytes: number): Promise<void> {
+    this.#made.get(name)!(bytes);
     await settled();
   }
   /** The search is answered. */
@@ -132,6 +139,71 @@ describe('the searches of a process', () => {
     world.responses.get('a1')!.cut();
     await settled();
     expect(world.begun).toEqual(['a0', 'a1', 'b0', 'a2', 'a3']);
+  });
+
+  it('give their place back when a small answer waits for the audit, and not for a large one', async () => {
+    const world = new World();
+    for (let i = 0; i < 5; i++) await world.ask('a', `a${i}`);
+    await world.made('a0', 512 * 1024);
+    await world.made('a0', 512 * 1024);
+    await world.made('a1', 512 * 1024 + 1);
+    expect(world.begun).toEqual(['a0', 'a1', 'a2']);
+    await world.finish('a0');
+    expect(world.begun).toEqual(['a0', 'a1', 'a2']);
+    await world.finish('a1');
+    await world.finish('a2');
+    expect(world.begun).toEqual(['a0', 'a1', 'a2', 'a3', 'a4']);
+  });
+
+  it('keep at most 16 small answers of a client in memory, and make room as the client takes them', async () => {
+    const world = new World();
+    for (let i = 0; i < 24; i++) await world.ask('a', `a${i}`);
+    for (let i = 0; i < 18; i++) await world.made(`a${i}`, 1);
+    for (let i = 0; i < 18; i++) await world.end(`a${i}`);
+    expect(world.begun).toHaveLength(18);
+    expect(world.responses.get('a0')!.socket.timeout).toBe(60_000);
+    await world.ask('b', 'b0');
+    expect(world.begun.at(-1)).toBe('b0');
+    // A search that was answered while there was no room has a place until its client takes the answer.
+    world.responses.get('a0')!.taken();
+    world.responses.get('a1')!.cut();
+    await settled();
+    expect(world.begun).toHaveLength(19);
+    world.responses.get('a16')!.taken();
+    world.responses.get('a17')!.taken();
+    await settled();
+    expect(world.begun).toHaveLength(21);
+    for (const name of ['a18', 'a19']) await world.made(name, 1);
+    expect(world.begun).toHaveLength(23);
+  });
+
+  it('leave room for 32 of all clients when small answers wait', async () => {
+    const world = new World();
+    for (let client = 0; client < 17; client++)
+      for (let i = 0; i < 4; i++) await world.ask(`c${client}`, `c${client}-${i}`);
+    expect(world.begun).toHaveLength(32);
+    await world.made('c0-0', 1);
+    expect(world.begun).toHaveLength(33);
+    await world.finish('c0-0');
+    expect(world.begun).toHaveLength(33);
+  });
+
+  it('that fail after their answer was made give it back once', async () => {
+    const { turns } = new World();
+    const fails = (): Promise<void> =>
+      turns.take('a', new Response() as unknown as ServerResponse, async (made) => {
+        made(1);
+        throw new Error('failed');
+      });
+    for (let i = 0; i < 40; i++) await expect(fails()).rejects.toThrow('failed');
+    const begun: number[] = [];
+    for (let i = 0; i < 3; i++)
+      void turns.take('a', new Response() as unknown as ServerResponse, () => {
+        begun.push(i);
+        return new Promise(() => undefined);
+      });
+    await settled();
+    expect(begun).toEqual([0, 1]);
   });
 
   it('that fail give their place back', async () => {

@@ -50,6 +50,16 @@ const NO_TYPE = 'There is no such resource type here; see /fhir/metadata.';
 type Given = Audited | Answer;
 export type Handler = (this: unknown, asked: AnyAsked) => Promise<Given | InTurn<Given>> | Given | InTurn<Given>;
 
+/** The bytes of an answer that is complete. Infinity if its body is made later. */
+function bytesOf(given: Given): number {
+  const answer = 'audit' in given ? given.answer : given;
+  if (answer instanceof Refusal) return 0;
+  const { body, json } = answer;
+  if (body instanceof Uint8Array) return body.byteLength;
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body === undefined && json === undefined ? 0 : Infinity;
+}
+
 /** @throws Refusal 403 insufficient_scope naming the scope that would do */
 export function requireScope(scopes: GrantedScopes, type: string, interaction: Interaction): void {
   if (allows(scopes, type, interaction)) return;
@@ -95,9 +105,11 @@ export class Frame {
       const outcome = await this.#handler.call(controller, asked);
       try {
         if (!('inTurn' in outcome)) return await this.#respond(ports, asked, outcome, reply);
-        return await ports.turns.take(asked.client!, reply.raw, async () =>
-          this.#respond(ports, asked, await outcome.inTurn(), reply),
-        );
+        return await ports.turns.take(asked.client!, reply.raw, async (made) => {
+          const given = await outcome.inTurn();
+          made(bytesOf(given));
+          await this.#respond(ports, asked, given, reply);
+        });
       } catch (error) {
         // Access ended between the decision and the first byte. Nothing was sent, so decide again.
         if (!(error instanceof AccessEnded) || again === ANEW) throw error;
