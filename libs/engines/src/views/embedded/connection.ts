@@ -17,6 +17,9 @@ const REGISTRY = `
     part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID;${EXTRACTS}`;
 
+/** A transaction of reads ends at the next write, and at the latest after this time, ms. */
+const READING_MS = 20;
+
 /**
  * One connection to the file with its transactions, cached entries of collections and their statements. A transaction
  * never spans an await.
@@ -28,7 +31,7 @@ export class Connection {
   readonly #statements = new Map<string, Statements>();
   readonly #registered = new Map<string, Registered>();
   #dataVersion = -1;
-  #reading: NodeJS.Immediate | undefined;
+  #reading: NodeJS.Timeout | undefined;
   readonly #writes = new WritesOfTurn((work) => this.transaction(work, false));
 
   /** @param content initial content of a database in memory, from `DatabaseSync.serialize` */
@@ -132,19 +135,19 @@ export class Connection {
   }
 
   /**
-   * The reads of one turn of the event loop share a transaction, because locks on the file are half of the cost of a
-   * `get`. Only the writing connection does so. Each write ends the transaction first, so a read sees all earlier
-   * writes.
+   * Reads share a transaction, because locks on the file are half of the cost of a `get`. Only the writing connection
+   * does so, and nobody else writes the file. Each write ends the transaction first, so a read sees all earlier writes,
+   * and no reader is left behind the end of the write-ahead log, where it would hinder a checkpoint.
    */
   beginReading(): void {
     if (this.#readonly || this.#reading !== undefined || this.db.isTransaction) return;
     this.control.read.run();
-    this.#reading = setImmediate(() => this.#endReading());
+    this.#reading = setTimeout(() => this.#endReading(), READING_MS);
   }
 
   #endReading(): void {
     if (this.#reading === undefined) return;
-    clearImmediate(this.#reading);
+    clearTimeout(this.#reading);
     this.#reading = undefined;
     this.control.commit.run();
   }

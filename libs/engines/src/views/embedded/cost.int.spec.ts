@@ -87,6 +87,32 @@ it('reads documents by their ids with one statement, however many they are', asy
   }
 });
 
+it('shares a transaction among the reads of several turns, until a write or 20 ms later', async () => {
+  const begun = (): number =>
+    (vi.mocked(StatementSync.prototype.run).mock.contexts as readonly StatementSync[]).filter(
+      ({ sourceSQL }) => sourceSQL === 'BEGIN',
+    ).length;
+  const reader = views.reader(items);
+  const write = (offset: number, n: number) =>
+    views.store.apply(items, 1, [{ id: 'a', part: 'item', partition: 0, offset, value: { n, group: 'g' } }]);
+  const read = async (): Promise<unknown> => ((await reader.get('a'))?.['item'] as { n: number }).n;
+  await write(0, 1);
+  const before = begun();
+  for (let turn = 0; turn < 3; turn++) {
+    expect(await read()).toBe(1);
+    await nextTurn();
+  }
+  expect(begun() - before).toBe(1);
+  await write(1, 2);
+  expect(await read()).toBe(2);
+  expect(begun() - before).toBe(2);
+  const connection = new Connection(':memory:', false);
+  connection.beginReading();
+  expect(connection.db.isTransaction).toBe(true);
+  await expect.poll(() => connection.db.isTransaction).toBe(false);
+  connection.close();
+});
+
 it('looks for a document that a record begins only if the store refuses to insert it', async () => {
   const log = openMemoryLog({ partitions: 1 });
   const context = { log, store: views.store, projection: totals, logger: undefined, maxRecords: 9 };
