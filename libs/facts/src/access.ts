@@ -89,6 +89,17 @@ export interface AccessOptions {
 export interface RequestDecisions {
   /** In the order of members, all at one instant. @throws FactsStale */
   decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]>;
+  /**
+   * The same for members whom the request names. Facts that this process surely knows are not read, if they permit with
+   * all the others. Call `again` before the answer. @throws FactsStale
+   */
+  decideNamed(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]>;
+  /**
+   * Reads the facts of the members whom memory alone permitted, if the answer has nothing of one of them. So a member
+   * without a result, or with withheld ones alone, costs the queries of a foreign one.
+   * @param shown the members of whom the answer has something
+   */
+  again(shown: ReadonlySet<string>): Promise<void>;
 }
 
 /** See `Access.decideOwners`. */
@@ -136,8 +147,18 @@ export class Access {
   ofRequest(): RequestDecisions {
     const { reader } = this.#options;
     const known = new Map<string, MemberFacts | undefined>();
+    const unread = new Set<string>();
     let generation: number | undefined;
-    return {
+    const decisions: RequestDecisions = {
+      decideNamed: async (client, purpose, members) => {
+        const permitted = this.#permittedFromMemory(client, purpose, members);
+        if (permitted === undefined) return decisions.decideMany(client, purpose, members);
+        for (const member of members) if (!known.has(member)) unread.add(member);
+        return permitted;
+      },
+      again: async (shown) => {
+        if ([...unread].some((member) => !shown.has(member))) await this.factsOfMany([...unread]);
+      },
       decideMany: async (client, purpose, members) => {
         const now = reader.generation();
         if (now === undefined || now !== generation) known.clear();
@@ -155,6 +176,7 @@ export class Access {
         );
       },
     };
+    return decisions;
   }
 
   /**
@@ -164,17 +186,23 @@ export class Access {
    * @throws FactsStale
    */
   async decideOwners(client: string, purpose: Purpose, members: readonly string[]): Promise<OwnersDecided> {
+    const permitted = this.#permittedFromMemory(client, purpose, members);
+    return permitted === undefined
+      ? { decisions: await this.decideMany(client, purpose, members), again: async () => undefined }
+      : { decisions: permitted, again: async () => void (await this.factsOfMany(members)) };
+  }
+
+  /** Undefined unless this process surely knows the facts of all members, and they permit. @throws FactsStale */
+  #permittedFromMemory(client: string, purpose: Purpose, members: readonly string[]): readonly Decision[] | undefined {
     this.assertFresh();
-    const known = members.map((member) => this.#options.reader.kept(member));
-    if (known.every((document) => document !== undefined)) {
-      const decisions = this.#judge(client, purpose, members, known.map(factsOf));
-      if (decisions.every(({ permit }) => permit))
-        return {
-          decisions: this.#counted(purpose, decisions),
-          again: async () => void (await this.factsOfMany(members)),
-        };
+    const known: MemberFacts[] = [];
+    for (const member of members) {
+      const document = this.#options.reader.kept(member);
+      if (document === undefined) return undefined;
+      known.push(factsOf(document));
     }
-    return { decisions: await this.decideMany(client, purpose, members), again: async () => undefined };
+    const decisions = this.#judge(client, purpose, members, known);
+    return decisions.every(({ permit }) => permit) ? this.#counted(purpose, decisions) : undefined;
   }
 
   #decided(

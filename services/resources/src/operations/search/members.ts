@@ -66,7 +66,8 @@ export class SearchMembers {
       this.facts.access.assertFresh();
       return { permitted: [SHARED], refused: [], because: new Map() };
     }
-    if (patients !== undefined) return this.chained(await this.named(by, patients), patientFilters, records);
+    if (patients !== undefined)
+      return this.chained(await this.named(by, patients, 'decideNamed'), patientFilters, records);
     if (ids !== undefined) {
       const found = await this.holding(by, type, ids);
       // A condition on the member's Patient leaves out what belongs to no member.
@@ -81,12 +82,16 @@ export class SearchMembers {
   /** Those of the members whom the client may not see any more, and why. */
   async goneSince(by: SearchClient, released: Iterable<string>): Promise<Members['refused']> {
     const members = [...new Set(released)].filter((member) => member !== SHARED);
-    return members.length === 0 ? [] : (await this.named(by, members)).refused;
+    return members.length === 0 ? [] : (await this.named(by, members, 'decideNamed')).refused;
   }
 
-  private async named({ client, decisions: facts }: SearchClient, members: readonly string[]): Promise<Members> {
+  private async named(
+    { client, decisions: facts }: SearchClient,
+    members: readonly string[],
+    decide: 'decideMany' | 'decideNamed',
+  ): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
-    const decisions = await facts.decideMany(client, { kind: 'search' }, asked);
+    const decisions = await facts[decide](client, { kind: 'search' }, asked);
     if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
     return {
       ...permittedOf(asked, decisions),
@@ -104,6 +109,8 @@ export class SearchMembers {
     const members = await this.named(
       by,
       all.filter((member) => member !== SHARED),
+      // Several members may have a resource of one id, and the queries must not tell of those who are denied.
+      'decideMany',
     );
     if (all.length === 0) return members;
     // The client gets a copy of the id that it may see, whoever else has one, so that is no refusal.

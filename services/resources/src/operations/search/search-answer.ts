@@ -30,7 +30,7 @@ import { unchained } from './chains.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import { includedOf } from './includes.ts';
 import { type Members, searchedOf, SearchMembers } from './members.ts';
-import { findPage, type PageCursor, type PageToken } from './page.ts';
+import { findPage, type Page, type PageCursor, type PageToken } from './page.ts';
 import { PAGE, PageLinks } from './page-links.ts';
 import { VisibleRecords } from './visible-records.ts';
 
@@ -126,10 +126,10 @@ export class SearchAnswer {
     if (answered === undefined) return this.search(by, asked);
     const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
-    const optedOutMeanwhile = await this.members.goneSince(searcher, [
-      ...[...page.records, ...included.records].map(({ member }) => member),
-      ...(page.counted ?? []),
-    ]);
+    const shown = shownOf(page, included.records);
+    const optedOutMeanwhile = await this.members.goneSince(searcher, shown);
+    // Facts that were not read are read now, if the answer has nothing of a member whom the request names.
+    await searcher.decisions.again(shown);
     // A count has nothing to leave out.
     if (counts && optedOutMeanwhile.length > 0) return this.search(by, asked);
     const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
@@ -281,6 +281,10 @@ function entriesOf(
     ...entries,
   ];
 }
+
+/** The members of whom an answer has a resource or counts one. */
+const shownOf = ({ records, counted }: Page, included: readonly Entry[]): ReadonlySet<string> =>
+  new Set([...[...records, ...included].map(({ member }) => member), ...(counted ?? [])]);
 
 const isTooCostly = (error: unknown): boolean =>
   error instanceof OverBudget || (error instanceof Refusal && error.kind === 'too-costly');
