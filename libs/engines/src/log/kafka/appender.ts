@@ -14,8 +14,19 @@ const LANES = 4;
 const BATCH_OVERHEAD = 100;
 const SWEEP_MS = 250;
 const CLOSE_MS = 5_000;
-/** Most records of one send, because kafkajs's time for a send grows with the square of their number. */
+/**
+ * Most records of one partition in a send, because kafkajs's time for a send grows with the square of their number.
+ */
 const MAX_RECORDS = 1_000;
+/** Most bytes of a send to several partitions, so that none of them waits long for the others. */
+const TOGETHER_BYTES = 8 * 1024 * 1024;
+/** Records of this size fit into every topic. Larger ones go with others once the topic has accepted such a size. */
+const SAFE_BYTES = 900 * 1024;
+/**
+ * After the begin of a send, the next one to the same topic waits so long for more partitions, or until the send ends if
+ * that takes longer. But it never waits more than this time, ms.
+ */
+const GATHER_MS = 10;
 
 /** The records of a call for one partition. */
 interface Part {
@@ -46,24 +57,52 @@ interface Queue {
    * another limit. A larger record is sent alone.
    */
   maxBytes: number;
+  /** The most bytes of a send that the broker has accepted since the last failure. */
+  accepted: number;
+  /** When its first record began to wait for a send. */
+  since: number;
 }
+
+/** Sends of a topic. */
+interface Pace {
+  open: number;
+  begun: number;
+}
+
+/** A partition with the records that it sends. */
+interface Send {
+  readonly queue: Queue;
+  readonly items: readonly Item[];
+}
+
+const bytesOf = (items: readonly Item[]): number => items.reduce((sum, { bytes }) => sum + bytes, BATCH_OVERHEAD);
 
 /**
  * Appends records by several producers, the lanes. Records that arrive during a send for their partition wait, and the
  * next send takes all of them. A partition uses one lane at a time, so its records keep the order of the calls.
+ *
+ * Partitions of one leader go in one request, because each request costs the broker and its consumers a fetch. A
+ * partition goes alone at first and after a failure: its broker refuses the whole request for it, and the error does not
+ * say which partition it is about.
  */
 export class Appender {
   readonly #settings: Settings;
   readonly #queues = new Map<string, Queue>();
-  readonly #ready: Queue[] = [];
+  #ready: Queue[] = [];
+  readonly #paces = new Map<string, Pace>();
+  readonly #leader: (topic: string, partition: number) => string | undefined;
+  #next: NodeJS.Immediate | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   readonly #idle: ProducerLane[];
   readonly #lanes: readonly ProducerLane[];
   #waiting = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(settings: Settings) {
+  /** @param leader the node that leads a partition, if that is known */
+  constructor(settings: Settings, leader: (topic: string, partition: number) => string | undefined) {
     this.#settings = settings;
+    this.#leader = leader;
     this.#lanes = Array.from({ length: LANES }, () => new ProducerLane(settings));
     this.#idle = [...this.#lanes];
   }
@@ -94,7 +133,8 @@ export class Appender {
     });
     for (const partition of parts.keys()) this.#offer(this.#queue(topic, partition));
     this.#sweep ??= setInterval(() => this.#giveUp(), SWEEP_MS);
-    this.#start();
+    // Calls of the same turn go together.
+    this.#next ??= setImmediate(() => this.#start());
     const results = await Promise.allSettled([...parts.values()].map(({ done }) => done.promise));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -106,7 +146,9 @@ export class Appender {
     this.#closed = true;
     for (const queue of this.#queues.values())
       this.#fail(queue, queue.items.splice(0), new EngineUnavailable('the log was closed'));
-    this.#ready.length = 0;
+    this.#ready = [];
+    clearImmediate(this.#next);
+    clearTimeout(this.#gathering);
     clearInterval(this.#sweep);
     const deadline = performance.now() + CLOSE_MS;
     while (performance.now() < deadline && [...this.#queues.values()].some(({ sending }) => sending)) await sleep(5);
@@ -118,24 +160,44 @@ export class Appender {
     let queue = this.#queues.get(key);
     if (queue === undefined) {
       const name = this.#settings.topicPrefix + topic;
-      queue = { topic, name, partition, items: [], sending: false, refusal: undefined, maxBytes: BATCH_BYTES };
+      const none = { items: [], sending: false, refusal: undefined, accepted: 0, since: 0 };
+      queue = { topic, name, partition, maxBytes: BATCH_BYTES, ...none };
       this.#queues.set(key, queue);
     }
     return queue;
   }
 
   #offer(queue: Queue): void {
-    if (!queue.sending && queue.items.length > 0 && !this.#ready.includes(queue)) this.#ready.push(queue);
+    if (queue.sending || queue.items.length === 0 || this.#ready.includes(queue)) return;
+    queue.since = performance.now();
+    this.#ready.push(queue);
   }
 
   #start(): void {
-    while (this.#idle.length > 0 && this.#ready.length > 0) {
-      const [lane, queue] = [this.#idle.pop()!, this.#ready.shift()!];
-      queue.sending = true;
-      void this.#send(lane, queue).finally(() => {
-        queue.sending = false;
+    clearImmediate(this.#next);
+    this.#next = undefined;
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    while (this.#idle.length > 0 && this.#ready.length > 0 && !this.#closed) {
+      const waits = this.#ready.map((queue) => this.#waitOf(queue));
+      const first = this.#ready[waits.findIndex((ms) => ms <= 0)];
+      if (first === undefined) {
+        this.#gathering = setTimeout(() => this.#start(), Math.ceil(Math.min(...waits)));
+        return;
+      }
+      const sends = this.#together(first).map((queue): Send => {
+        queue.sending = true;
+        return { queue, items: this.#take(queue) };
+      });
+      const lane = this.#idle.pop()!;
+      const paces = [...new Set(sends.map(({ queue }) => queue.topic))].map((topic) => this.#begun(topic));
+      void this.#send(lane, sends).finally(() => {
+        for (const pace of paces) pace.open--;
+        for (const { queue } of sends) {
+          queue.sending = false;
+          this.#offer(queue);
+        }
         this.#idle.push(lane);
-        this.#offer(queue);
         if (this.#waiting === 0) {
           clearInterval(this.#sweep);
           this.#sweep = undefined;
@@ -145,46 +207,99 @@ export class Appender {
     }
   }
 
-  async #send(lane: ProducerLane, queue: Queue): Promise<void> {
-    const items = this.#take(queue);
-    if (items.length === 0) return;
-    for (const { part } of items) part.sending = true;
-    const since = performance.now();
-    const timeout = Math.max(1_000, this.#settings.deliveryTimeoutMs - (since - items[0]!.part.since));
+  #begun(topic: string): Pace {
+    const pace = this.#paces.get(topic) ?? { open: 0, begun: 0 };
+    this.#paces.set(topic, pace);
+    pace.open++;
+    pace.begun = performance.now();
+    return pace;
+  }
+
+  /** How long a partition waits for others of its topic from now on, ms. */
+  #waitOf(queue: Queue): number {
+    const pace = this.#paces.get(queue.topic);
+    if (pace === undefined || !this.#mayJoin(queue)) return 0;
+    const now = performance.now();
+    return pace.open > 0 || now - pace.begun < GATHER_MS ? queue.since + GATHER_MS - now : 0;
+  }
+
+  /** Whether the broker will most likely accept what the partition sends next, so that others may go with it. */
+  #mayJoin(queue: Queue): boolean {
+    if (queue.accepted === 0) return false;
+    return Math.min(bytesOf(queue.items), queue.maxBytes) <= Math.max(queue.accepted, SAFE_BYTES);
+  }
+
+  /** Takes a partition, and all that may go with it, off the ready ones. */
+  #together(first: Queue): readonly Queue[] {
+    const leader = this.#leader(first.topic, first.partition);
+    const chosen = [first];
+    let bytes = Math.min(bytesOf(first.items), first.maxBytes);
+    if (leader !== undefined && this.#mayJoin(first)) {
+      for (const queue of this.#ready) {
+        const more = Math.min(bytesOf(queue.items), queue.maxBytes);
+        if (queue === first || bytes + more > TOGETHER_BYTES || !this.#mayJoin(queue)) continue;
+        if (this.#leader(queue.topic, queue.partition) !== leader) continue;
+        chosen.push(queue);
+        bytes += more;
+      }
+    }
+    this.#ready = this.#ready.filter((queue) => !chosen.includes(queue));
+    return chosen;
+  }
+
+  async #send(lane: ProducerLane, all: readonly Send[]): Promise<void> {
+    const sends = all.filter(({ items }) => items.length > 0);
+    if (sends.length === 0) return;
+    for (const { items } of sends) for (const { part } of items) part.sending = true;
+    const since = Math.min(...sends.map(({ items }) => items[0]!.part.since));
+    const timeout = Math.max(1_000, this.#settings.deliveryTimeoutMs - (performance.now() - since));
     try {
-      const base = await lane.send(
-        queue.name,
-        queue.partition,
-        items.map(({ message }) => message),
+      const bases = await lane.sendAll(
+        sends.map(({ queue: { name, partition }, items }) => ({
+          topic: name,
+          partition,
+          messages: items.map(({ message }) => message),
+        })),
         timeout,
       );
-      queue.refusal = undefined;
-      items.forEach(({ part, index, bytes }, i) => {
-        part.answers[index] = { partition: queue.partition, offset: base + i };
-        this.#waiting -= bytes;
-        part.sending = false;
-        if (--part.left === 0) part.done.resolve();
-      });
+      sends.forEach((send, i) => this.#sent(send, bases[i]!));
     } catch (error) {
-      queue.refusal = errorType(error);
-      const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
-      // Only this refusal proves that nothing was written.
-      if (tooLarge && items.length > 1) {
-        queue.maxBytes = items.reduce((sum, { bytes }) => sum + bytes, BATCH_OVERHEAD) / 2;
-        for (const { part } of items) part.sending = false;
-        queue.items.unshift(...items);
-      } else if (tooLarge) {
-        this.#fail(
-          queue,
-          items,
-          new RecordTooLarge(
-            `the broker refuses a record as too large for ${queue.topic}: raise max.message.bytes of the topic`,
-            items[0]!.index,
-          ),
-        );
-      } else {
-        this.#fail(queue, items, unavailable(`appending to ${queue.topic}/${queue.partition}`, error));
-      }
+      for (const send of sends) this.#failed(send, error, sends.length > 1);
+    }
+  }
+
+  #sent({ queue, items }: Send, base: number): void {
+    queue.refusal = undefined;
+    queue.accepted = Math.max(queue.accepted, bytesOf(items));
+    items.forEach(({ part, index, bytes }, i) => {
+      part.answers[index] = { partition: queue.partition, offset: base + i };
+      this.#waiting -= bytes;
+      part.sending = false;
+      if (--part.left === 0) part.done.resolve();
+    });
+  }
+
+  /** `together`: the error may be about another partition, and what this one sent may have been written. */
+  #failed({ queue, items }: Send, error: unknown, together: boolean): void {
+    queue.refusal = errorType(error);
+    queue.accepted = 0;
+    const tooLarge = !together && ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
+    // Only this refusal proves that nothing was written.
+    if (tooLarge && items.length > 1) {
+      queue.maxBytes = bytesOf(items) / 2;
+      for (const { part } of items) part.sending = false;
+      queue.items.unshift(...items);
+    } else if (tooLarge) {
+      this.#fail(
+        queue,
+        items,
+        new RecordTooLarge(
+          `the broker refuses a record as too large for ${queue.topic}: raise max.message.bytes of the topic`,
+          items[0]!.index,
+        ),
+      );
+    } else {
+      this.#fail(queue, items, unavailable(`appending to ${queue.topic}/${queue.partition}`, error));
     }
   }
 

@@ -33,6 +33,8 @@ interface Asked {
 export class Cluster {
   readonly #settings: Settings;
   #open: Promise<Open> | undefined;
+  /** Of the open client. */
+  #raw: RawCluster | undefined;
   #closed = false;
 
   constructor(settings: Settings) {
@@ -63,6 +65,7 @@ export class Cluster {
       let open: Open | undefined;
       try {
         open = await opening;
+        this.#raw = open.raw;
         for (const topic of topics) await know(open, this.name(topic));
         await open.raw.refreshMetadataIfNecessary();
         return await work(open.raw);
@@ -88,6 +91,15 @@ export class Cluster {
       const [found] = this.#partitions(raw, [topic]);
       return found!.partitions.length;
     });
+  }
+
+  /** The node that led a partition when the metadata were last read; undefined if they have no such partition. */
+  leader(topic: string, partition: number): string | undefined {
+    try {
+      return Object.keys(this.#raw?.findLeaderForPartitions(this.name(topic), [partition]) ?? {})[0];
+    } catch {
+      return undefined;
+    }
   }
 
   /** One offset for each partition: the head, or with `earliest` the first remaining offset. */

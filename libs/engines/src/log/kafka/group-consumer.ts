@@ -18,7 +18,8 @@ interface GroupConsumerOptions {
   each(consumer: GroupConsumer, at: TopicPartition, payload: EachBatchPayload): Promise<void>;
   /** `kept`: since the assignment before, no other consumer can have had one of the partitions. */
   joined(consumer: GroupConsumer, assignment: readonly TopicPartition[], kept: boolean): void;
-  polled(): void;
+  /** `rebalance`: this consumer is about to join its group again, which another one may have joined. */
+  noticed(what: 'poll' | 'rebalance'): void;
   /**
    * Whether a partition is paused. The fetch after the current one takes it up again, so fetches must then be short.
    */
@@ -199,7 +200,8 @@ export class GroupConsumer {
         this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
     });
     this.#consumer.on(events.HEARTBEAT, () => this.ownership.heard(this.#heartbeatSentAt));
-    this.#consumer.on(events.FETCH, () => this.#options.polled());
+    this.#consumer.on(events.FETCH, () => this.#options.noticed('poll'));
+    this.#consumer.on(events.REBALANCING, () => this.#options.noticed('rebalance'));
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.ownership.revoke();
       this.ownership = new Ownership(this.#settings, this.#heartbeatSentAt);

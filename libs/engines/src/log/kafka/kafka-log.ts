@@ -24,7 +24,7 @@ import { Subscriber } from './subscriber.ts';
 /** The log port over kafkajs. */
 export class KafkaLog implements EventLog {
   /** A send, a fetch and a batch of each service cost a request, so large appends cost least for each record. */
-  readonly appendSize = { records: 1_000, bytes: 4 * 1024 * 1024 };
+  readonly appendSize = { records: 2_000, bytes: 8 * 1024 * 1024 };
   readonly #settings: Settings;
   readonly #cluster: Cluster;
   readonly #reader: Reader;
@@ -40,7 +40,7 @@ export class KafkaLog implements EventLog {
     this.#cluster = new Cluster(settings);
     this.#reader = new Reader(this.#cluster);
     this.#shared = new SharedFetches(settings);
-    this.#appender = new Appender(settings);
+    this.#appender = new Appender(settings, (topic, partition) => this.#cluster.leader(topic, partition));
   }
 
   /** Throws EngineUnavailable when no broker answers. */

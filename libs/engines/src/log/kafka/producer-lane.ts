@@ -15,6 +15,14 @@ const PARTING_MS = 1_000;
  */
 const unanswered = (type: string): Error => Object.assign(new Error(type), { type });
 
+/** What one partition gets of a send. */
+export interface PartitionSend {
+  /** Kafka's name. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly messages: readonly Message[];
+}
+
 interface Current {
   readonly client: Client;
   readonly producer: Promise<Producer>;
@@ -26,7 +34,7 @@ interface Current {
 }
 
 /**
- * One producer with one send at a time, each to one partition. After any error the lane makes a new producer. The
+ * One producer with one send at a time. After any error the lane makes a new producer. The
  * sequence numbers of the old one may differ from the broker's, which would then acknowledge and drop later messages.
  */
 export class ProducerLane {
@@ -38,15 +46,20 @@ export class ProducerLane {
     this.#settings = settings;
   }
 
+  /** As `sendAll`, to one partition. */
+  async send(topic: string, partition: number, messages: readonly Message[], timeoutMs: number): Promise<number> {
+    return (await this.sendAll([{ topic, partition, messages }], timeoutMs))[0]!;
+  }
+
   /**
-   * Resolves with the offset of the first message when every in-sync replica has all messages. After an error they may
-   * have been written.
+   * Sends to different partitions at the same time. Resolves with the offset of the first message of each when every
+   * in-sync replica has all messages. After an error any of them may have been written.
    */
-  async send(topic: string, partition: number, messages: Message[], timeoutMs: number): Promise<number> {
+  async sendAll(sends: readonly PartitionSend[], timeoutMs: number): Promise<readonly number[]> {
     const deadline = new AbortController();
     try {
       return await Promise.race([
-        this.#send(topic, partition, messages),
+        this.#send(sends),
         sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
           throw unanswered(this.#current?.refusal ?? 'NO_ANSWER_IN_TIME');
         }),
@@ -74,31 +87,30 @@ export class ProducerLane {
     await this.#parting;
   }
 
-  async #send(topic: string, partition: number, messages: Message[]): Promise<number> {
+  async #send(sends: readonly PartitionSend[]): Promise<readonly number[]> {
     await this.#parting;
     const current = (this.#current ??= this.#create());
     current.refusal = undefined;
     const producer = await current.producer;
-    const answers = await producer.send({
+    const topicMessages = [...Map.groupBy(sends, ({ topic }) => topic)].map(([topic, all]) => ({
       topic,
+      messages: all.flatMap(({ messages }) => messages),
+    }));
+    const bytes = sends.flatMap(({ messages }) => messages).reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    const answers = await producer.sendBatch({
       acks: -1,
       timeout: this.#settings.requestTimeoutMs,
-      compression: compressionFor(messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)),
-      messages,
+      compression: compressionFor(bytes),
+      topicMessages,
     });
-    const [answer] = answers;
-    // -1 means a duplicate of a batch whose offset the broker no longer knows.
-    const base = Number(answer?.baseOffset ?? -1);
-    if (
-      answers.length !== 1 ||
-      answer!.topicName !== topic ||
-      answer!.partition !== partition ||
-      answer!.errorCode !== 0 ||
-      !(base >= 0)
-    ) {
+    const bases = sends.map(({ topic, partition }) => {
+      const answer = answers.find((each) => each.topicName === topic && each.partition === partition);
+      // -1 means a duplicate of a batch whose offset the broker no longer knows.
+      return answer?.errorCode === 0 ? Number(answer.baseOffset ?? -1) : -1;
+    });
+    if (answers.length !== sends.length || bases.some((base) => !(base >= 0)))
       throw unanswered('ANSWER_OF_ANOTHER_PARTITION');
-    }
-    return base;
+    return bases;
   }
 
   #create(): Current {

@@ -154,7 +154,11 @@ export class Subscriber implements Subscription {
         concurrency,
         each: (of, at, payload) => this.#each(of, this.#place(at), payload),
         joined: (of, assignment, kept) => this.#joined(of, assignment, kept),
-        polled: () => (this.#lastPoll = Date.now()),
+        noticed: (what) => {
+          if (what === 'poll') this.#lastPoll = Date.now();
+          // While the group rebalances it still takes commits, so that the next owner handles less again.
+          else void this.#commitHandled();
+        },
         holding: () =>
           [...this.#places.values()].some(({ mine, ready, timer }) => mine && (!ready || timer !== undefined)),
         outOfRange: (of, at) => this.#outOfRange(of, this.#place(at)),
