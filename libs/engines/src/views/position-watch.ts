@@ -9,6 +9,12 @@ import type { Saved, ViewStore } from './view-store.ts';
 const SHARED = { firstMs: 2, maxMs: 50 };
 /** The first pause where this process itself moves the view, so that it polls for the partitions of others only, ms. */
 const OWN_SHARED_MS = 25;
+/**
+ * The first pause while no other process has moved the view for `ALONE_AFTER_MS`. Then the next move is most likely
+ * one of this process, which needs no query.
+ */
+const ALONE_MS = 250;
+const ALONE_AFTER_MS = 5_000;
 /** A pause is at most this part of the time that the newest caller has waited, and at most so long, ms. */
 const WAITED_SHARE = 10;
 const WAITED_MAX_MS = 250;
@@ -50,6 +56,8 @@ export class PositionWatch {
   #joinedAt = 0;
   /** When this process last saved a checkpoint of the view. */
   #ownAt = -Infinity;
+  /** When a query last brought a checkpoint that this process has neither read nor saved before. */
+  #foreignAt = Infinity;
   /** The view had no checkpoint at the last query. */
   #isNowhere = true;
   #timer: NodeJS.Timeout | undefined;
@@ -100,10 +108,27 @@ export class PositionWatch {
       this.#waiters.add(waiter);
       this.#stopListening ??= this.#store.onAdvance(collectionName(this.#projection), (saved) => this.#advanced(saved));
       this.#joinedAt = performance.now();
-      const isOwn = performance.now() - this.#ownAt < LISTEN_MS;
-      this.#intervalMs = isOwn ? OWN_SHARED_MS : this.#pace.firstMs;
-      this.#ask(false);
+      this.#intervalMs = this.#firstPause();
+      if (this.#isAlone()) this.#askLater();
+      else this.#ask(false);
     });
+  }
+
+  #firstPause(): number {
+    if (this.#isAlone()) return ALONE_MS;
+    return performance.now() - this.#ownAt < LISTEN_MS ? OWN_SHARED_MS : this.#pace.firstMs;
+  }
+
+  /** Whether the checkpoints are known, and most likely only this process moves them. */
+  #isAlone(): boolean {
+    const now = performance.now();
+    return this.#known !== undefined && now - this.#ownAt < LISTEN_MS && now - this.#foreignAt > ALONE_AFTER_MS;
+  }
+
+  #askLater(): void {
+    if (this.#asking) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(true), this.#intervalMs);
   }
 
   /** Goes on listening for a while, because the next caller often waits for what this process is about to save. */
@@ -133,7 +158,7 @@ export class PositionWatch {
       this.#asking = false;
       if (this.#waiters.size === 0) return;
       if (this.#again) this.#ask(false);
-      else this.#timer = setTimeout(() => this.#ask(true), this.#intervalMs);
+      else this.#askLater();
     });
   }
 
@@ -160,6 +185,10 @@ export class PositionWatch {
       if (fresh && this.#store.shared && this.#isNowhere) await this.#store.builds(this.#projection, true);
       const incarnation = this.#store.incarnation();
       const checkpoints = await this.#store.checkpoints(this.#projection, 'live');
+      const before = this.#known;
+      if (before === undefined) this.#foreignAt = Math.min(this.#foreignAt, performance.now());
+      else if (checkpoints.some((checkpoint) => checkpoint.next > (before.get(keyOf(checkpoint))?.next ?? 0)))
+        this.#foreignAt = performance.now();
       this.#knownIn = incarnation;
       this.#known = new Map(checkpoints.map((checkpoint) => [keyOf(checkpoint), checkpoint]));
       const at = viewPosition(Object.keys(this.#projection.topics), checkpoints);
@@ -174,7 +203,7 @@ export class PositionWatch {
       const { maxMs } = this.#pace;
       const waited = (performance.now() - this.#joinedAt) / WAITED_SHARE;
       const most = Math.max(now === this.#seen ? maxMs : maxMs / 2, Math.min(waited, WAITED_MAX_MS));
-      this.#intervalMs = Math.min(this.#intervalMs * 1.5, most);
+      this.#intervalMs = this.#isAlone() ? ALONE_MS : Math.min(this.#intervalMs * 1.5, most);
       this.#seen = now;
     } catch (error) {
       for (const waiter of [...this.#waiters]) waiter.fail(error);

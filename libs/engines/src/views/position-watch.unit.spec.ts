@@ -76,3 +76,42 @@ it('needs no query for checkpoints that this process saves, and counts none of a
   expect(await waiting).toBe(true);
   expect(questions).toBe(1);
 });
+
+it('asks the store for nothing while only this process moves the view, and again once another one has', async () => {
+  const views = openMemoryViews({ shared: true });
+  await views.store.ensure(items);
+  const checkpoints = views.store.checkpoints.bind(views.store);
+  let questions = 0;
+  let foreign = 0;
+  views.store.checkpoints = async (...args) => {
+    questions++;
+    return foreign > 0 ? [checkpoint(foreign)] : checkpoints(...args);
+  };
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const reader = views.reader(items);
+  let next = 0;
+  const moved = async (): Promise<boolean> => {
+    const waiting = reader.waitFor({ 't.items': [next + 1] }, 60_000);
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    await views.store.apply(items, 1, [], checkpoint(++next));
+    return waiting;
+  };
+  // A second a move, until the view has moved alone for long enough.
+  for (let second = 0; second < 8; second++) {
+    expect(await moved()).toBe(true);
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  const before = questions;
+  for (let i = 0; i < 20; i++) expect(await moved()).toBe(true);
+  expect(questions).toBe(before);
+  // What another process saves is found by a poll, and then by polls as often as before.
+  const waiting = reader.waitFor({ 't.items': [next + 1] }, 60_000);
+  foreign = next + 1;
+  await vi.advanceTimersByTimeAsync(300);
+  expect(await waiting).toBe(true);
+  expect(questions).toBe(before + 1);
+  const other = reader.waitFor({ 't.items': [next + 2] }, 60_000);
+  foreign = next + 2;
+  await vi.advanceTimersByTimeAsync(60);
+  expect(await other).toBe(true);
+});

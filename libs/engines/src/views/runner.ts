@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backlog, backoffMs, type Batch, EngineUnavailable, pause, type Subscription } from '../log/index.ts';
+import { BatchTurns } from './batch-turns.ts';
 import { BuildWriter, keyOf, ProjectionStopped, type ViewContext } from './build-writer.ts';
 import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
 import { collectionName, type Projection } from './projection.ts';
@@ -26,7 +27,7 @@ const CATCH_UP_MS = 50;
 const TELL_EVERY_MS = 10_000;
 
 /** How long the group's offset may stay behind the checkpoint, which decides, ms. */
-const COMMIT_MS = 5_000;
+const COMMIT_MS = 15_000;
 
 /** How often the runner compares the incarnation of the store. */
 const LOOK_MS = 1000;
@@ -34,8 +35,8 @@ const LOOK_MS = 1000;
 /**
  * Keeps one view up to date. The checkpoints in the store decide: records before them are skipped, and records that the
  * group has committed but the store has lost are read again from the log. Several instances may run for one view, each
- * for its partitions of the group. Two instances with the same partition for a moment do no harm. A process handles the
- * batches of a view one at a time.
+ * for its partitions of the group. Two instances with the same partition for a moment do no harm. Of each partition a
+ * process handles one batch at a time.
  */
 export class ProjectionRunner implements LiveView {
   readonly projection: Projection;
@@ -56,6 +57,7 @@ export class ProjectionRunner implements LiveView {
   #unfit: string | undefined;
   /** Set when the log ends before the position of the view. This process then reads no more from the log. */
   #foreign: string | undefined;
+  readonly #turns: BatchTurns<BuildWriter>;
   #turn: Promise<unknown> = Promise.resolve();
   #subscription: Subscription | undefined;
 
@@ -66,6 +68,12 @@ export class ProjectionRunner implements LiveView {
     this.projection = context.projection;
     this.view = collectionName(context.projection);
     this.rebuilds = new Rebuild(context, this, this.#stopping.signal);
+    this.#turns = new BatchTurns({
+      exclusive: (work) => this.exclusive(work),
+      writerFor: ({ topic, partition }) => this.#current(topic, partition),
+      once: (batch, writer) => this.#once(batch, writer),
+      alone: (batch) => this.#handle(batch),
+    });
   }
 
   get #topics(): readonly string[] {
@@ -87,7 +95,9 @@ export class ProjectionRunner implements LiveView {
         await this.exclusive(() => this.#reload());
         for (const { topic, partition } of partitions) this.inBackground(this.#catchUp(topic, partition, 0));
       },
-      handle: (batch) => this.exclusive(() => this.#handle(batch)),
+      // A store of this process has no commands to save, and parts of one document would get in each other's way.
+      handle: (batch) =>
+        this.#context.store.shared ? this.#turns.handle(batch) : this.exclusive(() => this.#handle(batch)),
     });
     if (this.#verifyMs > 0) this.inBackground(this.#verify());
   }
@@ -203,24 +213,32 @@ export class ProjectionRunner implements LiveView {
 
   async #handle(batch: Batch): Promise<void> {
     const { topic, partition } = batch;
-    if (this.#foreign !== undefined) throw new EngineUnavailable(this.#foreign);
     for (let attempt = 1; ; attempt++) {
       try {
-        const writer = await this.#current(topic, partition);
-        // A record before the checkpoint is a redelivery, or a sign that an older copy of the log was restored.
-        if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition))
-          await this.#sameLog();
-        await writer.handle(batch, this.#stopping.signal);
-        this.#failures.delete(keyOf(topic, partition));
+        await this.#once(batch, await this.#current(topic, partition));
         return;
       } catch (error) {
-        if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
         if (!(error instanceof CheckpointMoved)) throw error;
         if (attempt >= ATTEMPTS || this.#stopping.signal.aborted)
           throw new EngineUnavailable(`${this.view}: the checkpoint of ${topic}/${partition} keeps moving`);
         await this.#reload();
         if (attempt > 1) await pause(Math.min(2 ** attempt, WAIT_MS), this.#stopping.signal);
       }
+    }
+  }
+
+  async #once(batch: Batch, writer: BuildWriter): Promise<void> {
+    const { topic, partition } = batch;
+    if (this.#foreign !== undefined) throw new EngineUnavailable(this.#foreign);
+    try {
+      // A record before the checkpoint is a redelivery, or a sign that an older copy of the log was restored.
+      if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition))
+        await this.#sameLog();
+      await writer.handle(batch, this.#stopping.signal);
+      this.#failures.delete(keyOf(topic, partition));
+    } catch (error) {
+      if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
+      throw error;
     }
   }
 

@@ -43,6 +43,25 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await total('a')).toEqual({ left: 7, right: undefined });
     });
 
+    it('counts each record of several partitions once, also in one document, and passes over the unwritable one', async () => {
+      const numbers = Array.from({ length: 60 }, (_, i) => i);
+      const [shared, own] = [(i: number) => record('shared', { n: 1 }, 'added', `p${i}`), (i: number) => `own-${i}`];
+      for (const topic of ['t.left', 't.right']) {
+        await fresh.log.append(
+          topic,
+          numbers.flatMap((i) => [shared(i), record(own(i), { n: i })]),
+        );
+      }
+      await fresh.log.append('t.left', [record('bad', { n: 1 }), record('bad', {}, 'unwritable')]);
+      const set = await start([totals], 25);
+      await fresh.log.append('t.left', numbers.map(shared));
+      await passed(totals, 't.left', 't.right');
+      expect(await total('shared')).toEqual({ left: 120, right: 60 });
+      for (const i of numbers) expect(await total(own(i))).toEqual({ left: i, right: i });
+      const [status] = await set.status();
+      expect(status).toMatchObject({ passedOver: 1, documents: 62 });
+    });
+
     it('counts a record once if its write succeeded and its checkpoint did not, in other batches', async () => {
       const apply = fresh.views.store.apply.bind(fresh.views.store);
       let crashes = 0;

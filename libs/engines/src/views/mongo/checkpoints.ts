@@ -29,7 +29,7 @@ interface Save {
  * How long a checkpoint waits for those of other batches, ms. The views of a process get the same records at the same
  * time, and many of them have nothing to write.
  */
-const TOGETHER_MS = 3;
+const TOGETHER_MS = 10;
 /** Most checkpoints of one command. */
 const MOST = 100;
 

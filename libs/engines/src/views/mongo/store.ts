@@ -44,6 +44,7 @@ import {
 } from './layout.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { byBytes, countFiltersOf, idFiltersOf, loadFilterOf, queriesOf } from './queries.ts';
+import { Together } from './together.ts';
 import { writeOps } from './writes.ts';
 
 /** How long a build without checkpoints counts as the live one. */
@@ -62,6 +63,8 @@ export class MongoStore extends MongoBuilds {
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
   readonly #decoded = new Map<string, Decoded>();
+  readonly #loads = new Together<readonly string[], ReadonlyMap<string, StoredPart>>();
+  readonly #writes = new Together<readonly ViewOp[], readonly string[]>();
   /** Builds that had a checkpoint when this process last read it. */
   readonly #moved = new Set<string>();
   /** Builds whose declared indexes this process has checked. It checks a view of another service at the first query. */
@@ -88,20 +91,24 @@ export class MongoStore extends MongoBuilds {
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, StoredPart>> {
     const layout = layoutOf(projection);
+    const collection = this.collection(layout, build);
     const bodies = (projection.bodies ?? []).filter((b) => b.startsWith(`${part}.`));
     const fields = { [`_d.${part}`]: 1, [`_p.${part}`]: 1, ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])) };
-    const found = await this.calls.asking(layout.collection, () =>
-      this.collection(layout, build)
-        .find({ _id: { $in: [...ids] } }, { projection: fields, batchSize: ids.length + 1 })
-        .toArray(),
-    );
-    return new Map(
-      found.flatMap((d) =>
-        d._p?.[part] === undefined
-          ? []
-          : [[d._id, { value: decode(layout, d)?.[part] ?? null, position: positionOf(d, part) }] as const],
-      ),
-    );
+    return this.#loads.call(`${collection.collectionName}/${part}`, ids, async (asked) => {
+      const all = [...new Set(asked.flat())];
+      const found = await this.calls.asking(layout.collection, () =>
+        collection.find({ _id: { $in: all } }, { projection: fields, batchSize: all.length + 1 }).toArray(),
+      );
+      const parts = new Map(
+        found.flatMap((d) =>
+          d._p?.[part] === undefined
+            ? []
+            : [[d._id, { value: decode(layout, d)?.[part] ?? null, position: positionOf(d, part) }] as const],
+        ),
+      );
+      if (asked.length === 1) return [parts];
+      return asked.map((some) => new Map(some.flatMap((id) => (parts.has(id) ? [[id, parts.get(id)!] as const] : []))));
+    });
   }
 
   async apply(
@@ -113,7 +120,13 @@ export class MongoStore extends MongoBuilds {
   ): Promise<readonly string[]> {
     const layout = layoutOf(projection);
     const collection = this.collection(layout, build);
-    const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops, this.calls);
+    const refused =
+      ops.length === 0
+        ? []
+        : await this.#writes.call(collection.collectionName, ops, async (asked) => {
+            const found = new Set(await writeOps(collection, layout, asked.flat(), this.calls));
+            return asked.map((some) => some.flatMap((op) => (found.has(op) ? [op.id] : [])));
+          });
     if (checkpoint !== undefined && refused.length === 0) {
       if (incarnation !== this.incarnation()) throw CheckpointMoved.lost(layout.collection);
       await this.stored.save(layout.collection, collection.collectionName, checkpoint);

@@ -11,7 +11,7 @@ import { encode, type Layout, positionField, positionOf, type StoredDocument, st
  * The largest bulk, in operations and bytes. The server accepts 48 MB in a message, and an answer must come before the
  * socket times out.
  */
-const BULK_OPERATIONS = 500;
+const BULK_OPERATIONS = 1_000;
 const BULK_BYTES = 8 * 1024 * 1024;
 /** The largest part: MongoDB's limit minus space for the rest of the document. */
 const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
@@ -29,16 +29,16 @@ interface Pending {
  * view of one part, a part that was read as absent is most often a new document, so it is inserted: an upsert costs the
  * server twice as much. Any other operation is an upsert whose filter has the condition. If the document exists, or the
  * filter does not match, the write violates the uniqueness of `_id`. Then the part is read. If it is not older, the
- * operation is dropped. If the part has changed since the base, its id is returned. If another writer has just inserted
- * the document, the write is repeated as an upsert.
+ * operation is dropped. If the part has changed since the base, the operation is returned. If another writer has just
+ * inserted the document, the write is repeated as an upsert.
  */
 export async function writeOps(
   collection: Collection<StoredDocument>,
   layout: Layout,
   ops: readonly ViewOp[],
   calls: Calls,
-): Promise<readonly string[]> {
-  const refused: string[] = [];
+): Promise<readonly ViewOp[]> {
+  const refused: ViewOp[] = [];
   let pending = ops.map((op) => (isNew(layout, op) ? toInsert(layout, op) : toUpsert(layout, op)));
   for (let attempt = 1; pending.length > 0; attempt++) {
     const duplicates: Pending[] = [];
@@ -50,7 +50,7 @@ export async function writeOps(
       const document = stored.get(op.id);
       const position = positionOf(document, op.part);
       if (!isNewer(position, op.partition, op.offset)) continue;
-      if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op.id);
+      if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op);
       else pending.push(toUpsert(layout, op, document?._p?.[op.part]));
     }
     if (pending.length > 0 && attempt >= ATTEMPTS)
