@@ -51,13 +51,17 @@ export class Counter {
   }
 }
 
-/** `Fetch of resources`: the api and the client id, which is the name of the service. */
+/**
+ * `Fetch of resources`: the api and the client id, which is the name of the service. A send, a question for heads and a
+ * commit also say what they are about: `Produce of resources: pa.records`.
+ */
 function kafkaName(frame: Buffer): string {
   const length = frame.readInt16BE(12);
-  return (
-    `${API[kafkaRequest(frame)] ?? `api ${kafkaRequest(frame)}`} of ` +
-    `${length < 0 ? 'nobody' : frame.toString('utf8', 14, 14 + length)}`
-  );
+  const api = API[kafkaRequest(frame)] ?? `api ${kafkaRequest(frame)}`;
+  const service = length < 0 ? 'nobody' : frame.toString('utf8', 14, 14 + length).replace(/^provider-access-/, '');
+  if (!['Produce', 'ListOffsets', 'OffsetCommit'].includes(api)) return `${api} of ${service}`;
+  const names = frame.toString('latin1', 14, 2_000).matchAll(/e2e[0-9a-f]{10}\.([a-z][a-z0-9./_-]+)/g);
+  return `${api} of ${service}: ${[...new Set([...names].map(([, name]) => name))].toSorted().join('+')}`;
 }
 
 /** `find resources_records_v1_r1`; `find view_checkpoints of resources_records_v1_r1` */

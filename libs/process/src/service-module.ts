@@ -51,6 +51,12 @@ export interface ServiceRuntime {
   readonly days?: PayerDays | undefined;
 }
 
+/**
+ * How long the commit of a group may wait, ms. A commit costs a request for each batch and group. After a crash another
+ * process handles the records of this time again, and every handler is idempotent.
+ */
+const COMMIT_MS = 5_000;
+
 /** A background job of a service. `stop` is also called if the start of the service failed before `start`. */
 export interface BackgroundJob {
   start(): void | Promise<void>;
@@ -201,7 +207,7 @@ export class ServiceModule
   async onApplicationBootstrap(): Promise<void> {
     for (const job of this.jobs()) await job.start();
     for (const options of this.frame.consumers((token) => this.modules.get(token, { strict: false })))
-      this.consuming.push(await this.frame.log.subscribe(options));
+      this.consuming.push(await this.frame.log.subscribe({ commitMs: COMMIT_MS, ...options }));
   }
   async onModuleDestroy(): Promise<void> {
     for (const job of this.jobs().toReversed()) await job.stop();

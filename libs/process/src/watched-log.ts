@@ -4,6 +4,7 @@ import {
   type EventLog,
   type FollowOptions,
   type NewRecord,
+  type Position,
   type SubscribeOptions,
   type Subscription,
 } from '@provider-access/engines/log';
@@ -36,7 +37,7 @@ interface Lag {
  */
 export function watchLog(log: EventLog, metrics: Metrics): WatchedLog {
   const running = new Map<Subscription, Running>();
-  const lag = shared(() => lagOf(log, [...running.values()]));
+  const lag = shared(() => lagOf(log, running));
   metrics.read('pa_log_lag_records', async () =>
     (await lag()).map(({ topic, group, records }) => ({ labels: { topic, group }, value: records })),
   );
@@ -98,14 +99,25 @@ export function watchLog(log: EventLog, metrics: Metrics): WatchedLog {
   });
 }
 
-async function lagOf(log: EventLog, running: readonly Running[]): Promise<readonly Lag[]> {
-  const groups = running.flatMap(({ name, topics, backlog }) => (backlog ? [{ group: name, topics, backlog }] : []));
+async function lagOf(log: EventLog, running: ReadonlyMap<Subscription, Running>): Promise<readonly Lag[]> {
+  const groups = [...running].flatMap(([subscription, { name, topics, backlog }]) =>
+    backlog ? [{ group: name, topics, backlog, subscription }] : [],
+  );
   const head = await log.head([...new Set(groups.flatMap(({ topics }) => topics))]);
-  const lags = groups.map(async ({ group, topics, backlog }) => {
-    const committed = await log.committed(group, topics);
+  const lags = groups.map(async ({ group, topics, backlog, subscription }) => {
+    // A commit may wait. What this process itself has handled is known without it.
+    const handled = furthest(await log.committed(group, topics), subscription.position());
     return Promise.all(
-      topics.map(async (topic) => ({ topic, group, ...(await backlog.behind(topic, committed, head)) })),
+      topics.map(async (topic) => ({ topic, group, ...(await backlog.behind(topic, handled, head)) })),
     );
   });
   return (await Promise.all(lags)).flat();
 }
+
+const furthest = (committed: Position, own: Position): Position =>
+  Object.fromEntries(
+    Object.entries(committed).map(([topic, offsets]) => [
+      topic,
+      offsets.map((next, partition) => Math.max(next, own[topic]?.[partition] ?? 0)),
+    ]),
+  );

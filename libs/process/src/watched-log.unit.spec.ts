@@ -37,6 +37,27 @@ test('counts appended and handled records, and the lag of a group', async () => 
   await log.close();
 });
 
+test('what this process has handled is no lag while its commit waits', async () => {
+  const memory = openMemoryLog();
+  const metrics = new Metrics();
+  const committed = memory.committed.bind(memory);
+  memory.committed = async (group, topics) =>
+    Object.fromEntries(Object.entries(await committed(group, topics)).map(([topic, all]) => [topic, all.map(() => 0)]));
+  const log = watchLog(memory, metrics);
+  let handled = 0;
+  await log.subscribe({
+    group: 'resources-intake',
+    topics: [PA_REGISTRY],
+    handle: async ({ records }) => void (handled += records.length),
+  });
+  await log.append(PA_REGISTRY, [record('a'), record('b')]);
+  await expect.poll(() => handled).toBe(2);
+  await expect
+    .poll(() => metrics.text(), { interval: 300 })
+    .toContain('pa_log_lag_records{topic="pa.registry",group="resources-intake"} 0');
+  await log.close();
+});
+
 test('while the log cannot be asked there is no lag, and no wrong one', async () => {
   const memory = openMemoryLog();
   const metrics = new Metrics();

@@ -13,13 +13,37 @@ interface Newest {
  */
 export class TransactionTimes {
   readonly #streams: Pick<Streams, 'load' | 'append'>;
+  #asking: Promise<unknown> | undefined;
+  /** Begins after the current question, for all calls that come during that. */
+  #next: Promise<number> | undefined;
   constructor(streams: Pick<Streams, 'load' | 'append'>) {
     this.#streams = streams;
   }
 
-  /** ms since the epoch; 0 before the first export. @throws EngineUnavailable */
-  async newest(): Promise<number> {
-    return (await this.#streams.load<Newest>(STREAM))?.snapshot.ms ?? 0;
+  /**
+   * ms since the epoch; 0 before the first export. The answer is never older than the call. Batches of several
+   * partitions ask together.
+   * @throws EngineUnavailable
+   */
+  newest(): Promise<number> {
+    if (this.#asking === undefined) return this.#ask();
+    this.#next ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#ask();
+      });
+    return this.#next;
+  }
+
+  #ask(): Promise<number> {
+    const asking = this.#streams.load<Newest>(STREAM).then((head) => head?.snapshot.ms ?? 0);
+    this.#asking = asking;
+    const done = (): void => {
+      if (this.#asking === asking) this.#asking = undefined;
+    };
+    asking.then(done, done);
+    return asking;
   }
 
   /** Resolves when all later calls of `newest` in all processes return at least `ms`. @throws EngineUnavailable */

@@ -6,6 +6,8 @@ import { InFlight } from '../domain/in-flight.ts';
 
 /** With more unconfirmed heads than this, intake waits for the view, so that memory stays bounded. */
 const MAX_IN_FLIGHT = 5_000;
+/** With fewer, intake does not ask how far the view has come, because that takes a query for each batch. */
+const LANDED_FROM = 2_000;
 const VIEW_PATIENCE_MS = 10_000;
 
 /**
@@ -51,12 +53,14 @@ export class CurrentVersions {
    * @throws EngineUnavailable
    */
   async ready(): Promise<void> {
+    const isDoubted = this.#caughtUp < this.#doubts;
     while (this.#caughtUp < this.#doubts) {
       const doubts = this.#doubts;
       await this.#passed(await this.#log.head([PA_RECORDS]), 'the records view has not caught up');
       this.#caughtUp = Math.max(this.#caughtUp, doubts);
     }
-    if (this.#inFlight.size > 0) await this.#land();
+    // After a doubt another process may have written newer versions than those in memory.
+    if (isDoubted ? this.#inFlight.size > 0 : this.#inFlight.size > LANDED_FROM) await this.#land();
     while (this.#inFlight.size > MAX_IN_FLIGHT) {
       await this.#passed(this.#inFlight.oldest!, 'the records view does not keep up');
       await this.#land();

@@ -79,9 +79,9 @@ test('a connection that is cut in the middle is no end: the events go again unde
     const nth = (counts[request.method!] = (counts[request.method!] ?? 0) + 1);
     if (cut.has(`${request.method} ${nth}`)) response.destroy();
   });
-  const report = await publish(items(3_000), { server, token: 't' });
-  expect(report).toMatchObject({ accepted: 3_000, refused: [], outcomes: { recorded: 3_000 } });
-  expect(new Set(posted.flat()).size).toBe(3_000);
+  const report = await publish(items(6_000), { server, token: 't' });
+  expect(report).toMatchObject({ accepted: 6_000, refused: [], outcomes: { recorded: 6_000 } });
+  expect(new Set(posted.flat()).size).toBe(6_000);
 });
 
 test('a platform that never answered is told at once', async () => {
@@ -161,12 +161,12 @@ test('sends again only the events that the platform did not answer', async () =>
 
 test('many events go in batches, in order', async () => {
   const { server, posted } = await platform((events) => ({ status: 200, rows: all(events) }));
-  expect(await publish(items(2500), { server, token: 't' })).toMatchObject({
-    accepted: 2500,
-    outcomes: { recorded: 2500 },
+  expect(await publish(items(4500), { server, token: 't' })).toMatchObject({
+    accepted: 4500,
+    outcomes: { recorded: 4500 },
   });
-  expect(posted.map((events) => events.length)).toEqual([1000, 1000, 500]);
-  expect(posted.flat()).toEqual(items(2500).map((item) => (item.ok ? item.event : '')));
+  expect(posted.map((events) => events.length)).toEqual([2000, 2000, 500]);
+  expect(posted.flat()).toEqual(items(4500).map((item) => (item.ok ? item.event : '')));
 });
 
 test('a receipt that nobody handles is pending, not recorded', async () => {
@@ -220,7 +220,7 @@ test('adds up what redaction removed and which references nobody can follow, ove
     () => undefined,
     { removed, unresolved },
   );
-  const report = await publish(items(2500), { server, token: 't' });
+  const report = await publish(items(4500), { server, token: 't' });
   expect(report.removed).toEqual({ 'ExplanationOfBenefit.item.net': 9, 'ExplanationOfBenefit.total': 3 });
   expect(report.unresolved).toEqual({ 'Encounter.location.location -> Location': 6 });
 });
@@ -238,7 +238,7 @@ test('counts attachments whose URL names no content with the references to types
       },
     },
   );
-  const report = await publish(items(2500), { server, token: 't' });
+  const report = await publish(items(4500), { server, token: 't' });
   expect(report.dangling).toEqual({
     notServed: { 'DocumentReference.content.attachment -> Binary': 6 },
     beforeFloor: {},

@@ -83,10 +83,10 @@ export interface PublishOptions {
   readonly patienceMs?: number;
 }
 
-const BATCH_EVENTS = 1_000;
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_EVENTS = 2_000;
+const BATCH_BYTES = 8 * 1024 * 1024;
 /** So many receipts are awaited at once, which bounds the memory while intake lags. */
-const WINDOW = 8;
+const WINDOW = 4;
 const LISTED = 1_000;
 /** How often a batch is sent again if the platform could not accept it. The same event twice changes nothing. */
 const ATTEMPTS = 5;

@@ -17,8 +17,8 @@ const WAIT = z
   .optional();
 /** How long a waiting request pauses between two looks at the view, which grows with its wait, ms. */
 const POLL_MS = 50;
-const POLL_GROWTH = 1.4;
-const POLL_MAX_MS = 500;
+const POLL_GROWTH = 2;
+const POLL_MAX_MS = 1_000;
 
 /** The sums of all batches. Each of `COUNTED` has at most 101 names. */
 interface ReceiptAnswer extends Required<Pick<HandledPart, 'receipt' | 'counts' | 'items' | CountedName>> {
