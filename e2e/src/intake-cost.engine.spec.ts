@@ -12,7 +12,7 @@ import { startCountedEngines, type CountedEngines, type Counter } from './counte
 import { startDeployment, type Deployment } from './deployment.ts';
 import { publishItems } from './road.ts';
 
-/** Some 8,000 events: as many as four requests of `pa publish`, so that batches have the size that they have in a load. */
+/** Some 8,000 events, which are four requests of `pa publish`, so that batches are as large as in a load. */
 const MEMBERS = 24;
 /** The first load of a process costs connections, consumers and caches, which no later one does. */
 const WARM_MEMBERS = 6;
@@ -20,9 +20,9 @@ const WARM_MEMBERS = 6;
 const QUIET_MS = 1_500;
 /**
  * What services ask by the clock, whether events come or not: how old the facts are, who is there, which build is live,
- * and that a consumer lives. How much that is for 1,000 events depends on the speed of the machine, so it does not count
- * here, and `idle.engine.spec.ts` bounds it by the second. Everything else counts, also what is asked while something
- * waits.
+ * and that a consumer lives. How much that is for 1,000 events depends on the speed of the machine, so it does not
+ * count here, and `idle.engine.spec.ts` bounds it by the second. Everything else counts, also what is asked while
+ * something waits.
  */
 const CLOCK = {
   mongo: /^(?:hello|find views|\w+ state_presence|distinct state_work|find view_checkpoints of facts_members_v\w+)$/,

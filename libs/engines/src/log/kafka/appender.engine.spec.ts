@@ -60,7 +60,7 @@ it('gathers the appends of several callers, and keeps the order of each partitio
   await log.close();
 });
 
-it('sends a partition alone after the broker refused a request with others, and says which record is too large', async () => {
+it('sends a partition alone after a refusal of several, and says which record is too large', async () => {
   const log = await openLog(await prefixed(kafka.brokers, [topic('t'), topic('small', { maxMessageBytes: 20_000 })]));
   for (const name of ['t', 'small']) await log.append(name, [record('first', 0)]);
   // The broker compresses what it can.

@@ -23,8 +23,8 @@ const TOGETHER_BYTES = 8 * 1024 * 1024;
 /** Records of this size fit into every topic. Larger ones go with others once the topic has accepted such a size. */
 const SAFE_BYTES = 900 * 1024;
 /**
- * After the begin of a send, the next one to the same topic waits so long for more partitions, or until the send ends if
- * that takes longer. But it never waits more than this time, ms.
+ * How long a partition waits for others of its topic, ms, if a send to the topic is under way or began less than this
+ * time ago.
  */
 const GATHER_MS = 10;
 
@@ -82,8 +82,8 @@ const bytesOf = (items: readonly Item[]): number => items.reduce((sum, { bytes }
  * next send takes all of them. A partition uses one lane at a time, so its records keep the order of the calls.
  *
  * Partitions of one leader go in one request, because each request costs the broker and its consumers a fetch. A
- * partition goes alone at first and after a failure: its broker refuses the whole request for it, and the error does not
- * say which partition it is about.
+ * partition goes alone at first and after a failure: its broker refuses the whole request for it, and the error does
+ * not say which partition it is about.
  */
 export class Appender {
   readonly #settings: Settings;

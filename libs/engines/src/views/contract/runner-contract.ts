@@ -43,7 +43,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await total('a')).toEqual({ left: 7, right: undefined });
     });
 
-    it('counts each record of several partitions once, also in one document, and passes over the unwritable one', async () => {
+    it('counts each record of several partitions once, also in one document, beside an unwritable one', async () => {
       const numbers = Array.from({ length: 60 }, (_, i) => i);
       const [shared, own] = [(i: number) => record('shared', { n: 1 }, 'added', `p${i}`), (i: number) => `own-${i}`];
       for (const topic of ['t.left', 't.right']) {
