@@ -60,7 +60,7 @@ export class PayerContract<E = PayerEvent> {
    */
   closest(type: string): string | undefined {
     if (this.definition(type) !== undefined) return this.newest(type);
-    return Object.keys(this.#types).find((known) => nameOf(known) === nameOf(type));
+    return Object.keys(this.#types).findLast((known) => nameOf(known) === nameOf(type));
   }
 
   /**

@@ -24,7 +24,7 @@ describe('PayerContract', () => {
     });
   });
 
-  it.each(['payer.member-opted-out.v2', 'pa.opted-out.v1', 'toString', '__proto__', ''])('does not know %s', (type) => {
+  it.each(['payer.member-opted-out.v3', 'pa.opted-out.v1', 'toString', '__proto__', ''])('does not know %s', (type) => {
     expect(read(type, {})).toMatchObject({ ok: false, fault: { reason: 'unknown-event-type' } });
   });
 
@@ -32,8 +32,8 @@ describe('PayerContract', () => {
   it.each([
     ['payer.member-optd-out.v1', 'payer.member-opted-out.v1'],
     ['payer.member-opt-out.v1', 'payer.member-opted-out.v1'],
-    ['payer.member-opted-out', 'payer.member-opted-out.v1'],
-    ['payer.member-opted-out.v9', 'payer.member-opted-out.v1'],
+    ['payer.member-opted-out', 'payer.member-opted-out.v2'],
+    ['payer.member-opted-out.v9', 'payer.member-opted-out.v2'],
     ['member-opted-in.v1', 'payer.member-opted-in.v1'],
     ['Payer.MemberOptedOut.v1', 'payer.member-opted-out.v1'],
     ['payer.member_enrolled.v1', 'payer.member-enrolled.v1'],
@@ -151,6 +151,8 @@ it('a dead letter denies by its type', () => {
     ['payer.attribution-ended.v1', 'member'],
     ['payer.member-opted-out.v1', 'member'],
     ['payer.member-opted-in.v1', 'member'],
+    ['payer.member-opted-out.v2', 'member'],
+    ['payer.member-opted-in.v2', 'member'],
     ['payer.provider-recorded.v1', 'nobody'],
     ['payer.network-status-changed.v1', 'source'],
   ]);

@@ -1,5 +1,6 @@
 import { isDayOrInstant, FHIR_ID, isObject } from '@provider-access/fhir';
 import { z } from 'zod';
+import { isNpi } from './provider-key.ts';
 
 /**
  * Inbound facts of a payer's systems (docs/architecture.md#what-each-service-owns): input, not truth. `subject` is the
@@ -61,8 +62,8 @@ const attributionAsserted = z.object({
   basis: shortText.optional(),
 });
 const attributionEnded = z.object({ provider, to: instantOrDate });
-/** PDex 2.2 opt-out-scope codes. Scopes we do not evaluate narrower are treated as global: deny. */
-const OPT_OUT_SCOPES = [
+/** PDex 2.2.0, CodeSystem opt-out-scope. */
+export const OPT_OUT_SCOPES = [
   'global',
   'provider-specific',
   'purpose-specific',
@@ -71,13 +72,14 @@ const OPT_OUT_SCOPES = [
 ] as const;
 const optOutScope = z.enum(OPT_OUT_SCOPES);
 const setBy = z.enum(['member', 'personal-representative', 'payer']);
+/** Longest list of an opt-out or opt-in. */
+const MOST_NAMED = 100;
+const optOutTargetList = z.array(z.looseObject({ npi: npi.optional(), tin: tin.optional() })).max(MOST_NAMED);
+/** All scopes but provider-specific bar everybody. */
 const memberOptedOut = z.object({
   scope: optOutScope.default('global'),
   /** Providers, for scope provider-specific. */
-  targets: z
-    .array(z.looseObject({ npi: npi.optional(), tin: tin.optional() }))
-    .max(100)
-    .optional(),
+  targets: optOutTargetList.optional(),
   effectiveFrom: instantOrDate.optional(),
   setBy: setBy.default('member'),
   channel: shortText.optional(),
@@ -88,6 +90,66 @@ const memberOptedIn = z.object({
   setBy: setBy.default('member'),
   channel: shortText.optional(),
 });
+/** What shows that a personal representative may speak for the member. */
+const proof = z.strictObject({
+  /** Such as `power-of-attorney`. */
+  kind: shortText,
+  reference: shortText,
+  verifiedBy: shortText,
+  /** When the authority ends. The statement stays. */
+  until: instantOrDate.optional(),
+});
+const names = z.array(shortText).max(MOST_NAMED).optional();
+/**
+ * Each scope has a list of its own. Attributes that nobody knows are let through, because they make the opt-out global
+ * (PEOPLE.md N3).
+ */
+const memberOptedOut2 = z.looseObject({
+  scope: optOutScope.default('global'),
+  /** Providers, for scope provider-specific. */
+  targets: optOutTargetList.optional(),
+  /** Codes of v3-PurposeOfUse, for scope purpose-specific. */
+  purposes: names,
+  /** `system|value`, or Organizations, as in PAYER_IDENTIFIERS, for scope payer-specific. */
+  payers: names,
+  /** Codes of the NUCC taxonomy, for scope provider-category. */
+  categories: names,
+  effectiveFrom: instantOrDate.optional(),
+  setBy: setBy.default('member'),
+  channel: shortText.optional(),
+  /** A code of PDex's CodeSystem opt-out-reason, or a text. */
+  reason: shortText.optional(),
+  proof: proof.optional(),
+});
+/** An attribute that nobody knows is a fault: an opt-in must not permit more than the member said. */
+const memberOptedIn2 = z
+  .strictObject({
+    scope: z.enum(['global', 'provider-specific']).default('global'),
+    /** Providers, for scope provider-specific: opt-outs that name no provider stay. */
+    targets: z
+      .array(
+        z
+          .strictObject({ npi: npi.optional(), tin: tin.optional() })
+          .refine((target) => target.npi !== undefined || target.tin !== undefined, 'npi or tin is required')
+          .refine((target) => target.npi === undefined || isNpi(target.npi), 'npi has a wrong check digit'),
+      )
+      .min(1)
+      .max(MOST_NAMED)
+      .optional(),
+    effectiveFrom: instantOrDate.optional(),
+    setBy: setBy.default('member'),
+    channel: shortText.optional(),
+    reason: shortText.optional(),
+    proof: proof.optional(),
+  })
+  .refine(({ scope, targets }) => (scope === 'provider-specific') === (targets !== undefined), {
+    path: ['targets'],
+    message: 'an opt-in of the scope provider-specific names its providers, and no other names any',
+  })
+  .refine(({ setBy: by, proof: shown }) => by !== 'personal-representative' || shown !== undefined, {
+    path: ['proof'],
+    message: 'an opt-in by a personal representative needs a proof',
+  });
 /** A type of the directory, or one without a patient (libs/fhir SHARED_TYPES); subject is NPI or organization id. */
 const providerRecorded = resourceRecorded;
 const networkStatusChanged = z
@@ -196,6 +258,20 @@ export const PAYER_EVENTS = {
     denies: 'member',
     schema: memberOptedIn,
     title: 'The member opted back in',
+  },
+  'payer.member-opted-out.v2': {
+    topic: 'payer.member-events',
+    owner: 'consent',
+    denies: 'member',
+    schema: memberOptedOut2,
+    title: 'The member opted out of Provider Access, with the five scopes of PDex',
+  },
+  'payer.member-opted-in.v2': {
+    topic: 'payer.member-events',
+    owner: 'consent',
+    denies: 'member',
+    schema: memberOptedIn2,
+    title: 'The member opted back in, for all or for some providers',
   },
   'payer.provider-recorded.v1': {
     topic: 'payer.provider-events',

@@ -65,14 +65,37 @@ const choice = {
   businessTime: instant,
   setBy: z.string(),
   channel: z.string().optional(),
+  /** A code of PDex's CodeSystem opt-out-reason, and the payer's text where it is no such code. */
+  reason: z.string().optional(),
+  reasonText: z.string().optional(),
+  /** What shows that a representative may speak for the member. */
+  proof: z
+    .object({ kind: z.string(), reference: z.string(), verifiedBy: z.string(), until: z.string().optional() })
+    .optional(),
 };
+/**
+ * Without `targets` (scope provider-specific), `categories` (provider-category) and `bars` it bars everybody, as each
+ * opt-out does for a release that knows only `targets`.
+ */
 const optedOut = z.object({
   member: z.string(),
   scope: z.string(),
   targets: z.array(providerKey).optional(),
+  /** Codes of the NUCC taxonomy. */
+  categories: z.array(z.string()).optional(),
+  /** It is about other purposes or other payers alone. */
+  bars: z.literal('nobody').optional(),
+  /** As the payer stated them; `bars` says what they mean here. */
+  purposes: z.array(z.string()).optional(),
+  payers: z.array(z.string()).optional(),
   ...choice,
 });
 const optedIn = z.object({ member: z.string(), ...choice });
+/**
+ * An opt-in for some providers: it ends what opt-outs say about these by name. It has a type of its own, because a
+ * release that does not know `targets` must not take it for an opt-in for all.
+ */
+const providerOptedIn = optedIn.extend({ targets: z.array(providerKey).min(1) });
 
 /**
  * A dead letter about consent, coverage or the end of an attribution denies its member until it is resolved. `member`
@@ -254,6 +277,7 @@ export type MemberAttributed = z.infer<typeof memberAttributed>;
 export type AttributionEndedRecord = z.infer<typeof attributionEndedRecord>;
 export type OptedOut = z.infer<typeof optedOut>;
 export type OptedIn = z.infer<typeof optedIn>;
+export type ProviderOptedIn = z.infer<typeof providerOptedIn>;
 export type AccessHeld = z.infer<typeof accessHeld>;
 export type AccessReleased = z.infer<typeof accessReleased>;
 export type NetworkStatusRecorded = z.infer<typeof networkStatusRecorded>;
@@ -282,6 +306,7 @@ export const PLATFORM_EVENTS = {
   'pa.attribution-ended.v1': { topic: 'pa.attribution', schema: attributionEndedRecord },
   'pa.opted-out.v1': { topic: 'pa.consent', schema: optedOut },
   'pa.opted-in.v1': { topic: 'pa.consent', schema: optedIn },
+  'pa.provider-opted-in.v1': { topic: 'pa.consent', schema: providerOptedIn },
   'pa.access-held.v1': { topic: 'pa.consent', schema: accessHeld },
   'pa.access-released.v1': { topic: 'pa.consent', schema: accessReleased },
   'pa.network-status-recorded.v1': { topic: 'pa.providers', schema: networkStatusRecorded },

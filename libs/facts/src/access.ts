@@ -1,12 +1,16 @@
 import {
+  barredBy,
   decide,
   type Decision,
   decisionTime,
   type HoldFact,
   holdsAt,
+  isOptInEvent,
+  isOptOutEvent,
   type MemberFacts,
   MORE_HOLDS,
   type Purpose,
+  reachOfEvent,
 } from '@provider-access/domain/access';
 import {
   type DenialReason,
@@ -274,7 +278,15 @@ export class Access {
       // If a member has many dead letters, one hold in the facts stands for several of them.
       const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);
       if (effect === undefined && isHeld) return { status: 'parked', deadLetter, denies: 'member' };
-      if (effect?.status !== 'effective' || payerEvent?.type !== 'payer.member-opted-in.v1') return effect;
+      if (effect?.status !== 'effective' || payerEvent === undefined) return effect;
+      if (isOptOutEvent(payerEvent)) {
+        const reaches = facts.optOuts.filter((optOut) => optOut.event === event);
+        const barred = (reaches.length > 0 ? reaches : [reachOfEvent(payerEvent)]).map((reach) =>
+          barredBy(reach, facts, parties, now),
+        );
+        return barred.every((count) => count === 0) ? { ...effect, bars: 0 } : effect;
+      }
+      if (!isOptInEvent(payerEvent)) return effect;
       const deadLetters = deadLettersOf(holdsAt(facts, parties, now));
       return deadLetters.length === 0 ? effect : { status: 'held', deadLetters };
     });

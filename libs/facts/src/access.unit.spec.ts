@@ -96,7 +96,8 @@ describe('an opt-in under a hold (S8)', () => {
     expect(((await effectOf(many)) as { deadLetters: string[] }).deadLetters).toHaveLength(10);
   });
   it('leaves an opt-out as it is, because it denies', async () => {
-    expect(await effectOf(hold('dl-1'), {}, 'out')).toEqual({ status: 'effective' });
+    // The member is attributed to nobody.
+    expect(await effectOf(hold('dl-1'), {}, 'out')).toEqual({ status: 'effective', bars: 0 });
   });
 });
 

@@ -1,5 +1,11 @@
-import type { OptOutFact } from '@provider-access/domain/access';
-import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, dataOf } from '@provider-access/events';
+import {
+  isOptInEvent,
+  isOptOutEvent,
+  type OptOutFact,
+  reachOfEvent,
+  targetsOfOptIn,
+} from '@provider-access/domain/access';
+import { type OptedOut, type PayerEvent, type ProviderOptedIn, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
@@ -12,11 +18,15 @@ import {
   HISTORY,
   isLater,
   isOptOut,
+  isAboutAllOf,
   isSame,
   latestBefore,
+  namedBy,
   type OptIn,
   type OptOut,
+  partsOf,
   payersId,
+  statementOf,
   type Statements,
 } from './statements.ts';
 
@@ -24,12 +34,20 @@ import {
 export interface ConsentPart {
   readonly outs?: readonly OptOut[];
   readonly ins?: readonly OptIn[];
+  /** Opt-ins for some providers, apart, because a release that does not know them must not take them for all. */
+  readonly providerIns?: readonly OptIn[];
   /** When the newest statement was recorded, dropped ones included. No decision is made for an earlier instant. */
   readonly at?: string;
   /** Set when a statement or an ended hold was dropped: before this instant the part is incomplete. */
   readonly since?: string;
   readonly holds?: Holds;
   readonly sources: readonly string[];
+}
+
+/** All statements of a part. */
+function statementsOf(part: ConsentPart | undefined): Statements {
+  const { outs = [], ins = [], providerIns = [] } = part ?? {};
+  return { outs, ins: providerIns.length === 0 ? ins : [...ins, ...providerIns] };
 }
 
 /** undefined if the event changes nothing. */
@@ -40,22 +58,15 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
   const common = { event: eventIdOf(record), recordedAt: recordedAt(record) };
   switch (typeOfRecord(record)) {
     case 'pa.opted-out.v1': {
-      const { businessTime, effective, scope, targets } = dataOf<OptedOut>(record);
-      const out: OptOut = {
-        ...common,
-        businessTime,
-        from: effective,
-        scope,
-        ...(targets !== undefined && { targets }),
-      };
+      const out = statementOf(dataOf<OptedOut>(record), common) as OptOut;
       return part?.outs?.some((o) => isSame(o, out))
         ? undefined
         : withStatement(part, record, out, { outs: [out], ins: [] });
     }
-    case 'pa.opted-in.v1': {
-      const { businessTime, effective } = dataOf<OptedIn>(record);
-      const back: OptIn = { ...common, businessTime, from: effective };
-      return part?.ins?.some((i) => isSame(i, back))
+    case 'pa.opted-in.v1':
+    case 'pa.provider-opted-in.v1': {
+      const back = statementOf(dataOf<ProviderOptedIn>(record), common);
+      return statementsOf(part).ins.some((i) => isSame(i, back))
         ? undefined
         : withStatement(part, record, back, { outs: [], ins: [back] });
     }
@@ -75,7 +86,8 @@ function withStatement(
   added: OptIn,
   { outs, ins }: Statements,
 ): ConsentPart {
-  const all = { outs: [...(part?.outs ?? []), ...outs], ins: [...(part?.ins ?? []), ...ins] };
+  const before = statementsOf(part);
+  const all = { outs: [...before.outs, ...outs], ins: [...before.ins, ...ins] };
   const at = newest(
     [...all.outs, ...all.ins].map((s) => s.recordedAt).concat(part?.at ?? [], record.headers['ce_time'] ?? []),
   );
@@ -86,8 +98,21 @@ function withStatement(
     sources: withSource(part?.sources, record),
     at,
     ...(all.outs.length > 0 && { outs: kept.outs }),
-    ...(all.ins.length > 0 && { ins: kept.ins }),
+    ...insIn(kept.ins, part, all.ins.length > 0),
     ...(less && { since: at }),
+  };
+}
+/** Opt-ins as the two lists of a part. */
+function insIn(
+  all: readonly OptIn[],
+  part: ConsentPart | undefined,
+  isSaid: boolean,
+): Pick<ConsentPart, 'ins' | 'providerIns'> {
+  const providerIns = all.filter(({ targets }) => targets !== undefined);
+  const ins = providerIns.length === 0 ? all : all.filter(({ targets }) => targets === undefined);
+  return {
+    ...((ins.length > 0 || part?.ins !== undefined || (isSaid && providerIns.length === 0)) && { ins }),
+    ...((providerIns.length > 0 || part?.providerIns !== undefined) && { providerIns }),
   };
 }
 const newest = (instants: readonly string[]): string => instants.reduce((a, b) => (a > b ? a : b));
@@ -99,11 +124,17 @@ const newest = (instants: readonly string[]): string => instants.reduce((a, b) =
  */
 export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   const out: OptOutFact[] = [];
-  for (const o of part?.outs ?? []) {
-    const end = endOf(o, part!.ins ?? []);
-    if (end !== undefined && end.to === o.from) continue;
-    const { businessTime: _businessTime, ...fact } = o;
-    out.push({ ...fact, ...(end !== undefined && { to: end.to, endRecordedAt: end.by.recordedAt }) });
+  const { outs, ins } = statementsOf(part);
+  for (const o of outs) {
+    for (const { targets, end } of partsOf(o, ins)) {
+      if (end !== undefined && end.to === o.from) continue;
+      const { businessTime: _businessTime, ...fact } = o;
+      out.push({
+        ...fact,
+        ...(targets !== undefined && { targets }),
+        ...(end !== undefined && { to: end.to, endRecordedAt: end.by.recordedAt }),
+      });
+    }
   }
   return out;
 }
@@ -113,7 +144,8 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
  * statement decides.
  */
 export function isNews(part: ConsentPart | undefined, statement: OptIn | OptOut): boolean {
-  const { outs = [], ins = [], at = '' } = part ?? {};
+  const { outs, ins } = statementsOf(part);
+  const at = part?.at ?? '';
   const known: readonly OptIn[] = isOptOut(statement) ? outs : ins;
   if (known.some((s) => isSame(s, statement))) return false;
   const all = isOptOut(statement) ? { outs: [...outs, statement], ins } : { outs, ins: [...ins, statement] };
@@ -124,7 +156,8 @@ const FOREVER = '9999-12-31T23:59:59.999Z';
 const DAY_MS = 24 * 3600_000;
 /** What a stored opt-out or opt-in does, and which statement overrules it. Ids are those of the payer's events. */
 export type ConsentEffect =
-  | { readonly status: 'effective' }
+  /** `bars: 0`: an opt-out that bars none of the providers to whom the member is attributed now (N13). */
+  | { readonly status: 'effective'; readonly bars?: 0 }
   /** It takes effect at this RFC 3339 instant, which is in the future. */
   | { readonly status: 'scheduled'; readonly from: string }
   | { readonly status: 'superseded'; readonly by: string };
@@ -140,19 +173,18 @@ export function consentEffect(
   now: number,
   payerEvent?: PayerEvent,
 ): ConsentEffect | undefined {
-  const { outs = [], ins = [] } = part ?? {};
+  const { outs, ins } = statementsOf(part);
   const out = outs.find((o) => o.event === event);
   if (out !== undefined) return effectOfOptOut(out, ins, now);
   const back = ins.find((i) => i.event === event);
   if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.from, now);
   const unrecorded = { event, from: '', recordedAt: '' };
-  if (payerEvent?.type === 'payer.member-opted-out.v1') {
-    const targets = optOutTargets(payerEvent.data.targets);
+  if (payerEvent !== undefined && isOptOutEvent(payerEvent)) {
+    // Only the consent service knows how this payer is named, so an opt-out of another payer counts as one of all.
     const dropped: OptOut = {
       ...unrecorded,
       businessTime: asBusinessTime(payerEvent.time),
-      scope: payerEvent.data.scope,
-      ...(targets.length > 0 && { targets }),
+      ...reachOfEvent(payerEvent),
     };
     const end = endOf(dropped, ins);
     if (end !== undefined && Date.parse(end.by.from) <= now)
@@ -165,15 +197,18 @@ export function consentEffect(
     if (inPlace !== undefined) return effectOfOptOut(inPlace, ins, now);
     return end && { status: 'superseded', by: payersId(end.by.event) };
   }
-  if (payerEvent?.type === 'payer.member-opted-in.v1') {
+  if (payerEvent !== undefined && isOptInEvent(payerEvent)) {
     // The payer's clock may run ahead. So the business time of a dropped opt-in counts as no later than that of the
     // opt-in that decides instead.
     const { effectiveFrom } = payerEvent.data;
     const isAhead = effectiveFrom !== undefined && latestStart(effectiveFrom) > now;
-    const applicable = ins.filter((i) => isAhead || Date.parse(i.from) <= now);
+    const targets = targetsOfOptIn(payerEvent);
+    const about = targets === undefined ? {} : { targets };
+    const applicable = ins.filter((i) => (isAhead || Date.parse(i.from) <= now) && isAboutAllOf(i, about));
     if (applicable.length === 0) return undefined;
     const dropped: OptIn = {
       ...unrecorded,
+      ...about,
       businessTime: asBusinessTime(payerEvent.time, Math.max(...applicable.map((i) => latestBefore(i, event)))),
     };
     return (
@@ -204,6 +239,20 @@ function effectOfOptOut(out: OptOut, ins: readonly OptIn[], now: number): Consen
   return whenIn(out.from, now);
 }
 
+/**
+ * Whether at `now` an opt-out bars a provider that an opt-in is about, and the opt-in does not end that. An opt-in for
+ * some providers ends no opt-out that bars others too without naming them (N10).
+ */
+function standsAgainst(o: OptOut, back: OptIn, ins: readonly OptIn[], now: number): boolean {
+  const isNamed = namedBy(o) !== undefined;
+  if (o.bars === 'nobody' || (ends(back, o) && (isNamed || back.targets === undefined))) return false;
+  return partsOf(o, ins).some(
+    ({ targets = [], end }) =>
+      Date.parse(end?.to ?? FOREVER) > now &&
+      (!isNamed || back.targets === undefined || back.targets.some((target) => targets.includes(target))),
+  );
+}
+
 /** undefined if no opt-out stands against it. */
 function effectOfOptIn(
   back: OptIn,
@@ -211,8 +260,6 @@ function effectOfOptIn(
   ins: readonly OptIn[],
   now: number,
 ): ConsentEffect | undefined {
-  const standing = outs.find(
-    (o) => Date.parse(o.from) <= now && !ends(back, o) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now,
-  );
+  const standing = outs.find((o) => Date.parse(o.from) <= now && standsAgainst(o, back, ins, now));
   return standing && { status: 'superseded', by: payersId(standing.event) };
 }

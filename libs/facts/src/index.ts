@@ -16,10 +16,12 @@ export {
   deciding,
   endOf,
   folded,
+  isAboutAllOf,
   isCovered,
   isOptOut,
   type OptIn,
   type OptOut,
+  statementOf,
   type Statements,
 } from './statements.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';

@@ -58,6 +58,8 @@ export class Parties implements PartyFacts {
   readonly #providerHolds = new Map<ProviderKey, Holds>();
   /** The identifiers of one provider. Each identifier maps to the same list. */
   readonly #identities = new Map<ProviderKey, ProviderKey[]>();
+  /** Codes of the NUCC taxonomy. */
+  readonly #specialties = new Map<ProviderKey, readonly string[]>();
   readonly #inbound = new InboundProgress(PARTY_TOPICS);
   readonly #listeners = new Set<(client: string) => void>();
   readonly #waiters = new Set<() => void>();
@@ -148,6 +150,9 @@ export class Parties implements PartyFacts {
   }
   identity(provider: ProviderKey): readonly ProviderKey[] {
     return this.#identities.get(provider) ?? [provider];
+  }
+  specialties(provider: ProviderKey): readonly string[] {
+    return this.#specialties.get(provider) ?? [];
   }
   /** The statements about this provider's network status that still matter, as far as `waitFor` has passed them. */
   networkSteps(provider: ProviderKey): readonly Step[] {

@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
+import { CLOCK_TOLERANCE_MS, type OptedOut, type ProviderKey, type ProviderOptedIn } from '@provider-access/events';
 import { compareText } from './steps.ts';
 
 /** One opt-in as the facts store it. Instants are RFC 3339 in UTC with milliseconds, so they compare as text. */
@@ -9,11 +9,33 @@ export interface OptIn {
   /** When it takes effect. */
   readonly from: string;
   readonly recordedAt: string;
+  /** The providers that it names. An opt-in with targets ends only what opt-outs say about these by name. */
+  readonly targets?: readonly ProviderKey[];
 }
+/** See `OptOutReach`. */
 export interface OptOut extends OptIn {
   readonly scope: string;
-  /** The providers that a provider-specific opt-out names. */
-  readonly targets?: readonly ProviderKey[];
+  readonly categories?: readonly string[];
+  readonly bars?: 'nobody';
+}
+
+/** The statement in the data of one of our events about consent. */
+export function statementOf(
+  data: Pick<ProviderOptedIn, 'effective' | 'businessTime'> &
+    Partial<Pick<OptedOut, 'scope' | 'targets' | 'categories' | 'bars'>>,
+  { event, recordedAt }: Pick<OptIn, 'event' | 'recordedAt'>,
+): OptIn | OptOut {
+  const { effective: from, businessTime, scope, targets, categories, bars } = data;
+  return {
+    event,
+    recordedAt,
+    businessTime,
+    from,
+    ...(scope !== undefined && { scope }),
+    ...(targets !== undefined && { targets }),
+    ...(categories !== undefined && { categories }),
+    ...(bars !== undefined && { bars }),
+  };
 }
 export interface Statements {
   readonly outs: readonly OptOut[];
@@ -42,16 +64,55 @@ const ms = (instant: string): number => Date.parse(instant);
 export const ends = (i: OptIn, o: OptIn): boolean =>
   sameSource(i, o) ? i.businessTime > o.businessTime : ms(i.businessTime) > ms(o.businessTime) + CLOCK_TOLERANCE_MS;
 
-/** The opt-in that ends an opt-out first, and the instant from which it does. */
-export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; readonly to: string } | undefined {
-  let first: { by: OptIn; to: string } | undefined;
+/** The opt-in that ends an opt-out, and the instant from which it does. */
+export interface End {
+  readonly by: OptIn;
+  readonly to: string;
+}
+
+/** The first end of what an opt-out says about a provider by name; about everybody whom it bars without `provider`. */
+function firstEnd(o: OptOut, ins: readonly OptIn[], provider?: ProviderKey): End | undefined {
+  let first: End | undefined;
   for (const by of ins) {
+    if (by.targets !== undefined && (provider === undefined || !by.targets.includes(provider))) continue;
     if (!ends(by, o)) continue;
     const to = by.from > o.from ? by.from : o.from;
     if (first === undefined || to < first.to || (to === first.to && by.recordedAt < first.by.recordedAt))
       first = { by, to };
   }
   return first;
+}
+
+/** The parts of an opt-out that end together, each with the providers that it names. */
+export function partsOf(
+  o: OptOut,
+  ins: readonly OptIn[],
+): readonly { readonly targets?: readonly ProviderKey[]; readonly end?: End }[] {
+  const named = namedBy(o);
+  const isWhole = named === undefined || ins.every(({ targets }) => targets === undefined);
+  if (isWhole) {
+    const end = firstEnd(o, ins);
+    return [{ ...(o.targets !== undefined && { targets: o.targets }), ...(end !== undefined && { end }) }];
+  }
+  const parts = new Map<string, { readonly targets: ProviderKey[]; readonly end?: End }>();
+  for (const provider of named) {
+    const end = firstEnd(o, ins, provider);
+    const key = end === undefined ? '' : `${end.to} ${end.by.event}`;
+    const part = parts.get(key);
+    if (part === undefined) parts.set(key, { targets: [provider], ...(end !== undefined && { end }) });
+    else part.targets.push(provider);
+  }
+  return [...parts.values()];
+}
+
+/** The end of an opt-out as a whole: of the last provider that it names. */
+export function endOf(o: OptOut, ins: readonly OptIn[]): End | undefined {
+  let last: End | undefined;
+  for (const { end } of partsOf(o, ins)) {
+    if (end === undefined) return undefined;
+    if (last === undefined || end.to > last.to) last = end;
+  }
+  return last;
 }
 
 /**
@@ -69,29 +130,45 @@ export const isLater = (a: OptIn, b: OptIn): boolean =>
 export const latestBefore = (a: OptIn, event: string): number =>
   ms(a.businessTime) - (sameSource(a, { ...a, event }) ? 0 : CLOCK_TOLERANCE_MS);
 export const isOptOut = (statement: OptIn): statement is OptOut => 'scope' in statement;
-/** The providers that an opt-out bars; undefined for all. */
-const barred = ({ scope, targets = [] }: OptOut): readonly ProviderKey[] | undefined =>
+/** The providers that an opt-out names; undefined if it does not bar by name. */
+export const namedBy = ({ scope, targets = [] }: OptOut): readonly ProviderKey[] | undefined =>
   scope === 'provider-specific' && targets.length > 0 ? targets : undefined;
-/** Whether `a` bars every provider that `b` bars. */
+/** The categories that an opt-out names; undefined if it does not bar by category. */
+const categoriesOf = ({ scope, categories = [] }: OptOut): readonly string[] | undefined =>
+  scope === 'provider-category' && categories.length > 0 ? categories : undefined;
+const includesAll = <T>(all: readonly T[], some: readonly T[]): boolean => some.every((one) => all.includes(one));
+
+/** Whether `a` bars every provider that `b` bars, whatever the directory says and whatever opt-in comes later. */
 export function barsAllOf(a: OptOut, b: OptOut): boolean {
-  const providers = barred(a);
-  return providers === undefined || (barred(b)?.every((provider) => providers.includes(provider)) ?? false);
+  const [ofA, ofB] = [namedBy(a), namedBy(b)];
+  // An opt-in for some providers may end an opt-out that names them, and no other one.
+  if (b.bars === 'nobody') return ofA === undefined;
+  if (a.bars === 'nobody') return false;
+  if (ofA !== undefined) return ofB !== undefined && includesAll(ofA, ofB);
+  const [inA, inB] = [categoriesOf(a), categoriesOf(b)];
+  return inA === undefined || (inB !== undefined && includesAll(inA, inB));
 }
+/** Whether the opt-in `a` is about every provider that `b` is about. */
+export const isAboutAllOf = (a: Pick<OptIn, 'targets'>, b: Pick<OptIn, 'targets'>): boolean =>
+  a.targets === undefined || (b.targets !== undefined && includesAll(a.targets, b.targets));
+/** Whether `a` reaches as far as `b`, of two opt-outs or two opt-ins. */
+const reachesAllOf = (a: OptIn, b: OptIn): boolean =>
+  isOptOut(a) && isOptOut(b) ? barsAllOf(a, b) : isAboutAllOf(a, b);
 /** Whether two statements of one kind have the same content. Their ids may differ. */
 export const isSame = (a: OptIn, b: OptIn): boolean =>
   a.businessTime === b.businessTime &&
   a.from === b.from &&
   (a.event === b.event || sameSource(a, b)) &&
-  (!isOptOut(a) || !isOptOut(b) || (barsAllOf(a, b) && barsAllOf(b, a)));
+  reachesAllOf(a, b) &&
+  reachesAllOf(b, a);
 
 /**
  * Whether from `asOf` on, and whatever is stated later, `b` decides nothing that `a` does not decide as well. For
  * opt-outs: `a` denies whenever `b` denies. For opt-ins: `a` ends everything that `b` ends, at the same moment or
  * earlier.
  */
-function standsFor(a: OptIn, b: OptIn, asOf: string): boolean {
-  return (a.from <= b.from || a.from < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
-}
+const standsFor = (a: OptIn, b: OptIn, asOf: string): boolean =>
+  (a.from <= b.from || a.from < asOf) && isLater(a, b) && reachesAllOf(a, b);
 /** Whether one of the statements equals `s` in content, or decides everything that `s` decides from `asOf` on. */
 export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean =>
   statements.some((a) => isSame(a, s) || standsFor(a, s, asOf));

@@ -14,7 +14,7 @@ const PRIOR = /"use"\s*:\s*"preauthorization"/;
  */
 function glance(record: LogRecord): Objective | undefined {
   const type = typeOf(record);
-  if (type === 'payer.member-opted-out.v1') return 'opt-out-effective';
+  if (type === 'payer.member-opted-out.v1' || type === 'payer.member-opted-out.v2') return 'opt-out-effective';
   if (type === 'payer.prior-authorization-changed.v1') return 'prior-authorization-visible';
   if (type !== 'payer.resource-recorded.v1') return undefined;
   const bytes = bufferOf(record.value);

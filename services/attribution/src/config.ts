@@ -1,13 +1,12 @@
-import { ID_PATTERN } from '@provider-access/fhir';
 import { z } from 'zod';
 import {
   baseUrl,
   publicUrl,
   businessEnv,
-  commaSeparated,
   factsEnv,
   labelPolicy,
   labelsEnv,
+  payerEnv,
   deploymentEnv,
   processEnv,
   secretsEnv,
@@ -15,29 +14,11 @@ import {
   whole,
 } from '@provider-access/service/config';
 import { readExpectedFeeds } from './domain/expected-feeds.ts';
-import { isPayerIdentifier } from './domain/payer-identity.ts';
 
 /** The variables of attribution alone. */
 export const attributionSettings = z.object({
   PUBLIC_URL: publicUrl.describe('Absolute links come from here, never from a request.'),
-  PAYER_ORGANIZATION: z
-    .string()
-    .regex(new RegExp(`^Organization/${ID_PATTERN}$`), 'must be Organization/<id>')
-    .default('Organization/payer')
-    .describe('The payer, as `Group.managingEntity` names it.'),
-  PAYER_IDENTIFIERS: z
-    .string()
-    .transform(commaSeparated)
-    .refine(
-      (all) => all.length > 0 && all.every(isPayerIdentifier),
-      'must be system|value, Organization/<id> or URLs of an Organization, separated by commas',
-    )
-    .optional()
-    .describe(
-      'How payors of Coverages name this payer: `urn:oid:2.16.840.1.113883.6.300|12345,Organization/our-plan`. ' +
-        'Only these Coverages, and those of `PAYER_ORGANIZATION`, make a member covered. ' +
-        'Without it, only those of `PAYER_ORGANIZATION` do, and others can still end coverage (docs/coverage.md).',
-    ),
+  ...payerEnv,
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
   UNREADABLE_CONSENT: unreadableConsent,
   ...deploymentEnv,

@@ -2,6 +2,7 @@ import {
   businessEnv,
   deploymentEnv,
   factsEnv,
+  payerEnv,
   processEnv,
   secretsEnv,
   unreadableConsent,
@@ -11,12 +12,15 @@ import { z } from 'zod';
 /** The variables of consent alone. */
 export const consentSettings = z.object({
   UNREADABLE_CONSENT: unreadableConsent,
+  ...payerEnv,
   ...deploymentEnv,
   FACTS_BOUND_MS: factsEnv.FACTS_BOUND_MS.describe('Facts older than this count as not ready.'),
 });
 /** The options of the module. */
 export const consentConfig = (env: z.infer<typeof consentSettings>) => ({
   unreadableConsent: env.UNREADABLE_CONSENT,
+  // Without identifiers nobody knows whether a payer is another one.
+  payerIdentifiers: env.PAYER_IDENTIFIERS && [...env.PAYER_IDENTIFIERS, env.PAYER_ORGANIZATION],
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
 });

@@ -308,7 +308,7 @@ describe('an opt-out that cannot be read', () => {
   it.each(['binary', 'structured'])(
     'of a version that is not known here (%s): denies until it is resolved',
     async (mode) => {
-      const unknown = { ...optedOut('m1'), type: 'payer.member-opted-out.v2' };
+      const unknown = { ...optedOut('m1'), type: 'payer.member-opted-out.v3' };
       if (mode === 'binary') await h.publish(unknown);
       else
         await h.publishRaw({

@@ -1,4 +1,4 @@
-import type { DenialReason } from '@provider-access/events';
+import type { DenialReason, ProviderKey } from '@provider-access/events';
 import {
   type AttributionFact,
   type ClientFacts,
@@ -9,6 +9,7 @@ import {
   type PartyFacts,
   sourcesOf,
 } from './facts.ts';
+import { isInCategory } from './specialties.ts';
 
 /** For what a decision is asked. */
 export const PURPOSES = ['read', 'search', 'match', 'export', 'download', 'group', 'explain'] as const;
@@ -108,17 +109,37 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
 }
 
 /**
- * Whether the opt-out denies access by this attribution. A scope other than `provider-specific` counts as global,
- * because denial wins. A target may be any identifier of the attributed or of the client's providers. A member may know
- * a practice by another number than the payer.
+ * Whether the opt-out denies access by this attribution. What it does not narrow it denies. A target may be any
+ * identifier of the attributed or of the client's providers, because a member may know a practice by another number
+ * than the payer. A category denies both, if one has a specialty in it, or none that the directory knows (N7).
  */
-function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFacts, party: PartyFacts): boolean {
-  const { scope, targets = [] } = optOut;
-  if (scope !== 'provider-specific' || targets.length === 0) return true;
-  return [...attribution.providers, ...client.providers].some((p) =>
-    party.identity(p).some((known) => targets.includes(known)),
-  );
+function bars(
+  optOut: Pick<OptOutFact, 'scope' | 'targets' | 'categories' | 'bars'>,
+  attribution: AttributionFact,
+  client: Pick<ClientFacts, 'providers'>,
+  party: PartyFacts,
+): boolean {
+  const { scope, targets = [], categories = [] } = optOut;
+  if (optOut.bars === 'nobody') return false;
+  const identities = (providers: readonly ProviderKey[]): readonly ProviderKey[] =>
+    providers.flatMap((provider) => party.identity(provider));
+  if (scope === 'provider-specific' && targets.length > 0)
+    return identities([...attribution.providers, ...client.providers]).some((known) => targets.includes(known));
+  if (scope === 'provider-category' && categories.length > 0)
+    return [attribution, client].some(({ providers }) => {
+      const specialties = identities(providers).flatMap((known) => party.specialties(known));
+      return specialties.length === 0 || specialties.some((one) => categories.some((code) => isInCategory(one, code)));
+    });
+  return true;
 }
+
+/** How many attributions of the member at `now` (ms since the epoch) an opt-out bars. */
+export const barredBy = (
+  optOut: Pick<OptOutFact, 'scope' | 'targets' | 'categories' | 'bars'>,
+  { attributions }: MemberFacts,
+  party: PartyFacts,
+  now: number,
+): number => attributions.filter((a) => applies(a, now) && bars(optOut, a, a, party)).length;
 
 /** The holds that deny a member to everybody at `now`, ms since the epoch: its own, and those of its sources. */
 export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): readonly HoldFact[] =>

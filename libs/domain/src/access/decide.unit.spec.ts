@@ -36,6 +36,7 @@ interface World {
   sourceHolds?: MemberFacts['holds'];
   asOf?: string;
   joined?: readonly ProviderKey[];
+  specialties?: Readonly<Record<ProviderKey, readonly string[]>>;
 }
 const party = (w: World = {}): PartyFacts => ({
   client: (id) => (id === 'c1' ? ('client' in w ? w.client : client) : undefined),
@@ -43,6 +44,7 @@ const party = (w: World = {}): PartyFacts => ({
   sourceHolds: () => w.sourceHolds ?? [],
   asOf: () => w.asOf,
   identity: (p) => (w.joined?.includes(p) ? w.joined : [p]),
+  specialties: (p) => w.specialties?.[p] ?? [],
 });
 const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial<AccessRequest> = {}): string => {
   const d = decide(
@@ -53,6 +55,7 @@ const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial
 };
 const hold = { deadLetter: 'dl', eventType: 't', from: PAST };
 const optOut = { scope: 'global', from: PAST, recordedAt: PAST, event: 'o' };
+const CARDIOLOGY_OUT = { ...optOut, scope: 'provider-category', categories: ['207RC0000X'] };
 
 describe('decide', () => {
   it('permits a covered, attributed member in network who did not opt out, to an approved client', () =>
@@ -102,6 +105,36 @@ describe('decide', () => {
       'opted-out',
       [{ optOuts: [{ ...optOut, scope: 'purpose-specific', targets: ['npi|9'] }] }],
     ],
+    [
+      'N7 an opt-out of the specialty of this provider',
+      'opted-out',
+      [{ optOuts: [CARDIOLOGY_OUT] }, { specialties: { [NPI]: ['208600000X', '207RC0000X'] } }],
+    ],
+    [
+      'N7 an opt-out of a group of specialties',
+      'opted-out',
+      [{ optOuts: [{ ...CARDIOLOGY_OUT, categories: ['207R00000X'] }] }, { specialties: { [NPI]: ['207RC0000X'] } }],
+    ],
+    [
+      'N7 an opt-out of the specialty of another identifier that the directory joins',
+      'opted-out',
+      [
+        { optOuts: [CARDIOLOGY_OUT] },
+        { joined: [NPI, 'tin|123456789'], specialties: { 'tin|123456789': ['207RC0000X'] } },
+      ],
+    ],
+    ['N7 an opt-out of a category, and no known specialty', 'opted-out', [{ optOuts: [CARDIOLOGY_OUT] }]],
+    [
+      'N7 an opt-out of a category, and a client of unknown specialty',
+      'opted-out',
+      [
+        { optOuts: [CARDIOLOGY_OUT], attributions: [{ ...attribution, providers: [NPI, 'npi|1000000012'] }] },
+        {
+          client: { ...client, providers: ['npi|1000000012'] },
+          specialties: { [NPI]: ['208600000X'] },
+        },
+      ],
+    ],
     ['no coverage', 'not-covered', [{ coverage: [] }]],
     [
       'a provider out of network',
@@ -129,8 +162,16 @@ describe('decide', () => {
       { optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['npi|9' as ProviderKey] }] },
     ],
     ['an opt-out that has ended', { optOuts: [{ ...optOut, to: NOW }] }],
+    [
+      'N5 N6 an opt-out that bars nobody here',
+      { optOuts: [{ ...optOut, scope: 'purpose-specific', bars: 'nobody' as const }] },
+    ],
     ['a hold that was released', { holds: [{ ...hold, to: NOW }] }],
   ])('permits in spite of %s', (_name, m) => expect(ask(m)).toBe('permit'));
+  it('N7 permits a provider of another specialty than the opt-out names', () =>
+    expect(ask({ optOuts: [CARDIOLOGY_OUT] }, { specialties: { [NPI]: ['208600000X', '207RN0300X'] } })).toBe(
+      'permit',
+    ));
 });
 
 /** Finding H2 (SECURITY.md): the deciding clock is an hour behind the clock that stamped the event. */

@@ -23,7 +23,10 @@ export interface AttributionFact extends Interval {
 }
 export interface OptOutFact extends Interval {
   readonly scope: string;
+  /** See `OptOutReach`. */
   readonly targets?: readonly ProviderKey[];
+  readonly categories?: readonly string[];
+  readonly bars?: 'nobody';
   readonly recordedAt: string;
   readonly event: string;
   /**
@@ -80,6 +83,8 @@ export interface PartyFacts {
   sourceHolds(source: string): readonly HoldFact[];
   /** Every identifier of the same provider in the payer's directory, this one included. */
   identity(provider: ProviderKey): readonly ProviderKey[];
+  /** Codes of the NUCC taxonomy that the payer's directory has of this provider; [] if it has none. */
+  specialties(provider: ProviderKey): readonly string[];
   /** The newest instant at which an event of these facts was recorded. */
   asOf(): string | undefined;
 }

@@ -20,6 +20,7 @@ function party(client: Partial<ClientFacts> | undefined, network: Readonly<Recor
     network: (provider) => network[provider] ?? [],
     sourceHolds: () => [],
     identity: (provider) => [provider],
+    specialties: () => [],
     asOf: () => undefined,
   } satisfies PartyFacts;
 }

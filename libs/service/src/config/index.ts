@@ -1,5 +1,5 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
-export { baseUrl, commaSeparated, flag, port, publicUrl, whole } from './values.ts';
+export { baseUrl, flag, port, publicUrl, whole } from './values.ts';
 export { writableFolder } from './folder.ts';
 export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
@@ -7,6 +7,7 @@ export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
 export { labelPolicy, labelsEnv, profilesEnv } from './policies.ts';
 export { listenEnv, listenFaults } from './listen.ts';
+export { payerEnv } from './payer.ts';
 export { secretsEnv } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';

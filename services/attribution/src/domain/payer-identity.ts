@@ -1,4 +1,4 @@
-import { isObject, parseReference, ID_PATTERN } from '@provider-access/fhir';
+import { isObject, parseReference } from '@provider-access/fhir';
 
 /** How payors of Coverages identify this payer. */
 export interface PayerIdentity {
@@ -9,11 +9,6 @@ export interface PayerIdentity {
   /** True if the operator configured the payer's identifiers. Then every other payor is another payer. */
   readonly known: boolean;
 }
-
-const ORGANIZATION = new RegExp(String.raw`^(?:https?://[^\s?#|]+/)?Organization/${ID_PATTERN}$`);
-const IDENTIFIER = /^[^\s|]+\|[^\s|][^|]*$/;
-/** Whether a text is `Organization/<id>`, an absolute URL of one, or `system|value`. */
-export const isPayerIdentifier = (text: string): boolean => ORGANIZATION.test(text) || IDENTIFIER.test(text);
 
 /** @param listed PAYER_IDENTIFIERS; @param organization PAYER_ORGANIZATION, which is the payer in any case */
 export function payerIdentity(listed: readonly string[] | undefined, organization: string): PayerIdentity {

@@ -1,17 +1,21 @@
 import {
   type OptedIn,
   type OptedOut,
-  optOutTargets,
   type OwnedBy,
   PAYER_CONTRACT,
   type PayerEvent,
+  type ProviderOptedIn,
 } from '@provider-access/events';
+import { type OptInEvent, type OptOutEvent, reachOfEvent, targetsOfOptIn } from '@provider-access/domain/access';
 import { dateRange, toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 
+/** What a receipt says about an opt-out that counts: it bars nobody here (N5, N6), or has no proof (N9). */
+export type ConsentNote = 'other-purpose' | 'other-payer' | 'no-proof';
 export type ConsentStatement =
-  | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'> }
+  | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'>; readonly note?: ConsentNote }
   | { readonly kind: 'opted-in'; readonly data: Omit<OptedIn, 'member'> }
+  | { readonly kind: 'provider-opted-in'; readonly data: Omit<ProviderOptedIn, 'member'> }
   | { readonly kind: 'merged'; readonly members: readonly [string, string] };
 
 type NotOwn = Exclude<PayerEvent['type'], OwnedBy<'consent'>>;
@@ -20,42 +24,60 @@ export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?
 /** Attribution decides a merge. Here it joins the statements of both ids. */
 export const MERGED = 'payer.members-merged.v1';
 
+/** What the payer's own settings decide. */
+export interface ConsentRules {
+  /** When a day of the payer begins. */
+  readonly days: PayerDays;
+  /** Whether an identifier names this payer; absent where nobody has said how it is named. */
+  readonly isOurs?: ((payer: string) => boolean) | undefined;
+}
+
 /**
- * What a valid event of this service or a merge states. Pure. `appendedAt` is ms since the epoch; `days` tell when a
- * day of the payer begins.
+ * What a valid event of this service or a merge states. Pure. `appendedAt` is ms since the epoch.
  *
  * An opt-out takes effect from its date, else from its business time, and no later than its append, because a payer's
  * clock may run ahead. The business time of an opt-in is no later than its append, so that a clock that runs ahead
  * cannot make it overrule a later opt-out. An opt-in never takes effect before its append.
  */
-export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: PayerDays): ConsentStatement {
+export function decideConsentEvent(
+  event: PayerEvent,
+  appendedAt: number,
+  { days, isOurs }: ConsentRules,
+): ConsentStatement {
   const stated = dateRange(event.time)!.start;
   switch (event.type) {
     case 'payer.members-merged.v1':
       return { kind: 'merged', members: [event.subject!, event.data.from] };
-    case 'payer.member-opted-in.v1': {
-      const { effectiveFrom, setBy, channel } = event.data;
+    case 'payer.member-opted-in.v1':
+    case 'payer.member-opted-in.v2': {
+      const { effectiveFrom } = event.data;
       const effective =
         effectiveFrom === undefined ? appendedAt : Math.max(appendedAt, days.permitsFrom(effectiveFrom));
       const businessTime = toInstant(Math.min(stated, appendedAt));
-      return {
-        kind: 'opted-in',
-        data: { effective: toInstant(effective), businessTime, setBy, ...(channel !== undefined && { channel }) },
-      };
+      const data = { effective: toInstant(effective), businessTime, ...choiceOf(event) };
+      const targets = targetsOfOptIn(event);
+      return targets === undefined
+        ? { kind: 'opted-in', data }
+        : { kind: 'provider-opted-in', data: { ...data, targets: [...targets] } };
     }
-    case 'payer.member-opted-out.v1': {
-      const { scope, targets, effectiveFrom, setBy, channel } = event.data;
+    case 'payer.member-opted-out.v1':
+    case 'payer.member-opted-out.v2': {
+      const { effectiveFrom } = event.data;
       const effective = effectiveFrom === undefined ? Math.min(stated, appendedAt) : days.restrictsFrom(effectiveFrom);
-      const providers = optOutTargets(targets);
+      const { scope, targets, categories, bars } = reachOfEvent(event, isOurs);
+      const note = noteOn(event, bars);
       return {
         kind: 'opted-out',
+        ...(note !== undefined && { note }),
         data: {
           scope,
-          ...(providers.length > 0 && { targets: providers }),
+          ...(targets !== undefined && { targets: [...targets] }),
+          ...(categories !== undefined && { categories: [...categories] }),
+          ...(bars !== undefined && { bars }),
+          ...namedIn(event),
           effective: toInstant(effective),
           businessTime: toInstant(stated),
-          setBy,
-          ...(channel !== undefined && { channel }),
+          ...choiceOf(event),
         },
       };
     }
@@ -63,4 +85,42 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: 
       // A new type of this service does not compile until it has a case.
       throw new TypeError(`${event.type satisfies NotOwn} says nothing about consent`);
   }
+}
+
+function noteOn({ type, data }: OptOutEvent, bars: 'nobody' | undefined): ConsentNote | undefined {
+  if (bars === 'nobody') return data.scope === 'payer-specific' ? 'other-payer' : 'other-purpose';
+  const isUnproved = type.endsWith('.v2') && data.setBy === 'personal-representative' && !('proof' in data);
+  return isUnproved ? 'no-proof' : undefined;
+}
+
+/** The purposes and payers as the payer stated them. */
+function namedIn(event: OptOutEvent): Pick<OptedOut, 'purposes' | 'payers'> {
+  if (event.type === 'payer.member-opted-out.v1') return {};
+  const { purposes, payers } = event.data;
+  return { ...(purposes !== undefined && { purposes }), ...(payers !== undefined && { payers }) };
+}
+
+/** PDex 2.2.0, CodeSystem opt-out-reason. */
+const REASONS = [
+  'privacy-concern',
+  'data-security',
+  'unknown-use',
+  'provider-relationship',
+  'member-choice',
+  'other',
+] as const;
+
+/** Who said it, how and why. An opt-out of the first version had a reason that was not kept (N8). */
+function choiceOf(event: OptInEvent | OptOutEvent): Omit<OptedIn, 'member' | 'effective' | 'businessTime'> {
+  const { setBy, channel } = event.data;
+  const { reason, proof } = event.type.endsWith('.v2')
+    ? (event as Extract<typeof event, { type: `${string}.v2` }>).data
+    : {};
+  return {
+    setBy,
+    ...(channel !== undefined && { channel }),
+    ...(reason !== undefined &&
+      ((REASONS as readonly string[]).includes(reason) ? { reason } : { reason: 'other', reasonText: reason })),
+    ...(proof !== undefined && { proof }),
+  };
 }

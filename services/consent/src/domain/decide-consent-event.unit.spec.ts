@@ -4,10 +4,12 @@ import type { PayerEvent } from '@provider-access/events';
 import { deciding } from '@provider-access/process/testing';
 import { decideConsentEvent } from './decide-consent-event.ts';
 
+/** How this payer is named. */
+const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
 /** When the event was appended. `days.int.spec.ts` tests what a day means in other zones. */
 const APPENDED = Date.UTC(2026, 5, 1, 12);
 const { given } = deciding((event: PayerEvent, appendedAt: number) =>
-  decideConsentEvent(event, appendedAt, new PayerDays(['UTC'])),
+  decideConsentEvent(event, appendedAt, { days: new PayerDays(['UTC']), isOurs: (payer) => payer === US }),
 );
 const said = (type: string, time: string, data: object): PayerEvent =>
   ({ id: 'e', source: 's', type, time, subject: 'm1', data }) as unknown as PayerEvent;

@@ -3,14 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   type AccessHeld,
   type EventFault,
-  type OptedIn,
   type OptedOut,
   PA_CONSENT,
   PAYER_EVENTS,
   type PayerEvent,
 } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { type ConsentPart, Facts, isNews } from '@provider-access/facts';
+import { type ConsentPart, Facts, isNews, statementOf } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
@@ -34,7 +33,13 @@ import {
   PROVIDER_RECORDED,
   RESOURCE_CARRIERS,
 } from '../domain/consent-resource.ts';
-import { decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
+import {
+  type ConsentNote,
+  type ConsentRules,
+  decideConsentEvent,
+  isOwn,
+  MERGED,
+} from '../domain/decide-consent-event.ts';
 import { CONFIG, type ConsentConfig } from '../config.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { recallFrom } from './recall.ts';
@@ -61,10 +66,12 @@ export class ConsentEventsIntake extends AccessIntake {
   constructor(
     @Inject(PORTS) ports: ServicePorts,
     @Inject(Facts) facts: Facts,
-    @Inject(CONFIG) { unreadableConsent: unreadable, sandbox }: ConsentConfig,
+    @Inject(CONFIG) { unreadableConsent: unreadable, payerIdentifiers, sandbox }: ConsentConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
     const { clock } = ports;
+    const ours = payerIdentifiers && new Set(payerIdentifiers);
+    const rules: ConsentRules = { days, ...(ours !== undefined && { isOurs: (payer) => ours.has(payer) }) };
     const register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));
     super(ports, {
       deriver: DERIVER,
@@ -93,7 +100,7 @@ export class ConsentEventsIntake extends AccessIntake {
       hold: ({ member, ...data }, at) => holdEvents(register, member, 'pa.access-held.v1', data, at, clock.now()),
       release: ({ member, source, deadLetter }, at) =>
         holdEvents(register, member, 'pa.access-released.v1', { source, deadLetter }, at, clock.now()),
-      stages: () => [consentStage(ports, facts, register, days)],
+      stages: () => [consentStage(ports, facts, register, rules)],
     });
   }
 }
@@ -117,7 +124,7 @@ function consentStage(
   ports: ServicePorts,
   facts: Facts,
   register: ConsentRegister,
-  days: PayerDays,
+  rules: ConsentRules,
 ): Stage<AccessEvent> {
   /** Ids of our events that this batch publishes. */
   const published = new Set<string | undefined>();
@@ -138,9 +145,9 @@ function consentStage(
       return open;
     }
   };
-  const publishing = (records: readonly NewRecord[], outcome: 'recorded' | 'unchanged'): Taken => {
+  const publishing = (records: readonly NewRecord[], outcome: 'recorded' | 'unchanged', note?: ConsentNote): Taken => {
     for (const { headers } of records) published.add(headers['ce_id']);
-    return { ok: true, outcome, outputs: toConsent(records) };
+    return { ok: true, outcome, ...(note !== undefined && { reason: note }), outputs: toConsent(records) };
   };
   return {
     async each({ inbound, at }, taken) {
@@ -148,11 +155,11 @@ function consentStage(
       const { event } = inbound;
       const appendedAt = Date.parse(at);
       const stated = isResourceEvent(event.type)
-        ? decideConsentResource(event, appendedAt, days)
+        ? decideConsentResource(event, appendedAt, rules.days)
         : { kind: 'event' as const, event };
       if (stated.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
       if (stated.kind === 'fault') return { ok: false, fault: stated.fault };
-      const statement = decideConsentEvent(stated.event, appendedAt, days);
+      const statement = decideConsentEvent(stated.event, appendedAt, rules);
       if (statement.kind === 'merged') {
         const { known, tooMany, records } = await register.merge(...statement.members);
         if (tooMany) return { ok: false, fault: TOO_MANY_IDS };
@@ -160,7 +167,7 @@ function consentStage(
       }
       const { id, source, traceparent } = event;
       const entry: RegisterEntry = {
-        type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
+        type: `pa.${statement.kind}.v1`,
         cause: { id, source, traceparent },
         at,
         data: statement.data,
@@ -170,7 +177,8 @@ function consentStage(
       if (other) return { ok: false, fault: REUSED };
       if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };
       const unpublished = known ? await missing(records) : records;
-      return publishing(unpublished, unpublished.length > 0 ? 'recorded' : 'unchanged');
+      const note = statement.kind === 'opted-out' ? statement.note : undefined;
+      return publishing(unpublished, unpublished.length > 0 ? 'recorded' : 'unchanged', note);
     },
   };
 }
@@ -179,16 +187,9 @@ function consentStage(
  * Whether the facts of a member have neither the statement of one of our records nor one that decides instead of it.
  */
 function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): boolean {
-  const data = JSON.parse(String(value)) as OptedIn & Partial<OptedOut> & Partial<AccessHeld>;
+  const data = JSON.parse(String(value)) as OptedOut & Partial<AccessHeld>;
   if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.from === undefined;
-  const { effective: from, businessTime, scope, targets } = data;
-  return isNews(part, {
-    event: headers['ce_id']!,
-    businessTime,
-    from,
-    recordedAt: FOREVER,
-    ...(scope !== undefined && { scope, ...(targets !== undefined && { targets }) }),
-  });
+  return isNews(part, statementOf(data, { event: headers['ce_id']!, recordedAt: FOREVER }));
 }
 
 /** The payer's own content: type, time and data. */

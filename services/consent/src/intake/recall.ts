@@ -6,6 +6,7 @@ import { EMPTY, type Register, type RegisterEntry, withEntry } from './register.
 const TYPES = new Set<string | undefined>([
   'pa.opted-out.v1',
   'pa.opted-in.v1',
+  'pa.provider-opted-in.v1',
   'pa.access-held.v1',
   'pa.access-released.v1',
 ] satisfies RegisterEntry['type'][]);
@@ -25,7 +26,10 @@ export function recallFrom(
     const known = (await facts.reader.get(member)) as MemberFactsDocument | undefined;
     const links = known?.members?.mergedWith ?? [];
     const spoken =
-      known?.consent?.outs !== undefined || known?.consent?.ins !== undefined || known?.consent?.holds !== undefined;
+      known?.consent?.outs !== undefined ||
+      known?.consent?.ins !== undefined ||
+      known?.consent?.providerIns !== undefined ||
+      known?.consent?.holds !== undefined;
     if (!spoken) return links.length === 0 ? undefined : { links, said: [] };
     const partition = partitionFor(member, await log.partitions(PA_CONSENT));
     let register: Register = { ...EMPTY, links };

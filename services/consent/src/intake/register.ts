@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto';
-import type { AccessHeld, OptedIn, OptedOut } from '@provider-access/events';
+import type { AccessHeld, OptedOut } from '@provider-access/events';
 import {
   barsAllOf,
   deciding,
   endOf,
   folded,
   isCovered,
+  isAboutAllOf,
   isOptOut,
   type OptIn,
   type OptOut,
+  statementOf,
   type Statements,
 } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 
 /** One statement about a member's consent, without the member: it is published under every id of the person. */
 export interface RegisterEntry {
-  readonly type: 'pa.opted-out.v1' | 'pa.opted-in.v1' | 'pa.access-held.v1' | 'pa.access-released.v1';
+  readonly type:
+    'pa.opted-out.v1' | 'pa.opted-in.v1' | 'pa.provider-opted-in.v1' | 'pa.access-held.v1' | 'pa.access-released.v1';
   readonly cause: { readonly id: string; readonly source: string; readonly traceparent?: string | undefined };
   /** RFC 3339 instant. */
   readonly at: string;
@@ -41,7 +44,8 @@ export const EMPTY: Register = { links: [], said: [] };
 
 /** Replaces several sources. */
 const OURS = 'urn:provider-access:consent';
-const isStatement = ({ type }: RegisterEntry): boolean => type === 'pa.opted-out.v1' || type === 'pa.opted-in.v1';
+const STATEMENTS = new Set<string>(['pa.opted-out.v1', 'pa.opted-in.v1', 'pa.provider-opted-in.v1']);
+const isStatement = ({ type }: RegisterEntry): boolean => STATEMENTS.has(type);
 const later = (a: string, b: string): string => (a > b ? a : b);
 
 /** Two statements with the same key are one. */
@@ -55,18 +59,15 @@ const newestOf = ({ at = '', said }: Register): string =>
   said.reduce((newest, s) => (isStatement(s) ? later(newest, s.at) : newest), at);
 
 /** A statement in the form of the facts, which compare sources by the mark of an event id. */
-function statementOf({ cause, at, data }: RegisterEntry): OptIn | OptOut {
-  const { effective: from, businessTime, scope, targets } = data as unknown as OptedIn & Partial<OptedOut>;
-  const common: OptIn = { event: derivedEventId(cause, ''), businessTime, from, recordedAt: at };
-  return scope === undefined ? common : { ...common, scope, ...(targets !== undefined && { targets }) };
-}
+const statementIn = ({ cause, at, data }: RegisterEntry): OptIn | OptOut =>
+  statementOf(data as unknown as OptedOut, { event: derivedEventId(cause, ''), recordedAt: at });
 
 interface Known {
   readonly statements: Statements;
   readonly entryOf: ReadonlyMap<OptIn, RegisterEntry>;
 }
 function known(entries: readonly RegisterEntry[]): Known {
-  const entryOf = new Map(entries.filter(isStatement).map((s) => [statementOf(s), s]));
+  const entryOf = new Map(entries.filter(isStatement).map((s) => [statementIn(s), s]));
   const all = [...entryOf.keys()];
   return { statements: { outs: all.filter(isOptOut), ins: all.filter((s) => !isOptOut(s)) }, entryOf };
 }
@@ -108,7 +109,7 @@ export function withEntry(register: Register, entry: RegisterEntry, again = fals
   const { statements, entryOf } = known(register.said);
   const { outs, ins } = statements;
   const newest = newestOf(register);
-  const added = statementOf(entry);
+  const added = statementIn(entry);
   if (isOptOut(added)) {
     // This opt-out comes again after an opt-in ended it. It was dropped then, and is not stored again.
     const end = endOf(added, ins)?.to;
@@ -125,14 +126,16 @@ export function withEntry(register: Register, entry: RegisterEntry, again = fals
  * effective time, or both in effect. Otherwise a newer statement decides instead.
  */
 export function hasSameEffect({ said }: Register, other: RegisterEntry): boolean {
-  const it = statementOf(other);
+  const it = statementIn(other);
   return said
     .filter((s) => isStatement(s) && s.type === other.type)
-    .map(statementOf)
+    .map(statementIn)
     .some(
       (s) =>
         (s.from === it.from || (s.from <= other.at && it.from <= other.at)) &&
-        (!isOptOut(s) || !isOptOut(it) || (barsAllOf(s, it) && barsAllOf(it, s))),
+        (isOptOut(s) && isOptOut(it)
+          ? barsAllOf(s, it) && barsAllOf(it, s)
+          : isAboutAllOf(s, it) && isAboutAllOf(it, s)),
     );
 }
 

@@ -17,6 +17,8 @@ export interface PartySnapshot {
   readonly sourceHolds: ReadonlyMap<string, readonly HoldFact[]>;
   /** Identifiers of each provider that has several. */
   readonly identities: ReadonlyMap<ProviderKey, readonly ProviderKey[]>;
+  /** Specialties of each identifier that has some. */
+  readonly specialties: ReadonlyMap<ProviderKey, readonly string[]>;
   /** RFC 3339 instant of the newest event in these facts. */
   readonly asOf: string | undefined;
 }
@@ -44,17 +46,30 @@ export async function partySnapshot(
     }
   }
   const known = parties.client(client);
-  const identities = [...network.keys(), ...(known?.providers ?? [])]
-    .map((p) => [p, parties.identity(p)] as const)
-    .filter(([, all]) => all.length > 1);
-  return { client: known, network, sourceHolds, identities: new Map(identities), asOf: parties.asOf() };
+  const all = [...network.keys(), ...(known?.providers ?? [])].map((p) => [p, parties.identity(p)] as const);
+  const identities = new Map(all.filter(([, same]) => same.length > 1));
+  const specialties = new Map(
+    all
+      .flatMap(([, same]) => same)
+      .map((p) => [p, parties.specialties(p)] as const)
+      .filter(([, codes]) => codes.length > 0),
+  );
+  return { client: known, network, sourceHolds, identities, specialties, asOf: parties.asOf() };
 }
 
 /** The facts of a snapshot, as decisions ask for them. */
-export const partyOf = ({ client, network, sourceHolds, identities, asOf }: PartySnapshot): PartyFacts => ({
+export const partyOf = ({
+  client,
+  network,
+  sourceHolds,
+  identities,
+  specialties,
+  asOf,
+}: PartySnapshot): PartyFacts => ({
   client: (id) => (client?.client === id ? client : undefined),
   network: (p) => network.get(p) ?? [],
   sourceHolds: (s) => sourceHolds.get(s) ?? [],
   identity: (p) => identities.get(p) ?? [p],
+  specialties: (p) => specialties.get(p) ?? [],
   asOf: () => asOf,
 });

@@ -206,6 +206,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       deadLetter: text('The dead letter of a parked event.'),
       deadLetters: list({ type: 'string' }, 'Dead letters that deny the member of a held opt-in, ten at most.'),
       denies: { const: 'member', description: 'A parked event denies its member.' },
+      bars: { const: 0, description: 'The opt-out bars none of the providers to whom the member is attributed now.' },
       receipt: text('For `GET /events/receipts/{id}`.'),
     },
   },

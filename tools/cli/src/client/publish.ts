@@ -46,6 +46,8 @@ export interface PublishReport {
   read: number;
   accepted: number;
   effective: number;
+  /** Of the effective ones: opt-outs that bar none of the providers who may see the member now. */
+  barsNobody: number;
   refused: { place: string; reason: string }[];
   /** recorded, unchanged, before-floor, not-served, parked; pending if patience ended */
   outcomes: Record<string, number>;
@@ -107,6 +109,7 @@ interface Row {
   readonly by?: string;
   readonly deadLetter?: string;
   readonly deadLetters?: readonly string[];
+  readonly bars?: 0;
 }
 /** Why a stored opt-out or opt-in does not decide now; undefined for every other row. */
 function withoutEffect({
@@ -179,6 +182,7 @@ export async function publish(
     read: 0,
     accepted: 0,
     effective: 0,
+    barsNobody: 0,
     refused: [],
     outcomes: {},
     removed: {},
@@ -240,6 +244,7 @@ export async function publish(
     for (let attempt = 1; events.length > 0; attempt += 1) {
       const { kept, rest, receipt } = await post(server, token, events, report.accepted > 0, (row, event) => {
         if (row.status === 'effective') report.effective += 1;
+        if (row.bars === 0) report.barsNobody += 1;
         const without = withoutEffect(row);
         if (without !== undefined && report.withoutEffect.length < LISTED)
           report.withoutEffect.push({ event: event.event, ...without });

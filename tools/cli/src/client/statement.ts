@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type DomainEvent, isNpi, PAYER_CONTRACT, type PayerEventType, type PayerEvent } from '@provider-access/events';
+import { isCategory, isPayerIdentifier, isPurposeOfUse } from '@provider-access/domain/access';
 import { dateRange, isObject } from '@provider-access/fhir';
 
 export const SOURCE = 'urn:provider-access:pa';
@@ -62,15 +63,31 @@ function wrongNpis(data: unknown, path = ''): readonly Fault[] {
   );
 }
 
+type OptOutData = Extract<PayerEvent, { type: 'payer.member-opted-out.v2' }>['data'];
+/** The list of each scope of an opt-out, and what is in it. */
+const LISTS = {
+  targets: { scope: 'provider-specific', names: 'a provider: an NPI or a TIN', understood: () => true },
+  purposes: { scope: 'purpose-specific', names: 'a purpose: a code such as HPAYMT', understood: isPurposeOfUse },
+  payers: { scope: 'payer-specific', names: 'a payer: system|value or Organization/ID', understood: isPayerIdentifier },
+  categories: { scope: 'provider-category', names: 'a category: a code such as 207RC0000X', understood: isCategory },
+} as const;
+
+/** What the server would take for an opt-out of all providers, although its sender means less. */
+function contradictionsOfOptOut(data: OptOutData): readonly Fault[] {
+  return Object.entries(LISTS).flatMap(([path, { scope, names, understood }]): readonly Fault[] => {
+    const list = (data as Readonly<Record<string, unknown>>)[path] as readonly unknown[] | undefined;
+    if (data.scope === scope && (list === undefined || list.length === 0))
+      return [{ path, text: `a ${scope} opt-out names ${names}` }];
+    if (data.scope !== scope && list !== undefined)
+      return [{ path: 'scope', text: `an opt-out of the scope ${data.scope} names no ${path}: ${scope} does` }];
+    const [odd] = (list ?? []).filter((one) => typeof one === 'string' && !understood(one));
+    return odd === undefined ? [] : [{ path, text: `"${String(odd)}" is not ${names}` }];
+  });
+}
+
 function contradictions(event: PayerEvent): readonly Fault[] {
   const { data, type } = event;
-  if (type === 'payer.member-opted-out.v1') {
-    const { scope, targets = [] } = event.data;
-    if (scope === 'provider-specific' && targets.length === 0)
-      return [{ path: 'targets', text: 'a provider-specific opt-out names a provider: an NPI or a TIN' }];
-    if (scope !== 'provider-specific' && targets.length > 0)
-      return [{ path: 'scope', text: `an opt-out of the scope ${scope} names no provider: provider-specific does` }];
-  }
+  if (type === 'payer.member-opted-out.v2') return contradictionsOfOptOut(event.data);
   const { from, to } = data as { from?: unknown; to?: unknown };
   if (typeof from !== 'string' || typeof to !== 'string') return [];
   return dateRange(from)!.start < dateRange(to)!.end

@@ -5,7 +5,7 @@ import { eventOf, faultsOf } from './statement.ts';
 const faults = (type: PayerEventType, data: Record<string, unknown>, subject = 'm-1'): string[] =>
   faultsOf(eventOf({ type, subject, data })).map(({ path, text }) => `${path}: ${text}`);
 const NPI = '1234567893';
-const OUT = 'payer.member-opted-out.v1';
+const OUT = 'payer.member-opted-out.v2';
 const ATTRIBUTED = 'payer.attribution-asserted.v1';
 
 test.each<[PayerEventType, Record<string, unknown>]>([

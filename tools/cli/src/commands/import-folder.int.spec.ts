@@ -46,7 +46,7 @@ test('imports each file of a known name in an order that takes access away first
   put('readme.txt', 'nor this one\n');
   expect((await once()).code).toBe(0);
   expect([...platform.events.values()].map(({ type, time }) => [type, time])).toEqual([
-    ['payer.member-opted-out.v1', LONG_AGO.toISOString()],
+    ['payer.member-opted-out.v2', LONG_AGO.toISOString()],
     ['payer.attribution-ended.v1', LONG_AGO.toISOString()],
     ['payer.attribution-asserted.v1', LONG_AGO.toISOString()],
   ]);

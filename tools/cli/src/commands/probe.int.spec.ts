@@ -140,8 +140,8 @@ class ImitatedPlatform {
     if (type === 'payer.resource-deleted.v1') this.#resources.delete(about);
     if (type === 'payer.attribution-asserted.v1') this.#attributed.add(subject);
     if (type === 'payer.attribution-ended.v1') this.#attributed.delete(subject);
-    if (type === 'payer.member-opted-out.v1') this.#optedOut.add(subject);
-    if (type === 'payer.member-opted-in.v1') this.#optedOut.delete(subject);
+    if (type.startsWith('payer.member-opted-out.')) this.#optedOut.add(subject);
+    if (type.startsWith('payer.member-opted-in.')) this.#optedOut.delete(subject);
   }
 
   #sees(member: string): boolean {

@@ -22,7 +22,7 @@ test('an opt-out of an unknown member is published, with a warning', async () =>
   expect(ran.code).toBe(0);
   expect(ran.stderr).toContain('Member m-9: no coverage, attribution or opt-out of this id is stored.');
   expect(ran.stderr).toContain('applies as soon as the member appears');
-  expect(platform.ofType('payer.member-opted-out.v1')).toMatchObject([{ subject: 'm-9' }]);
+  expect(platform.ofType('payer.member-opted-out.v2')).toMatchObject([{ subject: 'm-9' }]);
   expect((await said('opt-out', '--member', 'm-1')).stderr).not.toContain('m-1');
 });
 

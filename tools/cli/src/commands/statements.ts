@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { PAYER_EVENTS } from '@provider-access/events';
+import { OPT_OUT_SCOPES, PAYER_EVENTS } from '@provider-access/events';
 import { isKnown } from '../client/known-member.ts';
 import { inParallel } from '../client/parallel.ts';
 import type { PublishReport } from '../client/publish.ts';
@@ -10,12 +10,14 @@ import { CliError, EXIT } from '../output.ts';
 import { day, id, ids, npi, npis, oneOf, text, tin, tins } from '../options.ts';
 import { publishAll } from './report.ts';
 
-const SCOPES = PAYER_EVENTS['payer.member-opted-out.v1'].schema.shape.scope.unwrap().options;
-const SETTERS = PAYER_EVENTS['payer.member-opted-out.v1'].schema.shape.setBy.unwrap().options;
+const SETTERS = PAYER_EVENTS['payer.member-opted-out.v2'].schema.shape.setBy.unwrap().options;
 /** Names of attributes as the command line spells them. */
 const OPTIONS: Readonly<Record<string, string>> = {
   subject: '--member',
   targets: '--npi or --tin',
+  purposes: '--purpose',
+  payers: '--payer',
+  categories: '--category',
   coverageId: '--coverage',
   effectiveFrom: '--from',
   setBy: '--by',
@@ -86,67 +88,103 @@ const FORCE = ['--force', 'also for a member of whom the platform knows nothing'
 const providerOptions = (command: Command): Command =>
   command.option('--npi <npi>', 'of the provider', npi).option('--tin <tin>', 'of the provider', tin);
 
+interface ChoiceOptions {
+  readonly member: string;
+  readonly npi?: string[];
+  readonly tin?: string[];
+  readonly from?: string;
+  readonly by: string;
+  readonly channel?: string;
+  readonly reason?: string;
+  readonly proof?: string;
+}
+/** What an opt-out and an opt-in have in common. */
+function choiceOf(o: ChoiceOptions): Readonly<Record<string, unknown>> {
+  const targets = [...(o.npi ?? []).map((one) => ({ npi: one })), ...(o.tin ?? []).map((one) => ({ tin: one }))];
+  return {
+    targets: targets.length === 0 ? undefined : targets,
+    effectiveFrom: o.from,
+    setBy: o.by,
+    channel: o.channel,
+    reason: o.reason,
+    proof: o.proof === undefined ? undefined : proofOf(o.proof),
+  };
+}
+/** `power-of-attorney,case 4711,call centre,2027-06-30` */
+function proofOf(written: string): object {
+  const [kind, reference, verifiedBy, until] = written.split(',').map((part) => part.trim());
+  return { kind, reference, verifiedBy, until };
+}
+const choiceOptions = (command: Command): Command =>
+  command
+    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
+    .option('--by <who>', SETTERS.join(' | '), oneOf('--by', ...SETTERS), 'member')
+    .option('--proof <text>', 'of a representative: kind, reference, who verified it[, until], with commas')
+    .option('--channel <text>', 'such as phone')
+    .option('--reason <reason>', 'a code of PDex, such as privacy-concern, or a text');
+
 function consentCommands(program: Command): void {
-  program
-    .command('opt-out')
-    .description('publish that a member opted out; says when it is effective, or what stands against it')
-    .requiredOption('--member <id>', 'member id', id('--member'))
-    .option('--scope <scope>', `PDex opt-out scope: ${SCOPES.join(' | ')}`, oneOf('--scope', ...SCOPES), 'global')
-    .option('--npi <npi...>', 'providers, for --scope provider-specific', npis)
-    .option('--tin <tin...>', 'providers, for --scope provider-specific', tins)
-    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
-    .option('--by <who>', SETTERS.join(' | '), oneOf('--by', ...SETTERS), 'member')
-    .option('--channel <text>', 'such as phone')
-    .action(
-      (
-        o: {
-          member: string;
-          scope: string;
-          npi?: string[];
-          tin?: string[];
-          from?: string;
-          by: string;
-          channel?: string;
+  choiceOptions(
+    program
+      .command('opt-out')
+      .description('publish that a member opted out; says when it is effective, or what stands against it')
+      .requiredOption('--member <id>', 'member id', id('--member'))
+      .option(
+        '--scope <scope>',
+        `PDex opt-out scope: ${OPT_OUT_SCOPES.join(' | ')}`,
+        oneOf('--scope', ...OPT_OUT_SCOPES),
+        'global',
+      )
+      .option('--npi <npi...>', 'providers, for --scope provider-specific', npis)
+      .option('--tin <tin...>', 'providers, for --scope provider-specific', tins)
+      .option('--purpose <code...>', 'purposes of use, for --scope purpose-specific')
+      .option('--payer <id...>', 'payers (system|value), for --scope payer-specific')
+      .option('--category <code...>', 'codes of the NUCC taxonomy, for --scope provider-category'),
+  ).action(
+    (
+      o: ChoiceOptions & { scope: string; purpose?: string[]; payer?: string[]; category?: string[] },
+      command: Command,
+    ) => {
+      const data = { scope: o.scope, purposes: o.purpose, payers: o.payer, categories: o.category, ...choiceOf(o) };
+      return state(command, [{ type: 'payer.member-opted-out.v2', subject: o.member, data }], {
+        unknown: 'warn',
+        sentences: ({ effective, barsNobody }) => {
+          if (effective !== 1) return [];
+          if (barsNobody === 1)
+            return [`The opt-out of ${o.member} is stored. It bars none of the providers who may see this member now.`];
+          return [`${o.member} is opted out. ${WHO_SEES[o.scope] ?? 'No provider sees'} this member from now on.`];
         },
-        command: Command,
-      ) => {
-        const targets = [...(o.npi ?? []).map((one) => ({ npi: one })), ...(o.tin ?? []).map((one) => ({ tin: one }))];
-        const data = {
-          scope: o.scope,
-          targets: targets.length === 0 ? undefined : targets,
-          effectiveFrom: o.from,
-          setBy: o.by,
-          channel: o.channel,
-        };
-        const who = o.scope === 'provider-specific' ? 'None of these providers sees' : 'No provider sees';
-        return state(command, [{ type: 'payer.member-opted-out.v1', subject: o.member, data }], {
-          unknown: 'warn',
-          sentences: ({ effective }) =>
-            effective === 1 ? [`${o.member} is opted out. ${who} this member from now on.`] : [],
-        });
-      },
-    );
-  program
-    .command('opt-in')
-    .description('publish that a member opted back in')
-    .requiredOption('--member <id>', 'member id', id('--member'))
-    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
-    .option('--by <who>', SETTERS.join(' | '), oneOf('--by', ...SETTERS), 'member')
-    .option('--channel <text>', 'such as phone')
+      });
+    },
+  );
+  choiceOptions(
+    program
+      .command('opt-in')
+      .description('publish that a member opted back in, for all or for some providers')
+      .requiredOption('--member <id>', 'member id', id('--member'))
+      .option('--npi <npi...>', 'only for these providers: opt-outs that name no provider stay', npis)
+      .option('--tin <tin...>', 'only for these providers', tins),
+  )
     .option(...FORCE)
-    .action((o: { member: string; from?: string; by: string; channel?: string; force?: boolean }, command: Command) => {
-      const data = { effectiveFrom: o.from, setBy: o.by, channel: o.channel };
-      const statement = { type: 'payer.member-opted-in.v1', subject: o.member, data } as const;
+    .action((o: ChoiceOptions & { force?: boolean }, command: Command) => {
+      const choice = choiceOf(o);
+      const data = { scope: choice['targets'] === undefined ? 'global' : 'provider-specific', ...choice };
+      const statement = { type: 'payer.member-opted-in.v2', subject: o.member, data } as const;
+      const who = choice['targets'] === undefined ? 'Providers see' : 'These providers see';
       return state(command, [statement], {
         unknown: 'refuse',
         force: o.force,
         sentences: ({ effective }) =>
           effective === 1
-            ? [`${o.member} is opted in. Providers see this member again if coverage and attribution permit it.`]
+            ? [`${o.member} is opted in. ${who} this member again if coverage and attribution permit it.`]
             : [],
       });
     });
 }
+const WHO_SEES: Readonly<Record<string, string>> = {
+  'provider-specific': 'None of these providers sees',
+  'provider-category': 'No provider of these categories sees',
+};
 
 function attributionCommands(program: Command): void {
   providerOptions(program.command('attribute'))

@@ -53,7 +53,7 @@ test('a corrected file of refused rows goes through with the same map', async ()
     ...['--server', platform.base, 'import', 'opt-outs', 'opt-outs.refused.csv', '--map', 'opt-outs.yaml'],
   );
   expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/\n0 opt-outs are NOT in force\n$/) as string });
-  expect(platform.ofType('payer.member-opted-out.v1').map(({ subject, data }) => [subject, data])).toEqual([
+  expect(platform.ofType('payer.member-opted-out.v2').map(({ subject, data }) => [subject, data])).toEqual([
     ['m-000017', { scope: 'global', channel: 'mail' }],
     ['m-000018', { scope: 'provider-specific', targets: [{ npi: '1234567893' }], channel: 'mail' }],
     ['m-000019', { scope: 'provider-specific', targets: [{ npi: '1245319599' }], channel: 'mail' }],

@@ -315,7 +315,7 @@ describe('values', () => {
     expect([...platform.events.values()].map(({ type, subject, data }) => [type, subject, data])).toEqual([
       ['payer.attribution-ended.v1', 'm-1', { provider: { npi: NPI }, to: '2026-01-31' }],
       ['payer.member-terminated.v1', 'm-2', { coverageId: 'c-2', to: '2026-01-31' }],
-      ['payer.member-opted-in.v1', 'm-3', { channel: 'phone' }],
+      ['payer.member-opted-in.v2', 'm-3', { channel: 'phone' }],
     ]);
   });
 });

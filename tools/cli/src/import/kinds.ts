@@ -21,29 +21,70 @@ export interface ImportKind {
 }
 
 const provider = ({ npi, tin, contract }: Values): Record<string, string | undefined> => ({ npi, tin, contract });
-/** Several identifiers in one cell. */
-const listOf = (text: string | undefined): string[] => text?.split(/[\s;|]+/).filter((part) => part !== '') ?? [];
+/** Several identifiers in one cell; undefined if it has none. */
+function listOf(text: string | undefined): string[] | undefined {
+  const parts = text?.split(/[\s;|]+/).filter((part) => part !== '') ?? [];
+  return parts.length === 0 ? undefined : parts;
+}
+function targetsOf(npi: string | undefined, tin: string | undefined): object[] | undefined {
+  const targets = [
+    ...(listOf(npi) ?? []).map((one) => ({ npi: one })),
+    ...(listOf(tin) ?? []).map((one) => ({ tin: one })),
+  ];
+  return targets.length === 0 ? undefined : targets;
+}
+/** The columns of the lists of a statement about consent. */
+const COLUMNS: Readonly<Record<string, string>> = {
+  targets: 'npi',
+  purposes: 'purpose',
+  payers: 'payer',
+  categories: 'category',
+};
 /** `provider.npi` and `targets.0.npi` come from the column of the NPI. */
 const last = (path: string): string => path.split('.').at(-1)!;
+
+const columnOf = (path: string): string =>
+  COLUMNS[/\.[a-z]+$/.test(path) ? last(path) : path.split('.')[0]!] ?? last(path);
 
 /** In the order in which the files of a folder are imported: what takes access away comes first. */
 export const IMPORT_KINDS = {
   'opt-outs': {
-    type: 'payer.member-opted-out.v1',
+    type: 'payer.member-opted-out.v2',
     title: 'members that opted out',
-    attributes: ['member', 'scope', 'npi', 'tin', 'effectiveFrom', 'setBy', 'channel', 'reason', 'time'],
+    attributes: [
+      'member',
+      'scope',
+      'npi',
+      'tin',
+      'purpose',
+      'payer',
+      'category',
+      'effectiveFrom',
+      'setBy',
+      'channel',
+      'reason',
+      'time',
+    ],
     required: [['member']],
     days: ['effectiveFrom'],
     codes: ['scope', 'setBy'],
-    statement: ({ member, scope, npi, tin, effectiveFrom, setBy, channel, reason }) => {
-      const targets = [...listOf(npi).map((one) => ({ npi: one })), ...listOf(tin).map((one) => ({ tin: one }))];
-      return {
-        type: 'payer.member-opted-out.v1',
-        subject: member ?? '',
-        data: { scope, targets: targets.length > 0 ? targets : undefined, effectiveFrom, setBy, channel, reason },
-      };
-    },
-    attributeOf: (path) => (path === 'subject' ? 'member' : path === 'targets' ? 'npi' : last(path)),
+    statement: ({ member, scope, npi, tin, purpose, payer, category, effectiveFrom, setBy, channel, reason }) => ({
+      type: 'payer.member-opted-out.v2',
+      subject: member ?? '',
+      data: {
+        scope,
+        targets: targetsOf(npi, tin),
+        purposes: listOf(purpose),
+        // Not at a bar, which is part of an identifier.
+        payers: payer?.split(/[\s;]+/).filter((part) => part !== ''),
+        categories: listOf(category),
+        effectiveFrom,
+        setBy,
+        channel,
+        reason,
+      },
+    }),
+    attributeOf: (path) => (path === 'subject' ? 'member' : columnOf(path)),
   },
   'coverage-ends': {
     type: 'payer.member-terminated.v1',
@@ -122,18 +163,18 @@ export const IMPORT_KINDS = {
     attributeOf: (path) => (path === 'subject' ? 'member' : path === 'provider' ? 'npi' : last(path)),
   },
   'opt-ins': {
-    type: 'payer.member-opted-in.v1',
+    type: 'payer.member-opted-in.v2',
     title: 'members that opted in again',
-    attributes: ['member', 'effectiveFrom', 'setBy', 'channel', 'time'],
+    attributes: ['member', 'scope', 'npi', 'tin', 'effectiveFrom', 'setBy', 'channel', 'reason', 'time'],
     required: [['member']],
     days: ['effectiveFrom'],
-    codes: ['setBy'],
-    statement: ({ member, effectiveFrom, setBy, channel }) => ({
-      type: 'payer.member-opted-in.v1',
+    codes: ['scope', 'setBy'],
+    statement: ({ member, scope, npi, tin, effectiveFrom, setBy, channel, reason }) => ({
+      type: 'payer.member-opted-in.v2',
       subject: member ?? '',
-      data: { effectiveFrom, setBy, channel },
+      data: { scope, targets: targetsOf(npi, tin), effectiveFrom, setBy, channel, reason },
     }),
-    attributeOf: (path) => (path === 'subject' ? 'member' : last(path)),
+    attributeOf: (path) => (path === 'subject' ? 'member' : columnOf(path)),
   },
 } as const satisfies Record<string, ImportKind>;
 export type ImportName = keyof typeof IMPORT_KINDS;

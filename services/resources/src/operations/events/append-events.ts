@@ -40,6 +40,8 @@ export interface EventRow {
   /** Of a `held` one, the oldest ones first. */
   readonly deadLetters?: readonly string[];
   readonly denies?: 'member';
+  /** Of an `effective` opt-out that bars none of the providers to whom the member is attributed now. */
+  readonly bars?: 0;
   readonly receipt: string;
 }
 

@@ -28,7 +28,7 @@ const OPT_OUT = {
   specversion: '1.0',
   id: 'opt-out-17',
   source: 'urn:payer:enrolment',
-  type: 'payer.member-opted-out.v1',
+  type: 'payer.member-opted-out.v2',
   time: '2027-01-04T12:00:00Z',
   subject: 'm-000017',
   data: { scope: 'global', channel: 'portal' },

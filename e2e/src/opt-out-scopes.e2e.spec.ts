@@ -1,0 +1,208 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DomainEvent } from '@provider-access/events';
+import { npiOf } from '@provider-access/synthetic';
+import { eventually } from '@provider-access/testing';
+import { type Fresh, freshPlatform, registerApp, type TestApp } from './harness.ts';
+import { memberOf, publishTaken } from './payers.ts';
+import { findGroup, http, json, kickOff, payerEvent, sealed, tell, texts } from './road.ts';
+import { LIMITS } from './world/context.ts';
+
+/**
+ * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand. P is the attributed practice, in network,
+ * cardiology, with its NPI and TIN joined in the directory. `other` is another practice to which the member is
+ * attributed too.
+ */
+const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
+const THEM = 'urn:oid:2.16.840.1.113883.6.300|67890';
+const P = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
+const OTHER = { npi: npiOf(randomInt(1e8)) };
+const STRANGER = npiOf(randomInt(1e8));
+
+interface Row {
+  readonly what: string;
+  readonly data: object;
+  readonly type?: string;
+  readonly p: 'permit' | 'deny';
+  readonly other: 'permit' | 'deny';
+  /** What the payer is answered; `effective` by default. */
+  readonly answer?: object;
+}
+const EFFECTIVE = { status: 'effective' };
+const NOBODY = { status: 'effective', bars: 0 };
+const specific = (...targets: object[]): object => ({ scope: 'provider-specific', targets });
+const ROWS: readonly Row[] = [
+  { what: 'N1 no statement', data: {}, type: 'none', p: 'permit', other: 'permit' },
+  { what: 'N2 global', data: { scope: 'global' }, p: 'deny', other: 'deny' },
+  { what: 'N2 no scope', data: {}, p: 'deny', other: 'deny' },
+  {
+    what: 'N4 an attribute that nobody knows',
+    data: { ...specific(OTHER), until: 'Monday' },
+    p: 'deny',
+    other: 'deny',
+  },
+  { what: 'N2 this practice by NPI', data: specific({ npi: P.npi }), p: 'deny', other: 'permit' },
+  { what: 'N2 this practice by TIN', data: specific({ tin: P.tin }), p: 'deny', other: 'permit' },
+  { what: 'N2 another practice', data: specific(OTHER), p: 'permit', other: 'deny' },
+  {
+    what: 'N13 nobody whom the member sees',
+    data: specific({ npi: STRANGER }),
+    p: 'permit',
+    other: 'permit',
+    answer: NOBODY,
+  },
+  { what: 'N5 treatment', data: { scope: 'purpose-specific', purposes: ['TREAT'] }, p: 'deny', other: 'deny' },
+  { what: 'N5 no purpose', data: { scope: 'purpose-specific' }, p: 'deny', other: 'deny' },
+  {
+    what: 'N5 a purpose as text',
+    data: { scope: 'purpose-specific', purposes: ['my bills'] },
+    p: 'deny',
+    other: 'deny',
+  },
+  {
+    what: 'N5 payment',
+    data: { scope: 'purpose-specific', purposes: ['HPAYMT', 'HOPERAT'] },
+    p: 'permit',
+    other: 'permit',
+    answer: NOBODY,
+  },
+  { what: 'N6 this payer', data: { scope: 'payer-specific', payers: [THEM, US] }, p: 'deny', other: 'deny' },
+  { what: 'N6 no payer', data: { scope: 'payer-specific' }, p: 'deny', other: 'deny' },
+  {
+    what: 'N6 another payer',
+    data: { scope: 'payer-specific', payers: [THEM] },
+    p: 'permit',
+    other: 'permit',
+    answer: NOBODY,
+  },
+  {
+    what: 'N7 a category in words',
+    data: { scope: 'provider-category', categories: ['cardiology'] },
+    p: 'deny',
+    other: 'deny',
+  },
+  {
+    what: 'N3 a scope of the first version',
+    type: 'payer.member-opted-out.v1',
+    data: { scope: 'purpose-specific', purposes: ['HPAYMT'] },
+    p: 'deny',
+    other: 'deny',
+  },
+];
+
+describe('every scope of an opt-out', () => {
+  let fresh: Fresh;
+  let apps: Readonly<Record<'p' | 'other', TestApp>>;
+  const memberOfRow = (at: number): string => `m-scope-${at}`;
+  const answers: object[] = [];
+
+  const read = async (app: TestApp, path: string) =>
+    http(`${fresh.platform().base}/fhir/${path}`, { token: await app.tokens.get() });
+  const answered = async (event: DomainEvent): Promise<object> => {
+    const { index: _, receipt: __, id: ___, ...answer } = await tell(fresh.platform(), event);
+    return answer;
+  };
+  const out = (member: string, { data, type = 'payer.member-opted-out.v2' }: Pick<Row, 'data' | 'type'>) =>
+    payerEvent(type, member, data);
+
+  beforeAll(async () => {
+    fresh = await freshPlatform({ env: { ...LIMITS, PAYER_IDENTIFIERS: US } });
+    for (const practice of [P, OTHER])
+      await publishTaken(
+        fresh.platform(),
+        payerEvent('payer.network-status-changed.v1', practice.npi, {
+          ...practice,
+          status: 'in-network',
+          from: '2020-01-01',
+        }),
+      );
+    apps = {
+      p: await registerApp(fresh.platform(), { name: 'P', npi: P.npi }),
+      other: await registerApp(fresh.platform(), { name: 'Other', npi: OTHER.npi }),
+    };
+    await publishTaken(
+      fresh.platform(),
+      ...ROWS.flatMap((_, at) => [
+        ...memberOf(memberOfRow(at), { npi: P.npi }),
+        payerEvent('payer.attribution-asserted.v1', memberOfRow(at), { provider: OTHER, from: '2020-01-01' }),
+      ]),
+    );
+    const last = memberOfRow(ROWS.length - 1);
+    for (const app of Object.values(apps))
+      await eventually(async () => expect((await read(app, `Patient/${last}`)).status).toBe(200));
+    for (const [at, row] of ROWS.entries())
+      answers.push(row.type === 'none' ? {} : await answered(out(memberOfRow(at), row)));
+  });
+  afterAll(() => fresh?.dispose());
+
+  test.each(ROWS.map((row, at) => ({ ...row, at })))('$what', async ({ at, p, other, type, answer = EFFECTIVE }) => {
+    if (type !== 'none') expect(answers[at]).toEqual(answer);
+    const member = memberOfRow(at);
+    for (const [app, verdict] of [[apps.p, p] as const, [apps.other, other] as const]) {
+      const refused = await read(app, 'Patient/m-unknown');
+      const direct = await read(app, `Patient/${member}`);
+      expect(direct.status).toBe(verdict === 'permit' ? 200 : 404);
+      // N11: nothing that an app gets tells an opted-out member, and its scope, from nobody.
+      if (verdict === 'deny')
+        expect(direct.body.toString().replaceAll(member, 'ID')).toBe(
+          refused.body.toString().replaceAll('m-unknown', 'ID'),
+        );
+      const found = json<{ total?: number; entry?: unknown[] }>(await read(app, `Patient?_id=${member}`));
+      expect(found.entry?.length ?? 0).toBe(verdict === 'permit' ? 1 : 0);
+    }
+    const explained = json<{ decision: string; reason?: string }>(
+      await http(`${fresh.platform().base}/ops/explain?client=${apps.p.clientId}&member=${member}`, {
+        token: fresh.platform().administratorToken,
+      }),
+    );
+    expect([explained.decision, explained.reason]).toEqual(
+      p === 'permit' ? ['permit', undefined] : ['deny', 'opted-out'],
+    );
+  });
+
+  test('a Group and an export have exactly the members whom the table permits', async () => {
+    for (const [app, practice, verdictOf] of [
+      [apps.p, P, (row: Row) => row.p],
+      [apps.other, OTHER, (row: Row) => row.other],
+    ] as const) {
+      const permitted = ROWS.flatMap((row, at) => (verdictOf(row) === 'permit' ? [memberOfRow(at)] : [])).toSorted();
+      const token = await app.tokens.get();
+      const { id } = await findGroup(fresh.platform(), token, practice.npi);
+      const { member = [] } = json<{ member?: { entity: { reference: string } }[] }>(await read(app, `Group/${id}`));
+      expect(member.map(({ entity }) => entity.reference.replace('Patient/', '')).toSorted()).toEqual(permitted);
+      const files = await texts(
+        await sealed(await kickOff(fresh.platform(), token, id, '?_type=Patient'), token),
+        token,
+      );
+      const exported = [...files.values()].flatMap((text) => text.trim().split('\n'));
+      expect(exported.map((line) => (JSON.parse(line) as { id: string }).id).toSorted()).toEqual(permitted);
+    }
+  });
+
+  test('N10 an opt-in for one practice ends what names it, and says what stands against it otherwise', async () => {
+    const at = ROWS.findIndex(({ what }) => what === 'N2 this practice by NPI');
+    const back = payerEvent('payer.member-opted-in.v2', memberOfRow(at), specific({ npi: P.npi }));
+    expect(await answered(back)).toEqual(EFFECTIVE);
+    expect((await read(apps.p, `Patient/${memberOfRow(at)}`)).status).toBe(200);
+    const all = ROWS.findIndex(({ what }) => what === 'N2 global');
+    const late = payerEvent('payer.member-opted-in.v2', memberOfRow(all), specific({ npi: P.npi }));
+    expect(await answered(late)).toMatchObject({ status: 'superseded' });
+    for (const app of Object.values(apps)) expect((await read(app, `Patient/${memberOfRow(all)}`)).status).toBe(404);
+    expect(await answered(payerEvent('payer.member-opted-in.v2', memberOfRow(all), {}))).toEqual(EFFECTIVE);
+    for (const app of Object.values(apps)) expect((await read(app, `Patient/${memberOfRow(all)}`)).status).toBe(200);
+  });
+
+  test('N2 a scope that does not exist denies; N9 an opt-in by a representative needs a proof', async () => {
+    const at = ROWS.findIndex(({ type }) => type === 'none');
+    const member = memberOfRow(at);
+    const parked = await answered(out(member, { data: { scope: 'family' } }));
+    expect(parked).toMatchObject({ status: 'parked', denies: 'member' });
+    expect((await read(apps.p, `Patient/${member}`)).status).toBe(404);
+    const by = { setBy: 'personal-representative' };
+    expect(await answered(payerEvent('payer.member-opted-in.v2', member, by))).toMatchObject({ status: 'parked' });
+    const proof = { kind: 'power-of-attorney', reference: 'case 4711', verifiedBy: 'call centre' };
+    expect(await answered(payerEvent('payer.member-opted-in.v2', member, { ...by, proof }))).toMatchObject({
+      status: 'held',
+    });
+  });
+});
