@@ -26,9 +26,17 @@ import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import { type ConsentEffect, consentEffect } from './consent.ts';
 import type { Freshness } from './freshness.ts';
+import type { HeardMembers } from './heard-members.ts';
 import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
 import type { Parties } from './parties.ts';
 import type { PresentReaders } from './presence.ts';
+import {
+  decideOwners,
+  decisionsOfRequest,
+  type Deciding,
+  type OwnersDecided,
+  type RequestDecisions,
+} from './request-decisions.ts';
 import { visibleHead } from './visible-head.ts';
 
 /**
@@ -65,6 +73,8 @@ export type StatementEffect =
   | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' }
   /** An opt-in decides now, and these dead letters deny the member all the same. The oldest ones first. */
   | { readonly status: 'held'; readonly deadLetters: readonly string[] };
+/** ms, for `ViewReader.remembered`. */
+const NEVER = Number.NEGATIVE_INFINITY;
 /** Dead letters that the answer to an opt-in names. */
 const MOST_NAMED = 10;
 
@@ -89,29 +99,6 @@ export interface AccessOptions {
   readonly versions?: { readonly own: number; readerOf(version: number): ViewReader };
 }
 
-/** See `Access.ofRequest`. */
-export interface RequestDecisions {
-  /** In the order of members, all at one instant. @throws FactsStale */
-  decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]>;
-  /**
-   * The same for members whom the request names. Facts that this process surely knows are not read, if they permit with
-   * all the others. Call `again` before the answer. @throws FactsStale
-   */
-  decideNamed(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]>;
-  /**
-   * Reads the facts of the members whom memory alone permitted, if the answer has nothing of one of them. So a member
-   * without a result, or with withheld ones alone, costs the queries of a foreign one.
-   * @param shown the members of whom the answer has something
-   */
-  again(shown: ReadonlySet<string>): Promise<void>;
-}
-
-/** See `Access.decideOwners`. */
-export interface OwnersDecided {
-  readonly decisions: readonly Decision[];
-  again(): Promise<void>;
-}
-
 /** Party facts of a process, as far as a caller waits for them. */
 type PassingParties = Pick<Parties, 'waitFor' | 'waitForDerived'>;
 
@@ -120,8 +107,18 @@ export class Access {
   readonly #options: AccessOptions;
   /** Party facts of the other services in this process. */
   #neighbours: readonly PassingParties[] = [];
-  constructor(options: AccessOptions) {
+  readonly #deciding: Deciding;
+  /** @param heard which facts in memory may be used again. Without it, only those that the engine knows. */
+  constructor(options: AccessOptions, heard?: Pick<HeardMembers, 'withinMs'>) {
     this.#options = options;
+    this.#deciding = {
+      reader: options.reader,
+      withinMs: (member) => heard?.withinMs(member) ?? NEVER,
+      assertFresh: () => this.assertFresh(),
+      documents: (members) => this.#documents(members),
+      judge: (...of) => this.#judge(...of),
+      counted: (...of) => this.#counted(...of),
+    };
   }
 
   /**
@@ -140,93 +137,43 @@ export class Access {
 
   /** In the order of members, all at one instant. @throws FactsStale */
   async decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]> {
-    return this.#decided(client, purpose, members, await this.factsOfMany(members));
+    const documents = await this.#documents(members);
+    return this.#counted(purpose, this.#judge(client, purpose, members, documents));
   }
 
   /**
    * Decisions of one request that decides about a member before and after it reads records. The second decision is made
    * anew, with the present time and party facts. It reads the member's facts again if they may have changed: always
-   * where other processes write them, because only a query tells.
+   * where other processes write them, because only a query tells. So the first one may come from facts that this
+   * process remembers, if they permit. Nothing may leave that is not decided a second time.
    */
   ofRequest(): RequestDecisions {
-    const { reader } = this.#options;
-    const known = new Map<string, MemberFacts | undefined>();
-    const unread = new Set<string>();
-    let generation: number | undefined;
-    const decisions: RequestDecisions = {
-      decideNamed: async (client, purpose, members) => {
-        const permitted = this.#permittedFromMemory(client, purpose, members);
-        if (permitted === undefined) return decisions.decideMany(client, purpose, members);
-        for (const member of members) if (!known.has(member)) unread.add(member);
-        return permitted;
-      },
-      again: async (shown) => {
-        if ([...unread].some((member) => !shown.has(member))) await this.factsOfMany([...unread]);
-      },
-      decideMany: async (client, purpose, members) => {
-        const now = reader.generation();
-        if (now === undefined || now !== generation) known.clear();
-        generation = now;
-        if (members.every((member) => known.has(member))) this.assertFresh();
-        else {
-          const facts = await this.factsOfMany(members);
-          members.forEach((member, i) => known.set(member, facts[i]));
-        }
-        return this.#decided(
-          client,
-          purpose,
-          members,
-          members.map((member) => known.get(member)),
-        );
-      },
-    };
-    return decisions;
+    return decisionsOfRequest(this.#deciding);
   }
 
   /**
-   * As `decideMany`, for the few owners of one resource. Facts that this process surely knows are not read, if they
-   * permit with all the others. A denial reads all facts, as it does for nobody. A caller that refuses in spite of a
-   * permit calls `again` before, so that the number of queries does not tell that there is something.
+   * As `decideMany`, for the few owners of one resource. Facts that this process remembers are not read, if they permit
+   * with all the others. They may have changed, so the caller reads the resource together with `basis`. A denial reads
+   * all facts, as it does for nobody. A caller that refuses in spite of a permit calls `again` before, so that the
+   * number of queries does not tell that there is something.
    * @throws FactsStale
    */
-  async decideOwners(client: string, purpose: Purpose, members: readonly string[]): Promise<OwnersDecided> {
-    const permitted = this.#permittedFromMemory(client, purpose, members);
-    return permitted === undefined
-      ? { decisions: await this.decideMany(client, purpose, members), again: async () => undefined }
-      : { decisions: permitted, again: async () => void (await this.factsOfMany(members)) };
-  }
-
-  /** Undefined unless this process surely knows the facts of all members, and they permit. @throws FactsStale */
-  #permittedFromMemory(client: string, purpose: Purpose, members: readonly string[]): readonly Decision[] | undefined {
-    this.assertFresh();
-    const known: MemberFacts[] = [];
-    for (const member of members) {
-      const document = this.#options.reader.kept(member);
-      if (document === undefined) return undefined;
-      known.push(factsOf(document));
-    }
-    const decisions = this.#judge(client, purpose, members, known);
-    return decisions.every(({ permit }) => permit) ? this.#counted(purpose, decisions) : undefined;
-  }
-
-  #decided(
-    client: string,
-    purpose: Purpose,
-    members: readonly string[],
-    facts: readonly (MemberFacts | undefined)[],
-  ): readonly Decision[] {
-    return this.#counted(purpose, this.#judge(client, purpose, members, facts));
+  decideOwners(client: string, purpose: Purpose, members: readonly string[]): Promise<OwnersDecided> {
+    return decideOwners(this.#deciding, client, purpose, members);
   }
 
   #judge(
     client: string,
     purpose: Purpose,
     members: readonly string[],
-    facts: readonly (MemberFacts | undefined)[],
+    documents: readonly (ViewDocument | undefined)[],
   ): readonly Decision[] {
     const { parties, clock } = this.#options;
     const now = instant(clock.now());
-    return members.map((member, i) => decide({ client, purpose, member, now }, { member: facts[i], party: parties }));
+    return members.map((member, i) => {
+      const document = documents[i];
+      return decide({ client, purpose, member, now }, { member: document && factsOf(document), party: parties });
+    });
   }
 
   #counted(purpose: Purpose, decisions: readonly Decision[]): readonly Decision[] {
@@ -248,10 +195,12 @@ export class Access {
   }
   /** In the order of members. @throws FactsStale */
   async factsOfMany(members: readonly string[]): Promise<readonly (MemberFacts | undefined)[]> {
+    return (await this.#documents(members)).map((document) => document && factsOf(document));
+  }
+  async #documents(members: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
     this.assertFresh();
     try {
-      const docs = await this.#options.reader.getMany(members);
-      return docs.map((doc) => doc && factsOf(doc));
+      return await this.#options.reader.getMany(members);
     } catch {
       throw new FactsStale();
     }

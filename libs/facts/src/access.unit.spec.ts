@@ -109,6 +109,7 @@ describe('the decisions of one request', () => {
     const holds = { 'dl-1': { eventType: 'x', from: '2026-06-01T00:00:00.000Z' } };
     const reader = {
       generation,
+      remembered: (): undefined => undefined,
       getMany: async (members: readonly string[]) => {
         reads.push(members);
         return members.map((member) => ({ consent: { sources: ['/calls'], ...(held.has(member) && { holds }) } }));

@@ -1,8 +1,9 @@
 import type { Service } from '@provider-access/events';
 import type { Logger, Metrics, Sample } from '@provider-access/service/observability';
-import type { ViewReader, Views } from '@provider-access/engines/views';
+import type { ViewPosition, ViewReader, Views } from '@provider-access/engines/views';
 import { Access } from './access.ts';
-import { Freshness, type FreshnessOptions } from './freshness.ts';
+import { DEFAULT_BOUND_MS, Freshness, type FreshnessOptions } from './freshness.ts';
+import { HeardMembers } from './heard-members.ts';
 import { Parties } from './parties.ts';
 import { PartiesPresence, type PresenceOptions, PresentReaders } from './presence.ts';
 import { memberFacts } from './projections.ts';
@@ -35,15 +36,27 @@ export class Facts {
     this.#options = options;
     this.reader = views.reader(memberFacts);
     const { reader, parties } = this;
-    this.freshness = new Freshness({ ...options, memberFactsReader: reader, parties });
-    this.access = new Access({
-      ...options,
-      reader,
-      parties,
-      freshness: this.freshness,
-      present: presence && new PresentReaders(presence.port),
-      versions: { own: memberFacts.version, readerOf: (version) => views.reader({ ...memberFacts, version }) },
-    });
+    const heard = new HeardMembers(options.boundMs ?? DEFAULT_BOUND_MS);
+    parties.onMember((member, record) => heard.heard(member, record));
+    const memberFactsReader = {
+      position: async (): Promise<ViewPosition> => {
+        const position = await reader.position();
+        heard.passed(position);
+        return position;
+      },
+    };
+    this.freshness = new Freshness({ ...options, memberFactsReader, parties });
+    this.access = new Access(
+      {
+        ...options,
+        reader,
+        parties,
+        freshness: this.freshness,
+        present: presence && new PresentReaders(presence.port),
+        versions: { own: memberFacts.version, readerOf: (version) => views.reader({ ...memberFacts, version }) },
+      },
+      heard,
+    );
     const caughtUp = async (timeoutMs: number): Promise<boolean> =>
       this.reader.waitFor(await log.head(Object.keys(memberFacts.topics)), timeoutMs);
     this.#presence =

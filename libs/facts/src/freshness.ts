@@ -13,11 +13,12 @@ import { visibleHead } from './visible-head.ts';
  * log was replaced. A single poll may come from a broker that has just restarted.
  */
 const SHORT_POLLS = 6;
+export const DEFAULT_BOUND_MS = 5000;
 const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
 
 export interface FreshnessOptions {
   readonly log: EventLog;
-  readonly memberFactsReader: ViewReader;
+  readonly memberFactsReader: Pick<ViewReader, 'position'>;
   readonly parties: Parties;
   readonly clock: Clock;
   /** If the facts are older than this (ms), the service answers 503. Default 5000. */
@@ -64,7 +65,7 @@ export class Freshness {
   constructor(options: FreshnessOptions) {
     this.#options = options;
     this.#losses = new LossWatch(options.log);
-    this.boundMs = options.boundMs ?? 5000;
+    this.boundMs = options.boundMs ?? DEFAULT_BOUND_MS;
     const busyMs = options.pollMs ?? 500;
     const idleMs = Math.max(busyMs, Math.min(busyMs * IDLE, this.boundMs / 4));
     this.#polling = new Poll(

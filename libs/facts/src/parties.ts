@@ -33,6 +33,10 @@ import { withNetworkStatus, outWhileHeld } from './network-status.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
 
+type MemberListener = (member: string, record: LogRecord) => void;
+/** Those of the topics whose events are about members. */
+const MEMBER_TOPICS: ReadonlySet<string> = new Set([PA_CONSENT, PA_ATTRIBUTION]);
+
 /**
  * The log to follow, and the views of the deployment. Attribution keeps a view of the holds of whole sources, so that a
  * start does not have to read every event about every member.
@@ -62,6 +66,7 @@ export class Parties implements PartyFacts {
   readonly #specialties = new Map<ProviderKey, readonly string[]>();
   readonly #inbound = new InboundProgress(PARTY_TOPICS);
   readonly #listeners = new Set<(client: string) => void>();
+  readonly #memberListeners = new Set<MemberListener>();
   readonly #waiters = new Set<() => void>();
   #following: Subscription | undefined;
   #loaded = false;
@@ -186,6 +191,14 @@ export class Parties implements PartyFacts {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Registers a listener for the members of events that this process has read. It hears of an event before any position
+   * says that this process has passed it.
+   */
+  onMember(listener: MemberListener): void {
+    this.#memberListeners.add(listener);
+  }
+
   position(): Position {
     return this.#following?.position() ?? {};
   }
@@ -239,6 +252,8 @@ export class Parties implements PartyFacts {
   #take(records: readonly LogRecord[]): void {
     const changed = new Set<string>();
     for (const record of records) {
+      const member = MEMBER_TOPICS.has(record.topic) ? subjectOf(record) : undefined;
+      if (member !== undefined) for (const listener of this.#memberListeners) listener(member, record);
       const at = typeOfRecord(record) === PROGRESS_TYPE ? undefined : record.headers['ce_time'];
       if (at !== undefined && (this.#newest === undefined || at > this.#newest)) this.#newest = at;
       const client = this.#evolveOrDeny(record);

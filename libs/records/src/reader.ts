@@ -1,4 +1,4 @@
-import type { LoadQuery, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import type { KnownDocument, LoadQuery, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
@@ -41,6 +41,17 @@ export interface FoundRecord {
 /** The head of a found record. Equal texts are equal heads, so nobody has to parse the second one. */
 export const headOf = ({ text }: FoundRecord): RecordPart => JSON.parse(text) as RecordPart;
 
+type Lines = 'none' | 'of unlabelled' | 'all';
+const loadOf = (lines: Lines): Omit<LoadQuery, 'maxBytes'> => ({
+  fields: 'text',
+  ...(lines !== 'none' && { bodies: LINE }),
+  ...(lines === 'of unlabelled' && { plain: 'bodies alone' }),
+});
+function foundIn(document: ViewDocument | undefined): FoundRecord | undefined {
+  const found = document?.['record'] as { readonly json: string; readonly line?: Uint8Array } | undefined;
+  return found && { text: found.json, ...(found.line !== undefined && { line: found.line }) };
+}
+
 /** Reads the views of records. Errors of the store pass through. */
 export class RecordsReader {
   /** The views themselves, for their positions and for searches. */
@@ -80,19 +91,23 @@ export class RecordsReader {
    * @param lines which lines are loaded: none, all, or those of records without labels. The last one keeps the size of
    * a record with a label out of the response time.
    */
-  async find(
+  async find(ids: readonly string[], lines: Lines): Promise<readonly (FoundRecord | undefined)[]> {
+    return (await this.views.records.getMany(ids, loadOf(lines))).map(foundIn);
+  }
+
+  /**
+   * The same, if a document of another view has not changed since the caller read it. Else no line is loaded, and the
+   * answer says what that document is now.
+   */
+  async findWhile(
+    known: KnownDocument,
     ids: readonly string[],
-    lines: 'none' | 'of unlabelled' | 'all',
-  ): Promise<readonly (FoundRecord | undefined)[]> {
-    const load: LoadQuery = {
-      fields: 'text',
-      ...(lines !== 'none' && { bodies: LINE }),
-      ...(lines === 'of unlabelled' && { plain: 'bodies alone' }),
-    };
-    return (await this.views.records.getMany(ids, load)).map((document) => {
-      const found = document?.['record'] as { readonly json: string; readonly line?: Uint8Array } | undefined;
-      return found && { text: found.json, ...(found.line !== undefined && { line: found.line }) };
-    });
+    lines: Lines,
+  ): Promise<
+    { readonly records: readonly (FoundRecord | undefined)[] } | { readonly changed: ViewDocument | undefined }
+  > {
+    const read = await this.views.records.getWhile(known, ids, loadOf(lines));
+    return 'changed' in read ? read : { records: read.documents.map(foundIn) };
   }
 
   /**

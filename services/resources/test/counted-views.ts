@@ -1,7 +1,7 @@
 import type { ViewReader, Views } from '@provider-access/engines/views';
 import type { Loose } from './harness.ts';
 
-const NOTED = ['get', 'getMany', 'find', 'scan', 'ids', 'versions', 'count', 'position', 'waitFor'];
+const NOTED = ['get', 'getMany', 'getWhile', 'find', 'scan', 'ids', 'versions', 'count', 'position', 'waitFor'];
 
 /** Wraps an object, and calls `before` ahead of its methods. */
 export const watched = <T extends object>(
@@ -21,7 +21,7 @@ export const watched = <T extends object>(
 const forgetful = (reader: ViewReader, ofRecords: boolean): ViewReader =>
   new Proxy(reader, {
     get(target, name) {
-      if (name === 'kept' || (name === 'generation' && ofRecords)) return () => undefined;
+      if (name === 'kept' || name === 'remembered' || (name === 'generation' && ofRecords)) return () => undefined;
       const value = Reflect.get(target, name, target) as unknown;
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
@@ -42,16 +42,20 @@ export const countedViews = (views: Views, statements: string[], memory: 'memory
           memory === 'none'
             ? forgetful(views.reader(projection), projection.name === 'records')
             : views.reader(projection),
-          (asked, [ids, options]) => {
-            if (!NOTED.includes(asked)) return undefined;
+          (called, args) => {
+            if (!NOTED.includes(called)) return undefined;
+            const asked = called === 'getWhile' ? 'getMany' : called;
+            const [ids, options] = called === 'getWhile' ? args.slice(1) : args;
             const bodies = (options?.bodies ?? ids?.bodies ?? []).join();
             const query = `${projection.name} ${asked} ${Array.isArray(ids) ? ids.length : 1}`;
             const withBodies = `${query} ${bodies}`.trimEnd();
             const at = statements.push(options?.plain === undefined ? withBodies : query) - 1;
             if (options?.plain !== 'bodies alone') return undefined;
-            const answer = views.reader(projection).getMany(ids, options);
+            const reader = views.reader(projection) as Loose;
+            const answer = reader[called](...args) as Promise<Loose>;
             return answer.then((found) => {
-              if (found.some((document) => bodyOf(document, bodies) !== undefined)) statements[at] = withBodies;
+              const documents = (called === 'getWhile' ? (found.documents ?? []) : found) as readonly Loose[];
+              if (documents.some((document) => bodyOf(document, bodies) !== undefined)) statements[at] = withBodies;
               return found;
             }) as never;
           },

@@ -1,9 +1,18 @@
 import { BoundedMap } from '@provider-access/kernel';
 import type { Projection, ViewDocument } from './projection.ts';
 
+interface Kept {
+  readonly positions: readonly unknown[];
+  readonly document: ViewDocument;
+  /** When a read last found it in the store, ms of `performance.now`. */
+  at: number;
+}
+
 /** A cache of decoded documents (`Projection.keepDecoded`), valid while the positions of their parts are unchanged. */
 export class Decoded {
-  readonly #known: BoundedMap<string, { readonly positions: readonly unknown[]; readonly document: ViewDocument }>;
+  readonly #known: BoundedMap<string, Kept>;
+  /** Also of documents that the cache has let go. */
+  readonly #positions = new WeakMap<ViewDocument, readonly unknown[]>();
 
   constructor({ keepDecoded = 0 }: Projection) {
     this.#known = new BoundedMap(keepDecoded);
@@ -18,20 +27,44 @@ export class Decoded {
     for (const id of ids) this.#known.delete(id);
   }
 
-  /** @param looked called with whether the cache has the document */
+  /** The document that a read found in the store at most `withinMs` ago. */
+  seenWithin(id: string, withinMs: number): ViewDocument | undefined {
+    const known = this.#known.get(id);
+    return known !== undefined && performance.now() - known.at <= withinMs ? known.document : undefined;
+  }
+  /** The store had this document unchanged. `at`: before it was asked. */
+  seen(id: string, document: ViewDocument, at: number): void {
+    const known = this.#known.get(id);
+    if (known?.document === document) known.at = Math.max(known.at, at);
+  }
+  /** The positions of a document that `of` gave; undefined for any other document. */
+  positionsOf(document: ViewDocument): readonly unknown[] | undefined {
+    return this.#positions.get(document);
+  }
+
+  /**
+   * @param looked called with whether the cache has the document
+   * @param at before the store was asked, ms of `performance.now`
+   */
   of(
     id: string,
     positions: readonly unknown[],
     decode: () => ViewDocument | undefined,
     looked: ((kept: boolean) => void) | undefined,
+    at = 0,
   ): ViewDocument | undefined {
     const known = this.#known.get(id);
     const kept = known !== undefined && known.positions.every((position, i) => position === positions[i]);
     looked?.(kept);
-    if (kept) return known.document;
+    if (kept) {
+      known.at = Math.max(known.at, at);
+      return known.document;
+    }
     this.#known.delete(id);
     const document = decode();
-    if (document !== undefined) this.#known.set(id, { positions, document });
+    if (document === undefined) return undefined;
+    this.#known.set(id, { positions, document, at });
+    this.#positions.set(document, positions);
     return document;
   }
 }

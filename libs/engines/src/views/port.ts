@@ -24,6 +24,18 @@ export interface ViewPosition {
   readonly waiting?: readonly ProgressEntry[];
 }
 
+/** A document of another view on which a read depends, as the caller knows it. */
+export interface KnownDocument {
+  /** It keeps decoded documents (`Projection.keepDecoded`). */
+  readonly projection: Projection;
+  readonly id: string;
+  /** As a reader of the same store gave it. Undefined if the read does not depend on it: nothing is compared then. */
+  readonly document: ViewDocument | undefined;
+}
+/** Documents that were read while another one had not changed, or what that one is now. */
+export type ReadWhile =
+  { readonly documents: readonly (ViewDocument | undefined)[] } | { readonly changed: ViewDocument | undefined };
+
 export interface ViewReader {
   get(id: string, load?: Pick<LoadQuery, 'bodies'>): Promise<ViewDocument | undefined>;
   /** Documents in the order of `ids`; undefined for a missing one. Those of the first ids if `maxBytes` ends them. */
@@ -54,7 +66,21 @@ export interface ViewReader {
    * It asks no engine. Undefined if only a query tells.
    */
   kept(id: string): ViewDocument | undefined;
+  /**
+   * The document as a read found it at most `withinMs` ago; where `kept` tells it, that one whatever its age. It may
+   * have changed since. So it may decide what to look at, and `getWhile` or another read has to confirm it before
+   * anything leaves.
+   */
+  remembered(id: string, withinMs: number): ViewDocument | undefined;
+  /**
+   * As `getMany`, in one query that also compares another document with what the caller knows of it. If that one has
+   * changed, no body is loaded, and the answer says what it is now. If none of the ids has a document, nothing is
+   * compared.
+   */
+  getWhile(known: KnownDocument, ids: readonly string[], load?: BesideLoad): Promise<ReadWhile>;
 }
+/** What `getWhile` loads. */
+export type BesideLoad = Pick<LoadQuery, 'bodies' | 'fields' | 'plain'>;
 
 export interface ViewStatus {
   readonly view: string;

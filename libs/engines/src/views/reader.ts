@@ -1,5 +1,5 @@
 import type { Position } from '../log/index.ts';
-import type { ViewPosition, ViewReader, Views } from './port.ts';
+import type { BesideLoad, KnownDocument, ReadWhile, ViewPosition, ViewReader, Views } from './port.ts';
 import type {
   CountQuery,
   DocumentVersion,
@@ -93,6 +93,12 @@ class StoreReader implements ViewReader {
   }
   kept(id: string): ViewDocument | undefined {
     return this.#store.kept(this.#projection, id);
+  }
+  remembered(id: string, withinMs: number): ViewDocument | undefined {
+    return this.#store.remembered(this.#projection, id, withinMs);
+  }
+  async getWhile(known: KnownDocument, ids: readonly string[], load?: BesideLoad): Promise<ReadWhile> {
+    return this.#store.getWhile(this.#projection, known, ids, planLoad(this.#projection, load));
   }
 }
 

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
 import type { Extracts, ExtractsOptions } from './extracts.ts';
 import { collectionName, type DocumentVersion, type Projection, type Scalar, type ViewDocument } from './projection.ts';
-import { type CountPlan, definitionOf, type IdsPlan, type LoadPlan, type QueryPlan } from './query.ts';
+import type { KnownDocument, ReadWhile } from './port.ts';
+import { type CountPlan, definitionOf, type IdsPlan, type LoadPlan, planLoad, type QueryPlan } from './query.ts';
 import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
 
 /** The state of a view in the registry of an engine. */
@@ -75,6 +76,10 @@ export abstract class ViewStore {
   abstract generation(projection: Projection): number | undefined;
   /** See `ViewReader.kept`. */
   abstract kept(projection: Projection, id: string): ViewDocument | undefined;
+  /** See `ViewReader.remembered`. */
+  remembered(projection: Projection, id: string, _withinMs: number): ViewDocument | undefined {
+    return this.kept(projection, id);
+  }
   abstract close(): void | Promise<void>;
 
   abstract parts(
@@ -116,6 +121,18 @@ export abstract class ViewStore {
     ids: readonly string[],
     load: LoadPlan,
   ): Promise<readonly (ViewDocument | undefined)[]>;
+  /** See `ViewReader.getWhile`. The cache gives the same object while the document does not change. */
+  async getWhile(
+    projection: Projection,
+    { projection: other, id, document }: KnownDocument,
+    ids: readonly string[],
+    load: LoadPlan,
+  ): Promise<ReadWhile> {
+    const documents = await this.getMany(projection, ids, load);
+    if (document === undefined || this.kept(other, id) === document) return { documents };
+    const [now] = await this.getMany(other, [id], planLoad(other));
+    return now === document || documents.every((found) => found === undefined) ? { documents } : { changed: now };
+  }
   abstract find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]>;
   abstract ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]>;
   abstract versions(projection: Projection, plan: IdsPlan): Promise<readonly DocumentVersion[]>;

@@ -3,6 +3,7 @@ import type { Decision } from '@provider-access/domain/access';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events';
 import { Facts } from '@provider-access/facts';
+import type { KnownDocument, ViewDocument } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
 import { isId, isSharedType } from '@provider-access/fhir';
 import {
@@ -46,6 +47,11 @@ export interface Seen {
   readonly stored: FoundRecord;
 }
 export type Found = Seen | Refused;
+/** The facts of the owner have changed since they were read, and nothing was looked at. */
+interface Changed {
+  readonly kind: 'changed';
+  readonly now: ViewDocument | undefined;
+}
 
 /** A resource to look for, and which lines are loaded with the heads. */
 interface Wanted {
@@ -86,7 +92,9 @@ export class ResourceFinder {
     const of = { type, id, lines: wanted === 'line' && type !== PROVENANCE ? 'of unlabelled' : 'none' } as const;
     if (!isSharedType(type)) return this.ofMember(client, of);
     this.facts.access.assertFresh();
-    return this.visible(client, [SHARED], of);
+    const [owners, labels] = [[SHARED], this.labels.check(this.facts.parties, client)];
+    await labels.readConsents(SHARED);
+    return this.visible(of, owners, await this.records.find(idsOf(of, owners), of.lines), labels);
   }
 
   /**
@@ -141,31 +149,49 @@ export class ResourceFinder {
     const living = holders.filter((member) => member !== SHARED);
     const owners = living.length > 0 ? living : former.filter((member) => member !== SHARED);
     // Decide for an unknown id too, so that it takes the same time.
-    const { decisions, again } = await this.facts.access.decideOwners(
+    let decided = await this.facts.access.decideOwners(
       client,
       { kind: 'read' },
       owners.length === 0 ? [NOBODY] : owners,
     );
-    const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
-    // Without a permitted owner it looks for a record of nobody, so that the time tells nothing.
-    const owner = owners[at] ?? NOBODY;
-    const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], of);
-    if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
-    await again();
-    const [first] = decisions;
-    if (at >= 0 || owners.length === 0) return found;
-    const reason = first !== undefined && !first.permit ? first.reason : 'member-unknown';
-    return { kind: 'refused', reason, member: owners[0]! };
+    for (let isFirst = true; ; isFirst = false) {
+      const { decisions } = decided;
+      const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
+      // Without a permitted owner it looks for a record of nobody, so that the time tells nothing. If the permit has
+      // ended since, that look has been made.
+      const owner = owners[at] ?? NOBODY;
+      const found = at < 0 && !isFirst ? UNKNOWN : await this.ofOwner(client, of, owner, decided.basis(owner));
+      if (found.kind === 'changed') {
+        decided = decided.changed(owner, found.now);
+        continue;
+      }
+      if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
+      await decided.again();
+      const [first] = decisions;
+      if (at >= 0 || owners.length === 0) return found;
+      const reason = first !== undefined && !first.permit ? first.reason : 'member-unknown';
+      return { kind: 'refused', reason, member: owners[0]! };
+    }
   }
 
-  /** The first record of these owners that the client may see, removed ones last. One query reads the heads of all. */
-  private async visible(client: string, owners: readonly string[], { type, id, lines }: Wanted): Promise<Found> {
+  /** What the owner has, or else everybody, while the facts by which the client may see the owner have not changed. */
+  private async ofOwner(client: string, of: Wanted, owner: string, basis: KnownDocument): Promise<Found | Changed> {
+    const owners = mayBeShared(of.type) ? [owner, SHARED] : [owner];
     const labels = this.labels.check(this.facts.parties, client);
-    await labels.readConsents(owners[0]!);
-    const records = await this.records.find(
-      owners.map((owner) => recordId(owner, type, id)),
-      lines,
-    );
+    await labels.readConsents(owner);
+    const read = await this.records.findWhile(basis, idsOf(of, owners), of.lines);
+    if ('records' in read) return this.visible(of, owners, read.records, labels);
+    await labels.readTargets(of.type);
+    return { kind: 'changed', now: read.changed };
+  }
+
+  /** The first of these records that the client may see, removed ones last. They are in the order of their owners. */
+  private async visible(
+    { type, id }: Wanted,
+    owners: readonly string[],
+    records: readonly (FoundRecord | undefined)[],
+    labels: LabelCheck,
+  ): Promise<Found> {
     // A Provenance costs a query for its targets, and so does an unknown one.
     if (records.every((record) => record === undefined)) await labels.readTargets(type);
     const places = records.map((stored, i) => ({ stored, head: stored && headOf(stored), owner: owners[i]! }));
@@ -210,6 +236,8 @@ export class ResourceFinder {
   }
 }
 
+const idsOf = ({ type, id }: Wanted, owners: readonly string[]): readonly string[] =>
+  owners.map((owner) => recordId(owner, type, id));
 const isRemoved = (head: RecordPart | undefined): boolean => head?.deleted === true;
 /** Whether a removed record keeps a line: a prior authorization that was entered in error. */
 export const hasErrorLine = ({ deleted, bytes }: Pick<RecordPart, 'deleted' | 'bytes'>): boolean =>

@@ -12,7 +12,7 @@ export interface Cost {
   readonly bytes: number;
 }
 
-const READS = new Set(['get', 'getMany', 'find', 'ids']);
+const READS = new Set(['get', 'getMany', 'getWhile', 'find', 'ids']);
 
 /** Views that count the documents and ids that their readers return to what `count` runs. */
 export function countedViews(): {
@@ -37,9 +37,10 @@ export function countedViews(): {
               yield document;
             }
           };
+        if (!READS.has(String(name))) return method.bind(target) as unknown;
         return async (...args: unknown[]): Promise<unknown> => {
           const found: unknown = await Reflect.apply(method, target, args);
-          if (READS.has(String(name))) add(Array.isArray(found) ? found.length : 1);
+          add(Array.isArray(found) ? found.length : 1);
           return found;
         };
       },

@@ -1,4 +1,5 @@
 import { batchesContract } from './batches-contract.ts';
+import { besideContract } from './beside-contract.ts';
 import { countsContract } from './counts-contract.ts';
 import type { ViewsHarness } from './fixture.ts';
 import { extractsContract } from './extracts-contract.ts';
@@ -19,6 +20,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsHarness>, s
   batchesContract(name, open);
   queriesContract(name, open);
   countsContract(name, open);
+  besideContract(name, open);
   runnerContract(name, open);
   rebuildContract(name, open);
   extractsContract(name, open);

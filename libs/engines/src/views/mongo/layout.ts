@@ -49,6 +49,11 @@ export interface StoredDocument {
   readonly [part: string]: unknown;
 }
 
+/** A document that was read with another one: `true` if that one has not changed, null if it is missing. */
+export interface StoredBeside extends StoredDocument {
+  readonly _other: StoredDocument | true | null;
+}
+
 export const layoutOf = oncePerProjection((projection): Layout => {
   checkProjection(projection);
   const view = collectionName(projection);
@@ -149,12 +154,23 @@ const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
 });
 
 /** What a read by ids reads. An expression keeps the bodies of documents that are not plain on the server. */
-export function loadedBy({ plain }: Projection, { bodies, plain: which }: LoadPlan): Record<string, 1 | object> {
-  if (which !== 'bodies alone') return wholeProjection(bodies);
-  const { part, text } = plain!;
-  const isPlain = { $gte: [{ $indexOfBytes: [{ $ifNull: [`$_d.${part}`, ''] }, text] }, 0] };
-  const bodiesOfPlain = bodies.map((b) => [`_b.${b}`, { $cond: [isPlain, `$_b.${b}`, '$$REMOVE'] }] as const);
-  return { ...wholeProjection([]), ...Object.fromEntries(bodiesOfPlain) };
+export function loadedBy(projection: Projection, plan: LoadPlan): Record<string, 1 | object> {
+  return plan.plain === 'bodies alone' ? loadedIf(projection, plan, []) : wholeProjection(plan.bodies);
+}
+
+/** The same, with bodies only if all conditions hold. */
+export function loadedIf(
+  { plain }: Projection,
+  { bodies, plain: which }: LoadPlan,
+  conditions: readonly object[],
+): Record<string, 1 | object> {
+  const isPlain = (): object => ({
+    $gte: [{ $indexOfBytes: [{ $ifNull: [`$_d.${plain!.part}`, ''] }, plain!.text] }, 0],
+  });
+  const all = which === 'bodies alone' ? [...conditions, isPlain()] : conditions;
+  const loads = all.length === 1 ? all[0] : { $and: all };
+  const conditional = bodies.map((b) => [`_b.${b}`, { $cond: [loads, `$_b.${b}`, '$$REMOVE'] }] as const);
+  return { ...wholeProjection([]), ...Object.fromEntries(conditional) };
 }
 
 /** What `find` reads of its documents. */

@@ -1,7 +1,7 @@
 import type { Filter, Sort } from 'mongodb';
 import type { Projection } from '../projection.ts';
 import type { CountPlan, IdsCondition, IdsPlan, LoadPlan, QueryPlan } from '../query.ts';
-import type { StoredDocument } from './layout.ts';
+import { loadedIf, type StoredDocument } from './layout.ts';
 
 export interface Query {
   readonly filter: Filter<StoredDocument>;
@@ -118,6 +118,40 @@ export function loadFilterOf(
     ...byId,
     [`_d.${part}`]: { $not: new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')) },
   } as Filter<StoredDocument>;
+}
+
+/** Another document beside a read, and which positions (`_p`) it should have; any without `expected`. */
+interface Beside {
+  readonly collection: string;
+  readonly id: string;
+  readonly expected: { readonly positions: unknown } | undefined;
+}
+
+/**
+ * The stages of a read by ids that compares another document (`ViewReader.getWhile`). A join by `_id` is one look-up in
+ * its index. The form of `$lookup` with a pipeline is not used, because the server of the tests scans the collection
+ * for it.
+ */
+export function besideStagesOf(
+  projection: Projection,
+  ids: readonly string[],
+  plan: LoadPlan,
+  { collection, id, expected }: Beside,
+): object[] {
+  const isSame =
+    expected === undefined ? { $literal: true } : { $eq: ['$_other._p', { $literal: expected.positions }] };
+  return [
+    { $match: loadFilterOf(projection, ids, plan) },
+    { $set: { _other: { $literal: id } } },
+    { $lookup: { from: collection, localField: '_other', foreignField: '_id', as: '_other' } },
+    { $set: { _other: { $arrayElemAt: ['$_other', 0] } } },
+    {
+      $project: {
+        ...loadedIf(projection, plan, [isSame]),
+        _other: { $cond: [isSame, { $literal: true }, { $ifNull: ['$_other', null] }] },
+      },
+    },
+  ];
 }
 
 /** MongoDB's order of texts: by their bytes. */

@@ -38,12 +38,14 @@ import {
   positionOf,
   projectionOf,
   removedOf,
+  type StoredBeside,
   type StoredDocument,
   versionOf,
   wholeDocumentOf,
 } from './layout.ts';
+import type { KnownDocument, ReadWhile } from '../port.ts';
 import type { MongoViewsOptions } from './options.ts';
-import { byBytes, countFiltersOf, idFiltersOf, loadFilterOf, queriesOf } from './queries.ts';
+import { besideStagesOf, byBytes, countFiltersOf, idFiltersOf, loadFilterOf, queriesOf } from './queries.ts';
 import { Together } from './together.ts';
 import { writeOps } from './writes.ts';
 
@@ -180,9 +182,10 @@ export class MongoStore extends MongoBuilds {
     return this.#reading(projection, none, async (collection, layout) => {
       const fields = { ...loadedBy(projection, plan), ...((isKept || versions) && { _p: 1 as const }) };
       const decoded = isKept ? this.#decodedOf(projection, collection) : undefined;
+      const began = performance.now();
       const documentOf = (stored: StoredDocument): ViewDocument | undefined => {
         if (decoded !== undefined)
-          return decoded.of(stored._id, [JSON.stringify(stored._p)], () => decode(layout, stored), this.looked);
+          return decoded.of(stored._id, [JSON.stringify(stored._p)], () => decode(layout, stored), this.looked, began);
         const document = decode(layout, stored, decodePart);
         return document === undefined || !versions ? document : { ...document, _version: versionOf(layout, stored) };
       };
@@ -200,6 +203,49 @@ export class MongoStore extends MongoBuilds {
       }
       return documents;
     });
+  }
+
+  override remembered(projection: Projection, id: string, withinMs: number): ViewDocument | undefined {
+    const view = collectionName(projection);
+    const live = this.registry.remembered(view)?.entry?.live;
+    return live === undefined ? undefined : this.#decoded.get(physicalName(view, live))?.seenWithin(id, withinMs);
+  }
+
+  /** The server compares, so that it sends no body if the other document has changed. */
+  override async getWhile(
+    projection: Projection,
+    known: KnownDocument,
+    ids: readonly string[],
+    plan: LoadPlan,
+  ): Promise<ReadWhile> {
+    const none: ReadWhile = { documents: ids.map(() => undefined) };
+    const { projection: otherProjection, id, document } = known;
+    return this.#reading<ReadWhile>(projection, none, (collection, layout) =>
+      this.#reading<ReadWhile>(otherProjection, none, async (other, otherLayout) => {
+        const began = performance.now();
+        const decoded = this.#decodedOf(otherProjection, other);
+        // No document has the positions null, so a document that another build gave counts as changed.
+        const positions = (): unknown => JSON.parse(String(decoded.positionsOf(document!)?.[0] ?? null));
+        const expected = document && { positions: positions() };
+        const stages = besideStagesOf(projection, [...new Set(ids)], plan, {
+          collection: other.collectionName,
+          id,
+          expected,
+        });
+        const found = await collection.aggregate<StoredBeside>(stages).toArray();
+        for (const { _other } of found) {
+          if (_other === true) continue;
+          const now =
+            _other &&
+            decoded.of(_other._id, [JSON.stringify(_other._p)], () => decode(otherLayout, _other), this.looked, began);
+          if (now !== document) return { changed: now ?? undefined };
+        }
+        if (document !== undefined && found.length > 0) decoded.seen(id, document, began);
+        const decodePart = decoderOf(plan);
+        const byId = new Map(found.map((stored) => [stored._id, decode(layout, stored, decodePart)]));
+        return { documents: ids.map((each) => byId.get(each)) };
+      }),
+    );
   }
 
   #decodedOf(projection: Projection, { collectionName: physical }: Collection<StoredDocument>): Decoded {

@@ -35,6 +35,9 @@ export interface Members {
   readonly because: ReadonlyMap<string, Decision>;
 }
 
+/** The second decision about members: whom the client may not see any more, and why it may see the others. */
+export type Confirmed = Pick<Members, 'refused' | 'because'>;
+
 /**
  * Which members a search is about. A search that names a patient or an id is about that one. Only the searches that the
  * guides define without a patient are about all members of the client.
@@ -79,27 +82,30 @@ export class SearchMembers {
     return this.chained(await this.all(by, records), patientFilters, records);
   }
 
-  /** Those of the members whom the client may not see any more, and why. */
-  async goneSince(by: SearchClient, released: Iterable<string>): Promise<Members['refused']> {
-    const members = [...new Set(released)].filter((member) => member !== SHARED);
-    return members.length === 0 ? [] : (await this.named(by, members, 'decideNamed')).refused;
+  /**
+   * Decides once more about the members of whom the answer has something. If it has nothing of a member whom the
+   * request names, it reads the facts that memory alone permitted.
+   */
+  async confirmed(by: SearchClient, shown: ReadonlySet<string>): Promise<Confirmed> {
+    const members = [...shown].filter((member) => member !== SHARED);
+    const decided = members.length === 0 ? undefined : await this.named(by, members, 'decideShown');
+    const again = await by.decisions.again(by.client, { kind: 'search' }, shown);
+    const later = withReasons([...again.keys()], [...again.values()]);
+    return {
+      refused: [...later.refused, ...(decided?.refused ?? []).filter(({ member }) => !again.has(member!))],
+      because: new Map([...(decided?.because ?? []), ...later.because]),
+    };
   }
 
   private async named(
     { client, decisions: facts }: SearchClient,
     members: readonly string[],
-    decide: 'decideMany' | 'decideNamed',
+    decide: 'decideMany' | 'decideNamed' | 'decideShown',
   ): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
     const decisions = await facts[decide](client, { kind: 'search' }, asked);
     if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
-    return {
-      ...permittedOf(asked, decisions),
-      refused: asked.flatMap((member, i) => {
-        const decision = decisions[i];
-        return decision === undefined || decision.permit ? [] : [{ member, reason: decision.reason }];
-      }),
-    };
+    return withReasons(asked, decisions);
   }
 
   /** Decides about everybody who has a resource of these ids. */
@@ -152,6 +158,14 @@ export class SearchMembers {
     return { ...members, permitted: [...permitted] };
   }
 }
+
+const withReasons = (members: readonly string[], decisions: readonly Decision[]): Members => ({
+  ...permittedOf(members, decisions),
+  refused: members.flatMap((member, i) => {
+    const decision = decisions[i];
+    return decision === undefined || decision.permit ? [] : [{ member, reason: decision.reason }];
+  }),
+});
 
 function permittedOf(
   members: readonly string[],

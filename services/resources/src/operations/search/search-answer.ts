@@ -119,7 +119,7 @@ export class SearchAnswer {
     })().catch(async (error: unknown) => {
       // The refusal tells that a member has much, so it may not be about a member who opted out meanwhile.
       const optedOutMeanwhile = isTooCostly(error)
-        ? await this.members.goneSince(searcher, members.because.keys())
+        ? (await this.members.confirmed(searcher, new Set(members.because.keys()))).refused
         : [];
       if (optedOutMeanwhile.length === 0) throw error;
     });
@@ -127,9 +127,9 @@ export class SearchAnswer {
     const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
     const shown = shownOf(page, included.records);
-    const optedOutMeanwhile = await this.members.goneSince(searcher, shown);
-    // Facts that were not read are read now, if the answer has nothing of a member whom the request names.
-    await searcher.decisions.again(shown);
+    const { refused: optedOutMeanwhile, because } = await this.members.confirmed(searcher, shown);
+    const permitted = new Map([...members.because, ...because]);
+    for (const { member } of optedOutMeanwhile) permitted.delete(member!);
     // A count has nothing to leave out.
     if (counts && optedOutMeanwhile.length > 0) return this.search(by, asked);
     const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
@@ -146,6 +146,7 @@ export class SearchAnswer {
     for (const { member } of optedOutMeanwhile) audited.delete(member!);
     const audit = entriesOf(type, text, released, audited, {
       ...members,
+      because: permitted,
       refused: [...members.refused, ...optedOutMeanwhile],
     });
     if (hasNoNextLink) {
