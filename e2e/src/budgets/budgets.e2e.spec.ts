@@ -8,10 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { itemOf, type PlatformProcess, startPlatform } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { BUDGETS } from '@provider-access/testing/budgets';
+import { tablesOf } from '../bench/embedded/tables.ts';
 import { appOf, viewsCaughtUp } from '../bench/measures.ts';
 import { largest, memberOf } from '../payers.ts';
 import { AS_OF, http, json, publishItems, type TestApp } from '../road.ts';
 import { between, combined, counting, type Counts, each, MARK } from './counts.ts';
+import { inRandomOrder } from './random-order.ts';
 
 /** Requests of one kind, and how many a client has on the way, so that they share transactions of the audit. */
 const REQUESTS = 200;
@@ -29,6 +31,8 @@ let app: TestApp;
 let intake: Counts;
 let received = 0;
 let kept = 0;
+let ofSearchKeys = 0;
+let writtenInRandomOrder = 0;
 
 const observation = (n: number): object => ({
   resourceType: 'Observation',
@@ -56,7 +60,8 @@ function marked(data: unknown): unknown {
 beforeAll(async () => {
   const payer = syntheticPayer({ seed: 'budgets', members: 30, asOf: AS_OF });
   const provider = largest(payer);
-  const items = [...payer.events()].map((event) => itemOf({ ...event, data: marked(event.data) }));
+  const events = [...payer.events()].map((event) => ({ ...event, data: marked(event.data) }));
+  const items = events.map(itemOf);
   received = items.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0);
   platform = await startPlatform({ dataDir, env });
   const before = await counts(platform);
@@ -66,13 +71,23 @@ beforeAll(async () => {
   intake = { ...each(all, items.length), written: all.written / received };
   await platform.stop();
   kept = (await sizeOf(dataDir)) / received;
+  const resources = items.filter(({ line }) => line.includes('"resourceType"')).length;
+  const tables = tablesOf(dataDir, 'views.db').filter(({ what }) => what.includes('resources_search_'));
+  ofSearchKeys = tables.reduce((sum, { bytes }) => sum + bytes, 0) / resources;
+
+  const other = await startPlatform({ dataDir: join(folder, 'random'), env });
+  const start = await counts(other);
+  await publishItems(other, inRandomOrder(events).map(itemOf));
+  await viewsCaughtUp(other);
+  writtenInRandomOrder = between(start, await counts(other)).written / received;
+  await other.stop();
 
   platform = await startPlatform({ dataDir, env });
-  const resources = [...Array.from({ length: RESULTS }, (_, n) => observation(n)), provenance('p1', 1)];
+  const shared = [...Array.from({ length: RESULTS }, (_, n) => observation(n)), provenance('p1', 1)];
   const own = memberOf(
     MEMBER,
     { npi: provider.npi },
-    ...[...resources, provenance('p250', TARGETS)].map((resource) => ({ resource })),
+    ...[...shared, provenance('p250', TARGETS)].map((resource) => ({ resource })),
   );
   await publishItems(platform, own.map(itemOf));
   await viewsCaughtUp(platform);
@@ -116,7 +131,9 @@ describe('an event costs at most', () => {
     ['stringifiesOfAnEvent', () => intake.stringifies],
     ['stringifiedBytesOfAnEvent', () => intake.stringifiedBytes],
     ['bytesWrittenPerByteReceived', () => intake.written],
+    ['bytesWrittenInRandomOrder', () => writtenInRandomOrder],
     ['bytesKeptPerByteReceived', () => kept],
+    ['bytesOfSearchKeys', () => ofSearchKeys],
   ])('%s', (what, found) => {
     expect(found()).toBeGreaterThan(0);
     expect(found()).toBeLessThanOrEqual(BUDGETS[what].most);

@@ -71,7 +71,7 @@ export const disclosures: Projection = {
   version: 4,
   topics: { [PA_AUDIT]: disclosureTopic() },
   lingerMs: 100,
-  commitMs: 25,
+  commitMs: 100,
   indexes: [
     { name: 'by_member_client', fields: ['disclosure.client', 'disclosure.members'], array: true },
     { name: 'by_member_outcome', fields: ['disclosure.outcome', 'disclosure.members'], array: true },

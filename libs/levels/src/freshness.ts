@@ -101,7 +101,7 @@ export const freshness: Projection = {
   version: 1,
   topics: { [PA_SERVICE_LEVELS]: measuredTopic() },
   lingerMs: 100,
-  commitMs: 25,
+  commitMs: 100,
   indexes: [
     { name: 'by_kind', fields: ['feeds.kind'] },
     { name: 'by_day', fields: ['feeds.day'] },

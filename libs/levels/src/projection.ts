@@ -190,7 +190,7 @@ export const serviceLevels: Projection = {
   version: 2,
   topics: { [PA_SERVICE_LEVELS]: levelsTopic(), [deadLetterTopic(PAYER_MEMBER_EVENTS)]: deadLetterEvolve },
   lingerMs: 100,
-  commitMs: 25,
+  commitMs: 100,
   indexes: [
     { name: 'by_day', fields: ['level.objective', 'level.day'] },
     { name: 'by_state', fields: ['level.state'] },

@@ -53,7 +53,7 @@ export const authorizations: Projection = {
   name: 'authorizations',
   version: 2,
   topics: { [PA_RECORDS]: fromRecords },
-  commitMs: 25,
+  commitMs: 100,
   indexes: [{ name: 'by_changed', fields: ['authorization.changed'] }],
 };
 

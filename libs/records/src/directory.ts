@@ -84,7 +84,7 @@ export const directory: Projection = {
   name: 'directory',
   version: 1,
   topics: { [PA_RECORDS]: fromRecords },
-  commitMs: 25,
+  commitMs: 100,
   indexes: [{ name: 'by_provider', fields: ['directory.providers'], array: true }],
 };
 

@@ -67,7 +67,7 @@ export const labelled: Projection = {
   topics: { [PA_RECORDS]: fromRecords },
   // Most records have no label, so this view would else write little but its position.
   lingerMs: 100,
-  commitMs: 25,
+  commitMs: 100,
   indexes: [],
 };
 

@@ -34,7 +34,7 @@ export const patients: Projection = {
   name: 'patients',
   version: 1,
   topics: { [PA_RECORDS]: fromRecords },
-  commitMs: 25,
+  commitMs: 100,
   indexes: [{ name: 'by_identifier', fields: ['patient.identifiers'], array: true }],
 };
 

@@ -59,7 +59,7 @@ export const records: Projection = {
   name: 'records',
   version: 1,
   topics: { [PA_RECORDS]: fromRecords },
-  commitMs: 25,
+  commitMs: 100,
   indexes: [
     { name: 'by_type', fields: ['record.member', 'record.type', 'record.id'] },
     { name: 'by_updated', fields: ['record.member', 'record.type', 'record.lastUpdated', 'record.id'] },
@@ -118,6 +118,6 @@ export const locators: Projection = {
   name: 'locators',
   version: 1,
   topics: { [PA_RECORDS]: fromRecordsLocator },
-  commitMs: 25,
+  commitMs: 100,
   indexes: [],
 };

@@ -5,16 +5,28 @@ import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/fhi
 import { ORDINARY } from './labelled.ts';
 import type { Ordered } from './record.ts';
 import { labelsOfRecord } from './record-labels.ts';
-import { type AcceptedData, isFirstVersion, newerOf, orderOf, recordData, recordKeys } from './record-events.ts';
+import { type AcceptedData, isFirstVersion, orderOf, recordData, recordKeys, replaces } from './record-events.ts';
 
-/** The search keys of one record, by which an array index finds it. */
-interface SearchPart extends Ordered {
+/** The search keys of one record, by which an array index finds it. A reader may lack `member`, `type` and `keys`. */
+interface SearchPart {
   readonly member: string;
   readonly type: string;
+  /** The order of the version, without names, because every record has one. */
+  readonly at: readonly [
+    versionId: number,
+    businessTime: number,
+    sequence: number,
+    source: string | null,
+    event: string | null,
+  ];
   /** `indexKeys` of the resource, and keys of its security labels; empty for a deleted record. */
   readonly keys: readonly string[];
   /** As in the view `records`. Absent if there are none, so most documents do not have it. */
   readonly labels?: readonly string[];
+}
+
+function orderedOf({ at: [versionId, businessTime, sequence, source, event] }: SearchPart): Ordered {
+  return { versionId, businessTime, sequence, ...(source !== null && { source }), ...(event !== null && { event }) };
 }
 
 /** No search parameter has this name. */
@@ -53,10 +65,13 @@ function partOf(data: AcceptedData): Pick<SearchPart, 'keys' | 'labels'> {
 }
 
 /** Whose record the document of its keys is about, and its labels. */
-export function labelsInKeys(document: ViewDocument): Required<Pick<SearchPart, 'member' | 'labels'>> {
-  const { member, labels = [] } = document['search'] as SearchPart;
-  return { member, labels };
+export function labelsInKeys(document: ViewDocument): { readonly member: string; readonly labels: readonly string[] } {
+  const { labels = [] } = document['search'] as SearchPart;
+  return { member: memberOf(document._id), labels };
 }
+/** Neither a type nor the id of a resource has a slash. */
+const memberOf = (recordId: string): string =>
+  recordId.slice(0, recordId.lastIndexOf('/', recordId.lastIndexOf('/') - 1));
 
 const fromRecords: TopicEvolve<SearchPart> = {
   part: 'search',
@@ -65,13 +80,14 @@ const fromRecords: TopicEvolve<SearchPart> = {
   evolve(part, record) {
     const data = recordData(record);
     const { member, type, versionId } = data;
-    return newerOf(part, {
+    const { businessTime, sequence, source = null, event = null } = orderOf(data);
+    const next: SearchPart = {
       member,
       type,
-      versionId,
-      ...orderOf(data),
+      at: [versionId, businessTime, sequence, source, event],
       ...('line' in data ? partOf(data) : { keys: [] }),
-    });
+    };
+    return part === undefined || replaces(orderedOf(part), orderedOf(next)) ? next : undefined;
   },
 };
 
@@ -82,8 +98,8 @@ const fromRecords: TopicEvolve<SearchPart> = {
 export const searchKeys: Projection = {
   owner: 'resources',
   name: 'search',
-  version: 3,
+  version: 4,
   topics: { [PA_RECORDS]: fromRecords },
-  commitMs: 25,
-  indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true }],
+  commitMs: 100,
+  indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true, shared: true }],
 };

@@ -66,7 +66,7 @@ export const versions: Projection = {
   name: 'versions',
   version: 2,
   topics: { [PA_RECORD_VERSIONS]: fromVersions },
-  commitMs: 25,
+  commitMs: 100,
   indexes: [
     { name: 'by_resource', fields: ['version.resource', 'version.versionId'] },
     { name: 'by_superseded', fields: ['version.supersededAt'] },

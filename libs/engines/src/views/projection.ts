@@ -16,6 +16,12 @@ export interface IndexDefinition {
   /** Paths `part.field`. With `array` the last one is an array, and the index finds documents by an element. */
   readonly fields: readonly string[];
   readonly array?: boolean;
+  /**
+   * The array has texts that many documents share, such as codes. Only texts are found, and the index has a field in
+   * front of its array. An engine may store a text once, apart from the documents, so a reader's documents may lack the
+   * fields of the index. `evolve` always has them. A projection has at most one such index.
+   */
+  readonly shared?: boolean;
 }
 
 export interface TopicEvolve<Part = unknown> {

@@ -205,7 +205,10 @@ export function checkProjection(projection: Projection): void {
     index.fields.forEach(known);
     if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1)
       refuse(`array index "${index.name}" spans several parts`);
+    if (index.shared && (index.array !== true || index.fields.length < 2))
+      refuse(`index "${index.name}" shares texts, so it is an array index with a field in front of its array`);
   }
+  if (projection.indexes.filter(({ shared }) => shared).length > 1) refuse('several indexes share texts');
   if (projection.plain !== undefined && !parts.includes(projection.plain.part))
     refuse('no topic writes the plain part');
   const { subject = '_id' } = projection;

@@ -133,7 +133,7 @@ export const feeds: Projection = {
   version: 1,
   topics: { [PA_FEEDS]: fromFeeds },
   lingerMs: 100,
-  commitMs: 25,
+  commitMs: 100,
   indexes: [{ name: 'by_day', fields: ['feed.day'] }],
 };
 

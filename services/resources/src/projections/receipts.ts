@@ -69,7 +69,7 @@ export const receipts: Projection = {
   name: 'receipts',
   version: 2,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromProgress(part)])),
-  commitMs: 25,
+  commitMs: 100,
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };
 

@@ -24,17 +24,20 @@ interface Waiting {
 }
 /** A transaction with more rows would hold up the event loop. */
 const ROWS_TOGETHER = 1000;
-/** After a transaction with so many rows, more are to be expected. */
+/** After a transaction with so many rows, more are to be expected. Otherwise a write waits this part of its time. */
 const MANY_ROWS = 50;
+const ALONE = 1 / 40;
 
 /**
- * Runs the writes of one turn of the event loop in one transaction, because a commit costs as much as many rows. A
- * write may also wait for those of later turns. A commit writes each changed page whole, so a page that ten commits
- * change is written ten times.
+ * Runs the writes of one turn of the event loop in one transaction, because a commit costs as much as many rows. Some
+ * writes may wait for those of later turns. A commit writes each changed page whole, so a page that ten commits change
+ * is written ten times. Those that wait have a transaction of their own. Otherwise each other write would end their
+ * wait, and most of the other writes are the small ones of many views.
  */
 export class WritesOfTurn {
   readonly #transaction: <T>(work: () => T) => T;
-  #waiting: Waiting[] = [];
+  readonly #urgent: Waiting[] = [];
+  readonly #patient: Waiting[] = [];
   #next: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
   #isBusy = false;
@@ -49,16 +52,16 @@ export class WritesOfTurn {
    * hinders no other, and the synchronous `work` may run twice. If the file is away, the whole group is rejected: each
    * further try could wait for a lock of another program, and nothing else would run meanwhile.
    * @param rows how many rows `work` writes, about
-   * @param waitMs how long the write may wait for others, ms. It waits a tenth of it after a commit with few rows,
-   *   because then no others are to be expected. The first write that waits no longer takes all with it.
+   * @param waitMs how long the write may wait for others that may wait, ms. It waits a fortieth of it after a commit of
+   *   such writes with few rows, because then no others are to be expected.
    * @returns the result of `work`, once it is committed. It rejects with the error of `work` or of the file.
    */
   add<T>(rows: number, work: () => T, waitMs = 0): Promise<T> {
-    if (waitMs === 0) this.#soon();
-    else if (this.#next === undefined)
-      this.#later ??= setTimeout(() => this.#write(), this.#isBusy ? waitMs : waitMs / 10);
+    const queue = waitMs === 0 ? this.#urgent : this.#patient;
+    if (waitMs === 0) this.#next ??= setImmediate(() => this.#writeUrgent());
+    else this.#later ??= setTimeout(() => this.#writePatient(), this.#isBusy ? waitMs : waitMs * ALONE);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({
+      queue.push({
         work: () => {
           const result = work();
           return () => resolve(result);
@@ -69,32 +72,38 @@ export class WritesOfTurn {
     });
   }
 
-  #soon(): void {
-    this.#next ??= setImmediate(() => this.#write());
-  }
-
   /** Writes everything that waits. */
   flush(): void {
-    while (this.#waiting.length > 0) this.#write();
+    while (this.#urgent.length > 0) this.#writeUrgent();
+    while (this.#patient.length > 0) this.#writePatient();
   }
 
-  #write(): void {
+  #writeUrgent(): void {
+    clearImmediate(this.#next);
+    this.#next = undefined;
+    this.#write(this.#urgent);
+    if (this.#urgent.length > 0) this.#next = setImmediate(() => this.#writeUrgent());
+  }
+  #writePatient(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#isBusy = this.#write(this.#patient) >= MANY_ROWS;
+    if (this.#patient.length > 0) this.#later = setTimeout(() => this.#writePatient(), 0);
+  }
+
+  /** Writes as many as one transaction takes. @returns their rows */
+  #write(queue: Waiting[]): number {
     let rows = 0;
     let count = 0;
-    while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count]!.rows <= ROWS_TOGETHER))
-      rows += this.#waiting[count++]!.rows;
-    const group = this.#waiting.splice(0, count);
-    this.#isBusy = rows >= MANY_ROWS;
-    clearImmediate(this.#next);
-    clearTimeout(this.#later);
-    this.#next = this.#later = undefined;
-    if (this.#waiting.length > 0) this.#soon();
+    while (count < queue.length && (count === 0 || rows + queue[count]!.rows <= ROWS_TOGETHER))
+      rows += queue[count++]!.rows;
+    const group = queue.splice(0, count);
     try {
       for (const done of this.#transaction(() => group.map(({ work }) => work()))) done();
     } catch (error) {
       if (group.length === 1 || error instanceof EngineUnavailable) {
         for (const { reject } of group) reject(error);
-        return;
+        return rows;
       }
       for (const { work, reject } of group) {
         try {
@@ -104,5 +113,6 @@ export class WritesOfTurn {
         }
       }
     }
+    return rows;
   }
 }

@@ -7,6 +7,7 @@ import { instancesContract } from './instances-contract.ts';
 import { queriesContract } from './queries-contract.ts';
 import { rebuildContract } from './rebuild-contract.ts';
 import { runnerContract } from './runner-contract.ts';
+import { sharedContract } from './shared-contract.ts';
 import { storeContract } from './store-contract.ts';
 
 export type { ViewsHarness } from './fixture.ts';
@@ -20,6 +21,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsHarness>, s
   batchesContract(name, open);
   queriesContract(name, open);
   countsContract(name, open);
+  sharedContract(name, open);
   besideContract(name, open);
   runnerContract(name, open);
   rebuildContract(name, open);

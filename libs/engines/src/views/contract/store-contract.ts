@@ -151,7 +151,8 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
         .reader(items)
         .find({ index: 'by_group', equals: ['g'], limit: 1, bodies: ['item.line'], fields: 'text' });
       const { json, line } = first!['item'] as { json: string; line: Uint8Array };
-      expect([JSON.parse(json), Buffer.from(line).toString()]).toEqual([{ n: 1, group: 'g', tags: ['x'] }, 'é']);
+      expect(JSON.parse(json)).toMatchObject({ n: 1 });
+      expect(Buffer.from(line).toString()).toBe('é');
     });
 
     it('removes a part, then the document, and no older record restores it', async () => {
@@ -377,7 +378,9 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       fresh.views = await fresh.harness.reopen();
       await fresh.views.store.ensure(items);
       const reader = fresh.views.reader(items);
-      expect(await reader.get('a', { bodies: ['item.line'] })).toMatchObject({ item: { n: 1, tags: ['x'] } });
+      expect(await reader.get('a', { bodies: ['item.line'] })).toMatchObject({ item: { n: 1 } });
+      const stored = (await fresh.views.store.parts(items, 1, 'item', ['a'])).get('a');
+      expect(stored?.value).toMatchObject({ n: 1, group: 'g', tags: ['x'] });
       expect((await reader.find({ index: 'by_tag', equals: ['g', 'x'], limit: 1 })).length).toBe(1);
       expect(await reader.position()).toEqual({ topics: { 't.items': [0, 0, 2] }, derived: { d: { in: [5] } } });
       expect(await fresh.views.store.builds(items)).toEqual({ live: 1, building: build });

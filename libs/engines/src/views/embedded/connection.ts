@@ -163,6 +163,7 @@ export class Connection {
       this.#endReading();
       return transaction(this.db, work);
     } catch (error) {
+      for (const { shared } of this.#statements.values()) shared?.forget();
       throw asFault(error);
     } finally {
       if (forgets) this.#registered.clear();

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openMemoryLog } from '../../log/memory/index.ts';
 import { BuildWriter } from '../build-writer.ts';
 import { items, PLAIN_GROUP, record, totals } from '../contract/fixture.ts';
+import { sharedItems } from '../contract/shared-contract.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection } from '../projection.ts';
 import { Connection } from './connection.ts';
@@ -20,7 +21,7 @@ beforeEach(async () => {
   for (const method of ['run', 'get', 'all'] as const) {
     const original = StatementSync.prototype[method] as (...values: unknown[]) => unknown;
     vi.spyOn(StatementSync.prototype, method).mockImplementation(function (this: StatementSync, ...values: unknown[]) {
-      const [, what, table] = /^(\w+).*?"test_(\w+)"/.exec(this.sourceSQL) ?? [];
+      const [, what, table] = /^(\w+).*?"test_([\w-]+)"/.exec(this.sourceSQL) ?? [];
       if (what !== undefined) statements.push(`${what} ${table}`);
       return original.apply(this, values) as never;
     });
@@ -198,7 +199,28 @@ it('commits the writes of one turn of the event loop together, up to a thousand 
   expect(commits).toBe(4);
 });
 
-it('commits a write that may wait with those after it, and at once with one that may not', async () => {
+it('writes several new documents with shared texts in a few statements', async () => {
+  await views.store.ensure(sharedItems);
+  const tags = ['x', 'y'];
+  const ops = (from: number): ViewOp[] =>
+    Array.from({ length: 16 }, (_, i) => ({
+      ...{ id: `d${from + i}`, part: 'item', partition: 0, offset: from + i, base: {} },
+      value: { n: i, group: 'g', tags: [...tags, `own ${from + i}`], line: 'l' },
+    }));
+  await views.store.apply(sharedItems, 1, ops(0));
+  statements.splice(0);
+  await views.store.apply(sharedItems, 1, ops(16));
+  const elements = 'INSERT shared-items_v1_r1__by_tag';
+  expect(statements.splice(0)).toEqual([
+    'INSERT shared-items_v1_r1',
+    'INSERT shared-items_v1_r1__bodies',
+    // 48 elements.
+    ...[elements, elements],
+    'INSERT shared-items_v1_r1__by_tag_uses',
+  ]);
+});
+
+it('commits writes that may wait together, and a write that may not at once and alone', async () => {
   const waiting = { ...items, commitMs: 60_000 };
   const item = (id: string): ViewOp => ({ ...sum(id, { n: 1, group: 'g' }), part: 'item' });
   commits = 0;
@@ -207,15 +229,23 @@ it('commits a write that may wait with those after it, and at once with one that
   await nextTurn();
   expect(commits).toBe(0);
   expect(await views.reader(items).getMany(['a'])).toEqual([undefined]);
-  await Promise.all([first, views.store.apply(totals, 1, [sum('b')])]);
+  await views.store.apply(totals, 1, [sum('b')]);
   expect(commits).toBe(1);
-  // Alone it waits a tenth of its time, so that a single event is seen soon.
-  commits = 0;
-  await views.store.apply({ ...items, commitMs: 20 }, 1, [item('c')]);
-  expect(commits).toBe(1);
+  expect(await views.reader(items).getMany(['a'])).toEqual([undefined]);
+  const second = views.store.apply(waiting, 1, [item('c')]);
   // A rebuild writes each batch at once.
   const building = await views.store.startBuild(items);
   await views.store.apply(waiting, building, [item('d')]);
+  commits = 0;
+  await views.close();
+  await Promise.all([first, second]);
+  expect(commits).toBe(1);
+});
+
+it('lets a write that may wait, and has no others beside it, wait a fortieth of its time', async () => {
+  const item: ViewOp = { ...sum('a', { n: 1, group: 'g' }), part: 'item' };
+  await views.store.apply({ ...items, commitMs: 80 }, 1, [item]);
+  expect(commits).toBeGreaterThan(0);
 });
 
 it('lets a write that fails neither hinder the writes beside it nor leave a part of itself', async () => {

@@ -3,6 +3,8 @@ import { encodePart, isNewer, samePosition } from '../encoding.ts';
 import { fieldOf } from '../query.ts';
 import type { StoredPart, ViewOp } from '../store.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
+import { restored, type SharedArray, sharedArrayOf, withoutShared } from './shared-arrays.ts';
+import { columnsOf } from './shared-writes.ts';
 import type { Statements } from './statements.ts';
 import type { PartColumns } from './tables.ts';
 import { bound } from './values.ts';
@@ -15,9 +17,11 @@ export function partsOf(statements: Statements, name: string, ids: readonly stri
     // As the engine returns them.
     const asked = new Map(some.map((id) => [id.toWellFormed(), id]));
     const rows = statements.parts(part, some.length).all(...some) as unknown as Rows;
-    for (const [id, position, json, ...bodies] of rows) {
+    const valuesOf = part.shared && statements.sharedValues(rows);
+    for (const [n, [id, position, json, ...bodies]] of rows.entries()) {
       if (position === null) continue;
       const value = json === null ? null : (JSON.parse(json as string) as Record<string, unknown>);
+      if (value !== null && part.shared !== undefined) restored(value, part.shared, valuesOf!(n));
       if (value !== null) part.bodies.forEach((b, i) => bodies[i] !== null && (value[b.field] = bodies[i]));
       found.set(asked.get(id as string)!, { value, position: decodePosition(position) });
     }
@@ -36,14 +40,28 @@ export function writeParts(statements: Statements, ops: readonly ViewOp[]): stri
   for (const [part, some] of Map.groupBy(probablyNew, partOf))
     for (const together of groups(part, some)) for (const op of insert(statements, part, together)) added.add(op);
   const known = new Set(probablyNew);
-  return ops
-    .filter((op) => !added.has(op) && !isWritten(statements, partOf(op), op, known.has(op)))
-    .map(({ id }) => id);
+  const lost = ops.filter((op) => !added.has(op) && !isWritten(statements, partOf(op), op, known.has(op)));
+  statements.shared?.flush();
+  return lost.map(({ id }) => id);
+}
+
+/** Deletes documents within the caller's transaction. */
+export function removeDocuments(statements: Statements, ids: readonly string[]): void {
+  const { shared } = statements;
+  for (const id of ids) {
+    if (shared !== undefined) {
+      const row = statements.number().get(id) as unknown as readonly [number] | undefined;
+      if (row !== undefined) shared.remove(row[0]);
+    }
+    for (const statement of statements.removals()) statement.run(id);
+  }
+  shared?.flush();
 }
 
 /** Most documents are new. Then nothing is to be compared or removed, and one statement inserts several of them. */
 const isProbablyNew = (part: PartColumns, { base, partition, offset }: ViewOp): boolean =>
-  packed(partition, offset) !== undefined && (base === undefined ? part.arrays.length > 0 : samePosition(base, {}));
+  packed(partition, offset) !== undefined && (base === undefined ? hasArrays(part) : samePosition(base, {}));
+const hasArrays = ({ arrays, shared }: PartColumns): boolean => arrays.length > 0 || shared !== undefined;
 
 /** Each number of rows up to these is a statement that stays prepared. */
 const [MOST_DOCUMENTS, MOST_ELEMENTS] = [16, 32];
@@ -54,12 +72,15 @@ interface Encoded {
   readonly op: ViewOp;
   readonly values: readonly (string | number | null)[];
   readonly bodies: readonly (Uint8Array | undefined)[];
+  readonly array: SharedArray | undefined;
 }
 
 function encoded(part: PartColumns, op: ViewOp): Encoded {
   const fields = part.bodies.map((b) => b.field);
-  const { json, bodies } = op.value === null ? { json: null, bodies: [] } : encodePart(op.value, fields);
-  return { op, values: [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), json], bodies };
+  const array = part.shared && sharedArrayOf(op.value, part.shared);
+  const value = array?.isWhole ? withoutShared(op.value, part.shared!) : op.value;
+  const { json, bodies } = value === null ? { json: null, bodies: [] } : encodePart(value, fields);
+  return { op, values: [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), json], bodies, array };
 }
 
 /** Groups of as many documents as one statement inserts. */
@@ -82,17 +103,25 @@ function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly 
 /** @returns the operations whose documents were not there */
 function insert(statements: Statements, part: PartColumns, group: readonly Encoded[]): readonly ViewOp[] {
   const numbers = group.map(() => statements.nextBody());
-  const rows = group.flatMap(({ op, values }, i) => [numbers[i]!, op.id, packed(op.partition, op.offset)!, ...values]);
+  const { shared } = statements;
+  const stored = group.map(({ array }) => shared?.take(array));
+  const rows = group.flatMap(({ op, values }, i) => [
+    ...[numbers[i]!, op.id, packed(op.partition, op.offset)!, ...values],
+    ...(part.shared === undefined ? [] : columnsOf(stored[i])),
+  ]);
   const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [string])[];
   const ids = new Set(inserted.map(([id]) => id));
-  const added = group.flatMap(({ op, bodies }, i) =>
-    ids.delete(op.id.toWellFormed()) ? [{ op, bodies, number: numbers[i]! }] : [],
-  );
+  const added = group.flatMap(({ op, bodies }, i) => {
+    if (ids.delete(op.id.toWellFormed())) return [{ op, bodies, number: numbers[i]!, stored: stored[i] }];
+    shared?.drop(stored[i]);
+    return [];
+  });
   if (added.length === 0) return [];
   if (part.bodies.length > 0) {
     const values = added.flatMap(({ number, bodies }) => [number, ...part.bodies.map((_, i) => bodies[i] ?? null)]);
     statements.insertBodies(part, added.length).run(...values);
   }
+  shared?.add(added);
   part.arrays.forEach(({ paths }, n) => {
     const elements = added.flatMap(({ op }) => elementsOf(op.value, paths).map((element) => [...element, op.id]));
     addElements(statements, part, n, elements);
@@ -102,9 +131,9 @@ function insert(statements: Statements, part: PartColumns, group: readonly Encod
 
 /** False if the part has changed since `base`. @param there whether the document was found to exist */
 function isWritten(statements: Statements, part: PartColumns, op: ViewOp, there: boolean): boolean {
-  const { values, bodies } = encoded(part, op);
+  const { values, bodies, array } = encoded(part, op);
   const put = (onConflict: OnConflict, position: number | string): boolean =>
-    isPut(statements, part, onConflict, [op.id, position, ...values], bodies);
+    isPut(statements, part, onConflict, { id: op.id, values: [position, ...values], bodies, array });
   const position = packed(op.partition, op.offset);
   if (!there && position !== undefined && op.base === undefined && put('replace older', position)) return true;
   const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
@@ -124,16 +153,17 @@ function isPut(
   statements: Statements,
   part: PartColumns,
   onConflict: OnConflict,
-  values: readonly (string | number | null)[],
-  bodies: readonly (Uint8Array | undefined)[],
+  { id, values, bodies, array }: Pick<Encoded, 'values' | 'bodies' | 'array'> & { readonly id: string },
 ): boolean {
   const statement = statements.write(part, onConflict);
   const fresh = statements.nextBody();
-  if (part.bodies.length === 0) return statement.run(fresh, ...values).changes !== 0;
-  // An inserted document has the fresh number of its bodies, a replaced one has its own.
-  const row = statement.get(fresh, ...values) as unknown as readonly [number] | undefined;
+  if (!statements.isNumbered) return statement.run(fresh, id, ...values).changes !== 0;
+  // An inserted document has the fresh number, a replaced one has its own.
+  const row = statement.get(fresh, id, ...values) as unknown as readonly [number] | undefined;
   if (row === undefined) return false;
-  writeBodies(statements, part, row[0], bodies);
+  const [number] = row;
+  if (part.bodies.length > 0) writeBodies(statements, part, number, bodies);
+  if (part.shared !== undefined) statements.shared!.replace(number, array);
   return true;
 }
 

@@ -36,6 +36,52 @@ async function open(): Promise<{
 
 viewsContract('embedded', open);
 
+/** Every array index shares texts, so that the whole contract holds for its tables, too. */
+function sharing(projection: Projection): Projection {
+  if (projection.name.startsWith('unshared')) return projection;
+  let other = shared.get(projection);
+  if (other === undefined) {
+    const indexes = projection.indexes.map((index) =>
+      index.array && index.fields.length > 1 ? { ...index, shared: true } : index,
+    );
+    shared.set(projection, (other = { ...projection, indexes }));
+  }
+  return other;
+}
+const shared = new WeakMap<object, Projection>();
+const isProjection = (given: unknown): given is Projection =>
+  typeof given === 'object' && given !== null && 'topics' in given && 'indexes' in given;
+/** Calls the methods of a port with projections that share texts. */
+const translated = <Port extends object>(port: Port): Port =>
+  new Proxy(port, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value !== 'function'
+        ? value
+        : (...given: unknown[]) =>
+            Reflect.apply(
+              value,
+              target,
+              given.map((one) => (isProjection(one) ? sharing(one) : one)),
+            ) as unknown;
+    },
+    set: (target, name, value) => Reflect.set(target, name, value, target),
+  });
+function translatedViews(views: Views): Views {
+  const store = translated(views.store);
+  return new Proxy(translated(views), {
+    get: (target, name) => (name === 'store' ? store : (Reflect.get(target, name) as unknown)),
+  });
+}
+viewsContract('embedded, with shared texts', async () => {
+  const harness = await open();
+  return {
+    ...harness,
+    views: translatedViews(harness.views),
+    reopen: async () => translatedViews(await harness.reopen()),
+  };
+});
+
 describe('embedded: readers of other threads', () => {
   let harness: Awaited<ReturnType<typeof open>>;
   afterEach(() => harness.close());
@@ -122,6 +168,49 @@ describe('embedded: readers of other threads', () => {
     db.close();
     // One for each build: that of the former text has gone.
     expect(names.map(({ tbl_name: table }) => table)).toEqual(['test_items_v1_r1', `test_items_v1_r${build}`]);
+  });
+
+  it('read and write a build of 0.2.0, whose documents are in the order of their ids', async () => {
+    harness = await open();
+    const { store } = harness.views;
+    await store.ensure(items);
+    const { file } = harness.views.remote.options as { file: string };
+    const db = new DatabaseSync(file);
+    // The tables of 0.2.0.
+    const [table, by] = ['"test_items_v1_r1"', '"test_items_v1_r1__by_group"'];
+    db.exec(`DROP TABLE ${table}; CREATE TABLE ${table} (_id TEXT NOT NULL PRIMARY KEY, p0 INTEGER, f0, f1, d0 TEXT,
+      body INTEGER) WITHOUT ROWID; CREATE INDEX ${by} ON ${table} (f0, f1, _id) WHERE f0 IS NOT NULL AND f1 IS NOT NULL;
+      INSERT INTO ${table} VALUES ('b', 7, 'g', 2, '{"n":2,"group":"g"}', 1);
+      INSERT INTO "test_items_v1_r1__bodies" VALUES (1, CAST('old' AS BLOB))`);
+    db.close();
+    const views = await harness.reopen();
+    await views.store.ensure(items);
+    const op = (id: string, offset: number, value: object) => ({ id, part: 'item', partition: 0, offset, value });
+    await views.store.apply(items, 1, [op('a', 8, { n: 1, group: 'g', tags: ['x'], line: 'new' })]);
+    const bodies = { bodies: ['item.line'] };
+    const shown = async (): Promise<unknown> =>
+      (await views.reader(items).find({ index: 'by_group', equals: ['g'], limit: 9, ...bodies })).map((d) => [
+        d._id,
+        Buffer.from((d['item'] as { line: Uint8Array }).line).toString(),
+      ]);
+    expect(await shown()).toEqual([
+      ['a', 'new'],
+      ['b', 'old'],
+    ]);
+    await views.store.apply(items, 1, [op('b', 9, { n: 2, group: 'g', line: 'newer' })]);
+    const build = await views.store.startBuild(items);
+    await views.store.apply(items, build, [op('b', 9, { n: 2, group: 'g', line: 'built' })]);
+    const replaced = await views.store.swap(items, build);
+    expect(await shown()).toEqual([['b', 'built']]);
+    await views.store.reopen(items);
+    await views.store.swap(items, replaced);
+    expect(await shown()).toEqual([
+      ['a', 'new'],
+      ['b', 'newer'],
+    ]);
+    await views.store.remove(items, ['b']);
+    await views.store.dropBuild(items, build);
+    expect(await shown()).toEqual([['a', 'new']]);
   });
 
   it('read extracts that the writer keeps, and none that a release without extracts has made old', async () => {

@@ -1,17 +1,12 @@
 import { decoderOf } from '../encoding.ts';
 import type { DocumentVersion, Scalar, ViewDocument } from '../projection.ts';
-import {
-  bytesOfBodies,
-  type CountPlan,
-  type IdsCondition,
-  type IdsPlan,
-  isKeepable,
-  type LoadPlan,
-  type QueryPlan,
-} from '../query.ts';
+import { bytesOfBodies, type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan } from '../query.ts';
 import type { WholeDocument } from '../store.ts';
+import type { Bound } from './elements.ts';
 import { decodePosition } from './positions.ts';
-import { documentOf, keysOf, MOST_RANGES, type Statements } from './statements.ts';
+import { restored, type SharedValues } from './shared-arrays.ts';
+import { documentOf, keysOf, type Statements } from './statements.ts';
+import type { PartColumns } from './tables.ts';
 import { bound, inside } from './values.ts';
 
 type Row = readonly unknown[];
@@ -69,8 +64,10 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
     plan.after === undefined ||
     plan.bounds.some((b) => b.op[0] === start && !inside(plan.after!.values[0]!, b.op, b.value));
   const bounds = needed ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== start);
+  const equals = plan.index.array ? statements.elements(plan.index).equalValues(plan.equals) : plan.equals;
+  if (equals === undefined) return [];
   const values = [
-    ...plan.equals,
+    ...equals,
     ...bounds.map((b) => b.value),
     ...(plan.after ? [...plan.after.values, plan.after.id] : []),
     ...(plan.except.length > 0 ? [JSON.stringify(plan.except)] : []),
@@ -94,79 +91,58 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {
-  const rows = statements.ids(plan).all(...valuesOf(plan)) as unknown as readonly (readonly [string])[];
+  const rows = statements.ids(plan).all(...idsValues(statements, plan)) as unknown as readonly (readonly [string])[];
   return rows.map(([id]) => id);
 }
 
 export function versionsOf(statements: Statements, plan: IdsPlan): readonly DocumentVersion[] {
-  const rows = statements.ids(plan, true).all(...valuesOf(plan)) as unknown as readonly (readonly [string, ...Row])[];
+  const values = idsValues(statements, plan);
+  const rows = statements.ids(plan, true).all(...values) as unknown as readonly (readonly [string, ...Row])[];
   return rows.map(([id, ...positions]) => ({ id, version: versionOf(positions) }));
 }
+const idsValues = (statements: Statements, plan: IdsPlan): readonly Bound[] =>
+  statements.elements(plan.index).idsValues(plan);
 
 /**
  * Counts documents. A document has an element at most once. So the elements that a condition finds are as many as the
  * documents if all of them are equal, as those of most codes are, and SQLite does not have to compare the documents.
  */
 export function countOf(statements: Statements, plan: CountPlan): ReadonlyMap<Scalar, number> {
-  const { equals, all, limit } = plan;
-  const values = countValuesOf(plan);
-  const first = equals[0]!;
-  if (all.length === 1 && !Array.isArray(first)) {
-    const row = statements.countOfOne(plan)?.get(...values, limit) as unknown as readonly [string, string, number];
-    if (row !== undefined && row[0] === row[1]) return row[2] === 0 ? new Map() : new Map([[first as Scalar, row[2]]]);
+  const values = statements.elements(plan.index).countValues(plan);
+  const row = statements.countOfOne(plan)?.get(...values) as unknown as Row | undefined;
+  if (row !== undefined) {
+    const found = row.slice(0, -1).filter((element) => element !== null);
+    const count = row.at(-1) as number;
+    if (count === 0) return new Map();
+    if (found.every((element) => element === found[0])) return new Map([[plan.equals[0] as Scalar, count]]);
   }
-  return new Map(
-    statements.countOfAll(plan).all(...values, limit) as unknown as readonly (readonly [Scalar, number])[],
-  );
+  return new Map(statements.countOfAll(plan).all(...values) as unknown as readonly (readonly [Scalar, number])[]);
 }
-
-/** The statement takes a list as JSON. */
-const givenOf = ({ equals }: Pick<IdsPlan, 'equals'>): readonly Scalar[] =>
-  equals.map((value) => (Array.isArray(value) ? JSON.stringify(value.map(bound)) : value)) as Scalar[];
-
-function valuesOf(plan: IdsPlan): (string | number | null)[] {
-  const { all, after, limit } = plan;
-  const given = givenOf(plan);
-  const rest = [...all.slice(1).flatMap((any) => partsOf(any).flat()), ...(after === undefined ? [] : [after])];
-  return [...partsOf(all[0]!).flatMap((part) => [...part, ...given, ...rest]), limit].map(bound);
-}
-
-function countValuesOf(plan: CountPlan): (string | number | null)[] {
-  const { all, none, except } = plan;
-  const given = givenOf(plan);
-  const rest = [
-    ...all.slice(1).flatMap((any) => partsOf(any).flat()),
-    ...(none.length === 0 ? [] : [...given, JSON.stringify(none)]),
-    ...(except.length === 0 ? [] : [JSON.stringify(except)]),
-  ];
-  return partsOf(all[0]!)
-    .flatMap((part) => [...part, ...given, ...rest])
-    .map(bound);
-}
-
-/** The values of each part of a condition in `Statements.ids`: a list as JSON, a key, or two bounds. */
-const partsOf = ({ keys, ranges }: IdsCondition): readonly (readonly string[])[] => [
-  ...(keys.length === 0 ? [] : [[keys.length === 1 ? keys[0]! : JSON.stringify(keys)]]),
-  ...(ranges.length > MOST_RANGES
-    ? [[JSON.stringify(ranges.map(({ gte, lt }) => [gte, lt]))]]
-    : ranges.map(({ gte, lt }) => [gte, lt])),
-];
 
 /** Documents behind `after`, with all their bodies. */
 export function wholeDocuments(statements: Statements, after: string): readonly WholeDocument[] {
   const { parts, projection } = statements.layout;
   const rows = statements.page(projection.bodies ?? []).all(after) as unknown as readonly Row[];
-  return rows.map(([id, ...columns]) => {
-    const [positions, bodies] = [columns.slice(-parts.length), columns.slice(parts.length)];
+  const shared = parts.find((part) => part.shared !== undefined);
+  const valuesOf = shared && statements.sharedValues(rows);
+  return rows.map(([id, ...columns], n) => {
+    const bodies = columns.slice(parts.length);
+    const positions = bodies.slice(projection.bodies?.length ?? 0);
     let body = 0;
     return {
       id: id as string,
-      parts: parts.map((part, n) => ({
+      parts: parts.map((part, i) => ({
         part: part.name,
-        position: decodePosition(positions[n]),
-        json: (columns[n] as string | null) ?? undefined,
+        position: decodePosition(positions[i]),
+        json: wholeJson(columns[i] as string | null, part, valuesOf?.(n)),
         bodies: part.bodies.map(() => bodies[body++] as Uint8Array | null),
       })),
     };
   });
+}
+
+/** The JSON of a part with what the tables of an index have of it. */
+function wholeJson(json: string | null, { shared }: PartColumns, values: SharedValues | undefined): string | undefined {
+  if (json === null || shared === undefined || values === undefined) return json ?? undefined;
+  return JSON.stringify(restored(JSON.parse(json) as object, shared, values));
 }

@@ -1,50 +1,40 @@
 import type { StatementSync } from 'node:sqlite';
 import type { IndexDefinition, ViewDocument } from '../projection.ts';
-import {
-  type CountPlan,
-  type IdsCondition,
-  type IdsPlan,
-  type LoadPlan,
-  type QueryPlan,
-  setField,
-  splitPath,
-} from '../query.ts';
-import { arrayTable, bodyTable, isPlain, type Layout, othersIndex, type PartColumns, quoted } from './tables.ts';
+import { type CountPlan, type IdsPlan, type LoadPlan, type QueryPlan, setField } from '../query.ts';
+import { countShapeOf, type Elements, hasLists, inList, isOne, PlainElements, shapeOf } from './elements.ts';
+import { SharedElements } from './shared-elements.ts';
+import type { SharedValues } from './shared-arrays.ts';
+import { prefixColumns } from './shared-tables.ts';
+import type { Element } from './shared-texts.ts';
+import { bodyTable, isPlain, type Layout, othersIndex, type PartColumns, quoted } from './tables.ts';
 import { WriteStatements } from './write-statements.ts';
-
-/**
- * More ranges of one condition are a list in JSON. SQLite takes at most 500 parts of a UNION, and each number of parts
- * is another statement.
- */
-export const MOST_RANGES = 8;
 
 type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
 const keyOf = ({ bodies, plain }: Loaded): string => `${bodies.join()}/${plain}`;
 
-interface ElementsPart {
-  readonly from: string;
-  readonly where: string;
-}
-const inList = (value: string): string => `${value} IN (SELECT value FROM json_each(?))`;
-/** The conditions on the fields in front of an array. */
-const prefixOf = ({ fields }: IndexDefinition, alias: string, lists: boolean): readonly string[] =>
-  fields.slice(0, -1).map((_, i) => (lists && i === 0 ? inList(`${alias}k${i}`) : `${alias}k${i} = ?`));
-/** What tells the statements of queries for ids apart. */
-const shapeOf = ({ index, equals, all }: Omit<IdsPlan, 'limit'>): string => {
-  const shapes = all.map(
-    ({ keys, ranges }) => `${Math.min(keys.length, 2)}.${Math.min(ranges.length, MOST_RANGES + 1)}`,
-  );
-  return `${index.name}/${Array.isArray(equals[0])}/${shapes.join('/')}`;
-};
-const countShapeOf = (plan: CountPlan): string => `${shapeOf(plan)}/${plan.none.length > 0}/${plan.except.length > 0}`;
-
 /** The prepared statements of one build. */
 export class Statements extends WriteStatements {
-  /** _id, position, JSON, bodies of a part, of those of `count` documents that exist. */
+  readonly #elements = new Map<IndexDefinition, Elements>();
+
+  /** The queries of an array index. */
+  elements(index: IndexDefinition): Elements {
+    let elements = this.#elements.get(index);
+    if (elements === undefined) {
+      elements = index.shared
+        ? new SharedElements(this.physical, index)
+        : new PlainElements(this.layout, this.physical, index);
+      this.#elements.set(index, elements);
+    }
+    return elements;
+  }
+
+  /** _id, position, JSON, bodies, what `sharedValues` reads, of a part, of those of `count` documents that exist. */
   parts(part: PartColumns, count: number): StatementSync {
     return this.prepare(`parts/${part.n}/${count}`, () => {
       const columns = ['t._id', `t.p${part.n}`, `t.d${part.n}`, ...part.bodies.map((b) => `b.${b.column}`)];
-      const from = `${this.table} t${this.#joined(part.bodies.length > 0)}`;
+      if (part.shared !== undefined) columns.push(...this.#sharedColumns);
+      const scopes = part.shared === undefined ? '' : this.#joinedScopes;
+      const from = `${this.table} t${this.#joined(part.bodies.length > 0)}${scopes}`;
       return `SELECT ${columns.join(', ')} FROM ${from} WHERE t._id IN (?${', ?'.repeat(count - 1)})`;
     });
   }
@@ -61,6 +51,34 @@ export class Statements extends WriteStatements {
 
   #joined(bodies: boolean): string {
     return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.physical))} b ON b.body = t.body` : '';
+  }
+
+  /** What the tables of the index that shares texts have of a document, for rows that end with `sharedColumns`. */
+  sharedValues(rows: readonly (readonly unknown[])[]): (n: number) => SharedValues | undefined {
+    const fields = this.#sharedColumns.length - 1;
+    const parsed = rows.map((row) =>
+      row.at(-1) === null ? undefined : (JSON.parse(row.at(-1) as string) as Element[]),
+    );
+    const places = new Set(parsed.flatMap((list) => list?.filter((element) => typeof element === 'number') ?? []));
+    const texts = new Map<Element, string>();
+    if (places.size > 0) {
+      const { texts: table } = this.shared!.tables;
+      const select = this.prepare('shared/texts-of', () => `SELECT place, text FROM ${table} WHERE ${inList('place')}`);
+      const found = select.all(JSON.stringify([...places])) as unknown as readonly (readonly [number, string])[];
+      for (const [place, text] of found) texts.set(place, text);
+    }
+    return (n) => {
+      const list = parsed[n]?.map((element) => (typeof element === 'number' ? texts.get(element)! : element));
+      return list && [...(rows[n]!.slice(-1 - fields, -1) as string[]), list];
+    };
+  }
+  /** The fields in front of the array, and the elements, of `#joinedScopes`. */
+  get #sharedColumns(): readonly string[] {
+    const { shared } = this.layout.parts.find((p) => p.shared !== undefined) ?? {};
+    return shared === undefined ? [] : [...prefixColumns(shared.index).map((k) => `s.${k}`), 't.elements'];
+  }
+  get #joinedScopes(): string {
+    return this.shared === undefined ? '' : ` LEFT JOIN ${this.shared.tables.scopes} s ON s.scope = t.scope`;
   }
 
   /** A document by id. `positions` adds those of the parts. */
@@ -84,10 +102,13 @@ export class Statements extends WriteStatements {
     return this.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
   }
 
-  /** Documents with bodies by id, 500 after the given one, each with the positions of the parts. */
+  /** Documents with bodies by id, 500 after the given one, each with the positions of its parts and `sharedColumns`. */
   page(bodies: readonly string[]): StatementSync {
-    const all = { bodies, plain: undefined };
-    return this.prepare('page', () => `${this.#select(all, true)} WHERE t._id > ? ORDER BY t._id LIMIT 500`);
+    return this.prepare('page', () => {
+      const columns = [this.#selected(bodies), ...this.layout.parts.map((p) => `t.p${p.n}`), ...this.#sharedColumns];
+      const from = `${this.table} t${this.#joined(bodies.length > 0)}${this.#joinedScopes}`;
+      return `SELECT ${columns.join(', ')} FROM ${from} WHERE t._id > ? ORDER BY t._id LIMIT 500`;
+    });
   }
 
   #select({ bodies, plain }: Loaded, positions: boolean, from = `${this.table} t`): string {
@@ -105,93 +126,22 @@ export class Statements extends WriteStatements {
     );
   }
 
-  /**
-   * Values for each part of the first condition: its values, equality prefix, those of the other conditions, `after`;
-   * then the limit. A list is JSON. `versions` adds the positions of the parts.
-   */
+  /** `Elements.ids`. `versions` adds the positions of the parts. */
   ids(plan: IdsPlan, versions = false): StatementSync {
-    const { after } = plan;
-    return this.prepare(`ids/${shapeOf(plan)}/${after !== undefined}/${versions}`, () => {
-      const selects = this.#elements(plan, after === undefined ? [] : ['a._id > ?']).map(
-        ({ from, where }) => `SELECT DISTINCT a._id FROM ${from} WHERE ${where}`,
-      );
-      const ids = `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
-      if (!versions) return ids;
-      const positions = this.layout.parts.map((p) => `t.p${p.n}`).join(', ');
-      return `SELECT t._id, ${positions} FROM (${ids}) i CROSS JOIN ${this.table} t ON t._id = i._id ORDER BY t._id`;
-    });
+    const columns = versions ? this.layout.parts.map((p) => `p${p.n}`) : [];
+    return this.prepare(`ids/${shapeOf(plan)}/${plan.after !== undefined}/${versions}`, () =>
+      this.elements(plan.index).ids(plan, columns),
+    );
   }
 
-  /**
-   * How many elements one condition finds, up to a limit, and the lowest and the highest of them. Undefined for a
-   * condition with several parts. Values: as of `countOfAll`.
-   */
+  /** `Elements.countOfOne`. Undefined for several conditions, and one of several parts. */
   countOfOne(plan: CountPlan): StatementSync | undefined {
-    const { keys, ranges } = plan.all[0]!;
-    if (keys.length > 0 ? ranges.length > 0 : ranges.length > 1) return undefined;
-    return this.prepare(`count/${countShapeOf(plan)}`, () => {
-      const element = `k${plan.index.fields.length - 1}`;
-      const [{ from, where }] = this.#elements(plan, this.#without(plan)) as [ElementsPart];
-      const rows = `SELECT a.${element} AS e FROM ${from} WHERE ${where} LIMIT ?`;
-      return `SELECT min(e), max(e), count(*) FROM (${rows})`;
-    });
+    if (!isOne(plan) || hasLists(plan)) return undefined;
+    return this.prepare(`count/${countShapeOf(plan)}`, () => this.elements(plan.index).countOfOne(plan));
   }
-
-  /**
-   * How many documents satisfy the conditions, up to a limit, for each value of the first field. Values for each part
-   * of the first condition: its values, equality prefix, those of the other conditions, equality prefix and list of
-   * `none`, list of `except`; then the limit.
-   */
+  /** `Elements.countOfAll`. */
   countOfAll(plan: CountPlan): StatementSync {
-    return this.prepare(`count-all/${countShapeOf(plan)}`, () => {
-      const selects = this.#elements(plan, this.#without(plan)).map(
-        ({ from, where }) => `SELECT DISTINCT a.k0 AS k, a._id FROM ${from} WHERE ${where}`,
-      );
-      return `SELECT k, count(*) FROM (${selects.join(' UNION ')} LIMIT ?) GROUP BY k`;
-    });
-  }
-
-  /** What leaves out documents with an element of `none`, and those of `except`. */
-  #without({ index, equals, none, except }: CountPlan): readonly string[] {
-    const element = `k${index.fields.length - 1}`;
-    return [
-      ...(none.length === 0
-        ? []
-        : [
-            `a._id NOT IN (SELECT _id FROM ${quoted(arrayTable(this.physical, index))} WHERE ` +
-              `${[...prefixOf(index, '', Array.isArray(equals[0])), inList(element)].join(' AND ')})`,
-          ]),
-      ...(except.length === 0 ? [] : [`a._id NOT IN (SELECT value FROM json_each(?))`]),
-    ];
-  }
-
-  /**
-   * The rows of an array index that satisfy all conditions, for each part of the first one. The first condition reads
-   * the table in the order of its elements. The others look at the array in the document, because an index of the
-   * elements by document would double the cost of each write.
-   */
-  #elements({ index, equals, all }: Omit<IdsPlan, 'limit'>, more: readonly string[]): readonly ElementsPart[] {
-    const [partName, fields] = splitPath(index.fields.at(-1)!);
-    const json = `t.d${this.layout.partByName.get(partName)!.n}, '$.${fields.join('.')}'`;
-    const partsOf = (value: string, { keys, ranges }: IdsCondition): readonly { from?: string; where: string }[] => [
-      ...(keys.length === 0 ? [] : [{ where: keys.length === 1 ? `${value} = ?` : inList(value) }]),
-      ...(ranges.length > MOST_RANGES
-        ? [{ from: 'json_each(?) r', where: `${value} >= r.value ->> 0 AND ${value} < r.value ->> 1` }]
-        : ranges.map(() => ({ where: `(${value} >= ? AND ${value} < ?)` }))),
-    ];
-    const others = all.slice(1).map((any) => {
-      const where = partsOf('j.value', any)
-        .map((part) =>
-          part.from === undefined ? part.where : `EXISTS (SELECT 1 FROM ${part.from} WHERE ${part.where})`,
-        )
-        .join(' OR ');
-      return `EXISTS (SELECT 1 FROM ${this.table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
-    });
-    return partsOf(`a.k${index.fields.length - 1}`, all[0]!).map(({ from, where }) => ({
-      // A list comes first, so that each of its ranges is one interval of the index.
-      from: `${from === undefined ? '' : `${from} CROSS JOIN `}${quoted(arrayTable(this.physical, index))} a`,
-      where: [where, ...prefixOf(index, 'a.', Array.isArray(equals[0])), ...others, ...more].join(' AND '),
-    }));
+    return this.prepare(`count-all/${countShapeOf(plan)}`, () => this.elements(plan.index).countOfAll(plan));
   }
 
   /** Values: equality prefix, bounds, then `after` (rest fields and _id), `except`, limit. */
@@ -202,16 +152,15 @@ export class Statements extends WriteStatements {
     const key = `find/${plan.index.name}/${compared}/${read}/${plan.except.length > 0}`;
     return this.prepare(key, () => {
       const { index } = plan;
-      const columns = index.array
-        ? index.fields.map((_, i) => `a.k${i}`)
-        : index.fields.map((f) => `t.${this.layout.columns.get(f)!}`);
-      const id = index.array ? 'a._id' : 't._id';
+      const elements = index.array ? this.elements(index).withElement() : undefined;
+      const columns = elements === undefined ? index.fields.map((f) => `t.${this.layout.columns.get(f)!}`) : [];
+      const id = elements?.id ?? 't._id';
       const rest = columns.slice(plan.equals.length);
       const keyset = [...rest, id];
       const direction = plan.descending ? 'DESC' : 'ASC';
       const where = [
-        ...columns.slice(0, plan.equals.length).map((c) => `${c} = ?`),
-        ...(index.array ? [] : rest.map((c) => `${c} IS NOT NULL`)),
+        ...(elements === undefined ? columns.slice(0, plan.equals.length).map((c) => `${c} = ?`) : [elements.where]),
+        ...rest.map((c) => `${c} IS NOT NULL`),
         ...bounds.map((b) => `${rest[0]} ${b.op} ?`),
         ...(plan.after
           ? [
@@ -222,9 +171,7 @@ export class Statements extends WriteStatements {
           : []),
         ...(plan.except.length > 0 ? [`${id} NOT IN (SELECT value FROM json_each(?))`] : []),
       ];
-      const from = index.array
-        ? `${quoted(arrayTable(this.physical, index))} a CROSS JOIN ${this.table} t ON t._id = a._id`
-        : `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
+      const from = elements?.from ?? `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const selected = plan.fields === 'keys' ? [id, ...rest].join(', ') : this.#selected(plan.bodies);
       return (
         `SELECT ${selected} FROM ` +

@@ -10,7 +10,7 @@ import type { CountPlan, IdsPlan, LoadPlan, QueryPlan } from '../query.ts';
 import type { Advance, StoredPart, ViewOp, WholeDocument } from '../store.ts';
 import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
-import { partsOf, writeParts } from './documents.ts';
+import { partsOf, removeDocuments, writeParts } from './documents.ts';
 import { EmbeddedExtracts } from './extracts.ts';
 import { asFault } from './faults.ts';
 import { countOf, documentsById, documentsOf, idsOf, versionsOf, wholeDocuments } from './queries.ts';
@@ -84,7 +84,7 @@ export class EmbeddedStore extends EmbeddedBuilds {
     this.changes(collectionName(projection));
     statements.decoded.changed(ids);
     this.connection.transaction(() => {
-      for (const id of ids) for (const statement of statements.removals()) statement.run(id);
+      removeDocuments(statements, ids);
     });
   }
 

@@ -3,6 +3,8 @@ import { placesOf } from '../../log/embedded/index.ts';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
 import { isOlder } from './positions.ts';
+import { SHARED_COLUMNS } from './shared-tables.ts';
+import { SharedWrites } from './shared-writes.ts';
 import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
 
 /** What a write does if there is such a document. `replace older` compares the positions of the part. */
@@ -12,6 +14,8 @@ export type OnConflict = 'replace older' | 'replace';
 export abstract class WriteStatements {
   readonly layout: Layout;
   readonly decoded: Decoded;
+  /** For the array index that shares texts, if there is one. */
+  readonly shared: SharedWrites | undefined;
   protected readonly db: DatabaseSync;
   protected readonly physical: string;
   readonly #cache = new Map<string, StatementSync>();
@@ -22,6 +26,8 @@ export abstract class WriteStatements {
     this.layout = layout;
     this.decoded = new Decoded(layout.projection);
     this.physical = physicalName(layout.collection, build);
+    const shared = layout.parts.find((p) => p.shared !== undefined)?.shared;
+    this.shared = shared && new SharedWrites((key, sql) => this.prepare(key, sql), this.physical, shared);
   }
 
   protected prepare(key: string, sql: () => string): StatementSync {
@@ -39,15 +45,15 @@ export abstract class WriteStatements {
   }
 
   /**
-   * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. If it replaces a part with
-   * bodies, it returns the number of the document's bodies.
+   * Values: number for a new document, _id, position, indexed columns, JSON. In a view whose documents have numbers, it
+   * returns the number of the document.
    */
   write(part: PartColumns, onConflict: OnConflict): StatementSync {
     return this.prepare(`write/${part.n}/${onConflict}`, () => {
       const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
       const set = `UPDATE SET ${columns.map((c) => `${c} = excluded.${c}`).join(', ')}`;
       const older = onConflict === 'replace' ? '' : ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}`;
-      const returning = part.bodies.length > 0 ? ' RETURNING body' : '';
+      const returning = this.isNumbered ? ' RETURNING body' : '';
       return (
         `INSERT INTO ${this.table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
         `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO ${set}${older}${returning}`
@@ -55,10 +61,13 @@ export abstract class WriteStatements {
     });
   }
 
-  /** Values: those of `write` for each of `count` documents. Returns the ids of those that were not there. */
+  /**
+   * Values: those of `write` and `columnsOf` for each of `count` documents. Returns the ids of the new ones.
+   */
   insert(part: PartColumns, count: number): StatementSync {
     return this.prepare(`insert/${part.n}/${count}`, () => {
       const columns = ['body', '_id', `p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      if (part.shared !== undefined) columns.push(...SHARED_COLUMNS);
       return (
         `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)} ` +
         'ON CONFLICT (_id) DO NOTHING RETURNING _id'
@@ -87,17 +96,18 @@ export abstract class WriteStatements {
     });
   }
 
-  /** An unused number for the bodies of a document; null for a view without bodies. Only for the writer. */
+  /** Whether each document has a number, under which other tables have its bodies or elements. */
+  get isNumbered(): boolean {
+    return this.shared !== undefined || this.layout.parts.some((p) => p.bodies.length > 0);
+  }
+
+  /** An unused number for a document; null for a view without numbers. Only for the writer. */
   nextBody(): number | null {
     if (this.#body === undefined) {
-      const has = this.layout.parts.some((p) => p.bodies.length > 0);
-      this.#body = has
-        ? (
-            this.db.prepare(`SELECT coalesce(max(body), 0) AS last FROM ${quoted(bodyTable(this.physical))}`).get() as {
-              last: number;
-            }
-          ).last
-        : null;
+      // A build of 0.2.0 has no index of its numbers.
+      const table = this.shared === undefined ? quoted(bodyTable(this.physical)) : this.table;
+      const sql = `SELECT coalesce(max(body), 0) AS last FROM ${table}`;
+      this.#body = this.isNumbered ? (this.db.prepare(sql).get() as { last: number }).last : null;
     }
     return this.#body === null ? null : ++this.#body;
   }
@@ -126,10 +136,15 @@ export abstract class WriteStatements {
     });
   }
 
-  /** The statements that delete a document, in their order. Value of each: _id. */
+  /** The number of a document. */
+  number(): StatementSync {
+    return this.prepare('number', () => `SELECT body FROM ${this.table} WHERE _id = ?`);
+  }
+
+  /** The statements that delete a document but its shared texts, in their order. Value of each: _id. */
   removals(): readonly StatementSync[] {
     const { parts, projection } = this.layout;
-    const tables = projection.indexes.filter((i) => i.array).map((i) => arrayTable(this.physical, i));
+    const tables = projection.indexes.filter((i) => i.array && !i.shared).map((i) => arrayTable(this.physical, i));
     const bodies = parts.some((p) => p.bodies.length > 0)
       ? [
           this.prepare(

@@ -1,0 +1,174 @@
+import type { StatementSync } from 'node:sqlite';
+import { BoundedMap } from '@provider-access/kernel';
+import { placesOf } from '../../log/embedded/index.ts';
+import type { SharedArray, Values } from './shared-arrays.ts';
+import { prefixColumns, type SharedTables, sharedTables } from './shared-tables.ts';
+import { type Element, SharedTexts } from './shared-texts.ts';
+import { type ArrayPaths, quoted } from './tables.ts';
+
+/** Each number of rows up to this is a statement that stays prepared. */
+const MOST_ELEMENTS = 32;
+/** The writer knows the numbers of so many scopes. */
+const MOST_SCOPES = 10_000;
+
+/** The array of a document as the tables have it. */
+export interface StoredArray {
+  readonly scope: number;
+  readonly elements: readonly Element[];
+}
+type ElementRow = readonly [scope: number, element: string | bigint, document: number];
+/** Writes the tables of an array index that shares texts, and its columns of known documents. */
+export class SharedWrites {
+  readonly #index: ArrayPaths;
+  readonly #documents: string;
+  readonly tables: SharedTables;
+  readonly #prepare: (key: string, sql: () => string) => StatementSync;
+  readonly #texts: SharedTexts;
+  readonly #scopes = new BoundedMap<string, number>(MOST_SCOPES);
+
+  constructor(prepare: (key: string, sql: () => string) => StatementSync, physical: string, array: ArrayPaths) {
+    this.#index = array;
+    this.#documents = quoted(physical);
+    this.tables = sharedTables(physical, array.index);
+    this.#prepare = prepare;
+    this.#texts = new SharedTexts(prepare, this.tables);
+  }
+
+  /** The scope and the elements of a new document, as its row has them. Then call `add`, or `drop` if it is not new. */
+  take(array: SharedArray | undefined): StoredArray | undefined {
+    return array && { scope: this.#scopeOf(array.prefix), elements: array.texts.map((text) => this.#texts.use(text)) };
+  }
+  add(documents: readonly { readonly number: number; readonly stored: StoredArray | undefined }[]): void {
+    this.#addElements(documents.flatMap(({ number, stored }) => rowsOf(stored, number)));
+  }
+  drop(stored: StoredArray | undefined): void {
+    if (stored === undefined) return;
+    for (const element of stored.elements) this.#texts.release(element);
+    this.#dropEmpty(stored.scope);
+  }
+
+  /** Replaces the array of a document. */
+  replace(number: number, array: SharedArray | undefined): void {
+    const before = this.#before(number);
+    if (array === undefined && before === undefined) return;
+    const scope = array && this.#scopeOf(array.prefix);
+    const old = new Set(scope === before?.scope ? before?.elements : []);
+    const elements = (array?.texts ?? []).map((text) => {
+      const place = this.#texts.placeOf(text);
+      return old.has(text) ? text : place !== undefined && old.has(place) ? place : this.#texts.use(text);
+    });
+    const kept = new Set(elements.filter((element) => old.has(element)));
+    if (before !== undefined)
+      this.#removeElements(
+        number,
+        before.scope,
+        before.elements.filter((element) => !kept.has(element)),
+      );
+    const now = scope === undefined ? undefined : { scope, elements };
+    this.#prepare('shared/update', () => `UPDATE ${this.#documents} SET scope = ?, elements = ? WHERE body = ?`).run(
+      ...columnsOf(now),
+      number,
+    );
+    if (now !== undefined)
+      this.#addElements(rowsOf({ ...now, elements: elements.filter((element) => !kept.has(element)) }, number));
+    if (before !== undefined) this.#dropEmpty(before.scope);
+  }
+
+  /** Call it before the row of the document is deleted. */
+  remove(number: number): void {
+    const before = this.#before(number);
+    if (before === undefined) return;
+    this.#removeElements(number, before.scope, before.elements);
+    this.#dropEmpty(before.scope);
+  }
+
+  /** Call it at the end of each write, within its transaction. */
+  flush(): void {
+    this.#texts.flush();
+  }
+  /** Call it when a transaction was rolled back. */
+  forget(): void {
+    this.#texts.forget();
+    this.#scopes.clear();
+  }
+
+  #before(number: number): StoredArray | undefined {
+    const row = this.#prepare(
+      'shared/before',
+      () => `SELECT scope, elements FROM ${this.#documents} WHERE body = ?`,
+    ).get(number) as unknown as readonly [number | null, string | null] | undefined;
+    if (row === undefined || row[0] === null) return undefined;
+    return { scope: row[0], elements: JSON.parse(row[1]!) as Element[] };
+  }
+
+  #scopeOf(prefix: Values): number {
+    const name = nameOf(prefix);
+    let scope = this.#scopes.get(name);
+    if (scope === undefined) {
+      const { scopes } = this.tables;
+      const columns = prefixColumns(this.#index.index);
+      const where = columns.map((column) => `${column} = ?`).join(' AND ');
+      const found =
+        this.#prepare('shared/scope', () => `SELECT scope FROM ${scopes} WHERE ${where}`).get(...prefix) ??
+        this.#prepare(
+          'shared/add-scope',
+          () => `INSERT INTO ${scopes} (${columns.join(', ')}) VALUES ${placesOf(columns.length, 1)} RETURNING scope`,
+        ).get(...prefix);
+      this.#scopes.set(name, (scope = (found as unknown as readonly [number])[0]));
+    }
+    return scope;
+  }
+
+  /** Removes a scope that no document has any more, because its values may be protected data. */
+  #dropEmpty(scope: number): void {
+    const { scopes, elements } = this.tables;
+    const dropped = this.#prepare(
+      'shared/drop-scope',
+      () => `DELETE FROM ${scopes} WHERE scope = ?1 AND NOT EXISTS (SELECT 1 FROM ${elements} WHERE scope = ?1)`,
+    ).run(scope).changes;
+    if (dropped !== 0) this.#scopes.clear();
+  }
+
+  #addElements(rows: readonly ElementRow[]): void {
+    for (let at = 0; at < rows.length; at += MOST_ELEMENTS) {
+      const some = rows.slice(at, at + MOST_ELEMENTS);
+      this.#prepare(
+        `shared/elements/${some.length}`,
+        () => `INSERT INTO ${this.tables.elements} VALUES ${placesOf(3, some.length)}`,
+      ).run(...some.flat());
+    }
+  }
+
+  #removeElements(number: number, scope: number, elements: readonly Element[]): void {
+    for (const element of elements) {
+      this.#texts.release(element);
+      this.#prepare(
+        'shared/remove-element',
+        () => `DELETE FROM ${this.tables.elements} WHERE scope = ? AND element = ? AND document = ?`,
+      ).run(scope, element, number);
+    }
+  }
+}
+
+/** The values of `SHARED_COLUMNS`. */
+export const columnsOf = (stored: StoredArray | undefined): readonly (string | number | null)[] =>
+  stored === undefined ? [null, null] : [stored.scope, listOf(stored.elements)];
+/** SQLite stores a number of JavaScript as a floating-point one where the column has no type, and a bigint never. */
+const rowsOf = (stored: StoredArray | undefined, number: number): readonly ElementRow[] =>
+  (stored?.elements ?? []).map((element) => [
+    stored!.scope!,
+    typeof element === 'number' ? BigInt(element) : element,
+    number,
+  ]);
+
+/** Different for different values. */
+const nameOf = (prefix: Values): string =>
+  prefix.map((value) => (typeof value === 'number' ? `${value}` : `'${value.length}:${value}`)).join();
+
+/** What JSON has to escape, which the texts are searched for because `JSON.stringify` costs more. */
+// eslint-disable-next-line no-control-regex -- JSON escapes control characters
+const ESCAPED = /["\\\u0000-\u001f]/;
+/** JSON. The texts are well-formed. */
+const listOf = (elements: readonly Element[]): string => `[${elements.map(jsonOf).join()}]`;
+const jsonOf = (element: Element): Element =>
+  typeof element === 'number' ? element : ESCAPED.test(element) ? JSON.stringify(element) : `"${element}"`;
