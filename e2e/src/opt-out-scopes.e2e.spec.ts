@@ -18,6 +18,32 @@ const THEM = 'urn:oid:2.16.840.1.113883.6.300|67890';
 const P = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
 const OTHER = { npi: npiOf(randomInt(1e8)) };
 const STRANGER = npiOf(randomInt(1e8));
+const CARDIOLOGY = '207RC0000X';
+const SURGERY = '208600000X';
+
+/** A practice in the payer's directory: an Organization with its NPI, and a doctor with a specialty who works there. */
+function directoryOf(name: string, { npi }: { readonly npi: string }, code: string): DomainEvent[] {
+  const doctor = npiOf(randomInt(1e8));
+  const identified = (value: string): object[] => [{ system: 'http://hl7.org/fhir/sid/us-npi', value }];
+  const recorded = (resource: object): DomainEvent => payerEvent('payer.provider-recorded.v1', npi, { resource });
+  return [
+    recorded({
+      resourceType: 'PractitionerRole',
+      id: `role-${name}`,
+      active: true,
+      practitioner: { reference: `Practitioner/doctor-${name}` },
+      organization: { reference: `Organization/practice-${name}` },
+      specialty: [{ coding: [{ system: 'http://nucc.org/provider-taxonomy', code }] }],
+    }),
+    recorded({
+      resourceType: 'Practitioner',
+      id: `doctor-${name}`,
+      identifier: identified(doctor),
+      name: [{ family: 'Doe', given: ['Jo'] }],
+    }),
+    recorded({ resourceType: 'Organization', id: `practice-${name}`, active: true, name, identifier: identified(npi) }),
+  ];
+}
 
 interface Row {
   readonly what: string;
@@ -82,6 +108,31 @@ const ROWS: readonly Row[] = [
     other: 'deny',
   },
   {
+    what: 'N7 the specialty of this practice',
+    data: { scope: 'provider-category', categories: [CARDIOLOGY] },
+    p: 'deny',
+    other: 'permit',
+  },
+  {
+    what: 'N7 the specialty of another practice',
+    data: { scope: 'provider-category', categories: [SURGERY] },
+    p: 'permit',
+    other: 'deny',
+  },
+  {
+    what: 'N7 a group of specialties',
+    data: { scope: 'provider-category', categories: ['207R00000X'] },
+    p: 'deny',
+    other: 'permit',
+  },
+  {
+    what: 'N7 the specialty of nobody whom the member sees',
+    data: { scope: 'provider-category', categories: ['207N00000X'] },
+    p: 'permit',
+    other: 'permit',
+    answer: NOBODY,
+  },
+  {
     what: 'N3 a scope of the first version',
     type: 'payer.member-opted-out.v1',
     data: { scope: 'purpose-specific', purposes: ['HPAYMT'] },
@@ -116,6 +167,7 @@ describe('every scope of an opt-out', () => {
           from: '2020-01-01',
         }),
       );
+    await publishTaken(fresh.platform(), ...directoryOf('p', P, CARDIOLOGY), ...directoryOf('other', OTHER, SURGERY));
     apps = {
       p: await registerApp(fresh.platform(), { name: 'P', npi: P.npi }),
       other: await registerApp(fresh.platform(), { name: 'Other', npi: OTHER.npi }),

@@ -122,6 +122,20 @@ const networkStatusRecorded = z.object({
   tie: tie.optional(),
 });
 
+/**
+ * pa.directory: key is the entry. What a resource of the payer's directory says about specialties. A role names parties
+ * (`of`: `Practitioner/id`, or `providers`), and a party has identifiers.
+ */
+const directoryEntryRecorded = z.object({
+  /** `PractitionerRole/id`, `Practitioner/id` or `Organization/id`. */
+  entry: z.string(),
+  businessTime: instant,
+  providers: z.array(providerKey),
+  of: z.array(z.string()).optional(),
+  /** Of a role: codes of the NUCC taxonomy. */
+  specialties: z.array(z.string()).optional(),
+});
+
 /** pa.groups. Minted once; never changes, never returns. */
 const groupOpened = z.object({
   group: z.string(),
@@ -275,6 +289,7 @@ export type CoverageChanged = z.infer<typeof coverageChanged>;
 export type MemberMerged = z.infer<typeof memberMerged>;
 export type MemberAttributed = z.infer<typeof memberAttributed>;
 export type AttributionEndedRecord = z.infer<typeof attributionEndedRecord>;
+export type DirectoryEntryRecorded = z.infer<typeof directoryEntryRecorded>;
 export type OptedOut = z.infer<typeof optedOut>;
 export type OptedIn = z.infer<typeof optedIn>;
 export type ProviderOptedIn = z.infer<typeof providerOptedIn>;
@@ -310,6 +325,7 @@ export const PLATFORM_EVENTS = {
   'pa.access-held.v1': { topic: 'pa.consent', schema: accessHeld },
   'pa.access-released.v1': { topic: 'pa.consent', schema: accessReleased },
   'pa.network-status-recorded.v1': { topic: 'pa.providers', schema: networkStatusRecorded },
+  'pa.directory-entry-recorded.v1': { topic: 'pa.directory', schema: directoryEntryRecorded },
   'pa.group-opened.v1': { topic: 'pa.groups', schema: groupOpened },
   'pa.app-registered.v1': { topic: 'pa.registry', schema: appRegistered },
   'pa.app-approved.v1': { topic: 'pa.registry', schema: appApproved },

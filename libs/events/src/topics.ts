@@ -46,6 +46,8 @@ export const PA_RECORD_VERSIONS = 'pa.record-versions';
 export const PA_MEMBERS = 'pa.members';
 export const PA_PROVIDERS = 'pa.providers';
 export const PA_ATTRIBUTION = 'pa.attribution';
+/** What the payer's directory says about specialties (ADR 0100). */
+export const PA_DIRECTORY = 'pa.directory';
 export const PA_GROUPS = 'pa.groups';
 export const PA_CONSENT = 'pa.consent';
 export const PA_REGISTRY = 'pa.registry';
@@ -90,6 +92,7 @@ export const TOPICS: readonly Topic[] = [
   row(PA_RECORD_VERSIONS, 'member and Type/id', { ...DERIVED, cleanup: 'delete' }, ['resources'], ['resources']),
   row(PA_MEMBERS, 'member id', { ...DERIVED, heads: ['export'] }, ['attribution'], ['attribution']),
   row(PA_PROVIDERS, 'NPI, TIN or organization id', { ...DERIVED, cleanup: 'compact' }, ['attribution'], SERVICES),
+  row(PA_DIRECTORY, 'Type/id', { ...DERIVED, spread: 'narrow', cleanup: 'compact' }, ['attribution'], SERVICES),
   row(PA_ATTRIBUTION, 'member id', DERIVED, ['attribution'], SERVICES),
   row(PA_GROUPS, 'Group id', DERIVED, ['attribution'], ['attribution']),
   row(PA_CONSENT, 'member id', DERIVED, ['consent'], SERVICES),

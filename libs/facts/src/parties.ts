@@ -4,6 +4,7 @@ import {
   type NetworkStatusRecorded,
   PA_ATTRIBUTION,
   PA_CONSENT,
+  PA_DIRECTORY,
   PA_PROVIDERS,
   PA_REGISTRY,
   PROGRESS_TYPE,
@@ -27,11 +28,12 @@ import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.
 import { eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
+import { Specialties } from './specialties.ts';
 import { staircase, type Step } from './steps.ts';
 import { type ErrorLog, logPassedOver } from './passed-over-log.ts';
 import { withNetworkStatus, outWhileHeld } from './network-status.ts';
 
-export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
+export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_DIRECTORY, PA_CONSENT, PA_ATTRIBUTION] as const;
 
 type MemberListener = (member: string, record: LogRecord) => void;
 /** Those of the topics whose events are about members. */
@@ -62,8 +64,7 @@ export class Parties implements PartyFacts {
   readonly #providerHolds = new Map<ProviderKey, Holds>();
   /** The identifiers of one provider. Each identifier maps to the same list. */
   readonly #identities = new Map<ProviderKey, ProviderKey[]>();
-  /** Codes of the NUCC taxonomy. */
-  readonly #specialties = new Map<ProviderKey, readonly string[]>();
+  readonly #directory = new Specialties();
   readonly #inbound = new InboundProgress(PARTY_TOPICS);
   readonly #listeners = new Set<(client: string) => void>();
   readonly #memberListeners = new Set<MemberListener>();
@@ -157,7 +158,11 @@ export class Parties implements PartyFacts {
     return this.#identities.get(provider) ?? [provider];
   }
   specialties(provider: ProviderKey): readonly string[] {
-    return this.#specialties.get(provider) ?? [];
+    return this.#directory.of(provider);
+  }
+  /** The business time of the newest entry of a resource of the directory, as far as `waitFor` has passed it. */
+  directoryTime(entry: string): string | undefined {
+    return this.#directory.newest(entry);
   }
   /** The statements about this provider's network status that still matter, as far as `waitFor` has passed them. */
   networkSteps(provider: ProviderKey): readonly Step[] {
@@ -283,6 +288,8 @@ export class Parties implements PartyFacts {
 
   #deny(record: LogRecord): string | undefined {
     if (record.topic === PA_REGISTRY) return this.registry.failed(record);
+    // Whom an unknown specialty concerns is denied by each opt-out of a category.
+    if (record.topic === PA_DIRECTORY) return undefined;
     const provider = subjectOf(record) as ProviderKey | undefined;
     if (record.topic !== PA_PROVIDERS) this.#holds.failed(record);
     else if (provider !== undefined)
@@ -292,6 +299,10 @@ export class Parties implements PartyFacts {
 
   #evolve(record: LogRecord): string | undefined {
     if (record.topic === PA_REGISTRY) return this.registry.evolve(record);
+    if (record.topic === PA_DIRECTORY) {
+      if (typeOfRecord(record) === 'pa.directory-entry-recorded.v1') this.#directory.evolve(record);
+      return undefined;
+    }
     if (record.topic !== PA_PROVIDERS) {
       this.#holds.evolve(record);
       return undefined;

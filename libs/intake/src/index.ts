@@ -7,7 +7,7 @@ export { Intake, type IntakePorts } from './frame.ts';
 export { differenceOf, identifiersOf, matterOf, MERGED, UNKNOWN_TYPE } from './matter.ts';
 export { brokenMerge, idMeant } from './meant-id.ts';
 export { concerned, type Inbound } from './read.ts';
-export { isResourceEvent } from './resources.ts';
+export { DIRECTORY_TYPES, isResourceEvent, PROVIDER_RECORDED } from './resources.ts';
 export { type BatchTimes } from './role.ts';
 export { type Output, type Stage, type Taken } from './stage.ts';
 export { MOST_IDS, TOO_MANY_IDS } from './too-many-ids.ts';

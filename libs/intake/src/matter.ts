@@ -66,11 +66,14 @@ export function detailOfHeld(detail: string, held: Hold | undefined): string {
   return one ? `${detail}; only one of the two ids could be read: the member of the other one is not held` : detail;
 }
 
+/** A type without its version: a correction may have another version. */
+const nameOf = (type: string | undefined): string | undefined => type?.replace(/\.v\d+$/, '');
+
 /**
  * How an event differs from the matter of a dead letter, as far as that can be read; undefined if it does not differ.
  */
 export function differenceOf(original: Matter, event: Matter): 'type' | 'subject' | undefined {
-  if (original.type !== undefined && original.type !== event.type) return 'type';
+  if (original.type !== undefined && nameOf(original.type) !== nameOf(event.type)) return 'type';
   if (original.resourceType !== undefined && original.resourceType !== event.resourceType) return 'type';
   return original.names.every((name) => event.names.includes(name)) ? undefined : 'subject';
 }

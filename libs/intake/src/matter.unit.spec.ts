@@ -17,6 +17,7 @@ describe('an event may stand for a dead letter', () => {
     ['whose type could not be read', [undefined, 'm1', {}], [OUT, 'm1', {}], undefined],
     ['whose type is misspelt', ['payer.member-optedout.v1', 'm1', {}], [OUT, 'm1', {}], undefined],
     ['of a version that is not known', ['payer.member-opted-out.v7', 'm1', {}], [OUT, 'm1', {}], undefined],
+    ['of a later version', [OUT, 'm1', {}], ['payer.member-opted-out.v2', 'm1', {}], undefined],
     [
       'of a version that is not known, as another type: no',
       ['payer.member-opted-out.v7', 'm1', {}],

@@ -2,15 +2,15 @@ import { typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { MERGED } from './matter.ts';
 import type { Readable } from './read.ts';
-import { isResourceEvent, namedTypes, namesNone, RESTRICTING } from './resources.ts';
+import { decisiveOf, isResourceEvent, namedTypes, namesNone } from './resources.ts';
 
 /**
  * What the receipt of an event says of its data, so that no intake of the same process parses it again. It is copied
  * between threads, so data is in it only if an intake needs the data.
  */
 export interface ReceivedData {
-  /** The resource types of `RESTRICTING` that the data names. */
-  readonly restricting: readonly string[];
+  /** The resource types of `decisiveOf` that the data names. */
+  readonly decisive: readonly string[];
   /** The parsed data, if a service that decides access needs it. Nobody changes it. */
   readonly parsed?: ParsedData;
 }
@@ -19,13 +19,14 @@ export interface ParsedData {
 }
 
 /** What is known of an event about resources that restrict nothing, as nearly all are. */
-export const RESTRICTS_NOTHING: ReceivedData = { restricting: [] };
+export const RESTRICTS_NOTHING: ReceivedData = { decisive: [] };
 
 /** @param data the parsed value of the event's record */
 export function receivedData(type: string, data: unknown): ReceivedData {
-  const restricting = namedTypes(data).filter((named) => RESTRICTING.has(named));
-  if (!isResourceEvent(type)) return { restricting, parsed: { data } };
-  return restricting.length === 0 ? RESTRICTS_NOTHING : { restricting, parsed: { data } };
+  const types = decisiveOf(type);
+  const decisive = namedTypes(data).filter((named) => types.has(named));
+  if (!isResourceEvent(type)) return { decisive, parsed: { data } };
+  return decisive.length === 0 ? RESTRICTS_NOTHING : { decisive, parsed: { data } };
 }
 
 interface Kept extends ReceivedData {
@@ -42,7 +43,7 @@ type WithHeaders = Pick<LogRecord, 'headers'>;
  * @param answers whether the answer to the request needs the data too
  */
 export function keepReceived({ headers }: WithHeaders, type: string, received: ReceivedData, answers: boolean): void {
-  const services = isResourceEvent(type) ? received.restricting.length : type === MERGED ? 2 : 1;
+  const services = isResourceEvent(type) ? received.decisive.length : type === MERGED ? 2 : 1;
   kept.set(headers, { ...received, open: services + (answers ? 1 : 0) });
 }
 
@@ -50,14 +51,14 @@ export function keepReceived({ headers }: WithHeaders, type: string, received: R
 export const receivedOf = ({ headers }: WithHeaders): ReceivedData | undefined => kept.get(headers);
 
 /**
- * Whether a record is a resource event with none of these types of `RESTRICTING`. Records that this process has not
+ * Whether a record is a resource event with none of these types of `decisiveOf`. Records that this process has not
  * received are searched by their bytes.
  */
 export function concernsNone(record: Readable, resources: ReadonlySet<string>): boolean {
   const received = kept.get(record.headers);
   if (received === undefined) return namesNone(record, resources);
   const type = typeOf(record);
-  return type !== undefined && isResourceEvent(type) && !received.restricting.some((named) => resources.has(named));
+  return type !== undefined && isResourceEvent(type) && !received.decisive.some((named) => resources.has(named));
 }
 
 /**
@@ -68,6 +69,6 @@ export function takeParsed({ headers }: WithHeaders): ParsedData | undefined {
   const known = kept.get(headers);
   if (known?.parsed === undefined) return undefined;
   known.open -= 1;
-  if (known.open <= 0) kept.set(headers, { restricting: known.restricting, open: 0 });
+  if (known.open <= 0) kept.set(headers, { decisive: known.decisive, open: 0 });
   return known.parsed;
 }

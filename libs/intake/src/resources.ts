@@ -4,6 +4,13 @@ import type { Inbound, Readable } from './read.ts';
 
 /** Resources that can restrict access. A correction may give any other resource its true type. */
 export const RESTRICTING: ReadonlySet<string> = new Set(['Coverage', 'Consent']);
+/** Resources of the directory that say which specialty a provider has: an opt-out may name a specialty. */
+export const DIRECTORY_TYPES: ReadonlySet<string> = new Set(['Practitioner', 'Organization', 'PractitionerRole']);
+export const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
+const OF_PROVIDERS: ReadonlySet<string> = new Set([...RESTRICTING, ...DIRECTORY_TYPES]);
+/** The resource types of an event of this type that an intake which decides access reads. */
+export const decisiveOf = (type: string): ReadonlySet<string> =>
+  type === PROVIDER_RECORDED ? OF_PROVIDERS : RESTRICTING;
 
 /** Whether events of a type (in its newest version) are about FHIR resources. */
 export const isResourceEvent = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'resources';

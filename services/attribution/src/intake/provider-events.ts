@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   type NetworkStatusRecorded,
   PA_ATTRIBUTION,
+  PA_DIRECTORY,
   PA_PROVIDERS,
   type PayerEvent,
   type ProviderKey,
@@ -15,7 +16,9 @@ import {
   AccessIntake,
   derivedEventId,
   derivedRecord,
+  DIRECTORY_TYPES,
   type Output,
+  PROVIDER_RECORDED,
   type Stage,
 } from '@provider-access/intake';
 import { toInstant } from '@provider-access/fhir';
@@ -24,12 +27,14 @@ import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';
 import { NETWORK_STATUS } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
+import { directoryStage, WAIT_MS } from './directory-stage.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
 /**
- * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN. An event that cannot be read
+ * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN; and pa.directory: which
+ * specialties the directory has. An event that cannot be read
  * becomes a dead letter and denies its providers. A member event in this topic becomes a dead letter, and denies what
  * it would deny in its own topic.
  */
@@ -41,17 +46,21 @@ export class ProviderEventsIntake extends AccessIntake {
     @Inject(CONFIG) config: AttributionConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
+    const role = sharedRole(config);
+    const { types, resources } = role.interest;
     super(ports, {
-      ...sharedRole(config),
+      ...role,
+      interest: {
+        ...role.interest,
+        types: new Set([...types, PROVIDER_RECORDED]),
+        resources: new Set([...resources, ...DIRECTORY_TYPES]),
+      },
       progressTopic: PA_PROVIDERS,
-      topics: [PA_ATTRIBUTION, PA_PROVIDERS],
-      stages: () => [providerStage(ports.log, facts, days)],
+      topics: [PA_ATTRIBUTION, PA_DIRECTORY, PA_PROVIDERS],
+      stages: () => [directoryStage(ports.log, facts), providerStage(ports.log, facts, days)],
     });
   }
 }
-
-/** How long a batch waits until the facts contain the former one, ms. Afterwards it continues without that. */
-const WAIT_MS = 1000;
 
 function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<AccessEvent> {
   /** The known state of a provider with the changes of this batch. */

@@ -152,15 +152,15 @@ describe('a line that is parsed once', () => {
     expect(received.kind === 'accepted' && received.reading).toBeUndefined();
   });
 
-  it.each<[what: string, event: Record<string, unknown>, restricting: readonly string[] | undefined]>([
+  it.each<[what: string, event: Record<string, unknown>, decisive: readonly string[] | undefined]>([
     ['of a Coverage', event({ resource: { resourceType: 'Coverage', id: 'c' } }), ['Coverage']],
     ['of a Consent', event({ resource: { resourceType: 'Consent', id: 'c' } }), ['Consent']],
     ['of an opt-out', event({ type: 'payer.member-opted-out.v1', data: {} }), []],
     ['of an event whose time has not come', event({ time: '2999-01-01T00:00:00Z', resource: patient('m1') }), []],
     ['of no other resource', event({ resource: patient('m1') }), undefined],
-  ])('has the parsed data %s for other intakes', (_what, one, restricting) => {
+  ])('has the parsed data %s for other intakes', (_what, one, decisive) => {
     const line = receiveLine(Buffer.from(JSON.stringify(one)), 'r-1', JUDGING);
-    const expected = restricting && { restricting, parsed: { data: one['data'] } };
+    const expected = decisive && { decisive, parsed: { data: one['data'] } };
     expect(line.kind === 'accepted' && line.received).toEqual(expected);
   });
 
