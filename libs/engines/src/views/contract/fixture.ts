@@ -50,6 +50,13 @@ export const items: Projection = {
   subject: 'item.group',
 };
 
+/** The view `items` with an array index that shares texts. */
+export const sharedItems: Projection = {
+  ...items,
+  name: 'shared-items',
+  indexes: items.indexes.map((index) => (index.array ? { ...index, shared: true } : index)),
+};
+
 interface Total {
   sum: number | bigint;
   seen: number;

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { CountQuery, ElementRange, Projection } from '../projection.ts';
-import { type Item, items, type ViewsHarness } from './fixture.ts';
+import type { CountQuery, ElementRange } from '../projection.ts';
+import { type Item, items, sharedItems, type ViewsHarness } from './fixture.ts';
 import { item, openedStore } from './opened.ts';
-
-/** The view `items` with an array index that shares texts. */
-export const sharedItems: Projection = {
-  ...items,
-  name: 'shared-items',
-  indexes: items.indexes.map((index) => (index.array ? { ...index, shared: true } : index)),
-};
 
 /** A sequence of numbers below `n` that looks random and is the same each time. */
 function numbers(seed: number): (n: number) => number {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { sharedItems } from '../contract/shared-contract.ts';
+import { sharedItems } from '../contract/fixture.ts';
 import type { Views } from '../port.ts';
 import type { IdsQuery } from '../projection.ts';
 import type { ViewOp } from '../store.ts';
