@@ -10,8 +10,12 @@ const MOST_KEPT = 1024 * 1024;
  * the text faster, because a JSON text has nothing but quotation marks and backslashes to escape.
  * @param json the text: bytes of JSON as JSON.stringify writes it
  */
-export function jsonWith(members: object, name: string, json: Uint8Array): Buffer {
-  const start = `${JSON.stringify(members).slice(0, -1)},"${name}":"`;
+export const jsonWith = (members: object, name: string, json: Uint8Array): Buffer =>
+  jsonAfter(JSON.stringify(members), name, json);
+
+/** The same, with the members as JSON.stringify writes them. */
+export function jsonAfter(members: string, name: string, json: Uint8Array): Buffer {
+  const start = `${members.slice(0, -1)},"${name}":"`;
   const { byteLength } = json;
   const most = 3 * start.length + 2 * byteLength + 2;
   const room = most <= scratch.length ? scratch : Buffer.allocUnsafeSlow(most);

@@ -3,7 +3,7 @@ import type { NewRecord } from '@provider-access/engines/log';
 import { keepData, recordId, VERSION_HEADER } from '@provider-access/records';
 import type { Output } from '@provider-access/intake';
 import type { Decided, Head, RecordEvent } from '../domain/decide.ts';
-import { jsonWith } from '../domain/json-bytes.ts';
+import { acceptedJson } from '../domain/record-json.ts';
 import type { InFlight } from '../domain/in-flight.ts';
 import type { CurrentVersions } from './current-versions.ts';
 import type { ReadEvent } from '../reading/read-event.ts';
@@ -106,8 +106,5 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecor
   return encoded;
 }
 
-function valueOf(data: RecordEvent['data']): Buffer {
-  if (!('line' in data)) return Buffer.from(JSON.stringify(data));
-  const { line, ...members } = data;
-  return jsonWith(members, 'line', bufferOf(line));
-}
+const valueOf = (data: RecordEvent['data']): Buffer =>
+  'line' in data ? acceptedJson(data) : Buffer.from(JSON.stringify(data));

@@ -18,22 +18,25 @@ const isPart = (name: string): boolean => (PARTS as readonly string[]).includes(
 const AUTHORIZED_DETAIL = /\/extension-itemAuthorizedDetail$/;
 const AUTHORIZED_CODES: ReadonlySet<unknown> = new Set(['productOrServiceCode', 'productOrServiceCodeEnd']);
 
+type FoundCoding = readonly [element: string, coding: Source];
+
 /** The Codings at any depth, with the element that has them, without those of `detail` and `subDetail`. */
-export function* codingsIn(value: unknown, element = ''): Generator<readonly [element: string, coding: Source]> {
+export function codingsIn(value: unknown, element = '', found: FoundCoding[] = []): readonly FoundCoding[] {
   if (isArray(value)) {
-    for (const one of value) yield* codingsIn(one, element);
+    for (const one of value) codingsIn(one, element, found);
   } else if (isObject(value)) {
-    if (typeof value['code'] === 'string') yield [element, value];
+    if (typeof value['code'] === 'string') found.push([element, value]);
     // A part of a complex extension is named by its URL.
     const own = element === 'extension' && typeof value['url'] === 'string' ? value['url'] : element;
     for (const name in value) {
       const child = value[name];
       if (typeof child !== 'object' || isPart(name)) continue;
-      yield* codingsIn(child, name === 'coding' || name.startsWith('value') ? own : name);
+      codingsIn(child, name === 'coding' || name.startsWith('value') ? own : name, found);
     }
   }
+  return found;
 }
-const namedBy = ([element, coding]: readonly [string, Source]): Named =>
+const namedBy = ([element, coding]: FoundCoding): Named =>
   element === 'modifier' ? modifiesDrug(coding) : element === 'category' ? categoryOfDrug(coding) : namesDrug(coding);
 
 const ABSENT = 'http://terminology.hl7.org/CodeSystem/data-absent-reason';
