@@ -249,6 +249,21 @@ describe('the commands that MongoDB gets', () => {
     expect(found.length).toBeLessThanOrEqual(BUDGETS[budget].most);
   });
 
+  it('are shared by reads that are on their way together, as much by those that show nothing', async () => {
+    const together = async (...members: readonly string[]): Promise<readonly string[]> => {
+      await Promise.all(members.map((m) => house.call('GET', `/fhir/Condition/${m}-one-0`, { token })));
+      commands.splice(0);
+      const paths = members.flatMap((m) => Array.from({ length: 10 }, () => `/fhir/Condition/${m}-one-0`));
+      await Promise.all(paths.map((path) => house.call('GET', path, { token })));
+      return commands.splice(0).filter((command) => FOUND.includes(command));
+    };
+    for (const members of [['seen'], MEMBERS, ['out', 'absent']]) {
+      const all = await together(...members);
+      // Each alone costs two commands or three.
+      expect(all.length, members.join()).toBeLessThan(members.length * 10);
+    }
+  });
+
   it('for new resources insert them without looking for them, and for known ones update what they found', async () => {
     const commandsOf = async (recordedDate: string): Promise<ReadonlySet<string>> => {
       commands.splice(0);

@@ -120,29 +120,38 @@ export function loadFilterOf(
   } as Filter<StoredDocument>;
 }
 
-/** Another document beside a read, and which positions (`_p`) it should have; any without `expected`. */
-interface Beside {
-  readonly collection: string;
+/** A document to read, and another one on which it depends. */
+export interface BesideRow {
   readonly id: string;
-  readonly expected: { readonly positions: unknown } | undefined;
+  /** Id of the other document. */
+  readonly other: string;
+  /** JSON text of the positions (`_p`) that the other document should have; undefined for any. */
+  readonly expected: string | undefined;
 }
+/** No positions. */
+const ANY = 'any';
 
 /**
- * The stages of a read by ids that compares another document (`ViewReader.getWhile`). A join by `_id` is one look-up in
+ * The stages of a read by ids that compares other documents (`ViewReader.getWhile`). A join by `_id` is one look-up in
  * its index. The form of `$lookup` with a pipeline is not used, because the server of the tests scans the collection
  * for it.
  */
 export function besideStagesOf(
   projection: Projection,
-  ids: readonly string[],
   plan: LoadPlan,
-  { collection, id, expected }: Beside,
+  collection: string,
+  rows: readonly BesideRow[],
 ): object[] {
-  const isSame =
-    expected === undefined ? { $literal: true } : { $eq: ['$_other._p', { $literal: expected.positions }] };
+  const ids = rows.map(({ id }) => id);
+  const of = (values: readonly unknown[]): object =>
+    values.length === 1
+      ? { $literal: values[0] }
+      : { $arrayElemAt: [{ $literal: values }, { $indexOfArray: [{ $literal: ids }, '$_id'] }] };
+  const expected = rows.map((row): unknown => (row.expected === undefined ? ANY : JSON.parse(row.expected)));
+  const isSame = { $or: [{ $eq: ['$_expected', ANY] }, { $eq: ['$_other._p', '$_expected'] }] };
   return [
     { $match: loadFilterOf(projection, ids, plan) },
-    { $set: { _other: { $literal: id } } },
+    { $set: { _other: of(rows.map(({ other }) => other)), _expected: of(expected) } },
     { $lookup: { from: collection, localField: '_other', foreignField: '_id', as: '_other' } },
     { $set: { _other: { $arrayElemAt: ['$_other', 0] } } },
     {

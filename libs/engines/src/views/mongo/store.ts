@@ -34,18 +34,17 @@ import {
   decode,
   type Layout,
   layoutOf,
-  loadedBy,
   positionOf,
   projectionOf,
   removedOf,
-  type StoredBeside,
   type StoredDocument,
   versionOf,
   wholeDocumentOf,
 } from './layout.ts';
 import type { KnownDocument, ReadWhile } from '../port.ts';
 import type { MongoViewsOptions } from './options.ts';
-import { besideStagesOf, byBytes, countFiltersOf, idFiltersOf, loadFilterOf, queriesOf } from './queries.ts';
+import { byBytes, countFiltersOf, idFiltersOf, queriesOf } from './queries.ts';
+import { SharedReads } from './shared-reads.ts';
 import { Together } from './together.ts';
 import { writeOps } from './writes.ts';
 
@@ -65,6 +64,7 @@ export class MongoStore extends MongoBuilds {
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
   readonly #decoded = new Map<string, Decoded>();
+  readonly #reads: SharedReads;
   readonly #loads = new Together<readonly string[], ReadonlyMap<string, StoredPart>>();
   readonly #writes = new Together<readonly ViewOp[], readonly string[]>();
   /** Builds that had a checkpoint when this process last read it. */
@@ -76,6 +76,7 @@ export class MongoStore extends MongoBuilds {
     super(client, options);
     this.#client = client;
     this.#incarnation = new Incarnation(client);
+    this.#reads = new SharedReads(this.calls);
   }
 
   incarnation(): number {
@@ -180,7 +181,6 @@ export class MongoStore extends MongoBuilds {
     const decodePart = decoderOf(plan);
     const none = ids.map(() => undefined);
     return this.#reading(projection, none, async (collection, layout) => {
-      const fields = { ...loadedBy(projection, plan), ...((isKept || versions) && { _p: 1 as const }) };
       const decoded = isKept ? this.#decodedOf(projection, collection) : undefined;
       const began = performance.now();
       const documentOf = (stored: StoredDocument): ViewDocument | undefined => {
@@ -193,10 +193,7 @@ export class MongoStore extends MongoBuilds {
       const documents: (ViewDocument | undefined)[] = [];
       for (let at = 0, bytes = 0; at < ids.length && bytes < maxBytes; at += together) {
         const some = ids.slice(at, at + together);
-        const unique = [...new Set(some)];
-        const found = await collection
-          .find(loadFilterOf(projection, unique, plan), { projection: fields, batchSize: unique.length + 1 })
-          .toArray();
+        const found = await this.#reads.find({ collection, projection, plan }, some, isKept || versions);
         const byId = new Map(found.map((stored) => [stored._id, documentOf(stored)]));
         for (const document of byId.values()) bytes += bytesOfBodies(document, bodies);
         documents.push(...some.map((id) => byId.get(id)));
@@ -224,15 +221,10 @@ export class MongoStore extends MongoBuilds {
       this.#reading<ReadWhile>(otherProjection, none, async (other, otherLayout) => {
         const began = performance.now();
         const decoded = this.#decodedOf(otherProjection, other);
-        // No document has the positions null, so a document that another build gave counts as changed.
-        const positions = (): unknown => JSON.parse(String(decoded.positionsOf(document!)?.[0] ?? null));
-        const expected = document && { positions: positions() };
-        const stages = besideStagesOf(projection, [...new Set(ids)], plan, {
-          collection: other.collectionName,
-          id,
-          expected,
-        });
-        const found = await collection.aggregate<StoredBeside>(stages).toArray();
+        // No document has the positions `false`, so a document that another build gave counts as changed.
+        const expected = document && String(decoded.positionsOf(document)?.[0] ?? false);
+        const rows = [...new Set(ids)].map((each) => ({ id: each, other: id, expected }));
+        const found = await this.#reads.join({ collection, projection, plan }, other.collectionName, rows);
         for (const { _other } of found) {
           if (_other === true) continue;
           const now =
