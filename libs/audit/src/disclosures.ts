@@ -61,16 +61,16 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
 
 /**
  * Releases and refusals of identified clients, in one document for up to 250 members of an entry. Ids begin with the
- * time of the entry, so that documents are in that order under every index. The view commits in larger batches, because
- * the log has the durable copy. Each read of a client writes every index, so there is none that two others replace
- * (`findDisclosures`).
+ * time of the entry, so that documents are in that order under every index. The view writes what half a second
+ * brings in one batch, because the log has the durable copy, and no request waits for the view. Each read of a client
+ * writes every index, so there is none that two others replace (`findDisclosures`).
  */
 export const disclosures: Projection = {
   owner: 'audit',
   name: 'disclosures',
   version: 4,
   topics: { [PA_AUDIT]: disclosureTopic() },
-  lingerMs: 100,
+  lingerMs: 500,
   commitMs: 100,
   indexes: [
     { name: 'by_member_client', fields: ['disclosure.client', 'disclosure.members'], array: true },
