@@ -1,12 +1,12 @@
 import { decoderOf } from '../encoding.ts';
 import type { DocumentVersion, Scalar, ViewDocument } from '../projection.ts';
-import { bytesOfBodies, type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan } from '../query.ts';
+import { type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan } from '../query.ts';
 import type { WholeDocument } from '../store.ts';
 import type { Bound } from './elements.ts';
 import { decodePosition } from './positions.ts';
 import { restored, type SharedValues } from './shared-arrays.ts';
 import { documentOf, keysOf, type Statements } from './statements.ts';
-import type { PartColumns } from './tables.ts';
+import type { Layout, PartColumns } from './tables.ts';
 import { bound, inside } from './values.ts';
 
 type Row = readonly unknown[];
@@ -47,11 +47,22 @@ export function documentsById(
     if (found.has(id)) continue;
     const document = documentOfRow(row);
     found.set(id, document);
-    if (bodies.length > 0) bytes += bytesOfBodies(document, bodies);
+    if (bodies.length > 0) bytes += bytesOf(row, layout);
     // The rows come in the order of the ids.
     if (bytes >= maxBytes) return ids.slice(0, ids.indexOf(id) + 1).map((each) => found.get(each));
   }
   return ids.map((id) => found.get(id));
+}
+
+/** The bytes of the bodies in a row, which are behind its parts. An earlier release wrote some as text. */
+function bytesOf(row: Row, { parts }: Layout): number {
+  let bytes = 0;
+  for (let at = 1 + parts.length; at < row.length; at++) {
+    const value = row[at];
+    if (value instanceof Uint8Array) bytes += value.byteLength;
+    else if (typeof value === 'string') bytes += Buffer.byteLength(value);
+  }
+  return bytes;
 }
 
 /** See `DocumentVersion`. @param positions of the parts */
@@ -82,9 +93,8 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
   let bytes = 0;
   // Rows that do not fit are not loaded.
   for (const row of statement.iterate(...values) as Iterable<unknown> as Iterable<Row>) {
-    const document = read(row);
-    found.push(document);
-    bytes += bytesOfBodies(document, plan.bodies);
+    found.push(read(row));
+    bytes += bytesOf(row, statements.layout);
     if (bytes >= plan.maxBytes) break;
   }
   return found;

@@ -95,6 +95,10 @@ async function keptOf(
   entries: readonly Entry[],
 ): Promise<readonly Entry[]> {
   work.count(entries.length * COST.row);
+  if (matcher === undefined && updated.length === 0) {
+    await work.pause();
+    return entries;
+  }
   const kept: Entry[] = [];
   for (const entry of entries) {
     const pause = work.pause();

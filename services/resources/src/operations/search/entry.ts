@@ -26,26 +26,38 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
 /** How the JSON text of a record shows a tombstone. No value can contain it, as with `UNLABELLED`. */
 const DELETED = 'deleted":true';
 const UPDATED = /"lastUpdated":(\d+)/;
+const UNLABELLED_LIST: Entry['labels'] = [];
 
 /**
  * As `entryOf`, of a document whose parts are JSON text. A page needs little of a record without labels, and parsing
  * its head costs more than reading it.
  */
-export function entryOfText(document: ViewDocument, fits = false): Entry | undefined {
-  const { json, line } = document['record'] as { readonly json: string; readonly line?: Entry['line'] };
+export function entryOfText({ _id, record }: ViewDocument, fits = false): Entry | undefined {
+  const { json, line } = record as { readonly json: string; readonly line?: Entry['line'] };
   if (line === undefined || json.includes(DELETED)) return undefined;
-  return Object.assign(headOfText(document), { line, fits });
+  const lastUpdated = updatedOf(json);
+  return lastUpdated === undefined
+    ? { ...(JSON.parse(json) as FoundHead), line, fits }
+    : { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: LABELS_VERSION, line, fits };
 }
 
 /** The head of a record in a document whose parts are JSON text. */
 export function headOfText({ _id, record }: ViewDocument): FoundHead {
   const { json } = record as { readonly json: string };
-  const updated = json.includes(DELETED) || !json.includes(UNLABELLED) ? null : UPDATED.exec(json);
-  if (updated === null) return JSON.parse(json) as FoundHead;
-  const slash = _id.indexOf('/');
-  const second = _id.indexOf('/', slash + 1);
-  const [member, type, id] = [_id.slice(0, slash), _id.slice(slash + 1, second), _id.slice(second + 1)];
-  return { member, type, id, lastUpdated: Number(updated[1]), labels: [], labelsBy: LABELS_VERSION };
+  const lastUpdated = json.includes(DELETED) ? undefined : updatedOf(json);
+  if (lastUpdated === undefined) return JSON.parse(json) as FoundHead;
+  return { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: LABELS_VERSION };
+}
+
+/** Undefined if the text is of a record that may have labels. */
+function updatedOf(json: string): number | undefined {
+  const updated = json.includes(UNLABELLED) ? UPDATED.exec(json) : null;
+  return updated === null ? undefined : Number(updated[1]);
+}
+function idsOf(recordId: string): Pick<Entry, 'member' | 'type' | 'id'> {
+  const slash = recordId.indexOf('/');
+  const second = recordId.indexOf('/', slash + 1);
+  return { member: recordId.slice(0, slash), type: recordId.slice(slash + 1, second), id: recordId.slice(second + 1) };
 }
 
 const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>

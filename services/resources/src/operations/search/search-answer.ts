@@ -181,14 +181,12 @@ export class SearchAnswer {
     { summary, elements: named }: SearchQuery,
     work: SearchWork,
   ): BundleEntryLine {
+    const fullUrl = `${this.base}/${record.type}/${record.id}`;
     const shape = { summary, elements: mode === 'match' ? named : undefined };
+    if (isWhole(shape)) return { fullUrl, line: record.line, mode };
     // Parsed and written again.
-    if (!isWhole(shape)) work.count(2 * sizeOf(record) * COST.byte);
-    return {
-      fullUrl: `${this.base}/${record.type}/${record.id}`,
-      line: isWhole(shape) ? record.line : JSON.stringify(subsetOf(parsedLine(record), shape)),
-      mode,
-    };
+    work.count(2 * sizeOf(record) * COST.byte);
+    return { fullUrl, line: JSON.stringify(subsetOf(parsedLine(record), shape)), mode };
   }
 
   /** What the search ignored or left out, as an entry of the Bundle. */
