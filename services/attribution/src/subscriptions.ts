@@ -3,7 +3,8 @@ import type { ConsumerGroup } from '@provider-access/engines/log';
 
 /** The topics that attribution consumes beside its views, by consumer group. */
 export const SUBSCRIPTIONS = {
-  members: { group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS] },
+  /** Most events are about resources, so that large batches take little time. */
+  members: { group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS], maxRecords: 1_000 },
   providers: { group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS] },
   deadLetters: {
     group: 'attribution-dead-letters',

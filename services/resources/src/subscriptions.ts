@@ -2,10 +2,10 @@ import { PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@
 import type { ConsumerGroup } from '@provider-access/engines/log';
 
 /**
- * Small enough that a batch blocks the event loop for some milliseconds only, and as large as the quarter of a large
+ * Small enough that a batch blocks the event loop for some milliseconds only, and larger than the quarter of a large
  * append that a partition gets, so that few records are left over.
  */
-const BATCH_EVENTS = 500;
+const BATCH_EVENTS = 700;
 
 /** The consumer groups of resources, without those of its views. */
 export const SUBSCRIPTIONS = {

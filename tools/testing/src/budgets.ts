@@ -86,8 +86,7 @@ export const BUDGETS = {
     reason: 'The labelled records, the rows, and the facts: an opt-out meanwhile stops the page.',
   },
   mongoCommandsOfAThousandEvents: {
-    most: 250,
-    goal: 150,
+    most: 150,
     at010: 1_505,
     reason:
       'Each command costs a round trip and CPU of both sides. A batch needs few of them for each view. ' +
@@ -99,7 +98,7 @@ export const BUDGETS = {
     reason: 'Six views of resources read each record of pa.records. One decoding is enough for a process.',
   },
   kafkaRequestsOfAThousandEvents: {
-    most: 150,
+    most: 100,
     at010: 855,
     reason:
       'Partitions share a send, the views of a process share fetches, and no batch needs a commit of its own. ' +

@@ -11,7 +11,10 @@ export interface RelayOptions {
    * that shares the database may not write the topics of another service. Default: all.
    */
   readonly relayTopics?: readonly string[] | undefined;
-  /** How often the relay polls for decisions of other processes in the seconds after a decision. Default 25 ms. */
+  /**
+   * How often the relay polls for decisions of other processes in the seconds after a decision. The pause grows to 8
+   * times that while it finds none. Default 25 ms.
+   */
   readonly relayPollMs?: number;
   /** How often an idle relay checks for events of a process that died before it published them. Default 15 s. */
   readonly relaySweepMs?: number;
@@ -24,6 +27,9 @@ const BACKOFF: Backoff = { firstMs: 50, maxMs: 1000 };
 const LEASE = 'relay';
 /** A standby relay requests the lease once in so many polls of the active relay. */
 const STANDBY_POLLS = 10;
+/** Growth of the pause between two polls that found nothing, and its most. */
+const POLL_GROWTH = 1.5;
+const POLL_MOST = 8;
 /** How long a relay polls and keeps its lease after the last decision, because other processes may decide too. */
 const BUSY_MS = 3000;
 
@@ -58,6 +64,8 @@ export class Relay {
   /** Monotonic time before the request for the lease. */
   #leasedAt = -Infinity;
   #ticks = 0;
+  /** The pause of the active relay, in `#pollMs`. */
+  #pause = 1;
 
   /** Calls `published` when events are in the log. */
   constructor(engine: StateEngine, log: EventLog, leases: Leases, published: () => void, options: RelayOptions) {
@@ -127,6 +135,7 @@ export class Relay {
     }
     if (!(await this.#atWork())) return [];
     const events = await this.#waiting();
+    this.#pause = events.length > 0 ? 1 : Math.min(this.#pause * POLL_GROWTH, POLL_MOST);
     if (events.length > 0) this.#stayBusy();
     else if (!busy) await this.#rest();
     return events;
@@ -177,7 +186,7 @@ export class Relay {
         if (!often || this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.#wake();
         this.#next();
       },
-      often ? this.#pollMs : this.#sweepMs,
+      often ? this.#pollMs * (this.#lease === undefined ? 1 : this.#pause) : this.#sweepMs,
     ).unref();
   }
 

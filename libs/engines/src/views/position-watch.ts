@@ -13,7 +13,7 @@ const OWN_SHARED_MS = 25;
  * The first pause while no other process has moved the view for `ALONE_AFTER_MS`. Then the next move is most likely
  * one of this process, which needs no query.
  */
-const ALONE_MS = 250;
+const ALONE_MS = 1_000;
 const ALONE_AFTER_MS = 5_000;
 /** A pause is at most this part of the time that the newest caller has waited, and at most so long, ms. */
 const WAITED_SHARE = 10;
@@ -47,6 +47,8 @@ export class PositionWatch {
   #asking = false;
   #questions = 0;
   #again = false;
+  /** Whether the timer is that of the next query. */
+  #due = false;
   #intervalMs = 0;
   #seen = '';
   /** The checkpoints of the last query and those that this process saved since, and the store's incarnation then. */
@@ -56,8 +58,12 @@ export class PositionWatch {
   #joinedAt = 0;
   /** When this process last saved a checkpoint of the view. */
   #ownAt = -Infinity;
-  /** When a query last brought a checkpoint that this process has neither read nor saved before. */
+  /** When another process last moved the view, as far as queries show. Infinity before the first query. */
   #foreignAt = Infinity;
+  /** Checkpoints of a query that this process has not saved yet, so that another one may have saved them. */
+  readonly #unexplained = new Map<string, number>();
+  /** The checkpoints that this process saved during a query. Its answer may be older. */
+  readonly #savedMeanwhile = new Map<string, Checkpoint>();
   /** The view had no checkpoint at the last query. */
   #isNowhere = true;
   #timer: NodeJS.Timeout | undefined;
@@ -122,18 +128,22 @@ export class PositionWatch {
   /** Whether the checkpoints are known, and most likely only this process moves them. */
   #isAlone(): boolean {
     const now = performance.now();
-    return this.#known !== undefined && now - this.#ownAt < LISTEN_MS && now - this.#foreignAt > ALONE_AFTER_MS;
+    const isOwn = this.#known !== undefined && now - this.#ownAt < LISTEN_MS && this.#unexplained.size === 0;
+    return isOwn && now - this.#foreignAt > ALONE_AFTER_MS;
   }
 
+  /** A query that is due or under way stays, so that callers who keep coming cannot delay it. */
   #askLater(): void {
-    if (this.#asking) return;
+    if (this.#asking || this.#due) return;
     clearTimeout(this.#timer);
+    this.#due = true;
     this.#timer = setTimeout(() => this.#ask(true), this.#intervalMs);
   }
 
   /** Goes on listening for a while, because the next caller often waits for what this process is about to save. */
   #rest(): void {
     clearTimeout(this.#timer);
+    this.#due = false;
     this.#timer = setTimeout(() => {
       this.#known = undefined;
       this.#stopListening?.();
@@ -151,6 +161,7 @@ export class PositionWatch {
   /** `fresh`: a view without checkpoints is asked which build is live, so that a swap by another process counts. */
   #ask(fresh: boolean): void {
     clearTimeout(this.#timer);
+    this.#due = false;
     this.#again = true;
     if (this.#asking) return;
     this.#asking = true;
@@ -172,9 +183,24 @@ export class PositionWatch {
     }
     if (!saved.isLive) return;
     const key = keyOf(saved.checkpoint);
+    if (saved.checkpoint.next >= (this.#unexplained.get(key) ?? Infinity)) this.#unexplained.delete(key);
+    this.#savedMeanwhile.set(key, saved.checkpoint);
     if (saved.checkpoint.next <= (this.#known.get(key)?.next ?? 0)) return;
     this.#known.set(key, saved.checkpoint);
     for (const waiter of [...this.#waiters]) if (this.#knows(waiter.target, waiter.derivers)) waiter.settle(true);
+  }
+
+  #learn(checkpoints: readonly Checkpoint[], incarnation: number): void {
+    const before = this.#known;
+    if (before === undefined) this.#foreignAt = Math.min(this.#foreignAt, performance.now());
+    this.#knownIn = incarnation;
+    this.#known = new Map(checkpoints.map((checkpoint) => [keyOf(checkpoint), checkpoint]));
+    if (incarnation === this.#store.incarnation())
+      for (const [key, saved] of this.#savedMeanwhile)
+        if (saved.next > (this.#known.get(key)?.next ?? 0)) this.#known.set(key, saved);
+    for (const [key, { next }] of this.#known)
+      if (before !== undefined && next > Math.max(before.get(key)?.next ?? 0, this.#savedMeanwhile.get(key)?.next ?? 0))
+        this.#unexplained.set(key, next);
   }
 
   async #question(fresh: boolean): Promise<void> {
@@ -183,14 +209,13 @@ export class PositionWatch {
     try {
       // While checkpoints of a build move, it is live. A view without any may have another build by now.
       if (fresh && this.#store.shared && this.#isNowhere) await this.#store.builds(this.#projection, true);
+      // A save of this process is announced some ms after the store has it, and so before the next query.
+      if (this.#unexplained.size > 0) this.#foreignAt = performance.now();
+      this.#unexplained.clear();
+      this.#savedMeanwhile.clear();
       const incarnation = this.#store.incarnation();
-      const checkpoints = await this.#store.checkpoints(this.#projection, 'live');
-      const before = this.#known;
-      if (before === undefined) this.#foreignAt = Math.min(this.#foreignAt, performance.now());
-      else if (checkpoints.some((checkpoint) => checkpoint.next > (before.get(keyOf(checkpoint))?.next ?? 0)))
-        this.#foreignAt = performance.now();
-      this.#knownIn = incarnation;
-      this.#known = new Map(checkpoints.map((checkpoint) => [keyOf(checkpoint), checkpoint]));
+      this.#learn(await this.#store.checkpoints(this.#projection, 'live'), incarnation);
+      const checkpoints = [...this.#known!.values()];
       const at = viewPosition(Object.keys(this.#projection.topics), checkpoints);
       this.#isNowhere = Object.values(at.topics).every((offsets) => offsets.length === 0);
       for (const waiter of [...this.#waiters]) {

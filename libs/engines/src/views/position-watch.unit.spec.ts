@@ -107,7 +107,7 @@ it('asks the store for nothing while only this process moves the view, and again
   // What another process saves is found by a poll, and then by polls as often as before.
   const waiting = reader.waitFor({ 't.items': [next + 1] }, 60_000);
   foreign = next + 1;
-  await vi.advanceTimersByTimeAsync(300);
+  await vi.advanceTimersByTimeAsync(1_100);
   expect(await waiting).toBe(true);
   expect(questions).toBe(before + 1);
   const other = reader.waitFor({ 't.items': [next + 2] }, 60_000);

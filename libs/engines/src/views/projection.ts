@@ -74,7 +74,8 @@ export interface Projection {
   readonly lingerMs?: number;
   /**
    * How long a write may wait for others, ms, so that one commit has both. It delays what readers see, and adds to
-   * `lingerMs`. Only for views without a part in an opt-out. The embedded engine alone reads it. Default 0.
+   * `lingerMs`. Only for views without a part in an opt-out. On MongoDB the
+   * checkpoint waits, and not the documents. Default 0.
    */
   readonly commitMs?: number;
   /**

@@ -12,7 +12,7 @@ export const READ_BYTES = 256 * 1024;
 /** Decoded bytes of a request before its last batch. */
 export const DECODED_BYTES = 32 * 1024 * 1024;
 /**
- * Most bytes of one send before its compression. So each of our batches fits into a fetch of its partition, even if it
- * cannot be compressed.
+ * Most bytes of one send of a partition before its compression, which is what a handler gets in one batch. A batch that
+ * cannot be compressed is larger than a partition's share of a fetch, and comes whole as the first one.
  */
-export const BATCH_BYTES = 1_000 * 1024;
+export const BATCH_BYTES = 3_800 * 1024;

@@ -21,6 +21,8 @@ interface Save {
   readonly view: string;
   readonly build: string;
   readonly checkpoint: Advance;
+  /** When the next command goes at the latest. */
+  readonly due: number;
   resolve(): void;
   reject(error: Error): void;
 }
@@ -29,7 +31,7 @@ interface Save {
  * How long a checkpoint waits for those of other batches, ms. The views of a process get the same records at the same
  * time, and many of them have nothing to write.
  */
-const TOGETHER_MS = 10;
+const TOGETHER_MS = 3;
 /** Most checkpoints of one command. */
 const MOST = 100;
 
@@ -88,18 +90,22 @@ export class Checkpoints {
   /**
    * Throws CheckpointMoved unless the stored checkpoint is at `from` and not sealed. Checkpoints that are saved at the
    * same time go in one command. Each succeeds or fails alone.
+   * @param waitMs how long this one may wait for others
    */
-  save(view: string, build: string, checkpoint: Advance): Promise<void> {
+  save(view: string, build: string, checkpoint: Advance, waitMs = 0): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ view, build, checkpoint, resolve, reject });
+    const due = performance.now() + Math.max(waitMs, TOGETHER_MS);
+    this.#waiting.push({ view, build, checkpoint, due, resolve, reject });
     this.#offer();
     return promise;
   }
 
   #offer(): void {
     if (this.#writing || this.#waiting.length === 0) return;
-    if (this.#waiting.length < MOST) this.#timer ??= setTimeout(() => this.#write(), TOGETHER_MS);
-    else this.#write();
+    if (this.#waiting.length >= MOST) return this.#write();
+    clearTimeout(this.#timer);
+    const due = Math.min(...this.#waiting.map((save) => save.due));
+    this.#timer = setTimeout(() => this.#write(), Math.max(0, due - performance.now()));
   }
 
   #write(): void {

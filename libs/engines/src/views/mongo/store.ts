@@ -132,7 +132,7 @@ export class MongoStore extends MongoBuilds {
           });
     if (checkpoint !== undefined && refused.length === 0) {
       if (incarnation !== this.incarnation()) throw CheckpointMoved.lost(layout.collection);
-      await this.stored.save(layout.collection, collection.collectionName, checkpoint);
+      await this.stored.save(layout.collection, collection.collectionName, checkpoint, projection.commitMs);
       const isLive = this.registry.remembered(layout.collection)?.entry?.live === build;
       this.advances.emit(layout.collection, { isLive, checkpoint });
     }

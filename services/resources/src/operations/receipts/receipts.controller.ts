@@ -19,6 +19,8 @@ const WAIT = z
 const POLL_MS = 50;
 const POLL_GROWTH = 2;
 const POLL_MAX_MS = 1_000;
+/** No platform handles more events in a ms, so that a receipt of many events is looked at less often. */
+const EVENTS_A_MS = 2;
 
 /** The sums of all batches. Each of `COUNTED` has at most 101 names. */
 interface ReceiptAnswer extends Required<Pick<HandledPart, 'receipt' | 'counts' | 'items' | CountedName>> {
@@ -65,7 +67,8 @@ export class ReceiptsController {
         seen = { at, answer: await this.answer(id, known ?? (await expectedEvents(this.ports, id))) };
       const { expected, handled } = seen.answer;
       if ((expected !== null && handled >= expected) || performance.now() >= deadline) return { json: seen.answer };
-      await delay(Math.min(pause, deadline - performance.now()));
+      const rest = ((expected ?? handled) - handled) / EVENTS_A_MS;
+      await delay(Math.min(Math.max(pause, Math.min(rest, POLL_MAX_MS)), deadline - performance.now()));
     }
   }
 
