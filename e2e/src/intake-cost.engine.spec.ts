@@ -8,6 +8,7 @@ import { itemOf } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { BUDGETS } from '@provider-access/testing/budgets';
 import { openCheckpoints, type Checkpoints } from './bench/mongo/checkpoints.ts';
+import { collectionsOf } from './bench/mongo/collections.ts';
 import { startCountedEngines, type CountedEngines, type Counter } from './counted-engines.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 import { publishItems } from './road.ts';
@@ -68,9 +69,9 @@ describe('intake by five services', () => {
     return { events: accepted, bytes: items.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0) };
   };
 
-  test('asks MongoDB and Kafka a bounded number of times for 1,000 events, and writes few bytes to Kafka', async () => {
+  test('asks MongoDB and Kafka a bounded number of times for 1,000 events, and keeps few bytes', async () => {
     const { commands, requests } = engines;
-    await publish(WARM_MEMBERS);
+    const warm = await publish(WARM_MEMBERS);
     await viewsQuiet();
     for (const counter of [commands, requests]) counter.clear();
     const began = performance.now();
@@ -95,5 +96,10 @@ describe('intake by five services', () => {
     console.log(`Kafka: ${produced.toFixed(2)} bytes are written for each received byte`);
     expect.soft(produced).toBeGreaterThan(0.01);
     expect.soft(produced).toBeLessThanOrEqual(BUDGETS.kafkaBytesPerByteReceived.most);
+    const documents = (await collectionsOf(engines.uncounted)).reduce((sum, kept) => sum + kept.bytes, 0);
+    const kept = produced + documents / (warm.bytes + bytes);
+    console.log(`Kafka and MongoDB: ${kept.toFixed(2)} bytes are kept for each received byte`);
+    expect.soft(kept).toBeGreaterThan(0.5);
+    expect.soft(kept).toBeLessThanOrEqual(BUDGETS.engineBytesKeptPerByteReceived.most);
   });
 });

@@ -111,6 +111,11 @@ export const BUDGETS = {
     at010: 2.1,
     reason: 'Brokers keep the events of 30 days, and every record, in three copies. They repeat their names and codes.',
   },
+  engineBytesKeptPerByteReceived: {
+    most: 1.86,
+    at010: 3.73,
+    reason: 'Half of 0.1.0. What is produced to Kafka, and the documents and keys of MongoDB before its compression.',
+  },
   queriesOfAFirstExport: {
     most: 62,
     reason: 'For 1,000 resources of 20 members. A query brings up to 256 records, and 1 MB of lines.',
