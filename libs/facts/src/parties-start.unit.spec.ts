@@ -274,6 +274,7 @@ describe('a start from the view', () => {
         remembered: (id, withinMs) => real.remembered(id, withinMs),
         getWhile: (known, ids) => real.getWhile(known, ids),
         find: (q) => real.find(q),
+        having: (q) => real.having(q),
         position: () => real.position(),
         waitFor: (p, ms) => real.waitFor(p, ms),
         async *scan(query) {

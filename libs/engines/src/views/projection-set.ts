@@ -3,6 +3,7 @@ import type { Projection } from './projection.ts';
 import type { ViewLogger } from './build-writer.ts';
 import type { ViewLag, Views, ViewStatus } from './port.ts';
 import { checkProjection } from './query.ts';
+import type { ViewStore } from './view-store.ts';
 import { ProjectionRunner } from './runner.ts';
 import type { RebuildResult } from './rebuild.ts';
 
@@ -36,12 +37,14 @@ const GRACE_MS = 15 * 60_000;
 
 /** The projections of one service. Each keeps its view up to date with the consumer group `view/<collection>`. */
 export class ProjectionSet {
-  readonly #runners: readonly ProjectionRunner[];
+  readonly #store: ViewStore;
+  #runners: readonly ProjectionRunner[];
   #notice: string | undefined;
   #noticeAskedAt = -Infinity;
 
   constructor({ log, views: { store }, projections, logger, ...options }: ProjectionSetOptions) {
     const { maxRecords = 1000, verifyMs = store.shared ? VERIFY_MS : 0 } = options;
+    this.#store = store;
     this.#runners = projections.map((projection) => {
       checkProjection(projection);
       return new ProjectionRunner({ log, store, projection, logger, maxRecords, verifyMs });
@@ -54,9 +57,16 @@ export class ProjectionSet {
   /**
    * Creates or checks the views and follows the topics from their checkpoints. Resolves when the views have all records
    * that were in the log at the call, or when a view cannot advance (`failure` has the reason). An unfinished rebuild
-   * stays for `rebuild` or `abandon`.
+   * stays for `rebuild` or `abandon`. Leaves out former views that nobody has made.
    */
   async start(): Promise<void> {
+    const isWanted = await Promise.all(
+      this.#runners.map(
+        async ({ projection }) =>
+          projection.former !== true || (await this.#store.builds(projection, true)) !== undefined,
+      ),
+    );
+    this.#runners = this.#runners.filter((_, i) => isWanted[i]);
     for (const runner of this.#runners) await runner.start();
     await Promise.all(this.#runners.map((runner) => runner.caughtUp()));
   }

@@ -22,6 +22,11 @@ export interface IndexDefinition {
    * fields of the index. `evolve` always has them. A projection has at most one such index.
    */
   readonly shared?: boolean;
+  /**
+   * The index came after the version of the view. Its fields are those of earlier indexes, so no document changes: a
+   * build of an earlier release gets the index in place, and that release keeps it up after a rollback.
+   */
+  readonly added?: true;
 }
 
 export interface TopicEvolve<Part = unknown> {
@@ -88,6 +93,11 @@ export interface Projection {
    * document removes the extracts of its subject.
    */
   readonly subject?: string;
+  /**
+   * A view that only processes of the release before read. It is kept up where that release has made it, and is never
+   * created.
+   */
+  readonly former?: true;
 }
 
 export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string =>
@@ -169,6 +179,14 @@ export interface FindQuery {
   readonly fields?: 'all' | 'keys' | 'text';
 }
 
+/** Asks an index for all documents that have one of several lists of values. */
+export interface ValuesQuery {
+  /** A declared index that is no array index. */
+  readonly index: string;
+  /** The values of its first fields. All lists have the same length, which is at least one. */
+  readonly any: readonly (readonly Scalar[])[];
+}
+
 /** What a read by ids loads of the documents. With `maxBytes` the answer has those of the first ids. */
 export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
   /** With `text`, a part is its JSON text (`json`) and the named bodies. Default: `all`. */
@@ -181,17 +199,3 @@ export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
    */
   readonly plain?: 'left out' | 'bodies alone';
 }
-
-/** A document of another view on which a read depends, as the caller knows it. */
-export interface KnownDocument {
-  /** It keeps decoded documents (`Projection.keepDecoded`). */
-  readonly projection: Projection;
-  readonly id: string;
-  /** As a reader of the same store gave it. Undefined if the read does not depend on it: nothing is compared then. */
-  readonly document: ViewDocument | undefined;
-}
-/** Documents that were read while another one had not changed, or what that one is now. */
-export type ReadWhile =
-  { readonly documents: readonly (ViewDocument | undefined)[] } | { readonly changed: ViewDocument | undefined };
-/** What `getWhile` loads. */
-export type BesideLoad = Pick<LoadQuery, 'bodies' | 'fields' | 'plain'>;

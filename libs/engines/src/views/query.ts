@@ -8,6 +8,7 @@ import {
   type LoadQuery,
   type Projection,
   type Scalar,
+  type ValuesQuery,
   type ViewDocument,
 } from './projection.ts';
 
@@ -97,6 +98,26 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     fields: query.fields ?? 'all',
     ...(query.after !== undefined && { after: query.after }),
   };
+}
+
+/** A checked query for the documents with one of several lists of values. */
+export interface ValuesPlan extends Pick<ValuesQuery, 'any'> {
+  /** The paths of the values, which the index begins with. */
+  readonly fields: readonly string[];
+  readonly index: IndexDefinition;
+}
+
+/** Throws UndeclaredQuery, without values. */
+export function planValues(projection: Projection, { index: name, any }: ValuesQuery): ValuesPlan {
+  const refuse = refusing(projection);
+  const index =
+    projection.indexes.find((i) => i.name === name && i.array !== true) ?? refuse(`no index "${name}" is declared`);
+  const length = any[0]?.length ?? 1;
+  const where = `index "${index.name}"`;
+  if (length < 1 || length > index.fields.length || any.some((values) => values.length !== length))
+    refuse(`${where}: each list has as many values, from 1 to ${index.fields.length}`);
+  if (!any.flat().every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  return { index, fields: index.fields.slice(0, length), any };
 }
 
 /** One condition of a query for ids: any of the keys, or an element in any of the ranges. Not both are empty. */
@@ -203,6 +224,9 @@ export function checkProjection(projection: Projection): void {
     names.add(index.name);
     if (index.fields.length === 0) refuse(`index "${index.name}" has no fields`);
     index.fields.forEach(known);
+    const before = projection.indexes.slice(0, projection.indexes.indexOf(index)).filter((i) => i.array !== true);
+    if (index.added && (index.array || !index.fields.every((path) => before.some((i) => i.fields.includes(path)))))
+      refuse(`added index "${index.name}" has a field that no index before it has`);
     if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1)
       refuse(`array index "${index.name}" spans several parts`);
     if (index.shared && (index.array !== true || index.fields.length < 2))
@@ -221,9 +245,16 @@ export function checkProjection(projection: Projection): void {
   }
 }
 
-/** The properties that determine tables and collections. A stored view must have the same ones. */
+/**
+ * The properties that determine tables and collections, without the indexes that came later. A stored view must have
+ * the same ones.
+ */
 export const definitionOf = ({ topics, indexes, bodies = [] }: Projection): string =>
-  JSON.stringify({ parts: Object.entries(topics).map(([topic, { part }]) => [topic, part]), indexes, bodies });
+  JSON.stringify({
+    parts: Object.entries(topics).map(([topic, { part }]) => [topic, part]),
+    indexes: indexes.filter(({ added }) => added !== true),
+    bodies,
+  });
 
 export function fieldOf(part: unknown, fields: readonly string[]): unknown {
   let value: unknown = part;

@@ -1,16 +1,14 @@
 import type { Position } from '../log/index.ts';
-import type { ViewPosition, ViewReader, Views } from './port.ts';
+import type { BesideLoad, KnownDocument, ReadWhile, ViewPosition, ViewReader, Views } from './port.ts';
 import type {
-  BesideLoad,
   CountQuery,
   DocumentVersion,
   FindQuery,
   IdsQuery,
-  KnownDocument,
   LoadQuery,
   Projection,
-  ReadWhile,
   Scalar,
+  ValuesQuery,
   ViewDocument,
 } from './projection.ts';
 import { PositionWatch } from './position-watch.ts';
@@ -22,6 +20,7 @@ import {
   planIds,
   planLoad,
   planQuery,
+  planValues,
   type QueryPlan,
   splitPath,
 } from './query.ts';
@@ -53,6 +52,11 @@ class StoreReader implements ViewReader {
 
   async find(query: FindQuery): Promise<readonly ViewDocument[]> {
     return this.#store.find(this.#projection, planQuery(this.#projection, query));
+  }
+
+  async having(query: ValuesQuery): Promise<readonly ViewDocument[]> {
+    const plan = planValues(this.#projection, query);
+    return plan.any.length === 0 ? [] : this.#store.having(this.#projection, plan);
   }
 
   async ids(query: IdsQuery): Promise<readonly string[]> {

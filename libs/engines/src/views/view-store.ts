@@ -2,16 +2,17 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
 import type { Extracts, ExtractsOptions } from './extracts.ts';
+import { collectionName, type DocumentVersion, type Projection, type Scalar, type ViewDocument } from './projection.ts';
+import type { KnownDocument, ReadWhile } from './port.ts';
 import {
-  collectionName,
-  type DocumentVersion,
-  type KnownDocument,
-  type Projection,
-  type ReadWhile,
-  type Scalar,
-  type ViewDocument,
-} from './projection.ts';
-import { type CountPlan, definitionOf, type IdsPlan, type LoadPlan, planLoad, type QueryPlan } from './query.ts';
+  type CountPlan,
+  definitionOf,
+  type IdsPlan,
+  type LoadPlan,
+  planLoad,
+  type QueryPlan,
+  type ValuesPlan,
+} from './query.ts';
 import type { Advance, Build, Checkpoint, Expected, StoredPart, ViewOp, WholeDocument } from './store.ts';
 
 /** The state of a view in the registry of an engine. */
@@ -141,6 +142,7 @@ export abstract class ViewStore {
     return now === document || documents.every((found) => found === undefined) ? { documents } : { changed: now };
   }
   abstract find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]>;
+  abstract having(projection: Projection, plan: ValuesPlan): Promise<readonly ViewDocument[]>;
   abstract ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]>;
   abstract versions(projection: Projection, plan: IdsPlan): Promise<readonly DocumentVersion[]>;
   abstract countElements(projection: Projection, plan: CountPlan): Promise<ReadonlyMap<Scalar, number>>;

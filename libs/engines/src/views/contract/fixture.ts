@@ -44,6 +44,7 @@ export const items: Projection = {
   indexes: [
     { name: 'by_group', fields: ['item.group', 'item.n'] },
     { name: 'by_tag', fields: ['item.group', 'item.tags'], array: true },
+    { name: 'by_n', fields: ['item.n', 'item.group'], added: true },
   ],
   bodies: ['item.line'],
   plain: { part: 'item', text: `"group":${JSON.stringify(PLAIN_GROUP)}` },
@@ -56,6 +57,8 @@ export const sharedItems: Projection = {
   name: 'shared-items',
   indexes: items.indexes.map((index) => (index.array ? { ...index, shared: true } : index)),
 };
+/** The same view as an earlier release has it, without the index that came later. */
+export const formerItems: Projection = { ...items, indexes: items.indexes.filter(({ added }) => added !== true) };
 
 interface Total {
   sum: number | bigint;

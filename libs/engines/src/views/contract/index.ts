@@ -9,6 +9,7 @@ import { rebuildContract } from './rebuild-contract.ts';
 import { runnerContract } from './runner-contract.ts';
 import { sharedContract } from './shared-contract.ts';
 import { storeContract } from './store-contract.ts';
+import { valuesContract } from './values-contract.ts';
 
 export type { ViewsHarness } from './fixture.ts';
 
@@ -20,6 +21,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsHarness>, s
   storeContract(name, open);
   batchesContract(name, open);
   queriesContract(name, open);
+  valuesContract(name, open);
   countsContract(name, open);
   sharedContract(name, open);
   besideContract(name, open);

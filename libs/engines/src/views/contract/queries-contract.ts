@@ -323,6 +323,15 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(() =>
         fresh.views.reader({ ...totals, indexes: [{ name: 'x', fields: ['left.a', 'right.b'], array: true }] }),
       ).toThrow(/several parts/);
+      const added = (fields: string[]) => ({ name: 'x', fields, added: true }) as const;
+      for (const index of [
+        added(['item.n', 'item.other']),
+        added(['item.tags']),
+        { ...added(['item.n']), array: true },
+      ])
+        expect(() => fresh.views.reader({ ...items, indexes: [...items.indexes, index] })).toThrow(/added index "x"/);
+      // A build of an earlier release numbers its columns in the order of the indexes.
+      expect(() => fresh.views.reader({ ...items, indexes: items.indexes.toReversed() })).toThrow(/added index "by_n"/);
     });
   });
 }

@@ -29,6 +29,25 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await fresh.views.reader(items).get('b')).toBeUndefined();
     });
 
+    it('keeps up a view that the release before reads where that release has made it, and makes none', async () => {
+      const [former, other] = [
+        { ...items, name: 'former', former: true } as const,
+        { ...totals, former: true } as const,
+      ];
+      await fresh.log.append('t.items', [record('a', { n: 1, group: 'g' })]);
+      const set = await start([items, former, other]);
+      const named = async (): Promise<readonly string[]> => (await set.status()).map(({ view }) => view);
+      expect(await named()).toEqual(['test_items_v1']);
+      expect(await fresh.views.store.builds(former, true)).toBeUndefined();
+      await stop(set);
+      const before = await start([{ ...former, former: false as never }]);
+      await stop(before);
+      await fresh.log.append('t.items', [record('b', { n: 2, group: 'g' })]);
+      const again = await start([items, former, other]);
+      expect((await again.status()).map(({ view }) => view)).toEqual(['test_items_v1', 'test_former_v1']);
+      expect(await fresh.views.reader(former).getMany(['a', 'b'])).toMatchObject([{ _id: 'a' }, { _id: 'b' }]);
+    });
+
     it('keeps the parts of several topics in one document apart, in any order', async () => {
       await start();
       await fresh.log.append('t.right', [record('a', { n: 10 })]);

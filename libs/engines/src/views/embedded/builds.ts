@@ -4,7 +4,7 @@ import { type Advance, type Build, type Checkpoint, CheckpointMoved, type Expect
 import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import type { Connection } from './connection.ts';
 import { completeTriggers, createTriggers, dropTriggers } from './extracts-table.ts';
-import { changesOfOthers, createTables, layoutOf, quoted, tablesOf } from './tables.ts';
+import { addedIndexes, changesOfOthers, createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 
 const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
 
@@ -75,7 +75,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
           )
           .run(live, last, building ?? null, previous ?? null, keepUntil ?? null, collection);
         // An earlier release may have made the build, without them.
-        if (live !== before.live) completeTriggers(this.connection.db, layoutOf(projection), live);
+        if (live !== before.live) this.#complete(projection, live);
       });
     this.#working.set(collection, { lease, sealed, ending });
     return true;
@@ -87,8 +87,14 @@ export abstract class EmbeddedBuilds extends ViewStore {
     const changes = changesOfOthers(db, layoutOf(projection), build);
     this.connection.transaction(() => {
       for (const sql of changes) db.exec(sql);
-      completeTriggers(db, layoutOf(projection), build);
+      this.#complete(projection, build);
     });
+  }
+  #complete(projection: Projection, build: number): void {
+    const { db } = this.connection;
+    const layout = layoutOf(projection);
+    for (const sql of addedIndexes(layout, build)) db.exec(sql);
+    completeTriggers(db, layout, build);
   }
   protected async check(): Promise<void> {}
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {

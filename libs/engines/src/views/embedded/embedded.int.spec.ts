@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { viewsContract } from '../contract/index.ts';
-import { items, PLAIN_GROUP } from '../contract/fixture.ts';
+import { formerItems, items, PLAIN_GROUP } from '../contract/fixture.ts';
 import type { Views } from '../port.ts';
 import type { FindQuery, Projection } from '../projection.ts';
-import { planIds, planQuery } from '../query.ts';
+import { planIds, planQuery, planValues } from '../query.ts';
 import { openEmbeddedViews } from './index.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
@@ -213,6 +213,23 @@ describe('embedded: readers of other threads', () => {
     expect(await shown()).toEqual([['a', 'new']]);
   });
 
+  it('give a build that an earlier release has filled the indexes that came later, when it is swapped in', async () => {
+    harness = await open();
+    const { store } = harness.views;
+    await store.ensure(items);
+    const build = await store.startBuild(formerItems);
+    await store.apply(formerItems, build, [
+      { id: 'a', part: 'item', partition: 0, offset: 1, value: { n: 1, group: 'g' } },
+    ]);
+    const { file } = harness.views.remote.options as { file: string };
+    const db = new DatabaseSync(file);
+    // As that release made it.
+    db.exec(`DROP INDEX IF EXISTS "test_items_v1_r${build}__by_n"`);
+    db.close();
+    await store.swap(items, build);
+    expect(await harness.views.reader(items).having({ index: 'by_n', any: [[1, 'g']] })).toMatchObject([{ _id: 'a' }]);
+  });
+
   it('read extracts that the writer keeps, and none that a release without extracts has made old', async () => {
     harness = await open();
     const options = { name: 'test', form: '1', of: [items], maxBytes: 1e9 };
@@ -286,6 +303,19 @@ describe('embedded: readers of other threads', () => {
           expect(steps, JSON.stringify(shape)).toMatch(
             shape.equals!.length === 1 ? /f0=\? AND \(f1,_id\)[>=]/ : /_id[>]/,
           );
+      }
+      for (const [index, any, by] of [
+        ['by_n', [[1, 'g']], /f1=\? AND f0=\?/],
+        ['by_n', [[1]], /f1=\?/],
+        ['by_group', [['g', 1]], /f0=\? AND f1=\?/],
+      ] as const) {
+        const plan = planValues(items, { index, any });
+        for (const one of [true, false]) {
+          const { sourceSQL } = statements.having(plan.index, plan.fields, one);
+          const steps = db.prepare(`EXPLAIN QUERY PLAN ${sourceSQL}`).all() as { detail: string }[];
+          const search = `${one ? '' : 'SCAN j .*; '}SEARCH t .*${by.source}`;
+          expect(steps.map(({ detail }) => detail).join('; ')).toMatch(new RegExp(`^${search}`));
+        }
       }
       const range = { gte: 'c=1', lt: 'c=2' };
       for (const [equals, ranges] of [

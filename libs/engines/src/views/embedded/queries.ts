@@ -1,6 +1,6 @@
 import { decoderOf } from '../encoding.ts';
 import type { DocumentVersion, Scalar, ViewDocument } from '../projection.ts';
-import { type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan } from '../query.ts';
+import { type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan, type ValuesPlan } from '../query.ts';
 import type { WholeDocument } from '../store.ts';
 import type { Bound } from './elements.ts';
 import { decodePosition } from './positions.ts';
@@ -98,6 +98,16 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
     if (bytes >= plan.maxBytes) break;
   }
   return found;
+}
+
+export function documentsHaving(statements: Statements, { index, fields, any }: ValuesPlan): readonly ViewDocument[] {
+  const lists = any.map((values) => values.map(bound).map((v) => (typeof v === 'string' ? v.toWellFormed() : v)));
+  const one = lists.length === 1;
+  const values = one ? lists[0]! : [JSON.stringify(lists)];
+  const rows = statements.having(index, fields, one).all(...values) as unknown as readonly Row[];
+  // A list may be there twice.
+  const byId = new Map(rows.map((row) => [row[0], row]));
+  return [...byId.values()].map((row) => documentOf(statements.layout, row, [])!);
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {

@@ -6,14 +6,14 @@ import {
   type Scalar,
   type ViewDocument,
 } from '../projection.ts';
-import type { CountPlan, IdsPlan, LoadPlan, QueryPlan } from '../query.ts';
+import type { CountPlan, IdsPlan, LoadPlan, QueryPlan, ValuesPlan } from '../query.ts';
 import type { Advance, StoredPart, ViewOp, WholeDocument } from '../store.ts';
 import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
 import { partsOf, removeDocuments, writeParts } from './documents.ts';
 import { EmbeddedExtracts } from './extracts.ts';
 import { asFault } from './faults.ts';
-import { countOf, documentsById, documentsOf, idsOf, versionsOf, wholeDocuments } from './queries.ts';
+import { countOf, documentsById, documentsHaving, documentsOf, idsOf, versionsOf, wholeDocuments } from './queries.ts';
 import type { Statements } from './statements.ts';
 
 export interface EmbeddedViewsOptions {
@@ -104,6 +104,9 @@ export class EmbeddedStore extends EmbeddedBuilds {
   }
   find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]> {
     return this.#reading(projection, [], (statements) => documentsOf(statements, plan));
+  }
+  having(projection: Projection, plan: ValuesPlan): Promise<readonly ViewDocument[]> {
+    return this.#reading(projection, [], (statements) => documentsHaving(statements, plan));
   }
   ids(projection: Projection, plan: IdsPlan): Promise<readonly string[]> {
     return this.#reading(projection, [], (statements) => idsOf(statements, plan));

@@ -105,17 +105,25 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
       db.exec(`CREATE TABLE ${quoted(arrayTable(physical, index))} (${key}, PRIMARY KEY (${key})) WITHOUT ROWID`);
       continue;
     }
-    const fields = index.fields.map((f) => layout.columns.get(f)!);
-    const present = fields.map((f) => `${f} IS NOT NULL`).join(' AND ');
-    db.exec(
-      `CREATE INDEX ${quoted(`${physical}__${index.name}`)} ON ${quoted(physical)} ` +
-        `(${[...fields, '_id'].join(', ')}) WHERE ${present}`,
-    );
+    db.exec(createIndex(layout, physical, index));
   }
   for (const sql of changesOfOthers(db, layout, build)) db.exec(sql);
   const gone = layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
 }
+
+function createIndex({ columns }: Layout, physical: string, index: IndexDefinition): string {
+  const fields = index.fields.map((f) => columns.get(f)!);
+  const present = fields.map((f) => `${f} IS NOT NULL`).join(' AND ');
+  const name = quoted(`${physical}__${index.name}`);
+  const key = [...fields, '_id'].join(', ');
+  return `CREATE INDEX IF NOT EXISTS ${name} ON ${quoted(physical)} (${key}) WHERE ${present}`;
+}
+/** The statements that give a build of an earlier release the indexes that came later. */
+export const addedIndexes = (layout: Layout, build: number): readonly string[] =>
+  layout.projection.indexes
+    .filter(({ added }) => added === true)
+    .map((index) => createIndex(layout, physicalName(layout.collection, build), index));
 
 /** SQL: where the text of plain documents is in a row. */
 function placeOfText({ projection, partByName }: Layout, table: string): string {

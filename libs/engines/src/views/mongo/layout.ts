@@ -146,7 +146,8 @@ export const positionOf = (document: StoredDocument | undefined, part: string): 
 export const versionOf = ({ parts }: Layout, document: StoredDocument): string =>
   parts.map(({ name }) => JSON.stringify(document._p?.[name] ?? null)).join(' ');
 
-const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
+/** What a read reads of its documents, with these bodies. */
+export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
   _id: 1,
   _d: 1,
   _t: 1,

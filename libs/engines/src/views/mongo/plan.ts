@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { PlannedIndex } from '../../mongo/indexes.ts';
-import type { Projection } from '../projection.ts';
+import { collectionName, type Projection } from '../projection.ts';
 import { physicalName } from '../encoding.ts';
 import { definitionOf } from '../query.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -22,7 +22,7 @@ const PATIENT = new Calls(0);
 export function planViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedIndex[]> {
   return connected(options, async (db) => {
     const planned: PlannedIndex[] = [];
-    for (const projection of projections) planned.push(...(await planOf(db, projection)));
+    for (const projection of await wantedOf(db, projections)) planned.push(...(await planOf(db, projection)));
     return planned;
   });
 }
@@ -39,7 +39,7 @@ export function applyViews(
     const planned: PlannedIndex[] = [];
     const registry = new Registry(db, 0, PATIENT);
     await new Checkpoints(db, PATIENT).createIndex('views');
-    for (const projection of projections) {
+    for (const projection of await wantedOf(db, projections)) {
       const layout = layoutOf(projection);
       await registry.insert({ _id: layout.collection, definition: definitionOf(projection), live: 1, last: 1 });
       const { entry } = await registry.fresh(layout.collection);
@@ -50,6 +50,16 @@ export function applyViews(
     }
     return planned;
   });
+}
+
+/** Without former views that nobody has made. */
+async function wantedOf(db: Db, projections: readonly Projection[]): Promise<readonly Projection[]> {
+  const registry = new Registry(db, 0, PATIENT);
+  const wanted: Projection[] = [];
+  for (const projection of projections)
+    if (projection.former !== true || (await registry.fresh(collectionName(projection))).entry !== undefined)
+      wanted.push(projection);
+  return wanted;
 }
 
 async function planOf(db: Db, projection: Projection): Promise<readonly PlannedIndex[]> {

@@ -1,6 +1,6 @@
 import type { Filter, Sort } from 'mongodb';
 import type { Projection } from '../projection.ts';
-import type { CountPlan, IdsCondition, IdsPlan, LoadPlan, QueryPlan } from '../query.ts';
+import type { CountPlan, IdsCondition, IdsPlan, LoadPlan, QueryPlan, ValuesPlan } from '../query.ts';
 import { loadedIf, type StoredDocument } from './layout.ts';
 
 export interface Query {
@@ -162,6 +162,20 @@ export function besideStagesOf(
     },
   ];
 }
+
+/**
+ * The documents that have any of the values in each field, and so at least those that have one of the lists. The server
+ * skips in the index from one value to the next, while an `$or` of the lists may scan the collection.
+ */
+export const valuesFilterOf = ({ index, fields, any }: ValuesPlan): Filter<StoredDocument> =>
+  Object.fromEntries(
+    index.fields.map((field, i) => {
+      const values = i < fields.length ? [...new Set(any.map((list) => list[i]!))] : [];
+      if (values.length === 1) return [field, values[0]];
+      // The index is partial. Not every server infers from a list that a field exists, so the query says so.
+      return [field, { ...(values.length > 0 && { $in: values }), $exists: true }];
+    }),
+  );
 
 /** MongoDB's order of texts: by their bytes. */
 export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

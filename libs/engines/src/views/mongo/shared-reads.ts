@@ -1,13 +1,15 @@
 import type { Collection } from 'mongodb';
 import { collectionName, type Projection } from '../projection.ts';
-import type { LoadPlan } from '../query.ts';
+import { fieldOf, type LoadPlan, type ValuesPlan } from '../query.ts';
 import type { Calls } from './faults.ts';
-import { loadedBy, type StoredBeside, type StoredDocument } from './layout.ts';
-import { type BesideRow, besideStagesOf, loadFilterOf } from './queries.ts';
+import { loadedBy, type StoredBeside, type StoredDocument, wholeProjection } from './layout.ts';
+import { type BesideRow, besideStagesOf, loadFilterOf, valuesFilterOf } from './queries.ts';
 import { Together } from './together.ts';
 
 /** A read of more ids has a command of its own. */
 const FEW = 16;
+/** Documents in one answer of the server to a query by lists of values. A batch of events asks for as many. */
+const MANY = 1000;
 
 /** What a read by ids asks. `fields`: also the positions of the documents. */
 interface Asked {
@@ -23,6 +25,7 @@ interface Asked {
 export class SharedReads {
   readonly #calls: Calls;
   readonly #finds = new Together<readonly string[], readonly StoredDocument[]>();
+  readonly #lists = new Together<ValuesPlan['any'], readonly StoredDocument[]>();
   readonly #joins = new Together<readonly BesideRow[], readonly StoredBeside[]>();
 
   constructor(calls: Calls) {
@@ -46,6 +49,28 @@ export class SharedReads {
       if (calls.length === 1) return [found];
       const byId = new Map(found.map((stored) => [stored._id, stored]));
       return calls.map((some) => some.flatMap((id) => byId.get(id) ?? []));
+    });
+  }
+
+  /** Documents by lists of values. A query for one list shares a command with those that differ in the first value. */
+  async having(
+    collection: Collection<StoredDocument>,
+    projection: Projection,
+    plan: ValuesPlan,
+  ): Promise<readonly StoredDocument[]> {
+    const paths = plan.fields.map((path) => path.split('.'));
+    const fields = { ...wholeProjection([]), ...Object.fromEntries(plan.fields.map((path) => [path, 1 as const])) };
+    const read = (any: ValuesPlan['any']): Promise<readonly StoredDocument[]> =>
+      collection.find(valuesFilterOf({ ...plan, any }), { projection: fields, batchSize: MANY }).toArray();
+    const among = (any: ValuesPlan['any'], found: readonly StoredDocument[]): readonly StoredDocument[] => {
+      const lists = new Set(any.map(asText));
+      return found.filter((stored) => lists.has(asText(paths.map((path) => fieldOf(stored, path)))));
+    };
+    if (plan.any.length > 1) return among(plan.any, await read(plan.any));
+    const key = JSON.stringify([collection.collectionName, plan.index.name, plan.fields, plan.any[0]!.slice(1)]);
+    return this.#lists.call(key, plan.any, async (calls) => {
+      const found = await this.#calls.asking(collectionName(projection), () => read(calls.flat()));
+      return calls.map((any) => among(any, found));
     });
   }
 
@@ -82,3 +107,6 @@ export class SharedReads {
 const keyOf = ({ collection, plan: { bodies, plain } }: Asked, positions: boolean): string =>
   JSON.stringify([collection.collectionName, bodies, plain, positions]);
 const isSame = (a: BesideRow, b: BesideRow): boolean => a.other === b.other && a.expected === b.expected;
+/** Another text for each list of values. */
+const asText = (values: readonly unknown[]): string =>
+  values.map((value) => `${typeof value} ${String(value).length} ${String(value)}`).join();

@@ -4,9 +4,7 @@ import { decoderOf, physicalName } from '../encoding.ts';
 import {
   collectionName,
   type DocumentVersion,
-  type KnownDocument,
   type Projection,
-  type ReadWhile,
   type Scalar,
   type ViewDocument,
 } from '../projection.ts';
@@ -18,6 +16,7 @@ import {
   isKeepable,
   type LoadPlan,
   type QueryPlan,
+  type ValuesPlan,
 } from '../query.ts';
 import {
   type Advance,
@@ -43,6 +42,7 @@ import {
   versionOf,
   wholeDocumentOf,
 } from './layout.ts';
+import type { KnownDocument, ReadWhile } from '../port.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { byBytes, countFiltersOf, idFiltersOf, queriesOf } from './queries.ts';
 import { SharedReads } from './shared-reads.ts';
@@ -267,6 +267,14 @@ export class MongoStore extends MongoBuilds {
         }
       }
       return found;
+    });
+  }
+
+  having(projection: Projection, plan: ValuesPlan): Promise<readonly ViewDocument[]> {
+    return this.#reading(projection, [], async (collection, layout) => {
+      await this.#requireIndexes(layout, collection);
+      const found = await this.#reads.having(collection, projection, plan);
+      return found.map((stored) => decode(layout, stored)!);
     });
   }
 
