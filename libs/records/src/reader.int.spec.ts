@@ -3,7 +3,7 @@ import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { locators, records, RecordsReader, recordId, type StoredRecord } from './index.ts';
+import { records, RecordsReader, recordId, type StoredRecord } from './index.ts';
 
 const DAY = 86_400_000;
 let log: MemoryLog;
@@ -39,7 +39,7 @@ async function write(
 }
 async function settled(): Promise<void> {
   const head = await log.head([PA_RECORDS]);
-  for (const view of [reader.views.records, reader.views.locators])
+  for (const view of [reader.views.records])
     if (!(await view.waitFor(head, 60_000))) throw new Error('the views did not settle');
 }
 const names = async (found: AsyncIterable<StoredRecord>): Promise<string[]> => {
@@ -51,7 +51,7 @@ const names = async (found: AsyncIterable<StoredRecord>): Promise<string[]> => {
 beforeEach(async () => {
   log = openMemoryLog();
   const views = openMemoryViews();
-  set = new ProjectionSet({ log, views, projections: [records, locators] });
+  set = new ProjectionSet({ log, views, projections: [records] });
   await set.start();
   reader = new RecordsReader(views);
 });

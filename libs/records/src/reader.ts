@@ -1,11 +1,13 @@
 import type { KnownDocument, LoadQuery, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
-import { locators, records } from './projections.ts';
+import { records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
-import { bytesOfLine, locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
+import { bytesOfLine, nameOf, recordId, type RecordPart, type StoredRecord } from './record.ts';
 
 const LINE = ['record.line'];
 const PAGE = 200;
+/** Heads of one `Type/id` in one query, as many as mostly tell whether several members have it. */
+const FEW = 16;
 
 interface ScanOptions {
   /** Only these types; default all. */
@@ -20,9 +22,15 @@ interface ScanOptions {
   readonly pageBytes?: number;
 }
 
-interface Owners {
+/** The members of a `Type/id`: those who have it now, and those who had it once. */
+export interface Owners {
   readonly holders: readonly string[];
   readonly former: readonly string[];
+}
+/** A resource by its name, whoever has it. */
+export interface NamedResource {
+  readonly type: string;
+  readonly id: string;
 }
 
 const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
@@ -52,14 +60,31 @@ function foundIn(document: ViewDocument | undefined): FoundRecord | undefined {
   return found && { text: found.json, ...(found.line !== undefined && { line: found.line }) };
 }
 
+/** The member whose version was accepted last comes first, then the others by name. */
+export function ownersOf(heads: readonly Pick<RecordPart, 'member' | 'lastUpdated' | 'deleted'>[]): Owners {
+  const living = heads.filter(({ deleted }) => deleted !== true);
+  let first: (typeof heads)[number] | undefined;
+  for (const head of living.length > 0 ? living : heads) {
+    const later = head.lastUpdated - (first?.lastUpdated ?? Number.NEGATIVE_INFINITY);
+    if (later > 0 || (later === 0 && head.member < first!.member)) first = head;
+  }
+  if (first === undefined) return { holders: [], former: [] };
+  const others = heads.filter((head) => head !== first).toSorted((a, b) => (a.member < b.member ? -1 : 1));
+  const membersOf = (some: typeof heads): readonly string[] => some.map(({ member }) => member);
+  if (living.length === 0) return { holders: [], former: membersOf([first, ...others]) };
+  return {
+    holders: membersOf([first, ...others.filter(({ deleted }) => deleted !== true)]),
+    former: membersOf(others.filter(({ deleted }) => deleted === true)),
+  };
+}
+
 /** Reads the views of records. Errors of the store pass through. */
 export class RecordsReader {
   /** The views themselves, for their positions and for searches. */
-  readonly views: Readonly<Record<'records' | 'locators' | 'search' | 'patients', ViewReader>>;
+  readonly views: Readonly<Record<'records' | 'search' | 'patients', ViewReader>>;
   constructor(views: Views) {
     this.views = {
       records: views.reader(records),
-      locators: views.reader(locators),
       search: views.reader(searchKeys),
       patients: views.reader(patients),
     };
@@ -125,6 +150,12 @@ export class RecordsReader {
     return found.map((document) => (document === undefined ? undefined : part(document)));
   }
 
+  /** The heads of several resources, each of all members, by `Type/id`. A resource that nobody had is absent. */
+  async namedEach(resources: readonly NamedResource[]): Promise<ReadonlyMap<string, readonly RecordPart[]>> {
+    const found = await this.views.records.having({ index: 'by_id', any: resources.map(({ type, id }) => [id, type]) });
+    return Map.groupBy(found.map(part), ({ type, id }) => nameOf(type, id));
+  }
+
   /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
   async holders(type: string, id: string): Promise<readonly string[]> {
     return (await this.owners(type, id)).holders;
@@ -132,16 +163,17 @@ export class RecordsReader {
 
   /** All members who have `Type/id` now, and all others who had it once. */
   async owners(type: string, id: string): Promise<Owners> {
-    const document = await this.views.locators.get(locatorId(type, id));
-    const locator = document?.['locator'] as LocatorPart | undefined;
-    if (locator === undefined) return { holders: [], former: [] };
-    const { members, member } = locator;
-    const otherHolders = Object.keys(members)
-      .filter((m) => m !== member)
-      .toSorted();
-    const has = (m: string): boolean => members[m]?.deleted !== true;
-    if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
-    return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
+    const found = await this.views.records.having({ index: 'by_id', any: [[id, type]] });
+    return ownersOf(found.map(part));
+  }
+
+  /** Whether at least so many members have `Type/id` now. It reads few heads, however many members have it. */
+  async isHeldBy(members: number, type: string, id: string): Promise<boolean> {
+    let living = 0;
+    const named = { index: 'by_id', equals: [id, type], pageSize: FEW };
+    for await (const document of this.views.records.scan(named))
+      if (part(document).deleted !== true && (living += 1) >= members) return true;
+    return false;
   }
 
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */

@@ -58,21 +58,7 @@ export interface StoredRecord extends RecordPart {
   readonly line: Uint8Array;
 }
 
-/** The owners of a `Type/id`. `members` holds everyone who ever had it; `member` is the one who has it now. */
-export interface LocatorPart {
-  readonly member: string;
-  /** True if nobody has it now. */
-  readonly deleted?: true;
-  readonly members: Readonly<Record<string, LocatorEntry>>;
-}
-interface LocatorEntry {
-  /** When the record was accepted, ms since the epoch. */
-  readonly at: number;
-  /** The versionId. The name stays until the view has another reason for a new version (ADR 0037). */
-  readonly v?: number;
-  readonly deleted?: true;
-}
-/** The versionId is stored beside the data, so that the locator does not have to parse a resource. */
+/** The versionId is stored beside the data too, so that a view does not have to parse a resource. */
 export const VERSION_HEADER = 'ce_paversion';
 
 /** Several versions with one business time and sequence: the one that was appended last wins (ADR 0022). */
@@ -84,7 +70,8 @@ export interface Tie {
 }
 
 export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
-export const locatorId = (type: string, id: string): string => `${type}/${id}`;
+/** The name of a resource, as a reference has it. */
+export const nameOf = (type: string, id: string): string => `${type}/${id}`;
 
 /** What decides which version wins (`compareVersions`). */
 export interface VersionOrder {

@@ -6,6 +6,7 @@ import {
   compareVersions,
   locators,
   type LocatorPart,
+  ownersOf,
   type RecordPart,
   recordId,
   records,
@@ -149,6 +150,48 @@ describe('locators view', () => {
         });
       }),
     );
+  });
+});
+
+describe('the members who have a resource', () => {
+  it('are in the heads those that the view of locators named, in whatever order members are heard', () => {
+    const at = (time: number): string => new Date(Date.UTC(2025, 0, 1) + time).toISOString();
+    const event = fc.record({ member: fc.constantFrom('m1', 'm2', 'm3', 'shared'), removed: fc.boolean() });
+    let merged = 0;
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 12 }), fc.array(fc.nat(3), { maxLength: 12 }), (events, ties) => {
+        const versions = new Map<string, number>();
+        const heads = new Map<string, RecordPart>();
+        const all: LogRecord[] = events.map(({ member, removed }, i) => {
+          const versionId = (versions.get(member) ?? 0) + 1;
+          versions.set(member, versionId);
+          const time = at(i - (ties[i] === 0 ? 1 : 0));
+          const data = { versionId, sequence: i, lastUpdated: time };
+          const one = removed
+            ? record('pa.record-deleted.v1', member, time, { ...data, reason: 'merged' })
+            : accepted(member, time, data);
+          return { ...one, headers: { ...one.headers, ce_paversion: String(versionId) } };
+        });
+        for (const one of all) {
+          const member = one.key.slice(0, one.key.indexOf('/'));
+          const part = evolve.evolve(heads.get(member), one, '') as RecordPart | undefined;
+          if (part !== undefined) heads.set(member, part);
+        }
+        const { holders, former } = ownersOf([...heads.values()]);
+        if (all.length === 0) {
+          expect([holders, former]).toEqual([[], []]);
+          return;
+        }
+        const { member, members } = locateAll(all);
+        const living = Object.keys(members).filter((name) => members[name]!.deleted !== true);
+        merged += living.length > 0 && living.length < heads.size ? 1 : 0;
+        expect(holders[0]).toBe(living.length === 0 ? undefined : member);
+        expect(holders.toSorted()).toEqual(living.toSorted());
+        expect(holders.slice(1)).toEqual(holders.slice(1).toSorted());
+        expect([...holders, ...former].toSorted()).toEqual(Object.keys(members).toSorted());
+      }),
+    );
+    expect(merged).toBeGreaterThan(5);
   });
 });
 

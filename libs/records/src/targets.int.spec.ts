@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_LABEL_POLICY, LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { ViewOp, Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { LabelGate, locators, records, recordId, RecordsReader, type RecordPart, SHARED } from './index.ts';
+import { LabelGate, records, recordId, RecordsReader, type RecordPart, SHARED } from './index.ts';
 import { labelsOfProvenances, type OwnedLabels } from './targets.ts';
 
 const HIV = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
@@ -28,7 +28,7 @@ let reader: RecordsReader;
 let offset = 0;
 beforeEach(async () => {
   views = openMemoryViews();
-  for (const view of [records, locators]) await views.store.ensure(view);
+  await views.store.ensure(records);
   reader = new RecordsReader(views);
 });
 afterEach(() => views.close());
@@ -78,13 +78,6 @@ describe('the labels of Provenances', () => {
         return members.filter(() => random.below(10) < 7).map((member) => recordOf(random, member, name));
       });
       await store(stored);
-      await views.store.apply(
-        locators,
-        1,
-        NAMES.map((name) =>
-          op(name, 'locator', { member: 'm2', members: { m1: { at: 0, deleted: true }, m2: { at: 1 } } }),
-        ),
-      );
       const asked = stored
         .filter(({ type, deleted }) => type === 'Provenance' && deleted !== true)
         .map((record) => ({ ...record, line: record.line! }));

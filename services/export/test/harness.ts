@@ -15,7 +15,7 @@ import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { labelled, LabelGate, locators, records, RecordsReader } from '@provider-access/records';
+import { labelled, LabelGate, records, RecordsReader } from '@provider-access/records';
 import { issuerOf, LONG_AGO, recordsOf } from '@provider-access/process/testing';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';
@@ -93,7 +93,7 @@ export class Platform extends Publisher {
     const projections = new ProjectionSet({
       log: this.log,
       views: this.views,
-      projections: [...FACTS_PROJECTIONS, records, locators, labelled],
+      projections: [...FACTS_PROJECTIONS, records, labelled],
     });
     await projections.start();
     this.#tokens = await issuerOf(this.log, 'http://test', this.clock);

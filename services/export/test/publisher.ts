@@ -25,7 +25,7 @@ import {
 import { Facts, memberships, groups } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
-import { labelled, locators, recordId, records } from '@provider-access/records';
+import { labelled, recordId, records } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
 
 export const NPI = 'npi|1234567893';
@@ -69,7 +69,7 @@ export abstract class Publisher {
     );
     await this.log.append(topic, encoded);
     const head = await this.log.head([topic]);
-    for (const projection of [memberFacts, memberships, groups, records, locators, labelled]) {
+    for (const projection of [memberFacts, memberships, groups, records, labelled]) {
       if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
         throw new Error(`${projection.name} did not pass ${topic}`);
     }

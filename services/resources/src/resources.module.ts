@@ -39,7 +39,7 @@ import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { expiringVersions } from './projections/expire-versions.ts';
-import { PROJECTIONS } from './projections/index.ts';
+import { PROJECTIONS, PROJECTIONS_BESIDE_OTHERS } from './projections/index.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
@@ -89,7 +89,7 @@ export class ResourcesModule implements OnModuleInit {
           name: 'resources',
           facts: { boundMs, pollMs },
           publicUrl,
-          projections: PROJECTIONS,
+          projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
           maxRecords: VIEW_BATCH,
           http: registerBodyParsers,
           jobs: jobs.map(({ provide }) => provide),

@@ -1,7 +1,19 @@
 import type { ViewReader, Views } from '@provider-access/engines/views';
 import type { Loose } from './harness.ts';
 
-const NOTED = ['get', 'getMany', 'getWhile', 'find', 'scan', 'ids', 'versions', 'count', 'position', 'waitFor'];
+const NOTED = [
+  'get',
+  'getMany',
+  'getWhile',
+  'find',
+  'having',
+  'scan',
+  'ids',
+  'versions',
+  'count',
+  'position',
+  'waitFor',
+];
 
 /** Wraps an object, and calls `before` ahead of its methods. */
 export const watched = <T extends object>(

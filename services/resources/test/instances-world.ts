@@ -172,7 +172,7 @@ export class World {
     for (const topic of [0, 1])
       for (let partition = 0; partition < PARTITIONS; partition++)
         while (await this.step({ topic, partition, instance: 0, size: 3, fate: 'commit' }));
-    for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)])
+    for (const view of [this.reader.views.records, this.views.reader(receipts)])
       expect(await view.waitFor(await this.log.head([PA_RECORDS]), 60_000)).toBe(true);
     expect(await this.versions.view.waitFor(await this.log.head([PA_RECORD_VERSIONS]), 60_000)).toBe(true);
   }

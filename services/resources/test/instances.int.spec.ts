@@ -265,7 +265,7 @@ describe('the work of another instance', () => {
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm0', time: time(1), resource: condition('m0', 'c') });
       const first = await batchOf(0, 'm0');
       await a.intake.handle(first);
-      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 60_000);
+      await world.reader.views.records.waitFor(await world.log.head([PA_RECORDS]), 60_000);
       await world.publish(PAYER_MEMBER_EVENTS, {
         subject: 'm0',
         time: time(2),
@@ -280,7 +280,7 @@ describe('the work of another instance', () => {
       const again = new ProjectionSet({ log: world.log, views: world.views, projections: PROJECTIONS });
       await again.start();
       await other;
-      await world.reader.views.locators.waitFor(await world.log.head([PA_RECORDS]), 60_000);
+      await world.reader.views.records.waitFor(await world.log.head([PA_RECORDS]), 60_000);
       expect(await world.reader.holders('Condition', 'c')).toEqual(['m1']);
       await again.stop();
     } finally {

@@ -221,7 +221,7 @@ class ChunkWriter {
         labels = found;
       }
       this.#carry(record, this.#references, at);
-      if (MAY_BE_COMMON.has(type) && (await records.holders(type, record.id)).length > 1) {
+      if (MAY_BE_COMMON.has(type) && (await records.isHeldBy(2, type, record.id))) {
         this.#common.add(`${type}/${record.id}`, at);
         continue;
       }
@@ -249,7 +249,7 @@ class ChunkWriter {
       }
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
       // resource under the other member.
-      if ((await this.#sources.records.holders(record.type, record.id)).length > 0) continue;
+      if (await this.#sources.records.isHeldBy(1, record.type, record.id)) continue;
       deleted.push(`${record.type}/${record.id}`);
       if (deleted.length >= DELETES_A_BUNDLE) await flush();
     }

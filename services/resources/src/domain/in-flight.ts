@@ -54,10 +54,10 @@ export class InFlight {
     this.#bytes -= this.#heads.get(id)?.line?.byteLength ?? 0;
     this.#heads.delete(id);
   }
-  /** Forgets heads that all views have passed. */
-  landed(positions: readonly Position[]): void {
+  /** Forgets heads that the view has passed. */
+  landed(position: Position): void {
     let done = 0;
-    while (done < this.#flights.length && positions.every((at) => reached(at, this.#flights[done]!.target))) {
+    while (done < this.#flights.length && reached(position, this.#flights[done]!.target)) {
       const flight = this.#flights[done]!;
       for (const id of flight.ids) if (this.#heads.get(id)?.flight === flight) this.#forget(id);
       done += 1;

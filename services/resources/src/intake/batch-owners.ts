@@ -1,4 +1,4 @@
-import { locatorId, SHARED } from '@provider-access/records';
+import { nameOf, SHARED } from '@provider-access/records';
 import { isSharedType } from '@provider-access/fhir';
 
 /** Namespaces of claims: the owner of a Type/id, and the member into which a retired id was merged. */
@@ -33,7 +33,7 @@ export class BatchOwners {
 
   otherOwner(resource: ResourceKey): string | undefined {
     if (!isExclusive(resource)) return undefined;
-    const owner = this.owners.get(locatorId(resource.type, resource.id));
+    const owner = this.owners.get(nameOf(resource.type, resource.id));
     return owner === resource.member ? undefined : owner;
   }
   mayTakeOver(retired: string, member: string): boolean {
@@ -57,7 +57,7 @@ export class BatchOwners {
   }
   took(resource: ResourceKey): void {
     if (!isExclusive(resource)) return;
-    const key = locatorId(resource.type, resource.id);
+    const key = nameOf(resource.type, resource.id);
     const before = this.owners.get(key);
     if (before === resource.member) return;
     if (before !== undefined) this.releases.set(key, before);
@@ -66,7 +66,7 @@ export class BatchOwners {
   }
   removed(resource: ResourceKey): void {
     if (!isExclusive(resource)) return;
-    const key = locatorId(resource.type, resource.id);
+    const key = nameOf(resource.type, resource.id);
     if (this.targets.get(key) === resource.member) this.targets.delete(key);
     const owner = this.owners.get(key);
     if (owner !== undefined && owner !== resource.member) return;

@@ -80,14 +80,11 @@ export class CurrentVersions {
   }
 
   async #passed(position: Awaited<ReturnType<EventLog['head']>>, otherwise: string): Promise<void> {
-    const { records, locators } = this.#reader.views;
-    if (!(await records.waitFor(position, VIEW_PATIENCE_MS)) || !(await locators.waitFor(position, VIEW_PATIENCE_MS)))
-      throw new EngineUnavailable(otherwise);
+    if (!(await this.#reader.views.records.waitFor(position, VIEW_PATIENCE_MS))) throw new EngineUnavailable(otherwise);
   }
 
   async #land(): Promise<void> {
-    const { records, locators } = this.#reader.views;
-    this.#inFlight.landed([(await records.position()).topics, (await locators.position()).topics]);
+    this.#inFlight.landed((await this.#reader.views.records.position()).topics);
   }
 
   /** The newest versions, by record id. */

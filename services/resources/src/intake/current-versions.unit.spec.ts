@@ -17,7 +17,7 @@ function opened() {
     position: async () => (state.asked++, { topics: position(), derived: {} }),
   };
   const reader = {
-    views: { records: view, locators: view },
+    views: { records: view },
     heads: async (ids: readonly string[]) => ids.map((id) => state.stored.get(id)),
   } as unknown as RecordsReader;
   const current = new CurrentVersions({ head: async () => position() }, reader);

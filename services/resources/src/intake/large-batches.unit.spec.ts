@@ -31,7 +31,7 @@ function intake(factsPassed: RecordIntakeOptions['factsPassed']): {
   const append = log.append.bind(log);
   log.append = (topic, records) => (done.push(`append ${topic}`), append(topic, records));
   const view = { waitFor: async () => true, position: async () => ({ topics: {}, derived: {} }) };
-  const reader = { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader;
+  const reader = { views: { records: view }, heads: async () => [] } as unknown as RecordsReader;
   const records = new RecordIntake({
     ports: {
       log,

@@ -1,7 +1,7 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/records';
+import { nameOf, recordId, type RecordPart, type RecordsReader, SHARED } from '@provider-access/records';
 import type { Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberFactsDocument } from '@provider-access/facts';
@@ -12,14 +12,14 @@ import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type R
 import type { CurrentVersions } from './current-versions.ts';
 
 /**
- * A claim only bridges the time until the locators view knows the owner. It expires, so that the store stays bounded.
+ * A claim only bridges the time until the view of records knows the owner. It expires, so that the store stays bounded.
  */
 const CLAIM_MS = 7 * 24 * 3600_000;
 const VIEW_PATIENCE_MS = 10_000;
 
 /**
- * A Type/id belongs to the member that claims it first. The locators view knows the owners. For ids that are not in the
- * view yet, the claims store decides between processes.
+ * A Type/id belongs to the member that claims it first. The view of records knows the owners. For ids that are not in
+ * the view yet, the claims store decides between processes.
  */
 export interface OwnershipOptions {
   readonly log: Pick<EventLog, 'head'>;
@@ -31,7 +31,7 @@ export interface OwnershipOptions {
   readonly members: Pick<ViewReader, 'get'>;
 }
 
-/** Locators in one query. A Provenance may have thousands of targets. */
+/** Resources in one query. A Provenance may have thousands of targets. */
 const KEYS_TOGETHER = 1000;
 
 export class Ownership {
@@ -54,7 +54,7 @@ export class Ownership {
     for (const j of judgements) {
       if (j.kind !== 'accept' || !isExclusive(j.about)) continue;
       const { member, type, id } = j.about;
-      const key = locatorId(type, id);
+      const key = nameOf(type, id);
       const own = heads.get(recordId(member, type, id));
       if (own !== undefined && own.deleted !== true) batch.owners.set(key, member);
       else if (!wanted.has(key)) wanted.set(key, j.about);
@@ -95,27 +95,27 @@ export class Ownership {
     keys: readonly string[],
     wanted: ReadonlyMap<string, ResourceKey>,
   ): Promise<readonly (string | undefined)[]> {
-    const located = await this.#options.reader.views.locators.getMany(keys);
-    return keys.map((key, i) => this.#holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!));
+    const found = await this.#options.reader.namedEach(keys.map((key) => wanted.get(key)!));
+    return keys.map((key) => this.#holderOf(found.get(key) ?? []));
   }
 
   async #newest(): Promise<void> {
     const head = await this.#options.log.head([PA_RECORDS]);
-    if (!(await this.#options.reader.views.locators.waitFor(head, VIEW_PATIENCE_MS)))
-      throw new EngineUnavailable('the locators view does not keep up');
+    if (!(await this.#options.reader.views.records.waitFor(head, VIEW_PATIENCE_MS)))
+      throw new EngineUnavailable('the records view does not keep up');
   }
 
   /**
    * The owner in the view, except a member whose record this process has already removed. A copy that the payer shares
    * with everybody has no owner.
    */
-  #holderOf(locator: LocatorPart | undefined, { type, id }: ResourceKey): string | undefined {
-    if (locator === undefined) return undefined;
-    return Object.keys(locator.members).find((member) => {
+  #holderOf(heads: readonly RecordPart[]): string | undefined {
+    return heads.find((stored) => {
+      const { member, type, id } = stored;
       if (member === SHARED) return false;
-      const head = this.#options.current.inFlight.get(recordId(member, type, id));
-      return head === undefined ? locator.members[member]!.deleted !== true : head.deleted !== true;
-    });
+      const head = this.#options.current.inFlight.get(recordId(member, type, id)) ?? stored;
+      return head.deleted !== true;
+    })?.member;
   }
 
   async #readMerges(judgements: readonly Judgement[], batch: BatchOwners, heads: Map<string, Head>): Promise<void> {

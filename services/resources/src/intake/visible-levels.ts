@@ -45,11 +45,9 @@ export class VisibleLevels {
     const [, topic = '', text] = INBOUND.exec(scope)!;
     const partition = Number(text);
     const position = { [topic]: [...new Array<number>(partition).fill(0), next] };
-    const { records, locators } = this.reader.views;
-    const passed = await Promise.all(
-      [records, locators].map((view) => view.waitFor(position, VIEW_PATIENCE_MS, ['resources'])),
-    );
-    if (!passed.every(Boolean)) throw new EngineUnavailable('the records view has not caught up');
+    const { records } = this.reader.views;
+    if (!(await records.waitFor(position, VIEW_PATIENCE_MS, ['resources'])))
+      throw new EngineUnavailable('the records view has not caught up');
     return { topic, partition };
   }
 

@@ -71,7 +71,7 @@ function nameOf(frame: Buffer): string {
 }
 
 /** The owner, and the head of the record with its labels, if the facts that permit have not changed. */
-const SEEN = ['find locators', 'aggregate records'];
+const SEEN = ['find records', 'aggregate records'];
 /** The same with the facts. Those who may see nothing cost one command, before or after the head. */
 const FOUND = [...SEEN, 'find members'];
 /**
@@ -98,7 +98,7 @@ const searched = (finds: number, labels = LABELS): readonly string[] => [
 ];
 const COUNTED = [...CURRENT, 'find search', HEADS, 'aggregate search', DECIDED];
 /** Several members may have a resource of one id, so their facts are read before. */
-const BY_ID = ['find locators', DECIDED, ...LABELS];
+const BY_ID = ['find records', DECIDED, ...LABELS];
 /** Among the members of the client's Groups. */
 const BY_NAME = [
   ...CURRENT,

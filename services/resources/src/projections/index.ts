@@ -16,7 +16,6 @@ import { receipts } from './receipts.ts';
 /** Views that this service keeps. */
 export const PROJECTIONS: readonly Projection[] = [
   records,
-  locators,
   versions,
   searchKeys,
   authorizations,
@@ -27,3 +26,9 @@ export const PROJECTIONS: readonly Projection[] = [
   deadLetters,
   feeds,
 ];
+
+/**
+ * The same beside processes of the release before, which read the view of locators (ADR 0093).
+ * @until 0.4.0
+ */
+export const PROJECTIONS_BESIDE_OTHERS: readonly Projection[] = [...PROJECTIONS, locators];

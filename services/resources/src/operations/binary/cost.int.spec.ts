@@ -48,7 +48,7 @@ async function asked(method: 'GET' | 'HEAD', id: string, headers: Record<string,
   calls.splice(0);
   const answer = await house.call(method, `/fhir/Binary/${id}`, { token, headers });
   // The process itself asks the other views, also in between.
-  const needed = calls.splice(0).filter((call) => /^(locators|members getMany|records|files (get|range))/.test(call));
+  const needed = calls.splice(0).filter((call) => /^(members getMany|records|files (get|range))/.test(call));
   return { status: answer.status, text: answer.text, headers: { ...answer.headers, date: '' }, needed };
 }
 
@@ -65,7 +65,7 @@ it.each<[what: string, method: 'GET' | 'HEAD', headersFor: (id: string) => Recor
   expect((await asked(method, seen, headersFor(seen), token)).status).toBe(status);
   const unknown = await asked(method, UNKNOWN, headersFor(UNKNOWN), token);
   expect(unknown.status).toBe(404);
-  expect(unknown.needed).toEqual(['files get', 'locators get 1', 'members getMany 1', 'records getMany 1']);
+  expect(unknown.needed).toEqual(['files get', 'records having 1', 'members getMany 1', 'records getMany 1']);
   for (const member of ['out', 'labelled', 'foreign'])
     expect(await asked(method, ids.get(member)!, headersFor(ids.get(member)!), token), member).toEqual(unknown);
   const other = await house.token('app1', 'system/Condition.rs');

@@ -318,12 +318,12 @@ describe('vread and history', () => {
     };
     for (const suffix of ['', '/_history', '/_history/1']) {
       const unknown = await asked(`nobody${suffix}`);
-      expect(unknown).toEqual(['locators get 1', 'members getMany 1', 'records getMany 1']);
+      expect(unknown).toEqual(['records having 1', 'members getMany 1', 'records getMany 1']);
       for (const id of ['out-c', 'foreign-c']) expect(await asked(`${id}${suffix}`), id + suffix).toEqual(unknown);
     }
-    expect(await asked('m1-c')).toEqual(['locators get 1', 'members getMany 1', 'records getMany 1 record.line']);
+    expect(await asked('m1-c')).toEqual(['records having 1', 'members getMany 1', 'records getMany 1 record.line']);
     expect(await asked('m1-c/_history/1')).toEqual([
-      'locators get 1',
+      'records having 1',
       'members getMany 1',
       'records getMany 1',
       'versions find 1',
@@ -331,7 +331,7 @@ describe('vread and history', () => {
       'versions getMany 1 version.line',
     ]);
     expect(await asked('m1-c/_history')).toEqual([
-      'locators get 1',
+      'records having 1',
       'members getMany 1',
       'records getMany 1',
       'records getMany 1 record.line',

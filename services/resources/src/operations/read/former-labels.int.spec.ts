@@ -3,7 +3,7 @@ import { PA_RECORDS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { type Projection, ProjectionSet, type TopicEvolve } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { locators, type RecordPart, records, searchKeys } from '@provider-access/records';
+import { type RecordPart, records, searchKeys } from '@provider-access/records';
 import { type Answer, condition, House } from '../../../test/harness.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem';
@@ -66,10 +66,10 @@ it('withholds stored resources by elements that the release before did not read'
       return { key: `m1/${type}/${id}`, partitionKey: 'm1', headers, value: JSON.stringify(data) };
     }),
   );
-  const former = new ProjectionSet({ log, views, projections: [formerRecords(), locators, searchKeys] });
+  const former = new ProjectionSet({ log, views, projections: [formerRecords(), searchKeys] });
   await former.start();
   const head = await log.head([PA_RECORDS]);
-  for (const projection of [records, locators, searchKeys])
+  for (const projection of [records, searchKeys])
     expect(await views.reader(projection).waitFor(head, 60_000)).toBe(true);
   await former.stop();
 

@@ -317,7 +317,7 @@ describe('the queries of a read', () => {
         return [status, statements.splice(0).filter((statement) => !/^receipts|position|waitFor/.test(statement))];
       };
       const unknown = await asked('nobody');
-      expect(unknown).toEqual([404, ['locators get 1', 'members getMany 1', 'records getMany 1']]);
+      expect(unknown).toEqual([404, ['records having 1', 'members getMany 1', 'records getMany 1']]);
       for (const id of ['out-c', 'foreign-c', 'm1-r']) expect(await asked(id)).toEqual(unknown);
       // Nothing can withhold a record without labels, so its line comes with it.
       expect(await asked('m1-c')).toEqual([200, [...unknown[1].slice(0, -1), 'records getMany 1 record.line']]);

@@ -4,7 +4,7 @@ import { countedViews } from '../../../test/counted-views.ts';
 import { type Answer, condition, House, patient } from '../../../test/harness.ts';
 
 /** Background work of the process, which no request causes. */
-const BACKGROUND = /^(records|locators|search|feeds|members) position 0|dead-letters|^feeds/;
+const BACKGROUND = /^(records|search|feeds|members) position 0|dead-letters|^feeds/;
 const RESTRICTED = {
   meta: { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }] },
 };

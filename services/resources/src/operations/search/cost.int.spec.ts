@@ -244,7 +244,7 @@ describe('the queries of a search', () => {
   });
 
   it('of a read ask for the owner, the facts, and then for the record with its line', async () => {
-    const queries = ['locators get 1', 'members getMany 1', 'records getMany 1 record.line'];
+    const queries = ['records having 1', 'members getMany 1', 'records getMany 1 record.line'];
     expect(await asked('Condition/small-one-0')).toEqual(queries);
   });
 
@@ -284,7 +284,7 @@ describe('the queries under a policy that asks for consents', () => {
   }
 
   it('of a read are the same for a withheld resource as for an unknown one', async () => {
-    const unknown = ['locators get 1', 'members getMany 1', 'records scan 1 record.line', 'records getMany 1'];
+    const unknown = ['records having 1', 'members getMany 1', 'records scan 1 record.line', 'records getMany 1'];
     for (const form of ['', '/_history', '/_history/1'])
       for (const id of ['nobody', 'withheld']) expect(await asked(`Condition/${id}${form}`)).toEqual(unknown);
     expect(await asked('Condition/open')).toEqual([...unknown.slice(0, -1), 'records getMany 1 record.line']);

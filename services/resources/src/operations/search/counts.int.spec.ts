@@ -16,7 +16,7 @@ import {
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { LabelGate, locators, patients, recordId, records, RecordsReader, searchKeys } from '@provider-access/records';
+import { LabelGate, patients, recordId, records, RecordsReader, searchKeys } from '@provider-access/records';
 import { BASE, cases, Random, randomCondition, randomResource, satisfies, seed } from '@provider-access/testing/search';
 import { countedViews } from '../../../test/counted-views.ts';
 import { byRecord } from './candidates.ts';
@@ -100,7 +100,7 @@ async function append(member: string, type: string, id: string, name: string, ti
 beforeAll(async () => {
   log = openMemoryLog();
   views = countedViews(openMemoryViews(), statements);
-  set = new ProjectionSet({ log, views, projections: [records, locators, searchKeys, patients] });
+  set = new ProjectionSet({ log, views, projections: [records, searchKeys, patients] });
   await set.start();
   reader = new RecordsReader(views);
   for (const type of new Set(FILTERS.map((each) => each.type)))

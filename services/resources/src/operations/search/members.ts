@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '@provider-access/domain/access';
 import type { RefusalReason } from '@provider-access/events';
 import { attributedMembers, Facts, type RequestDecisions } from '@provider-access/facts';
-import { mayBeShared, NOBODY, RecordsReader, SHARED } from '@provider-access/records';
+import { mayBeShared, nameOf, NOBODY, ownersOf, RecordsReader, SHARED } from '@provider-access/records';
 import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -110,7 +110,8 @@ export class SearchMembers {
 
   /** Decides about everybody who has a resource of these ids. */
   private async holding(by: SearchClient, type: string, ids: readonly string[]): Promise<Members> {
-    const holders = await Promise.all(ids.map((id) => this.records.holders(type, id)));
+    const heads = await this.records.namedEach(ids.map((id) => ({ type, id })));
+    const holders = ids.map((id) => ownersOf(heads.get(nameOf(type, id)) ?? []).holders);
     const all = holders.flat();
     const members = await this.named(
       by,
