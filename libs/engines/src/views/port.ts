@@ -2,12 +2,15 @@ import type { Position, ProgressEntry } from '../log/index.ts';
 import type { Extracts, ExtractsOptions } from './extracts.ts';
 import type { ViewStore } from './view-store.ts';
 import type {
+  BesideLoad,
   CountQuery,
   DocumentVersion,
   FindQuery,
   IdsQuery,
+  KnownDocument,
   LoadQuery,
   Projection,
+  ReadWhile,
   Scalar,
   ValuesQuery,
   ViewDocument,
@@ -24,18 +27,6 @@ export interface ViewPosition {
    */
   readonly waiting?: readonly ProgressEntry[];
 }
-
-/** A document of another view on which a read depends, as the caller knows it. */
-export interface KnownDocument {
-  /** It keeps decoded documents (`Projection.keepDecoded`). */
-  readonly projection: Projection;
-  readonly id: string;
-  /** As a reader of the same store gave it. Undefined if the read does not depend on it: nothing is compared then. */
-  readonly document: ViewDocument | undefined;
-}
-/** Documents that were read while another one had not changed, or what that one is now. */
-export type ReadWhile =
-  { readonly documents: readonly (ViewDocument | undefined)[] } | { readonly changed: ViewDocument | undefined };
 
 export interface ViewReader {
   get(id: string, load?: Pick<LoadQuery, 'bodies'>): Promise<ViewDocument | undefined>;
@@ -82,8 +73,6 @@ export interface ViewReader {
    */
   getWhile(known: KnownDocument, ids: readonly string[], load?: BesideLoad): Promise<ReadWhile>;
 }
-/** What `getWhile` loads. */
-export type BesideLoad = Pick<LoadQuery, 'bodies' | 'fields' | 'plain'>;
 
 export interface ViewStatus {
   readonly view: string;

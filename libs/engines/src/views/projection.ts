@@ -199,3 +199,17 @@ export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
    */
   readonly plain?: 'left out' | 'bodies alone';
 }
+
+/** A document of another view on which a read depends, as the caller knows it. */
+export interface KnownDocument {
+  /** It keeps decoded documents (`Projection.keepDecoded`). */
+  readonly projection: Projection;
+  readonly id: string;
+  /** As a reader of the same store gave it. Undefined if the read does not depend on it: nothing is compared then. */
+  readonly document: ViewDocument | undefined;
+}
+/** Documents that were read while another one had not changed, or what that one is now. */
+export type ReadWhile =
+  { readonly documents: readonly (ViewDocument | undefined)[] } | { readonly changed: ViewDocument | undefined };
+/** What `getWhile` loads. */
+export type BesideLoad = Pick<LoadQuery, 'bodies' | 'fields' | 'plain'>;

@@ -1,12 +1,15 @@
 import type { Position } from '../log/index.ts';
-import type { BesideLoad, KnownDocument, ReadWhile, ViewPosition, ViewReader, Views } from './port.ts';
+import type { ViewPosition, ViewReader, Views } from './port.ts';
 import type {
+  BesideLoad,
   CountQuery,
   DocumentVersion,
   FindQuery,
   IdsQuery,
+  KnownDocument,
   LoadQuery,
   Projection,
+  ReadWhile,
   Scalar,
   ValuesQuery,
   ViewDocument,

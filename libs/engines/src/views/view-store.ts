@@ -2,8 +2,15 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
 import type { Extracts, ExtractsOptions } from './extracts.ts';
-import { collectionName, type DocumentVersion, type Projection, type Scalar, type ViewDocument } from './projection.ts';
-import type { KnownDocument, ReadWhile } from './port.ts';
+import {
+  collectionName,
+  type DocumentVersion,
+  type KnownDocument,
+  type Projection,
+  type ReadWhile,
+  type Scalar,
+  type ViewDocument,
+} from './projection.ts';
 import {
   type CountPlan,
   definitionOf,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '@provider-access/testing';
-import type { ReadWhile, Views } from '../port.ts';
-import type { ViewDocument } from '../projection.ts';
+import type { Views } from '../port.ts';
+import type { ReadWhile, ViewDocument } from '../projection.ts';
 import { items, PLAIN_GROUP, totals, type ViewsHarness } from './fixture.ts';
 import { item, openedStore } from './opened.ts';
 

@@ -27,13 +27,24 @@ export function sharedArrayOf(value: unknown, { paths }: ArrayPaths): SharedArra
 }
 
 /** The part without its array and the fields in front of it. */
-export const withoutShared = (part: unknown, { paths }: ArrayPaths): unknown => paths.reduce(without, part);
+export const withoutShared = (part: unknown, { paths }: ArrayPaths): unknown => without(part as object, paths);
 
-function without(part: unknown, [field, ...rest]: readonly string[]): unknown {
-  const copy = { ...(part as Record<string, unknown>) };
-  if (rest.length > 0) copy[field!] = without(copy[field!], rest);
-  else delete copy[field!];
-  return copy;
+/** A copy, because `delete` would make the object a slow one. */
+function without(value: object, paths: readonly (readonly string[])[]): object {
+  const kept: [string, unknown][] = [];
+  for (const [field, inner] of Object.entries(value)) {
+    const found = paths.filter(([first]) => first === field);
+    if (found.length === 0) kept.push([field, inner]);
+    else if (found.every(({ length }) => length > 1))
+      kept.push([
+        field,
+        without(
+          inner as object,
+          found.map((path) => path.slice(1)),
+        ),
+      ]);
+  }
+  return Object.fromEntries(kept);
 }
 
 /** The values of the fields of an index: those in front of its array, and the texts of the array. */

@@ -4,7 +4,9 @@ import { decoderOf, physicalName } from '../encoding.ts';
 import {
   collectionName,
   type DocumentVersion,
+  type KnownDocument,
   type Projection,
+  type ReadWhile,
   type Scalar,
   type ViewDocument,
 } from '../projection.ts';
@@ -42,7 +44,6 @@ import {
   versionOf,
   wholeDocumentOf,
 } from './layout.ts';
-import type { KnownDocument, ReadWhile } from '../port.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { byBytes, countFiltersOf, idFiltersOf, queriesOf } from './queries.ts';
 import { SharedReads } from './shared-reads.ts';

@@ -114,6 +114,12 @@ export const PROOFS: readonly Fault[] = [
     forms: [
       {
         file: 'services/resources/src/operations/find-resource.ts',
+        find: '    const read = await this.records.findWhile(',
+        replace:
+          '    await this.records.heads(idsOf(of, owners));\n' + '    const read = await this.records.findWhile(',
+      },
+      {
+        file: 'services/resources/src/operations/find-resource.ts',
         find: '    const records = await this.records.find(\n',
         replace:
           '    await this.records.heads(owners.map((owner) => recordId(owner, type, id)));\n' +
