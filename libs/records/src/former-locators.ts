@@ -4,7 +4,7 @@ import { RECORD_DELETED, isFirstVersion, recordKeys } from './record-events.ts';
 import { VERSION_HEADER } from './record.ts';
 
 /** The owners of a `Type/id`. `members` holds everyone who ever had it; `member` is the one who has it now. */
-export interface LocatorPart {
+interface LocatorPart {
   readonly member: string;
   /** True if nobody has it now. */
   readonly deleted?: true;

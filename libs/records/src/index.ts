@@ -1,6 +1,6 @@
 export * from './record.ts';
 export { type AcceptedData, keepData } from './record-events.ts';
-export { locators, type LocatorPart } from './former-locators.ts';
+export { locators } from './former-locators.ts';
 export { records } from './projections.ts';
 export * from './search-keys.ts';
 export * from './directory.ts';

@@ -2,16 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { LogRecord } from '@provider-access/engines/log';
-import {
-  compareVersions,
-  locators,
-  type LocatorPart,
-  ownersOf,
-  type RecordPart,
-  recordId,
-  records,
-  broughtType,
-} from './index.ts';
+import { compareVersions, locators, ownersOf, type RecordPart, recordId, records, broughtType } from './index.ts';
 
 const accepted = (member: string, at: string, data: Record<string, unknown> = {}): LogRecord =>
   record('pa.record-accepted.v1', member, at, {
@@ -46,6 +37,12 @@ function record(type: string, member: string, at: string, data: Record<string, u
 }
 const evolve = records.topics['pa.records']!;
 const evolveLocator = locators.topics['pa.records']!;
+/** The part of the former view. */
+interface LocatorPart {
+  readonly member: string;
+  readonly deleted?: true;
+  readonly members: Readonly<Record<string, { readonly at: number; readonly v?: number; readonly deleted?: true }>>;
+}
 const locateAll = (events: readonly LogRecord[]): LocatorPart => {
   let part: LocatorPart | undefined;
   for (const event of events)
