@@ -210,7 +210,8 @@ test.each(DECLARATIONS)(
   ({ service, subscriptions, projections }) => {
     const declared = [
       ...subscriptions.map(({ group, topics }) => [group, topics] as const),
-      ...projections.map((p) => [viewGroup(p), Object.keys(p.topics)] as const),
+      // Nobody keeps up a former view that the release before has not made.
+      ...projections.filter(({ former }) => former !== true).map((p) => [viewGroup(p), Object.keys(p.topics)] as const),
     ];
     expect(Object.fromEntries(house.uses[service].groups)).toEqual(Object.fromEntries(declared));
   },

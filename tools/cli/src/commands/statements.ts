@@ -150,7 +150,7 @@ function consentCommands(program: Command): void {
         unknown: 'warn',
         sentences: ({ effective, barsNobody }) => {
           if (effective !== 1) return [];
-          if (barsNobody === 1)
+          if (barsNobody === 1 && o.scope !== 'global')
             return [`The opt-out of ${o.member} is stored. It bars none of the providers who may see this member now.`];
           return [`${o.member} is opted out. ${WHO_SEES[o.scope] ?? 'No provider sees'} this member from now on.`];
         },

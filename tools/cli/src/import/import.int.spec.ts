@@ -348,7 +348,7 @@ describe('opt-outs', () => {
       method === 'POST' && (posts += 1) > 1 && (response.writeHead(500).end(), true);
     const ran = await imported('opt-outs', 'opt-outs.csv');
     expect(ran.code).toBe(3);
-    expect(last(ran)).toBe('1500 opt-outs are NOT in force');
+    expect(last(ran)).toBe('500 opt-outs are NOT in force');
     platform.interfere = () => false;
     expect(last(await imported('opt-outs', 'opt-outs.csv'))).toBe('0 opt-outs are NOT in force');
     expect(platform.events.size).toBe(2500);

@@ -80,12 +80,14 @@ describe('mongo: indexes', () => {
       '(view)': 'present',
       by_group: 'differs',
       by_tag: 'present',
+      by_n: 'present',
       removed: 'present',
       theirs: 'extra',
     });
     expect((await collection.indexes()).map((i) => i.name).sort()).toEqual([
       '_id_',
       'by_group',
+      'by_n',
       'by_tag',
       'removed',
       'theirs',
