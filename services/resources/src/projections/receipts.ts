@@ -69,7 +69,7 @@ export const receipts: Projection = {
   name: 'receipts',
   version: 2,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromProgress(part)])),
-  commitMs: 100,
+  // Senders wait for it, and each batch of the view would wait again.
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };
 
