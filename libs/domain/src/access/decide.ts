@@ -125,11 +125,13 @@ function bars(
     providers.flatMap((provider) => party.identity(provider));
   if (scope === 'provider-specific' && targets.length > 0)
     return identities([...attribution.providers, ...client.providers]).some((known) => targets.includes(known));
-  if (scope === 'provider-category' && categories.length > 0)
-    return [attribution, client].some(({ providers }) => {
+  if (scope === 'provider-category' && categories.length > 0) {
+    // An attribution has the identifiers of one provider. A client may be bound to several, and each has to be known.
+    return [attribution.providers, ...client.providers.map((provider) => [provider])].some((providers) => {
       const specialties = identities(providers).flatMap((known) => party.specialties(known));
       return specialties.length === 0 || specialties.some((one) => categories.some((code) => isInCategory(one, code)));
     });
+  }
   return true;
 }
 

@@ -135,6 +135,14 @@ describe('decide', () => {
         },
       ],
     ],
+    [
+      'N7 an opt-out of a category, and a client with one provider of unknown specialty beside a known one',
+      'opted-out',
+      [
+        { optOuts: [CARDIOLOGY_OUT] },
+        { client: { ...client, providers: [NPI, 'npi|1000000012'] }, specialties: { [NPI]: ['208600000X'] } },
+      ],
+    ],
     ['no coverage', 'not-covered', [{ coverage: [] }]],
     [
       'a provider out of network',

@@ -88,6 +88,14 @@ export const isOptOutEvent = (event: PayerEvent): event is OptOutEvent =>
 export const isOptInEvent = (event: PayerEvent): event is OptInEvent =>
   event.type === 'payer.member-opted-in.v1' || event.type === 'payer.member-opted-in.v2';
 
+/** The value of an identifier, or the id of an Organization: the system of one identifier has many spellings. */
+const valueOf = (payer: string): string => payer.toLowerCase().split(/[|/]/).at(-1)!.trim();
+/** Whether an identifier may name the payer that has these: another spelling of the system is no other payer. */
+export const namesOneOf = (payers: readonly string[]): ((payer: string) => boolean) => {
+  const values = new Set(payers.map(valueOf));
+  return (payer) => values.has(valueOf(payer));
+};
+
 /** The attributes of an opt-out that do not say whom it bars. */
 const ASIDE = ['effectiveFrom', 'setBy', 'channel', 'reason', 'proof'];
 

@@ -1,11 +1,11 @@
 import { definitionsOf, HL7_PACKAGES, whyWithout } from '@provider-access/definitions';
 import { describe, expect, it } from 'vitest';
-import { type OptOutReach, reachOf, type StatedOptOut } from './opt-outs.ts';
+import { namesOneOf, type OptOutReach, reachOf, type StatedOptOut } from './opt-outs.ts';
 import { isElsewhere, isPurposeOfUse } from './purposes-of-use.ts';
 
 const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
 const THEM = 'urn:oid:2.16.840.1.113883.6.300|67890';
-const isOurs = (payer: string): boolean => payer === US;
+const isOurs = namesOneOf([US, 'Organization/our-plan']);
 const NPI = '1234567893';
 const EVERYBODY = { scope: 'global' } as const;
 
@@ -62,6 +62,16 @@ const TABLE: readonly [what: string, stated: object, reach: OptOutReach][] = [
   ],
   ['N6 this payer', { scope: 'payer-specific', payers: [US] }, { scope: 'payer-specific' }],
   ['N6 nobody', { scope: 'payer-specific' }, { scope: 'payer-specific' }],
+  [
+    'N6 this payer with another system',
+    { scope: 'payer-specific', payers: ['http://hl7.org/fhir/sid/us-naic|12345 '] },
+    { scope: 'payer-specific' },
+  ],
+  [
+    'N6 this payer by URL',
+    { scope: 'payer-specific', payers: ['https://example.org/fhir/Organization/our-plan'] },
+    { scope: 'payer-specific' },
+  ],
   ['N6 another payer', { scope: 'payer-specific', payers: [THEM] }, { scope: 'payer-specific', bars: 'nobody' }],
   ['N6 this payer and another', { scope: 'payer-specific', payers: [THEM, US] }, { scope: 'payer-specific' }],
   ['N4 a payer by name', { scope: 'payer-specific', payers: ['Example Health'] }, { scope: 'payer-specific' }],

@@ -11,6 +11,7 @@ import {
 import type { NewRecord } from '@provider-access/engines/log';
 import { type ConsentPart, Facts, isNews, statementOf } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { namesOneOf } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   type AccessEvent,
@@ -70,8 +71,7 @@ export class ConsentEventsIntake extends AccessIntake {
     @Inject(PayerDays) days: PayerDays,
   ) {
     const { clock } = ports;
-    const ours = payerIdentifiers && new Set(payerIdentifiers);
-    const rules: ConsentRules = { days, ...(ours !== undefined && { isOurs: (payer) => ours.has(payer) }) };
+    const rules: ConsentRules = { days, ...(payerIdentifiers && { isOurs: namesOneOf(payerIdentifiers) }) };
     const register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));
     super(ports, {
       deriver: DERIVER,
