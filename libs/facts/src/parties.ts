@@ -288,8 +288,10 @@ export class Parties implements PartyFacts {
 
   #deny(record: LogRecord): string | undefined {
     if (record.topic === PA_REGISTRY) return this.registry.failed(record);
-    // Whom an unknown specialty concerns is denied by each opt-out of a category.
-    if (record.topic === PA_DIRECTORY) return undefined;
+    if (record.topic === PA_DIRECTORY) {
+      this.#directory.forget(subjectOf(record) ?? '');
+      return undefined;
+    }
     const provider = subjectOf(record) as ProviderKey | undefined;
     if (record.topic !== PA_PROVIDERS) this.#holds.failed(record);
     else if (provider !== undefined)

@@ -24,6 +24,15 @@ export class Specialties {
     this.#known.clear();
   }
 
+  /** Forgets a resource of which an entry cannot be read, so that its providers have no specialty from it. */
+  forget(entry: string): void {
+    const before = this.#entries.get(entry);
+    if (before === undefined) return;
+    this.#index(before, (set) => set.delete(entry));
+    this.#entries.delete(entry);
+    this.#known.clear();
+  }
+
   /** The business time of the newest entry of a resource. */
   newest(entry: string): string | undefined {
     return this.#entries.get(entry)?.businessTime;

@@ -57,4 +57,13 @@ describe('N7 the specialties of a provider', () => {
       }),
     );
   });
+
+  it('are none from a resource that was forgotten', () => {
+    const product = new Specialties();
+    const role = { entry: 'PractitionerRole/r1', businessTime: instant(1), providers: [NPIS[0]!], of: [] };
+    product.evolve(record({ ...role, specialties: [CODES[0]!] }));
+    expect(product.of(NPIS[0]!)).toEqual([CODES[0]]);
+    product.forget(role.entry);
+    expect(product.of(NPIS[0]!)).toEqual([]);
+  });
 });
