@@ -99,12 +99,56 @@ export interface EventRow {
   readonly denies?: string;
 }
 
-/** Publishes and waits until every event is handled. */
-export function publishAll(platform: Served, events: Iterable<DomainEvent>): Promise<PublishReport> {
+interface ViewStatus {
+  readonly view: string;
+  readonly position: { readonly topics: Positions };
+  readonly head: Positions;
+  readonly failure?: string;
+}
+type Positions = Readonly<Record<string, readonly number[]>>;
+
+/**
+ * Waits until every view of intake has passed the current heads of its topics. Disclosures do not count, because reads
+ * write them, and neither does a view that cannot advance.
+ */
+export async function viewsCaughtUp(platform: Served, patienceMs = 600_000): Promise<void> {
+  const server = new Server(platform.base);
+  const until = Date.now() + patienceMs;
+  const look = async (service: string): Promise<readonly ViewStatus[]> => {
+    const { views } = await server.json<{ views: ViewStatus[] }>(`/ops/views/${service}`, {
+      token: platform.administratorToken,
+    });
+    return views.filter(({ view }) => !view.startsWith('audit_'));
+  };
+  await Promise.all(
+    ['resources', 'attribution'].map(async (service) => {
+      let now = await look(service);
+      const targets = new Map(now.map(({ view, head }) => [view, head]));
+      const behind = (): boolean =>
+        now.some(
+          ({ view, position, failure }) =>
+            failure === undefined &&
+            Object.entries(targets.get(view) ?? {}).some(([topic, offsets]) =>
+              offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset),
+            ),
+        );
+      for (let waitMs = 10; behind(); waitMs = Math.min(2 * waitMs, 100)) {
+        if (Date.now() > until) throw new Error(`the views of ${service} did not catch up`);
+        await pause(waitMs);
+        now = await look(service);
+      }
+    }),
+  );
+}
+
+/** Publishes, and waits until every event is handled and visible. */
+export async function publishAll(platform: Served, events: Iterable<DomainEvent>): Promise<PublishReport> {
   const items = function* (): Iterable<Item> {
     for (const event of events) yield itemOf(event);
   };
-  return publishItems(platform, items());
+  const report = await publishItems(platform, items());
+  await viewsCaughtUp(platform);
+  return report;
 }
 export const publishItems = (
   { base, payerToken }: Served,

@@ -5,10 +5,10 @@ import { itemOf, startPlatform, type PlatformProcess } from '@provider-access/cl
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
 import { startDeployment } from '../deployment.ts';
-import { publishItems } from '../road.ts';
+import { publishItems, viewsCaughtUp } from '../road.ts';
 import { tablesOf } from './embedded/tables.ts';
 import { withLargeClaims } from './large-claims.ts';
-import { AS_OF, viewsCaughtUp } from './measures.ts';
+import { AS_OF } from './measures.ts';
 import { collectionsOf } from './mongo/collections.ts';
 import { note } from './rows.ts';
 

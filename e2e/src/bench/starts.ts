@@ -10,9 +10,9 @@ import { startEngines } from '@provider-access/testing';
 import { environment, startDeployment, type Deployment, type DeploymentOptions, type Spawn } from '../deployment.ts';
 import { SERVICES, type ServiceName } from '../gateway.ts';
 import { largest } from '../payers.ts';
-import { publishItems } from '../road.ts';
+import { publishItems, viewsCaughtUp } from '../road.ts';
 import { load } from './load.ts';
-import { AS_OF, appOf, sample, targetsOf, viewsCaughtUp } from './measures.ts';
+import { AS_OF, appOf, sample, targetsOf } from './measures.ts';
 import { watchMemory } from './processes.ts';
 import { median, note, type Row } from './rows.ts';
 

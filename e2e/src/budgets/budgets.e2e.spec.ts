@@ -9,9 +9,9 @@ import { itemOf, type PlatformProcess, startPlatform } from '@provider-access/cl
 import { syntheticPayer } from '@provider-access/synthetic';
 import { BUDGETS } from '@provider-access/testing/budgets';
 import { tablesOf } from '../bench/embedded/tables.ts';
-import { appOf, viewsCaughtUp } from '../bench/measures.ts';
+import { appOf } from '../bench/measures.ts';
 import { largest, memberOf } from '../payers.ts';
-import { AS_OF, http, json, publishItems, type TestApp } from '../road.ts';
+import { AS_OF, http, json, publishItems, viewsCaughtUp, type TestApp } from '../road.ts';
 import { between, combined, counting, type Counts, each, MARK } from './counts.ts';
 import { inRandomOrder } from './random-order.ts';
 

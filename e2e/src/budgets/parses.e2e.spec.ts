@@ -6,8 +6,7 @@ import { type PlatformProcess, startPlatform } from '@provider-access/cli';
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { BUDGETS } from '@provider-access/testing/budgets';
-import { viewsCaughtUp } from '../bench/measures.ts';
-import { http, json, payerEvent } from '../road.ts';
+import { http, json, payerEvent, viewsCaughtUp } from '../road.ts';
 import { between, counting, MARK } from './counts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'parses-'));

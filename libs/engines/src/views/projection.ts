@@ -78,9 +78,9 @@ export interface Projection {
   /** How long a batch waits for more records, ms, for views for which no request waits. Default 0. */
   readonly lingerMs?: number;
   /**
-   * How long a write may wait for others, ms, so that one commit has both. It delays what readers see, and adds to
-   * `lingerMs`. Only for views without a part in an opt-out. On MongoDB the
-   * checkpoint waits, and not the documents. Default 0.
+   * How long a write may wait for others, ms, so that one commit has both. The wait ends earlier when no others are to
+   * be expected. It delays what readers see, and adds to `lingerMs`. Only for views without a part in an opt-out. On
+   * MongoDB the checkpoint waits, and not the documents. Default 0.
    */
   readonly commitMs?: number;
   /**

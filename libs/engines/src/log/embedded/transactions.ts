@@ -27,6 +27,8 @@ const ROWS_TOGETHER = 1000;
 /** After a transaction with so many rows, more are to be expected. Otherwise a write waits this part of its time. */
 const MANY_ROWS = 50;
 const ALONE = 1 / 40;
+/** So long after the last one, as a part of its time, no others are to be expected either. */
+const QUIET = 1 / 4;
 
 /**
  * Runs the writes of one turn of the event loop in one transaction, because a commit costs as much as many rows. Some
@@ -40,6 +42,8 @@ export class WritesOfTurn {
   readonly #patient: Waiting[] = [];
   #next: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** When the last write that may wait came, ms. */
+  #lastAt = 0;
   #isBusy = false;
 
   /** `transaction` runs its argument in a transaction and throws errors of the port. */
@@ -52,14 +56,14 @@ export class WritesOfTurn {
    * hinders no other, and the synchronous `work` may run twice. If the file is away, the whole group is rejected: each
    * further try could wait for a lock of another program, and nothing else would run meanwhile.
    * @param rows how many rows `work` writes, about
-   * @param waitMs how long the write may wait for others that may wait, ms. It waits a fortieth of it after a commit of
-   *   such writes with few rows, because then no others are to be expected.
+   * @param waitMs how long the write may wait for others that may wait, ms. It waits less if no others are to be
+   *   expected: a fortieth of it after such a commit with few rows, and a quarter of it after the last of them.
    * @returns the result of `work`, once it is committed. It rejects with the error of `work` or of the file.
    */
   add<T>(rows: number, work: () => T, waitMs = 0): Promise<T> {
     const queue = waitMs === 0 ? this.#urgent : this.#patient;
     if (waitMs === 0) this.#next ??= setImmediate(() => this.#writeUrgent());
-    else this.#later ??= setTimeout(() => this.#writePatient(), this.#isBusy ? waitMs : waitMs * ALONE);
+    else this.#wait(waitMs);
     return new Promise((resolve, reject) => {
       queue.push({
         work: () => {
@@ -76,6 +80,22 @@ export class WritesOfTurn {
   flush(): void {
     while (this.#urgent.length > 0) this.#writeUrgent();
     while (this.#patient.length > 0) this.#writePatient();
+  }
+
+  #wait(waitMs: number): void {
+    this.#lastAt = performance.now();
+    if (this.#later !== undefined) return;
+    if (!this.#isBusy) {
+      this.#later = setTimeout(() => this.#writePatient(), waitMs * ALONE);
+      return;
+    }
+    const due = this.#lastAt + waitMs;
+    const look = (): void => {
+      const left = Math.min(this.#lastAt + waitMs * QUIET, due) - performance.now();
+      if (left > 0) this.#later = setTimeout(look, left);
+      else this.#writePatient();
+    };
+    this.#later = setTimeout(look, waitMs * QUIET);
   }
 
   #writeUrgent(): void {
