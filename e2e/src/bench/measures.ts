@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { gunzipLines, postEvent, Server, type PlatformProcess } from '@provider-access/cli';
 import type { ProviderOrganization } from '@provider-access/synthetic';
 import { findGroup, registerApp, type TestApp } from '../road.ts';
@@ -19,13 +20,15 @@ export async function appOf(
 export async function optOutTimes(platform: PlatformProcess, count: number): Promise<number[]> {
   const server = new Server(platform.base);
   const times: number[] = [];
+  // A second call is about another member, because an event is sent once.
+  const member = `bench-${randomUUID()}`;
   for (let i = 0; i < count; i += 1) {
     const { status, ms } = await postEvent(server, platform.payerToken, {
-      id: `bench-${i}`,
+      id: `${member}-${i}`,
       source: 'urn:bench',
       type: i % 2 === 0 ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
       time: new Date().toISOString(),
-      subject: 'bench-member',
+      subject: member,
       data: {},
     });
     if (status !== 'effective') throw new Error('an opt-out was not answered effective');
