@@ -51,7 +51,7 @@ export const recordAccepted = recordChange.extend({
   serviceDate: z.string().optional(),
   /** `Type/id` of literal references, without the targets of a Provenance. An export brings these resources along. */
   references: z.array(z.string()),
-  /** Search keys, `parameter=value`; empty in records of earlier releases. */
+  /** Search keys (`indexKeys`); empty in records of earlier releases. */
   tokens: z.array(z.string()),
   /** The version of the keys (`KEYS_VERSION`). A reader of another version makes them from `line`. */
   tokensBy: z.string().optional(),

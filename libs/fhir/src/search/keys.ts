@@ -16,6 +16,7 @@ import {
   targetsOf,
 } from './extract.ts';
 import type { SearchValue } from './read-value.ts';
+import { signOf, sortable } from './key-text.ts';
 import { fold, foldCode } from './text.ts';
 
 /** A part of the index: one key, or all keys from `gte` to below `lt`, by UTF-8 bytes. */
@@ -23,27 +24,14 @@ export type KeyRange = { readonly key: string } | { readonly gte: string; readon
 
 /** Longer keys are cut. A range is cut in the same way, so that it still holds them. */
 const LONGEST_KEY = 128;
-/** A resource with more values of one parameter gets the key `name!` instead, which every range of it includes. */
+/** A resource with more values of one parameter gets `manyKey` instead, which every range of it includes. */
 const MOST_KEYS = 64;
-
 const DAY = 86_400_000;
-/** The first year of FHIR, less the widest time zone and the day by which ranges reach back. */
-const FIRST = Date.UTC(0, 0, 1) - 2000 * 366 * DAY;
-const LOWEST = '0000000000';
-const HIGHEST = 'zzzzzzzzzz';
 
-/** What half of the digits of base 36 can count. V8 writes a small integer in base 36 in a fourth of the time. */
-const HALF = 36 ** (LOWEST.length / 2);
-/** A number below HALF, with all digits. */
-const digits = (value: number): string => (HALF + value).toString(36).slice(1);
-
-/** Text that sorts as the instant does: milliseconds in base 36. */
-function sortable(ms: number): string {
-  if (ms <= FIRST) return LOWEST;
-  if (ms === Number.POSITIVE_INFINITY) return HIGHEST;
-  const low = (ms - FIRST) % HALF;
-  return digits((ms - FIRST - low) / HALF) + digits(low);
-}
+const manyKey = (name: string): string => `${signOf(name)}!`;
+/** What keys of values begin with, and keys of the identifiers of references. */
+const valueOf = (name: string): string => `${signOf(name)}=`;
+const identifiedBy = (name: string): string => `${signOf(name)}:`;
 
 function cut(key: string): string {
   if (key.length <= LONGEST_KEY) return key;
@@ -57,16 +45,19 @@ const codeOf = (code: string): string => {
   const folded = foldCode(code);
   return /[|\\]/.test(folded) ? folded.replace(/[|\\]/g, '\\$&') : folded;
 };
-const tokenKey = (name: string, code: string, system: string | undefined): string =>
-  cut(`${name}=${codeOf(code)}|${system === undefined ? '' : system.toWellFormed()}`);
+/** @param start `valueOf` or `identifiedBy` */
+const tokenKey = (start: string, code: string, system: string | undefined): string =>
+  cut(`${start}${codeOf(code)}|${system === undefined ? '' : system.toWellFormed()}`);
 
 /**
- * The keys of an index over the resources of one type, for example of one member. A key is `name=` and a value:
+ * The keys of an index over the resources of one type, for example of one member. A key is the sign of a parameter
+ * (`signOf`), `=` and a value:
  * - token `code|system`, the code in lower case and with `\` before each bar and backslash
  * - reference `Type/id` or a URI; uri as it is, without a version
  * - string: each text, folded
  * - date: `s` and the start if the time is at most a day; otherwise `l` and the end. So a range needs no search for
  *   long times that began before it.
+ * A reference has keys of its identifier too, with `:` for `=`.
  */
 export function indexKeys(resource: FhirResource): readonly string[] {
   const keys = new Set<string>();
@@ -76,7 +67,7 @@ export function indexKeys(resource: FhirResource): readonly string[] {
 }
 
 /** How `indexKeys` forms keys. Raise it when equal values get other keys. */
-const FORMAT = 2;
+const FORMAT = 3;
 /** Changes when the keys of a resource may change, so that stored keys of another version are computed again. */
 export const KEYS_VERSION: string = hash(
   'sha256',
@@ -84,7 +75,7 @@ export const KEYS_VERSION: string = hash(
     FORMAT,
     ...Object.values(SEARCH).map(({ type, parameters }) => [
       type,
-      ...parameters.filter(({ indexed }) => indexed).map(({ name, kind, path }) => [name, kind, path]),
+      ...parameters.filter(({ indexed }) => indexed).map(({ name, kind, path }) => [name, signOf(name), kind, path]),
     ]),
   ]),
   'base64url',
@@ -98,14 +89,14 @@ function addKeys(parameter: SearchParameter, resource: FhirResource, keys: Set<s
     switch (kind) {
       case 'token':
         eachToken(type, value, (system, code) => {
-          if (code !== undefined) keys.add(tokenKey(name, code, system));
+          if (code !== undefined) keys.add(tokenKey(valueOf(name), code, system));
         });
         break;
       case 'reference':
         addReference(name, type, value, keys);
         break;
       case 'string':
-        eachString(type, value, (text) => keys.add(cut(`${name}=${fold(text)}`)));
+        eachString(type, value, (text) => keys.add(cut(valueOf(name) + fold(text))));
         break;
       case 'date': {
         const time = timeOf(type, value);
@@ -120,19 +111,19 @@ function addKeys(parameter: SearchParameter, resource: FhirResource, keys: Set<s
   if (keys.size - before <= MOST_KEYS) return;
   // No two parameters have a key in common, so the last keys are the ones of this parameter.
   for (const key of [...keys].slice(before)) keys.delete(key);
-  keys.add(`${name}!`);
+  keys.add(manyKey(name));
 }
 
-const uriKey = (name: string, uri: string): string => cut(`${name}=${unversioned(uri).toWellFormed()}`);
+const uriKey = (name: string, uri: string): string => cut(valueOf(name) + unversioned(uri).toWellFormed());
 const dateKey = (name: string, { start, end }: DateRange): string =>
-  end - start <= DAY ? `${name}=s${sortable(start)}` : `${name}=l${sortable(end)}`;
+  `${valueOf(name)}${end - start <= DAY ? `s${sortable(start)}` : `l${sortable(end)}`}`;
 
 function addReference(name: string, type: string, value: unknown, keys: Set<string>): void {
   const reference = referenceOf(type, value);
   if (reference !== undefined)
-    keys.add(reference.kind === 'literal' ? cut(`${name}=${reference.name}`) : uriKey(name, reference.text));
+    keys.add(reference.kind === 'literal' ? cut(valueOf(name) + reference.name) : uriKey(name, reference.text));
   eachToken('Identifier', identifierOf(type, value), (system, code) => {
-    if (code !== undefined) keys.add(tokenKey(`${name}:identifier`, code, system));
+    if (code !== undefined) keys.add(tokenKey(identifiedBy(name), code, system));
   });
 }
 
@@ -146,7 +137,7 @@ export function keyRanges(
 ): readonly KeyRange[] | undefined {
   if (!parameter.indexed) return undefined;
   if (modifier === 'missing' || modifier === 'not' || modifier === 'text' || modifier === 'contains') return undefined;
-  const ranges: KeyRange[] = [{ key: `${parameter.name}!` }];
+  const ranges: KeyRange[] = [{ key: manyKey(parameter.name) }];
   for (const value of any) {
     const more = rangesOf(parameter, modifier, value);
     if (more === undefined) return undefined;
@@ -185,7 +176,7 @@ export function exactKeys(filters: readonly SearchFilter[]): ExactKeys | undefin
       ranges.push(...more);
     }
     all.push(ranges);
-    unsure.add(`${parameter.name}!`);
+    unsure.add(manyKey(parameter.name));
   }
   const ranks = new Map(all.map((ranges, i) => [ranges, rankOf(filters[i]!.parameter)]));
   return { all: all.toSorted((a, b) => ranks.get(a)! - ranks.get(b)!), unsure: [...unsure] };
@@ -270,19 +261,19 @@ function rangesOf(
   switch (value.kind) {
     case 'token': {
       if (value.code === undefined) return undefined;
-      const named = modifier === 'identifier' ? `${name}:identifier` : name;
-      if (value.system === undefined) return [startingWith(`${named}=${codeOf(value.code)}|`)];
-      return [{ key: tokenKey(named, value.code, value.system ?? undefined) }];
+      const start = modifier === 'identifier' ? identifiedBy(name) : valueOf(name);
+      if (value.system === undefined) return [startingWith(`${start}${codeOf(value.code)}|`)];
+      return [{ key: tokenKey(start, value.code, value.system ?? undefined) }];
     }
     case 'string':
       return modifier === 'exact'
-        ? [{ key: cut(`${name}=${value.folded}`) }]
-        : [startingWith(`${name}=${value.folded}`)];
+        ? [{ key: cut(valueOf(name) + value.folded) }]
+        : [startingWith(valueOf(name) + value.folded)];
     case 'reference': {
       const names = value.names.flatMap((each) =>
         each.startsWith('/') ? targetsOf(parameter).map((type) => type + each) : [each],
       );
-      const keys = names.map((each) => ({ key: cut(`${name}=${each}`) }));
+      const keys = names.map((each) => ({ key: cut(valueOf(name) + each) }));
       const isUri = value.text !== undefined && (keys.length === 0 || isCanonical(parameter));
       return isUri ? [...keys, { key: uriKey(name, value.text!) }] : keys;
     }
@@ -298,8 +289,8 @@ function rangesOf(
 
 /** Short times by their start and long ones by their end, as far as `matchesDate` may accept them. */
 function dateRanges(name: string, prefix: DatePrefix, value: DateRange): readonly KeyRange[] | undefined {
-  const short = (from: number, below: number) => between(`${name}=s`, from, below);
-  const long = (from: number, below: number) => between(`${name}=l`, from, below);
+  const short = (from: number, below: number) => between(`${valueOf(name)}s`, from, below);
+  const long = (from: number, below: number) => between(`${valueOf(name)}l`, from, below);
   const first = Number.NEGATIVE_INFINITY;
   const last = Number.POSITIVE_INFINITY;
   const { start, end } = value;

@@ -50,16 +50,16 @@ describe('the index', () => {
   it('finds a resource by any of many values, for which it has one key', () => {
     const target = Array.from({ length: 500 }, (_none, at) => ({ reference: `Observation/o${at}` }));
     const provenance = { resourceType: 'Provenance', target };
-    expect(indexKeys(provenance)).toEqual(['target!']);
+    expect(indexKeys(provenance)).toEqual(['t!']);
     const ranges = keyRanges(filterOf('Provenance', 'target', 'Observation/o499'));
     expect(holdsKey(ranges!, indexKeys(provenance))).toBe(true);
   });
 
   it.each([
     ['x'.repeat(300), 'x'.repeat(200)],
-    ['x'.repeat(300), 'x'.repeat(123)],
-    [`${'x'.repeat(122)}\u{1f600}yz`, `${'x'.repeat(122)}\u{1f600}y`],
-    [`${'x'.repeat(121)}\u{1f600}yz`, `${'x'.repeat(121)}\u{1f600}y`],
+    ['x'.repeat(300), 'x'.repeat(126)],
+    [`${'x'.repeat(125)}\u{1f600}yz`, `${'x'.repeat(125)}\u{1f600}y`],
+    [`${'x'.repeat(124)}\u{1f600}yz`, `${'x'.repeat(124)}\u{1f600}y`],
     ['a\u{10ffff}b', 'a\u{10ffff}'],
     ['a\ud7ffb', 'a\ud7ff'],
   ])('finds long and rare texts by their beginning', (name, value) => {
@@ -76,12 +76,13 @@ describe('the index', () => {
     ['identifier', 'urn:s|', false],
     ['identifier', '|1', false],
     ['identifier:not', '1', false],
-    ['identifier', `urn:s|${'1'.repeat(109)}`, true],
-    ['identifier', `urn:s|${'1'.repeat(110)}`, false],
+    ['identifier', `urn:s|${'1'.repeat(118)}`, true],
+    ['identifier', `urn:s|${'1'.repeat(119)}`, false],
     ['identifier', 'urn:\ufffd|1', false],
     ['family', 'smi', true],
     ['family', 'smi,jon', true],
-    ['family', 'x'.repeat(120), false],
+    ['family', 'x'.repeat(124), true],
+    ['family', 'x'.repeat(125), false],
     ['family:exact', 'Smith', false],
     ['family:contains', 'mit', false],
     ['birthdate', '1980-01-01', false],
@@ -98,11 +99,11 @@ describe('the index', () => {
     expect(exactKeys([])).toBeUndefined();
     expect(exactKeys([family, born])).toBeUndefined();
     expect(exactKeys(Array.from({ length: 9 }, () => family))).toBeUndefined();
-    expect(exactKeys([family, id])?.unsure.toSorted()).toEqual(['family!', 'identifier!']);
+    expect(exactKeys([family, id])?.unsure.toSorted()).toEqual(['i!', 'm!']);
     // The condition that fits the fewest resources comes first, as in a search that is not exact.
-    expect(exactKeys([family, id])?.all.map(([range]) => JSON.stringify(range).slice(8, 18))).toEqual([
-      'identifier',
-      'family=smi',
+    expect(exactKeys([family, id])?.all.map(([range]) => JSON.stringify(range).slice(8, 13))).toEqual([
+      'i=1|"',
+      'm=smi',
     ]);
   });
 
@@ -152,14 +153,42 @@ describe('the index', () => {
     expect(matches(ids(990), about('Claim/x990', 'https://elsewhere/fhir/Claim/x1'))).toBe(false);
   });
 
-  it('writes an instant as the ten digits of base 36 that views of earlier builds have', () => {
-    for (let sample = 0; sample < 1000; sample++) {
-      const ms = Math.floor(random.next() * Date.UTC(2200, 0, 1)) - Date.UTC(2080, 0, 1);
-      const digits = (ms - (Date.UTC(0, 0, 1) - 732_000 * 24 * HOUR)).toString(36).padStart(10, '0');
-      const key = indexKeys({ resourceType: 'Observation', effectiveInstant: new Date(ms).toISOString() });
-      expect(key).toEqual([`date=s${digits}`]);
+  it('writes instants as texts in the order of the instants, short for a day and for a second', () => {
+    const keyOf = (ms: number): string =>
+      indexKeys({ resourceType: 'Observation', effectiveInstant: new Date(ms).toISOString() })[0]!;
+    const [first, last] = [new Date('0001-01-01').getTime(), Date.UTC(9999, 11, 31, 23, 59, 59, 999)];
+    const units = [24 * HOUR, HOUR, 1000, 1];
+    const instants = Array.from({ length: 2000 }, () => {
+      const unit = random.one(units);
+      return Math.floor((first + random.next() * (last - first)) / unit) * unit;
+    });
+    // Neighbours of the places where a text gets longer or its first digits change.
+    for (const ms of [0, 64 * 24 * HOUR, 4096 * 24 * HOUR, 4096 * 1000, 64 * 1000, 999, 1000])
+      for (const more of [-24 * HOUR, -1000, -1, 0, 1, 1000, 24 * HOUR]) instants.push(ms + more);
+    instants.push(first, last);
+    const sorted = [...new Set(instants)].filter((ms) => ms >= first && ms <= last).toSorted((a, b) => a - b);
+    const keys = sorted.map(keyOf);
+    expect(keys).toEqual([...new Set(keys)].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    for (const [at, ms] of sorted.entries())
+      expect([ms, keys[at]!.length]).toEqual([ms, ms % (24 * HOUR) === 0 ? 7 : ms % 1000 === 0 ? 10 : 12]);
+  });
+
+  it('has keys of each parameter that no other parameter of the type has', () => {
+    const value = { token: 'x', string: 'x', uri: 'x', date: '2024', reference: 'Patient/x', quantity: '' };
+    for (const [type, filters] of Map.groupBy(FILTERS, (filter) => filter.type)) {
+      const indexed = filters.map(({ parameter }) => parameter).filter((parameter) => parameter.indexed);
+      const starts = indexed.flatMap(({ name, kind }) =>
+        [name, ...(kind === 'reference' ? [`${name}:identifier`] : [])].map((key) => {
+          const ranges = keyRanges(filterOf(type, key, value[kind]))!;
+          expect(ranges[0]).toEqual({ key: expect.stringMatching(/^[^_=:!]!$/) });
+          const texts = ranges.slice(1).map((range) => ('key' in range ? range.key : range.gte));
+          expect(new Set(texts.map((text) => text.slice(0, 2))).size).toBe(1);
+          return texts[0]!.slice(0, 2);
+        }),
+      );
+      expect(new Set(starts).size).toBe(starts.length);
+      for (const start of starts) expect(start).toMatch(/^[^_=:!][=:]$/);
     }
-    expect(indexKeys({ resourceType: 'Observation', effectiveDateTime: '2026-02-03' })).toEqual(['date=s0ntu7twqo0']);
   });
 
   it('finds times of every length by every prefix', () => {
