@@ -75,7 +75,12 @@ export async function benchBuilds({ against, members, seconds, rounds }: BuildsB
     const both = [await servedBy(builds[0], provider), await servedBy(builds[1], provider)] as const;
     const figures = [taken];
     for (const requests of requestsOf(await linesOf(both[0])))
-      figures.push(await compareRequests(requests, both, { rounds, seconds }));
+      try {
+        figures.push(await compareRequests(requests, both, { rounds, seconds }));
+      } catch (error) {
+        // An old build may refuse a request.
+        note(`${requests.what}: ${(error as Error).message}`);
+      }
     for (const encoding of ['identity', 'gzip'])
       figures.push(
         await compare(
