@@ -18,6 +18,8 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/docs', 'auth'],
     ['/openapi.json', 'auth'],
     ['/portal', 'auth'],
+    ['/notice', 'auth'],
+    ['/providers', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],

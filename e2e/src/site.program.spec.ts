@@ -204,6 +204,18 @@ describeUnless(existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is missing`, 'the
     await page.close();
   });
 
+  const PUBLIC = ['../notice?lang=en', '../notice?lang=es', '../notice?lang=es&show=opt-out-form', '../providers'];
+  test.each(SCREENS)('has public pages for members and providers, in %s at %i pixels', async (mode, width) => {
+    for (const path of PUBLIC) {
+      const page = await open(path, mode, width);
+      await page.evaluate(AXE);
+      expect(((await page.evaluate('axe.run()')) as AxeResults).violations.map(({ id }) => id)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+      expect(await page.context().cookies()).toEqual([]);
+      await page.close();
+    }
+  });
+
   test('needs nothing that its policy forbids', () => {
     expect(faults).toEqual([]);
   });

@@ -4,6 +4,8 @@
 - { prefix: /, service: auth, exact: true }
 - { prefix: /auth, service: auth }
 - { prefix: /portal, service: auth }
+- { prefix: /notice, service: auth }
+- { prefix: /providers, service: auth }
 - { prefix: /.well-known, service: auth }
 - { prefix: /docs, service: auth }
 - { prefix: /openapi.json, service: auth }

@@ -31,6 +31,8 @@ import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs
 import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { PortalController } from './operations/portal/portal.controller.ts';
+import { NoticeController } from './operations/public-pages/notice.controller.ts';
+import { ProvidersController } from './operations/public-pages/providers.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
@@ -112,7 +114,9 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         DiscoveryController,
         DocsController,
         HomeController,
+        NoticeController,
         PortalController,
+        ProvidersController,
         ReviewController,
         SigningKeysController,
       ],

@@ -1,4 +1,14 @@
-import { publicUrl, deploymentEnv, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
+import {
+  publicUrl,
+  deploymentEnv,
+  flag,
+  labelPolicy,
+  labelsEnv,
+  noticesEnv,
+  processEnv,
+  secretsEnv,
+  whole,
+} from '@provider-access/service/config';
 import { z } from 'zod';
 
 /** The variables of auth alone. */
@@ -8,6 +18,8 @@ export const authSettings = z.object({
     .default(false)
     .describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
   ...deploymentEnv,
+  ...labelsEnv,
+  ...noticesEnv,
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
   AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000)
     .default(20)
@@ -34,6 +46,9 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   publicUrl: env.PUBLIC_URL,
   allowInsecureJwks: env.ALLOW_INSECURE_JWKS,
   sandbox: env.SANDBOX,
+  /** The policy of which `/providers` tells. */
+  labels: labelPolicy(env),
+  notices: env.NOTICES_FILE ?? {},
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
   registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,
   refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE,

@@ -13,6 +13,8 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/docs', 'auth'],
     ['/openapi.json', 'auth'],
     ['/portal', 'auth'],
+    ['/notice', 'auth'],
+    ['/providers', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/fhir/bulk', 'export'],
     ['/fhir/Consent', 'consent'],

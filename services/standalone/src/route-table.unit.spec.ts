@@ -24,6 +24,8 @@ test.each([
   ['/docs', 'auth'],
   ['/docs/adr/0040.html', 'auth'],
   ['/openapi.json', 'auth'],
+  ['/notice', 'auth'],
+  ['/providers', 'auth'],
   ['/portal', 'auth'],
   ['/portal/apps/c-1', 'auth'],
   ['/docsx', undefined],

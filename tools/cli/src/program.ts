@@ -12,6 +12,7 @@ import { feedsCommand } from './commands/feeds.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { importFolderCommand } from './commands/import-folder.ts';
+import { noticeCommands } from './commands/notices.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
@@ -65,6 +66,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   sloCommand(program);
   freshnessCommand(program);
   feedsCommand(program);
+  noticeCommands(program);
   engineCommands(program);
   sandboxCommands(program);
   profileCommands(program);

@@ -20,6 +20,7 @@ const SECTIONS = {
     'import.md',
     'coverage.md',
     'opt-outs.md',
+    'notices.md',
     'dead-letters.md',
     'disclosures.md',
     'reviewing.md',

@@ -7,6 +7,7 @@ import {
   readLabelPolicy,
   withDrugs,
 } from '@provider-access/domain/pdex/labels';
+import { readNoticeSettings } from '@provider-access/domain/pdex/notices';
 import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
@@ -57,5 +58,15 @@ export const profilesEnv = {
     .describe(
       'A JSON file with rules by profile: `refuse`, `unmark` or `keep` a resource that lacks what the profile asks ' +
         'for (`docs/feeds.md`). Without it every such profile is unmarked. It is read at the start.',
+    ),
+};
+
+/** What the payer's letters and public pages say. */
+export const noticesEnv = {
+  NOTICES_FILE: policyFile(readNoticeSettings)
+    .optional()
+    .describe(
+      "A JSON file with the payer's name, contacts and links, and the words of counsel, for `/notice` and `/providers` " +
+        '(`docs/notices.md`). Without it the pages show marks in their places. It is read at the start.',
     ),
 };

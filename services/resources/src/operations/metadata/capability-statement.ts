@@ -157,7 +157,7 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
     rest: [
       {
         mode: 'server',
-        documentation: `Guides and an OpenAPI description: ${publicUrl}/docs`,
+        documentation: `Guides and an OpenAPI description: ${publicUrl}/docs. Help for providers: ${publicUrl}/providers`,
         security: {
           cors: false,
           service: [

@@ -179,7 +179,8 @@ describe('the CapabilityStatement', () => {
       software: { name: 'provider-access', version: expect.any(String) },
       publisher: expect.any(String),
       date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
-      rest: [{ mode: 'server' }],
+      // N50: metadata link to the page for providers.
+      rest: [{ mode: 'server', documentation: expect.stringContaining('/providers') as string }],
     });
   });
 

@@ -1,0 +1,12 @@
+export { type Block, blocksOf, type Inline } from './document.ts';
+export { type Filled, noticeLinks, noticePlaces } from './places.ts';
+export { printNotice } from './print.ts';
+export { type NoticeSettings, readNoticeSettings } from './settings.ts';
+export {
+  NOTICE_LANGUAGES,
+  NOTICE_TEMPLATES,
+  type NoticeLanguage,
+  type NoticeTemplate,
+  templateText,
+  TO_CHECK,
+} from './templates.ts';

@@ -1,0 +1,81 @@
+import type { NoticeSettings } from './settings.ts';
+import type { NoticeLanguage, NoticeTemplate } from './templates.ts';
+
+/**
+ * What stands in a place of a template. `missing`: the payer has not stated it, and the text is a mark that a reader
+ * cannot overlook.
+ */
+export interface Filled {
+  readonly text: string;
+  readonly href?: string;
+  readonly missing?: true;
+}
+
+interface Words {
+  readonly optOutForm: string;
+  readonly optInForm: string;
+}
+const WORDS: Readonly<Record<NoticeLanguage, Words>> = {
+  en: { optOutForm: 'the opt-out form', optInForm: 'the opt-in form' },
+  es: { optOutForm: 'la hoja para decir que no', optInForm: 'la hoja para decir que sí' },
+};
+/** The marks of what the payer has not stated. They are for the payer, so they are in English in all texts. */
+const MARKS = {
+  payer: 'NAME OF THE HEALTH PLAN',
+  phone: 'TELEPHONE',
+  tty: 'TTY',
+  email: 'EMAIL',
+  address: 'MAIL ADDRESS',
+  optOutLink: 'LINK TO OPT OUT',
+  providerPhone: 'TELEPHONE FOR PROVIDERS',
+  providerEmail: 'EMAIL FOR PROVIDERS',
+} as const;
+
+const link = (url: string, text = url): Filled => ({ text, href: url });
+
+/** Absolute addresses of the public pages. */
+export const noticeLinks = (publicUrl: string) => ({
+  notice: `${publicUrl}/notice`,
+  providers: `${publicUrl}/providers`,
+  docs: `${publicUrl}/docs/`,
+  register: `${publicUrl}/auth/register`,
+});
+
+/** What stands in each place of a template. */
+export function noticePlaces(
+  settings: NoticeSettings,
+  publicUrl: string,
+  template: NoticeTemplate,
+  language: NoticeLanguage,
+): Readonly<Record<string, Filled>> {
+  const stated = (name: keyof typeof MARKS, href?: (value: string) => string): Filled => {
+    const value = settings[name];
+    if (value === undefined) return { text: `[${MARKS[name]}]`, missing: true };
+    return href === undefined ? { text: value } : link(href(value), value);
+  };
+  const links = noticeLinks(publicUrl);
+  const form = (kind: 'opt-out-form' | 'opt-in-form'): string => `${links.notice}?lang=${language}&show=${kind}`;
+  const counsel = settings.counsel?.[template]?.[language];
+  return {
+    payer: stated('payer'),
+    phone: stated('phone'),
+    tty: stated('tty'),
+    address: stated('address'),
+    email: stated('email', (value) => `mailto:${value}`),
+    optOutLink: stated('optOutLink', (value) => value),
+    providerPhone: stated('providerPhone'),
+    providerEmail: stated('providerEmail', (value) => `mailto:${value}`),
+    noticeLink: link(links.notice),
+    providersLink: link(links.providers),
+    docsLink: link(links.docs),
+    registerLink: link(links.register),
+    optOutForm: link(form('opt-out-form'), WORDS[language].optOutForm),
+    optInForm: link(form('opt-in-form'), WORDS[language].optInForm),
+    counsel:
+      counsel === undefined
+        ? { text: `[WORDS OF COUNSEL: ${template}, ${language}]`, missing: true }
+        : { text: counsel },
+    line: { text: '______________________________' },
+    box: { text: '[ ]' },
+  };
+}

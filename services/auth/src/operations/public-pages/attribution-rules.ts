@@ -1,0 +1,24 @@
+import type { DenialReason } from '@provider-access/events';
+
+/** What the running policy decides, as far as a provider has to know it. */
+export interface RunningPolicy {
+  /** Prior authorizations of drugs are withheld now. */
+  readonly excludesDrugs: boolean;
+}
+
+/**
+ * What must hold before a provider sees a member, one sentence for each reason of a denial (`decide` in libs/domain). A
+ * new reason does not compile until somebody decides here what the page says.
+ */
+export const RULES: Readonly<Record<DenialReason, (policy: RunningPolicy) => string | undefined>> = {
+  'client-unknown': () => 'Your system is registered with us.',
+  'client-not-approved': () => 'We have approved your system, and have tied it to your NPI or tax number (TIN).',
+  'not-attributed': () => 'The member is attributed to you: the member is on our list of patients for your NPI or TIN.',
+  'member-unknown': () => undefined,
+  'not-covered': () => 'The member has coverage with us today.',
+  'not-in-network': () => 'You are in our network today.',
+  'opted-out': () => 'The member has not opted out. We cannot tell you whether a member has.',
+  'on-hold': () =>
+    'We could read everything that was sent to us about the member. Otherwise we wait until it is mended.',
+  'source-on-hold': () => undefined,
+};

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+
+const STYLE = `
+:root { color-scheme: light dark }
+body { max-width: 42rem; margin: 0 auto; padding: 2rem 1rem; font: 1rem/1.5 system-ui, sans-serif;
+  background: light-dark(#fff, #1b1b1f); color: light-dark(#1b1b1f, #eee) }
+h1 { line-height: 1.2 }
+dt { font-weight: 600; margin-top: 1rem }
+dd { margin: 0 }
+body { overflow-wrap: break-word }
+a, code { overflow-wrap: anywhere }
+a { color: light-dark(#0b57d0, #a8c7fa) }
+mark { background: light-dark(#ffe08a, #5c4a00); color: inherit }
+.notice { border: 1px solid; border-radius: .25rem; padding: .5rem 1rem }
+.line { display: inline-block; width: min(20rem, 100%); border-bottom: 1px solid; height: 1.2em }
+.box { display: inline-block; width: 1em; height: 1em; border: 1px solid; vertical-align: -.1em }
+@media print { nav { display: none } body { max-width: none; padding: 0 } }
+`;
+const POLICY =
+  `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; img-src 'self'; ` +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** Headers of a public page. `vary` is the header of the request that changes the answer, if one does. */
+export const publicHeaders = (vary?: string) => ({
+  ...(vary !== undefined && { vary }),
+  'cache-control': 'public, max-age=300',
+  'content-security-policy': POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+});
+
+/** A text as it may stand in an element or in a quoted attribute. */
+export const escaped = (value: string): string =>
+  value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+
+export interface Page {
+  /** BCP 47. */
+  readonly language: string;
+  /** Plain text. */
+  readonly title: string;
+  /** HTML of the main part. */
+  readonly main: string;
+  /** HTML before the main part. */
+  readonly before?: string;
+}
+/** A page without scripts, cookies and parts of other servers. */
+export const publicPage = ({ language, title, main, before = '' }: Page): string => `<!doctype html>
+<html lang="${escaped(language)}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${escaped(title)}</title>
+<link rel="icon" href="/docs/icon.svg" type="image/svg+xml">
+<style>${STYLE}</style>
+</head>
+<body>
+${before}<main>
+${main}</main>
+</body>
+</html>
+`;
