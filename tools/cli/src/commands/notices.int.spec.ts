@@ -13,7 +13,10 @@ const file = (name: string, text: string): string => {
 };
 
 test('N36: prints a letter with the values of the payer, and names the places that are open', async () => {
-  const settings = file('notices.json', JSON.stringify({ payer: 'Valley Health', phone: '1-800-555-0100' }));
+  const settings = file(
+    'notices.json',
+    JSON.stringify({ payer: 'Valley Health', members: { phone: '1-800-555-0100' } }),
+  );
   const args = ['notices', 'text', 'member-notice', '--lang', 'es', '--settings', settings];
   const printed = await pa(...args, '--public-url', 'https://api.valley.example');
   expect(printed.code).toBe(1);
@@ -24,7 +27,9 @@ test('N36: prints a letter with the values of the payer, and names the places th
 
 test('ends with 0 if nothing is open', async () => {
   const settings = {
-    ...{ payer: 'Valley Health', phone: '1', tty: '711', address: 'Box 1', optOutLink: 'https://valley.example/out' },
+    payer: 'Valley Health',
+    members: { phone: '1', tty: '711', address: 'Box 1' },
+    optOutLink: 'https://valley.example/out',
     counsel: { 'opt-out-form': { en: 'Words of counsel.' } },
   };
   const path = file('all.json', JSON.stringify(settings));
@@ -42,4 +47,10 @@ test.each([
   const { code, stderr } = await pa(...argv);
   expect(code).toBe(2);
   expect(stderr).toMatch(sentence);
+});
+
+test('N36: lists what a person must check', async () => {
+  const { code, stdout } = await pa('notices', 'checklist');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^\[ \] counsel: Counsel gives the words/m);
 });

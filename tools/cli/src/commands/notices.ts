@@ -8,6 +8,7 @@ import {
   type NoticeTemplate,
   printNotice,
   readNoticeSettings,
+  TO_CHECK,
 } from '@provider-access/domain/pdex/notices';
 import { contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
@@ -56,4 +57,14 @@ How to fill the places, and what a person must check: ${documentationOf(command,
         process.exitCode = EXIT.refused;
       },
     );
+  notices
+    .command('checklist')
+    .description('print what a person must check before the texts are used')
+    .action((_: object, command: Command) => {
+      const { out } = contextOf(command);
+      out.result(
+        TO_CHECK,
+        TO_CHECK.map(({ part, check }) => `[ ] ${part}: ${check}`),
+      );
+    });
 }

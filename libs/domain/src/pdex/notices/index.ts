@@ -1,4 +1,4 @@
-export { type Block, blocksOf, type Inline } from './document.ts';
+export { blocksOf, type Inline } from './document.ts';
 export { type Filled, noticeLinks, noticePlaces } from './places.ts';
 export { printNotice } from './print.ts';
 export { type NoticeSettings, readNoticeSettings } from './settings.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { missingParts } from '../../../test/pdex/notice-parts.ts';
 import {
   type Counts,
   gradeOf,
@@ -13,18 +14,14 @@ import { blocksOf } from './document.ts';
 import { noticePlaces } from './places.ts';
 import { printNotice } from './print.ts';
 import { type NoticeSettings, readNoticeSettings } from './settings.ts';
-import { missingParts, NOTICE_LANGUAGES, NOTICE_TEMPLATES, templateText, TO_CHECK } from './templates.ts';
+import { NOTICE_LANGUAGES, NOTICE_TEMPLATES, templateText, TO_CHECK } from './templates.ts';
 
 const PUBLIC_URL = 'https://api.payer.example';
 const SETTINGS = {
   payer: 'Valley Health',
-  phone: '1-800-555-0100',
-  tty: '711',
-  email: 'help@payer.example',
-  address: 'PO Box 1, Boise, ID 83701',
   optOutLink: 'https://payer.example/opt-out',
-  providerPhone: '1-800-555-0101',
-  providerEmail: 'providers@payer.example',
+  members: { phone: '1-800-555-0100', tty: '711', email: 'help@payer.example', address: 'PO Box 1, Boise, ID 83701' },
+  providers: { phone: '1-800-555-0101', email: 'providers@payer.example' },
   counsel: Object.fromEntries(NOTICE_TEMPLATES.map((template) => [template, { en: '', es: '' }])),
 } satisfies NoticeSettings;
 const EACH = NOTICE_TEMPLATES.flatMap((template) => NOTICE_LANGUAGES.map((language) => [template, language] as const));
@@ -152,13 +149,15 @@ test('reads a list over several lines, and keeps the order of its items', () => 
 test.each([
   ['no JSON', 'nonsense', 'is not JSON'],
   ['a list', [], 'must be a JSON object'],
-  ['a misspelt name', { fone: '1' }, 'has a member other than "payer", "phone"'],
-  ['a number', { phone: 18005550100 }, '"phone" must be one line'],
-  ['two lines', { address: 'a\nb' }, '"address" must be one line'],
+  ['a misspelt name', { pyer: '1' }, 'has a member other than "payer", "optOutLink"'],
+  ['a misspelt contact', { members: { fone: '1' } }, '"members" must have the members "phone", "tty"'],
+  ['contacts that are none', { providers: 'x' }, '"providers" must have the members "phone", "email"'],
+  ['a number', { members: { phone: 18005550100 } }, '"members" "phone" must be one line'],
+  ['two lines', { members: { address: 'a\nb' } }, '"members" "address" must be one line'],
   ['a place in a value', { payer: '{{counsel}}' }, '"payer" must be one line'],
   ['a script as a link', { optOutLink: 'javascript:alert(1)' }, '"optOutLink" must be an https URL'],
   ['a link without TLS', { optOutLink: 'http://payer.example' }, '"optOutLink" must be an https URL'],
-  ['no address', { email: 'help' }, '"email" must be an address'],
+  ['no address', { providers: { email: 'help' } }, '"providers" "email" must be an address'],
   ['an unknown template', { counsel: { letter: {} } }, '"counsel" must have the members "member-notice"'],
   ['an unknown language', { counsel: { 'web-page': { fr: '' } } }, '"counsel" "web-page" must have the members "en"'],
   ['words that are none', { counsel: { 'web-page': { en: 1 } } }, '"counsel" "web-page" "en" must be a text'],

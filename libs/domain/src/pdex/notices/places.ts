@@ -48,23 +48,24 @@ export function noticePlaces(
   template: NoticeTemplate,
   language: NoticeLanguage,
 ): Readonly<Record<string, Filled>> {
-  const stated = (name: keyof typeof MARKS, href?: (value: string) => string): Filled => {
-    const value = settings[name];
-    if (value === undefined) return { text: `[${MARKS[name]}]`, missing: true };
+  const { members = {}, providers = {} } = settings;
+  const stated = (value: string | undefined, mark: keyof typeof MARKS, href?: (value: string) => string): Filled => {
+    if (value === undefined) return { text: `[${MARKS[mark]}]`, missing: true };
     return href === undefined ? { text: value } : link(href(value), value);
   };
+  const mail = (value: string): string => `mailto:${value}`;
   const links = noticeLinks(publicUrl);
   const form = (kind: 'opt-out-form' | 'opt-in-form'): string => `${links.notice}?lang=${language}&show=${kind}`;
   const counsel = settings.counsel?.[template]?.[language];
   return {
-    payer: stated('payer'),
-    phone: stated('phone'),
-    tty: stated('tty'),
-    address: stated('address'),
-    email: stated('email', (value) => `mailto:${value}`),
-    optOutLink: stated('optOutLink', (value) => value),
-    providerPhone: stated('providerPhone'),
-    providerEmail: stated('providerEmail', (value) => `mailto:${value}`),
+    payer: stated(settings.payer, 'payer'),
+    phone: stated(members.phone, 'phone'),
+    tty: stated(members.tty, 'tty'),
+    address: stated(members.address, 'address'),
+    email: stated(members.email, 'email', mail),
+    optOutLink: stated(settings.optOutLink, 'optOutLink', (value) => value),
+    providerPhone: stated(providers.phone, 'providerPhone'),
+    providerEmail: stated(providers.email, 'providerEmail', mail),
     noticeLink: link(links.notice),
     providersLink: link(links.providers),
     docsLink: link(links.docs),

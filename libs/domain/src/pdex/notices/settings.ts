@@ -2,22 +2,22 @@ import { isObject } from '@provider-access/fhir';
 import { fault, type PolicyReading } from '../policy-file.ts';
 import { NOTICE_LANGUAGES, NOTICE_TEMPLATES, type NoticeLanguage, type NoticeTemplate } from './templates.ts';
 
+type ByLanguage = Readonly<Partial<Record<NoticeLanguage, string>>>;
+/** Where a member or a provider asks. Members also have TTY and a mail address. */
+type Contacts<Name extends string> = Readonly<Partial<Record<Name, string>>>;
+
 /** What a payer states for its texts (NOTICES_FILE). */
 export interface NoticeSettings {
   /** The name that members know. */
   readonly payer?: string;
-  readonly phone?: string;
-  readonly tty?: string;
-  readonly email?: string;
-  readonly address?: string;
   /** Where a member opts out or in online. */
   readonly optOutLink?: string;
-  readonly providerPhone?: string;
-  readonly providerEmail?: string;
+  readonly members?: Contacts<'phone' | 'tty' | 'email' | 'address'>;
+  readonly providers?: Contacts<'phone' | 'email'>;
   /** How the payer attributes members to providers, for `/providers`. */
-  readonly attribution?: Readonly<Partial<Record<NoticeLanguage, string>>>;
+  readonly attribution?: ByLanguage;
   /** The words of counsel, by template and language. An empty text: counsel adds nothing. */
-  readonly counsel?: Readonly<Partial<Record<NoticeTemplate, Readonly<Partial<Record<NoticeLanguage, string>>>>>>;
+  readonly counsel?: Readonly<Partial<Record<NoticeTemplate, ByLanguage>>>;
 }
 
 const LINE = 300;
@@ -29,7 +29,15 @@ const isLine = (value: unknown): value is string =>
 const isLink = (value: string): boolean =>
   URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).username === '';
 
-const LINES = ['payer', 'phone', 'tty', 'email', 'address', 'optOutLink', 'providerPhone', 'providerEmail'] as const;
+/** The lines of the file, by member; `''` has those beside all members. */
+const LINES: Readonly<Record<string, readonly string[]>> = {
+  '': ['payer', 'optOutLink'],
+  members: ['phone', 'tty', 'email', 'address'],
+  providers: ['phone', 'email'],
+};
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+const hasOthers = (object: object, known: readonly string[]): boolean =>
+  Object.keys(object).some((name) => !known.includes(name));
 
 /** Reads the file of a payer. It ignores nothing, because a misspelt name would leave a place empty. */
 export function readNoticeSettings(text: string): PolicyReading<NoticeSettings> {
@@ -40,25 +48,38 @@ export function readNoticeSettings(text: string): PolicyReading<NoticeSettings> 
     return fault('is not JSON');
   }
   if (!isObject(file)) return fault('must be a JSON object');
-  const known: readonly string[] = [...LINES, 'attribution', 'counsel'];
-  if (Object.keys(file).some((name) => !known.includes(name)))
-    return fault(`has a member other than ${known.map((name) => `"${name}"`).join(', ')}`);
-  for (const name of LINES) {
-    const value = file[name];
-    if (value === undefined) continue;
-    if (!isLine(value)) return fault(`"${name}" must be one line of at most ${LINE} characters, without {{ and }}`);
-    if (/email$/i.test(name) && !EMAIL.test(value))
-      return fault(`"${name}" must be an address such as help@payer.example`);
-    if (name === 'optOutLink' && !isLink(value)) return fault(`"${name}" must be an https URL without a user name`);
-  }
-  const wrong = textsFault('"attribution"', file['attribution']) ?? counselFault(file['counsel']);
+  const known = [...LINES['']!, 'members', 'providers', 'attribution', 'counsel'];
+  if (hasOthers(file, known)) return fault(`has a member other than ${quoted(known)}`);
+  const wrong =
+    linesFault('', file) ??
+    linesFault('members', file['members']) ??
+    linesFault('providers', file['providers']) ??
+    textsFault('"attribution"', file['attribution']) ??
+    counselFault(file['counsel']);
   return wrong === undefined ? { ok: true, policy: file as NoticeSettings } : fault(wrong);
+}
+
+/** What is wrong with the lines of a member of the file. */
+function linesFault(member: string, lines: unknown): string | undefined {
+  if (lines === undefined) return undefined;
+  const names = LINES[member]!;
+  if (!isObject(lines) || (member !== '' && hasOthers(lines, names)))
+    return `"${member}" must have the members ${quoted(names)} and no other`;
+  for (const name of names) {
+    const value = lines[name];
+    if (value === undefined) continue;
+    const place = member === '' ? `"${name}"` : `"${member}" "${name}"`;
+    if (!isLine(value)) return `${place} must be one line of at most ${LINE} characters, without {{ and }}`;
+    if (name === 'email' && !EMAIL.test(value)) return `${place} must be an address such as help@payer.example`;
+    if (name === 'optOutLink' && !isLink(value)) return `${place} must be an https URL without a user name`;
+  }
+  return undefined;
 }
 
 /** What is wrong with texts by language. */
 function textsFault(place: string, texts: unknown): string | undefined {
   if (texts === undefined) return undefined;
-  if (!isObject(texts) || Object.keys(texts).some((name) => !(NOTICE_LANGUAGES as readonly string[]).includes(name)))
+  if (!isObject(texts) || hasOthers(texts, NOTICE_LANGUAGES))
     return `${place} must have the members "en" and "es" and no other`;
   const wrong = Object.entries(texts).find(
     ([, words]) => typeof words !== 'string' || words.length > WORDS || /\{\{|\}\}/.test(words),
@@ -69,11 +90,8 @@ function textsFault(place: string, texts: unknown): string | undefined {
 
 function counselFault(counsel: unknown): string | undefined {
   if (counsel === undefined) return undefined;
-  if (
-    !isObject(counsel) ||
-    Object.keys(counsel).some((name) => !(NOTICE_TEMPLATES as readonly string[]).includes(name))
-  )
-    return `"counsel" must have the members ${NOTICE_TEMPLATES.map((name) => `"${name}"`).join(', ')} and no other`;
+  if (!isObject(counsel) || hasOthers(counsel, NOTICE_TEMPLATES))
+    return `"counsel" must have the members ${quoted(NOTICE_TEMPLATES)} and no other`;
   for (const [template, texts] of Object.entries(counsel)) {
     const wrong = textsFault(`"counsel" "${template}"`, texts);
     if (wrong !== undefined) return wrong;

@@ -23,30 +23,6 @@ export const NOTICE_TEMPLATES = Object.keys(TEXTS) as readonly NoticeTemplate[];
 /** A template as Markdown, with places such as `{{payer}}` (`noticePlaces`). */
 export const templateText = (template: NoticeTemplate, language: NoticeLanguage): string => TEXTS[template][language];
 
-/**
- * The parts that each text must have, by the ids of its headings. `right`, `benefits`, `opt-out` and `opt-in` are what
- * 42 CFR 422.121(a)(4)(ii) asks of a notice; the others are ours (PEOPLE.md N34, N35).
- */
-const NOTICE_PARTS = [
-  'benefits',
-  'shared',
-  'not-shared',
-  'right',
-  'opt-out',
-  'opt-in',
-  'sent',
-  'care',
-  'contacts',
-] as const;
-const FORM_PARTS = ['person', 'choice', 'signature', 'contacts'] as const;
-export const REQUIRED_PARTS: Readonly<Record<NoticeTemplate, readonly string[]>> = {
-  'member-notice': NOTICE_PARTS,
-  'web-page': NOTICE_PARTS,
-  'opt-out-form': FORM_PARTS,
-  'opt-in-form': FORM_PARTS,
-  'provider-letter': ['shared', 'request', 'attribution', 'opt-out', 'contacts'],
-};
-
 /** What a person must check before a text is used, by the id of the part. `docs/notices.md` has the same list. */
 export const TO_CHECK: readonly { readonly part: string; readonly check: string }[] = [
   {
@@ -62,15 +38,3 @@ export const TO_CHECK: readonly { readonly part: string; readonly check: string 
   { part: 'signature', check: 'Counsel says which papers show that a representative may sign.' },
   { part: 'language', check: 'The payer adds the taglines of other languages that its contracts ask for.' },
 ];
-
-/** @throws never; the ids of required parts that the text lacks, or that have no words */
-export function missingParts(template: NoticeTemplate, text: string): readonly string[] {
-  const sections = new Map(
-    text.split(/^(?=#)/m).flatMap((section) => {
-      const [heading = '', ...body] = section.split('\n');
-      const id = /\{#([\w-]+)\}\s*$/.exec(heading)?.[1];
-      return id === undefined ? [] : [[id, body.join('').trim()] as const];
-    }),
-  );
-  return REQUIRED_PARTS[template].filter((part) => (sections.get(part) ?? '') === '');
-}

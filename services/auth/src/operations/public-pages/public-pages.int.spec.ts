@@ -11,13 +11,9 @@ import { languageOf } from './language.ts';
 
 const SETTINGS: NoticeSettings = {
   payer: 'Valley <b>Health</b> & Sons',
-  phone: '1-800-555-0100',
-  tty: '711',
-  email: 'help@payer.example',
-  address: 'PO Box 1, Boise, ID 83701',
   optOutLink: 'https://payer.example/opt-out?a="b"',
-  providerPhone: '1-800-555-0101',
-  providerEmail: 'providers@payer.example',
+  members: { phone: '1-800-555-0100', tty: '711', email: 'help@payer.example', address: 'PO Box 1, Boise, ID 83701' },
+  providers: { phone: '1-800-555-0101', email: 'providers@payer.example' },
   attribution: { en: 'We count visits of two years.' },
   counsel: Object.fromEntries(NOTICE_TEMPLATES.map((template) => [template, { en: '', es: '' }])),
 };
