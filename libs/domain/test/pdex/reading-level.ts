@@ -39,8 +39,8 @@ export const gradeOf = (text: string): number => {
 
 /**
  * Syllables of a Spanish word: vowels that touch are one syllable, unless both are strong (a, e, o) or the weak one (i,
- * u) has an accent (Real Academia Española, Ortografía 2010, II 2.1). `y` at the end is a vowel. The `u` of `que`, `qui`,
- * `gue` and `gui` is silent.
+ * u) has an accent (Real Academia Española, Ortografía 2010, II 2.1). `y` at the end is a vowel. The `u` of `que`,
+ * `qui`, `gue` and `gui` is silent.
  */
 export function spanishSyllables(word: string): number {
   const plain = word

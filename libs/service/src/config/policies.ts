@@ -66,7 +66,7 @@ export const noticesEnv = {
   NOTICES_FILE: policyFile(readNoticeSettings)
     .optional()
     .describe(
-      "A JSON file with the payer's name, contacts and links, and the words of counsel, for `/notice` and `/providers` " +
-        '(`docs/notices.md`). Without it the pages show marks in their places. It is read at the start.',
+      "A JSON file with the payer's name, contacts and links, and the words of counsel, for `/notice` and " +
+        '`/providers` (`docs/notices.md`). Without it the pages show marks in their places. It is read at the start.',
     ),
 };

@@ -64,12 +64,14 @@ test.each(NOTICE_TEMPLATES)('N36: %s reads at Fernández Huerta 70 or above in S
 
 test('N36: the measures find texts that are hard to read', () => {
   const law =
-    'A payer must provide a mechanism, including reasonable notification, by which a current enrollee or the personal ' +
-    'representative of the enrollee may subsequently reconsider the availability of individually identifiable information.';
+    'A payer must provide a mechanism, including reasonable notification, by which a current enrollee or the ' +
+    'personal representative of the enrollee may subsequently reconsider the availability of individually ' +
+    'identifiable information.';
   expect(gradeOf(law)).toBeGreaterThan(16);
   const ley =
-    'La entidad aseguradora proporcionará procedimientos administrativos mediante los cuales la persona beneficiaria, o ' +
-    'su representante legalmente autorizado, reconsiderará posteriormente la disponibilidad de la información individual.';
+    'La entidad aseguradora proporcionará procedimientos administrativos mediante los cuales la persona ' +
+    'beneficiaria, o su representante legalmente autorizado, reconsiderará posteriormente la disponibilidad de la ' +
+    'información individual.';
   expect(huertaOf(spanishCounts(ley))).toBeLessThan(40);
 });
 

@@ -157,7 +157,8 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
     rest: [
       {
         mode: 'server',
-        documentation: `Guides and an OpenAPI description: ${publicUrl}/docs. Help for providers: ${publicUrl}/providers`,
+        documentation:
+          `Guides and an OpenAPI description: ${publicUrl}/docs. ` + `Help for providers: ${publicUrl}/providers`,
         security: {
           cors: false,
           service: [
