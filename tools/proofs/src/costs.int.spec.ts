@@ -153,7 +153,7 @@ test.each(NAMES)('%s costs no more than its bound', async (name) => {
 /** Whom the platform serves, by the first rule that matches: written from the rules and not from the routes. */
 const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'][]])[] = [
   [/^(POST|GET|PUT) \/auth\/(register|token|check-assertion|jwks)\b/, ['nobody']],
-  [/^GET \/($|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
+  [/^GET \/($|notice$|providers$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
   [/^POST \/auth\/introspect$/, ['app', 'administrator']],
   [/^[A-Z]+ \/auth\/(clients|signing-keys)\b/, ['administrator']],
   [/^[A-Z]+ \/fhir\//, ['app']],
