@@ -98,7 +98,7 @@ const fromRecords: TopicEvolve<SearchPart> = {
 export const searchKeys: Projection = {
   owner: 'resources',
   name: 'search',
-  version: 5,
+  version: 6,
   topics: { [PA_RECORDS]: fromRecords },
   commitMs: 100,
   indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true, shared: true }],

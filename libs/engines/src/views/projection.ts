@@ -19,7 +19,8 @@ export interface IndexDefinition {
   /**
    * The array has texts that many documents share, such as codes. Only texts are found, and the index has a field in
    * front of its array. An engine may store a text once, apart from the documents, so a reader's documents may lack the
-   * fields of the index. `evolve` always has them. A projection has at most one such index.
+   * fields of the index. `evolve` always has them. Such an index is the only array index of its
+   * projection.
    */
   readonly shared?: boolean;
   /**

@@ -232,7 +232,9 @@ export function checkProjection(projection: Projection): void {
     if (index.shared && (index.array !== true || index.fields.length < 2))
       refuse(`index "${index.name}" shares texts, so it is an array index with a field in front of its array`);
   }
-  if (projection.indexes.filter(({ shared }) => shared).length > 1) refuse('several indexes share texts');
+  const arrays = projection.indexes.filter(({ array }) => array);
+  if (arrays.length > 1 && arrays.some(({ shared }) => shared))
+    refuse('an index that shares texts is not the only array index');
   if (projection.plain !== undefined && !parts.includes(projection.plain.part))
     refuse('no topic writes the plain part');
   const { subject = '_id' } = projection;

@@ -323,6 +323,10 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(() =>
         fresh.views.reader({ ...totals, indexes: [{ name: 'x', fields: ['left.a', 'right.b'], array: true }] }),
       ).toThrow(/several parts/);
+      const shared = { name: 'x', fields: ['item.group', 'item.others'], array: true, shared: true };
+      expect(() => fresh.views.reader({ ...items, indexes: [...items.indexes, shared] })).toThrow(
+        /not the only array index/,
+      );
       const added = (fields: string[]) => ({ name: 'x', fields, added: true }) as const;
       for (const index of [
         added(['item.n', 'item.other']),

@@ -11,6 +11,11 @@ function numbers(seed: number): (n: number) => number {
     return Math.floor((state / 2 ** 31) * n);
   };
 }
+/** Ids as records have them, and others, some of which begin with the folder of others. */
+const idOf = (n: number): string =>
+  [`d${n}`, `m/T/d${n}`, `m/T/d/${n}`, `m/T${n % 5}/d${n}`, `m/${n}`, `m${n % 3}/T/`, `m/T/d${n}/x/y`, `ä${n % 7}/T/d`][
+    n % 8
+  ]!;
 /** Some that many documents have, some that few have, and signs that sort by UTF-8 bytes in another order. */
 const TEXTS = [
   ...Array.from({ length: 12 }, (_, n) => `code=${n}|http://example.org`),
@@ -61,7 +66,7 @@ export function sharedContract(name: string, open: () => Promise<ViewsHarness>):
           Array.from({ length: pick([1, 1, 2, 3, 12]) }, () => pick(RANGES)),
         );
         const none = pick([[], [], [TEXTS[0]!], ['date=1150', TEXTS[1]!]]);
-        const except = pick([[], ['d1', 'd2', 'nobody']]);
+        const except = pick([[], [1, 2, 3, 4, 5, 6].map(idOf).concat('nobody', 'no/bo/dy')]);
         const fits = [...stored].filter(
           ([, { group, tags }]) =>
             groups.includes(group) && all.every((any) => tags.some((tag) => any.some((range) => within(tag, range)))),
@@ -70,7 +75,7 @@ export function sharedContract(name: string, open: () => Promise<ViewsHarness>):
         const query = { index: 'by_tag', equals, all, limit: 1000 };
         expect([query, await reader.ids(query)]).toEqual([query, ids]);
         expect((await reader.versions(query)).map(({ id }) => id)).toEqual(ids);
-        const after = pick(['d3', 'd7', '']);
+        const after = pick(['', idOf(3), idOf(4), idOf(5), 'm/T', 'm/T/', 'm/T/d/z']);
         const rest = ids.filter((id) => byBytes(id, after) > 0);
         expect(await reader.ids({ ...query, after, limit: 3 })).toEqual(rest.slice(0, 3));
         const left = fits.filter(([id, { tags }]) => !except.includes(id) && !tags.some((tag) => none.includes(tag)));
@@ -94,7 +99,7 @@ export function sharedContract(name: string, open: () => Promise<ViewsHarness>):
       };
 
       for (let offset = 0; offset < 400;) {
-        const ids = new Set(Array.from({ length: 1 + below(20) }, () => `d${below(120)}`));
+        const ids = new Set(Array.from({ length: 1 + below(20) }, () => idOf(below(120))));
         const ops = [...ids].map((id) => {
           const tags = [
             ...new Set(Array.from({ length: below(6) }, () => (below(2) ? pick(TEXTS) : TEXTS[below(3)]!))),
@@ -106,7 +111,7 @@ export function sharedContract(name: string, open: () => Promise<ViewsHarness>):
         });
         await store.apply(sharedItems, 1, ops);
         if (below(4) === 0) {
-          const gone = [`d${below(120)}`, `d${below(120)}`];
+          const gone = [idOf(below(120)), idOf(below(120))];
           await store.remove(sharedItems, gone);
           for (const id of gone) stored.delete(id);
         }
@@ -118,10 +123,56 @@ export function sharedContract(name: string, open: () => Promise<ViewsHarness>):
         for (let n = 0; n < 6; n++) await ask();
         const parts = await store.parts(sharedItems, 1, 'item', [...stored.keys()]);
         for (const [id, { group, tags }] of stored) expect(parts.get(id)?.value).toMatchObject({ group, tags });
+        const asked = [...stored.keys(), 'nobody', 'no/bo/dy'].toReversed();
+        const documents = await reader.getMany(asked);
+        expect(documents.map((document) => document?._id)).toEqual(
+          asked.map((id) => (stored.has(id) ? id : undefined)),
+        );
       }
       await store.remove(sharedItems, [...stored.keys()]);
       stored.clear();
       await ask();
+    });
+
+    it('pages through all documents in the order of the bytes of their ids, whatever folders they are in', async () => {
+      const { store } = fresh.views;
+      await store.ensure(sharedItems);
+      const ids = [
+        ...Array.from({ length: 700 }, (_, n) => `m/T/${n}`),
+        ...new Set(Array.from({ length: 700 }, (_, n) => idOf(n))),
+        ...[
+          '/',
+          '//',
+          '//a',
+          'm',
+          'm/',
+          'm/T',
+          'm/T/',
+          'm/T/0/',
+          'm/T\u0001/1',
+          'm/TT/1',
+          'm /T/1',
+          '\u{1F600}/\uFFFD/x',
+        ],
+      ];
+      const ops = ids.map((id, n) => item(id, n, { n, group: 'g', tags: ['a'] }));
+      await store.apply(sharedItems, 1, ops);
+      const sorted = ids.map((id) => Buffer.from(id)).toSorted(Buffer.compare);
+      const paged: string[] = [];
+      for (let after = ''; ;) {
+        const page = await store.page(sharedItems, 1, after);
+        if (page.length === 0) break;
+        paged.push(...page.map(({ id }) => id));
+        after = paged.at(-1)!;
+      }
+      expect(paged).toEqual(sorted.map(String));
+      for (const after of ['m/T', 'm/T/', 'm/T/55', 'm/T/zz', 'm/U/', 'n', '\u{10FFFF}']) {
+        const [next] = await store.page(sharedItems, 1, after);
+        expect([after, next?.id]).toEqual([
+          after,
+          sorted.find((id) => Buffer.compare(id, Buffer.from(after)) > 0)?.toString(),
+        ]);
+      }
     });
 
     it('leaves the array in the documents of a reader if the index shares no texts', async () => {

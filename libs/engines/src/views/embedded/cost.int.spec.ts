@@ -203,7 +203,7 @@ it('writes several new documents with shared texts in a few statements', async (
   const tags = ['x', 'y'];
   const ops = (from: number): ViewOp[] =>
     Array.from({ length: 16 }, (_, i) => ({
-      ...{ id: `d${from + i}`, part: 'item', partition: 0, offset: from + i, base: {} },
+      ...{ id: `g/T/d${from + i}`, part: 'item', partition: 0, offset: from + i, base: {} },
       value: { n: i, group: 'g', tags: [...tags, `own ${from + i}`], line: 'l' },
     }));
   await views.store.apply(sharedItems, 1, ops(0));
@@ -216,6 +216,16 @@ it('writes several new documents with shared texts in a few statements', async (
     // 48 elements.
     ...[elements, elements],
     'INSERT shared-items_v1_r1__by_tag_uses',
+  ]);
+  // The scope and the folder of a member and type are asked for together.
+  await views.store.apply(sharedItems, 1, [
+    { ...ops(32)[0]!, id: 'h/T/d', value: { n: 1, group: 'h', tags: [], line: 'l' } },
+    { ...ops(33)[0]!, id: 'i/T/d', value: { n: 1, group: 'i', tags: ['own'], line: 'l' } },
+  ]);
+  expect(statements.splice(0).slice(0, 5)).toEqual([
+    ...['SELECT shared-items_v1_r1__folders', 'INSERT shared-items_v1_r1__folders'],
+    ...['SELECT shared-items_v1_r1__folders', 'INSERT shared-items_v1_r1__folders'],
+    'INSERT shared-items_v1_r1__by_tag_scopes',
   ]);
 });
 

@@ -16,7 +16,7 @@ export function partsOf(statements: Statements, name: string, ids: readonly stri
   for (const some of groupsOf(ids, MOST_LOADED)) {
     // As the engine returns them.
     const asked = new Map(some.map((id) => [id.toWellFormed(), id]));
-    const rows = statements.parts(part, some.length).all(...some) as unknown as Rows;
+    const rows = statements.parts(part, some);
     const valuesOf = part.shared && statements.sharedValues(rows);
     for (const [n, [id, position, json, ...bodies]] of rows.entries()) {
       if (position === null) continue;
@@ -30,7 +30,6 @@ export function partsOf(statements: Statements, name: string, ids: readonly stri
 }
 /** The old parts of a batch are in memory at once, so this only bounds the statements. */
 const MOST_LOADED = 32;
-type Rows = readonly (readonly unknown[])[];
 
 /** Writes parts within the caller's transaction. @returns ids of documents whose part has changed since `base` */
 export function writeParts(statements: Statements, ops: readonly ViewOp[]): string[] {
@@ -49,11 +48,15 @@ export function writeParts(statements: Statements, ops: readonly ViewOp[]): stri
 export function removeDocuments(statements: Statements, ids: readonly string[]): void {
   const { shared } = statements;
   for (const id of ids) {
-    if (shared !== undefined) {
-      const row = statements.number().get(id) as unknown as readonly [number] | undefined;
-      if (row !== undefined) shared.remove(row[0]);
+    if (shared === undefined) {
+      for (const statement of statements.removals()) statement.run(id);
+      continue;
     }
-    for (const statement of statements.removals()) statement.run(id);
+    const row = statements.number().get(...statements.rowIds.valuesOf(id)) as unknown as readonly [number] | undefined;
+    if (row === undefined) continue;
+    shared.remove(row[0]);
+    for (const statement of statements.removalsByNumber()) statement.run(row[0]);
+    shared.dropFolder(id);
   }
   shared?.flush();
 }
@@ -104,16 +107,19 @@ function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly 
 function insert(statements: Statements, part: PartColumns, group: readonly Encoded[]): readonly ViewOp[] {
   const numbers = group.map(() => statements.nextBody());
   const { shared } = statements;
-  const stored = group.map(({ array }) => shared?.take(array));
+  const taken = group.map(({ op: { id }, array }) => shared?.take(id, array) ?? { id: [id], stored: undefined });
   const rows = group.flatMap(({ op, values }, i) => [
-    ...[numbers[i]!, op.id, packed(op.partition, op.offset)!, ...values],
-    ...(part.shared === undefined ? [] : columnsOf(stored[i])),
+    ...[numbers[i]!, ...taken[i]!.id, packed(op.partition, op.offset)!, ...values],
+    ...(part.shared === undefined ? [] : columnsOf(taken[i]!.stored)),
   ]);
-  const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [string])[];
-  const ids = new Set(inserted.map(([id]) => id));
+  const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [
+    string | number,
+  ])[];
+  const fresh = new Set(inserted.map(([key]) => key));
   const added = group.flatMap(({ op, bodies }, i) => {
-    if (ids.delete(op.id.toWellFormed())) return [{ op, bodies, number: numbers[i]!, stored: stored[i] }];
-    shared?.drop(stored[i]);
+    if (fresh.delete(numbers[i] ?? op.id.toWellFormed()))
+      return [{ op, bodies, number: numbers[i]!, stored: taken[i]!.stored }];
+    shared?.drop(taken[i]!.stored);
     return [];
   });
   if (added.length === 0) return [];
@@ -136,7 +142,8 @@ function isWritten(statements: Statements, part: PartColumns, op: ViewOp, there:
     isPut(statements, part, onConflict, { id: op.id, values: [position, ...values], bodies, array });
   const position = packed(op.partition, op.offset);
   if (!there && position !== undefined && op.base === undefined && put('replace older', position)) return true;
-  const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
+  const found = statements.position(part).get(...statements.rowIds.valuesOf(op.id));
+  const row = found as unknown as readonly unknown[] | undefined;
   const before = decodePosition(row?.[0]);
   if (!isNewer(before, op.partition, op.offset)) return true;
   if (op.base !== undefined && !samePosition(op.base, before)) return false;
@@ -157,9 +164,10 @@ function isPut(
 ): boolean {
   const statement = statements.write(part, onConflict);
   const fresh = statements.nextBody();
-  if (!statements.isNumbered) return statement.run(fresh, id, ...values).changes !== 0;
+  const stored = statements.storedId(id);
+  if (!statements.isNumbered) return statement.run(fresh, ...stored, ...values).changes !== 0;
   // An inserted document has the fresh number, a replaced one has its own.
-  const row = statement.get(fresh, id, ...values) as unknown as readonly [number] | undefined;
+  const row = statement.get(fresh, ...stored, ...values) as unknown as readonly [number] | undefined;
   if (row === undefined) return false;
   const [number] = row;
   if (part.bodies.length > 0) writeBodies(statements, part, number, bodies);

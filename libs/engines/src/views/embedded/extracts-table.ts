@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
+import { rowIdsOf } from './row-ids.ts';
 import { type Layout, quoted } from './tables.ts';
 
 /** An id is never used again, so it names one reservation. `builds`: the form, and the live builds of the views. */
@@ -8,14 +9,16 @@ export const EXTRACTS = `
     builds TEXT NOT NULL, head TEXT, body BLOB, bytes INTEGER NOT NULL DEFAULT 0, UNIQUE (subject, name));
   CREATE INDEX IF NOT EXISTS extracts_bytes ON extracts (bytes)`;
 
-const triggersOf = ({ collection, projection, columns }: Layout, build: number) => {
+const triggersOf = (layout: Layout, build: number) => {
+  const { collection, projection, columns } = layout;
   if (projection.subject === undefined) return [];
   const table = physicalName(collection, build);
-  const column = projection.subject === '_id' ? '_id' : columns.get(projection.subject)!;
+  const subjectOf = (row: string): string =>
+    projection.subject === '_id' ? rowIdsOf(layout, table).id(row) : row + columns.get(projection.subject!)!;
   return [
-    { name: `${table}__inserted`, after: 'INSERT', subjects: `NEW.${column}` },
-    { name: `${table}__updated`, after: 'UPDATE', subjects: `OLD.${column}, NEW.${column}` },
-    { name: `${table}__deleted`, after: 'DELETE', subjects: `OLD.${column}` },
+    { name: `${table}__inserted`, after: 'INSERT', subjects: subjectOf('NEW.') },
+    { name: `${table}__updated`, after: 'UPDATE', subjects: `${subjectOf('OLD.')}, ${subjectOf('NEW.')}` },
+    { name: `${table}__deleted`, after: 'DELETE', subjects: subjectOf('OLD.') },
   ].map((trigger) => ({ ...trigger, table }));
 };
 

@@ -32,11 +32,12 @@ export function documentsById(
   // SQLite stores a text as UTF-8, so half of a surrogate pair is U+FFFD there.
   const ids = given.every((id) => id.isWellFormed()) ? given : given.map((id) => id.toWellFormed());
   if (ids.length === 1 && plan.plain !== 'left out') {
-    const row = statements.get(plan, positions).get(ids[0]!) as unknown as Row | undefined;
+    const row = statements.get(plan, positions).get(...statements.rowIds.valuesOf(ids[0]!)) as unknown as
+      Row | undefined;
     return [row && documentOfRow(row)];
   }
   const select = statements.many(plan, positions);
-  const list = JSON.stringify(ids);
+  const list = statements.rowIds.listOf(ids);
   const found = new Map<string, ViewDocument | undefined>();
   const rows = (bodies.length > 0 && maxBytes < Number.POSITIVE_INFINITY
     ? select.iterate(list)
@@ -142,7 +143,7 @@ export function countOf(statements: Statements, plan: CountPlan): ReadonlyMap<Sc
 /** Documents behind `after`, with all their bodies. */
 export function wholeDocuments(statements: Statements, after: string): readonly WholeDocument[] {
   const { parts, projection } = statements.layout;
-  const rows = statements.page(projection.bodies ?? []).all(after) as unknown as readonly Row[];
+  const rows = statements.page(projection.bodies ?? [], after);
   const shared = parts.find((part) => part.shared !== undefined);
   const valuesOf = shared && statements.sharedValues(rows);
   return rows.map(([id, ...columns], n) => {

@@ -1,6 +1,7 @@
 import type { IndexDefinition, Scalar } from '../projection.ts';
 import type { CountPlan, IdsCondition, IdsPlan } from '../query.ts';
 import { type Bound, type ConditionPart, Elements, hasLists, inList, MOST_RANGES } from './elements.ts';
+import type { RowIds } from './row-ids.ts';
 import { prefixColumns, type SharedTables, sharedTables } from './shared-tables.ts';
 import { PLACES } from './shared-texts.ts';
 import { quoted } from './tables.ts';
@@ -15,9 +16,11 @@ export class SharedElements extends Elements {
   readonly #index: IndexDefinition;
   readonly #documents: string;
   readonly #tables: SharedTables;
+  readonly #ids: RowIds;
 
-  constructor(physical: string, index: IndexDefinition) {
+  constructor(physical: string, index: IndexDefinition, ids: RowIds) {
     super();
+    this.#ids = ids;
     this.#index = index;
     this.#tables = sharedTables(physical, index);
     this.table = this.#tables.elements;
@@ -72,20 +75,21 @@ export class SharedElements extends Elements {
   }
   protected without(plan: CountPlan): readonly string[] {
     const conditions = [...this.prefix('', hasLists(plan)), this.#isAmong('element')];
+    const listed = this.#ids.isListed;
     return [
       ...(plan.none.length === 0
         ? []
         : [`a.document NOT IN (SELECT document FROM ${this.table} WHERE ${conditions.join(' AND ')})`]),
       ...(plan.except.length === 0
         ? []
-        : [`a.document NOT IN (SELECT body FROM ${this.#documents} WHERE ${inList('_id')})`]),
+        : [`a.document NOT IN (SELECT t.body FROM json_each(?) j CROSS JOIN ${this.#documents} t ON ${listed})`]),
     ];
   }
   protected withoutValues({ equals, none, except }: CountPlan): readonly Bound[] {
     const list = JSON.stringify(none);
     return [
       ...(none.length === 0 ? [] : [...this.prefixValues(equals), list, list]),
-      ...(except.length === 0 ? [] : [JSON.stringify(except)]),
+      ...(except.length === 0 ? [] : [this.#ids.listOf(except)]),
     ];
   }
 
@@ -94,11 +98,12 @@ export class SharedElements extends Elements {
     const { keys, ranges } = plan.all[0]!;
     // A document has a text once.
     const documents = `SELECT ${keys.length === 1 && ranges.length === 0 ? '' : 'DISTINCT '}document`;
-    const selected = ['_id', ...columns].map((column) => `t.${column}`).join(', ');
-    const after = plan.after === undefined ? '' : ' WHERE t._id > ?';
+    const { id, join } = this.#ids.joined;
+    const selected = [id, ...columns.map((column) => `t.${column}`)].join(', ');
+    const after = plan.after === undefined ? '' : ` WHERE ${id} > ?`;
     return (
       `SELECT ${selected} FROM (${documents} FROM (${selects.join(' UNION ALL ')})) e ` +
-      `CROSS JOIN ${this.#documents} t ON t.body = e.document${after} ORDER BY t._id LIMIT ?`
+      `CROSS JOIN ${this.#documents} t ON t.body = e.document${join}${after} ORDER BY 1 LIMIT ?`
     );
   }
   idsValues(plan: IdsPlan): readonly Bound[] {
@@ -130,7 +135,7 @@ export class SharedElements extends Elements {
     return {
       from: `${this.table} a CROSS JOIN ${this.#documents} t ON t.body = a.document`,
       where: [...this.prefix('a.', false), this.#isKey('a.element')].join(' AND '),
-      id: 't._id',
+      id: this.#ids.id('t.'),
     };
   }
   equalValues(equals: readonly Scalar[]): readonly Bound[] | undefined {

@@ -4,11 +4,12 @@ import { placesOf } from '../../log/embedded/index.ts';
 import type { SharedArray, Values } from './shared-arrays.ts';
 import { prefixColumns, type SharedTables, sharedTables } from './shared-tables.ts';
 import { type Element, SharedTexts } from './shared-texts.ts';
+import { folderTable, splitId } from './row-ids.ts';
 import { type ArrayPaths, quoted } from './tables.ts';
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_ELEMENTS = 32;
-/** The writer knows the numbers of so many scopes. */
+/** The writer knows the numbers of so many scopes, and of so many folders. */
 const MOST_SCOPES = 10_000;
 
 /** The array of a document as the tables have it. */
@@ -16,27 +17,64 @@ export interface StoredArray {
   readonly scope: number;
   readonly elements: readonly Element[];
 }
+/** An id as a row has it. */
+type StoredId = readonly [folder: number, name: string];
 type ElementRow = readonly [scope: number, element: string | bigint, document: number];
 /** Writes the tables of an array index that shares texts, and its columns of known documents. */
 export class SharedWrites {
   readonly #index: ArrayPaths;
   readonly #documents: string;
+  readonly #folders: string;
   readonly tables: SharedTables;
   readonly #prepare: (key: string, sql: () => string) => StatementSync;
   readonly #texts: SharedTexts;
   readonly #scopes = new BoundedMap<string, number>(MOST_SCOPES);
+  readonly #numbers = new BoundedMap<string, number>(MOST_SCOPES);
 
   constructor(prepare: (key: string, sql: () => string) => StatementSync, physical: string, array: ArrayPaths) {
     this.#index = array;
     this.#documents = quoted(physical);
+    this.#folders = folderTable(physical);
     this.tables = sharedTables(physical, array.index);
     this.#prepare = prepare;
     this.#texts = new SharedTexts(prepare, this.tables);
   }
 
-  /** The scope and the elements of a new document, as its row has them. Then call `add`, or `drop` if it is not new. */
-  take(array: SharedArray | undefined): StoredArray | undefined {
-    return array && { scope: this.#scopeOf(array.prefix), elements: array.texts.map((text) => this.#texts.use(text)) };
+  /** The number of the folder of an id, which is made if it is not there, and the name in it. */
+  storedId(id: string): StoredId {
+    const [path, name] = splitId(id);
+    let folder = this.#numbers.get(path);
+    if (folder === undefined) {
+      const sql = (): string => `SELECT folder FROM ${this.#folders} WHERE path = ?`;
+      const found = this.#prepare('shared/folder', sql).get(path) as unknown as readonly [number] | undefined;
+      this.#numbers.set(path, (folder = found?.[0] ?? this.#addFolder(path)));
+    }
+    return [folder, name];
+  }
+  /** Call it when a document was removed. Its folder goes with its last document, because it may be protected data. */
+  dropFolder(id: string): void {
+    const [path] = splitId(id);
+    this.#prepare(
+      'shared/drop-folder',
+      () =>
+        `DELETE FROM ${this.#folders} AS f WHERE path = ? ` +
+        `AND NOT EXISTS (SELECT 1 FROM ${this.#documents} t WHERE t.folder = f.folder)`,
+    ).run(path);
+    this.#numbers.delete(path);
+  }
+
+  /**
+   * The id, the scope and the elements of a new document, as its row has them. Then call `add`, or `drop` if it is not
+   * new.
+   */
+  take(
+    id: string,
+    array: SharedArray | undefined,
+  ): { readonly id: StoredId; readonly stored: StoredArray | undefined } {
+    if (array === undefined) return { id: this.storedId(id), stored: undefined };
+    this.#lookUp(splitId(id)[0], array.prefix);
+    const elements = array.texts.map((text) => this.#texts.use(text));
+    return { id: this.storedId(id), stored: { scope: this.#scopeOf(array.prefix), elements } };
   }
   add(documents: readonly { readonly number: number; readonly stored: StoredArray | undefined }[]): void {
     this.#addElements(documents.flatMap(({ number, stored }) => rowsOf(stored, number)));
@@ -90,6 +128,7 @@ export class SharedWrites {
   forget(): void {
     this.#texts.forget();
     this.#scopes.clear();
+    this.#numbers.clear();
   }
 
   #before(number: number): StoredArray | undefined {
@@ -101,22 +140,41 @@ export class SharedWrites {
     return { scope: row[0], elements: JSON.parse(row[1]!) as Element[] };
   }
 
+  /** Asks once for both numbers. Most documents that need the one need the other, too. */
+  #lookUp(path: string, prefix: Values): void {
+    const name = nameOf(prefix);
+    if (this.#numbers.has(path) || this.#scopes.has(name)) return;
+    const [folder, scope] = this.#prepare(
+      'shared/look-up',
+      () => `SELECT (SELECT folder FROM ${this.#folders} WHERE path = ?), (${this.#selectScope()})`,
+    ).get(path, ...prefix) as unknown as readonly [number | null, number | null];
+    this.#numbers.set(path, folder ?? this.#addFolder(path));
+    this.#scopes.set(name, scope ?? this.#addScope(prefix));
+  }
   #scopeOf(prefix: Values): number {
     const name = nameOf(prefix);
     let scope = this.#scopes.get(name);
     if (scope === undefined) {
-      const { scopes } = this.tables;
-      const columns = prefixColumns(this.#index.index);
-      const where = columns.map((column) => `${column} = ?`).join(' AND ');
-      const found =
-        this.#prepare('shared/scope', () => `SELECT scope FROM ${scopes} WHERE ${where}`).get(...prefix) ??
-        this.#prepare(
-          'shared/add-scope',
-          () => `INSERT INTO ${scopes} (${columns.join(', ')}) VALUES ${placesOf(columns.length, 1)} RETURNING scope`,
-        ).get(...prefix);
-      this.#scopes.set(name, (scope = (found as unknown as readonly [number])[0]));
+      const select = this.#prepare('shared/scope', () => this.#selectScope());
+      const found = select.get(...prefix) as unknown as readonly [number] | undefined;
+      this.#scopes.set(name, (scope = found?.[0] ?? this.#addScope(prefix)));
     }
     return scope;
+  }
+  #selectScope(): string {
+    const where = prefixColumns(this.#index.index).map((column) => `${column} = ?`);
+    return `SELECT scope FROM ${this.tables.scopes} WHERE ${where.join(' AND ')}`;
+  }
+  #addScope(prefix: Values): number {
+    const columns = prefixColumns(this.#index.index);
+    const values = placesOf(columns.length, 1);
+    const sql = (): string =>
+      `INSERT INTO ${this.tables.scopes} (${columns.join(', ')}) VALUES ${values} RETURNING scope`;
+    return (this.#prepare('shared/add-scope', sql).get(...prefix) as unknown as readonly [number])[0];
+  }
+  #addFolder(path: string): number {
+    const sql = (): string => `INSERT INTO ${this.#folders} (path) VALUES (?) RETURNING folder`;
+    return (this.#prepare('shared/add-folder', sql).get(path) as unknown as readonly [number])[0];
   }
 
   /** Removes a scope that no document has any more, because its values may be protected data. */

@@ -37,9 +37,11 @@ function rows(): Readonly<Record<string, readonly unknown[]>> {
   const db = new DatabaseSync(join(folder, 'views.db'), { readOnly: true });
   try {
     const table = 'test_shared-items_v1_r1__by_tag';
-    return Object.fromEntries(
+    const named = Object.fromEntries(
       ['', '_scopes', '_texts', '_uses'].map((end) => [end, db.prepare(`SELECT * FROM "${table}${end}"`).all()]),
     );
+    const folders = db.prepare('SELECT path FROM "test_shared-items_v1_r1__folders" ORDER BY path').all();
+    return { ...named, folders: folders.map(({ path }) => path) };
   } finally {
     db.close();
   }
@@ -68,7 +70,32 @@ it('keeps no text and no field of documents that were changed, deleted or remove
   expect(uses()).toEqual({ other: 6 });
   await put({ ...item('d0', []), value: null }, item('d1', []), { ...item('d2', []), value: { n: 1, group: 'g' } });
   await views.store.remove(sharedItems, named(9));
-  expect(rows()).toEqual({ '': [], _scopes: [], _texts: [], _uses: [] });
+  expect(rows()).toEqual({ '': [], _scopes: [], _texts: [], _uses: [], folders: [] });
+});
+
+it('keeps the folder of an id as long as a document is in it', async () => {
+  await put(item('m1/T/a', ['x']), item('m1/T/b', ['x']), item('m2/T/a', ['x']), item('m1/T/', ['x']));
+  expect(rows()['folders']).toEqual(['m1/T/', 'm2/T/']);
+  await put({ ...item('m1/T/b', []), value: null });
+  await views.store.remove(sharedItems, ['m1/T/a', 'm1/T/', 'm2/T/a', 'm3/T/a']);
+  // The position of a deleted document stays.
+  expect(rows()['folders']).toEqual(['m1/T/']);
+  await views.store.remove(sharedItems, ['m1/T/b']);
+  expect(rows()['folders']).toEqual([]);
+  await put(item('m1/T/b', ['x']), item('m2/T/b', ['x']));
+  expect(rows()['folders']).toEqual(['m1/T/', 'm2/T/']);
+  expect(await having('x')).toEqual(['m1/T/b', 'm2/T/b']);
+});
+
+it('knows no folder of a write that failed', async () => {
+  const cyclic: Record<string, unknown> = { n: 1, group: 'g' };
+  cyclic['self'] = cyclic;
+  const failing = [item('m1/T/a', ['x']), item('m2/T/a', ['x']), { ...item('m2/T/b', []), value: cyclic }];
+  await expect(put(...failing)).rejects.toThrow(TypeError);
+  expect(rows()['folders']).toEqual([]);
+  await put(item('m2/T/a', ['x']), item('m1/T/b', ['x']));
+  expect(await having('x')).toEqual(['m1/T/b', 'm2/T/a']);
+  expect((await views.reader(sharedItems).get('m2/T/a'))?._id).toBe('m2/T/a');
 });
 
 it('knows after a failed write what is in the file, and counts on from there', async () => {
@@ -135,5 +162,27 @@ it('reads one interval of the index for the texts of a range, and one for their 
   const row = 'SEARCH t USING INTEGER PRIMARY KEY (rowid=?)';
   expect(stepsOf([[{ gte: 'a', lt: 'b' }]])).toEqual([interval, interval, row]);
   expect(stepsOf([['a']])).toEqual(['SEARCH a USING PRIMARY KEY (scope=? AND element=?)', row]);
+  db.close();
+});
+
+it('pages through the documents without sorting them', () => {
+  const db = new DatabaseSync(join(folder, 'views.db'), { readOnly: true });
+  const asked: string[] = [];
+  const prepare = db.prepare.bind(db);
+  db.prepare = (sql) => {
+    asked.push(sql);
+    return prepare(sql);
+  };
+  new Statements(db, layoutOf(sharedItems), 1).page(['item.line'], 'm/T/d');
+  const steps = asked.map((sql) =>
+    (prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[])
+      .map(({ detail }) => detail)
+      .filter((detail) => /^SEARCH [tf]\b|B-TREE/.test(detail)),
+  );
+  const index = 'sqlite_autoindex_test_shared-items_v1_r1';
+  expect(steps).toEqual([
+    [`SEARCH t USING INDEX ${index}_1 (folder=? AND name>?)`],
+    [`SEARCH f USING COVERING INDEX ${index}__folders_1 (path>?)`, `SEARCH t USING INDEX ${index}_1 (folder=?)`],
+  ]);
   db.close();
 });

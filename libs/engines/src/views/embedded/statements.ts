@@ -3,6 +3,7 @@ import type { IndexDefinition, ViewDocument } from '../projection.ts';
 import { type CountPlan, type IdsPlan, type LoadPlan, type QueryPlan, setField } from '../query.ts';
 import { countShapeOf, type Elements, hasLists, inList, isOne, PlainElements, shapeOf } from './elements.ts';
 import { SharedElements } from './shared-elements.ts';
+import { folderTable, splitId } from './row-ids.ts';
 import type { SharedValues } from './shared-arrays.ts';
 import { prefixColumns } from './shared-tables.ts';
 import type { Element } from './shared-texts.ts';
@@ -10,6 +11,9 @@ import { bodyTable, isPlain, type Layout, othersIndex, type PartColumns, quoted 
 import { WriteStatements } from './write-statements.ts';
 
 type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
+/** Documents of a page. */
+const PAGE = 500;
+type PageWhere = 'after' | 'in the folder' | 'in later folders';
 const keyOf = ({ bodies, plain }: Loaded): string => `${bodies.join()}/${plain}`;
 
 /** The prepared statements of one build. */
@@ -21,21 +25,34 @@ export class Statements extends WriteStatements {
     let elements = this.#elements.get(index);
     if (elements === undefined) {
       elements = index.shared
-        ? new SharedElements(this.physical, index)
+        ? new SharedElements(this.physical, index, this.rowIds)
         : new PlainElements(this.layout, this.physical, index);
       this.#elements.set(index, elements);
     }
     return elements;
   }
 
-  /** _id, position, JSON, bodies, what `sharedValues` reads, of a part, of those of `count` documents that exist. */
-  parts(part: PartColumns, count: number): StatementSync {
+  /** _id, position, JSON, bodies, what `sharedValues` reads, of a part, of those documents that exist. */
+  parts(part: PartColumns, ids: readonly string[]): readonly (readonly unknown[])[] {
+    const isList = this.layout.hasFolders;
+    const statement = this.#parts(part, isList ? 0 : ids.length);
+    return statement.all(...(isList ? [this.rowIds.listOf(ids)] : ids)) as unknown as readonly (readonly unknown[])[];
+  }
+  /** @param count of ids, or 0 for a list in JSON */
+  #parts(part: PartColumns, count: number): StatementSync {
     return this.prepare(`parts/${part.n}/${count}`, () => {
-      const columns = ['t._id', `t.p${part.n}`, `t.d${part.n}`, ...part.bodies.map((b) => `b.${b.column}`)];
+      const columns = [
+        this.rowIds.id('t.'),
+        `t.p${part.n}`,
+        `t.d${part.n}`,
+        ...part.bodies.map((b) => `b.${b.column}`),
+      ];
       if (part.shared !== undefined) columns.push(...this.#sharedColumns);
       const scopes = part.shared === undefined ? '' : this.#joinedScopes;
-      const from = `${this.table} t${this.#joined(part.bodies.length > 0)}${scopes}`;
-      return `SELECT ${columns.join(', ')} FROM ${from} WHERE t._id IN (?${', ?'.repeat(count - 1)})`;
+      const table =
+        count === 0 ? `json_each(?) j CROSS JOIN ${this.table} t ON ${this.rowIds.isListed}` : `${this.table} t`;
+      const where = count === 0 ? '' : ` WHERE t._id IN (?${', ?'.repeat(count - 1)})`;
+      return `SELECT ${columns.join(', ')} FROM ${table}${this.#joined(part.bodies.length > 0)}${scopes}${where}`;
     });
   }
 
@@ -46,7 +63,8 @@ export class Statements extends WriteStatements {
       only === undefined
         ? `b.${column}`
         : `CASE WHEN ${only} THEN (SELECT ${column} FROM ${quoted(bodyTable(this.physical))} WHERE body = t.body) END`;
-    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...wanted.map((b) => bodyOf(b.column))].join(', ');
+    const columns = [this.rowIds.id('t.'), ...this.layout.parts.map((p) => `t.d${p.n}`)];
+    return [...columns, ...wanted.map((b) => bodyOf(b.column))].join(', ');
   }
 
   #joined(bodies: boolean): string {
@@ -81,19 +99,20 @@ export class Statements extends WriteStatements {
     return this.shared === undefined ? '' : ` LEFT JOIN ${this.shared.tables.scopes} s ON s.scope = t.scope`;
   }
 
-  /** A document by id. `positions` adds those of the parts. */
+  /** A document by id (`rowIds.valuesOf`). `positions` adds those of the parts. */
   get(load: Loaded, positions: boolean): StatementSync {
-    return this.prepare(`get/${keyOf(load)}/${positions}`, () => `${this.#select(load, positions)} WHERE t._id = ?`);
+    const key = `get/${keyOf(load)}/${positions}`;
+    return this.prepare(key, () => `${this.#select(load, positions)} WHERE ${this.rowIds.is('t.')}`);
   }
 
-  /** The documents of a list of ids (JSON), in their order. */
+  /** The documents of a list of ids (`rowIds.listOf`), in their order. */
   many(load: Loaded, positions: boolean): StatementSync {
     return this.prepare(`many/${keyOf(load)}/${positions}`, () => {
       const others = load.plain === 'left out' ? othersIndex(this.layout, this.physical) : undefined;
       // A build of an earlier release gets the index at the next start, and until then the same answer without it.
       const by = others !== undefined && this.#exists(others.name) ? ` INDEXED BY ${quoted(others.name)}` : '';
       // CROSS JOIN keeps the list as the outer loop.
-      const from = `json_each(?) j CROSS JOIN ${this.table} t${by} ON t._id = j.value`;
+      const from = `json_each(?) j CROSS JOIN ${this.table} t${by} ON ${this.rowIds.isListed}`;
       return `${this.#select(load, positions, from)}${others === undefined ? '' : ` WHERE ${others.condition('t.')}`}`;
     });
   }
@@ -102,12 +121,31 @@ export class Statements extends WriteStatements {
     return this.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
   }
 
-  /** Documents with bodies by id, 500 after the given one, each with the positions of its parts and `sharedColumns`. */
-  page(bodies: readonly string[]): StatementSync {
-    return this.prepare('page', () => {
+  /** Documents with bodies by id, after the given one, each with the positions of its parts and `sharedColumns`. */
+  page(bodies: readonly string[], after: string): readonly (readonly unknown[])[] {
+    const rows = (where: PageWhere, ...values: (string | number)[]) =>
+      this.#page(bodies, where).all(...values) as unknown as readonly (readonly unknown[])[];
+    if (!this.layout.hasFolders) return rows('after', after, PAGE);
+    const [folder, name] = splitId(after);
+    const rest = rows('in the folder', folder, name, PAGE);
+    // One statement for both would sort all documents.
+    return rest.length === PAGE ? rest : [...rest, ...rows('in later folders', folder, PAGE - rest.length)];
+  }
+  #page(bodies: readonly string[], where: PageWhere): StatementSync {
+    return this.prepare(`page/${where}`, () => {
       const columns = [this.#selected(bodies), ...this.layout.parts.map((p) => `t.p${p.n}`), ...this.#sharedColumns];
-      const from = `${this.table} t${this.#joined(bodies.length > 0)}${this.#joinedScopes}`;
-      return `SELECT ${columns.join(', ')} FROM ${from} WHERE t._id > ? ORDER BY t._id LIMIT 500`;
+      const joins = `${this.#joined(bodies.length > 0)}${this.#joinedScopes}`;
+      const folders = folderTable(this.physical);
+      const rest = {
+        after: `${this.table} t${joins} WHERE t._id > ? ORDER BY t._id`,
+        'in the folder':
+          `${this.table} t${joins} WHERE t.folder = (SELECT folder FROM ${folders} WHERE path = ?) ` +
+          'AND t.name > ? ORDER BY t.name',
+        'in later folders':
+          `${folders} f CROSS JOIN ${this.table} t ON t.folder = f.folder${joins} WHERE f.path > ? ` +
+          'ORDER BY f.path, t.name',
+      }[where];
+      return `SELECT ${columns.join(', ')} FROM ${rest} LIMIT ?`;
     });
   }
 
@@ -171,7 +209,7 @@ export class Statements extends WriteStatements {
       const { index } = plan;
       const elements = index.array ? this.elements(index).withElement() : undefined;
       const columns = elements === undefined ? index.fields.map((f) => `t.${this.layout.columns.get(f)!}`) : [];
-      const id = elements?.id ?? 't._id';
+      const id = elements?.id ?? this.rowIds.id('t.');
       const rest = columns.slice(plan.equals.length);
       const keyset = [...rest, id];
       const direction = plan.descending ? 'DESC' : 'ASC';

@@ -3,15 +3,16 @@ import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
 import { collectionName, type IndexDefinition, oncePerProjection, type Projection } from '../projection.ts';
 import { checkProjection, splitPath } from '../query.ts';
+import { folderTable, folderTableName, rowIdsOf } from './row-ids.ts';
 import { createSharedTables, SHARED_COLUMNS, sharedTableKeys } from './shared-tables.ts';
 
 /**
  * The tables of a projection in SQLite. Each document is a row, in the order of arrival (`body`). So a commit of new
- * documents writes few pages, whatever their ids are. Builds of 0.2.0 are in the order of `_id`, with the same columns,
- * so both releases read and write both. A row has JSON (`d<n>`) and a position (`p<n>`) for each part, and a column for
- * each indexed path (`f<n>`). Bodies (`b<n>`) are in another table under the same number. So rows are small, and a body
- * is read only when needed. (Pages of 20 are twice as fast as with bodies in the row; writes and scans with bodies are
- * equal.)
+ * documents writes few pages, whatever their ids are. A unique index finds the ids (`RowIds`). Builds of 0.2.0 are in
+ * the order of `_id`, with the same columns, so both releases read and write both. A row has JSON (`d<n>`) and a
+ * position (`p<n>`) for each part, and a column for each indexed path (`f<n>`). Bodies (`b<n>`) are in another table
+ * under the same number. So rows are small, and a body is read only when needed. (Pages of 20 are twice as fast as with
+ * bodies in the row; writes and scans with bodies are equal.)
  */
 /** An array index with the paths of its fields in the part. */
 export interface ArrayPaths {
@@ -36,6 +37,8 @@ export interface Layout {
   readonly partByName: ReadonlyMap<string, PartColumns>;
   /** Column by path, without paths of array indexes. */
   readonly columns: ReadonlyMap<string, string>;
+  /** Whether an index shares texts. Then the rows have their ids in folders (`rowIdsOf`), too. */
+  readonly hasFolders: boolean;
   readonly projection: Projection;
 }
 
@@ -77,20 +80,25 @@ export const layoutOf = oncePerProjection((projection): Layout => {
     parts,
     partByName: new Map(parts.map((p) => [p.name, p])),
     columns,
+    hasFolders: parts.some(({ shared }) => shared !== undefined),
     projection,
   };
 });
 
 export function createTables(db: DatabaseSync, layout: Layout, build: number): void {
   const physical = physicalName(layout.collection, build);
+  const ids = rowIdsOf(layout, physical);
   const columns = [
     'body INTEGER PRIMARY KEY',
-    '_id TEXT NOT NULL UNIQUE',
+    ...ids.definitions,
     ...layout.parts.map((p) => `p${p.n} INTEGER`), // integer for one partition, JSON text for several
     ...layout.columns.values(),
     ...layout.parts.map((p) => `d${p.n} TEXT`),
-    ...(layout.parts.some((p) => p.shared !== undefined) ? SHARED_COLUMNS : []),
+    ...(layout.hasFolders ? SHARED_COLUMNS : []),
+    ...ids.constraints,
   ];
+  if (layout.hasFolders)
+    db.exec(`CREATE TABLE ${folderTable(physical)} (folder INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE)`);
   db.exec(`CREATE TABLE ${quoted(physical)} (${columns.join(', ')})`);
   const bodies = layout.parts.flatMap((p) => p.bodies.map((b) => `${b.column} BLOB`));
   if (bodies.length > 0)
@@ -109,14 +117,16 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
   }
   for (const sql of changesOfOthers(db, layout, build)) db.exec(sql);
   const gone = layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
-  db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
+  db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (${ids.columns[0]}) WHERE ${gone}`);
 }
 
-function createIndex({ columns }: Layout, physical: string, index: IndexDefinition): string {
+function createIndex(layout: Layout, physical: string, index: IndexDefinition): string {
+  const { columns, hasFolders } = layout;
   const fields = index.fields.map((f) => columns.get(f)!);
   const present = fields.map((f) => `${f} IS NOT NULL`).join(' AND ');
   const name = quoted(`${physical}__${index.name}`);
-  const key = [...fields, '_id'].join(', ');
+  // The number of a folder is no part of the order of ids.
+  const key = (hasFolders ? fields : [...fields, '_id']).join(', ');
   return `CREATE INDEX IF NOT EXISTS ${name} ON ${quoted(physical)} (${key}) WHERE ${present}`;
 }
 /** The statements that give a build of an earlier release the indexes that came later. */
@@ -162,7 +172,8 @@ export function changesOfOthers(db: DatabaseSync, layout: Layout, build: number)
   const drops = stored.filter((name) => name !== wanted?.name).map((name) => `DROP INDEX ${quoted(name)}`);
   if (wanted === undefined || stored.includes(wanted.name)) return drops;
   const where = wanted.condition('');
-  return [...drops, `CREATE INDEX ${quoted(wanted.name)} ON ${quoted(physical)} (_id) WHERE ${where}`];
+  const columns = rowIdsOf(layout, physical).columns.join(', ');
+  return [...drops, `CREATE INDEX ${quoted(wanted.name)} ON ${quoted(physical)} (${columns}) WHERE ${where}`];
 }
 
 /** The tables of a build, each with the columns of its key. */
@@ -173,7 +184,9 @@ export const tablesOf = (
   const physical = physicalName(layout.collection, build);
   const bodies = layout.parts.some((p) => p.bodies.length > 0) ? [{ table: bodyTable(physical), key: 'body' }] : [];
   return [
-    { table: physical, key: '_id' },
+    // Builds of 0.2.0 have no key `body`.
+    { table: physical, key: layout.hasFolders ? 'body' : '_id' },
+    ...(layout.hasFolders ? [{ table: folderTableName(physical), key: 'folder' }] : []),
     ...bodies,
     ...layout.projection.indexes
       .filter((i) => i.array)

@@ -3,6 +3,7 @@ import { placesOf } from '../../log/embedded/index.ts';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
 import { isOlder } from './positions.ts';
+import { type RowIds, rowIdsOf } from './row-ids.ts';
 import { SHARED_COLUMNS } from './shared-tables.ts';
 import { SharedWrites } from './shared-writes.ts';
 import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
@@ -18,6 +19,7 @@ export abstract class WriteStatements {
   readonly shared: SharedWrites | undefined;
   protected readonly db: DatabaseSync;
   protected readonly physical: string;
+  readonly rowIds: RowIds;
   readonly #cache = new Map<string, StatementSync>();
   #body: number | null | undefined;
 
@@ -26,6 +28,7 @@ export abstract class WriteStatements {
     this.layout = layout;
     this.decoded = new Decoded(layout.projection);
     this.physical = physicalName(layout.collection, build);
+    this.rowIds = rowIdsOf(layout, this.physical);
     const shared = layout.parts.find((p) => p.shared !== undefined)?.shared;
     this.shared = shared && new SharedWrites((key, sql) => this.prepare(key, sql), this.physical, shared);
   }
@@ -45,32 +48,35 @@ export abstract class WriteStatements {
   }
 
   /**
-   * Values: number for a new document, _id, position, indexed columns, JSON. In a view whose documents have numbers, it
-   * returns the number of the document.
+   * Values: number for a new document, its id (`storedId`), position, indexed columns, JSON. In a view whose documents
+   * have numbers, it returns the number of the document.
    */
   write(part: PartColumns, onConflict: OnConflict): StatementSync {
     return this.prepare(`write/${part.n}/${onConflict}`, () => {
       const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      const key = this.rowIds.columns;
       const set = `UPDATE SET ${columns.map((c) => `${c} = excluded.${c}`).join(', ')}`;
       const older = onConflict === 'replace' ? '' : ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}`;
       const returning = this.isNumbered ? ' RETURNING body' : '';
       return (
-        `INSERT INTO ${this.table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
-        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO ${set}${older}${returning}`
+        `INSERT INTO ${this.table} (body, ${[...key, ...columns].join(', ')}) VALUES (?` +
+        `${', ?'.repeat(key.length + columns.length)}) ON CONFLICT (${key.join(', ')}) DO ${set}${older}${returning}`
       );
     });
   }
 
   /**
-   * Values: those of `write` and `columnsOf` for each of `count` documents. Returns the ids of the new ones.
+   * Values: those of `write` and `columnsOf` for each of `count` documents. Returns the numbers of the new ones, or
+   * their ids in a view without numbers.
    */
   insert(part: PartColumns, count: number): StatementSync {
     return this.prepare(`insert/${part.n}/${count}`, () => {
-      const columns = ['body', '_id', `p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      const key = this.rowIds.columns;
+      const columns = ['body', ...key, `p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
       if (part.shared !== undefined) columns.push(...SHARED_COLUMNS);
       return (
         `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)} ` +
-        'ON CONFLICT (_id) DO NOTHING RETURNING _id'
+        `ON CONFLICT (${key.join(', ')}) DO NOTHING RETURNING ${this.isNumbered ? 'body' : '_id'}`
       );
     });
   }
@@ -96,6 +102,11 @@ export abstract class WriteStatements {
     });
   }
 
+  /** The values of the columns of an id. It may write, so call it in the transaction of a write. */
+  storedId(id: string): readonly (string | number)[] {
+    return this.shared?.storedId(id) ?? [id];
+  }
+
   /** Whether each document has a number, under which other tables have its bodies or elements. */
   get isNumbered(): boolean {
     return this.shared !== undefined || this.layout.parts.some((p) => p.bodies.length > 0);
@@ -112,10 +123,13 @@ export abstract class WriteStatements {
     return this.#body === null ? null : ++this.#body;
   }
 
-  /** The position of a part. If the part has an array index, its JSON too. */
+  /** The position of a part. If the part has an array index, its JSON too. Values: `rowIds.valuesOf`. */
   position(part: PartColumns): StatementSync {
     const json = part.arrays.length > 0 ? `, d${part.n}` : '';
-    return this.prepare(`position/${part.n}`, () => `SELECT p${part.n}${json} FROM ${this.table} WHERE _id = ?`);
+    return this.prepare(
+      `position/${part.n}`,
+      () => `SELECT p${part.n}${json} FROM ${this.table} WHERE ${this.rowIds.is('')}`,
+    );
   }
 
   /** Values: the fields in front of the array, an element, the id. */
@@ -136,15 +150,21 @@ export abstract class WriteStatements {
     });
   }
 
-  /** The number of a document. */
+  /** The number of a document. Values: `rowIds.valuesOf`. */
   number(): StatementSync {
-    return this.prepare('number', () => `SELECT body FROM ${this.table} WHERE _id = ?`);
+    return this.prepare('number', () => `SELECT body FROM ${this.table} WHERE ${this.rowIds.is('')}`);
   }
 
-  /** The statements that delete a document but its shared texts, in their order. Value of each: _id. */
+  /** The statements that delete a document of a view with an index that shares texts. Value of each: its number. */
+  removalsByNumber(): readonly StatementSync[] {
+    const hasBodies = this.layout.parts.some((p) => p.bodies.length > 0);
+    const tables = [...(hasBodies ? [bodyTable(this.physical)] : []), this.physical];
+    return tables.map((table) => this.prepare(`remove/${table}`, () => `DELETE FROM ${quoted(table)} WHERE body = ?`));
+  }
+  /** The statements that delete a document of another view, in their order. Value of each: _id. */
   removals(): readonly StatementSync[] {
     const { parts, projection } = this.layout;
-    const tables = projection.indexes.filter((i) => i.array && !i.shared).map((i) => arrayTable(this.physical, i));
+    const tables = projection.indexes.filter((i) => i.array).map((i) => arrayTable(this.physical, i));
     const bodies = parts.some((p) => p.bodies.length > 0)
       ? [
           this.prepare(

@@ -256,7 +256,7 @@ describe('dead letters', () => {
       'resources_patients_v1',
       'resources_receipts_v2',
       'resources_records_v1',
-      'resources_search_v5',
+      'resources_search_v6',
       'resources_versions_v2',
     ]);
     expect((await house.call('GET', '/ops/views/resources', token())).status).toBe(401);
