@@ -1,5 +1,6 @@
 import {
   factsEnv,
+  flag,
   publicUrl,
   businessEnv,
   filesEnv,
@@ -19,6 +20,9 @@ export const exportSettings = z.object({
   PUBLIC_URL: publicUrl,
   ...factsEnv,
   ...labelsEnv,
+  EXPORT_STRICT: flag
+    .default(false)
+    .describe('Whether a kick-off needs the headers `Accept` and `Prefer: respond-async`, as Bulk Data 1.0.0 says.'),
   EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
   EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
@@ -75,6 +79,7 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   publicUrl: env.PUBLIC_URL,
   facts: { boundMs: env.FACTS_BOUND_MS },
   labels: labelPolicy(env),
+  strict: env.EXPORT_STRICT,
   chunkMembers: env.EXPORT_CHUNK_MEMBERS,
   /** 0 writes in the main thread, for tests with in-memory engines that a thread cannot open. */
   writers: env.EXPORT_WRITERS,

@@ -243,8 +243,8 @@ describe('a kick-off', () => {
     expect([both.status, await both.text()]).toEqual([400, expect.stringMatching(/resourceTypes and _type/)]);
   });
 
-  it('repeats its URL in the manifest and warns in error files when lenient', async () => {
-    const path = `/fhir/Group/${GROUP}/$export?_type=Observation,Nonsense&_typeFilter=x`;
+  it('E2: repeats its URL in the manifest and warns in error files when lenient', async () => {
+    const path = `/fhir/Group/${GROUP}/$export?_type=Observation,Nonsense&organizeOutputBy=x`;
     const response = await platform.fetch(path, { headers: { prefer: 'respond-async, handling=lenient' } });
     expect([response.status, response.headers.get('preference-applied')]).toEqual([
       202,
@@ -259,7 +259,7 @@ describe('a kick-off', () => {
         .map((o) => (o['issue'] as { severity: string; expression: string[] }[])[0])
         .map((i) => [i!.severity, i!.expression[0]]),
     ).toEqual([
-      ['warning', '_typeFilter'],
+      ['warning', 'organizeOutputBy'],
       ['warning', '_type'],
     ]);
   });

@@ -64,6 +64,7 @@ const SECTIONS = {
     'events/',
     'what-is-in-the-data.md',
     'reading.md',
+    'export-parameters.md',
     'searching.md',
     'attachments.md',
     'search.md',

@@ -2,6 +2,7 @@ export * from './authorization-status.ts';
 export * from './codes.ts';
 export * from './consent.ts';
 export * from './export-level.ts';
+export * from './export-parameters.ts';
 export * from './export-type.ts';
 export * from './find-money.ts';
 export * from './group.ts';

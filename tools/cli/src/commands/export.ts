@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { EXPORT_PARAMETERS, type ExportParameter } from '@provider-access/domain/pdex';
 import { isInstant } from '@provider-access/fhir';
 import { bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
 import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
@@ -144,17 +145,25 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   ]);
 }
 
+/** How an option's text is read. Others are sent as they are. */
+const READERS: Readonly<Record<string, (text: string) => string>> = { _since: sinceOf };
+/** The options of the parameters that the platform takes. */
+function withParameters(command: Command): Command {
+  for (const { name, option } of EXPORT_PARAMETERS as readonly ExportParameter[])
+    if (option !== undefined) command.option(option.flags, option.text, READERS[name] ?? ((text: string) => text));
+  return command;
+}
+
 /** `pa export`: one Group into a folder. */
 export function exportCommand(program: Command): void {
-  withApp(program.command('export'))
+  const command = withApp(program.command('export'))
     .description('export a Group and download it; run again to go on where it stopped')
     .option('--group <id>', 'as `pa groups` names it')
     .option('--npi <npi>', 'the Group of this provider, instead of --group', npi)
-    .requiredOption('--out <dir>', 'folder of the files, made for you alone')
-    .option('--since <instant>', 'what changed since an instant, or since the `last` finished export', sinceOf)
+    .requiredOption('--out <dir>', 'folder of the files, made for you alone');
+  withParameters(command)
     .option('--resume', 'continue the export of the folder, or show it if it is finished')
     .option('--new', 'start a new export; the one of the folder moves into a folder below it')
-    .option('--type <types>', 'comma list')
     .option('--davinci', 'use $davinci-data-export')
     .option(
       '--patience <seconds>',

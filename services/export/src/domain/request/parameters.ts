@@ -1,19 +1,17 @@
-import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { dateRange, isServedType, KNOWN_R4_TYPES, SERVED_TYPES } from '@provider-access/fhir';
-import { type EXPORT_TYPES, type ExportTypeParse, parseExportType } from '@provider-access/domain/pdex';
-import { z } from 'zod';
+import type { Refusal } from '@provider-access/kernel';
+import { dateRange, isServedType, KNOWN_R4_TYPES, printable, SERVED_TYPES } from '@provider-access/fhir';
+import {
+  EXPORT_PARAMETERS,
+  type EXPORT_TYPES,
+  type ExportOperation,
+  type ExportParameter,
+  exportParameter,
+  type ExportTypeParse,
+  parseExportType,
+} from '@provider-access/domain/pdex';
+import { type Fault, Given, type GivenParameter, refusal, type Warning } from './given.ts';
 
-export type Operation = '$export' | '$davinci-data-export';
-/** A parameter of a kick-off (docs/regulation.md#export-parameters) as the client sent it, with repeats. */
-export interface GivenParameter {
-  readonly name: string;
-  readonly value: string;
-}
-interface Warning {
-  readonly code: string;
-  readonly text: string;
-  readonly parameter: string;
-}
+export type Operation = ExportOperation;
 
 export interface KickOffRequest {
   readonly types: readonly string[];
@@ -27,36 +25,6 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})
 
 /** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
 const TYPE_ALIAS = 'resourceTypes';
-interface Parameter {
-  readonly name: string;
-  readonly description: string;
-  /** The parameter may not be repeated. */
-  readonly once?: true;
-  /** Only this operation has it. Default: both. */
-  readonly of?: Operation;
-}
-/** The parameters that this server reads. */
-export const PARAMETERS: readonly Parameter[] = [
-  { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
-  {
-    name: '_since',
-    description: 'Only what changed since this instant: `transactionTime` of the export before.',
-    once: true,
-  },
-  { name: '_outputFormat', description: 'Only `application/fhir+ndjson`.', once: true },
-  { name: 'allowPartialManifests', description: 'Accepted. The manifest is always complete.' },
-  {
-    name: 'exportType',
-    description: 'What kind of export it is, for example `hl7.fhir.us.davinci-pdex#provider-download`.',
-    once: true,
-    of: '$davinci-data-export',
-  },
-  { name: TYPE_ALIAS, description: 'Another name of `_type`. Give only one of them.', of: '$davinci-data-export' },
-];
-/** Parameters that the guides define and this server does not support. An answer names them as such. */
-const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
-
-type Fault = readonly [kind: RefusalKind, parameter: string, text: string];
 type ExportTypeFault = Extract<ExportTypeParse, { readonly ok: false }>['reason'];
 const LIST_EXPORT: Fault = ['not-supported', 'exportType', 'The list export of ATR is not offered yet.'];
 /** Why an `exportType` is refused: by what is wrong with it, or by the type itself. */
@@ -81,53 +49,9 @@ const unescapedPlus = (parameter: GivenParameter): GivenParameter =>
 const listed = (types: readonly string[]): string => (types.length === 0 ? 'no type' : types.join(', '));
 const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
 
-const refusal = (...[kind, parameter, text]: Fault): Refusal => new Refusal(kind, text, { expression: parameter });
-
-const PARAMETERS_RESOURCE = z.object({
-  resourceType: z.literal('Parameters'),
-  parameter: z.array(z.looseObject({ name: z.string() })).nullish(),
-});
-/** Reads the Parameters resource of a POST body. Undefined if the body is something else. */
-export function readParametersResource(body: unknown): readonly GivenParameter[] | undefined {
-  const read = PARAMETERS_RESOURCE.safeParse(body);
-  if (!read.success) return undefined;
-  const given: GivenParameter[] = [];
-  for (const { name, ...rest } of read.data.parameter ?? []) {
-    // Accept any value[x], because guides and clients differ in its type (docs/regulation.md#export-parameters).
-    const values = Object.entries(rest).filter(([key]) => key.startsWith('value'));
-    const value = values[0]?.[1];
-    if (values.length > 1) return undefined;
-    given.push({ name, value: typeof value === 'string' || typeof value === 'boolean' ? String(value) : '' });
-  }
-  return given;
-}
-
-/** The parameters of one kick-off, and the warnings about those that the server ignores. */
-class Given {
-  readonly warnings: Warning[] = [];
-  readonly #all: readonly GivenParameter[];
-  readonly #lenient: boolean;
-  constructor(all: readonly GivenParameter[], lenient: boolean) {
-    this.#all = all;
-    this.#lenient = lenient;
-  }
-  names(): ReadonlySet<string> {
-    return new Set(this.#all.map(({ name }) => name));
-  }
-  values(name: string): string[] {
-    return this.#all.filter((given) => given.name === name).map(({ value }) => value);
-  }
-  /** Refuses the request. With `handling=lenient`, the server ignores the parameter instead and adds a warning. */
-  refuseOrIgnore(fault: Refusal): void {
-    if (!this.#lenient) throw fault;
-    const code = REFUSALS[fault.kind].issue;
-    this.warnings.push({ code, text: `${fault.message} The server ignored it.`, parameter: fault.expression! });
-  }
-}
-
 /**
- * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores a parameter that it cannot apply and
- * adds a warning. `inScope` tells whether the access token covers a type; `now` is in ms.
+ * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores what restricts nothing, and adds a
+ * warning (ADR 0109). `inScope` tells whether the access token covers a type; `now` is in ms.
  * @throws Refusal that names the parameter
  */
 export function parseKickOff(
@@ -138,11 +62,16 @@ export function parseKickOff(
 ): KickOffRequest {
   const twice = body.find((b) => url.some((u) => u.name === b.name));
   if (twice !== undefined)
-    throw refusal('invalid-request', twice.name, `${twice.name} is both on the URL and in the body: give it once.`);
+    throw refusal(
+      'invalid-request',
+      printable(twice.name),
+      `${printable(twice.name)} is both on the URL and in the body: give it once.`,
+    );
   const given = new Given([...url.map(unescapedPlus), ...body], context.lenient);
-  checkNames(given, operation);
-  const typeName = typeParameter(given, operation);
+  checkNames(given, operation, url);
+  const typeName = typeParameter(given);
   checkFormat(given);
+  checkPartialManifests(given);
   const since = readSince(given, context.now);
   const asked = given
     .values(typeName)
@@ -158,29 +87,51 @@ export function parseKickOff(
   };
 }
 
-function checkNames(given: Given, operation: Operation): void {
-  const known = PARAMETERS.filter(({ of = operation }) => of === operation);
-  for (const name of given.names())
-    if (!known.some((parameter) => parameter.name === name))
-      given.refuseOrIgnore(
-        refusal(
-          'not-supported',
-          name,
-          NOT_YET.has(name) ? `${name} is not offered yet.` : `${name} is not a parameter of this operation.`,
-        ),
-      );
-  for (const { name, once } of known)
-    if (once === true && given.values(name).length > 1)
+/** Refuses or ignores what is not for this request, and refuses what is given too often. */
+function checkNames(given: Given, operation: Operation, url: readonly GivenParameter[]): void {
+  for (const name of given.names()) {
+    const parameter = exportParameter(name);
+    const why = whyNot(parameter, operation, url);
+    if (why !== undefined) {
+      const shown = printable(name);
+      given.refuseOrIgnore(refusal('not-supported', shown, `${shown} ${why}`));
+    } else if (parameter!.cardinality === '0..1' && given.values(name).length > 1)
       throw refusal('invalid-request', name, `${name} may be given only once.`);
+  }
 }
 
+/** Why this request must not have the parameter. */
+function whyNot(
+  parameter: ExportParameter | undefined,
+  operation: Operation,
+  url: readonly GivenParameter[],
+): string | undefined {
+  if (parameter?.operations.includes(operation) !== true)
+    return `is not a parameter of this operation. It has: ${listed(namesOf(operation))}.`;
+  if (!parameter.offered) return 'is not offered.';
+  if (parameter.where === 'body' && url.some(({ name }) => name === parameter.name))
+    return 'must stand in the body of a POST.';
+  return undefined;
+}
+const namesOf = (operation: Operation): readonly string[] =>
+  OFFERED.filter(({ operations }) => operations.includes(operation)).map(({ name }) => name);
+const OFFERED: readonly ExportParameter[] = EXPORT_PARAMETERS.filter(({ offered }) => offered);
+
 /** The name under which the request gives the types. */
-function typeParameter(given: Given, operation: Operation): string {
-  if (operation === '$export' || given.values(TYPE_ALIAS).length === 0) return '_type';
+function typeParameter(given: Given): string {
+  if (given.values(TYPE_ALIAS).length === 0) return '_type';
   if (given.values('_type').length > 0)
     throw refusal('invalid-request', TYPE_ALIAS, `${TYPE_ALIAS} and _type are the same parameter: give one of them.`);
   return TYPE_ALIAS;
 }
+
+/** The manifest is always complete, so the server only checks the value. */
+function checkPartialManifests(given: Given): void {
+  const [value] = given.values(PARTIAL);
+  if (value !== undefined && value !== 'true' && value !== 'false')
+    given.refuseOrIgnore(refusal('invalid-value', PARTIAL, `${PARTIAL} must be true or false.`));
+}
+const PARTIAL = 'allowPartialManifests';
 
 function checkFormat(given: Given): void {
   const [format] = given.values('_outputFormat');
@@ -215,7 +166,8 @@ function readTypes(
   for (const type of new Set(asked)) {
     const fault = typeFault(type, parameter, covered);
     if (fault === undefined) types.push(type);
-    else given.refuseOrIgnore(fault);
+    else if (fault.kind === 'insufficient-scope') throw fault;
+    else given.refuseOrLeaveOut(fault);
   }
   if (types.length > 0) return types;
   // An empty list must never mean "no filter", so refuse the request, with lenient too.

@@ -1,7 +1,10 @@
 import { Refusal } from '@provider-access/kernel';
 import { SERVED_TYPES } from '@provider-access/fhir';
 import { describe, expect, it } from 'vitest';
-import { parseKickOff, readParametersResource, type GivenParameter, type Operation } from './parameters.ts';
+import { EXPORT_OPERATIONS, EXPORT_PARAMETERS, type ExportParameter } from '@provider-access/domain/pdex';
+import type { GivenParameter } from './given.ts';
+import { parseKickOff, type Operation } from './parameters.ts';
+import { readParametersResource } from './parameters-resource.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 interface Options {
@@ -52,7 +55,7 @@ describe('_type', () => {
       fault: { kind, parameter: '_type', text: expect.stringContaining(served) },
     });
   });
-  it('outside the scope is forbidden, and nothing in scope is never everything', () => {
+  it('E44: outside the scope is forbidden, with lenient too, and nothing in scope is never everything', () => {
     expect(parse('_type=Patient,Coverage', { inScope: (t) => t === 'Patient' })).toMatchObject({
       ok: false,
       fault: {
@@ -60,18 +63,18 @@ describe('_type', () => {
         text: '_type: the access token does not cover Coverage. It covers: Patient.',
       },
     });
+    expect(parse('_type=Patient,Coverage', { lenient: true, inScope: (t) => t === 'Patient' })).toMatchObject({
+      fault: { kind: 'insufficient-scope' },
+    });
     expect(parse('', { inScope: () => false })).toMatchObject({ ok: false, fault: { kind: 'insufficient-scope' } });
     expect(parse('_type=Nonsense', { lenient: true })).toMatchObject({ ok: false, fault: { kind: 'invalid-value' } });
   });
-  it('lenient drops what cannot be had and says so', () => {
-    const { types, warnings } = request('_type=Patient,Nonsense,Coverage', {
-      lenient: true,
-      inScope: (t) => t !== 'Coverage',
-    });
-    expect(types).toEqual(['Patient']);
+  it('E44: lenient leaves out unknown types and says so', () => {
+    const { types, warnings } = request('_type=Patient,Nonsense,Coverage,Claim', { lenient: true });
+    expect(types).toEqual(['Coverage', 'Patient']);
     expect(warnings.map((w) => [w.code, w.parameter])).toEqual([
       ['value', '_type'],
-      ['forbidden', '_type'],
+      ['value', '_type'],
     ]);
   });
 });
@@ -102,9 +105,8 @@ describe('resourceTypes', () => {
     const body = [{ name: '_type', value: 'Patient' }];
     expect(parse('resourceTypes=Patient', { operation, lenient, body })).toMatchObject({ ok: false, fault });
   });
-  it('is no parameter of $export', () => {
-    expect(parse('resourceTypes=Patient')).toMatchObject({ ok: false, fault: { kind: 'not-supported' } });
-    expect(request('resourceTypes=Patient&_type=Coverage', { lenient: true }).types).toEqual(['Coverage']);
+  it('E44: is an alias on $export too', () => {
+    expect(request('resourceTypes=Patient').types).toEqual(['Patient']);
   });
 });
 
@@ -141,27 +143,82 @@ describe('_since', () => {
   });
 });
 
+/** Written from E1, E2 and E10 to E49: what an export would have that ignores the parameter. */
+const RESTRICTS = ['_type', 'resourceTypes', '_since', '_until', 'patient', '_typeFilter', '_elements'];
+const RESTRICTS_TOO = ['includeAssociatedData', 'exportType'];
+const RESTRICTS_NOTHING = [
+  '_outputFormat',
+  'organizeOutputBy',
+  'allowPartialManifests',
+  'outputFormat',
+  'manifestType',
+];
+
+describe('the table of parameters', () => {
+  const rows: readonly ExportParameter[] = EXPORT_PARAMETERS;
+  it('E3: says for each parameter what ignoring it would do', () => {
+    const named = (ignoring: ExportParameter['ignoring']) =>
+      rows.filter((each) => each.ignoring === ignoring).map(({ name }) => name);
+    expect(named('more').toSorted()).toEqual([...RESTRICTS, ...RESTRICTS_TOO].toSorted());
+    expect(named('the same').toSorted()).toEqual(RESTRICTS_NOTHING.toSorted());
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
+  });
+  const notOffered = rows.filter(({ offered }) => !offered);
+  it.each(notOffered.filter(({ ignoring }) => ignoring === 'more').map(({ name }) => name))(
+    'E1: %s is refused by name, lenient or not, by URL or body',
+    (name) => {
+      for (const operation of EXPORT_OPERATIONS)
+        for (const lenient of [false, true]) {
+          const fault = { kind: 'not-supported', parameter: name, text: expect.stringContaining(name) as string };
+          expect(parse(`${name}=x`, { operation, lenient })).toMatchObject({ ok: false, fault });
+          expect(parse('', { operation, lenient, body: [{ name, value: 'x' }] })).toMatchObject({ ok: false, fault });
+        }
+    },
+  );
+  it.each(notOffered.filter(({ ignoring }) => ignoring === 'the same').map(({ name }) => name))(
+    'E2: %s restricts nothing: refused, and ignored with a warning when lenient',
+    (name) => {
+      expect(parse(`${name}=x`)).toMatchObject({ ok: false, fault: { kind: 'not-supported', parameter: name } });
+      expect(request(`${name}=x`, { lenient: true }).warnings).toEqual([
+        { code: 'not-supported', parameter: name, text: expect.stringContaining('ignored') as string },
+      ]);
+    },
+  );
+  it.each(['foo', '_TYPE', '_typefilter', 'toString', '__proto__', 'patient2', ''])(
+    'E1, E3: %j, whose effect is unknown, is refused, lenient or not',
+    (name) => {
+      for (const lenient of [false, true]) {
+        const parsed = parse('', { lenient, body: [{ name, value: 'x' }] });
+        expect(parsed).toMatchObject({ ok: false, fault: { kind: 'not-supported' } });
+      }
+    },
+  );
+  it('E1: exportType of the other operation is refused, lenient or not', () => {
+    for (const lenient of [false, true])
+      expect(parse('exportType=provider-download', { lenient })).toMatchObject({
+        ok: false,
+        fault: { kind: 'not-supported', parameter: 'exportType' },
+      });
+  });
+});
+
 describe('the others', () => {
-  it.each(['application/fhir%2Bndjson', 'application/ndjson', 'ndjson'])('_outputFormat %s', (format) => {
+  it.each(['application/fhir%2Bndjson', 'application/ndjson', 'ndjson'])('E47: _outputFormat %s', (format) => {
     expect(request(`_outputFormat=${format}`).warnings).toEqual([]);
   });
   it.each([
-    '_outputFormat=csv',
-    '_typeFilter=Patient?active=true',
-    'patient=Patient/1',
-    '_elements=id',
-    '_until=2026-01-01T00:00:00Z',
-    'includeAssociatedData=LatestProvenanceResources',
-    'organizeOutputBy=Patient',
-    'foo=bar',
-    'exportType=provider-download',
-    '_TYPE=Patient',
-  ])('%s is not supported, or a warning', (query) => {
+    ['_outputFormat=csv', 'not-supported'],
+    ['allowPartialManifests=perhaps', 'invalid-value'],
+    ['allowPartialManifests=', 'invalid-value'],
+  ])('E47, E49: %s is refused, or ignored with a warning when lenient', (query, kind) => {
     const name = query.split('=')[0];
-    expect(parse(query)).toMatchObject({ ok: false, fault: { kind: 'not-supported', parameter: name } });
-    expect(request(query, { lenient: true }).warnings).toEqual([
-      { code: 'not-supported', parameter: name, text: expect.stringContaining('ignored') as string },
+    expect(parse(query)).toMatchObject({ ok: false, fault: { kind, parameter: name } });
+    expect(request(query, { lenient: true }).warnings).toMatchObject([
+      { parameter: name, text: expect.stringContaining('ignored') as string },
     ]);
+  });
+  it.each(['true', 'false'])('E49: allowPartialManifests=%s changes nothing', (value) => {
+    expect(request(`allowPartialManifests=${value}`)).toEqual(request(''));
   });
   it('never repeats a value of the client in a text', () => {
     const parsed = parse('_type=SECRET1&_since=SECRET2');
@@ -201,22 +258,37 @@ describe('exportType on $davinci-data-export', () => {
 });
 
 describe('a Parameters resource', () => {
-  it('gives name and value whatever the value is called', () => {
+  const read = (...parameter: unknown[]) => readParametersResource({ resourceType: 'Parameters', parameter });
+  const refused = (body: unknown): string | undefined => {
+    try {
+      readParametersResource(body);
+    } catch (error) {
+      if (error instanceof Refusal) return error.kind;
+      throw error;
+    }
+    return undefined;
+  };
+  it.each([
+    ['valueString', 'z', 'z'],
+    ['valueCode', 'z', 'z'],
+    ['valueUri', 'z', 'z'],
+    ['valueCanonical', 'z', 'z'],
+    ['valueInstant', 'z', 'z'],
+    ['valueBoolean', true, 'true'],
+    ['valueBoolean', false, 'false'],
+    ['valueCoding', { system: 's', code: 'z' }, 'z'],
+  ])('E6: reads %s %j', (key, value, text) => {
+    expect(read({ name: '_type', [key]: value, id: 'x' })).toEqual([{ name: '_type', value: text }]);
+  });
+  it('E6: reads References of patient, and an identifier as no text', () => {
     expect(
-      readParametersResource({
-        resourceType: 'Parameters',
-        parameter: [
-          { name: '_since', valueInstant: 'x' },
-          { name: 'exportType', valueCanonical: 'y' },
-          { name: '_type', valueString: 'z' },
-          { name: 'p', valueReference: { reference: 'Patient/1' } },
-        ],
-      }),
+      read(
+        { name: 'patient', valueReference: { reference: 'Patient/1', display: 'x' } },
+        { name: 'patient', valueReference: { identifier: { value: 'x' } } },
+      ),
     ).toEqual([
-      { name: '_since', value: 'x' },
-      { name: 'exportType', value: 'y' },
-      { name: '_type', value: 'z' },
-      { name: 'p', value: '' },
+      { name: 'patient', value: 'Patient/1' },
+      { name: 'patient', value: '' },
     ]);
     expect(readParametersResource({ resourceType: 'Parameters' })).toEqual([]);
   });
@@ -230,8 +302,29 @@ describe('a Parameters resource', () => {
     { resourceType: 'Parameters', parameter: {} },
     { resourceType: 'Parameters', parameter: [1] },
     { resourceType: 'Parameters', parameter: [{}] },
-    { resourceType: 'Parameters', parameter: [{ name: 'a', valueString: '1', valueCode: '2' }] },
+    { resourceType: 'Parameters', parameter: [{ name: 1, valueString: 'x' }] },
   ])('refuses %j', (body) => {
-    expect(readParametersResource(body)).toBeUndefined();
+    expect(refused(body)).toBe('invalid-request');
+  });
+  it.each<readonly [string, object]>([
+    ['two values', { name: '_type', valueString: 'Patient', valueCode: 'Patient' }],
+    ['part', { name: '_type', part: [{ name: 'x', valueString: 'Patient' }] }],
+    ['a resource', { name: '_type', resource: { resourceType: 'Patient' } }],
+    ['a value and a part', { name: '_type', valueString: 'Patient', part: [] }],
+    ['no value', { name: '_type' }],
+    ['an empty value', { name: '_type', valueString: '' }],
+    ['a blank value', { name: '_type', valueString: ' ' }],
+    ['null', { name: '_type', valueString: null }],
+    ['a number', { name: '_type', valueInteger: 1 }],
+    ['a string that is a number', { name: '_type', valueString: 1 }],
+    ['a boolean that is a string', { name: 'allowPartialManifests', valueBoolean: 'true' }],
+    ['a name of Object', { name: '_type', valueOf: 'x' }],
+    ['a Coding without a code', { name: 'exportType', valueCoding: { system: 'x' } }],
+    ['an empty Reference', { name: 'patient', valueReference: {} }],
+    ['a Reference of a string', { name: 'patient', valueReference: 'Patient/1' }],
+    ['a string for a Reference', { name: 'patient', valueString: 'Patient/1' }],
+    ['a Reference for a string', { name: '_type', valueReference: { reference: 'Patient/1' } }],
+  ])('E6: refuses %s', (_, parameter) => {
+    expect(refused({ resourceType: 'Parameters', parameter: [parameter] })).toBe('invalid-request');
   });
 });

@@ -15,17 +15,19 @@ import {
   Operation,
   ref,
 } from '@provider-access/service/operation';
-import {
-  type GivenParameter,
-  type Operation as Name,
-  PARAMETERS,
-  readParametersResource,
-} from '../../domain/request/parameters.ts';
+import { EXPORT_PARAMETERS, type ExportOperation as Name, type ExportParameter } from '@provider-access/domain/pdex';
+import { CONFIG, type ExportConfig } from '../../config.ts';
+import type { GivenParameter } from '../../domain/request/given.ts';
+import { readParametersResource } from '../../domain/request/parameters-resource.ts';
+import { strictFault } from '../../domain/request/strict.ts';
 import { givenOf, KickOffs } from './kick-off.ts';
 
-/** The parameters that only this operation has, or those of both. */
-const parametersOf = (operation: Name | undefined) =>
-  PARAMETERS.filter(({ of }) => of === operation).map(({ name, description }) => ({ name, description }));
+const OFFERED: readonly ExportParameter[] = EXPORT_PARAMETERS.filter(({ offered }) => offered);
+/** The parameters that the operation takes on the URL. */
+const parametersOf = (operation: Name) =>
+  OFFERED.filter(({ operations, where }) => operations.includes(operation) && where !== 'body').map(
+    ({ name, description }) => ({ name, description }),
+  );
 
 /** The handler writes the audit entry itself, because the entry must be durable before the job exists. */
 const kickOff = (method: 'GET' | 'POST', name: Name) =>
@@ -41,11 +43,15 @@ const kickOff = (method: 'GET' | 'POST', name: Name) =>
       'new export.',
     parameters: { id: 'The id of the Group, from `GET /fhir/Group`.' },
     query: {
-      parameters: [...parametersOf(undefined), ...GENERAL_PARAMETERS, ...parametersOf(name)],
+      parameters: [...parametersOf(name), ...GENERAL_PARAMETERS],
       read: (own) => [...own].map(([name, value]): GivenParameter => ({ name, value })),
     },
     headers: [
-      { name: 'Prefer', description: '`respond-async`; `handling=lenient` ignores parameters that cannot be applied.' },
+      {
+        name: 'Prefer',
+        description:
+          '`respond-async`; `handling=lenient` ignores parameters that restrict nothing and cannot be applied.',
+      },
     ],
     ...(method === 'POST' && { body: { content: { [FHIR_TYPE]: { schema: { type: 'object' }, example: EXAMPLE } } } }),
     answer: {
@@ -82,6 +88,7 @@ export class ExportController {
     @Inject(Facts) private readonly facts: Facts,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(KickOffs) private readonly kickOffs: KickOffs,
+    @Inject(CONFIG) private readonly config: Pick<ExportConfig, 'strict'>,
   ) {
     this.groups = ports.views.reader(groups);
   }
@@ -96,6 +103,10 @@ export class ExportController {
   }
 
   private async accept(name: Name, { client, scopes, params, query, request }: AskedExport): Promise<Answer> {
+    if (this.config.strict) {
+      const fault = strictFault(request.headers);
+      if (fault !== undefined) throw fault;
+    }
     const body = request.method === 'POST' ? bodyOf(request.body) : [];
     if (!allows(scopes, 'Group', 'r'))
       throw new Refusal(
@@ -144,7 +155,5 @@ export class ExportController {
 
 function bodyOf(body: unknown): readonly GivenParameter[] {
   if (body === undefined || body === null || body === '') return [];
-  const given = readParametersResource(body);
-  if (given === undefined) throw new Refusal('invalid-request', 'The body must be a Parameters resource.');
-  return given;
+  return readParametersResource(body);
 }

@@ -8,12 +8,8 @@ import { base32, instant, Refusal } from '@provider-access/kernel';
 import { isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { Client } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';
-import {
-  parseKickOff,
-  type GivenParameter,
-  type KickOffRequest,
-  type Operation,
-} from '../../domain/request/parameters.ts';
+import type { GivenParameter } from '../../domain/request/given.ts';
+import { parseKickOff, type KickOffRequest, type Operation } from '../../domain/request/parameters.ts';
 import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { ExportedViews } from '../../jobs/exported-views.ts';
