@@ -24,6 +24,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],
     ['/ops/audit', 'attribution'],
+    ['/ops/sources', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/feeds', 'resources'],

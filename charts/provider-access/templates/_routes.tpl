@@ -20,6 +20,7 @@
 - { prefix: /events, service: resources }
 - { prefix: /ops/explain, service: attribution }
 - { prefix: /ops/disclosures, service: attribution }
+- { prefix: /ops/sources, service: attribution }
 - { prefix: /ops/audit, service: attribution }
 - { prefix: /ops/slo, service: attribution }
 - { prefix: /ops/probe, service: attribution }

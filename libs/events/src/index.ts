@@ -18,3 +18,4 @@ export * from './service-level-events.ts';
 export * from './upcast.ts';
 export * from './fault-reasons.ts';
 export * from './payer-contract.ts';
+export * from './file-rows.ts';

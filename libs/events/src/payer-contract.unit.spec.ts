@@ -155,5 +155,6 @@ it('a dead letter denies by its type', () => {
     ['payer.member-opted-in.v2', 'member'],
     ['payer.provider-recorded.v1', 'nobody'],
     ['payer.network-status-changed.v1', 'source'],
+    ['payer.file-imported.v1', 'nobody'],
   ]);
 });

@@ -23,6 +23,8 @@ const instantOrDate = z
 const npi = z.string().regex(/^\d{10}$/, 'an NPI has ten digits');
 const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
 const shortText = z.string().max(500);
+/** The name that a payer gives to a sender of files. */
+export const FILE_SOURCE = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 /**
  * One FHIR R4 resource as the payer has it, money included. It is passed on and not copied: a copy costs time and
@@ -41,14 +43,28 @@ const resourceDeleted = z.object({
 });
 /** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
 const priorAuthorizationChanged = resourceRecorded;
-const memberEnrolled = z.object({
+/**
+ * Of a statement that comes from a full file (docs/send-your-roster.md). It stands beside what others state: only the
+ * next file of the same source, or an event without `file`, ends it.
+ */
+const file = z
+  .strictObject({
+    source: z.string().regex(FILE_SOURCE, 'a name: lower-case letters, digits and -, at most 40'),
+    /** The import. `pa undo` takes it back. */
+    batch: z.string().min(1).max(128),
+    /** The day of which the file tells. */
+    asOf: z.iso.date(),
+  })
+  .optional();
+const enrolment = z.object({
   coverageId: id,
   from: instantOrDate,
   to: instantOrDate.optional(),
   plan: shortText.optional(),
 });
-const memberChanged = memberEnrolled.partial();
-const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });
+const memberEnrolled = enrolment.extend({ file });
+const memberChanged = enrolment.partial();
+const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate, file });
 /** The subject is the id that stays; `from` is the id that is retired. */
 const membersMerged = z.object({ from: id });
 const provider = z
@@ -60,8 +76,24 @@ const attributionAsserted = z.object({
   to: instantOrDate.optional(),
   coverageId: id.optional(),
   basis: shortText.optional(),
+  file,
 });
-const attributionEnded = z.object({ provider, to: instantOrDate });
+const attributionEnded = z.object({ provider, to: instantOrDate, file });
+/** What a full file may hold. */
+export const FILE_KINDS = ['roster', 'coverage'] as const;
+export type FileKind = (typeof FILE_KINDS)[number];
+/** The last event of an import, after its rows: from now on an older file of the source is refused. */
+const fileImported = z.strictObject({
+  source: z.string().regex(FILE_SOURCE),
+  kind: z.enum(FILE_KINDS),
+  asOf: z.iso.date(),
+  batch: z.string().min(1).max(128),
+  /** SHA-256 of the content of the rows, in hex. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  rows: z.int().nonnegative(),
+  /** The import that this one takes back. */
+  undoes: z.string().min(1).max(128).optional(),
+});
 /** PDex 2.2.0, CodeSystem opt-out-scope. */
 export const OPT_OUT_SCOPES = [
   'global',
@@ -287,6 +319,13 @@ export const PAYER_EVENTS = {
     denies: 'source',
     schema: networkStatusChanged,
     title: 'A provider joined or left the network',
+  },
+  'payer.file-imported.v1': {
+    topic: 'payer.provider-events',
+    owner: 'attribution',
+    denies: 'nobody',
+    schema: fileImported,
+    title: 'All rows of a full file were published',
   },
 } as const satisfies Record<string, PayerEventDefinition>;
 export type PayerEventType = keyof typeof PAYER_EVENTS;

@@ -13,6 +13,9 @@ const instant = z.string();
 /** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
 const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/) as unknown as z.ZodType<ProviderKey>;
 
+/** A statement from a full file (ADR 0107): the source, and the day of which the file tells. */
+const file = z.object({ source: z.string(), batch: z.string(), asOf: z.string() });
+
 /** pa.members */
 const coverageChanged = z.object({
   /** `*` with `cancelled`: every coverage of the member. */
@@ -30,6 +33,7 @@ const coverageChanged = z.object({
    * `businessTime` is later than the event states, because other events about the coverage have its time (ADR 0022).
    */
   tie: tie.optional(),
+  file: file.optional(),
 });
 const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
 
@@ -45,6 +49,7 @@ const memberAttributed = z.object({
   basis: z.string().optional(),
   businessTime: instant,
   tie: tie.optional(),
+  file: file.optional(),
 });
 /**
  * Ends every attribution of the member to a Group with all of these providers (and this contract, where given),
@@ -57,6 +62,29 @@ const attributionEndedRecord = z.object({
   to: instant,
   businessTime: instant,
   tie: tie.optional(),
+  file: file.optional(),
+});
+
+/**
+ * pa.file-rows: what the newest full file of a source says under one key, as the payer wrote it. `row` is null if the
+ * newest file does not have the row.
+ */
+const fileRowRecorded = file.extend({
+  kind: z.string(),
+  /** The member. */
+  subject: z.string(),
+  /** What names the row beside its subject: the provider, or the coverage. */
+  key: z.string(),
+  row: z.record(z.string(), z.unknown()).nullable(),
+  businessTime: instant,
+});
+/** pa.file-rows: an import is complete. */
+const fileImported = file.extend({
+  kind: z.string(),
+  digest: z.string(),
+  rows: z.int(),
+  undoes: z.string().optional(),
+  businessTime: instant,
 });
 
 /** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
@@ -296,6 +324,9 @@ export type ProviderOptedIn = z.infer<typeof providerOptedIn>;
 export type AccessHeld = z.infer<typeof accessHeld>;
 export type AccessReleased = z.infer<typeof accessReleased>;
 export type NetworkStatusRecorded = z.infer<typeof networkStatusRecorded>;
+export type FileNote = z.infer<typeof file>;
+export type FileRowRecorded = z.infer<typeof fileRowRecorded>;
+export type FileImported = z.infer<typeof fileImported>;
 export type GroupOpened = z.infer<typeof groupOpened>;
 export type AppRegistered = z.infer<typeof appRegistered>;
 export type AppApproved = z.infer<typeof appApproved>;
@@ -325,6 +356,8 @@ export const PLATFORM_EVENTS = {
   'pa.access-held.v1': { topic: 'pa.consent', schema: accessHeld },
   'pa.access-released.v1': { topic: 'pa.consent', schema: accessReleased },
   'pa.network-status-recorded.v1': { topic: 'pa.providers', schema: networkStatusRecorded },
+  'pa.file-row-recorded.v1': { topic: 'pa.file-rows', schema: fileRowRecorded },
+  'pa.file-imported.v1': { topic: 'pa.file-rows', schema: fileImported },
   'pa.directory-entry-recorded.v1': { topic: 'pa.directory', schema: directoryEntryRecorded },
   'pa.group-opened.v1': { topic: 'pa.groups', schema: groupOpened },
   'pa.app-registered.v1': { topic: 'pa.registry', schema: appRegistered },

@@ -48,6 +48,8 @@ export const PA_PROVIDERS = 'pa.providers';
 export const PA_ATTRIBUTION = 'pa.attribution';
 /** What the payer's directory says about specialties (ADR 0100). */
 export const PA_DIRECTORY = 'pa.directory';
+/** What the newest full file of each source says (ADR 0107). */
+export const PA_FILE_ROWS = 'pa.file-rows';
 export const PA_GROUPS = 'pa.groups';
 export const PA_CONSENT = 'pa.consent';
 export const PA_REGISTRY = 'pa.registry';
@@ -93,6 +95,7 @@ export const TOPICS: readonly Topic[] = [
   row(PA_MEMBERS, 'member id', { ...DERIVED, heads: ['export'] }, ['attribution'], ['attribution']),
   row(PA_PROVIDERS, 'NPI, TIN or organization id', { ...DERIVED, cleanup: 'compact' }, ['attribution'], SERVICES),
   row(PA_DIRECTORY, 'Type/id', { ...DERIVED, spread: 'narrow', cleanup: 'compact' }, ['attribution'], SERVICES),
+  row(PA_FILE_ROWS, 'member id, or source and kind', DERIVED, ['attribution'], ['attribution']),
   row(PA_ATTRIBUTION, 'member id', DERIVED, ['attribution'], SERVICES),
   row(PA_GROUPS, 'Group id', DERIVED, ['attribution'], ['attribution']),
   row(PA_CONSENT, 'member id', DERIVED, ['consent'], SERVICES),

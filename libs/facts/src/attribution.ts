@@ -1,16 +1,35 @@
 import type { AttributionFact } from '@provider-access/domain/access';
-import { type AttributionEndedRecord, dataOf, type MemberAttributed, type ProviderKey } from '@provider-access/events';
+import {
+  type AttributionEndedRecord,
+  dataOf,
+  type FileNote,
+  type MemberAttributed,
+  type ProviderKey,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import {
+  type BySource,
+  filePieces,
+  fileStep,
+  type FileStep,
+  fileStepStands,
+  joined,
+  ofName,
+  withFileStep,
+  withSourcePart,
+} from './file-steps.ts';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
-import { type NewStep, pieces, stands, type Step, withStep } from './steps.ts';
+import { type NewStep, type Piece, pieces, stands, type Step, withStep } from './steps.ts';
 
 export interface GroupAttribution {
   readonly providers: readonly ProviderKey[];
   readonly contract?: string;
   readonly steps: readonly Step[];
 }
+/** What the full files of one source state, by Group. */
+type FileGroups = Readonly<Record<string, Omit<GroupAttribution, 'steps'> & { readonly steps: readonly FileStep[] }>>;
 /** Part `attribution` of the member facts, from pa.attribution. */
 export interface AttributionPart {
   readonly groups: Readonly<Record<string, GroupAttribution>>;
@@ -19,6 +38,8 @@ export interface AttributionPart {
    * asserted later.
    */
   readonly ends?: Readonly<Record<string, GroupAttribution>>;
+  /** What full files state. A release that does not know this shows nobody by it. */
+  readonly files?: BySource<FileGroups>;
   readonly holds?: Holds;
   /** Set when an ended hold was dropped: before this instant, the holds of this part are incomplete. */
   readonly since?: string;
@@ -65,13 +86,54 @@ export const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'provide
   ...(contract !== undefined && { contract }),
 });
 
+type Stated = MemberAttributed | AttributionEndedRecord;
+/** The Groups of a file's source that its statement is about, each with the statement as a step. */
+function inFile(part: AttributionPart | undefined, record: LogRecord, data: Stated, file: FileNote) {
+  const own = ofName(part?.files, file.source) ?? {};
+  if (typeOfRecord(record) === ATTRIBUTED) {
+    const assertion = data as MemberAttributed;
+    const { steps = [] } = ofName(own, assertion.group) ?? {};
+    const step = fileStep(assertionStep(record, assertion), file);
+    return { own, found: [{ group: assertion.group, about: aboutOf(assertion), steps, step }] };
+  }
+  const end = data as AttributionEndedRecord;
+  const step = fileStep(endStep(record, end), file);
+  const ended = Object.entries(own).filter(([, group]) => isEndOf(aboutOf(end), group));
+  return { own, found: ended.map(([group, { steps, ...about }]) => ({ group, about, steps, step })) };
+}
+
+/** The part with a statement of a full file; undefined if it changes nothing. */
+function withFile(
+  part: AttributionPart | undefined,
+  record: LogRecord,
+  data: Stated,
+  file: FileNote,
+): AttributionPart | undefined {
+  const { own, found } = inFile(part, record, data, file);
+  let groups: FileGroups = own;
+  for (const { group, about, steps: known, step } of found) {
+    const others = [...(ofName(part?.groups, group)?.steps ?? []), ...endSteps(part, about)];
+    const steps = withFileStep(known, step, recordedAt(record), others);
+    if (steps === undefined) continue;
+    if (known.length === 0 && Object.keys(groups).length >= MOST_NAMES) continue;
+    groups = { ...groups, [group]: { ...about, steps } };
+  }
+  const files = groups === own ? undefined : withSourcePart(part?.files, file.source, groups);
+  return files && { groups: {}, ...part, sources: withSource(part?.sources, record), files };
+}
+
 /** Whether a statement about a member in pa.attribution (an assertion or an end) still counts. */
 export function attributionSays(part: AttributionPart | undefined, record: LogRecord): boolean {
+  const data = dataOf<Stated>(record);
+  if (data.file !== undefined) {
+    const { found } = inFile(part, record, data, data.file);
+    return found.every(({ steps, step }) => fileStepStands(steps, step));
+  }
   if (typeOfRecord(record) !== ATTRIBUTED) {
-    const end = dataOf<AttributionEndedRecord>(record);
+    const end = data as AttributionEndedRecord;
     return stands(stepsThatEnd(part, aboutOf(end)), endStep(record, end));
   }
-  const assertion = dataOf<MemberAttributed>(record);
+  const assertion = data as MemberAttributed;
   const { groups = {} } = part ?? {};
   const own = Object.hasOwn(groups, assertion.group) ? groups[assertion.group]!.steps : [];
   return stands([...own, ...endSteps(part, aboutOf(assertion))], assertionStep(record, assertion));
@@ -88,8 +150,11 @@ export function asserted(
   return steps && { ...aboutOf(assertion), steps };
 }
 
-function ended(part: AttributionPart | undefined, record: LogRecord): Pick<AttributionPart, 'ends'> | undefined {
-  const end = dataOf<AttributionEndedRecord>(record);
+function ended(
+  part: AttributionPart | undefined,
+  record: LogRecord,
+  end: AttributionEndedRecord,
+): Pick<AttributionPart, 'ends'> | undefined {
   const key = JSON.stringify([...[...end.providers].sort(), end.contract ?? null]);
   const at = recordedAt(record);
   const steps = withStep(part?.ends?.[key]?.steps ?? [], endStep(record, end), at);
@@ -121,6 +186,7 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
   switch (typeOfRecord(record)) {
     case ATTRIBUTED: {
       const assertion = dataOf<MemberAttributed>(record);
+      if (assertion.file !== undefined) return withFile(part, record, assertion, assertion.file);
       const { group, businessTime } = assertion;
       const known = part?.groups[group];
       if (known === undefined && part?.forgotten !== undefined && businessTime <= part.forgotten) return undefined;
@@ -135,7 +201,9 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
       return { ...base, groups: named, ...forgottenUntil(part?.forgotten, forgotten) };
     }
     case 'pa.attribution-ended.v1': {
-      const ends = ended(part, record);
+      const end = dataOf<AttributionEndedRecord>(record);
+      if (end.file !== undefined) return withFile(part, record, end, end.file);
+      const ends = ended(part, record, end);
       return ends && { ...base, ...ends };
     }
     default: {
@@ -147,8 +215,29 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
 
 export function attributionFacts(part: AttributionPart | undefined): AttributionFact[] {
   const out: AttributionFact[] = [];
+  const files = part?.files === undefined ? undefined : filesByGroup(part);
   for (const [group, { steps, ...about }] of Object.entries(part?.groups ?? {})) {
-    for (const piece of pieces([...steps, ...endSteps(part, about)])) out.push({ ...piece, group, ...about });
+    const own = pieces([...steps, ...endSteps(part, about)]);
+    const all = files?.get(group);
+    files?.delete(group);
+    for (const piece of all === undefined ? own : joined([...own, ...all.pieces]))
+      out.push({ ...piece, group, ...about });
   }
+  for (const [group, { about, pieces: all }] of files ?? [])
+    for (const piece of joined(all)) out.push({ ...piece, group, ...about });
   return out;
 }
+
+/** What full files state about each Group, after what single events overrule. */
+function filesByGroup(part: AttributionPart) {
+  const found = new Map<string, { readonly about: About; readonly pieces: readonly Piece[] }>();
+  for (const groups of Object.values(part.files ?? {}))
+    for (const [group, { steps, ...about }] of Object.entries(groups)) {
+      const single = [...(ofName(part.groups, group)?.steps ?? []), ...endSteps(part, about)];
+      found.set(group, { about, pieces: [...(found.get(group)?.pieces ?? []), ...filePieces(steps, single)] });
+    }
+  return found;
+}
+/** The steps of all statements of full files. The newest of them says when something was recorded. */
+export const attributionFileSteps = (part: AttributionPart | undefined): readonly Step[] =>
+  Object.values(part?.files ?? {}).flatMap((groups) => Object.values(groups).flatMap(({ steps }) => steps));

@@ -1,8 +1,19 @@
 import type { CoverageFact, MemberFacts } from '@provider-access/domain/access';
-import { type CoverageChanged, dataOf, type MemberMerged } from '@provider-access/events';
+import { type CoverageChanged, dataOf, type FileNote, type MemberMerged } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import {
+  type BySource,
+  filePieces,
+  fileStep,
+  type FileStep,
+  fileStepStands,
+  joined,
+  ofName,
+  withFileStep,
+  withSourcePart,
+} from './file-steps.ts';
 import { type Holds, heldUnprojected } from './holds.ts';
-import { fewNames, forgottenUntil } from './names.ts';
+import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
 import { EVER, type NewStep, pieces, stands, type Step, withStep } from './steps.ts';
 
@@ -11,6 +22,8 @@ export interface MembersPart {
   readonly coverage: Readonly<Record<string, readonly Step[]>>;
   /** Terminations that name no coverage. */
   readonly all?: readonly Step[];
+  /** What full files state, by coverage. A release that does not know this shows nobody by it. */
+  readonly files?: BySource<Readonly<Record<string, readonly FileStep[]>>>;
   readonly mergedWith?: readonly string[];
   /** Set when coverages were dropped. No statement about a dropped coverage has a newer business time than this. */
   readonly forgotten?: string;
@@ -28,12 +41,15 @@ export const evolveMembers = (part: MembersPart | undefined, record: LogRecord):
  * The member is denied. Its coverage goes as well, because the release before does not know holds in this part.
  * @until 0.3.0 for the coverage
  */
-export const unprojectedMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart => ({
-  ...part,
-  coverage: {},
-  sources: part?.sources ?? [],
-  holds: heldUnprojected(part?.holds, record),
-});
+export const unprojectedMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart => {
+  const { files: _files, ...others } = part ?? {};
+  return {
+    ...others,
+    coverage: {},
+    sources: part?.sources ?? [],
+    holds: heldUnprojected(part?.holds, record),
+  };
+};
 
 function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
   const type = typeOfRecord(record);
@@ -64,9 +80,37 @@ export function membersSay(part: MembersPart | undefined, record: LogRecord): bo
   // No later event overtakes a merge.
   if (typeOfRecord(record) !== 'pa.coverage-changed.v1') return true;
   const change = dataOf<CoverageChanged>(record);
+  if (change.file !== undefined)
+    return inFile(part, record, change, change.file).found.every(({ steps, step }) => fileStepStands(steps, step));
   const { coverage = {}, all = [] } = part ?? {};
   const own = Object.hasOwn(coverage, change.coverageId) ? coverage[change.coverageId]! : [];
   return stands([...own, ...all], stepOf(record, change));
+}
+
+/** The coverages of a file's source that its statement is about, each with the statement as a step. */
+function inFile(part: MembersPart | undefined, record: LogRecord, change: CoverageChanged, file: FileNote) {
+  const own = ofName(part?.files, file.source) ?? {};
+  const step = fileStep(stepOf(record, change), file);
+  const names = change.coverageId === EVERY_COVERAGE ? Object.keys(own) : [change.coverageId];
+  return { own, found: names.map((name) => ({ name, steps: ofName(own, name) ?? [], step })) };
+}
+/** The part with a statement of a full file; undefined if it changes nothing. */
+function withFile(
+  part: MembersPart | undefined,
+  record: LogRecord,
+  change: CoverageChanged,
+  file: FileNote,
+): MembersPart | undefined {
+  const { own, found } = inFile(part, record, change, file);
+  let coverages = own;
+  for (const { name, steps: known, step } of found) {
+    const others = [...(ofName(part?.coverage, name) ?? []), ...(part?.all ?? [])];
+    const steps = withFileStep(known, step, recordedAt(record), others);
+    if (steps === undefined || (known.length === 0 && Object.keys(coverages).length >= MOST_NAMES)) continue;
+    coverages = { ...coverages, [name]: steps };
+  }
+  const files = coverages === own ? undefined : withSourcePart(part?.files, file.source, coverages);
+  return files && { coverage: {}, ...part, files, sources: withSource(part?.sources, record) };
 }
 
 function withCoverage(
@@ -74,6 +118,7 @@ function withCoverage(
   record: LogRecord,
   change: CoverageChanged,
 ): MembersPart | undefined {
+  if (change.file !== undefined) return withFile(part, record, change, change.file);
   const step = stepOf(record, change);
   const sources = withSource(part?.sources, record);
   if (change.coverageId === EVERY_COVERAGE) {
@@ -105,9 +150,23 @@ export const membersFacts = (part: MembersPart | undefined): PartFacts => ({
 export const membersSteps = (part: MembersPart | undefined): readonly Step[] => [
   ...Object.values(part?.coverage ?? {}).flat(),
   ...(part?.all ?? []),
+  ...Object.values(part?.files ?? {}).flatMap((coverages) => Object.values(coverages).flat()),
 ];
 
+/** With what full files state, after what single events overrule. */
+function withFiles(part: MembersPart): CoverageFact[] {
+  const { coverage, all = [], files = {} } = part;
+  const names = new Set([...Object.keys(coverage), ...Object.values(files).flatMap((each) => Object.keys(each))]);
+  return [...names].flatMap((coverageId) => {
+    const single = [...(ofName(coverage, coverageId) ?? []), ...all];
+    const own = Object.hasOwn(coverage, coverageId) ? pieces(single) : [];
+    const stated = Object.values(files).flatMap((each) => filePieces(ofName(each, coverageId) ?? [], single));
+    return joined([...own, ...stated]).map((piece) => ({ ...piece, coverageId }));
+  });
+}
+
 function coverageFacts(part: MembersPart | undefined): CoverageFact[] {
+  if (part?.files !== undefined) return withFiles(part);
   const out: CoverageFact[] = [];
   for (const [coverageId, steps] of Object.entries(part?.coverage ?? {})) {
     for (const piece of pieces(part!.all === undefined ? steps : [...steps, ...part!.all]))

@@ -1,6 +1,6 @@
 export { FORMER_PROJECTIONS } from './former-views.ts';
 export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
-export type { MemberFactsDocument } from './member-facts.ts';
+export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersSay, type MembersPart } from './coverage.ts';
 export {
   aboutOf,

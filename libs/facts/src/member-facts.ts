@@ -1,6 +1,6 @@
 import type { MemberFacts } from '@provider-access/domain/access';
 import type { ViewDocument } from '@provider-access/engines/views';
-import { attributionFacts, type AttributionPart } from './attribution.ts';
+import { attributionFacts, attributionFileSteps, type AttributionPart } from './attribution.ts';
 import { type ConsentPart, optOutFacts } from './consent.ts';
 import { membersFacts, type MembersPart, membersSteps } from './coverage.ts';
 import { holdFacts } from './holds.ts';
@@ -54,7 +54,11 @@ function newestOf(
   consent: ConsentPart | undefined,
 ): string | undefined {
   const groups = [...Object.values(attribution?.groups ?? {}), ...Object.values(attribution?.ends ?? {})];
-  const steps = [...membersSteps(members), ...groups.flatMap((group) => group.steps)];
+  const steps = [
+    ...membersSteps(members),
+    ...groups.flatMap((group) => group.steps),
+    ...attributionFileSteps(attribution),
+  ];
   const holds = [...Object.values(attribution?.holds ?? {}), ...Object.values(consent?.holds ?? {})];
   let newest: string | undefined;
   for (const at of [

@@ -78,6 +78,14 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
   return out;
 }
 
+/** When the state of a step was recorded, or the earlier state that it continues without a break. */
+export function visibleFrom(before: readonly Piece[], { from }: Pick<NewStep, 'from'>, recordedAt: string): string {
+  if (from === undefined) return recordedAt;
+  const seen = max(from, recordedAt);
+  const continued = before.find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
+  return continued === undefined ? recordedAt : max(continued.from, continued.recordedAt);
+}
+
 /**
  * The steps with one more, or undefined if it changes nothing: its event is known, or a later step covers it
  * completely. `recordedAt` is the time of recording of the new step; `also` are steps that apply as well (of every
@@ -91,12 +99,7 @@ export function withStep(
 ): readonly Step[] | undefined {
   const candidate: Step = { ...step, recordedAt };
   if (steps.some((known) => known.event === step.event || covers(known, candidate))) return undefined;
-  let since = recordedAt;
-  if (step.from !== undefined) {
-    const seen = max(step.from, recordedAt);
-    const before = pieces([...steps, ...also]).find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
-    if (before !== undefined) since = max(before.from, before.recordedAt);
-  }
+  const since = step.from === undefined ? recordedAt : visibleFrom(pieces([...steps, ...also]), step, recordedAt);
   const kept = steps.filter((known) => !covers(candidate, known));
   return folded([...kept, { ...candidate, recordedAt: since }], recordedAt, also);
 }

@@ -1,7 +1,7 @@
 export { type Hold, holdOf } from './access-holds.ts';
 export { AccessIntake } from './access-intake.ts';
 export { type AccessEvent, type AccessRole } from './access-role.ts';
-export { derivedEventId, derivedRecord } from './derived-event.ts';
+export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
 export { type Failed } from './attempt.ts';
 export { Intake, type IntakePorts } from './frame.ts';
 export { differenceOf, identifiersOf, matterOf, MERGED, UNKNOWN_TYPE } from './matter.ts';

@@ -71,6 +71,11 @@ beforeAll(async () => {
     }),
     event('payer.member-enrolled.v1', 'm1', { coverageId: 'c1', from: '2025-01-01' }),
     event('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI }, from: '2025-01-01' }),
+    event('payer.attribution-asserted.v1', 'm4', {
+      provider: { npi: NPI },
+      from: '2025-01-01',
+      file: { source: 'north-mso', batch: 'roster.north-mso.2026-01-01.0123456789', asOf: '2026-01-01' },
+    }),
     event('payer.resource-recorded.v1', 'm1', {
       resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test' }] },
     }),

@@ -12,6 +12,7 @@ import { MisroutedExportController } from './operations/davinci-data-export/misr
 import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
+import { Forecast } from './operations/ops/forecast.ts';
 import { GroupView } from './operations/group-view.ts';
 import { PayerDirectory } from './operations/payer-directory.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
@@ -19,14 +20,16 @@ import { VerificationController } from './operations/ops/verification.controller
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
+import { SourcesController } from './operations/ops/sources.controller.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
+import { fileRows } from './projections/file-rows.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 /**
  * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels, and
  * the freshness of feeds.
  */
-const PROJECTIONS = [...FACTS_PROJECTIONS, disclosures, serviceLevels, freshness];
+const PROJECTIONS = [...FACTS_PROJECTIONS, fileRows, disclosures, serviceLevels, freshness];
 /**
  * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
  * @until 0.3.0
@@ -65,6 +68,7 @@ export class AttributionModule {
         AuditEventController,
         VerificationController,
         SloController,
+        SourcesController,
       ],
       providers: [
         { provide: CONFIG, useValue: config },
@@ -81,6 +85,7 @@ export class AttributionModule {
             new LabelGate({ policy: config.labels, records: new RecordsReader(views), members, clock }),
         },
         ServiceLevels,
+        Forecast,
       ],
     };
   }

@@ -23,6 +23,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],
     ['/ops/audit', 'attribution'],
+    ['/ops/sources', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/feeds', 'resources'],

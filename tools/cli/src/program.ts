@@ -19,8 +19,10 @@ import { profileCommands } from './commands/profile.ts';
 import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
 import { statementCommands } from './commands/statements.ts';
+import { undoCommand } from './commands/undo.ts';
 import { CliError, createOutput, EXIT, painted, printable } from './output.ts';
 
 export function createProgram(): Command {
@@ -54,6 +56,8 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   publishCommand(program);
   importCommand(program);
   importFolderCommand(program);
+  simulateCommand(program);
+  undoCommand(program);
   statementCommands(program);
   deadLetterCommands(program);
   providerCommands(program);

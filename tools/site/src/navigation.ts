@@ -18,6 +18,7 @@ const SECTIONS = {
     'publishing.md',
     'feeds.md',
     'import.md',
+    'send-your-roster.md',
     'coverage.md',
     'opt-outs.md',
     'notices.md',

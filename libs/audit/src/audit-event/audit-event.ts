@@ -56,6 +56,15 @@ const QUERY: Pattern = {
   profiles: ['PatientQuery', 'Query'],
 };
 const NO_PROFILE = [undefined, undefined] as const;
+/** A look of the payer's own people or systems. */
+const LOOK: Pattern = {
+  type: rest,
+  subtype: [lifecycle('access', 'Access/View Record Lifecycle Event')],
+  action: 'R',
+  client: DESTINATION_ROLE,
+  entity: 'none',
+  profiles: NO_PROFILE,
+};
 const PATTERNS: Readonly<Record<AuditAction, Pattern>> = {
   read: READ,
   vread: { ...READ, subtype: [interaction('vread')] },
@@ -87,14 +96,8 @@ const PATTERNS: Readonly<Record<AuditAction, Pattern>> = {
     entity: 'none',
     profiles: NO_PROFILE,
   },
-  explain: {
-    type: rest,
-    subtype: [lifecycle('access', 'Access/View Record Lifecycle Event')],
-    action: 'R',
-    client: DESTINATION_ROLE,
-    entity: 'none',
-    profiles: NO_PROFILE,
-  },
+  explain: LOOK,
+  'file-rows': LOOK,
 };
 
 /** The audit keeps no address of a client, and the profiles want to know of a network. */

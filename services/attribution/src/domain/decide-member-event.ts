@@ -55,6 +55,8 @@ export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 
 /** `ProviderEventsIntake` decides these. */
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
+/** `ProviderEventsIntake` decides these too. */
+export const FILE_IMPORTED = 'payer.file-imported.v1';
 
 const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });
 const ENDS_FIRST = 'data.to: must not lie before from';
@@ -101,15 +103,19 @@ export function decideMemberEvent(
     sequence = 0,
   ): MemberEventDecision => ok({ type: 'pa.coverage-changed.v1', data: { member, businessTime, sequence, ...change } });
   switch (event.type) {
-    case 'payer.member-enrolled.v1':
+    case 'payer.member-enrolled.v1': {
+      const { file } = event.data;
+      return enrolled(event.data, days, (change) => coverage({ ...change, ...(file !== undefined && { file }) }));
+    }
     case 'payer.member-changed.v1':
       return enrolled(event.data, days, coverage);
     case 'payer.member-terminated.v1': {
-      const { coverageId, to } = event.data;
+      const { coverageId, to, file } = event.data;
       const end = endOf(days, to);
       if (end === undefined)
         return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
-      return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true });
+      const what = { coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true };
+      return coverage({ ...what, ...(file !== undefined && { file }) });
     }
     case 'payer.members-merged.v1': {
       const { from } = event.data;
@@ -126,13 +132,13 @@ export function decideMemberEvent(
       });
     }
     case 'payer.attribution-ended.v1': {
-      const { provider, to } = event.data;
+      const { provider, to, file } = event.data;
       const end = endOf(days, to);
       if (end === undefined)
         return invalid('data.to: the end of an attribution needs its day; 9999 means that there is none');
       return ok({
         type: 'pa.attribution-ended.v1',
-        data: { member, ...identityOf(provider), to: end, businessTime },
+        data: { member, ...identityOf(provider), to: end, businessTime, ...(file !== undefined && { file }) },
       });
     }
     case 'payer.resource-deleted.v1': {
@@ -151,6 +157,7 @@ export function decideMemberEvent(
     }
     case 'payer.prior-authorization-changed.v1':
     case 'payer.provider-recorded.v1':
+    case FILE_IMPORTED:
     case NETWORK_STATUS:
       return ok();
     default:

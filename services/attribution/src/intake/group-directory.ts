@@ -10,6 +10,7 @@ import type { GroupIdentity } from '../domain/decide-member-event.ts';
 /** 128 random bits. The id reveals nothing about the provider, and no other Group ever gets it. */
 const newGroupId = (): string => base32(randomBytes(16));
 const KEPT = 100_000;
+const keyOf = ({ providers, contract }: GroupIdentity): string => JSON.stringify([...providers, contract ?? null]);
 
 interface FoundGroup {
   readonly group: string;
@@ -30,6 +31,12 @@ export class GroupDirectory {
     this.#reader = ports.views.reader(groups);
   }
 
+  /** The Group of an identity, if there is one. It makes none. @throws EngineUnavailable */
+  async known(identity: GroupIdentity): Promise<string | undefined> {
+    const key = keyOf(identity);
+    return this.#known.get(key) ?? (await this.#ports.state.claims.get('group', key)) ?? this.#opened(identity);
+  }
+
   /**
    * The Groups about which a batch asserts something. A Group without a known opening gets one appended, again after a
    * crash between claim and append; readers keep the first.
@@ -38,7 +45,7 @@ export class GroupDirectory {
     const batch = new Map<string, FoundGroup>();
     return {
       groupOf: async (identity: GroupIdentity): Promise<string> => {
-        const key = JSON.stringify([...identity.providers, identity.contract ?? null]);
+        const key = keyOf(identity);
         let found = batch.get(key);
         if (found === undefined) batch.set(key, (found = await this.#find(key, identity)));
         return found.group;

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   type DomainEvent,
   PA_ATTRIBUTION,
+  PA_FILE_ROWS,
   PA_GROUPS,
   PA_MEMBERS,
   PA_PROVIDERS,
@@ -25,6 +26,7 @@ import { decideMemberEvent, type MemberStatement, type Statement } from '../doma
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { type PayerIdentity, payerIdentity } from '../domain/payer-identity.ts';
 import { orderedAfter } from '../domain/step-order.ts';
+import { fileRecord, rowRecorded } from './file-record.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 import { MemberState } from './member-state.ts';
@@ -75,7 +77,7 @@ export class MemberEventsIntake extends AccessIntake {
     super(ports, {
       ...sharedRole(config),
       progressTopic: PA_ATTRIBUTION,
-      topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
+      topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_FILE_ROWS, PA_ATTRIBUTION],
       stages: () => [memberStage(load, directory.batch(), rules, warnOfForeign)],
     });
   }
@@ -105,17 +107,20 @@ function memberStage(
       }
       const outputs: Output[] = [];
       let stands = true;
+      let isRecorded = decision.statements.length === 0;
       let sameTime = false;
       for (const { topic, member, record, ...derived } of await derive(decision.statements, event, at, state, groups)) {
         const isNews = !derived.replaced && state.apply(member, topic, record);
         if (isNews) outputs.push({ topic, record });
+        isRecorded ||= isNews;
         sameTime ||= isNews && derived.sameTime;
         stands &&= state.stands(member, topic, record);
       }
+      const row = rowRecorded(event);
+      if (row !== undefined) outputs.push(fileRecord('pa.file-row-recorded.v1', event, at, row));
       if (!stands) return { ok: true, outcome: 'superseded', outputs };
-      const recorded = outputs.length > 0 || decision.statements.length === 0;
       const reason = sameTime ? { reason: 'same-time' } : {};
-      return { ok: true, outcome: recorded ? 'recorded' : 'unchanged', ...reason, outputs };
+      return { ok: true, outcome: isRecorded ? 'recorded' : 'unchanged', ...reason, outputs };
     },
 
     outputs: () => groups.openings().map((record) => ({ topic: PA_GROUPS, record })),

@@ -92,6 +92,8 @@ export class MemberState {
    */
   stepsBeside({ type, data }: MemberStatement): readonly Step[] {
     const { members, attribution } = this.#parts.get(data.member) ?? {};
+    // Statements of one source's files are ordered by the time of their import alone.
+    if ('file' in data && data.file !== undefined) return [];
     switch (type) {
       case 'pa.coverage-changed.v1': {
         const { coverage = {}, all = [] } = members ?? {};
@@ -109,6 +111,11 @@ export class MemberState {
       default:
         return [];
     }
+  }
+
+  /** What is known of a member, with what was applied. */
+  partsOf(member: string): Parts {
+    return this.#parts.get(member) ?? {};
   }
 
   /** Applies a derived event; false if it changes nothing. */

@@ -3,6 +3,7 @@ import {
   type NetworkStatusRecorded,
   PA_ATTRIBUTION,
   PA_DIRECTORY,
+  PA_FILE_ROWS,
   PA_PROVIDERS,
   type PayerEvent,
   type ProviderKey,
@@ -25,8 +26,9 @@ import { toInstant } from '@provider-access/fhir';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';
-import { NETWORK_STATUS } from '../domain/decide-member-event.ts';
+import { FILE_IMPORTED, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
+import { fileRecord } from './file-record.ts';
 import { directoryStage, WAIT_MS } from './directory-stage.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 
@@ -56,7 +58,7 @@ export class ProviderEventsIntake extends AccessIntake {
         resources: new Set([...resources, ...DIRECTORY_TYPES]),
       },
       progressTopic: PA_PROVIDERS,
-      topics: [PA_ATTRIBUTION, PA_DIRECTORY, PA_PROVIDERS],
+      topics: [PA_ATTRIBUTION, PA_DIRECTORY, PA_FILE_ROWS, PA_PROVIDERS],
       stages: () => [directoryStage(ports.log, facts), providerStage(ports.log, facts, days)],
     });
   }
@@ -75,6 +77,13 @@ function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<Acce
     each({ inbound, at }, taken) {
       if (taken !== undefined || !inbound.ok) return taken;
       const { event } = inbound;
+      if (event.type === FILE_IMPORTED) {
+        const imported = fileRecord('pa.file-imported.v1', event, at, {
+          ...event.data,
+          businessTime: instantOf(event.time),
+        });
+        return { ok: true, outcome: 'recorded', outputs: [imported] };
+      }
       if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
       const outputs: Output[] = [];
       const identity = providerKeys((event as NetworkStatusChanged).data);

@@ -7,9 +7,10 @@ import type { ImportFile } from '../import/rows.ts';
 import { contextOf } from '../context.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, type ExitCode, table } from '../output.ts';
-import { instant, oneOf } from '../options.ts';
+import { instant, oneOf, whole } from '../options.ts';
+import { type FullOptions, fullFileOf, importFull } from './full-import.ts';
 
-interface ImportOptions {
+interface ImportOptions extends FullOptions {
   readonly map?: string;
   readonly time?: string;
   readonly dryRun?: boolean;
@@ -118,10 +119,21 @@ export async function sourceOf(
   return { file, kind, map, time: o.time ?? changed.toISOString() };
 }
 
+const MOST_ROWS = 999_999_999;
+/** Adds the options of a full file. */
+export const withFull = (command: Command): Command =>
+  command
+    .option('--source <name>', 'of a full file: who sent it, such as north-mso')
+    .option('--as-of <day>', 'of a full file: the day of which it tells; absent rows end before it')
+    .option(
+      '--rows <count>',
+      'of a full file: how many rows its sender says that it has',
+      whole('--rows', 1, MOST_ROWS),
+    );
+
 /** `pa import`: files as payers have them. */
 export function importCommand(program: Command): void {
-  program
-    .command('import')
+  withFull(program.command('import'))
     .argument('<what>', IMPORT_NAMES.join(' | '), oneOf('what to import', ...IMPORT_NAMES))
     .argument('<file>', 'CSV with a header, .gz too; - reads standard input')
     .description('publish the rows of a CSV file; says line, column and reason of each row that is refused')
@@ -131,6 +143,8 @@ export function importCommand(program: Command): void {
       'business time of rows without one (default: when the file was last changed)',
       instant('--time'),
     )
+    .option('--full', 'the file says everything that --source knows: rows that it lacks end (roster, coverage)')
+    .option('--confirm <number>', 'of a full file: the number of the report that a person has checked')
     .option('--dry-run', 'read the whole file, show its first events, publish nothing')
     .option('--outcomes <file>', 'where the outcome of each row goes (default: beside the file)')
     .addHelpText(
@@ -146,6 +160,15 @@ Exit code 1: rows were refused or parked, and the others were published.`,
       const file = (await piped?.keepStandardInput()) ?? named;
       const beside = piped === undefined ? file : `${name}.csv`;
       const source = await sourceOf(name, file, o);
+      if (o.full === true) {
+        const { server, out, payerToken } = contextOf(command);
+        const full = fullFileOf(name, source, o);
+        if (o.dryRun === true) throw new CliError(EXIT.usage, '--full has its own dry run: pa simulate');
+        afterInterrupt(PUBLISH_STOPPED);
+        return importFull(full, { server, token: payerToken() }, out, o.confirm);
+      }
+      if (o.source !== undefined || o.asOf !== undefined || o.rows !== undefined || o.confirm !== undefined)
+        throw new CliError(EXIT.usage, '--source, --as-of, --rows and --confirm belong to --full');
       if (o.dryRun === true) return dryRun(name, source, command);
       const { server, out, payerToken } = contextOf(command);
       afterInterrupt(PUBLISH_STOPPED);

@@ -3,6 +3,7 @@ import { probeReported } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { dayOrNone, daysOfReport, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
+import { jsonOf } from './json-body.ts';
 import { ServiceLevels } from './service-levels.ts';
 
 /** A time that is further in the future (ms) is a mistake. */
@@ -77,7 +78,7 @@ export class SloController {
 
   @Operation(PROBE)
   async probed({ body }: Asked<typeof PROBE>): Promise<Answer> {
-    const report = probeReported.safeParse(read(body));
+    const report = probeReported.safeParse(jsonOf(body));
     if (!report.success)
       throw new Refusal(
         'invalid-request',
@@ -99,11 +100,3 @@ export class SloController {
 }
 
 /** This service takes bodies as bytes: what a kick-off sends goes on unchanged. */
-function read(body: unknown): unknown {
-  if (!Buffer.isBuffer(body)) return body;
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    throw new Refusal('invalid-request', 'The body is not valid JSON.');
-  }
-}

@@ -1,0 +1,239 @@
+import { writeFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { npiOf } from '@provider-access/synthetic';
+import { eventually } from '@provider-access/testing';
+import { cliPlatform } from './cli-platform.ts';
+import { registerApp, type TestApp } from './harness.ts';
+import { publishTaken } from './payers.ts';
+import { findGroup, http, json, optOut, payerEvent, takesEffect } from './road.ts';
+
+/** Two providers, and files of two senders. Single events state the coverage. */
+const NORTH = npiOf(11_000_001);
+const SOUTH = npiOf(11_000_002);
+const MEMBERS = Array.from({ length: 30 }, (_, at) => `m-file-${String(at).padStart(2, '0')}`);
+const OPTED_OUT = MEMBERS[3]!;
+const TODAY = new Date().toISOString().slice(0, 10);
+const { pa, at, platform } = cliPlatform();
+
+interface Report {
+  readonly number: string;
+  readonly batch: string;
+  readonly first: boolean;
+  readonly imported?: boolean;
+  readonly gained: number;
+  readonly lost: number;
+  readonly added: number;
+  readonly changed: number;
+  readonly ended: number;
+  readonly lists: Record<string, { readonly gained: number; readonly lost: number }>;
+  readonly reasons: readonly string[];
+}
+const roster = (name: string, rows: readonly (readonly [string, string])[]): string => {
+  const text = ['member,npi,from', ...rows.map(([member, npi]) => `${member},${npi},2020-01-01`)].join('\n');
+  writeFileSync(at(name), `${text}\n`);
+  return name;
+};
+const full = (source: string, asOf = TODAY): string[] => ['--source', source, '--as-of', asOf];
+async function reported(...args: string[]): Promise<Report & { readonly code: number | null; readonly said: string }> {
+  const { stdout, stderr, code } = await pa('--json', ...args);
+  return { ...(JSON.parse(stdout) as Report), code, said: stderr };
+}
+
+describe('full files of a roster', () => {
+  let apps: Readonly<Record<'north' | 'south', TestApp>>;
+  const idsOf = async (app: TestApp, npi: string): Promise<string[]> => {
+    const token = await app.tokens.get();
+    const { id } = await findGroup(platform(), token, npi);
+    const group = json<{ member?: { entity: { reference: string } }[] }>(
+      await http(`${platform().base}/fhir/Group/${id}`, { token }),
+    );
+    return (group.member ?? []).map(({ entity }) => entity.reference.replace('Patient/', '')).toSorted();
+  };
+  const expected = (members: readonly string[]): string[] => members.filter((m) => m !== OPTED_OUT).toSorted();
+
+  beforeAll(async () => {
+    const covered = (member: string) =>
+      payerEvent('payer.member-enrolled.v1', member, { coverageId: `cov-${member}`, from: '2020-01-01' });
+    await publishTaken(
+      platform(),
+      ...[NORTH, SOUTH].map((npi) =>
+        payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2020-01-01' }),
+      ),
+      ...MEMBERS.map(covered),
+    );
+    await takesEffect(platform(), optOut(OPTED_OUT));
+    apps = {
+      north: await registerApp(platform(), { name: 'North', npi: NORTH }),
+      south: await registerApp(platform(), { name: 'South', npi: SOUTH }),
+    };
+  });
+
+  test('A70 A73 the first full file of a source is taken, and its report says so', async () => {
+    const file = roster(
+      'north-1.csv',
+      MEMBERS.slice(0, 20).map((member) => [member, NORTH]),
+    );
+    expect(await reported('simulate', 'roster', file, ...full('north-mso'))).toMatchObject({
+      code: 0,
+      first: true,
+      added: 20,
+      gained: 19,
+      lost: 0,
+      reasons: [],
+    });
+    const report = await reported('import', 'roster', file, '--full', ...full('north-mso'));
+    expect(report, report.said).toMatchObject({ code: 0, first: true, imported: true, gained: 19 });
+    expect(await idsOf(apps.north, NORTH)).toEqual(expected(MEMBERS.slice(0, 20)));
+  });
+
+  test('A75 the same file again changes nothing, and a cut, empty, doubled or older file is refused', async () => {
+    const again = await reported('import', 'roster', 'north-1.csv', '--full', ...full('north-mso'));
+    expect(again, again.said).toMatchObject({ code: 0, imported: false, added: 0, ended: 0 });
+    writeFileSync(
+      at('cut.csv'),
+      `member,npi,from\n${MEMBERS[0]},${NORTH},2020-01-01\n${MEMBERS[1]},${NORTH},2020-01-0`,
+    );
+    writeFileSync(at('no-end.csv'), `member,npi,from\n${MEMBERS[0]},${NORTH},2020-01-01`);
+    writeFileSync(at('empty.csv'), 'member,npi,from\n');
+    roster(
+      'doubled.csv',
+      [...MEMBERS.slice(0, 20), ...MEMBERS.slice(0, 20)].map((member) => [member, NORTH]),
+    );
+    for (const [file, why] of [
+      ['cut.csv', /may be cut/],
+      ['no-end.csv', /may be cut/],
+      ['empty.csv', /a header and no row/],
+      ['doubled.csv', /doubled/],
+    ] as const) {
+      const { code, stderr } = await pa('import', 'roster', file, '--full', ...full('north-mso'));
+      expect(code, file).toBe(1);
+      expect(stderr, file).toMatch(why);
+    }
+    const older = await pa('import', 'roster', 'north-1.csv', '--full', ...full('north-mso', '2026-01-01'));
+    expect(older.code).toBe(1);
+    expect(older.stderr).toMatch(/is of 2026-01-01, and the last roster file of north-mso was of/);
+    expect((await pa('import', 'roster', 'north-1.csv', '--full', '--as-of', TODAY)).stderr).toMatch(/--source/);
+    expect(await idsOf(apps.north, NORTH)).toEqual(expected(MEMBERS.slice(0, 20)));
+  });
+
+  test('A70 A72 A73 A74 absent rows end after a confirmation, and members of another source stay', async () => {
+    // The other sender lists ten of the same members, and all of them at the southern practice.
+    const shared = MEMBERS.slice(10, 20);
+    const other = roster('south-1.csv', [
+      ...shared.map((member) => [member, NORTH] as const),
+      ...MEMBERS.map((member) => [member, SOUTH] as const),
+    ]);
+    const taken = await reported('import', 'roster', other, '--full', ...full('south-mso'));
+    expect(taken, taken.said).toMatchObject({ code: 0, imported: true, gained: 29 });
+
+    // The next file of the first sender lacks five members whom nobody else names, and five whom the other names.
+    const kept = [...MEMBERS.slice(5, 15)];
+    const next = roster(
+      'north-2.csv',
+      kept.map((member) => [member, NORTH]),
+    );
+    const foreseen = await reported('simulate', 'roster', next, ...full('north-mso'));
+    expect(foreseen).toMatchObject({ ended: 10, added: 0, changed: 0, gained: 0, lost: 4 });
+    expect(foreseen.lists[`npi|${NORTH}`]).toMatchObject({ gained: 0, lost: 4 });
+    expect(foreseen.reasons.length).toBeGreaterThan(0);
+
+    const stopped = await reported('import', 'roster', next, '--full', ...full('north-mso'));
+    expect(stopped).toMatchObject({ code: 1, imported: false, number: foreseen.number });
+    const wrong = await reported('import', 'roster', next, '--full', ...full('north-mso'), '--confirm', '00000-00000');
+    expect(wrong).toMatchObject({ code: 1, imported: false });
+    expect(await idsOf(apps.north, NORTH)).toEqual(expected(MEMBERS.slice(0, 20)));
+
+    const done = await reported('import', 'roster', next, '--full', ...full('north-mso'), '--confirm', foreseen.number);
+    expect(done, done.said).toMatchObject({ code: 0, imported: true, lost: 4 });
+    // At once: a row that a file of today lacks has ended yesterday.
+    expect(await idsOf(apps.north, NORTH)).toEqual(expected(MEMBERS.slice(5, 20)));
+    expect(await idsOf(apps.south, SOUTH)).toEqual(expected(MEMBERS));
+
+    // The number is of the state before, so it confirms nothing any more.
+    roster(
+      'north-3.csv',
+      kept.slice(1).map((member) => [member, NORTH]),
+    );
+    const old = await reported(
+      'import',
+      'roster',
+      'north-3.csv',
+      '--full',
+      ...full('north-mso'),
+      '--confirm',
+      foreseen.number,
+    );
+    expect(old).toMatchObject({ code: 1, imported: false });
+  });
+
+  test('A70 a single event of the payer still ends what a file states', async () => {
+    const member = MEMBERS[6]!;
+    await publishTaken(
+      platform(),
+      payerEvent('payer.attribution-ended.v1', member, { provider: { npi: NORTH }, to: '2026-01-01' }),
+    );
+    await eventually(async () =>
+      expect(await idsOf(apps.north, NORTH)).toEqual(expected(MEMBERS.slice(5, 20).filter((m) => m !== member))),
+    );
+  });
+
+  test('A76 A77 an undo takes an import back, and lists the access that it gave', async () => {
+    const before = await idsOf(apps.north, NORTH);
+    const wrong = MEMBERS.slice(20, 26);
+    const right = MEMBERS.slice(5, 15);
+    roster(
+      'north-4.csv',
+      [...right.slice(2), ...wrong].map((member) => [member, NORTH]),
+    );
+    const { number } = await reported('simulate', 'roster', 'north-4.csv', ...full('north-mso'));
+    const { batch } = await reported(
+      'import',
+      'roster',
+      'north-4.csv',
+      '--full',
+      ...full('north-mso'),
+      '--confirm',
+      number,
+    );
+    expect(await idsOf(apps.north, NORTH)).toEqual(expect.arrayContaining(expected(wrong)));
+    // Another app reads the same members by a right of its own.
+    expect(await idsOf(apps.south, SOUTH)).toEqual(expected(MEMBERS));
+
+    // A later file states one of the wrong rows again, with another end: it stays.
+    const stays = wrong[0]!;
+    const text = [...right.slice(2), ...wrong].map(
+      (m) => `${m},${NORTH},2020-01-01,${m === stays ? '2099-12-31' : ''}`,
+    );
+    writeFileSync(at('north-5.csv'), `member,npi,from,to\n${text.join('\n')}\n`);
+    const later = await reported('import', 'roster', 'north-5.csv', '--full', ...full('north-mso'));
+    expect(later, later.said).toMatchObject({ code: 0, imported: true, changed: 1 });
+
+    const undone = JSON.parse((await pa('--json', 'undo', batch)).stdout) as {
+      readonly rows: number;
+      readonly kept: number;
+      readonly access: readonly { readonly member: string; readonly app: string; readonly action: string }[];
+    };
+    expect(undone).toMatchObject({ rows: 7, kept: 1 });
+    expect(await idsOf(apps.north, NORTH)).toEqual([...before, stays].toSorted());
+    // The app searched for the Group and read it. Both name the members.
+    expect(undone.access.map(({ member, app, action }) => [member, app, action].join(' ')).toSorted()).toEqual(
+      wrong.slice(1).flatMap((member) => [`${member} North group-read`, `${member} North group-search`]),
+    );
+    const again = JSON.parse((await pa('--json', 'undo', batch)).stdout) as { readonly rows: number };
+    expect(again).toMatchObject({ rows: 0, access: [] });
+    expect(await idsOf(apps.north, NORTH)).toEqual([...before, stays].toSorted());
+    expect((await pa('undo', 'roster.north')).stderr).toMatch(/names no import/);
+  });
+
+  test('A71 a kind that has no full file says so, and a faulty row refuses the whole file', async () => {
+    const { code, stderr } = await pa('import', 'roster-ends', 'north-1.csv', '--full', ...full('north-mso'));
+    expect([code, stderr]).toEqual([2, expect.stringContaining('import roster-ends without --full')]);
+    roster('faulty.csv', [
+      [MEMBERS[0]!, NORTH],
+      [MEMBERS[1]!, '1234567890'],
+    ]);
+    const faulty = await pa('import', 'roster', 'faulty.csv', '--full', ...full('north-mso'));
+    expect(faulty.code).toBe(1);
+    expect(faulty.stderr).toMatch(/would count as absent[^]*3 {5}npi +not an NPI/);
+  });
+});

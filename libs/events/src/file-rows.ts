@@ -1,0 +1,40 @@
+import type { PayerEvent } from './payer-contract.ts';
+import type { FileKind } from './payer-events.ts';
+import { providerKeys } from './provider-key.ts';
+
+/** A row of a full file, as it is compared: what names it beside its subject, and its values (ADR 0107). */
+export interface FileRow {
+  readonly kind: FileKind;
+  readonly key: string;
+  /** Null if the statement ends the row. */
+  readonly row: Readonly<Record<string, unknown>> | null;
+}
+
+/** Attributes without a value are left out, so that two equal rows are equal texts. */
+const given = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+/** One text for a provider, in whatever form a file writes its numbers. */
+const providerOf = (provider: Parameters<typeof providerKeys>[0] & { contract?: string | undefined }): string =>
+  JSON.stringify([...providerKeys(provider), provider.contract ?? null]);
+
+/** What an event says about a row of a file; undefined for an event that no row states. Pure. */
+export function fileRowOf(event: PayerEvent): FileRow | undefined {
+  switch (event.type) {
+    case 'payer.attribution-asserted.v1': {
+      const { file: _file, provider, ...values } = event.data;
+      return { kind: 'roster', key: providerOf(provider), row: given({ ...provider, ...values }) };
+    }
+    case 'payer.attribution-ended.v1':
+      return { kind: 'roster', key: providerOf(event.data.provider), row: null };
+    case 'payer.member-enrolled.v1': {
+      const { file: _file, ...values } = event.data;
+      return { kind: 'coverage', key: event.data.coverageId, row: given(values) };
+    }
+    case 'payer.member-terminated.v1': {
+      const { coverageId } = event.data;
+      return coverageId === undefined ? undefined : { kind: 'coverage', key: coverageId, row: null };
+    }
+    default:
+      return undefined;
+  }
+}

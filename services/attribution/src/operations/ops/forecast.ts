@@ -1,0 +1,136 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type AttributionFact, decide, type MemberFacts, type PartyFacts } from '@provider-access/domain/access';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import {
+  type DomainEvent,
+  PA_ATTRIBUTION,
+  PA_MEMBERS,
+  PAYER_CONTRACT,
+  PLATFORM_EVENTS,
+  type PayerEvent,
+  type ProviderKey,
+} from '@provider-access/events';
+import { Facts, toMemberFacts } from '@provider-access/facts';
+import { derivedRecord } from '@provider-access/intake';
+import { instant, Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { CONFIG, type AttributionConfig } from '../../config.ts';
+import { decideMemberEvent, type GroupIdentity, type MemberStatement } from '../../domain/decide-member-event.ts';
+import { payerIdentity } from '../../domain/payer-identity.ts';
+import { GroupDirectory } from '../../intake/group-directory.ts';
+import { DERIVER } from '../../intake/holds.ts';
+import { MemberState } from '../../intake/member-state.ts';
+
+/** A list of a provider, and the member that it gains or loses. */
+export interface ForecastChange {
+  readonly member: string;
+  /** The providers of the list, and its contract. */
+  readonly list: string;
+  readonly change: 'gained' | 'lost';
+}
+
+/** Stands for any app of the providers of a list, so that `decide` says who sees the member there. */
+const ANYBODY = 'anybody';
+const APPROVED = [{ status: 'approved', at: '0001-01-01T00:00:00.000Z' }] as const;
+
+/**
+ * What events would change if somebody published them: whom the apps of each list's providers would see, and would no
+ * longer see. It uses the code of the intake and the one decision, and appends nothing.
+ */
+@Injectable()
+export class Forecast {
+  private readonly directory: GroupDirectory;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
+    @Inject(PayerDays) private readonly days: PayerDays,
+  ) {
+    this.directory = new GroupDirectory(ports);
+  }
+
+  /** @throws Refusal for an event that the intake would refuse; FactsStale; EngineUnavailable */
+  async of(events: readonly DomainEvent[]): Promise<readonly ForecastChange[]> {
+    this.facts.access.assertFresh();
+    const members = [...new Set(events.map(({ subject }) => subject ?? ''))];
+    const { log } = this.ports;
+    const now = this.ports.clock.now();
+    const state = await MemberState.load(log, this.facts.reader, members, now);
+    const consent = await this.facts.reader.getMany(members);
+    const seen = (): ReadonlyMap<string, ReadonlySet<string>> =>
+      new Map(
+        members.map((member, at) => {
+          const document = { ...consent[at], _id: member, ...state.partsOf(member) };
+          return [member, this.listsOf(toMemberFacts(document), instant(now))];
+        }),
+      );
+    const before = seen();
+    for (const event of events) await this.apply(state, event, instant(now));
+    const after = seen();
+    return members.flatMap((member) => {
+      const [was, will] = [before.get(member)!, after.get(member)!];
+      const changes = (lists: Iterable<string>, change: 'gained' | 'lost') =>
+        [...lists].map((list) => ({ member, list, change }));
+      return [
+        ...changes(
+          [...will].filter((list) => !was.has(list)),
+          'gained',
+        ),
+        ...changes(
+          [...was].filter((list) => !will.has(list)),
+          'lost',
+        ),
+      ];
+    });
+  }
+
+  private async apply(state: MemberState, stated: DomainEvent, at: string): Promise<void> {
+    const read = PAYER_CONTRACT.read(stated, this.ports.clock.now());
+    if (!read.ok) throw new Refusal('invalid-request', `Event ${stated.id}: ${read.fault.detail}`);
+    const event = read.event as PayerEvent & DomainEvent;
+    const payer = payerIdentity(this.config.payerIdentifiers, this.config.payerOrganization);
+    const decision = decideMemberEvent(event, this.days, payer);
+    if (!decision.ok) throw new Refusal('invalid-request', `Event ${stated.id}: ${decision.fault.detail}`);
+    for (const statement of decision.statements) {
+      const { type, data } = (
+        statement.type === 'pa.member-attributed.v1'
+          ? { ...statement, data: { ...statement.data, group: await this.groupOf(statement.data) } }
+          : statement
+      ) as MemberStatement;
+      const { topic } = PLATFORM_EVENTS[type];
+      if (topic !== PA_MEMBERS && topic !== PA_ATTRIBUTION) continue;
+      const subject = event.subject!;
+      state.apply(subject, topic, derivedRecord({ deriver: DERIVER, type, subject, cause: event, at, data }));
+    }
+  }
+  /** The Group of an identity; a text that is no id for one that does not exist yet. */
+  private async groupOf(identity: GroupIdentity): Promise<string> {
+    return (await this.directory.known(identity)) ?? `new/${JSON.stringify(listOf(identity))}`;
+  }
+
+  /** The lists on which an app of their providers would see the member. */
+  private listsOf(member: MemberFacts, now: string): ReadonlySet<string> {
+    const lists = new Set<string>();
+    for (const { group, providers, contract } of member.attributions) {
+      const request = { client: ANYBODY, purpose: { kind: 'explain', group }, member: member.member, now } as const;
+      const party = this.partyOf(providers);
+      if (decide(request, { member, party }).permit)
+        lists.add(listOf({ providers, ...(contract !== undefined && { contract }) }));
+    }
+    return lists;
+  }
+  private partyOf(providers: readonly ProviderKey[]): PartyFacts {
+    const { parties } = this.facts;
+    return {
+      client: (client) => ({ client, name: client, status: 'approved', scope: '', providers, history: APPROVED }),
+      network: (provider) => parties.network(provider),
+      identity: (provider) => parties.identity(provider),
+      specialties: (provider) => parties.specialties(provider),
+      sourceHolds: (source) => parties.sourceHolds(source),
+      asOf: () => parties.asOf(),
+    };
+  }
+}
+
+const listOf = ({ providers, contract }: Pick<AttributionFact, 'providers' | 'contract'>): string =>
+  [...providers.toSorted(), ...(contract === undefined ? [] : [`contract ${contract}`])].join(' ');

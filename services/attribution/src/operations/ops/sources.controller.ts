@@ -1,0 +1,160 @@
+import { Controller, Inject } from '@nestjs/common';
+import { type DomainEvent, FILE_KINDS, FILE_SOURCE, PA_FILE_ROWS } from '@provider-access/events';
+import type { ViewReader } from '@provider-access/engines/views';
+import { Facts } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
+import { z } from 'zod';
+import { type FileRowPart, fileRows, type ImportedFile, importsId, listOf } from '../../projections/file-rows.ts';
+import { Forecast } from './forecast.ts';
+import { jsonOf } from './json-body.ts';
+
+/** Rows of a page. */
+const PAGE = 1000;
+/** Events of one forecast at most. */
+const MOST_EVENTS = 2000;
+/** How long the first page waits until the view has what the payer has published, ms. */
+const WAIT_MS = 20_000;
+
+const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
+const COMMON = {
+  callers: ['payer'],
+  audit: 'file-rows',
+  tag: 'Events of the payer',
+  parameters: { source: 'The name of the sender of the files.', kind: FILE_KINDS.join(' or ') },
+} as const;
+/** What the platform holds of a source, which `pa import --full` compares with the next file (ADR 0107). */
+const ROWS = operation({
+  ...COMMON,
+  route: 'GET /ops/sources/{source}/{kind}',
+  summary: 'List what the newest full file of a source says',
+  description:
+    'In the order of members, in pages. `next` of an answer is the path of the next page. `row` is null where the ' +
+    'newest file did not have the row any more; `before` is what the import before said.',
+  fields: { page: { schema: z.string(PAGE_TEXT).max(1000, PAGE_TEXT).optional(), description: 'From `next`.' } },
+  answer: jsonObject('The imports of the source, the newest last, and a page of its rows.'),
+  refusals: ['not-found', 'unavailable'],
+});
+const event = z.looseObject({
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  time: z.string(),
+  subject: z.string(),
+  data: z.unknown(),
+});
+const EVENTS_TEXT = `events is a list of at most ${MOST_EVENTS} CloudEvents.`;
+const EVENTS = z.strictObject({ events: z.array(event, EVENTS_TEXT).max(MOST_EVENTS, EVENTS_TEXT) });
+/** For `pa simulate` (A72): it appends nothing. */
+const FORECAST = operation({
+  ...COMMON,
+  route: 'POST /ops/sources/{source}/{kind}/forecast',
+  summary: 'Tell what events would change, without publishing them',
+  description:
+    'Answers which members the lists of providers would gain and lose now, by the decision that reads use. All events ' +
+    'about one member must be in one request.',
+  body: {
+    required: true,
+    content: { [JSON_TYPE]: { schema: EVENTS, fields: { events: 'As for `POST /events`.' } } },
+  },
+  answer: jsonObject('A row for each member and list that change.'),
+  refusals: ['not-found', 'invalid-request', 'unavailable'],
+});
+
+@Controller()
+export class SourcesController {
+  private readonly reader: ViewReader;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(Forecast) private readonly forecast: Forecast,
+  ) {
+    this.reader = ports.views.reader(fileRows);
+  }
+
+  @Operation(ROWS)
+  async rows({ params, query: { page } }: Asked<typeof ROWS>): Promise<Audited> {
+    const list = named(params);
+    const after = page === undefined ? undefined : cursorOf(page);
+    if (after === undefined) await this.current();
+    const found = await this.reader.find({
+      index: 'by_list',
+      equals: [list],
+      ...(after !== undefined && { after }),
+      limit: PAGE,
+    });
+    const imports = (await this.reader.get(importsId(list)))?.['row'] as
+      { readonly imports: readonly ImportedFile[] } | undefined;
+    const rows = found.map((document) => {
+      const { list: _list, ...row } = document['row'] as FileRowPart;
+      return row;
+    });
+    const last = found.length < PAGE ? undefined : found.at(-1)!;
+    const next = last && { values: [(last['row'] as FileRowPart).subject], id: last._id };
+    return {
+      audit: [{ released: { members: [...new Set(rows.map(({ subject }) => subject))], resources: 0 } }],
+      answer: {
+        json: {
+          ...params,
+          imports: imports?.imports ?? [],
+          rows,
+          ...(next && { next: `/ops/sources/${list}?page=${encode(next)}` }),
+        },
+      },
+    };
+  }
+
+  @Operation(FORECAST)
+  async tell({ params, body }: Asked<typeof FORECAST>): Promise<Audited> {
+    named(params);
+    const read = EVENTS.safeParse(jsonOf(body));
+    if (!read.success)
+      throw new Refusal(
+        'invalid-request',
+        read.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '),
+      );
+    const { events } = read.data;
+    const changes = await this.forecast.of(events as unknown as readonly DomainEvent[]);
+    const members = [...new Set(changes.map(({ member }) => member))];
+    return { audit: [{ released: { members, resources: 0 } }], answer: { json: { changes } } };
+  }
+
+  /** Waits until the view has everything that the payer has published until now. @throws Refusal */
+  private async current(): Promise<void> {
+    const passed = await this.facts.access.waitForPayer(await this.facts.access.payerHead(), WAIT_MS);
+    // What was derived of it is in the log by now.
+    if (passed && (await this.reader.waitFor(await this.ports.log.head([PA_FILE_ROWS]), WAIT_MS))) return;
+    throw new Refusal('unavailable', 'The rows of the source are not up to date yet. Repeat the request.', {
+      retryAfter: 5,
+    });
+  }
+}
+
+type After = { readonly values: readonly string[]; readonly id: string };
+const AFTER: z.ZodType<After> = z.strictObject({
+  values: z.array(z.string().max(64)).length(1),
+  id: z.string().max(400),
+});
+const encode = (after: After): string => Buffer.from(JSON.stringify(after)).toString('base64url');
+function cursorOf(page: string): After {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(page, 'base64url').toString());
+  } catch {
+    value = undefined;
+  }
+  const read = AFTER.safeParse(value);
+  if (!read.success) throw new Refusal('invalid-value', PAGE_TEXT, { expression: 'page' });
+  return read.data;
+}
+
+/** `source/kind` of a path. @throws Refusal */
+function named(params: Readonly<Record<string, string>>): string {
+  const { source = '', kind = '' } = params;
+  if (!FILE_SOURCE.test(source))
+    throw new Refusal('not-found', 'A source has a name of lower-case letters, digits and -, at most 40.');
+  if (!(FILE_KINDS as readonly string[]).includes(kind))
+    throw new Refusal('not-found', `Full files are of the kinds ${FILE_KINDS.join(', ')}.`);
+  return listOf({ source, kind });
+}

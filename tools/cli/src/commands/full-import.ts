@@ -1,0 +1,93 @@
+import { FILE_KINDS, FILE_SOURCE, type FileKind } from '@provider-access/events';
+import { importPlan } from '../full/import-plan.ts';
+import { type FullFile, planOf, type Platform } from '../full/plan.ts';
+import { confirmLines, type FullReport, reportLines } from '../full/report.ts';
+import type { ImportFile } from '../import/rows.ts';
+import { CliError, EXIT, type Output } from '../output.ts';
+
+/** The options of a full file, for `pa import` and `pa simulate`. */
+export interface FullOptions {
+  readonly full?: boolean;
+  readonly asOf?: string;
+  readonly source?: string;
+  readonly rows?: number;
+  readonly confirm?: string;
+}
+
+/** @throws CliError for options that do not name a full file */
+export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows }: FullOptions): FullFile {
+  if (!(FILE_KINDS as readonly string[]).includes(kind))
+    throw new CliError(EXIT.usage, `a full file is one of ${FILE_KINDS.join(', ')}: import ${kind} without --full`);
+  if (source === undefined)
+    throw new CliError(EXIT.usage, '--full needs --source: absent rows of this source end, and no others');
+  if (!FILE_SOURCE.test(source))
+    throw new CliError(EXIT.usage, '--source is a name of lower-case letters, digits and -, at most 40');
+  if (asOf === undefined || !isDay(asOf))
+    throw new CliError(EXIT.usage, '--full needs --as-of: the day of which the file tells, such as 2026-12-01');
+  return { file, kind: kind as FileKind, source, asOf, ...(rows !== undefined && { rows }) };
+}
+function isDay(text: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(text) : new Date(Number.NaN);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text);
+}
+
+/** `pa simulate`: what an import would change. */
+export async function simulateFull(full: FullFile, platform: Platform, out: Output): Promise<void> {
+  const progress = out.progress('simulating');
+  const plan = await planOf(full, platform, (text) => progress.update(text));
+  try {
+    progress.done(`${plan.report.rows} rows`);
+    out.result(plan.report, [...reportLines(plan.report), ...confirmLines(plan.report), 'Nothing was imported.']);
+  } finally {
+    plan.close();
+  }
+}
+
+/** `pa import --full`. */
+export async function importFull(
+  full: FullFile,
+  platform: Platform,
+  out: Output,
+  confirm: string | undefined,
+): Promise<void> {
+  const progress = out.progress('importing');
+  const plan = await planOf(full, platform, (text) => progress.update(text));
+  try {
+    const { report, last } = plan;
+    if (last?.batch === report.batch && isNothing(report)) {
+      progress.done(`${report.rows} rows`);
+      return out.result({ ...report, imported: false }, [
+        `This file was imported on ${last.time} as batch ${last.batch}. Nothing changed.`,
+      ]);
+    }
+    if (!mayImport(report, confirm, out)) return void (process.exitCode = EXIT.refused);
+    await importPlan(plan, platform, (accepted) => progress.update(`${accepted} rows published`));
+    progress.done(`${report.rows} rows`);
+    out.result({ ...report, imported: true }, [
+      ...reportLines(report),
+      `Imported as batch ${report.batch}. \`pa undo ${report.batch}\` takes it back.`,
+    ]);
+  } finally {
+    plan.close();
+  }
+}
+const isNothing = ({ added, changed, ended }: FullReport): boolean => added + changed + ended === 0;
+
+/** Whether the report needs no confirmation, or has it. It prints why not. */
+function mayImport(report: FullReport, confirm: string | undefined, out: Output): boolean {
+  if (confirm === report.number || (confirm === undefined && report.reasons.length === 0)) return true;
+  const wrong =
+    confirm === undefined
+      ? []
+      : [
+          `--confirm ${confirm} is the number of another report. The file, or what the platform holds, is not what that ` +
+            'report says.',
+        ];
+  out.result({ ...report, imported: false }, [
+    ...reportLines(report),
+    ...wrong,
+    ...confirmLines(report),
+    'Nothing was imported.',
+  ]);
+  return false;
+}

@@ -1,0 +1,118 @@
+import { AUDIT_ACTIONS } from '@provider-access/events';
+import type { Command } from 'commander';
+import { contextOf, type Context } from '../context.ts';
+import { batchNamed, type Undone, undoBatch } from '../full/undo.ts';
+import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
+import { CliError, EXIT, table } from '../output.ts';
+
+/** A release that only the undone import permitted. */
+interface Access {
+  readonly member: string;
+  readonly at: string;
+  readonly client: string;
+  readonly app?: string;
+  readonly action: string;
+  readonly types?: readonly string[];
+  readonly resources?: number;
+  readonly job?: string;
+  readonly file?: string;
+}
+interface Disclosure extends Omit<Access, 'app' | 'member'> {
+  readonly outcome: string;
+  readonly agent?: { readonly name: string };
+}
+interface Page {
+  readonly disclosures: readonly Disclosure[];
+  readonly next?: string;
+}
+const PATH = '/ops/disclosures';
+const SHOWN = 20;
+/** Actions that give something about a member to somebody outside. */
+const GIVING = new Set(
+  Object.entries(AUDIT_ACTIONS).flatMap(([name, { gives }]) => (gives === undefined ? [] : [name])),
+);
+
+/** What was given about a member since an instant, to somebody outside. */
+async function* givenOf({ server }: Context, token: string, member: string, since: string): AsyncGenerator<Disclosure> {
+  for (let next: string | undefined = `${PATH}?${new URLSearchParams({ member, since })}`; next !== undefined;) {
+    if (!next.startsWith(`${PATH}?`)) throw new CliError(EXIT.unavailable, 'the server named a next page elsewhere');
+    const page: Page = await server.json<Page>(next, { token });
+    for (const one of page.disclosures) if (one.outcome === 'released' && GIVING.has(one.action)) yield one;
+    next = page.next;
+  }
+}
+
+/**
+ * The releases since the import that nothing permits now that it is undone (A77): the decision for the app at the moment
+ * of the release denies.
+ */
+async function accessOf(context: Context, { given, since }: Undone): Promise<readonly Access[]> {
+  const token = context.administratorToken();
+  const found: Access[] = [];
+  for await (const member of given)
+    for await (const { outcome: _outcome, agent, ...one } of givenOf(context, token, member, since!)) {
+      const query = new URLSearchParams({ client: one.client, member, at: one.at });
+      const { decision } = await context.server.json<{ decision: string }>(`/ops/explain?${query}`, { token });
+      if (decision === 'deny') found.push({ ...one, member, ...(agent !== undefined && { app: agent.name }) });
+    }
+  return found;
+}
+
+const linesOf = ({ batch, by, rows, kept }: Undone, access: readonly Access[]): string[] => [
+  rows === 0
+    ? `No row is as ${batch} stated it. Nothing changed.`
+    : `${rows} rows are as they were before ${batch}. The undo is ${by}.`,
+  ...(kept === 0 ? [] : [`${kept} rows stay, because a later import changed them.`]),
+  ...(rows === 0
+    ? []
+    : access.length === 0
+      ? ['Nobody used an access that only this import gave.']
+      : [
+          `${access.length} accesses that only this import gave:`,
+          ...table(
+            ['at', 'member', 'app', 'action', 'resources', 'of'],
+            access
+              .slice(0, SHOWN)
+              .map((a) => [
+                a.at,
+                a.member,
+                a.app ?? a.client,
+                a.action,
+                String(a.resources ?? '?'),
+                (a.types ?? []).join(' '),
+              ]),
+          ),
+          ...(access.length > SHOWN ? [`… ${access.length - SHOWN} more with --json`] : []),
+        ]),
+];
+
+/** `pa undo`: takes a full import back. */
+export function undoCommand(program: Command): void {
+  program
+    .command('undo')
+    .argument('<batch>', 'as `pa import --full` printed it')
+    .description('take a full import back by new events, and list the access that it gave meanwhile')
+    .addHelpText(
+      'after',
+      `
+Rows that a later import changed stay. Needs the payer token, and the administrator token for the list of accesses.`,
+    )
+    .action(async (named: string, _options: unknown, command: Command) => {
+      const batch = batchNamed(named);
+      const context = contextOf(command);
+      const { server, out, payerToken } = context;
+      // Before anything changes: the list of accesses needs it.
+      context.administratorToken();
+      afterInterrupt(PUBLISH_STOPPED);
+      const progress = out.progress('undoing');
+      const undone = await undoBatch(batch, { server, token: payerToken() }, (text) => progress.update(text));
+      try {
+        progress.done(`${undone.rows} rows`);
+        const access = undone.rows === 0 ? [] : await accessOf(context, undone);
+        const { given: _given, close: _close, ...about } = undone;
+        out.result({ ...about, access }, linesOf(undone, access));
+      } finally {
+        undone.close();
+      }
+    });
+}

@@ -1,0 +1,88 @@
+import { CliError, EXIT } from '../output.ts';
+import type { Server } from '../client/server.ts';
+
+/** What a file said about a row; `row` is null where the file did not have it. */
+interface Said {
+  readonly row: Readonly<Record<string, unknown>> | null;
+  readonly batch: string;
+  readonly asOf: string;
+  readonly time: string;
+}
+/** A row as the platform holds it. */
+export interface HeldRow extends Said {
+  readonly subject: string;
+  readonly key: string;
+  readonly before?: Said;
+}
+export interface Imported {
+  readonly batch: string;
+  readonly asOf: string;
+  readonly digest: string;
+  readonly rows: number;
+  readonly time: string;
+  readonly undoes?: string;
+}
+interface Page {
+  readonly imports: readonly Imported[];
+  readonly rows: readonly HeldRow[];
+  readonly next?: string;
+}
+
+const pathOf = ({ source, kind }: { readonly source: string; readonly kind: string }): string =>
+  `/ops/sources/${source}/${kind}`;
+
+/** What the platform holds of a source: its imports, and its rows in the order of their subjects. */
+export class Held {
+  readonly #server: Server;
+  readonly #token: string;
+  readonly #path: string;
+  #first: Page | undefined;
+  constructor(server: Server, token: string, of: { readonly source: string; readonly kind: string }) {
+    this.#server = server;
+    this.#token = token;
+    this.#path = pathOf(of);
+  }
+  #page(path: string): Promise<Page> {
+    return this.#server.json<Page>(path, { token: this.#token });
+  }
+
+  /** The imports that count, the oldest first: without those that were undone. */
+  async imports(): Promise<readonly Imported[]> {
+    const counting: Imported[] = [];
+    for (const each of await this.allImports()) {
+      const at = counting.findLastIndex(({ batch }) => batch === each.undoes);
+      if (each.undoes === undefined) counting.push(each);
+      else if (at >= 0) counting.splice(at, 1);
+    }
+    return counting;
+  }
+  /** All imports, undone ones and undoes too. */
+  async allImports(): Promise<readonly Imported[]> {
+    this.#first ??= await this.#page(this.#path);
+    return this.#first.imports;
+  }
+  async *rows(): AsyncGenerator<HeldRow> {
+    let page = this.#first ?? (await this.#page(this.#path));
+    this.#first = undefined;
+    for (;;) {
+      yield* page.rows;
+      if (page.next === undefined) return;
+      if (!page.next.startsWith(`${this.#path}?`))
+        throw new CliError(EXIT.unavailable, 'the server named a next page elsewhere');
+      page = await this.#page(page.next);
+    }
+  }
+  async forecast(events: readonly unknown[]): Promise<readonly ForecastChange[]> {
+    const { changes } = await this.#server.post<{ readonly changes: readonly ForecastChange[] }>(
+      `${this.#path}/forecast`,
+      { events },
+      { token: this.#token },
+    );
+    return changes;
+  }
+}
+export interface ForecastChange {
+  readonly member: string;
+  readonly list: string;
+  readonly change: 'gained' | 'lost';
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { DomainEvent, FileKind } from '@provider-access/events';
+import type { Server } from '../client/server.ts';
+import { LineFile } from '../import/row-files.ts';
+import type { ImportFile } from '../import/rows.ts';
+import { CliError, EXIT } from '../output.ts';
+import { type Change, compareRows, textOf } from './compare.ts';
+import { batchOf, eventOfRow, type Publication } from './events.ts';
+import { type ForecastChange, Held, type Imported } from './held.ts';
+import { type FullReport, type ListChange, numberOf, reasonsOf } from './report.ts';
+import { linesOf } from './sorted-rows.ts';
+import { readWholeFile } from './whole-file.ts';
+
+/** A full file, and the platform that it is for. */
+export interface FullFile {
+  readonly file: ImportFile;
+  readonly kind: FileKind;
+  readonly source: string;
+  /** YYYY-MM-DD */
+  readonly asOf: string;
+  readonly rows?: number;
+}
+export interface Platform {
+  readonly server: Server;
+  readonly token: string;
+}
+export interface Plan {
+  readonly report: FullReport;
+  /** The last import of the source that counts. */
+  readonly last: Imported | undefined;
+  /** The events that make the platform hold what the file says. */
+  events(time: string): AsyncIterable<DomainEvent>;
+  close(): void;
+}
+
+/** Events of one forecast. All those about one member are in one request. */
+const FORECAST = 500;
+/** Stands for the batch in a forecast, which is not known before the last row is read. */
+const NO_BATCH = 'forecast';
+
+/** Collects what the forecast of some events at a time says about each list. */
+class Lists {
+  readonly #held: Held;
+  readonly lists = new Map<string, ListChange>();
+  gained = 0;
+  lost = 0;
+  #open: DomainEvent[] = [];
+  constructor(held: Held) {
+    this.#held = held;
+  }
+  list(name: string): ListChange {
+    let list = this.lists.get(name);
+    if (list === undefined) this.lists.set(name, (list = { held: 0, gained: 0, lost: 0 }));
+    return list;
+  }
+  async add(events: readonly DomainEvent[]): Promise<void> {
+    this.#open.push(...events);
+    if (this.#open.length >= FORECAST) await this.end();
+  }
+  async end(): Promise<void> {
+    if (this.#open.length === 0) return;
+    const changes: readonly ForecastChange[] = await this.#held.forecast(this.#open);
+    this.#open = [];
+    for (const { list, change } of changes) {
+      this[change] += 1;
+      this.list(list)[change] += 1;
+    }
+  }
+}
+
+/** The list that a row of a roster names, in the words of the forecast. */
+function listOfKey(key: string): string {
+  const parts = JSON.parse(key) as (string | null)[];
+  const contract = parts.pop();
+  return [...parts.toSorted(), ...(contract === null ? [] : [`contract ${contract}`])].join(' ');
+}
+
+/**
+ * Compares a full file with what the platform holds of its source, and asks the platform what the difference would
+ * change. It publishes nothing, and its memory does not grow with the file. Close the plan: it has files.
+ * @throws CliError if the file is cut, empty, faulty or older than the last one
+ */
+export async function planOf(
+  { file, kind, source, asOf, rows }: FullFile,
+  { server, token }: Platform,
+  onProgress: (text: string) => void = () => undefined,
+): Promise<Plan> {
+  const held = new Held(server, token, { source, kind });
+  const [last, all] = [(await held.imports()).at(-1), await held.allImports()];
+  if (last !== undefined && asOf < last.asOf)
+    throw new CliError(
+      EXIT.refused,
+      `${file.file} is of ${asOf}, and the last ${kind} file of ${source} was of ${last.asOf} (${last.batch}): an older ` +
+        'file would take newer statements back. Nothing was imported.',
+    );
+  const sorted = await readWholeFile({ source: file, ...(rows !== undefined && { rows }) }, (count) =>
+    onProgress(`${count} rows read`),
+  );
+  try {
+    const changes = new LineFile(join(sorted.folder, 'changes.ndjson'));
+    const lists = new Lists(held);
+    const digest = createHash('sha256');
+    const forecast: Publication = {
+      kind,
+      file: { source, batch: NO_BATCH, asOf },
+      time: new Date().toISOString(),
+    };
+    let compared = 0;
+    const found = await compareRows(file.file, sorted.rows(), held.rows(), async (some, known) => {
+      if (kind === 'roster') for (const { key } of known) lists.list(listOfKey(key)).held += 1;
+      for (const change of some) {
+        changes.add(JSON.stringify(change));
+        digest.update(`${change.subject}\t${change.key}\t${change.row === null ? '' : textOf(change.row)}\n`);
+      }
+      await lists.add(some.map((change) => eventOfRow(forecast, change)));
+      compared += 1;
+      if (compared % 1000 === 0) onProgress(`${compared} members compared`);
+    });
+    await lists.end();
+    changes.end();
+    if (found.repeated * 2 >= found.rows)
+      throw new CliError(
+        EXIT.refused,
+        `${file.file}: each row stands there twice or more often, so the file is doubled. Nothing was imported.`,
+      );
+    const isAgain = last?.digest === found.digest && last.asOf === asOf;
+    const known = all.map(({ batch: name }) => name);
+    const batch = isAgain ? last.batch : batchOf({ kind, source, asOf }, found.digest, known);
+    const { gained, lost } = lists;
+    const about = { ...found, kind, source, asOf, batch, first: last === undefined, gained, lost };
+    const foreseen = { ...about, lists: Object.fromEntries([...lists.lists].sort()) };
+    const number = numberOf(foreseen, digest.digest('hex'));
+    const report = { ...foreseen, reasons: reasonsOf(foreseen), number };
+    return {
+      report,
+      last,
+      async *events(time) {
+        if (!changes.written) return;
+        for await (const line of linesOf(changes.path))
+          yield eventOfRow({ kind, file: { source, batch, asOf }, time }, JSON.parse(line) as Change);
+      },
+      close: () => sorted.close(),
+    };
+  } catch (error) {
+    sorted.close();
+    throw error;
+  }
+}
