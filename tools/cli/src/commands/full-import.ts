@@ -80,8 +80,8 @@ function mayImport(report: FullReport, confirm: string | undefined, out: Output)
     confirm === undefined
       ? []
       : [
-          `--confirm ${confirm} is the number of another report. The file, or what the platform holds, is not what that ` +
-            'report says.',
+          `--confirm ${confirm} is the number of another report. The file, or what the platform holds, is not what ` +
+            'that report says.',
         ];
   out.result({ ...report, imported: false }, [
     ...reportLines(report),

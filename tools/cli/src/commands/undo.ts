@@ -43,8 +43,8 @@ async function* givenOf({ server }: Context, token: string, member: string, sinc
 }
 
 /**
- * The releases since the import that nothing permits now that it is undone (A77): the decision for the app at the moment
- * of the release denies.
+ * The releases since the import that nothing permits now that it is undone (A77): the decision for the app at the
+ * moment of the release denies.
  */
 async function accessOf(context: Context, { given, since }: Undone): Promise<readonly Access[]> {
   const token = context.administratorToken();

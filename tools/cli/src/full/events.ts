@@ -62,8 +62,8 @@ export function importedEvent(
 }
 
 /**
- * `roster.north-mso.2026-12-01.1f0c9a33e2`: it names what was imported. The same content of the same day, imported again
- * after another file, gets `-2`. An import that was interrupted gets its name again.
+ * `roster.north-mso.2026-12-01.1f0c9a33e2`: it names what was imported. The same content of the same day, imported
+ * again after another file, gets `-2`. An import that was interrupted gets its name again.
  * @param known the batches that are complete
  */
 export function batchOf(

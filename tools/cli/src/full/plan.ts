@@ -91,8 +91,8 @@ export async function planOf(
   if (last !== undefined && asOf < last.asOf)
     throw new CliError(
       EXIT.refused,
-      `${file.file} is of ${asOf}, and the last ${kind} file of ${source} was of ${last.asOf} (${last.batch}): an older ` +
-        'file would take newer statements back. Nothing was imported.',
+      `${file.file} is of ${asOf}, and the last ${kind} file of ${source} was of ${last.asOf} (${last.batch}): an ` +
+        'older file would take newer statements back. Nothing was imported.',
     );
   const sorted = await readWholeFile({ source: file, ...(rows !== undefined && { rows }) }, (count) =>
     onProgress(`${count} rows read`),

@@ -47,8 +47,8 @@ export async function readWholeFile(
   if (!(await endsWithLine(file)) && expected === undefined)
     throw new CliError(
       EXIT.refused,
-      `${file}: the last line has no line break, so the file may be cut. If it is whole, say with --rows how many rows ` +
-        'it has. Nothing was imported.',
+      `${file}: the last line has no line break, so the file may be cut. If it is whole, say with --rows how many ` +
+        'rows it has. Nothing was imported.',
     );
   const sorted = new SortedRows();
   const faults: { readonly line: number; readonly fault: RowFault }[] = [];
@@ -68,8 +68,8 @@ export async function readWholeFile(
     if (sorted.count === 0)
       throw new CliError(
         EXIT.refused,
-        `${file} has a header and no row: an empty full file would end everything that the source stated. Nothing was ` +
-          'imported. Ask its sender.',
+        `${file} has a header and no row: an empty full file would end everything that the source stated. Nothing ` +
+          'was imported. Ask its sender.',
       );
     if (expected !== undefined && expected !== sorted.count)
       throw new CliError(
@@ -90,8 +90,8 @@ function faultyText(
   faults: readonly { readonly line: number; readonly fault: RowFault }[],
 ): string {
   return [
-    `${file}: ${count} ${count === 1 ? 'row' : 'rows'} cannot be read. A row that cannot be read would count as absent, ` +
-      'so nothing was imported.',
+    `${file}: ${count} ${count === 1 ? 'row' : 'rows'} cannot be read. A row that cannot be read would count as ` +
+      'absent, so nothing was imported.',
     ...table(
       ['line', 'column', 'reason'],
       faults.slice(0, SHOWN).map(({ line, fault }) => [String(line), fault.column ?? '', fault.reason]),

@@ -52,8 +52,8 @@ const FORECAST = operation({
   route: 'POST /ops/sources/{source}/{kind}/forecast',
   summary: 'Tell what events would change, without publishing them',
   description:
-    'Answers which members the lists of providers would gain and lose now, by the decision that reads use. All events ' +
-    'about one member must be in one request.',
+    'Answers which members the lists of providers would gain and lose now, by the decision that reads use. All ' +
+    'events about one member must be in one request.',
   body: {
     required: true,
     content: { [JSON_TYPE]: { schema: EVENTS, fields: { events: 'As for `POST /events`.' } } },
