@@ -111,7 +111,7 @@ describe('an opt-out of a patient of one practice', () => {
       expect(await readAtPractice(member)).toBe(404);
     });
 
-    test('held: an opt-in names the dead letter that denies its member, and is effective without it (S8)', async () => {
+    test('N12 held: an opt-in names the dead letter that denies its member, and is effective without it', async () => {
       const member = await joined();
       const parked = (await answered(out(member, '/calls', minutesAgo(30), { scope: 'galaxy' }))) as {
         deadLetter: string;
