@@ -106,15 +106,6 @@ describe('answers of the platform', () => {
 
   /** Shows that the server does not meet a SHALL. When it does, the row of the page must go, and this probe too. */
   const PROBES: Readonly<Record<string, () => Promise<void>>> = {
-    async patient() {
-      const parameter = [{ name: 'patient', valueReference: { reference: 'Patient/nobody' } }];
-      const answer = await ask(`/fhir/Group/${group}/$davinci-data-export`, {
-        method: 'POST',
-        headers: { prefer: 'respond-async', 'content-type': 'application/fhir+json' },
-        body: JSON.stringify({ resourceType: 'Parameters', parameter }),
-      });
-      expect([answer.status, said(answer)]).toEqual([400, expect.stringContaining('patient is not offered')]);
-    },
     async _typeFilter() {
       const query = `_typeFilter=${encodeURIComponent('Condition?code=x')}`;
       const answer = await ask(`/fhir/Group/${group}/$davinci-data-export?${query}`, {

@@ -25,6 +25,12 @@ const exportRequested = z.object({
   positions: position,
   transactionTime: instant,
   requestedAt: instant,
+  /**
+   * Names the file with the patients, searches and elements that the kick-off asks for. Absent: it asks for everything.
+   * `positions` then also has a topic that no view follows, so that an earlier release, which does not know `ask`,
+   * never runs the job (docs/adr/0110-asks.md).
+   */
+  ask: z.string().optional(),
   /** W3C trace context of the kick-off. Later steps of the job are its children. */
   traceparent: z.string().optional(),
 });

@@ -7,6 +7,7 @@ export const REFUSALS = {
   'invalid-value': { status: 400, issue: 'value', oauth: 'invalid_request' },
   required: { status: 400, issue: 'required', oauth: 'invalid_request' },
   'not-supported': { status: 400, issue: 'not-supported', oauth: 'invalid_request' },
+  'unknown-reference': { status: 400, issue: 'not-found', oauth: 'invalid_request' },
   'over-budget': { status: 400, issue: 'too-costly', oauth: 'invalid_request' },
   'unsupported-grant-type': { status: 400, issue: 'invalid', oauth: 'unsupported_grant_type' },
   'invalid-scope': { status: 400, issue: 'invalid', oauth: 'invalid_scope' },

@@ -15,9 +15,11 @@ import { ExportWork } from './jobs/export-work.ts';
 import { JobSteps } from './jobs/job-steps.ts';
 import { JobStreams } from './jobs/job-stream.ts';
 import { Sealer } from './jobs/sealer.ts';
+import { AskedPatients } from './operations/davinci-data-export/asked-patients.ts';
 import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
 import { ExportController } from './operations/davinci-data-export/export.controller.ts';
 import { KickOffs } from './operations/davinci-data-export/kick-off.ts';
+import { NewJobs } from './operations/davinci-data-export/new-jobs.ts';
 import { DownloadController } from './operations/download/download.controller.ts';
 import { DownloadNotes } from './operations/download/download-notes.ts';
 import { Releases } from './operations/download/releases.ts';
@@ -95,6 +97,8 @@ export class ExportModule {
         JobSteps,
         ExportWork,
         AnsweredLevels,
+        AskedPatients,
+        NewJobs,
         KickOffs,
         OwnJobs,
         Releases,

@@ -146,6 +146,15 @@ export abstract class Publisher {
       ...members.map((member) => attributed(member, provider, group, from)),
     );
   }
+  /** Attributes a member who has no coverage. */
+  attributedOnly(member: string): Promise<void> {
+    return this.#facts(attributed(member, NPI, GROUP, LONG_AGO));
+  }
+  /** Denies a member because of a dead letter. */
+  held(member: string): Promise<void> {
+    const data = { member, source: 'urn:payer', deadLetter: `dl-${member}`, eventType: 'payer.member-enrolled.v1' };
+    return this.append(PA_CONSENT, [{ type: 'pa.access-held.v1', subject: member, data }]);
+  }
   optOut(member: string): Promise<void> {
     return this.#facts(optedOut(member, new Date(this.clock.now() - 1).toISOString()));
   }

@@ -11,6 +11,8 @@ export class ExportPlatform {
   base = '';
   /** Paths with query of all kick-offs. */
   readonly kickOffs: string[] = [];
+  /** Bodies of kick-offs by POST. */
+  readonly bodies: string[] = [];
   readonly downloads: { readonly name: string; readonly range: string | undefined }[] = [];
   readonly files = new Map<string, ServedFile>();
   transactionTime = '2026-11-26T12:00:00.000Z';
@@ -45,6 +47,9 @@ export class ExportPlatform {
     if (pathname === '/token') return json({ access_token: 'token', expires_in: 300, scope: 'system/*.rs' });
     if (pathname.endsWith('$export')) {
       this.kickOffs.push(`${pathname}${search}`);
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => body !== '' && this.bodies.push(body));
       this.status = 200;
       return json({}, 202, { 'content-location': `${this.base}/status/${this.kickOffs.length}` });
     }

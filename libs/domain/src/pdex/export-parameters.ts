@@ -82,8 +82,9 @@ export const EXPORT_PARAMETERS = [
     where: 'body',
     value: 'Reference',
     ignoring: 'more',
-    offered: false,
-    description: 'Only the resources of these patients.',
+    offered: true,
+    description: 'Only the resources of these patients, each as `Patient/id`.',
+    option: { flags: '--patient <ids>', text: 'comma list of ids of patients' },
   },
   {
     ...BOTH,

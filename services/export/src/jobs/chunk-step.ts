@@ -67,7 +67,8 @@ export class ChunkStep {
         client: job.client,
         action: 'export-requested',
         reason,
-        members: [...(summary.refused[reason] ?? [])],
+        // A client may ask for any id, and the audit names no member whom nobody knows.
+        members: reason === 'member-unknown' ? [] : [...(summary.refused[reason] ?? [])],
         group: job.group,
         job: job.job,
       });

@@ -30,6 +30,8 @@ export interface ChunkTask {
   readonly members: readonly string[];
   readonly party: PartySnapshot;
   readonly limits?: PartLimits;
+  /** Whether the job asks for patients, so that its seal must know who has no line. */
+  readonly named?: boolean;
 }
 export interface ChunkSources {
   readonly records: RecordsReader;
@@ -115,6 +117,8 @@ class ChunkWriter {
   readonly #common = new Carried();
   readonly #extracts: FilledExtract[] = [];
   #extractBytes = 0;
+  /** Positions in `#released` of members of whom something was written. */
+  readonly #withLines = new Set<number>();
 
   constructor(task: ChunkTask, sources: ChunkSources) {
     this.#task = task;
@@ -139,6 +143,7 @@ class ChunkWriter {
       references: this.#references.all(),
       unchanged: this.#unchanged.without(this.#references),
       common: this.#common.all(),
+      ...(this.#task.named === true && { bare: [...this.#released.keys()].filter((at) => !this.#withLines.has(at)) }),
     };
     return { summary, extracts: this.#extracts };
   }
@@ -174,7 +179,10 @@ class ChunkWriter {
     if (extracted !== undefined) {
       for (const { type, references, segments } of extracted.types) {
         this.#carry({ type, references }, this.#references, at);
-        for (const segment of segments) await this.#parts.add('output', type, [member], segment);
+        for (const segment of segments) {
+          this.#withLines.add(at);
+          await this.#parts.add('output', type, [member], segment);
+        }
       }
       if (extracted.others.length > 0) await this.#writeResources(member, at, { types: extracted.others });
       return;
@@ -204,6 +212,7 @@ class ChunkWriter {
     const store = async (segment: Segment | undefined): Promise<void> => {
       if (segment === undefined) return;
       filling?.add(type, segment);
+      this.#withLines.add(at);
       await this.#parts.add('output', type, [member], segment, labels);
     };
     const wanted = types ?? (this.#types.size <= SCAN_ALL_ABOVE ? this.#task.types : undefined);
@@ -223,6 +232,7 @@ class ChunkWriter {
       this.#carry(record, this.#references, at);
       if (MAY_BE_COMMON.has(type) && (await records.isHeldBy(2, type, record.id))) {
         this.#common.add(`${type}/${record.id}`, at);
+        this.#withLines.add(at);
         continue;
       }
       const segment = builder.add(record.line);
@@ -238,6 +248,7 @@ class ChunkWriter {
       if (deleted.length === 0) return;
       const builder = new SegmentBuilder();
       const segment = builder.add(deleteBundle(deleted)) ?? builder.end();
+      this.#withLines.add(at);
       await this.#parts.add('deleted', 'Bundle', [member], segment!);
       deleted = [];
     };

@@ -12,7 +12,7 @@ import { PART_LIMITS } from '../domain/segments/index.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
 import { type ChunkTask, type WrittenChunk, writeChunk } from './chunk-writer.ts';
 import { ExportedViews } from './exported-views.ts';
-import type { ChunkSummary } from './job-files.ts';
+import { type ChunkSummary, readAsk } from './job-files.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
@@ -51,6 +51,7 @@ export class Chunks {
   async write(job: Job, chunk: number, fence: number, members: readonly string[]): Promise<ChunkSummary> {
     const { client, group, types, since } = job;
     const { access, parties } = this.facts;
+    const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
     const task: ChunkTask = {
       job: job.job,
       chunk,
@@ -60,6 +61,7 @@ export class Chunks {
       types,
       ...(since !== undefined && { since: Date.parse(since) }),
       members,
+      ...(asked?.patients !== undefined && { named: true }),
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
       party: await partySnapshot(client, group, members, access, parties),
     };

@@ -14,6 +14,7 @@ import { RecordsReader } from '@provider-access/records';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../config.ts';
+import { type Job, positionsOf } from '../domain/job/job.ts';
 
 /** The views that an export reads. Other services keep them up. */
 @Injectable()
@@ -56,8 +57,8 @@ export class ExportedViews {
    * missing data would be missing from the files without a warning.
    * @throws Refusal while a view has not passed them. The step then waits without a limit.
    */
-  async assertPassed({ positions }: { readonly positions: Position }): Promise<void> {
-    if (!(await this.passed(positions)))
+  async assertPassed(job: Pick<Job, 'positions'>): Promise<void> {
+    if (!(await this.passed(positionsOf(job))))
       throw new Refusal('unavailable', 'A view that exports read has not passed the kick-off yet.');
   }
 

@@ -1,6 +1,13 @@
 import { bufferOf, type DenialReason } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
+import type { AskedPatient } from '../domain/request/patients.ts';
 import type { PartInfo } from './part-set.ts';
+
+/** What a kick-off asks for. An absent property restricts nothing. */
+export interface Ask {
+  readonly v: 1;
+  readonly patients?: readonly AskedPatient[];
+}
 
 /** The members of a chunk. */
 export interface PlanChunk {
@@ -22,6 +29,8 @@ export interface ChunkSummary {
   readonly unchanged: readonly CarriedBy[];
   /** Resources without a patient that several members may have (Medication). The seal writes each of them once. */
   readonly common: readonly CarriedBy[];
+  /** Positions in `released` of members without a line in this chunk. Only in a job that asks for patients. */
+  readonly bare?: readonly number[];
 }
 
 /** The files of a sealed job. Downloads never serve `dropped` members, even if a later decision permits them. */
@@ -33,6 +42,7 @@ export interface Manifest {
 
 export const jobPrefix = (job: string): string => `jobs/${job}/`;
 export const chunkPrefix = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/`;
+export const askFile = (job: string): string => `jobs/${job}/ask.json`;
 export const planPrefix = (job: string, fence: number): string => `jobs/${job}/plan/${fence}/`;
 export const sealPrefix = (job: string, fence: number): string => `jobs/${job}/seal/${fence}/`;
 
@@ -44,5 +54,6 @@ async function json<T>(blobs: Blobs, name: string): Promise<T> {
 /** Throws when the file is missing, because an event names it. */
 export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Promise<PlanChunk> =>
   json(blobs, `${prefix}${chunk}.json`);
+export const readAsk = (blobs: Blobs, name: string): Promise<Ask> => json(blobs, name);
 export const readSummary = (blobs: Blobs, name: string): Promise<ChunkSummary> => json(blobs, name);
 export const readManifest = (blobs: Blobs, name: string): Promise<Manifest> => json(blobs, name);

@@ -5,9 +5,10 @@ import type { ExportPlanned } from '@provider-access/events';
 import type { MembershipPart } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
-import { allWritten, isRunning } from '../domain/job/job.ts';
+import { allWritten, isRunning, type Job } from '../domain/job/job.ts';
 import { ExportedViews } from './exported-views.ts';
-import { jobPrefix, planPrefix, sealPrefix } from './job-files.ts';
+import type { AskedPatient } from '../domain/request/patients.ts';
+import { jobPrefix, planPrefix, readAsk, sealPrefix } from './job-files.ts';
 import { JobStreams } from './job-stream.ts';
 import { Sealer } from './sealer.ts';
 
@@ -20,6 +21,10 @@ export interface JobItem {
   /** Trace context of the kick-off. */
   readonly traceparent?: string;
 }
+
+/** The ids of the references that have one, each once. */
+const idsOf = (asked: readonly AskedPatient[]): readonly string[] =>
+  asked.map(({ id }) => id).filter((id) => id !== undefined);
 
 /**
  * The steps of a job before and after its chunks. A step may run twice or die in the middle. Only the event that it
@@ -41,15 +46,17 @@ export class JobSteps {
     const job = await this.streams.load(id);
     if (job?.status !== 'requested') return;
     await this.views.assertPassed(job);
-    await this.streams.execute({ kind: 'plan', data: await this.freezeMembers(id, job.group, item.fence) });
+    await this.streams.execute({ kind: 'plan', data: await this.freezeMembers(job, item.fence) });
   }
 
   /**
    * Freezes the members of the Group in one file for each chunk. Ended memberships are included, because the chunk
-   * decides about each member again. A Group without members has no chunks and gives an empty export.
+   * decides about each member again. A Group without members has no chunks and gives an empty export. A job that asks
+   * for patients has these, whoever they are: the chunk decides about an unknown one as about one of another provider.
    */
-  private async freezeMembers(job: string, group: string, fence: number): Promise<ExportPlanned> {
+  private async freezeMembers({ job, group, ask }: Job, fence: number): Promise<ExportPlanned> {
     const prefix = planPrefix(job, fence);
+    const asked = ask === undefined ? undefined : (await readAsk(this.blobs, ask)).patients;
     let chunk: string[] = [];
     let chunks = 0;
     let members = 0;
@@ -59,13 +66,18 @@ export class JobSteps {
       chunks++;
       chunk = [];
     };
-    for await (const document of this.views.memberships.scan({ index: 'by_group', equals: [group], pageSize: 500 })) {
-      chunk.push((document['membership'] as MembershipPart).member);
+    for await (const member of asked === undefined ? this.membersOf(group) : idsOf(asked)) {
+      chunk.push(member);
       members++;
       if (chunk.length >= this.config.chunkMembers) await flush();
     }
     await flush();
     return { job, members, chunks, plan: prefix };
+  }
+
+  private async *membersOf(group: string): AsyncGenerator<string> {
+    for await (const document of this.views.memberships.scan({ index: 'by_group', equals: [group], pageSize: 500 }))
+      yield (document['membership'] as MembershipPart).member;
   }
 
   async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {

@@ -11,7 +11,8 @@ import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
 import { Turns } from '../turns.ts';
 import { ExportedViews } from './exported-views.ts';
-import { readSummary, sealPrefix, type Manifest } from './job-files.ts';
+import type { AskedPatient } from '../domain/request/patients.ts';
+import { readAsk, readSummary, sealPrefix, type Manifest } from './job-files.ts';
 import { PartSet, type PartInfo, SUPPORTING_PARTS } from './part-set.ts';
 import { Supporting } from './supporting.ts';
 
@@ -40,14 +41,22 @@ export class Sealer {
     const check = this.labels.check(this.facts.parties, job.client);
     const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since), check);
     const turns = new Turns();
+    const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
+    const withLines = new Set<string>();
     for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
       const summary = await readSummary(this.blobs, summaryOf(job.job, chunk, job.written[chunk]!));
       const denied = await this.deniedNow(job, summary.released, turns);
       dropped.push(...denied);
       files.push(...summary.parts);
+      const bare = new Set(summary.bare);
+      if (asked?.patients !== undefined)
+        summary.released.forEach((member, at) => {
+          if (!bare.has(at) && !denied.has(member)) withLines.add(member);
+        });
       supporting.collect(summary, (member) => !denied.has(member));
     }
-    const written = await this.writeShared(job, sealPrefix(job.job, fence), supporting);
+    const warnings = [...job.warnings, ...nothingOf(asked?.patients ?? [], withLines)];
+    const written = await this.writeShared(warnings, sealPrefix(job.job, fence), supporting);
     files.push(...written);
     const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
     await this.blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
@@ -78,15 +87,32 @@ export class Sealer {
   }
 
   /** Writes the supporting resources, and the warnings about parameters. */
-  private async writeShared(job: Job, prefix: string, supporting: Supporting): Promise<readonly PartInfo[]> {
+  private async writeShared(
+    warnings: Job['warnings'],
+    prefix: string,
+    supporting: Supporting,
+  ): Promise<readonly PartInfo[]> {
     const parts = new PartSet(this.blobs, prefix, SUPPORTING_PARTS, this.config.partLimits);
     return parts.written(async () => {
       await supporting.write(this.views.records, parts);
-      if (job.warnings.length === 0) return;
-      const lines = job.warnings
+      if (warnings.length === 0) return;
+      const lines = warnings
         .map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`)
         .join('');
-      await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
+      await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), warnings.length));
     });
   }
 }
+
+/**
+ * One warning for each asked patient of whom the export has no line. It says nothing about the reason, and a later
+ * opt-out does not change it, so that nobody can tell an opt-out from an unknown id.
+ */
+const nothingOf = (asked: readonly AskedPatient[], withLines: ReadonlySet<string>): Job['warnings'] =>
+  asked
+    .filter(({ id }) => id === undefined || !withLines.has(id))
+    .map(({ name }) => ({
+      code: 'not-found',
+      text: `${name}: no resource of this reference was released.`,
+      parameter: 'patient',
+    }));

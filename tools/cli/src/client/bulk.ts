@@ -13,7 +13,7 @@ import {
   type Timing,
   type TokenOf,
 } from './patience.ts';
-import { faultOf, type Answer, type Server } from './server.ts';
+import { faultOf, type Answer, type Call, type Server } from './server.ts';
 
 export interface BulkOptions {
   readonly server: Server;
@@ -23,6 +23,8 @@ export interface BulkOptions {
   readonly operation?: '$export' | '$davinci-data-export';
   readonly since?: string | undefined;
   readonly types?: string | undefined;
+  /** Other parameters, each with its values. The request is then a POST. */
+  readonly asks?: readonly AskedParameter[] | undefined;
   /** Saved with the state, so that the folder can remember when the last export of the series was. */
   readonly series?: Series;
   /** How many files are downloaded at once. Default 4. */
@@ -37,6 +39,10 @@ export interface BulkOptions {
   /** How long the export may make no progress while the platform is unreachable. Default 5 minutes. */
   readonly patienceMs?: number | undefined;
   readonly timing?: Timing;
+}
+export interface AskedParameter {
+  readonly name: string;
+  readonly value: { readonly valueReference: { readonly reference: string } } | { readonly valueString: string };
 }
 export interface BulkResult {
   readonly manifest: Manifest;
@@ -69,8 +75,13 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     onPause: options.onPause ?? ((text) => options.onProgress?.(text)),
   };
   const patience = new Patience(patient);
-  const call = (target: string, headers: Record<string, string>, accept: readonly number[] = []): Promise<Answer> =>
-    patience.run(() => authorized(options.token, (token) => server.call(target, { token, headers, accept })));
+  const call = (
+    target: string,
+    headers: Record<string, string>,
+    accept: readonly number[] = [],
+    sent: Pick<Call, 'method' | 'body'> = {},
+  ): Promise<Answer> =>
+    patience.run(() => authorized(options.token, (token) => server.call(target, { token, headers, accept, ...sent })));
   const folder = new ExportFolder(out);
   folder.create();
   const query = new URLSearchParams({
@@ -78,7 +89,11 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     ...(options.since !== undefined && { _since: options.since }),
   });
   const operation = `/fhir/Group/${encodeURIComponent(group)}/${options.operation ?? '$export'}`;
-  const request = query.size > 0 ? `${operation}?${query}` : operation;
+  const url = query.size > 0 ? `${operation}?${query}` : operation;
+  const parameter = (options.asks ?? []).map(({ name, value }) => ({ name, ...value }));
+  const body = parameter.length === 0 ? undefined : JSON.stringify({ resourceType: 'Parameters', parameter });
+  // The folder remembers what was asked for, so that it never mixes two exports.
+  const request = body === undefined ? url : `${url} ${body}`;
   let state = folder.load();
   const resumed = state !== undefined;
   if (state !== undefined && state.request !== request)
@@ -87,7 +102,11 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
       `${out} holds another export (${state.request}): add --new to ` + 'start anew, or name another --out folder',
     );
   if (state === undefined) {
-    const { headers } = await call(request, { accept: FHIR, prefer: 'respond-async' });
+    const asking = { accept: FHIR, prefer: 'respond-async' };
+    const { headers } =
+      body === undefined
+        ? await call(url, asking)
+        : await call(url, { ...asking, 'content-type': FHIR }, [], { method: 'POST', body });
     const status = headers.get('content-location');
     if (status === null) throw new CliError(EXIT.refused, 'the kick-off was answered without Content-Location');
     state = {

@@ -49,6 +49,35 @@ const kept = (name: string): Promise<unknown> =>
   });
 const patients = 'Patient-1.ndjson.gz';
 
+describe('--patient', () => {
+  test('E10: asks by POST for these patients, and another list is another export', async () => {
+    expect(await exported('--patient', 'm-1, Patient/m-2')).toMatchObject({ code: 0 });
+    expect(platform.bodies.map((body) => JSON.parse(body) as unknown)).toEqual([
+      {
+        resourceType: 'Parameters',
+        parameter: ['m-1', 'm-2'].map((id) => ({
+          name: 'patient',
+          valueReference: { reference: `Patient/${id}` },
+        })),
+      },
+    ]);
+    expect(await exported('--patient', 'm-1', '--resume')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds another export'),
+    });
+    // The time of an export of some patients is not that of an export of everybody.
+    expect(await exported('--since', 'last')).toMatchObject({ code: 0 });
+    expect(platform.kickOffs.at(-1)).toBe('/fhir/Group/g/$export');
+  });
+  test.each(['', ' , '])('E11: %j is refused, because nobody must not become everybody', async (ids) => {
+    expect(await exported('--patient', ids)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('names nobody'),
+    });
+    expect(platform.kickOffs).toEqual([]);
+  });
+});
+
 describe('the Group', () => {
   const NPI = '1234567893';
   const asked = (...group: readonly string[]): Promise<Captured> =>

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXPORT_PARAMETERS, type ExportParameter } from '@provider-access/domain/pdex';
 import { isInstant } from '@provider-access/fhir';
-import { bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
+import { type AskedParameter, bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
 import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
 import { PATIENCE_MS } from '../client/patience.ts';
 import { groupsOf } from '../client/steps.ts';
@@ -26,17 +26,36 @@ const sinceOf = (text: string): string => {
   return text;
 };
 
+function patientsOf(text: string): string {
+  // Nobody must not become everybody.
+  if (text.split(',').every((id) => id.trim() === ''))
+    throw new CliError(EXIT.usage, '--patient names nobody: give ids of patients, for example --patient m-1,m-2');
+  return text;
+}
+
 interface ExportOptions extends AppOptions {
   readonly group?: string;
   readonly npi?: string;
   readonly out: string;
   readonly since?: string;
   readonly type?: string;
+  readonly patient?: string;
   readonly davinci?: boolean;
   readonly resume?: boolean;
   readonly new?: boolean;
   readonly patience: number;
 }
+
+/** Parameters that a URL cannot have, or that may be long. */
+const asksOf = ({ patient }: ExportOptions): readonly AskedParameter[] =>
+  (patient ?? '')
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== '')
+    .map((id) => ({
+      name: 'patient',
+      value: { valueReference: { reference: id.includes('/') ? id : `Patient/${id}` } },
+    }));
 
 /** The Group that the options name. A provider with several contracts has several. */
 async function groupOf({ group, npi }: ExportOptions, { server }: Context, tokens: TokenSource): Promise<string> {
@@ -85,6 +104,10 @@ function prepare(
   return since;
 }
 
+/** An export of some patients is another series than one of everybody. */
+const seriesOf = (o: ExportOptions): string =>
+  [typesOf(o.type), ...asksOf(o).map((each) => JSON.stringify(each))].join(' ').trim();
+
 async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   if (o.resume === true && (o.new === true || o.since === LAST))
     throw new CliError(EXIT.usage, '--resume continues the export of the folder: leave out --new and --since last');
@@ -93,7 +116,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   const { clientId, scope } = appOf(o);
   const tokens = tokenSource(context, o);
   const group = await groupOf(o, context, tokens);
-  const series: Series = { server: server.base, client: clientId, scope, group, types: typesOf(o.type) };
+  const series: Series = { server: server.base, client: clientId, scope, group, types: seriesOf(o) };
   const folder = new ExportFolder(o.out);
   if (folder.create().open)
     out.note(
@@ -110,6 +133,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
     out: o.out,
     since: from,
     types: o.type,
+    asks: asksOf(o),
     series,
     ...(o.davinci === true && { operation: '$davinci-data-export' as const }),
     onProgress: (text) => progress.update(text),
@@ -146,7 +170,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
 }
 
 /** How an option's text is read. Others are sent as they are. */
-const READERS: Readonly<Record<string, (text: string) => string>> = { _since: sinceOf };
+const READERS: Readonly<Record<string, (text: string) => string>> = { _since: sinceOf, patient: patientsOf };
 /** The options of the parameters that the platform takes. */
 function withParameters(command: Command): Command {
   for (const { name, option } of EXPORT_PARAMETERS as readonly ExportParameter[])

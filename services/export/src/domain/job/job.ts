@@ -1,3 +1,4 @@
+import type { Position } from '@provider-access/engines/log';
 import type { EXPORT_EVENTS, ExportRequested } from '@provider-access/events';
 import type { z } from 'zod';
 
@@ -51,6 +52,21 @@ export const summaryOf = (job: string, chunk: number, fence: number): string =>
 export function expiresAt(job: Job, keepMs: number): number | undefined {
   if (job.status === 'failed') return Date.parse(job.ended!.at) + keepMs;
   return job.sealed === undefined ? undefined : Date.parse(job.sealed.expiresAt);
+}
+/**
+ * A job that asks for less than everything waits for this topic too. No view follows it, so an earlier release, which
+ * does not know such jobs, takes none of their steps.
+ */
+const NOT_FOR_EARLIER_RELEASES = 'pa.export-asks';
+/** The positions of a new job as its event has them. */
+export const positionsInEvent = (positions: Position, ask: string | undefined): Record<string, number[]> => ({
+  ...Object.fromEntries(Object.entries(positions).map(([topic, at]) => [topic, [...at]])),
+  ...(ask !== undefined && { [NOT_FOR_EARLIER_RELEASES]: [1] }),
+});
+/** The positions that views must have passed before a step of the job. */
+export function positionsOf({ positions }: Pick<Job, 'positions'>): Position {
+  const { [NOT_FOR_EARLIER_RELEASES]: _mark, ...others } = positions;
+  return others;
 }
 export const isRunning = (job: Job): boolean => job.status === 'requested' || job.status === 'writing';
 export const chunksWritten = (job: Job): number => job.written.filter((fence) => fence > 0).length;

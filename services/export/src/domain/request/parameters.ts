@@ -9,6 +9,7 @@ import {
   type ExportTypeParse,
   parseExportType,
 } from '@provider-access/domain/pdex';
+import { type AskedPatient, readPatients } from './patients.ts';
 import { type Fault, Given, type GivenParameter, refusal, type Warning } from './given.ts';
 
 export type Operation = ExportOperation;
@@ -18,7 +19,18 @@ export interface KickOffRequest {
   /** RFC 3339 instant. */
   readonly since?: string;
   readonly exportType?: string;
+  /** Absent: everybody. Empty: nobody. */
+  readonly patients?: readonly AskedPatient[];
   readonly warnings: readonly Warning[];
+}
+export interface KickOffContext {
+  readonly lenient: boolean;
+  /** ms since the epoch */
+  readonly now: number;
+  /** Whether the access token covers a type. */
+  readonly inScope: (type: string) => boolean;
+  /** The absolute base of our FHIR resources. */
+  readonly base: string;
 }
 const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
@@ -51,14 +63,14 @@ const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
 
 /**
  * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores what restricts nothing, and adds a
- * warning (ADR 0109). `inScope` tells whether the access token covers a type; `now` is in ms.
+ * warning (ADR 0109).
  * @throws Refusal that names the parameter
  */
 export function parseKickOff(
   operation: Operation,
   url: readonly GivenParameter[],
   body: readonly GivenParameter[],
-  context: { lenient: boolean; now: number; inScope: (type: string) => boolean },
+  context: KickOffContext,
 ): KickOffRequest {
   const twice = body.find((b) => url.some((u) => u.name === b.name));
   if (twice !== undefined)
@@ -83,6 +95,7 @@ export function parseKickOff(
     types: types.toSorted(),
     since,
     exportType,
+    patients: readPatients(given, context.base),
     warnings: given.warnings,
   };
 }

@@ -18,7 +18,7 @@ const request = (query: string, options: Options = {}) =>
     options.operation ?? '$export',
     [...new URLSearchParams(query)].map(([name, value]) => ({ name, value })),
     options.body ?? [],
-    { lenient: options.lenient ?? false, now: NOW, inScope: options.inScope ?? (() => true) },
+    { lenient: options.lenient ?? false, now: NOW, inScope: options.inScope ?? (() => true), base: 'http://us/fhir' },
   );
 const parse = (query: string, options: Options = {}) => {
   try {

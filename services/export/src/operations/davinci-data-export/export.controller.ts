@@ -20,7 +20,8 @@ import { CONFIG, type ExportConfig } from '../../config.ts';
 import type { GivenParameter } from '../../domain/request/given.ts';
 import { readParametersResource } from '../../domain/request/parameters-resource.ts';
 import { strictFault } from '../../domain/request/strict.ts';
-import { givenOf, KickOffs } from './kick-off.ts';
+import { KickOffs } from './kick-off.ts';
+import { givenOf } from './new-jobs.ts';
 
 const OFFERED: readonly ExportParameter[] = EXPORT_PARAMETERS.filter(({ offered }) => offered);
 /** The parameters that the operation takes on the URL. */

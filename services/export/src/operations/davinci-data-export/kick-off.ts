@@ -1,41 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { Audit, auditedQuery } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
-import type { Position } from '@provider-access/engines/log';
-import { base32, instant, Refusal } from '@provider-access/kernel';
+import { base32 } from '@provider-access/kernel';
 import { isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
-import type { Client } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';
-import type { GivenParameter } from '../../domain/request/given.ts';
-import { parseKickOff, type KickOffRequest, type Operation } from '../../domain/request/parameters.ts';
-import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
+import { parseKickOff } from '../../domain/request/parameters.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { ExportedViews } from '../../jobs/exported-views.ts';
-import { JobStreams } from '../../jobs/job-stream.ts';
-
-export interface KickOff extends Client {
-  readonly operation: Operation;
-  readonly group: string;
-  readonly url: string;
-  readonly query: readonly GivenParameter[];
-  readonly body: readonly GivenParameter[];
-  readonly prefer: string | undefined;
-}
-/** From when on a later export finds what changed, and the heads of the payer's topics that this export contains. */
-interface Frozen {
-  /** ms since the epoch */
-  readonly transactionTime: number;
-  readonly positions: Position;
-}
-
-/** Each parameter as the audit records it. */
-export const givenOf = ({ query, body }: Pick<KickOff, 'query' | 'body'>): (readonly [string, string])[] =>
-  [...query, ...body].map(({ name, value }) => [name, String(value)] as const);
-
-const unavailable = (): Refusal =>
-  new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
+import { AskedPatients } from './asked-patients.ts';
+import { type Frozen, type KickOff, NewJobs, unavailable } from './new-jobs.ts';
 
 /** 128 random bits. A download needs a token of the client and this id, which nobody can guess. */
 const newJobId = (): string => base32(randomBytes(16));
@@ -47,10 +21,10 @@ export class KickOffs {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ExportConfig,
-    @Inject(JobStreams) private readonly streams: JobStreams,
     @Inject(ClientLimits) private readonly limits: ClientLimits,
     @Inject(ExportedViews) private readonly views: ExportedViews,
-    @Inject(Audit) private readonly audit: Audit,
+    @Inject(AskedPatients) private readonly patients: AskedPatients,
+    @Inject(NewJobs) private readonly newJobs: NewJobs,
   ) {
     this.transactionTimes = new TransactionTimes(ports.state.streams);
   }
@@ -68,13 +42,17 @@ export class KickOffs {
       lenient,
       now: Math.max(this.ports.clock.now(), await this.transactionTimes.newest()),
       inScope: (type) => allows(scopes, type, 'r'),
+      base: `${this.config.publicUrl}/fhir`,
     });
     await this.limits.countKickOff(client);
+    // $davinci-data-export ignores such references, and its `error` file lists them.
+    if (kickOff.operation === '$export' && !lenient)
+      await this.patients.assertReleased(client, kickOff.group, request.patients ?? []);
     const frozen = await this.freeze();
     const job = newJobId();
     await this.limits.takeSlot(client, job);
     try {
-      await this.record(job, kickOff, request, frozen);
+      await this.newJobs.record(job, kickOff, request, frozen);
     } catch (error) {
       await this.limits.releaseSlot(client, job);
       throw error;
@@ -94,42 +72,5 @@ export class KickOffs {
     const positions = await this.views.payerHead();
     if (!(await this.views.passed(positions))) throw unavailable();
     return { transactionTime, positions };
-  }
-
-  /** Writes the job to the audit, then to its stream. */
-  private async record(job: string, kickOff: KickOff, request: KickOffRequest, frozen: Frozen): Promise<void> {
-    const { clock, tracing } = this.ports;
-    const { client, group, operation } = kickOff;
-    const now = instant(clock.now());
-    const traceparent = tracing?.traceparent();
-    const about = { job, client, group, types: [...request.types] };
-    await this.audit.record({
-      action: 'export-requested',
-      outcome: 'released',
-      members: [],
-      resources: 0,
-      ...about,
-      ...auditedQuery(givenOf(kickOff)),
-    });
-    const executed = await this.streams.execute({
-      kind: 'request',
-      data: {
-        ...about,
-        operation,
-        request: this.config.publicUrl + kickOff.url,
-        since: request.since,
-        exportType: request.exportType,
-        warnings: [...request.warnings],
-        positions: Object.fromEntries(Object.entries(frozen.positions).map(([topic, at]) => [topic, [...at]])),
-        transactionTime: instant(frozen.transactionTime),
-        requestedAt: now,
-        traceparent,
-      },
-    });
-    if (!executed.ok) throw new Error('a new random job id exists already');
-    if (await this.streams.isVisible(job, executed.version)) return;
-    // The client gets 503 and will repeat the kick-off, so this job must not run.
-    await this.streams.end('cancel', job, NOT_ACKNOWLEDGED);
-    throw unavailable();
   }
 }

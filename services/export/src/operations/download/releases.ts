@@ -6,7 +6,7 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../../config.ts';
-import type { Job } from '../../domain/job/job.ts';
+import { type Job, positionsOf } from '../../domain/job/job.ts';
 import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../../domain/segments/index.ts';
 import { ExportedViews } from '../../jobs/exported-views.ts';
 import { readManifest, type Manifest } from '../../jobs/job-files.ts';
@@ -96,7 +96,7 @@ export class Releases {
    */
   private async labelledPassed(job: Job): Promise<void> {
     if (this.passed.has(job.job)) return;
-    if (!(await this.labelled.waitFor(job.positions, VIEW_PATIENCE_MS, ['resources'])))
+    if (!(await this.labelled.waitFor(positionsOf(job), VIEW_PATIENCE_MS, ['resources'])))
       throw new Refusal('unavailable', 'A view that downloads read is not complete yet. Repeat the request.', {
         retryAfter: 2,
       });

@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Audit, auditedQuery } from '@provider-access/audit';
+import type { Blobs } from '@provider-access/engines/blob';
+import type { Position } from '@provider-access/engines/log';
+import { instant, Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import type { Client } from '@provider-access/service/operation';
+import { BLOBS, CONFIG, type ExportConfig } from '../../config.ts';
+import { positionsInEvent } from '../../domain/job/job.ts';
+import type { GivenParameter } from '../../domain/request/given.ts';
+import type { KickOffRequest, Operation } from '../../domain/request/parameters.ts';
+import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
+import { askFile, type Ask } from '../../jobs/job-files.ts';
+import { JobStreams } from '../../jobs/job-stream.ts';
+import type { JobItem } from '../../jobs/job-steps.ts';
+
+export interface KickOff extends Client {
+  readonly operation: Operation;
+  readonly group: string;
+  readonly url: string;
+  readonly query: readonly GivenParameter[];
+  readonly body: readonly GivenParameter[];
+  readonly prefer: string | undefined;
+}
+/** From when on a later export finds what changed, and the heads of the payer's topics that this export contains. */
+export interface Frozen {
+  /** ms since the epoch */
+  readonly transactionTime: number;
+  readonly positions: Position;
+}
+
+/** Each parameter as the audit records it. */
+export const givenOf = ({ query, body }: Pick<KickOff, 'query' | 'body'>): (readonly [string, string])[] =>
+  [...query, ...body].map(({ name, value }) => [name, String(value)] as const);
+
+export const unavailable = (): Refusal =>
+  new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
+
+/** Makes the job of a kick-off that was accepted. */
+@Injectable()
+export class NewJobs {
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(JobStreams) private readonly streams: JobStreams,
+    @Inject(Audit) private readonly audit: Audit,
+  ) {}
+
+  /**
+   * Writes the job to the audit, then to its stream. Resolves when the next status request will see the job.
+   * @throws Refusal 503
+   */
+  async record(job: string, kickOff: KickOff, request: KickOffRequest, frozen: Frozen): Promise<void> {
+    const { clock, tracing } = this.ports;
+    const { client, group, operation } = kickOff;
+    const now = instant(clock.now());
+    const traceparent = tracing?.traceparent();
+    const about = { job, client, group, types: [...request.types] };
+    await this.audit.record({
+      action: 'export-requested',
+      outcome: 'released',
+      members: [],
+      resources: 0,
+      ...about,
+      ...auditedQuery(givenOf(kickOff)),
+    });
+    const ask = await this.keepAsk(job, request);
+    const executed = await this.streams.execute({
+      kind: 'request',
+      data: {
+        ...about,
+        operation,
+        request: this.config.publicUrl + kickOff.url,
+        since: request.since,
+        exportType: request.exportType,
+        warnings: [...request.warnings],
+        positions: positionsInEvent(frozen.positions, ask),
+        transactionTime: instant(frozen.transactionTime),
+        requestedAt: now,
+        traceparent,
+        ask,
+      },
+    });
+    if (!executed.ok) throw new Error('a new random job id exists already');
+    if (await this.streams.isVisible(job, executed.version)) return;
+    // The client gets 503 and will repeat the kick-off, so this job must not run.
+    await this.streams.end('cancel', job, NOT_ACKNOWLEDGED);
+    throw unavailable();
+  }
+
+  /**
+   * Writes what the request asks for to a file, because it may be larger than an event. The item of the sweep comes
+   * first: if this process dies before the event exists, the sweep removes the file.
+   * @returns the name of the file; undefined if the request asks for everything
+   */
+  private async keepAsk(job: string, { patients }: KickOffRequest): Promise<string | undefined> {
+    if (patients === undefined) return undefined;
+    const notBefore = this.ports.clock.now() + this.config.leaseMs * 2;
+    const payload: JobItem = { job };
+    await this.ports.state.work.put('export-sweep', [{ id: `${job}/sweep`, payload, notBefore }]);
+    const name = askFile(job);
+    await this.blobs.put(name, JSON.stringify({ v: 1, patients } satisfies Ask));
+    return name;
+  }
+}
