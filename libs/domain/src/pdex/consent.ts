@@ -1,12 +1,13 @@
 import { isNpi, isTin } from '@provider-access/events';
 import { dateRange, isInstant, isObject, parseReference, patientReference } from '@provider-access/fhir';
-import { US_EIN, US_NPI } from './codes.ts';
+import { PDEX, US_EIN, US_NPI } from './codes.ts';
 import { PayerDays } from './days/payer-days.ts';
 
 export const CODES = 'http://terminology.hl7.org/CodeSystem/';
-const CONSENT_SCOPE = `${CODES}consentscope`;
-const V3_ACT = `${CODES}v3-ActCode`;
-const API_PURPOSE = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose';
+export const CONSENT_SCOPE = `${CODES}consentscope`;
+export const V3_ACT = `${CODES}v3-ActCode`;
+/** For which API a Consent is, as a category. */
+export const API_PURPOSE = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose';
 
 /** An opt-out that a FHIR Consent states, in the words of `payer.member-opted-out.v1`. */
 interface ConsentOptOut {
@@ -42,20 +43,32 @@ export function readConsent(
   if (NOT_IN_FORCE.has(consent['status']) || isAboutSomethingElse(consent)) return NONE;
   const { provision } = consent;
   if (!denies(provision) && !hasCode(consent['policyRule'], V3_ACT, ['OPTOUT', 'OPTOUTE'])) return NONE;
-  const period = isObject(provision) && isObject(provision['period']) ? provision['period'] : {};
+  const period = periodOf(provision);
   if (hasEnded(period['end'], at, days)) return NONE;
   const targets =
     isObject(consent['modifierExtension']) || Array.isArray(consent['modifierExtension'])
-      ? undefined
-      : recipients(provision);
+      ? []
+      : (recipientsOf(provision, 'deny') ?? []);
   const effectiveFrom = dayOrInstant(period['start']);
   return {
     kind: 'opt-out',
-    scope: targets === undefined ? 'global' : 'provider-specific',
-    ...(targets !== undefined && { targets }),
+    ...(targets.length === 0 ? { scope: 'global' } : { scope: 'provider-specific', targets }),
     ...(effectiveFrom !== undefined && { effectiveFrom }),
     setBy: setBy(consent['performer']),
   };
+}
+
+/**
+ * The period of a denial. It counts only where the outermost provision alone denies and begins before it ends: a denial
+ * inside has a period of its own, which an outer one must not delay or end.
+ */
+function periodOf(provision: unknown): Readonly<Record<string, unknown>> {
+  if (!isObject(provision) || provision['type'] === 'permit' || denies(provision['provision'])) return {};
+  const { period } = provision;
+  if (!isObject(period)) return {};
+  const { start, end } = period;
+  const isReversed = isMoment(start) && isMoment(end) && dateRange(end)!.end <= dateRange(start)!.start;
+  return isReversed ? {} : period;
 }
 
 /** Whether a value is a FHIR dateTime that says when something is: a time of day without a zone is no moment. */
@@ -73,7 +86,7 @@ export const patientOfConsent = (consent: Readonly<Record<string, unknown>>): st
  * Whether, by scope or category, the Consent is about research, an advance directive, or another API than Provider
  * Access.
  */
-function isAboutSomethingElse({ scope, category }: Readonly<Record<string, unknown>>): boolean {
+export function isAboutSomethingElse({ scope, category }: Readonly<Record<string, unknown>>): boolean {
   const scopes = codingsOf(scope);
   const elsewhere = (c: Coding): boolean => c.system === CONSENT_SCOPE && (c.code === 'research' || c.code === 'adr');
   if (scopes !== undefined && scopes.length > 0 && scopes.every(elsewhere)) return true;
@@ -101,31 +114,49 @@ function denies(provision: unknown): boolean {
 
 /** The only elements of a deny provision that may narrow it. */
 const UNDERSTOOD = new Set(['type', 'period', 'actor', 'action']);
-const PERFORMER = { system: `${CODES}provenance-participant-type`, code: 'performer' };
-const RECIPIENT = { system: `${CODES}v3-ParticipationType`, code: 'IRCP' };
-const DISCLOSE = { system: `${CODES}consentaction`, code: 'disclose' };
+export const PERFORMER = { system: `${CODES}provenance-participant-type`, code: 'performer' };
+export const RECIPIENT = { system: `${CODES}v3-ParticipationType`, code: 'IRCP' };
+/** The extension of an action that is about this API. */
+export const USE_CASE = `${PDEX}pdex-provider-access-use-case`;
+export const DISCLOSE = { system: `${CODES}consentaction`, code: 'disclose' };
 
-/** The providers to which disclosure is denied. Undefined means all, also when the recipients are not understood. */
-function recipients(provision: unknown): ConsentOptOut['targets'] | undefined {
+/**
+ * The providers to which a provision denies or permits disclosure. Without any it is about all. Undefined if it has an
+ * element or an actor that is not understood.
+ */
+export function recipientsOf(
+  provision: unknown,
+  type: 'deny' | 'permit',
+): NonNullable<ConsentOptOut['targets']> | undefined {
   if (
     !isObject(provision) ||
-    provision['type'] !== 'deny' ||
+    provision['type'] !== type ||
     Object.keys(provision).some((name) => !UNDERSTOOD.has(name))
   )
     return undefined;
   const { action, actor } = provision;
-  if (action !== undefined && !(Array.isArray(action) && action.every((a) => isOnly(a, DISCLOSE)))) return undefined;
+  if (action !== undefined && !(Array.isArray(action) && action.every(isDisclosure))) return undefined;
   const targets: ({ npi: string } | { tin: string })[] = [];
   for (const one of Array.isArray(actor) ? (actor as unknown[]) : []) {
     if (!isObject(one) || Object.keys(one).some((name) => name !== 'role' && name !== 'reference')) return undefined;
     // The actor that discloses is the payer itself.
     if (isOnly(one['role'], PERFORMER)) continue;
-    const target = isOnly(one['role'], RECIPIENT) ? identified(one['reference']) : undefined;
+    const target =
+      isOnly(one['role'], RECIPIENT) && !isContained(one['reference']) ? identified(one['reference']) : undefined;
     if (target === undefined) return undefined;
     targets.push(target);
   }
-  return targets.length > 0 && targets.length <= MAX_TARGETS ? targets : undefined;
+  return targets.length <= MAX_TARGETS ? targets : undefined;
 }
+/** Disclosure, and no other use case than this API. */
+function isDisclosure(action: unknown): boolean {
+  const { extension = [] } = isObject(action) ? action : {};
+  const isThisApi = (one: unknown): boolean => isObject(one) && one['url'] === USE_CASE && one['valueBoolean'] === true;
+  return isOnly(action, DISCLOSE) && Array.isArray(extension) && extension.every(isThisApi);
+}
+/** A contained resource may name another provider than the identifier beside the reference to it. */
+const isContained = (reference: unknown): boolean =>
+  isObject(reference) && typeof reference['reference'] === 'string' && reference['reference'].startsWith('#');
 /** The limit of targets in an opt-out event. */
 const MAX_TARGETS = 100;
 
@@ -138,12 +169,12 @@ export function identified(reference: unknown): { npi: string } | { tin: string 
   return system === US_EIN && isTin(value) ? { tin: value } : undefined;
 }
 
-interface Coding {
+export interface Coding {
   readonly system: unknown;
   readonly code: unknown;
 }
 /** Undefined if the value is not a CodeableConcept. */
-function codingsOf(concept: unknown): readonly Coding[] | undefined {
+export function codingsOf(concept: unknown): readonly Coding[] | undefined {
   if (!isObject(concept)) return undefined;
   const { coding = [] } = concept;
   if (!Array.isArray(coding) || !coding.every(isObject)) return undefined;

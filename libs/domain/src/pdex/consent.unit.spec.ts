@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cases } from '@provider-access/testing/variant';
-import { type ConsentReading, patientOfConsent, readConsent } from './consent.ts';
+import { type ConsentReading, patientOfConsent, readConsent, USE_CASE } from './consent.ts';
 import { PayerDays } from './days/payer-days.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem/';
@@ -89,6 +89,34 @@ describe('is an opt-out for all providers, because it may mean them', () => {
     ['no status', { status: undefined }],
     ['a type that is not known', { provision: { ...provision, type: 'forbid' } }],
     ['a type that is no text', { provision: { ...provision, type: ['deny'] } }],
+    ['a denial with a permission inside', { provision: { ...provision, provision: [{ type: 'permit' }] } }],
+    [
+      'the end of its last day is not over everywhere',
+      { provision: { ...provision, period: { start: '2024-06-11', end: '2026-05-31' } } },
+    ],
+    ['an end that cannot be read', { provision: { ...provision, period: { start: '2024-06-11', end: '2020-02-30' } } }],
+    ['an end that lies ahead', { provision: { ...provision, period: { start: '2024-06-11', end: '2027-01-01' } } }],
+    [
+      'an action that is another',
+      { provision: { ...provision, action: [concept(`${CODES}consentaction`, 'correct')] } },
+    ],
+    [
+      'the use case of this API that is false',
+      {
+        provision: {
+          ...provision,
+          actor: [recipient({ system: NPI, value: '1234567893' })],
+          action: [{ ...DISCLOSE[0], extension: [{ url: USE_CASE, valueBoolean: false }] }],
+        },
+      },
+    ],
+    [
+      'a use case that is not this one',
+      { provision: { ...provision, action: [{ extension: [{ url: 'urn:x', valueBoolean: false }], coding: [] }] } },
+    ],
+  ])('%s', (_what, over) => expect(read(over)).toEqual(GLOBAL));
+  // Its own period may begin earlier than that of the permission around it.
+  it.each<[string, object]>([
     [
       'a permission with a denial inside',
       { provision: { ...provision, type: 'permit', provision: [{ type: 'deny' }] } },
@@ -107,26 +135,14 @@ describe('is an opt-out for all providers, because it may mean them', () => {
         },
       },
     ],
-    ['a denial with a permission inside', { provision: { ...provision, provision: [{ type: 'permit' }] } }],
     [
       'a denial three levels deep',
       { provision: { ...provision, type: 'permit', provision: [{ type: 'permit', provision: [{ type: 'deny' }] }] } },
     ],
-    [
-      'the end of its last day is not over everywhere',
-      { provision: { ...provision, period: { start: '2024-06-11', end: '2026-05-31' } } },
-    ],
-    ['an end that cannot be read', { provision: { ...provision, period: { start: '2024-06-11', end: '2020-02-30' } } }],
-    ['an end that lies ahead', { provision: { ...provision, period: { start: '2024-06-11', end: '2027-01-01' } } }],
-    [
-      'an action that is another',
-      { provision: { ...provision, action: [concept(`${CODES}consentaction`, 'correct')] } },
-    ],
-    [
-      'a use case that is not this one',
-      { provision: { ...provision, action: [{ extension: [{ url: 'urn:x', valueBoolean: false }], coding: [] }] } },
-    ],
-  ])('%s', (_what, over) => expect(read(over)).toEqual(GLOBAL));
+  ])('at once: %s', (_what, over) => {
+    const { effectiveFrom: _, ...now } = GLOBAL;
+    expect(read(over)).toEqual(now);
+  });
   it('a policy of opting out', () => {
     for (const code of ['OPTOUT', 'OPTOUTE'])
       expect(read({ policyRule: concept(`${CODES}v3-ActCode`, code), provision: undefined })).toEqual({
@@ -163,6 +179,13 @@ describe('is an opt-out of the providers whom it names as recipients', () => {
           ],
         },
       ),
+    ],
+    [
+      'a contained resource',
+      {
+        role: concept(`${CODES}v3-ParticipationType`, 'IRCP'),
+        reference: { reference: '#doctor', identifier: { system: NPI, value: '1234567893' } },
+      },
     ],
     ['an extension', { ...recipient({ system: NPI, value: '1234567893' }), extension: [{ url: 'urn:x' }] }],
     ['nothing', null],
@@ -274,5 +297,84 @@ describe('the end of a denial', () => {
 
   it('cannot be read from a time of day without a zone, so the opt-out continues', () => {
     expect(endsAt('2020-05-31T10:00:00', '2026-06-01T00:00:00Z', ['UTC'])).toBe('opt-out');
+  });
+});
+
+/** PEOPLE.md N26, with an oracle of the rule: what is unclear denies, everybody and at once. */
+describe('N26 nested provisions, contained actors, and periods in two calendars', () => {
+  const NAMED = recipient({ system: NPI, value: '1234567893' });
+  const CONTAINED = { ...NAMED, reference: { reference: '#doctor' } };
+  const UNCLEAR = { ...NAMED, reference: { display: 'my doctor' } };
+  /** When 31 May 2026 is over: in the latest time zone of each payer, by hand. */
+  const CALENDARS = [
+    { zones: ['Pacific/Guam', 'Pacific/Honolulu'], over: '2026-06-01T10:00:00Z' },
+    { zones: ['America/New_York'], over: '2026-06-01T04:00:00Z' },
+    { zones: [], over: '2026-06-01T12:00:00Z' },
+  ];
+  const NOW = ['2026-05-31T13:59:00Z', '2026-06-01T03:59:59Z', '2026-06-01T04:00:00Z', '2026-06-01T09:59:59Z'];
+  const LATER = ['2026-06-01T10:00:00Z', '2026-06-01T11:59:59Z', '2026-06-01T12:00:00Z'];
+  const period = fc.record(
+    {
+      start: fc.constantFrom('2026-05-01', '2026-07-01', '2099-01-01', '2026-02-30', 'soon', 7),
+      end: fc.constantFrom('2026-05-31', '2026-04-30', '2027-12-31', 'never', '2026-05-31T10:00:00'),
+    },
+    { requiredKeys: [] },
+  );
+  const actor = fc.constantFrom<unknown>(discloser, NAMED, CONTAINED, UNCLEAR);
+  const inner = fc.record(
+    { type: fc.constantFrom('deny', 'permit'), period, actor: fc.array(actor, { maxLength: 2 }) },
+    { requiredKeys: ['type'] },
+  );
+  const outer = fc.record(
+    {
+      type: fc.constantFrom('deny', 'deny', 'permit'),
+      period: fc.oneof(period, fc.array(period, { minLength: 2, maxLength: 2 })),
+      actor: fc.array(actor, { maxLength: 3 }),
+      provision: fc.array(inner, { minLength: 1, maxLength: 2 }),
+    },
+    { requiredKeys: ['type'] },
+  );
+  type Outer = typeof outer extends fc.Arbitrary<infer T> ? T : never;
+
+  const DAYS: Readonly<Record<string, number>> = Object.fromEntries(
+    ['2026-05-01', '2026-07-01', '2099-01-01', '2026-05-31', '2026-04-30', '2027-12-31'].map((day) => [
+      day,
+      Date.parse(day),
+    ]),
+  );
+  /** What the rule says, of one provision. */
+  function ruled({ type, period: when, actor: actors = [], provision: inside = [] }: Outer, now: string, over: string) {
+    const deniesInside = inside.some((one) => one.type === 'deny');
+    if (type === 'permit' && !deniesInside) return { kind: 'none' };
+    const isClear = type === 'deny' && !deniesInside && when !== undefined && !Array.isArray(when);
+    const start = isClear ? DAYS[String(when.start)] : undefined;
+    const end = isClear ? DAYS[String(when.end)] : undefined;
+    const isReversed = start !== undefined && end !== undefined && end < start;
+    if (end !== undefined && !isReversed) {
+      if (end === DAYS['2026-04-30'] || (end === DAYS['2026-05-31'] && now >= over)) return { kind: 'none' };
+    }
+    const named = actors.filter((one) => one !== discloser);
+    const isNarrow = type === 'deny' && inside.length === 0 && named.length > 0 && named.every((one) => one === NAMED);
+    return {
+      kind: 'opt-out',
+      scope: isNarrow ? 'provider-specific' : 'global',
+      effectiveFrom: start === undefined || isReversed ? undefined : (when as { start: string }).start,
+    };
+  }
+
+  it('are read as the rule says', () => {
+    fc.assert(
+      fc.property(
+        outer,
+        fc.constantFrom(...NOW, ...LATER),
+        fc.constantFrom(...CALENDARS),
+        (generated, now, { zones, over }) => {
+          const found = readConsent({ ...consent, provision: generated }, Date.parse(now), new PayerDays(zones));
+          const { kind, scope, effectiveFrom } = { scope: undefined, effectiveFrom: undefined, ...found };
+          expect(kind === 'none' ? { kind } : { kind, scope, effectiveFrom }).toEqual(ruled(generated, now, over));
+        },
+      ),
+      { numRuns: cases(1000) },
+    );
   });
 });
