@@ -4,5 +4,6 @@ export * from './clock.ts';
 export * from './edit-distance.ts';
 export * from './log-line.ts';
 export * from './refusal.ts';
+export * from './roles.ts';
 export * from './within.ts';
 export * from './without-end.ts';

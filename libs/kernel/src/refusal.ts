@@ -27,6 +27,7 @@ export const REFUSALS = {
   'too-costly': { status: 413, issue: 'too-costly', oauth: 'invalid_request' },
   'unsupported-media-type': { status: 415, issue: 'not-supported', oauth: 'invalid_request' },
   'range-not-satisfiable': { status: 416, issue: 'value', oauth: 'invalid_request' },
+  unprocessable: { status: 422, issue: 'business-rule', oauth: 'invalid_request' },
   'too-many-requests': { status: 429, issue: 'throttled', oauth: 'slow_down' },
   'head-too-large': { status: 431, issue: 'too-long', oauth: 'invalid_request' },
   internal: { status: 500, issue: 'exception', oauth: 'server_error' },

@@ -23,6 +23,7 @@ import { startProcess } from './start-process.ts';
 const SECRETS = {
   administrator: 'ADMINISTRATOR_TOKENS_FILE',
   payer: 'PAYER_TOKENS_FILE',
+  'member-portal': 'MEMBER_PORTAL_TOKENS_FILE',
   signingKeys: 'TOKEN_SIGNING_KEYS_FILE',
   memberHash: 'MEMBER_HASH_KEYS_FILE',
   pageKeys: 'PAGE_LINK_KEYS_FILE',

@@ -1,3 +1,4 @@
+import { type Role, ROLES } from '@provider-access/kernel';
 import { MemberHash, type Logger } from '@provider-access/service/observability';
 import {
   openKeys,
@@ -11,17 +12,12 @@ import {
 
 /** The file of each secret, as far as the process has it. `role` names the file in the texts of faults. */
 export type SecretFiles = Readonly<
-  Partial<
-    Record<
-      'administrator' | 'payer' | 'signingKeys' | 'memberHash' | 'pageKeys',
-      { readonly role: string; readonly file: string }
-    >
-  >
+  Partial<Record<Role | 'signingKeys' | 'memberHash' | 'pageKeys', { readonly role: string; readonly file: string }>>
 >;
 
 /** The secrets of a process. Their files are watched, so that a value can be replaced while the process runs. */
 export interface Secrets {
-  /** Tokens of administrators and of the payer, as far as the process has them. */
+  /** The tokens of the roles, as far as the process has them. */
   readonly staticTokens: StaticTokens;
   /** Hashes of members. Undefined without their keys. */
   readonly memberHash: MemberHash | undefined;
@@ -57,16 +53,16 @@ export async function openSecrets(
     opened.push(secret);
     return secret;
   };
-  const administrator = await open('administrator', openTokens);
-  const payer = await open('payer', openTokens);
+  const tokens: Partial<Record<Role, Secret<readonly string[]>>> = {};
+  for (const role of ROLES) {
+    const opened = await open(role, openTokens);
+    if (opened !== undefined) tokens[role] = opened;
+  }
   const signingKeys = await open('signingKeys', openSigningKeys);
   const pageKeys = await open('pageKeys', openKeys);
   const memberHash = await open('memberHash', openKeys);
   return {
-    staticTokens: new StaticTokens({
-      ...(administrator !== undefined && { administrator }),
-      ...(payer !== undefined && { payer }),
-    }),
+    staticTokens: new StaticTokens(tokens),
     memberHash: memberHash && new MemberHash(() => memberHash.current),
     signingKeys: () => required('signing keys', signingKeys),
     pageKeys: () => required('keys of page links', pageKeys),

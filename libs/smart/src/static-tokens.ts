@@ -1,9 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Refusal } from '@provider-access/kernel';
+import { Refusal, type Role } from '@provider-access/kernel';
 import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
 import { fixedSecret, type Secret } from './secret-file.ts';
-
-export type StaticRole = 'administrator' | 'payer';
 
 /** 256 random bits, base64url. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
@@ -36,23 +34,23 @@ function hashesOf(tokens: TokensOfRole): () => readonly string[] {
   };
 }
 
-/** Tokens of the payer's systems and of the administrator. A role may have several; their hashes are compared. */
+/** The tokens of each role. A role may have several; their hashes are compared. */
 export class StaticTokens {
-  readonly #hashes: readonly (readonly [StaticRole, () => readonly string[]])[];
-  constructor(tokens: Readonly<Partial<Record<StaticRole, TokensOfRole>>>) {
-    this.#hashes = (Object.entries(tokens) as [StaticRole, TokensOfRole][]).map(
+  readonly #hashes: readonly (readonly [Role, () => readonly string[]])[];
+  constructor(tokens: Readonly<Partial<Record<Role, TokensOfRole>>>) {
+    this.#hashes = (Object.entries(tokens) as [Role, TokensOfRole][]).map(
       ([role, of]) => [role, hashesOf(of)] as const,
     );
   }
-  roleOf(token: string): StaticRole | undefined {
-    let found: StaticRole | undefined;
+  roleOf(token: string): Role | undefined {
+    let found: Role | undefined;
     // Compares with all tokens, so that the time does not show which of them matches.
     for (const [role, hashes] of this.#hashes)
       for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
   }
   /** @throws Refusal 401 unless the request has the token of one of the roles */
-  require(request: RequestWithHeaders, roles: readonly StaticRole[]): StaticRole {
+  require(request: RequestWithHeaders, roles: readonly Role[]): Role {
     const token = bearerToken(request);
     if (token === undefined)
       throw new Refusal(

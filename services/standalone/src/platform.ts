@@ -34,12 +34,14 @@ export async function startPlatform(
   };
   const inFolder = (name: string) => ({ role: name, file: join(dataDir, name) });
   const [administrator, payer] = [inFolder('administrator.token'), inFolder('payer.token')];
+  const memberPortal = inFolder('member-portal.token');
   try {
     // The first start creates the files. The process reads a changed file within 10 s.
     const secrets = await openSecrets(
       {
         administrator,
         payer,
+        'member-portal': memberPortal,
         signingKeys: inFolder('token-signing-keys.json'),
         pageKeys: inFolder('page-links.key'),
         memberHash: inFolder('member-hash.key'),

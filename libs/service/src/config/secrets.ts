@@ -12,4 +12,10 @@ export const secretsEnv = {
   ),
   ADMINISTRATOR_TOKENS_FILE: secretFile.describe('Tokens of administrators: 32 characters or more, one a line.'),
   PAYER_TOKENS_FILE: secretFile.describe("Tokens of the payer's systems: 32 characters or more, one a line."),
+  MEMBER_PORTAL_TOKENS_FILE: secretFile
+    .optional()
+    .describe(
+      "Tokens of the payer's portal for members: 32 characters or more, one a line. Without it nobody uses " +
+        '`/fhir/Consent`.',
+    ),
 };

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { GrantedScopes } from '@provider-access/domain/smart';
+import type { Role } from '@provider-access/kernel';
 import type { z } from 'zod';
-import type { Descriptor, Fields, FhirQuery, Role } from './descriptor.ts';
+import type { Descriptor, Fields, FhirQuery } from './descriptor.ts';
 
 type NamesOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesOf<Rest> : never;
 export type ValuesOf<F> = F extends Fields ? { readonly [N in keyof F]: z.output<F[N]['schema']> } : undefined;

@@ -1,10 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import type { ActionOnData, RefusalReason } from '@provider-access/events';
-import type { RefusalKind } from '@provider-access/kernel';
+import type { RefusalKind, Role } from '@provider-access/kernel';
 import type { z } from 'zod';
 
 export type Json = Readonly<Record<string, unknown>>;
-export type Role = 'administrator' | 'payer';
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** The groups of operations in the OpenAPI document, in its order. */
@@ -12,6 +11,7 @@ export const TAGS = {
   'Apps and tokens': 'An app registers, a reviewer approves it, and it gets access tokens (SMART Backend Services).',
   'Groups and exports': 'An app finds the Group of its provider, exports it and downloads the files.',
   'Reads and searches': 'An app reads single resources of members that are attributed to its provider.',
+  'Decisions of members': "The payer's portal for members reads and states who may see a member's data.",
   'Events of the payer': "The payer's systems publish what happened, and ask what became of it.",
   'Review of apps': 'A reviewer of the payer decides about registered apps.',
   Operations: 'Operators ask why a member is seen, what was disclosed, and how views and keys are.',
@@ -81,7 +81,7 @@ export interface Descriptor {
   readonly conditional?: 'full-support' | 'not-match';
 
   /** The code of the interaction in the CapabilityStatement. */
-  readonly interaction?: 'read' | 'vread' | 'history-instance' | 'search-type';
+  readonly interaction?: 'read' | 'vread' | 'history-instance' | 'search-type' | 'create';
   /** The entry of the operation in the CapabilityStatement. */
   readonly capability?: { readonly name: string; readonly definition: string; readonly documentation?: string };
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
 import type { AuditEntry, ReleaseEntry } from '@provider-access/events';
-import { Refusal, unknownResource } from '@provider-access/kernel';
+import { Refusal, type Role, unknownResource } from '@provider-access/kernel';
 import { isId, isServedType } from '@provider-access/fhir';
 import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
 import { readGeneral } from '../http/general-parameters.ts';
@@ -11,7 +11,7 @@ import type { SearchTurns } from '../http/search-turns.ts';
 import type { Answer, Audited, Entry, InTurn } from './answer.ts';
 import type { AnyAsked, Client } from './asked.ts';
 import { isNotModified, validatorsOf } from './conditional.ts';
-import type { Descriptor, Role } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
 import { parametersOf, readFields, refuseOthers, valuesOf } from './parameters.ts';
 
 /** What the frame of a service hands to its operations. */
@@ -124,7 +124,7 @@ export class Frame {
       const found = ports.authenticator!.authenticate(request);
       client = request.smart = found instanceof Promise ? await found : found;
     }
-    const role = this.#roles === undefined ? undefined : ports.tokens.require(request, this.#roles);
+    const role = this.#roles === undefined ? undefined : await this.#role(ports, request, this.#roles);
     const params = request.params as Record<string, string>;
     const type = this.#type === '' && this.#path.startsWith('/fhir/{type}') ? params['type']! : this.#type;
     if (type !== this.#type && !isServedType(type)) throw new Refusal('not-found', NO_TYPE);
@@ -156,6 +156,28 @@ export class Frame {
       throw unknownResource();
     }
     return asked;
+  }
+
+  /**
+   * The role of the caller. An app gets the answer of a type that does not exist for an operation on a type of FHIR
+   * that is not for apps (ADR 0101).
+   */
+  async #role(
+    { tokens, authenticator }: OperationPorts,
+    request: FastifyRequest,
+    roles: readonly Role[],
+  ): Promise<Role> {
+    try {
+      return tokens.require(request, roles);
+    } catch (refusal) {
+      if (this.#type === '' || authenticator === undefined) throw refusal;
+      try {
+        request.smart = await authenticator.authenticate(request);
+      } catch (error) {
+        throw error instanceof Refusal && error.kind !== 'invalid-token' ? error : refusal;
+      }
+      throw new Refusal('not-found', NO_TYPE);
+    }
   }
 
   async #respond(ports: OperationPorts, asked: AnyAsked, outcome: Given, reply: FastifyReply): Promise<void> {

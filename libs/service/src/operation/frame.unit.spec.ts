@@ -40,8 +40,13 @@ let fastify: FastifyInstance;
 let steps: string[];
 let entries: object[];
 let durable: () => Promise<void>;
+/** What the check of a role's token answers. */
+let refused: Refusal | undefined;
+/** What the check of an app's token answers. */
+let unknownApp: Refusal | undefined;
 beforeEach(() => {
   steps = [];
+  refused = unknownApp = undefined;
   entries = [];
   durable = async () => {};
   fastify = Fastify({ exposeHeadRoutes: true });
@@ -54,10 +59,16 @@ beforeEach(() => {
     authenticator: {
       authenticate: () => {
         steps.push('token');
+        if (unknownApp !== undefined) throw unknownApp;
         return { client: 'app1', scopes: readGranted('system/Condition.rs') };
       },
     },
-    tokens: { require: () => 'administrator' },
+    tokens: {
+      require: () => {
+        if (refused !== undefined) throw refused;
+        return 'administrator';
+      },
+    },
     audit: { record: append, release: (entry) => append({ ...entry, hourly: true }) },
     turns: new SearchTurns(),
     refusals: { refused: () => undefined },
@@ -247,4 +258,47 @@ test('requireScope names the scope that is missing', () => {
   expect(() => {
     requireScope(readGranted('system/Observation.rs?category=lab'), 'Observation', 'r');
   }).toThrow(Refusal);
+});
+
+describe('an operation on a type of FHIR that is for a role', () => {
+  const OF_PORTAL = operation({
+    ...TEXTS,
+    route: 'GET /fhir/Consent/{id}',
+    callers: ['member-portal'],
+    audit: 'explain',
+  });
+  const NOBODY = new Refusal('invalid-token', 'This is not the member-portal token.');
+  const called = (): boolean => steps.includes('called');
+  beforeEach(() =>
+    serve(OF_PORTAL, () => {
+      steps.push('called');
+      return VERSION;
+    }),
+  );
+
+  test('is for this role, and the audit names it', async () => {
+    expect((await get('/fhir/Consent/c1')).statusCode).toBe(200);
+    expect(entries).toMatchObject([{ client: 'administrator', action: 'explain', types: ['Consent'] }]);
+  });
+  test('N20 does not exist for an app', async () => {
+    refused = NOBODY;
+    serve(READ, () => VERSION);
+    const answer = await get('/fhir/Consent/c1');
+    expect([answer.statusCode, answer.body]).toEqual([404, (await get('/fhir/Nothing/c1')).body]);
+    expect(called()).toBe(false);
+  });
+  test('asks everybody else for the token of the role', async () => {
+    refused = NOBODY;
+    unknownApp = new Refusal('invalid-token', 'This is no valid access token.');
+    expect(await get('/fhir/Consent/c1')).toMatchObject({ statusCode: 401, body: NOBODY.message });
+    unknownApp = new Refusal('unavailable', 'Repeat the request.');
+    expect((await get('/fhir/Consent/c1')).statusCode).toBe(503);
+    expect(called()).toBe(false);
+  });
+  test('differs from one outside of FHIR, which never looks at the token of an app', async () => {
+    refused = NOBODY;
+    serve(LIST, () => ({ json: [] }));
+    expect((await get('/ops/things')).statusCode).toBe(401);
+    expect(steps).toEqual([]);
+  });
 });

@@ -28,6 +28,7 @@ export type { Answer, Call };
 
 export const PUBLIC_URL = 'https://pa.example';
 export const PAYER_TOKEN = 'p'.repeat(43);
+export const MEMBER_PORTAL_TOKEN = 'm'.repeat(43);
 export const ADMINISTRATOR_TOKEN = 'a'.repeat(43);
 
 export interface EnginePorts {
@@ -66,7 +67,14 @@ export const TESTED: readonly StartableService[] = [
 ];
 /** The secrets that all services of a test share. */
 export const secretsOf = (keys: Secret<SigningKeys>) =>
-  fixedSecrets(new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN }), keys);
+  fixedSecrets(
+    new StaticTokens({
+      administrator: ADMINISTRATOR_TOKEN,
+      payer: PAYER_TOKEN,
+      'member-portal': MEMBER_PORTAL_TOKEN,
+    }),
+    keys,
+  );
 
 /** The five services as the standalone runs them, over the ports of a test and without a listener. */
 export class PlatformProcess {
