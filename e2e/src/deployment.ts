@@ -114,6 +114,7 @@ export function environment({ dataDir, env }: DeploymentOptions, publicUrl: stri
     MEMBER_HASH_KEYS_FILE: once(join(dataDir, 'member-hash.keys'), newSecret),
     ADMINISTRATOR_TOKENS_FILE: once(join(dataDir, 'administrator.token'), newSecret),
     PAYER_TOKENS_FILE: once(join(dataDir, 'payer.token'), newSecret),
+    MEMBER_PORTAL_TOKENS_FILE: once(join(dataDir, 'member-portal.token'), newSecret),
     ...env,
   };
 }

@@ -29,7 +29,6 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/probe', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/fhir/bulk', 'export'],
-    ['/fhir/Consent', 'consent'],
     ['/fhir', 'resources'],
     ['/events', 'resources'],
     ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),

@@ -12,7 +12,6 @@
 - { prefix: /fhir/.well-known, service: auth }
 - { prefix: /fhir/Group, service: attribution }
 - { prefix: /fhir/bulk, service: export }
-- { prefix: /fhir/Consent, service: consent }
 - { prefix: /fhir, service: resources }
 {{- end }}
 

@@ -5,6 +5,7 @@
 - { of: memberHashKeys, variable: MEMBER_HASH_KEYS_FILE, file: member-hash.keys, key: key }
 - { of: administratorTokens, variable: ADMINISTRATOR_TOKENS_FILE, file: administrator.tokens, key: key }
 - { of: payerTokens, variable: PAYER_TOKENS_FILE, file: payer.tokens, key: key }
+- { of: memberPortalTokens, variable: MEMBER_PORTAL_TOKENS_FILE, file: member-portal.tokens, key: key }
 - { of: kafkaPassword, variable: KAFKA_SASL_PASSWORD_FILE, file: kafka-password, key: key }
 - { of: kafkaOauthToken, variable: KAFKA_SASL_OAUTH_TOKEN_FILE, file: kafka-oauth-token, key: key }
 - { of: kafkaCa, variable: KAFKA_TLS_CA_FILE, file: kafka-ca.pem, key: key }

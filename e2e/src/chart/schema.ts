@@ -67,6 +67,7 @@ const secrets = {
       'memberHashKeys',
       'administratorTokens',
       'payerTokens',
+      'memberPortalTokens',
       'kafkaPassword',
       'kafkaOauthToken',
       'mongodbUri',

@@ -15,15 +15,18 @@ export {
   barsAllOf,
   deciding,
   endOf,
+  ends,
   folded,
   isAboutAllOf,
   isCovered,
   isOptOut,
+  namedBy,
   type OptIn,
   type OptOut,
   statementOf,
   type Statements,
 } from './statements.ts';
+export { eventIdOf, recordedAt } from './record.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';
 export { Parties } from './parties.ts';
 export { networkStatusStands, withNetworkStatus } from './network-status.ts';

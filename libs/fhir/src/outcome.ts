@@ -18,6 +18,7 @@ export type IssueType =
   | 'exception'
   | 'timeout'
   | 'incomplete'
+  | 'business-rule'
   | 'throttled'
   | 'informational';
 

@@ -5,6 +5,7 @@ import {
   businessEnv,
   labelPolicy,
   labelsEnv,
+  payerEnv,
   deploymentEnv,
   factsEnv,
   filesEnv,
@@ -23,6 +24,7 @@ export const resourcesSettings = z.object({
   ...factsEnv,
   ...deploymentEnv,
   ...labelsEnv,
+  PAYER_ORGANIZATION: payerEnv.PAYER_ORGANIZATION,
   ...profilesEnv,
   ...versionsEnv,
   PRIOR_AUTH_RETENTION_DAYS: whole(366, 36_500)
@@ -59,6 +61,7 @@ export const resourcesEnv = z.object({
   PAGE_LINK_KEYS_FILE: secretsEnv.PAGE_LINK_KEYS_FILE,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   PAYER_TOKENS_FILE: secretsEnv.PAYER_TOKENS_FILE,
+  MEMBER_PORTAL_TOKENS_FILE: secretsEnv.MEMBER_PORTAL_TOKENS_FILE,
   ...businessEnv,
   SERVICE_LEVELS_SINCE: serviceLevelsSince,
 });
@@ -71,6 +74,7 @@ export const resourcesConfig = (
   floor: env.SERVICE_DATE_FLOOR,
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
+  payer: env.PAYER_ORGANIZATION,
   labels: labelPolicy(env),
   profiles: env.PROFILE_POLICY_FILE ?? {},
   /** ms: how long a prior authorization stays after its last change. */

@@ -19,6 +19,8 @@ import { RecordIntake } from './intake/record-intake.ts';
 import { retiringAuthorizations } from './intake/retire-authorizations.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
+import { ConsentsController } from './operations/consents/consents.controller.ts';
+import { CreateConsentController } from './operations/consents/create.controller.ts';
 import { BinaryController } from './operations/binary/binary.controller.ts';
 import { Carriers } from './operations/binary/carrier.ts';
 import { DocrefController } from './operations/docref/docref.controller.ts';
@@ -59,6 +61,8 @@ export const CONTROLLERS = [
   SystemExportController,
   DocrefController,
   BinaryController,
+  ConsentsController,
+  CreateConsentController,
   ReadController,
   HistoryController,
   SearchController,

@@ -72,6 +72,7 @@ export interface HouseOptions {
   /** Wraps the file store. */
   readonly blobs?: (blobs: Blobs) => Blobs;
   readonly profiles?: ProfilePolicy;
+  readonly sandbox?: true;
 }
 
 /**
@@ -81,6 +82,7 @@ export interface HouseOptions {
 export class House {
   readonly payerToken = newSecret();
   readonly administratorToken = newSecret();
+  readonly portalToken = newSecret();
   readonly log: EventLog;
   readonly views: Views;
   readonly state: State;
@@ -105,7 +107,7 @@ export class House {
 
   static async open(options: HouseOptions = {}): Promise<House> {
     const house = new House(options);
-    const { log, views, state, payerToken: payer, administratorToken: administrator } = house;
+    const { log, views, state, payerToken: payer, administratorToken: administrator, portalToken } = house;
     const clock = { now: () => Date.now() };
     house.#tokens = await issuerOf(log, PUBLIC_URL, clock);
     await house.#facts.start();
@@ -128,8 +130,9 @@ export class House {
         ...(options.labels !== undefined && { labels: options.labels }),
         ...(options.attachmentsAbove !== undefined && { attachmentsAbove: options.attachmentsAbove }),
         ...(options.profiles !== undefined && { profiles: options.profiles }),
+        ...(options.sandbox === true && { sandbox: true }),
       },
-      staticTokens: new StaticTokens({ payer, administrator }),
+      staticTokens: new StaticTokens({ payer, administrator, 'member-portal': portalToken }),
       ...(options.attachmentsAbove !== undefined && { blobs: house.blobs }),
       pageKeys: await openKeys({ role: 'page links', file, create: true, everyMs: 0 }),
     });
@@ -273,7 +276,7 @@ const derive = (name: 'attribution' | 'consent', batch: Batch) => ({
 /** The events that the consent service would derive from global opt-outs. */
 const optOutsOf = ({ records }: Batch) =>
   records
-    .filter((r) => r.headers['ce_type'] === 'payer.member-opted-out.v1')
+    .filter((r) => /^payer\.member-opted-out\.v[12]$/.test(r.headers['ce_type']!))
     .map(({ headers }) => {
       const { ce_id: id, ce_source: source, ce_subject: subject, ce_time: time } = headers as Record<string, string>;
       const data = { member: subject, scope: 'global', effective: time, businessTime: time, setBy: 'member' };

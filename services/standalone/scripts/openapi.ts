@@ -59,6 +59,11 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
       securitySchemes: {
         app: { type: 'http', scheme: 'bearer', description: 'An access token of an app: `POST /auth/token`.' },
         payer: { type: 'http', scheme: 'bearer', description: "The token of the payer's systems." },
+        'member-portal': {
+          type: 'http',
+          scheme: 'bearer',
+          description: "The token of the payer's portal for members.",
+        },
         administrator: { type: 'http', scheme: 'bearer', description: 'The token of operators and reviewers.' },
         registration: { type: 'http', scheme: 'bearer', description: 'The `registration_access_token` of an app.' },
       },

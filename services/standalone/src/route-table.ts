@@ -17,7 +17,6 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/providers', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/fhir/bulk', 'export'],
-    ['/fhir/Consent', 'consent'],
     ['/fhir', 'resources'],
     ['/events', 'resources'],
     ['/ops/explain', 'attribution'],

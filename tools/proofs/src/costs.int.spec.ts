@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { MOST_EVALUATIONS, SearchWork } from '@provider-access/fhir';
+import { ROLES } from '@provider-access/kernel';
 import { systemClock } from '@provider-access/service/http';
 import { signingKeysIn } from '@provider-access/process/testing';
 import { fixedSecret } from '@provider-access/smart';
@@ -17,6 +18,7 @@ import {
   ADMINISTRATOR_TOKEN,
   type Answer,
   type Call,
+  MEMBER_PORTAL_TOKEN,
   PAYER_TOKEN,
   PlatformProcess,
   PUBLIC_URL,
@@ -74,7 +76,13 @@ beforeAll(async () => {
     { what: 'the events are handled' },
   );
   const app = await approvedApp();
-  tokens = { app: app.token, payer: PAYER_TOKEN, administrator: ADMINISTRATOR_TOKEN, nobody: undefined };
+  tokens = {
+    app: app.token,
+    payer: PAYER_TOKEN,
+    administrator: ADMINISTRATOR_TOKEN,
+    'member-portal': MEMBER_PORTAL_TOKEN,
+    nobody: undefined,
+  };
   inputs = mostExpensive({ ...app.names, receipt });
 }, 120_000);
 afterAll(async () => {
@@ -156,6 +164,8 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   [/^GET \/($|notice$|providers$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
   [/^POST \/auth\/introspect$/, ['app', 'administrator']],
   [/^[A-Z]+ \/auth\/(clients|signing-keys)\b/, ['administrator']],
+  // An app gets the answer of a type that does not exist.
+  [/^[A-Z]+ \/fhir\/Consent\b/, ['member-portal']],
   [/^[A-Z]+ \/fhir\//, ['app']],
   [/^POST \/events$/, ['payer']],
   [/^[A-Z]+ \/events\/(receipts|dead-letters)\b/, ['payer', 'administrator']],
@@ -172,11 +182,12 @@ test.each(NAMES)('%s answers its callers alone', async (name) => {
   // A route of the sandbox has no input, because it is not served here.
   if (callers.includes('nobody') || input === undefined) return;
   const { url, by: _by, status: _status, most: _most, ...call } = input;
-  for (const by of ['nobody', 'app', 'payer', 'administrator'] as const) {
+  const isHidden = name.includes('/fhir/Consent');
+  for (const by of ['nobody', 'app', ...ROLES] as const) {
     if (callers.includes(by)) continue;
     const token = tokens[by];
     const answer = await asked(url, { ...call, ...(token !== undefined && { token }) });
-    expect(answer.status, `${by}: ${answer.body.slice(0, 300)}`).toBe(401);
+    expect(answer.status, `${by}: ${answer.body.slice(0, 300)}`).toBe(isHidden && by === 'app' ? 404 : 401);
   }
 });
 

@@ -9,6 +9,7 @@ import {
   versions,
 } from '@provider-access/records';
 import type { Projection } from '@provider-access/engines/views';
+import { consents } from './consents.ts';
 import { deadLetters } from './dead-letters.ts';
 import { feeds } from './feeds.ts';
 import { receipts } from './receipts.ts';
@@ -22,6 +23,7 @@ export const PROJECTIONS: readonly Projection[] = [
   directory,
   patients,
   labelled,
+  consents,
   receipts,
   deadLetters,
   feeds,

@@ -1,9 +1,10 @@
+import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
 
 export interface Input {
   readonly url: string;
-  readonly by: 'app' | 'payer' | 'administrator' | 'nobody';
+  readonly by: 'app' | Role | 'nobody';
   readonly method?: 'POST' | 'PUT' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -266,6 +267,37 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /fhir/bulk/{job}': [{ url: `/fhir/bulk/${job}`, by: 'app', most: { rows: 4 * MEMBERS.length } }],
     'GET /fhir/bulk/{job}/{file}': missing(`/fhir/bulk/${job}/unknown`, 'app'),
     'DELETE /fhir/bulk/{job}': [{ url: `/fhir/bulk/${job}`, by: 'app', method: 'DELETE', status: 202 }],
+    // Of the portal for members.
+    'GET /fhir/Consent/{id}': missing('/fhir/Consent/unknown', 'member-portal'),
+    'GET /fhir/Consent/{id}/_history/{vid}': missing('/fhir/Consent/unknown/_history/1', 'member-portal'),
+    'GET /fhir/Consent/{id}/_history': missing('/fhir/Consent/unknown/_history', 'member-portal'),
+    'GET /fhir/Consent': [
+      { url: `/fhir/Consent?patient=${list(20, (i) => `m${i}`)}`, by: 'member-portal' },
+      { url: `/fhir/Consent?_id=${list(20, (i) => `c${i}`)}`, by: 'member-portal' },
+    ],
+    'POST /fhir/Consent/_search': [
+      {
+        url: '/fhir/Consent/_search',
+        by: 'member-portal',
+        method: 'POST',
+        headers: FORM,
+        body: `patient=${list(20, (i) => `m${i}`)}`,
+      },
+    ],
+    'POST /fhir/Consent': [
+      {
+        url: '/fhir/Consent',
+        by: 'member-portal',
+        method: 'POST',
+        headers: FHIR_TYPE,
+        body: JSON.stringify({
+          resourceType: 'Consent',
+          status: 'active',
+          category: Array(10_000).fill({ text: 'x' }),
+        }),
+        status: 400,
+      },
+    ],
     // Of the payer and of operators.
     'POST /events': [
       {

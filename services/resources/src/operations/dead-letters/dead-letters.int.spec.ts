@@ -249,6 +249,7 @@ describe('dead letters', () => {
     const { views } = (await house.call('GET', '/ops/views/resources', { token: house.administratorToken })).json();
     expect(views.map((v: Loose) => v.view).toSorted()).toEqual([
       'resources_authorizations_v2',
+      'resources_consents_v1',
       'resources_dead-letters_v1',
       'resources_directory_v1',
       'resources_feeds_v1',

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { FHIR_TYPE, JSON_TYPE } from '@provider-access/service/http';
+import { MAX_EVENT_BYTES } from '../../reading/incoming.ts';
 
 const STREAMED = [
   'application/cloudevents+json',
@@ -8,6 +9,9 @@ const STREAMED = [
   'application/x-ndjson',
   'application/ndjson',
 ];
+
+/** Bytes. A Consent may be as large as its event. */
+const LIMITS: Readonly<Record<string, number>> = { '/fhir/Consent': MAX_EVENT_BYTES };
 
 /**
  * Leaves the body of POST /events unread, so that the handler streams it after the guard has checked the token. Other
@@ -35,7 +39,7 @@ function parseJson(
   done: (error: Error | null, body?: unknown) => void,
 ): void {
   if (request.routeOptions.url === '/events') return done(null, undefined);
-  const limit = request.routeOptions.bodyLimit ?? 1024 * 1024;
+  const limit = LIMITS[request.routeOptions.url ?? ''] ?? request.routeOptions.bodyLimit ?? 1024 * 1024;
   const chunks: Buffer[] = [];
   let length = 0;
   payload.on('data', (chunk: Buffer) => {

@@ -5,6 +5,8 @@ import { GROUP_PROFILES } from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
+import { CONSENT_PROFILE } from '../../consents/resource.ts';
+import { CONSENT_PARAMETERS } from '../consents/search.ts';
 
 /** The versions of guides whose profiles the statement names (docs/regulation.md#profiles). */
 const GUIDES: ReadonlySet<string> = new Set(['US Core 6.1.0', 'CARIN BB 2.2.0', 'CARIN BB 2.1.0', 'PDex 2.2.0']);
@@ -124,9 +126,29 @@ const binary = (operations: readonly Descriptor[]) => ({
   interaction: offered('/fhir/Binary', operations).interaction,
 });
 
+interface About {
+  readonly publicUrl: string;
+  readonly sandbox: boolean;
+}
+/** What a statement says of the server, whoever asks. */
+const server = ({ publicUrl, sandbox }: About) => ({
+  version: RELEASE.version,
+  status: 'active',
+  date: RELEASE.releaseDate,
+  publisher: 'The payer that runs this server',
+  kind: 'instance',
+  software: { name: 'provider-access', version: RELEASE.version },
+  implementation: {
+    description: `Provider Access API${sandbox ? ' - a sandbox: all data is synthetic' : ''}`,
+    url: `${publicUrl}/fhir`,
+  },
+  fhirVersion: '4.0.1',
+  format: ['json', FHIR_TYPE],
+});
+
 /**
  * GET [base]/metadata (docs/regulation.md#capabilitystatement), from the operations of this service and the tables
- * that their handlers use.
+ * that their handlers use. It has what an app can use, and nothing else.
  * https://hl7.org/fhir/R4/capabilitystatement.html
  */
 export function capabilityStatement(publicUrl: string, operations: readonly Descriptor[], sandbox = false): string {
@@ -135,24 +157,13 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
     resourceType: 'CapabilityStatement',
     id: 'provider-access',
     url: `${base}/metadata`,
-    version: RELEASE.version,
     name: 'ProviderAccess',
     title: 'Provider Access API',
-    status: 'active',
-    date: RELEASE.releaseDate,
-    publisher: 'The payer that runs this server',
+    ...server({ publicUrl, sandbox }),
     description:
       'Provider Access API of CMS-0057-F: data of attributed members for in-network providers, without remittances ' +
       'and cost sharing.',
-    kind: 'instance',
     instantiates: CLAIMED.flatMap(({ statement }) => statement ?? []),
-    software: { name: 'provider-access', version: RELEASE.version },
-    implementation: {
-      description: `Provider Access API${sandbox ? ' - a sandbox: all data is synthetic' : ''}`,
-      url: base,
-    },
-    fhirVersion: '4.0.1',
-    format: ['json', FHIR_TYPE],
     implementationGuide: CLAIMED.map(({ guide }) => guide),
     rest: [
       {
@@ -178,6 +189,45 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
         resource: [...SERVED_TYPES.map((type) => resource(type, operations)), group, binary(operations)].toSorted(
           (a, b) => ((a as { type: string }).type < (b as { type: string }).type ? -1 : 1),
         ),
+      },
+    ],
+  });
+}
+
+/** GET [base]/metadata with the token of the payer's portal for members: Consents alone (ADR 0101). */
+export function portalStatement(publicUrl: string, operations: readonly Descriptor[], sandbox = false): string {
+  const { interaction, conditionalRead } = offered('/fhir/Consent', operations);
+  return JSON.stringify({
+    resourceType: 'CapabilityStatement',
+    id: 'member-portal',
+    url: `${publicUrl}/fhir/metadata`,
+    name: 'ProviderAccessMemberPortal',
+    title: 'Provider Access API for the portal of members',
+    ...server({ publicUrl, sandbox }),
+    description: 'Decisions of members about the Provider Access API, for the payer and its portal.',
+    rest: [
+      {
+        mode: 'server',
+        documentation: `How opt-outs work: ${publicUrl}/docs/opt-outs.html`,
+        security: { cors: false, description: 'A bearer token that the payer issues to its portal.' },
+        resource: [
+          {
+            type: 'Consent',
+            documentation: 'A search needs one of patient, _id. A decision is revoked by creating another Consent.',
+            supportedProfile: [CONSENT_PROFILE],
+            interaction,
+            versioning: 'versioned',
+            readHistory: true,
+            conditionalRead,
+            searchParam: CONSENT_PARAMETERS.map(({ name, type, definition, level, description }) => ({
+              extension: [expected(level)],
+              name,
+              ...(definition !== undefined && { definition }),
+              type,
+              documentation: description,
+            })),
+          },
+        ],
       },
     ],
   });

@@ -2,6 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import {
   type Answer,
+  type Asked,
   type Descriptor,
   GENERAL_PARAMETERS,
   operation,
@@ -9,8 +10,10 @@ import {
   ref,
 } from '@provider-access/service/operation';
 import { Refusal } from '@provider-access/kernel';
+import { bearerToken, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
-import { capabilityStatement } from './capability-statement.ts';
+import { MEMBER_PORTAL } from '../consents/texts.ts';
+import { capabilityStatement, portalStatement } from './capability-statement.ts';
 
 /** https://hl7.org/fhir/R4/http.html#capabilities */
 const METADATA = operation({
@@ -18,6 +21,7 @@ const METADATA = operation({
   callers: 'anybody',
   tag: 'Reads and searches',
   summary: 'Get the CapabilityStatement',
+  description: "For an app, and for whoever has no token. With the token of the payer's portal: that of Consents.",
   query: { parameters: GENERAL_PARAMETERS, read: readMode },
   answer: { description: 'What this server offers.', type: FHIR_TYPE, schema: ref('Resource') },
   refusals: ['not-acceptable'],
@@ -29,13 +33,21 @@ export const OPERATIONS = Symbol('Descriptor[]');
 @Controller()
 export class MetadataController {
   private readonly statement: string;
-  constructor(@Inject(CONFIG) config: ResourcesConfig, @Inject(OPERATIONS) operations: readonly Descriptor[]) {
-    this.statement = capabilityStatement(config.publicUrl, operations, config.sandbox);
+  private readonly ofPortal: string;
+  constructor(
+    @Inject(CONFIG) { publicUrl, sandbox }: ResourcesConfig,
+    @Inject(OPERATIONS) operations: readonly Descriptor[],
+    @Inject(STATIC_TOKENS) private readonly tokens: StaticTokens,
+  ) {
+    this.statement = capabilityStatement(publicUrl, operations, sandbox);
+    this.ofPortal = portalStatement(publicUrl, operations, sandbox);
   }
 
   @Operation(METADATA)
-  get(): Answer {
-    return { body: this.statement };
+  get({ request }: Asked<typeof METADATA>): Answer {
+    const token = bearerToken(request);
+    const isPortal = token !== undefined && this.tokens.roleOf(token) === MEMBER_PORTAL;
+    return { headers: { vary: 'authorization, accept-encoding' }, body: isPortal ? this.ofPortal : this.statement };
   }
 }
 

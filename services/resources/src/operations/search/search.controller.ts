@@ -118,7 +118,7 @@ export class SearchController {
 }
 
 /** @throws Refusal if the body is no form */
-function readForm({ body }: { readonly body: unknown }): URLSearchParams {
+export function readForm({ body }: { readonly body: unknown }): URLSearchParams {
   if (body === undefined || body === null || body === '') return new URLSearchParams();
   if (body instanceof URLSearchParams) return body;
   throw new Refusal('unsupported-media-type', 'The body of a search is application/x-www-form-urlencoded.');

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { dataOf, type OptedIn, type OptedOut, type ProviderOptedIn, typeOf } from '@provider-access/events';
+import { base32 } from '@provider-access/kernel';
+import type { LogRecord } from '@provider-access/engines/log';
+import {
+  endOf,
+  ends,
+  eventIdOf,
+  folded,
+  isOptOut,
+  namedBy,
+  type OptIn,
+  type OptOut,
+  recordedAt,
+  statementOf,
+} from '@provider-access/facts';
+
+/** One version of a Consent. A later version differs in its end. */
+export interface ConsentVersion {
+  /** From 1. */
+  readonly n: number;
+  /** RFC 3339 instant at which the statement that made the version was recorded. */
+  readonly at: string;
+  /** RFC 3339 instant from which another statement decides. Equal to the start if this one never decided. */
+  readonly to?: string;
+}
+/** Who stated it, and what no decision reads. */
+type Details = Pick<OptedIn, 'setBy' | 'reason' | 'reasonText' | 'proof'> & Pick<OptedOut, 'purposes' | 'payers'>;
+/** An opt-out or opt-in of one member id, in the form of the facts, as a Consent with its newest versions. */
+export type StatedConsent = (OptIn & AsConsent) | StatedOptOut;
+type StatedOptOut = OptOut & AsConsent;
+interface AsConsent {
+  readonly id: string;
+  readonly details: Details;
+  readonly versions: readonly [ConsentVersion, ...ConsentVersion[]];
+}
+/** Part `consents` of a member's document. */
+export interface ConsentsPart {
+  /** Ids of `stated`, for the index. */
+  readonly ids: readonly string[];
+  /** In the order in which they were recorded. */
+  readonly stated: readonly StatedConsent[];
+  /** When the newest statement was recorded, dropped ones included. */
+  readonly at: string;
+}
+
+/** So many statements of a member are kept, and beyond them all that can still decide (ADR 0017). */
+const KEPT = 40;
+/** So many versions of a Consent are kept. */
+const MOST_VERSIONS = 10;
+const STATEMENT_TYPES: ReadonlySet<string> = new Set(['pa.opted-out.v1', 'pa.opted-in.v1', 'pa.provider-opted-in.v1']);
+
+/** The id of the Consent that one of our events about a member's decision is. `event`: its id (`derivedEventId`). */
+export const consentIdOf = (event: string, member: string): string =>
+  base32(
+    createHash('sha256')
+      .update(JSON.stringify([event, member]))
+      .digest()
+      .subarray(0, 16),
+  );
+
+const later = (a: string, b: string | undefined): string => (b === undefined || a > b ? a : b);
+
+/** The part with the statement of one of our events; undefined if the part has it. Pure. */
+export function withStated(
+  part: ConsentsPart | undefined,
+  record: LogRecord,
+  member: string,
+): ConsentsPart | undefined {
+  const event = eventIdOf(record);
+  if (part?.stated.some((one) => one.event === event) === true) return undefined;
+  const at = later(recordedAt(record), part?.at);
+  const data = dataOf<OptedOut & Partial<ProviderOptedIn>>(record);
+  const added = consentOf(statementOf(data, { event, recordedAt: recordedAt(record) }), member, at, detailsOf(data));
+  const all = [...(part?.stated ?? []), added];
+  const [outs, ins] = apart(all);
+  const kept = folded({ outs, ins }, at, KEPT, added);
+  const names = new Set<OptIn>([...kept.outs, ...kept.ins]);
+  const standIns = kept.outs.flatMap((out) => ('id' in out ? [] : [consentOf(out, member, at, { setBy: 'member' })]));
+  const fresh = new Set([added.id, ...standIns.map(({ id }) => id)]);
+  const stated = withEnds([...all.filter((one) => names.has(one)), ...standIns], at, fresh);
+  return { ids: stated.map(({ id }) => id), stated, at };
+}
+
+/** Opt-outs, and opt-ins. */
+const apart = (all: readonly StatedConsent[]): readonly [readonly StatedOptOut[], readonly StatedConsent[]] => [
+  all.filter((one): one is StatedOptOut => isOptOut(one)),
+  all.filter((one) => !isOptOut(one)),
+];
+
+const consentOf = (statement: OptIn | OptOut, member: string, at: string, details: Details): StatedConsent => ({
+  ...statement,
+  id: consentIdOf(statement.event, member),
+  details,
+  versions: [{ n: 1, at }],
+});
+
+const detailsOf = ({ setBy, reason, reasonText, proof, purposes, payers }: OptedOut): Details => ({
+  setBy,
+  ...(reason !== undefined && { reason }),
+  ...(reasonText !== undefined && { reasonText }),
+  ...(proof !== undefined && { proof }),
+  ...(purposes !== undefined && { purposes }),
+  ...(payers !== undefined && { payers }),
+});
+
+/** A new version of each Consent whose end is another one now. `fresh`: those that the record makes. */
+function withEnds(stated: readonly StatedConsent[], at: string, fresh: ReadonlySet<string>): readonly StatedConsent[] {
+  const [outs, ins] = apart(stated);
+  return stated.map((one) => {
+    const to = isOptOut(one) ? endOf(one, ins)?.to : endOfOptIn(one, outs, ins);
+    const last = one.versions.at(-1)!;
+    if (last.to === to) return one;
+    const next = { at, ...(to !== undefined && { to }) };
+    // The first version of a statement that never decided already has its end.
+    if (fresh.has(one.id)) return { ...one, versions: [{ n: 1, ...next }] };
+    const versions = [...one.versions, { n: last.n + 1, ...next }].slice(-MOST_VERSIONS);
+    return { ...one, versions: versions as [ConsentVersion, ...ConsentVersion[]] };
+  });
+}
+
+/** The instant from which an opt-out bars all whom an opt-in permits. */
+function endOfOptIn(back: OptIn, outs: readonly OptOut[], ins: readonly OptIn[]): string | undefined {
+  const against = outs.filter((out) => standsAgainst(out, back, ins)).map(({ from }) => later(from, back.from));
+  return against.length === 0 ? undefined : against.reduce((a, b) => (a < b ? a : b));
+}
+
+/** An opt-in for some providers ends no opt-out that bars them without naming them (N10). */
+function standsAgainst(out: OptOut, back: OptIn, ins: readonly OptIn[]): boolean {
+  if (!barsAll(out, back)) return false;
+  if (ends(back, out) && (namedBy(out) !== undefined || back.targets === undefined)) return false;
+  const end = endOf(out, ins)?.to;
+  return end === undefined || end > back.from;
+}
+
+function barsAll(out: OptOut, { targets }: OptIn): boolean {
+  if (out.bars === 'nobody') return false;
+  const named = namedBy(out);
+  if (named !== undefined) return targets !== undefined && targets.every((target) => named.includes(target));
+  return out.scope !== 'provider-category' || out.categories === undefined;
+}
+
+export const isStatement = (record: LogRecord): boolean => STATEMENT_TYPES.has(typeOf(record) ?? '');
