@@ -61,7 +61,7 @@ export const recordAccepted = recordChange.extend({
    */
   labels: z.array(z.string()).optional(),
   /**
-   * Which version of the rules found the labels (`LABELS_VERSION`). A reader of another version also looks into `line`.
+   * Which rules found the labels (`labelRules`). A reader with others, such as another list, looks into `line`.
    */
   labelsBy: z.string().optional(),
   /**

@@ -1,3 +1,4 @@
+import { isLabelling, labelRules } from '@provider-access/domain/pdex/labels';
 import { isObject } from '@provider-access/fhir';
 import { Poll } from '@provider-access/engines/jobs';
 import { type EventLog, type Position, reached } from '@provider-access/engines/log';
@@ -39,6 +40,8 @@ interface Announced {
   readonly position: Position;
   readonly derived: Readonly<Record<string, Position>>;
   readonly memberFacts?: number;
+  /** By which rules the process labels records; null if it labels none. A process of an earlier release lacks it. */
+  readonly labelRules?: string | null;
 }
 const NO_MEMBER_FACTS = 0;
 const FIRST_MEMBER_FACTS = 1;
@@ -117,6 +120,7 @@ export class PartiesPresence {
       position: this.#parties.position(),
       derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.#parties.derived(d)])),
       memberFacts: this.#options.memberFacts?.version ?? NO_MEMBER_FACTS,
+      labelRules: isLabelling() ? labelRules() : null,
     };
     const text = JSON.stringify(data);
     if (!this.#within()) this.#joined = false;
@@ -204,6 +208,18 @@ export class PresentReaders {
       return data.memberFacts ?? FIRST_MEMBER_FACTS;
     });
     return [...new Set(versions)].filter((version) => version !== NO_MEMBER_FACTS);
+  }
+
+  /**
+   * By which rules the running processes label records. A process of an earlier release, or an entry that cannot be
+   * understood, counts as `unknown`. Throws if the list cannot be read.
+   */
+  async labelRules(): Promise<readonly string[]> {
+    const rules = (await this.#port.list(PARTIES_GROUP)).flatMap(({ data }) => {
+      if (!isAnnounced(data) || data.labelRules === undefined) return ['unknown'];
+      return data.labelRules === null ? [] : [String(data.labelRules)];
+    });
+    return [...new Set(rules)];
   }
 
   #until(passed: (announced: Announced) => boolean, timeoutMs: number): Promise<boolean> {

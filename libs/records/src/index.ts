@@ -9,7 +9,7 @@ export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
 export { labelled, LastLabelled, withholdsOrdinary } from './labelled.ts';
-export { hasAllLabels, labelsOfRecord, targetsOfLine, UNLABELLED } from './record-labels.ts';
+export { hasAllLabels, labelsOfRecord, targetsOfLine, unlabelled } from './record-labels.ts';
 export { PROVENANCE } from './targets.ts';
 export * from './authorizations.ts';
 export * from './versions.ts';

@@ -1,16 +1,19 @@
 import type { PartyFacts } from '@provider-access/domain/access';
 import {
   ANOTHER_MEMBER,
+  isTag,
   type Label,
   type LabelFacts,
   type LabelPermit,
   type LabelPolicy,
-  LABELS_VERSION,
+  labelRules,
   permitsOf,
   type Persons,
   personsOf,
   policyAt,
+  reasonOf,
   strictestRule,
+  tagged,
   withholdingLabels,
 } from '@provider-access/domain/pdex/labels';
 import { bufferOf, type ProviderKey } from '@provider-access/events';
@@ -32,6 +35,8 @@ export interface LabelGateOptions {
   /** Reader of the member facts. */
   readonly members: Pick<ViewReader, 'getMany'>;
   readonly clock: Clock;
+  /** Whether the keys of searches have the labels that the rules in force find. Default: they have. */
+  readonly keysAreTagged?: () => boolean;
 }
 
 /** Every identifier of the providers to whom a client is bound. */
@@ -62,6 +67,9 @@ export class LabelGate {
   }
 }
 
+const sorted = (counts: ReadonlyMap<string, number>): Readonly<Record<string, number>> =>
+  Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
 export interface LabelDecision {
   readonly withheld: boolean;
   readonly labels: readonly Label[];
@@ -71,6 +79,8 @@ export interface WithheldResources {
   readonly resources: number;
   /** Number of withheld resources by label (`system|code`). */
   readonly labels: Readonly<Record<Label, number>>;
+  /** Number of withheld resources by the reason why the platform gave them a label. Absent without any. */
+  readonly tags?: Readonly<Record<string, number>>;
 }
 
 /** The labels of a policy that may withhold a record, and whether a consent may release one of them. */
@@ -102,6 +112,14 @@ export class LabelCheck {
   /** Every label that may withhold a record, in the form of `normalLabel`. */
   get labels(): readonly Label[] {
     return withholdingOf(this.#options.policy).labels;
+  }
+
+  /**
+   * False while the keys of searches were written by other rules, such as another list of codes. Then only the records
+   * tell their labels.
+   */
+  get keysAreTagged(): boolean {
+    return this.#options.keysAreTagged?.() ?? true;
   }
 
   /**
@@ -166,7 +184,7 @@ export class LabelCheck {
   /** Makes the query that a Provenance costs, so that an unknown one costs it too. Nothing for another type. */
   async readTargets(type: string): Promise<void> {
     if (type === PROVENANCE)
-      await this.withheld({ member: NOBODY, type, id: NOBODY, labels: [], labelsBy: LABELS_VERSION, targets: [] });
+      await this.withheld({ member: NOBODY, type, id: NOBODY, labels: [], labelsBy: labelRules(), targets: [] });
   }
   /** The labels because of which this member's resource with these labels is withheld. */
   async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {
@@ -182,6 +200,7 @@ export class LabelCheck {
   /** How many resources of a member are withheld, and by which labels. A resource with two labels counts for both. */
   async withheldOf(member: string): Promise<WithheldResources> {
     const counts = new Map<Label, number>();
+    const tags = new Map<string, number>();
     let resources = 0;
     const count = async (some: readonly RecordPart[]): Promise<void> => {
       for (const owned of await this.labelsOfEach(some)) {
@@ -189,7 +208,8 @@ export class LabelCheck {
         for (const one of owned ?? [])
           for (const label of await this.because(one.member, one.labels)) because.add(label);
         if (because.size > 0) resources += 1;
-        for (const label of because) counts.set(label, (counts.get(label) ?? 0) + 1);
+        for (const label of new Set([...because].map(tagged))) counts.set(label, (counts.get(label) ?? 0) + 1);
+        for (const tag of [...because].filter(isTag)) tags.set(reasonOf(tag), (tags.get(reasonOf(tag)) ?? 0) + 1);
       }
     };
     let some: RecordPart[] = [];
@@ -202,7 +222,7 @@ export class LabelCheck {
       some = [];
     }
     await count(some);
-    return { resources, labels: Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+    return { resources, labels: sorted(counts), ...(tags.size > 0 && { tags: sorted(tags) }) };
   }
 
   /** Asked once for the same persons, because a payer may put the member's own Patient into every resource. */

@@ -1,9 +1,9 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { isFirstVersion, orderOf, recordData, recordKeys, replaces } from './record-events.ts';
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import type { RecordPart } from './record.ts';
-import { labelsOfRecord, UNLABELLED } from './record-labels.ts';
+import { labelsOfRecord, unlabelled } from './record-labels.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
   part: 'record',
@@ -41,9 +41,9 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
       references: data.references,
       bytes: Buffer.byteLength(data.line),
-      // Side by side, because `UNLABELLED` is looked for in the text of a document.
+      // Side by side, because `unlabelled` is looked for in the text of a document.
       labels: labelsOfRecord(data),
-      labelsBy: LABELS_VERSION,
+      labelsBy: labelRules(),
       line: data.line,
     };
   },
@@ -67,6 +67,12 @@ export const records: Projection = {
     { name: 'by_id', fields: ['record.id', 'record.type'], added: true },
   ],
   bodies: ['record.line'],
-  plain: { part: 'record', text: UNLABELLED },
+  plain: {
+    part: 'record',
+    // A process puts its lists of codes in force after this module was loaded.
+    get text() {
+      return unlabelled();
+    },
+  },
   subject: 'record.member',
 };

@@ -1,4 +1,11 @@
-import { type Label, LABELS_VERSION, labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
+import {
+  codeListsInForce,
+  isTag,
+  type Label,
+  labelRules,
+  labelsOf,
+  mentionsLabel,
+} from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
 import { type FhirResource, targetsOf } from '@provider-access/fhir';
 import type { RecordPart } from './record.ts';
@@ -12,28 +19,34 @@ export interface Labelled extends Pick<
 }
 
 /**
- * What the JSON text of a head has if the rules of this release found no labels. No value can contain it, because JSON
+ * What the JSON text of a head has if the rules in force found no labels. No value can contain it, because JSON
  * escapes quotation marks inside values. A tombstone, and a record of an earlier release, do not have it. It lacks the
  * quotation mark before the name, because a search stops at every quotation mark of the text, and then takes three
  * times as long.
  */
-export const UNLABELLED = `labels":[],"labelsBy":${JSON.stringify(LABELS_VERSION)}`;
+export const unlabelled = (): string => `labels":[],"labelsBy":${JSON.stringify(labelRules())}`;
 
 const textOf = (line: Uint8Array | string): string | Buffer => (typeof line === 'string' ? line : bufferOf(line));
 const parsed = (line: Uint8Array | string): FhirResource => JSON.parse(textOf(line).toString()) as FhirResource;
 
-/** Whether the rules of this release found the labels beside the line. Those of an earlier one overlooked some. */
+/** Whether the rules in force found the labels beside the line. Others, or another list of codes, overlooked some. */
 export const hasAllLabels = ({ labels, labelsBy }: Pick<Labelled, 'labels' | 'labelsBy'>): boolean =>
-  labels !== undefined && labelsBy === LABELS_VERSION;
+  labels !== undefined && labelsBy === labelRules();
 
-/** The labels of a stored record. The line of a record of an earlier release is parsed only if it mentions a label. */
+/**
+ * The labels of a stored record. If other rules found them, the line is searched again, for codes of lists too.
+ */
 export function labelsOfRecord(record: Pick<Labelled, 'labels' | 'labelsBy' | 'line'>): readonly Label[] {
   const { labels = [], line } = record;
   if (hasAllLabels(record)) return labels;
   if (line === undefined) throw new Error('the labels of a record of an earlier release need its line');
-  if (!mentionsLabel(textOf(line))) return labels;
-  // The line may lack a part that had a label.
-  return [...new Set([...labels, ...labelsOf(parsed(line))])].toSorted();
+  const resource = parsed(line);
+  const found = mentionsLabel(textOf(line)) ? labelsOf(resource) : [];
+  // The line may lack a part that had a label, or a code that a list still has.
+  const tags = codeListsInForce().tagger.again(resource, labels.filter(isTag));
+  const given = labels.filter((label) => !isTag(label));
+  const more = found.filter((label) => !given.includes(label));
+  return [...(more.length === 0 ? given : [...given, ...more].toSorted()), ...tags];
 }
 
 /** `Type/id` of the targets of a Provenance, by its line. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { LogRecord } from '@provider-access/engines/log';
 import { compareVersions, locators, ownersOf, type RecordPart, recordId, records, broughtType } from './index.ts';
 
@@ -74,7 +74,7 @@ describe('records view', () => {
     };
     const line = (extra: object): string => JSON.stringify({ resourceType: 'Condition', id: 'c1', ...extra });
     const labelled = { meta: { security: [{ system: 'urn:x', code: 'R' }] } };
-    const shown = { labels: [], labelsBy: LABELS_VERSION };
+    const shown = { labels: [], labelsBy: labelRules() };
     expect(part).toBe('record');
     for (const data of [
       { ...shown },
@@ -84,7 +84,7 @@ describe('records view', () => {
     ])
       expect(isPlain(accepted('m1', at, data))).toBe(true);
     for (const data of [
-      { labels: ['urn:x|R'], labelsBy: LABELS_VERSION },
+      { labels: ['urn:x|R'], labelsBy: labelRules() },
       // An earlier release did not find the label of the line, and one of the resource is not in the line.
       { line: line(labelled) },
       { labels: [], labelsBy: '1', line: line(labelled) },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { DEFAULT_LABEL_POLICY, LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { DEFAULT_LABEL_POLICY, labelRules } from '@provider-access/domain/pdex/labels';
 import type { ViewOp, Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { LabelGate, records, recordId, RecordsReader, type RecordPart, SHARED } from './index.ts';
@@ -63,7 +63,7 @@ function recordOf(random: ReturnType<typeof choices>, member: string, name: stri
     case 2:
       return { ...common, ...of, labels: [], labelsBy: '1', line };
     default:
-      return { ...common, ...of, labels, labelsBy: LABELS_VERSION, line };
+      return { ...common, ...of, labels, labelsBy: labelRules(), line };
   }
 }
 
@@ -116,7 +116,7 @@ describe('the labels of Provenances', () => {
         references: [],
         bytes: 2,
       },
-      ...{ labels: [], labelsBy: LABELS_VERSION },
+      ...{ labels: [], labelsBy: labelRules() },
       ...rest,
     });
     const targets = Array.from({ length: 136 }, (_, n) => `Condition/c${n}`);

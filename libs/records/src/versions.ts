@@ -1,6 +1,7 @@
 import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { bytesOfLine, recordId, VERSION_HEADER } from './record.ts';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import { labelsOfRecord } from './record-labels.ts';
 
 /** The `versions` view's data about one superseded version. Times are ms since the epoch. */
@@ -21,6 +22,8 @@ export interface VersionPart {
    * version before it.
    */
   readonly labels: readonly string[];
+  /** Which rules found the labels. Absent on a tombstone, and where an earlier release wrote the part. */
+  readonly labelsBy?: string;
   /** `Type/id` of the targets of a Provenance. Absent for other types, and where an earlier release wrote the part. */
   readonly targets?: readonly string[];
 }
@@ -53,6 +56,7 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
       supersededAt: Date.parse(supersededAt),
       bytes: line === undefined ? 0 : Buffer.byteLength(line),
       labels: line === undefined ? (found.labels ?? []) : labelsOfRecord({ ...found, line }),
+      ...(line !== undefined && { labelsBy: labelRules() }),
       ...(targets !== undefined && { targets }),
       ...(reason !== undefined && { reason }),
       ...(line !== undefined && { line }),

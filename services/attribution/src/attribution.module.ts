@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
+import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, RecordsReader } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
@@ -41,6 +42,7 @@ export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS]
 export class AttributionModule {
   static register(runtime: ServiceRuntime, config: AttributionConfig): DynamicModule {
     const { views, clock } = runtime.ports;
+    putInForce(config.codeLists);
     return {
       module: AttributionModule,
       imports: [

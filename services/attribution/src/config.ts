@@ -4,6 +4,7 @@ import {
   publicUrl,
   businessEnv,
   factsEnv,
+  codeLists,
   labelPolicy,
   labelsEnv,
   payerEnv,
@@ -54,6 +55,7 @@ export const attributionConfig = (env: z.infer<typeof attributionSettings>) => (
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
+  codeLists: codeLists(env),
   maxGroupMembers: env.MAX_GROUP_MEMBERS,
   expectedFeeds: env.EXPECTED_FEEDS ?? [],
 });

@@ -4,6 +4,7 @@ import {
   publicUrl,
   businessEnv,
   filesEnv,
+  codeLists,
   labelPolicy,
   labelsEnv,
   processEnv,
@@ -80,6 +81,7 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   facts: { boundMs: env.FACTS_BOUND_MS },
   labels: labelPolicy(env),
   strict: env.EXPORT_STRICT,
+  codeLists: codeLists(env),
   chunkMembers: env.EXPORT_CHUNK_MEMBERS,
   /** 0 writes in the main thread, for tests with in-memory engines that a thread cannot open. */
   writers: env.EXPORT_WRITERS,

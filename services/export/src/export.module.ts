@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
+import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
@@ -61,6 +62,7 @@ export class ExportModule {
 
   static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig): DynamicModule {
     const { clock } = runtime.ports;
+    putInForce(config.codeLists);
     return {
       module: ExportModule,
       imports: [

@@ -3,6 +3,7 @@ import { SERVICE_DATE_FLOOR } from '@provider-access/domain/pdex';
 import {
   publicUrl,
   businessEnv,
+  codeLists,
   labelPolicy,
   labelsEnv,
   payerEnv,
@@ -76,6 +77,7 @@ export const resourcesConfig = (
   sandbox: env.SANDBOX,
   payer: env.PAYER_ORGANIZATION,
   labels: labelPolicy(env),
+  codeLists: codeLists(env),
   profiles: env.PROFILE_POLICY_FILE ?? {},
   /** ms: how long a prior authorization stays after its last change. */
   authorizationRetentionMs: env.PRIOR_AUTH_RETENTION_DAYS * 86_400_000,

@@ -1,6 +1,8 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
+import { ProjectionSet } from '@provider-access/engines/views';
 import { Facts } from '@provider-access/facts';
+import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, RecordsReader, VersionsReader } from '@provider-access/records';
 import {
   type BackgroundJob,
@@ -40,6 +42,7 @@ import { SearchAnswer } from './operations/search/search-answer.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
+import { Retagging } from './projections/retagging.ts';
 import { expiringVersions } from './projections/expire-versions.ts';
 import { PROJECTIONS, PROJECTIONS_BESIDE_OTHERS } from './projections/index.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
@@ -80,6 +83,7 @@ export class ResourcesModule implements OnModuleInit {
 
   static register({ config: given, pageKeys, blobs, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
+    putInForce(config.codeLists);
     const { publicUrl, boundMs, pollMs } = config;
     const attachments = new AttachmentStore(blobs);
     const jobs = backgroundJobs(runtime.ports, config, attachments).map((useValue) => ({
@@ -96,7 +100,7 @@ export class ResourcesModule implements OnModuleInit {
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
           maxRecords: VIEW_BATCH,
           http: registerBodyParsers,
-          jobs: jobs.map(({ provide }) => provide),
+          jobs: [...jobs.map(({ provide }) => provide), Retagging],
           consumers: (get) => [
             consumer(SUBSCRIPTIONS.intake, get(RecordIntake)),
             consumer(SUBSCRIPTIONS.levels, get(VisibleLevels)),
@@ -110,6 +114,12 @@ export class ResourcesModule implements OnModuleInit {
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
         { provide: AttachmentStore, useValue: attachments },
         ...jobs,
+        {
+          provide: Retagging,
+          inject: [ProjectionSet],
+          useFactory: (projections: ProjectionSet) =>
+            new Retagging({ ...runtime.ports, projections, beside: runtime.presence !== undefined }),
+        },
         ...providers(runtime.ports, config),
         ...intakeProviders(runtime.ports, config, attachments),
       ],
@@ -155,9 +165,12 @@ function providers({ log, views, clock, metrics }: ServicePorts, config: Resourc
     { provide: VersionsReader, useFactory: () => new VersionsReader(views) },
     {
       provide: LabelGate,
-      inject: [RecordsReader, Facts],
-      useFactory: (records: RecordsReader, facts: Facts) =>
-        new LabelGate({ policy: config.labels, records, members: facts.reader, clock }),
+      inject: [RecordsReader, Facts, Retagging],
+      useFactory: (records: RecordsReader, facts: Facts, retagging: Retagging) =>
+        new LabelGate({
+          ...{ policy: config.labels, records, members: facts.reader, clock },
+          keysAreTagged: () => retagging.current,
+        }),
     },
     {
       provide: EventAppender,

@@ -16,7 +16,7 @@ import {
   toStructured,
 } from '@provider-access/events';
 import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
-import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
+import type { CodeList, LabelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import type { Batch, EventLog, OutcomeRow, Subscription } from '@provider-access/engines/log';
@@ -67,6 +67,8 @@ export interface HouseOptions {
   readonly folder?: string;
   readonly levelsSince?: number;
   readonly labels?: LabelPolicy;
+  /** Default: the built-in list. */
+  readonly codeLists?: readonly CodeList[];
   /** Bytes. Without it, the service has no file store. */
   readonly attachmentsAbove?: number;
   /** Wraps the file store. */
@@ -128,6 +130,7 @@ export class House {
         pollMs: 20,
         levelsSince: options.levelsSince,
         ...(options.labels !== undefined && { labels: options.labels }),
+        ...(options.codeLists !== undefined && { codeLists: options.codeLists }),
         ...(options.attachmentsAbove !== undefined && { attachmentsAbove: options.attachmentsAbove }),
         ...(options.profiles !== undefined && { profiles: options.profiles }),
         ...(options.sandbox === true && { sandbox: true }),

@@ -76,6 +76,7 @@ const SECTIONS = {
     'topics.md',
     'redaction.md',
     'security-labels.md',
+    'sensitive-data.md',
     'service-levels.md',
     'glossary.md',
     'changelog.md',

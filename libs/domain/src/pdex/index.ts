@@ -7,5 +7,5 @@ export * from './export-type.ts';
 export * from './find-money.ts';
 export * from './group.ts';
 export { redact } from './redact/redact.ts';
-export { walkResource } from './redact/walk.ts';
+export { type NoteCode, walkResource } from './redact/walk.ts';
 export * from './service-date.ts';

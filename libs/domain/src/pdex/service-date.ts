@@ -182,3 +182,21 @@ export function serviceDate(resource: FhirResource): string | undefined {
   const service = SERVICES[resource.resourceType]?.(resource);
   return service === undefined ? undefined : (latest(service.ends) ?? latest(service.starts))?.date;
 }
+
+/**
+ * The first millisecond of the care that a resource documents, and the first one after it (UTC, the calendar days as
+ * written). Undefined without a date, for a type that is not care with a date, and while the care goes on.
+ */
+export function servicePeriod(resource: FhirResource): { readonly from: number; readonly until: number } | undefined {
+  const service = SERVICES[resource.resourceType]?.(resource);
+  if (service === undefined || service.active === true) return undefined;
+  const ranges = [...service.starts, ...service.ends].flatMap((value) =>
+    typeof value === 'string' ? (dateRange(value.slice(0, 10)) ?? []) : [],
+  );
+  if (ranges.length === 0) return undefined;
+  const isOpen = service.starts.some((value) => value !== undefined) && latest(service.ends) === undefined;
+  return {
+    from: Math.min(...ranges.map(({ start }) => start)),
+    until: isOpen ? Infinity : Math.max(...ranges.map(({ end }) => end)),
+  };
+}

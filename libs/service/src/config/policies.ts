@@ -1,11 +1,15 @@
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { readProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import {
+  type CodeListFile,
   DEFAULT_LABEL_POLICY,
   type LabelPolicy,
+  listsOf,
   type PolicyReading,
+  readCodeList,
   readLabelPolicy,
   withDrugs,
+  withListed,
 } from '@provider-access/domain/pdex/labels';
 import { readNoticeSettings } from '@provider-access/domain/pdex/notices';
 import { instant } from '@provider-access/kernel';
@@ -35,6 +39,23 @@ export const labelsEnv = {
         '`withhold unless consented` or `release` (`docs/security-labels.md`). It is read at the start. Give ' +
         'attribution, resources and export the same file.',
     ),
+  SENSITIVE_CODES_FILES: z
+    .string()
+    .transform((names, context): readonly CodeListFile[] => {
+      try {
+        return codeListsOf(names);
+      } catch (error) {
+        if (!(error instanceof FileFault)) throw error;
+        context.addIssue({ code: 'custom', message: error.message });
+        return z.NEVER;
+      }
+    })
+    .optional()
+    .describe(
+      'JSON files with lists of sensitive codes, separated by commas (`docs/sensitive-data.md`). Resources with ' +
+        'such a code get a security label. The files are added to the built-in list, or replace it. They are read at the ' +
+        'start. Give attribution, resources and export the same files.',
+    ),
   PRIOR_AUTH_DRUGS: z
     .string()
     .regex(/^(exclude|include-from:\d{4}-\d{2}-\d{2})$/, DRUGS)
@@ -48,7 +69,30 @@ export const labelsEnv = {
 
 export function labelPolicy(env: z.infer<z.ZodObject<typeof labelsEnv>>): LabelPolicy {
   const { SECURITY_LABELS_FILE: policy = DEFAULT_LABEL_POLICY, PRIOR_AUTH_DRUGS: drugs } = env;
-  return withDrugs(policy, drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length))));
+  const listed = withListed(policy, codeLists(env));
+  return withDrugs(listed, drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length))));
+}
+
+/** The lists of sensitive codes that are in force together. */
+export const codeLists = (env: Pick<z.infer<z.ZodObject<typeof labelsEnv>>, 'SENSITIVE_CODES_FILES'>) =>
+  listsOf(env.SENSITIVE_CODES_FILES ?? []);
+
+/** @throws FileFault */
+function codeListsOf(names: string): readonly CodeListFile[] {
+  const files = names.split(',').map((name) => name.trim());
+  const read = files.map((name, at) => {
+    const which = files.length === 1 ? '' : `file ${at + 1} of ${files.length}: `;
+    if (name === '') throw new FileFault(`${which}must be a path`);
+    const reading = readCodeList(publicOf(name));
+    if (!reading.ok) throw new FileFault(which + reading.fault);
+    return reading.policy;
+  });
+  const taken = new Set<string>();
+  for (const { list } of listsOf(read)) {
+    if (taken.has(list)) throw new FileFault(`two lists have the name "${list}"`);
+    taken.add(list);
+  }
+  return read;
 }
 
 /** What intake does with resources that lack what a declared profile asks for. */

@@ -1,4 +1,4 @@
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { Extract, ExtractsOptions, FilledExtract } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
 import { broughtType, PROVENANCE, records } from '@provider-access/records';
@@ -35,7 +35,7 @@ const READ_EACH_TIME: ReadonlySet<string> = new Set([PROVENANCE, 'Medication']);
 /** A write of a record, or of the facts of the member, removes the extract (docs/adr/0091-extracts.md). */
 export const extractsOptions = ({ segment }: Pick<PartLimits, 'segment'> = PART_LIMITS): ExtractsOptions => ({
   name: 'export',
-  form: `1/${LABELS_VERSION}/${segment}`,
+  form: `1/${labelRules()}/${segment}`,
   of: [records, memberFacts],
   maxBytes: STORE_BYTES,
 });

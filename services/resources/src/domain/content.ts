@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { authorizationStatus } from '@provider-access/domain/pdex';
 import {
+  codeListsInForce,
   labelsOf,
   mentionsLabel,
   personLabels,
@@ -20,7 +21,10 @@ export interface AcceptedContent {
   readonly sourceHash: string;
   readonly references: readonly string[];
   readonly serviceDate?: string;
-  /** Security labels, `system|code`, those of parts that redaction removed included, and labels of persons inside. */
+  /**
+   * Security labels, `system|code`, and tags, those of parts that redaction removed included, and labels of persons
+   * inside.
+   */
   readonly labels: readonly string[];
   /** `Type/id` of the targets of a Provenance; absent for another type. */
   readonly targets?: readonly string[];
@@ -56,6 +60,8 @@ export interface Sent {
   readonly resource: FhirResource;
   /** What JSON.stringify writes of it, if that is known. */
   readonly text?: string | undefined;
+  /** Its tags by the lists of codes in force. */
+  readonly tags?: readonly string[];
 }
 
 /**
@@ -86,7 +92,7 @@ export function encodeContent(
   const labels = mentionsLabel(sentText) ? labelsOf(resource, sent.resource) : [];
   // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
   const visible = new Set(labels.length > 0 ? labelsOf(resource) : []);
-  const hidden = labels.filter((label) => !visible.has(label));
+  const hidden = [...labels.filter((label) => !visible.has(label)), ...hiddenTags(resource, sent)];
   const keys = indexKeys(resource);
   const payerUpdated = payerUpdatedOf(meta, publicUrl);
   const status = authorizationStatus(resource);
@@ -94,7 +100,7 @@ export function encodeContent(
     hash: sha256(hidden.length === 0 ? whole : `${whole}\n${JSON.stringify(hidden)}`),
     sourceHash: sha256(sentText),
     references,
-    labels: [...labels, ...labelsFor(persons)],
+    labels: [...labels, ...(sent.tags ?? []), ...labelsFor(persons)],
     keys,
     head,
     payerUpdated,
@@ -103,6 +109,13 @@ export function encodeContent(
     ...(status !== undefined && { status: sha256(status) }),
     ...(resourceType === 'Provenance' && { targets: targetsOf(resource) }),
   };
+}
+
+/** Tags of parts that redaction removed. */
+function hiddenTags(resource: FhirResource, { tags = [] }: Sent): readonly string[] {
+  if (tags.length === 0) return tags;
+  const visible = new Set(codeListsInForce().tagger.search(resource));
+  return tags.filter((tag) => !visible.has(tag));
 }
 
 /** The extension that keeps the time at which the payer's system of record last changed the resource. */

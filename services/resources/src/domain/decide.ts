@@ -1,5 +1,5 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/fhir';
 import type { AcceptedData, RecordPart, VersionOrder } from '@provider-access/records';
@@ -177,7 +177,7 @@ function write(
         tokens: content.keys as string[],
         tokensBy: KEYS_VERSION,
         labels: content.labels as string[],
-        labelsBy: LABELS_VERSION,
+        labelsBy: labelRules(),
         ...(content.targets !== undefined && { targets: content.targets as string[] }),
         ...statusData(status, since),
         line: lineOf(content, versionId, at),
@@ -190,7 +190,7 @@ function write(
       contentHash: content.hash,
       sourceHash: content.sourceHash,
       labels: content.labels,
-      labelsBy: LABELS_VERSION,
+      labelsBy: labelRules(),
       ...(content.targets !== undefined && { targets: content.targets }),
       ...(status !== undefined && { status, statusChanged: since }),
     },

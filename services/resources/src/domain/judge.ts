@@ -26,7 +26,7 @@ import {
   type ProfilePolicy,
   shortcomingName,
 } from '@provider-access/domain/pdex/feeds';
-import { labelsOf, type Persons, withoutDrugs } from '@provider-access/domain/pdex/labels';
+import { codeListsInForce, labelsOf, type Persons, withoutDrugs } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
@@ -240,8 +240,9 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
   const isSame = (drugs === undefined || drugs.resource === redacted) && attachments.length === 0;
   const references = (isSame ? found : undefined) ?? carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
+  const tags = reading.tags();
   const text = members === undefined ? undefined : received.data?.resource(members);
-  const content = encodeContent(kept, id, references, date, { resource: fhir, text }, publicUrl, persons);
+  const content = encodeContent(kept, id, references, date, { resource: fhir, text, tags }, publicUrl, persons);
   const counts = { ...dropped, ...drugs?.removed };
   const removed = Object.keys(counts).length > 0 ? { removed: counts } : {};
   const { lost, own } = attachmentsIn(inside, publicUrl);
@@ -267,7 +268,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
 
 function removal(resource: FhirResource, about: About, reason: 'entered-in-error' | 'before-floor'): Removal {
   // A mixed prior authorization was served without its drugs, so its removal is no secret.
-  const labels = labelsOf(withoutDrugs(resource).resource);
+  const { resource: rest } = withoutDrugs(resource);
+  const labels = [...labelsOf(rest), ...codeListsInForce().tagger.search(rest)];
   return { kind: 'remove', about, reason, ...(labels.length > 0 && { labels }) };
 }
 
@@ -339,12 +341,14 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside): Ev
 const fault = (reason: FaultReason, detail: string): EventFault => ({ reason, detail });
 
 /**
- * Whether the resource may withhold data: it has a security label, or is a Consent. Neither the policy of profiles nor
- * a wrong code refuses such a resource. Otherwise the older version would stay in force, and clients could go on
+ * Whether the resource may withhold data: it has a security label or a code of a list, or is a Consent. Neither the
+ * policy of profiles nor a wrong code refuses such a resource. Otherwise the older version would stay in force, and clients could go on
  * reading what it released.
  */
 const mayWithhold = (resource: FhirResource): boolean =>
-  resource.resourceType === CONSENT || labelsOf(resource).length > 0;
+  resource.resourceType === CONSENT ||
+  labelsOf(resource).length > 0 ||
+  codeListsInForce().tagger.search(resource).length > 0;
 
 /** More would not help to correct an event. */
 const MAX_NAMED = 10;

@@ -1,4 +1,5 @@
-import { redact, walkResource } from '@provider-access/domain/pdex';
+import { type NoteCode, redact, walkResource } from '@provider-access/domain/pdex';
+import { codeListsInForce, type Hit } from '@provider-access/domain/pdex/labels';
 import { checkResourceCodes, type FhirResource, isServedType, type ShapeIssue } from '@provider-access/fhir';
 import { type Inside, insideOf, NOTHING_INSIDE } from './inside.ts';
 
@@ -9,6 +10,8 @@ interface ResourceReading {
   /** Codes that are not of the value set of a required binding. */
   readonly codes: readonly ShapeIssue[];
   readonly inside: () => Inside;
+  /** Tags by the lists of codes in force, of the resource as the payer sent it. */
+  readonly tags: () => readonly string[];
   /** Number of members of all JSON objects in the resource, if it is known. */
   readonly members?: number;
   /** `references`: those of `carriedReferencesOf`, if they are known. */
@@ -35,6 +38,7 @@ export type ResourceReader = (resource: FhirResource, how: HowToRead) => Resourc
 export const readByFunctions: ResourceReader = (resource, { keeps }) => ({
   ...checkResourceCodes(resource),
   inside: () => insideOf(resource),
+  tags: () => codeListsInForce().tagger.search(resource),
   redacted: () => redact(resource, keeps),
 });
 
@@ -42,12 +46,19 @@ const NONE: readonly ShapeIssue[] = [];
 
 /** Reads a resource in one walk, and one with anything unusual as `readByFunctions` does. */
 export const readInOneWalk: ResourceReader = (resource, how) => {
-  const walked = isServedType(resource.resourceType) ? walkResource(resource, how) : undefined;
+  const { tagger } = codeListsInForce();
+  const hits: Hit[] = [];
+  const note: NoteCode = (name, value, structure, inside) => {
+    const hit = tagger.hitOf(name, value, structure, inside);
+    if (hit !== undefined) hits.push(hit);
+  };
+  const walked = isServedType(resource.resourceType) ? walkResource(resource, { ...how, note }) : undefined;
   if (walked === undefined) return readByFunctions(resource, how);
   return {
     issues: NONE,
     codes: NONE,
     inside: () => (walked.plain && !how.isShared ? NOTHING_INSIDE : insideOf(resource)),
+    tags: () => tagger.tagsOf(resource, hits),
     members: walked.members,
     redacted: () => walked,
   };

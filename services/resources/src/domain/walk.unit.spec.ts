@@ -4,7 +4,7 @@ import { type FhirResource, ownerOf } from '@provider-access/fhir';
 import { cases, Random, seed } from '@provider-access/testing/search';
 import { describe, expect, it } from 'vitest';
 import { generated, mutated } from '../../test/walk/generate.ts';
-import { BASE } from '../../test/walk/oracle.ts';
+import { BASE, found } from '../../test/walk/oracle.ts';
 import { synthetic, verdicts } from '../../test/walk/verdicts.ts';
 import { judge } from './judge.ts';
 import { scanData } from './sent-text.ts';
@@ -21,6 +21,7 @@ describe('one walk decides as checkShape, redact, insideOf and carriedReferences
     const random = new Random(seed);
     const { equal, passedOn } = verdicts(Array.from({ length: cases(2_000) }, () => generated(random)));
     expect(equal).toBeGreaterThan(passedOn);
+    expect(found.tagged).toBeGreaterThan(equal / 20);
   });
 
   it('for resources with changes that make most of them invalid', () => {

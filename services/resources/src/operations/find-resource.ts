@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '@provider-access/domain/access';
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events';
 import { Facts } from '@provider-access/facts';
 import type { KnownDocument, ViewDocument } from '@provider-access/engines/views';
@@ -10,6 +10,7 @@ import {
   bytesOfLine,
   type FoundRecord,
   hasAllLabels,
+  labelsOfRecord,
   headOf,
   type LabelCheck,
   LabelGate,
@@ -115,10 +116,19 @@ export class ResourceFinder {
   async isReadable({ head, labels }: Pick<Seen, 'head' | 'labels'>, version: VersionPart): Promise<boolean> {
     if (version.supersededAt < this.ports.clock.now() - this.config.versionRetentionMs) return false;
     const { member, type, id } = head;
-    const known = { member, type, id, labels: version.labels, labelsBy: LABELS_VERSION };
+    const known = { member, type, id, labels: await this.labelsOf(version), labelsBy: labelRules() };
     if (type !== PROVENANCE) return !(await labels.withheld(known));
     const targets = version.targets ?? (await this.targetsOf(version));
     return !(await labels.withheld({ ...known, targets }));
+  }
+
+  /** The labels of a version. If other rules found them, such as another list of codes, its line is searched again. */
+  private async labelsOf({ resource, versionId, labels, labelsBy }: VersionPart): Promise<readonly string[]> {
+    if (labelsBy === labelRules()) return labels;
+    const [stored] = await this.versions.load(resource, [versionId]);
+    return stored === undefined || stored.line.byteLength === 0
+      ? labels
+      : labelsOfRecord({ labels, line: stored.line });
   }
 
   /** The targets of a superseded Provenance that an earlier release wrote. A tombstone has none. */

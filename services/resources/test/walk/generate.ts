@@ -12,11 +12,28 @@ const TEXTS = [
   'paid 12.00. See page 3',
   '5 USD',
   'INR 2.5',
+  'F10.20 dependence',
   'a\u2028b',
 ];
-const CODES = ['a', 'USD', 'denialreason', 'allowedunits', 'submitted', 'mg', '[USD]', '{INR}', 'R', 'paymentamount'];
+const CODES = [
+  'F11.20',
+  'h0020',
+  '895',
+  'a',
+  'USD',
+  'denialreason',
+  'allowedunits',
+  'submitted',
+  'mg',
+  '[USD]',
+  '{INR}',
+  'R',
+  'paymentamount',
+];
 const URIS = [
   'http://x',
+  'http://hl7.org/fhir/sid/icd-10-cm',
+  'urn:oid:2.16.840.1.113883.6.285',
   'urn:iso:std:iso:4217',
   'http://unitsofmeasure.org',
   'http://x/currency',

@@ -1,8 +1,12 @@
-import { redact, walkResource } from '@provider-access/domain/pdex';
+import { type NoteCode, redact, walkResource } from '@provider-access/domain/pdex';
+import { codeListsInForce, type Hit } from '@provider-access/domain/pdex/labels';
 import { carriedReferencesOf, checkResourceCodes, type FhirResource } from '@provider-access/fhir';
 import { insideOf } from '../../src/domain/inside.ts';
 
 export const BASE = 'https://payer.example/fhir';
+
+/** How many resources had a code of a list. */
+export const found = { tagged: 0 };
 
 export type Verdict = 'equal' | 'passed on' | `difference: ${string}`;
 
@@ -14,7 +18,13 @@ const keeps = ({ id, status }: FhirResource): boolean => id !== 'gone' && status
  */
 export function verdictOf(resource: FhirResource): Verdict {
   const before = JSON.stringify(resource);
-  const walked = walkResource(resource, { base: BASE, keeps });
+  const { tagger } = codeListsInForce();
+  const hits: Hit[] = [];
+  const note: NoteCode = (name, value, structure, inContained) => {
+    const hit = tagger.hitOf(name, value, structure, inContained);
+    if (hit !== undefined) hits.push(hit);
+  };
+  const walked = walkResource(resource, { base: BASE, keeps, note });
   if (JSON.stringify(resource) !== before) return 'difference: the walk changed its input';
   if (walked === undefined) return 'passed on';
   const { issues, codes } = checkResourceCodes(resource);
@@ -34,6 +44,10 @@ export function verdictOf(resource: FhirResource): Verdict {
   const references = carriedReferencesOf(redacted.resource, BASE);
   if (JSON.stringify(walked.references) !== JSON.stringify(references))
     return difference('carriedReferencesOf', walked.references, references);
+  const tags = tagger.search(resource);
+  if (tags.length > 0) found.tagged += 1;
+  if (JSON.stringify(tagger.tagsOf(resource, hits)) !== JSON.stringify(tags))
+    return difference('tags', tagger.tagsOf(resource, hits), tags);
   return 'equal';
 }
 

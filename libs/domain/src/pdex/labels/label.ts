@@ -1,9 +1,15 @@
 import { type FhirResource, isObject, LABEL_ELEMENTS } from '@provider-access/fhir';
+import { codeListsInForce } from './codes/in-force.ts';
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 import { type Label, labelOfText, normalLabel, UNREADABLE_LABEL } from './names.ts';
 
-/** Raise it when `labelsOf` finds more than before: labels that another version found are looked for again. */
-export const LABELS_VERSION = '2';
+/** Raise it when `labelsOf` or the tagger finds more than before. */
+const VERSION = '3';
+/**
+ * Names the rules by which labels and tags are found: those of this release, and the lists of codes in force. Labels
+ * that other rules found are looked for again, wherever they are read (`labelsOfRecord`).
+ */
+export const labelRules = (): string => `${VERSION}.${codeListsInForce().digest}`;
 const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
 /** The URL of an inline label (`INLINE_LABEL`), also under another base, with a version, or with a slash at the end. */

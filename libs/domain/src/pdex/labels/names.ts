@@ -1,5 +1,6 @@
 import { BoundedMap, withoutEnd } from '@provider-access/kernel';
 import { LABEL_CODE_SETS } from '@provider-access/fhir';
+import { tagged } from './codes/tag.ts';
 
 /**
  * A security label as text: `system|code`. A missing part is empty, so `|R` is a code without a system, and `|` is a
@@ -145,8 +146,9 @@ function read(label: Label): LabelForms {
 /** Payers use few labels, and a search asks for each record. */
 const known = new BoundedMap<Label, LabelForms>(5000);
 
-/** The forms by which a policy is asked about a label. */
-export function formsOf(label: Label): LabelForms {
+/** The forms by which a policy is asked about a label, or about the label that a tag stands for. */
+export function formsOf(given: Label): LabelForms {
+  const label = tagged(given);
   let forms = known.get(label);
   if (forms === undefined) known.set(label, (forms = read(label)));
   return forms;

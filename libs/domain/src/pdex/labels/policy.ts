@@ -1,4 +1,5 @@
 import type { ProviderKey } from '@provider-access/events';
+import type { CodeList } from './codes/code-list.ts';
 import { DEFAULT_LABELS } from './default-policy.ts';
 import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { isPersonLabel } from './persons.ts';
@@ -82,6 +83,16 @@ export const DEFAULT_LABEL_POLICY: LabelPolicy = withDrugs(
  */
 export function withDrugs(policy: LabelPolicy, drugs: string): LabelPolicy {
   return { ...policy, [normalLabel(DRUG_AUTHORIZATION)]: drugs === 'exclude' ? 'withhold' : `${UNTIL}${drugs}` };
+}
+
+/**
+ * The policy with rules for the labels that lists of sensitive codes give. A label that neither the policy file nor the
+ * built-in policy knows withholds, because somebody listed its codes for that.
+ */
+export function withListed(policy: LabelPolicy, lists: readonly CodeList[]): LabelPolicy {
+  const labels = new Set(lists.flatMap(({ entries }) => entries.map(({ label }) => label)));
+  const more = [...labels].filter((label) => ruleOf(label, policy).by === undefined).map(normalLabel);
+  return more.length === 0 ? policy : { ...policy, ...Object.fromEntries(more.map((label) => [label, 'withhold'])) };
 }
 
 interface RuleOf {

@@ -9,6 +9,9 @@ import {
 import { type Context, planOf, type Step } from './plan.ts';
 import { ADJUDICATION, mayBeDropped } from './special.ts';
 
+/** Members that the tagger looks at. The name of what a reference leads to has no system, so it is no code. */
+const MAY_BE_CODES: ReadonlySet<string> = new Set(['code', 'display', 'text']);
+
 /**
  * What the walk does with an element.
  *
@@ -49,6 +52,8 @@ export interface WalkStep {
   readonly choice: number;
   /** The bits of the required elements that the element stands for. */
   readonly required: number;
+  /** Whether a primitive of this name can be a code that a list names. */
+  readonly mayBeCode?: boolean;
 }
 
 /** Everything that a walk over one structure has to know, in one context. */
@@ -116,7 +121,8 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     const check = element.primitive ? PRIMITIVE_CHECKS[type] : undefined;
     const kind = kindOf(name, element, step, context);
     const value = check === undefined ? { structure: type } : { check };
-    steps.set(element.name, { kind, ...common, ...value, ...(codes !== undefined && { codes }) });
+    const mayBeCode = element.primitive && MAY_BE_CODES.has(element.name) && name !== 'Reference';
+    steps.set(element.name, { kind, ...common, ...value, mayBeCode, ...(codes !== undefined && { codes }) });
     // Lists of `_name` match their values by index, and are rare.
     if (element.primitive) {
       const sibling = list ? 'pass-on' : step.kind === 'drop' ? 'drop' : 'sibling';

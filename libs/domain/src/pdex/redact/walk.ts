@@ -23,11 +23,24 @@ export interface Walked {
   readonly members: number;
 }
 
+/**
+ * @param value of the member `name` of the structure
+ * @param inside whether a contained resource has the structure
+ */
+export type NoteCode = (
+  name: string,
+  value: string,
+  structure: Readonly<Record<string, unknown>>,
+  inside: boolean,
+) => void;
+
 export interface WalkOptions {
   /** Base of this server's URLs, such as `https://example.org/fhir`: absolute references to it count as ours. */
   readonly base?: string | undefined;
   /** False for a resource inside this one that must be dropped. */
   readonly keeps: Keeps;
+  /** Gets each member that may be a code, as the payer sent it, also of a structure that redaction drops. */
+  readonly note?: NoteCode;
 }
 
 type Source = Readonly<Record<string, unknown>>;
@@ -42,6 +55,8 @@ interface Run extends WalkOptions {
   readonly paths: (string | undefined)[];
   plain: boolean;
   members: number;
+  /** Whether the walk is in a contained resource. */
+  inside: boolean;
 }
 
 /** Deeper resources pass on. It is below the limits of `checkShape` and `redact`, whose messages and counts differ. */
@@ -61,7 +76,11 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
   const context = contextOf(resource, type);
   const plan = walkPlanOf(type, context);
   if (plan?.structure.resource !== true) return undefined;
-  const run: Run = { ...options, dropped: {}, references: [], names: [type], paths: [type], plain: true, members: 0 };
+  const run: Run = {
+    ...options,
+    ...{ dropped: {}, references: [], names: [type], paths: [type] },
+    ...{ plain: true, members: 0, inside: false },
+  };
   try {
     // `redact` counts what contained resources lose before the rest.
     const contained = resource['contained'] === undefined ? undefined : containedIn(resource['contained'], run);
@@ -85,6 +104,7 @@ interface Contained {
 function containedIn(value: unknown, run: Run): Contained {
   if (!Array.isArray(value) || value.length === 0) throw PASS_ON;
   run.plain = false;
+  run.inside = true;
   stepInto('contained', run, 1);
   const list = (value as unknown[]).map((inner) => {
     const type = isObject(inner) ? inner['resourceType'] : undefined;
@@ -98,6 +118,7 @@ function containedIn(value: unknown, run: Run): Contained {
   });
   const { references } = run;
   run.references = [];
+  run.inside = false;
   return { list: list.some((inner, at) => inner !== value[at]) ? list : value, references };
 }
 
@@ -133,6 +154,7 @@ function walkStructure(
     seen |= step.required;
     members += 1;
     const before = source[key];
+    if (step.mayBeCode) noteCode(key, before, source, run);
     const after =
       step.kind === 'keep'
         ? checkPrimitive(before, step)
@@ -192,6 +214,12 @@ function enter(source: Source, plan: WalkPlan, run: Run, depth: number, referenc
     if (text.includes('?')) run.plain = false;
   } else if (parsed.kind === 'literal' && (parsed.base === undefined || parsed.base === run.base))
     references?.push(`${parsed.type}/${parsed.id}`);
+}
+
+function noteCode(name: string, value: unknown, source: Source, { note, inside }: Run): void {
+  // Nearly every display stands beside a code, and is none itself.
+  if (note === undefined || typeof value !== 'string' || (name === 'display' && source['code'] !== undefined)) return;
+  note(name, value, source, inside);
 }
 
 function stepInto(name: string, run: Run, depth: number): void {
@@ -353,6 +381,7 @@ function checkStructure(source: Source, plan: WalkPlan, run: Run, depth: number)
     choices |= step.choice;
     seen |= step.required;
     members += 1;
+    if (step.mayBeCode) noteCode(key, source[key], source, run);
     checkDropped(source[key], step, plan, run, depth);
   }
   run.members += members;

@@ -1,4 +1,4 @@
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
 import type { SegmentSize } from './segment.ts';
 
@@ -75,7 +75,7 @@ export class PartIndexBuilder {
       ...([...this.#sets.keys()].some((set) => set !== '[]') && {
         labels: { sets: [...this.#sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.#labels },
       }),
-      labelsBy: LABELS_VERSION,
+      labelsBy: labelRules(),
       ...(Object.fromEntries(columns) as Record<Column, number[]>),
     } satisfies Stored);
   }

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { PA_RECORDS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { type Projection, ProjectionSet, type TopicEvolve } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { type RecordPart, records, searchKeys } from '@provider-access/records';
@@ -73,7 +74,10 @@ it('withholds stored resources by elements that the release before did not read'
     expect(await views.reader(projection).waitFor(head, 60_000)).toBe(true);
   await former.stop();
 
-  house = await House.open({ log, views });
+  // Nobody tags stored data again meanwhile.
+  const state = openMemoryState();
+  await state.leases.acquire('retagging', 'another process', 600_000);
+  house = await House.open({ log, views, state });
   await house.approve('app1');
   await house.attribute('m1');
   const token = await house.token('app1');

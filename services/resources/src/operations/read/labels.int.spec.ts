@@ -25,7 +25,7 @@ type Spot = 'root' | 'backbone' | 'concept' | 'coding' | 'item' | 'careTeam' | '
 /** A claim with extensions at some places. Redaction removes what is at `total`, `net` and `payment`. */
 function claimOf(extensions: Partial<Record<Spot, object[]>> = {}, use = 'claim') {
   const at = (spot: Spot) => (extensions[spot] === undefined ? {} : { extension: extensions[spot] });
-  const coding = { system: 'http://hl7.org/fhir/sid/icd-10-cm', code: 'F11.20', ...at('coding') };
+  const coding = { system: 'http://hl7.org/fhir/sid/icd-10-cm', code: 'I10', ...at('coding') };
   return {
     ...{ resourceType: 'ExplanationOfBenefit', status: 'active', use, outcome: 'complete', ...at('root') },
     type: { coding: [{ system: `${CODES}/claim-type`, code: 'professional' }] },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { labelPolicy, LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelPolicy, labelRules } from '@provider-access/domain/pdex/labels';
 import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import {
   exactKeys,
@@ -81,7 +81,7 @@ async function write(member: string, resource: FhirResource, labels: readonly st
     contentHash: 'h',
     references: [],
     tokens: former ? [] : indexKeys(resource),
-    ...(!former && { tokensBy: KEYS_VERSION, labels, labelsBy: LABELS_VERSION }),
+    ...(!former && { tokensBy: KEYS_VERSION, labels, labelsBy: labelRules() }),
     ...(type === 'Provenance' && !former && { targets: targetsOf(resource) }),
     line,
   };

@@ -32,7 +32,7 @@ export async function countedByKeys(
   if (query.ids !== undefined || query.updated.length > 0 || type === PROVENANCE) return undefined;
   const exact = exactKeys(filters);
   // A policy without labels still withholds records that name another member, and no key tells those.
-  if (exact === undefined || records.labelKeys.length === 0) return undefined;
+  if (exact === undefined || records.labelKeys.length === 0 || !records.keysAreTagged) return undefined;
   const { work, reader } = records;
   const { search } = reader.views;
   const matcher = new Matcher(filters);

@@ -1,6 +1,6 @@
-import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { FhirResource } from '@provider-access/fhir';
-import { type RecordPart, UNLABELLED } from '@provider-access/records';
+import { type RecordPart, unlabelled } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
@@ -23,7 +23,7 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
-/** How the JSON text of a record shows a tombstone. No value can contain it, as with `UNLABELLED`. */
+/** How the JSON text of a record shows a tombstone. No value can contain it, as with `unlabelled`. */
 const DELETED = 'deleted":true';
 const UPDATED = /"lastUpdated":(\d+)/;
 const UNLABELLED_LIST: Entry['labels'] = [];
@@ -38,7 +38,7 @@ export function entryOfText({ _id, record }: ViewDocument, fits = false): Entry 
   const lastUpdated = updatedOf(json);
   return lastUpdated === undefined
     ? { ...(JSON.parse(json) as FoundHead), line, fits }
-    : { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: LABELS_VERSION, line, fits };
+    : { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules(), line, fits };
 }
 
 /** The head of a record in a document whose parts are JSON text. */
@@ -46,12 +46,12 @@ export function headOfText({ _id, record }: ViewDocument): FoundHead {
   const { json } = record as { readonly json: string };
   const lastUpdated = json.includes(DELETED) ? undefined : updatedOf(json);
   if (lastUpdated === undefined) return JSON.parse(json) as FoundHead;
-  return { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: LABELS_VERSION };
+  return { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules() };
 }
 
 /** Undefined if the text is of a record that may have labels. */
 function updatedOf(json: string): number | undefined {
-  const updated = json.includes(UNLABELLED) ? UPDATED.exec(json) : null;
+  const updated = json.includes(unlabelled()) ? UPDATED.exec(json) : null;
   return updated === null ? undefined : Number(updated[1]);
 }
 function idsOf(recordId: string): Pick<Entry, 'member' | 'type' | 'id'> {

@@ -10,10 +10,12 @@ import {
 } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 import { COST, SearchWork } from '@provider-access/fhir';
-import type { Entry, FoundHead } from './entry.ts';
+import { type Entry, type FoundHead, headOfText } from './entry.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
+/** Records whose lines are read at once while the keys do not tell labels. */
+const TOGETHER = 100;
 
 /** The stored records as one search may see them: without those that their security labels withhold. */
 export class VisibleRecords {
@@ -40,6 +42,7 @@ export class VisibleRecords {
     if (this.#keys.length === 0) return new Set();
     if (members.length === 1) await this.#check.readConsents(members[0]!);
     if (type === PROVENANCE) return new Set();
+    if (!this.#check.keysAreTagged) return this.#withheldByRecords(members, type);
     const found = members.length === 1 ? await this.#ofMember(members[0]!, type) : await this.#ofMembers(members, type);
     // As many as two queries of records cost, so that the same searches are refused.
     this.work.count(2 * COST.query + found.length * COST.row);
@@ -50,6 +53,35 @@ export class VisibleRecords {
       if (await this.#check.withheldBy(member, labels)) withheld.add(document._id);
     }
     return withheld;
+  }
+
+  /**
+   * As `withheldIds`, by the records themselves, while keys were written by other rules. It reads the line of each
+   * record that other rules labelled, so it costs more for every search of that time.
+   */
+  async #withheldByRecords(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
+    const { records } = this.reader.views;
+    const withheld = new Set<string>();
+    for (const member of members)
+      for (let after: string | undefined; ;) {
+        const found = await records.find({
+          ...{ index: 'by_type', equals: [member, type], limit: TOGETHER, fields: 'text' },
+          ...(after !== undefined && { after: { values: [after], id: recordId(member, type, after) } }),
+        });
+        this.work.count(COST.query + found.length * COST.row);
+        await this.work.pause();
+        const heads = found.map(headOfText).filter(({ deleted }) => deleted !== true);
+        const answers = await this.#check.withheldEach(heads);
+        for (const [at, { id }] of heads.entries()) if (answers[at] === true) withheld.add(recordId(member, type, id));
+        if (found.length < TOGETHER) break;
+        after = headOfText(found.at(-1)!).id;
+      }
+    return withheld;
+  }
+
+  /** Whether the keys of records tell their labels. */
+  get keysAreTagged(): boolean {
+    return this.#check.keysAreTagged;
   }
 
   /** The documents of keys with labels that the policy may withhold. A policy seldom asks for more than one key. */
