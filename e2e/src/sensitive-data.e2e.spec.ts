@@ -129,7 +129,7 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     });
   });
 
-  test('R15 a new list holds from the start that brings it, for what is stored and for files that are there', async () => {
+  test('R15 a new list holds from the start that brings it, for stored data and for files', async () => {
     const token = await app.tokens.get();
     const group = await findGroup(fresh.platform(), token, NPI);
     status = await kickOff(fresh.platform(), token, group.id, '?_type=ExplanationOfBenefit');

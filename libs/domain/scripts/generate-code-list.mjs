@@ -19,6 +19,7 @@ const groups = Map.groupBy(
   entries.filter(({ system }) => system !== CPT),
   ({ system, startDate, endDate }) => JSON.stringify({ system, from: startDate, to: endDate }),
 );
+const left = entries.length - [...groups.values()].flat().length;
 const lines = [...groups].map(([key, of]) => {
   const { system, from, to } = JSON.parse(key);
   const codes = [...new Set(of.map(({ code }) => code))].join(' ');
@@ -33,7 +34,7 @@ writeFileSync(
  *
  * Codes whose claims CMS itself withholds because of 42 CFR Part 2. Source: CMSgov/beneficiary-fhir-data, revision
  * ${revision} of ${date}, apps/bfd-server-ng/src/main/resources/security_labels.yml (CC0). It lacks the
- * ${entries.length - [...groups.values()].flat().length} codes of CPT in the source, which belong to the American Medical Association (ADR 0103).
+ * ${left} codes of CPT in the source, which belong to the American Medical Association (ADR 0103).
  */
 export const DEFAULT_LIST_DATE = '${date}';
 export const DEFAULT_LIST_SOURCE =

@@ -53,8 +53,8 @@ export const labelsEnv = {
     .optional()
     .describe(
       'JSON files with lists of sensitive codes, separated by commas (`docs/sensitive-data.md`). Resources with ' +
-        'such a code get a security label. The files are added to the built-in list, or replace it. They are read at the ' +
-        'start. Give attribution, resources and export the same files.',
+        'such a code get a security label. The files are added to the built-in list, or replace it. They are read at ' +
+        'the start. Give attribution, resources and export the same files.',
     ),
   PRIOR_AUTH_DRUGS: z
     .string()

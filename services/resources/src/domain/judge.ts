@@ -342,8 +342,8 @@ const fault = (reason: FaultReason, detail: string): EventFault => ({ reason, de
 
 /**
  * Whether the resource may withhold data: it has a security label or a code of a list, or is a Consent. Neither the
- * policy of profiles nor a wrong code refuses such a resource. Otherwise the older version would stay in force, and clients could go on
- * reading what it released.
+ * policy of profiles nor a wrong code refuses such a resource. Otherwise the older version would stay in force, and
+ * clients could go on reading what it released.
  */
 const mayWithhold = (resource: FhirResource): boolean =>
   resource.resourceType === CONSENT ||
