@@ -1,6 +1,6 @@
 import { BoundedMap, withoutEnd } from '@provider-access/kernel';
 import { LABEL_CODE_SETS } from '@provider-access/fhir';
-import { tagged } from './codes/tag.ts';
+import { tagged } from './tag.ts';
 
 /**
  * A security label as text: `system|code`. A missing part is empty, so `|R` is a code without a system, and `|` is a

@@ -3,7 +3,7 @@ import { dateRange, type FhirResource, isObject } from '@provider-access/fhir';
 import { servicePeriod } from '../../service-date.ts';
 import type { CodeList } from './code-list.ts';
 import { type SystemKey, systemsNamed } from './systems.ts';
-import { labelOfTag, type Tag, tagOf } from './tag.ts';
+import { labelOfTag, type Tag, tagOf } from '../tag.ts';
 
 /** A code of a list, with the moments (ms since the epoch) between which a service with it is sensitive. */
 interface Listed extends Tag {
