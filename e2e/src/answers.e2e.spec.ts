@@ -106,13 +106,6 @@ describe('answers of the platform', () => {
 
   /** Shows that the server does not meet a SHALL. When it does, the row of the page must go, and this probe too. */
   const PROBES: Readonly<Record<string, () => Promise<void>>> = {
-    async _typeFilter() {
-      const query = `_typeFilter=${encodeURIComponent('Condition?code=x')}`;
-      const answer = await ask(`/fhir/Group/${group}/$davinci-data-export?${query}`, {
-        headers: { prefer: 'respond-async' },
-      });
-      expect([answer.status, said(answer)]).toEqual([400, expect.stringContaining('_typeFilter is not offered')]);
-    },
     async exportType() {
       const query = 'exportType=hl7.fhir.us.davinci-atr';
       const answer = await ask(`/fhir/Group/${group}/$davinci-data-export?${query}`, {

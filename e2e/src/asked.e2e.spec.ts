@@ -76,4 +76,21 @@ describe('an export of what was asked for', () => {
       String(unknown!.body).replace(`nob-${suffix}`, 'X'),
     ]);
   });
+
+  test('E20, E30: gives what a search finds, cut to some elements', async () => {
+    const parameter = [
+      { name: '_type', valueString: 'Patient' },
+      { name: '_typeFilter', valueString: `Patient?_id=${ANN}` },
+      { name: '_elements', valueString: 'Patient.birthDate' },
+    ];
+    const text = await given({ parameter });
+    expect(JSON.parse(text)).toMatchObject({ id: ANN, meta: { tag: [{ code: 'SUBSETTED' }] } });
+    expect(text).not.toContain('Example');
+    const none = { name: '_typeFilter', valueString: `Patient?family=Nobody` };
+    expect(await given({ parameter: [parameter[0]!, none] })).toBe('');
+    const query = `?_type=Patient&_typeFilter=${encodeURIComponent('Patient?family=Exa&_sort=family')}`;
+    expect([(await ask({ query })).status, (await ask({ query, prefer: 'handling=lenient' })).status]).toEqual([
+      400, 400,
+    ]);
+  });
 });

@@ -64,8 +64,11 @@ export class Platform extends Publisher {
   state!: State;
   /** Names of the errors with which steps of exports failed before they were tried again. */
   readonly failures: string[] = [];
-  private constructor(folder: string, engine: Engine) {
+  /** Views beside those that every export reads. */
+  readonly #more: readonly Projection[];
+  private constructor(folder: string, engine: Engine, more: readonly Projection[]) {
     super();
+    this.#more = more;
     this.folder = folder;
     this.#engine = engine;
   }
@@ -74,8 +77,9 @@ export class Platform extends Publisher {
     config: Partial<ExportConfig> = {},
     wrap: (blobs: Blobs) => Blobs = (b) => b,
     engine: Engine = 'memory',
+    more: readonly Projection[] = [],
   ): Promise<Platform> {
-    const platform = new Platform(await mkdtemp(join(tmpdir(), 'export-')), engine);
+    const platform = new Platform(await mkdtemp(join(tmpdir(), 'export-')), engine, more);
     await platform.open(config, wrap);
     return platform;
   }
@@ -93,7 +97,7 @@ export class Platform extends Publisher {
     const projections = new ProjectionSet({
       log: this.log,
       views: this.views,
-      projections: [...FACTS_PROJECTIONS, records, labelled],
+      projections: [...FACTS_PROJECTIONS, records, labelled, ...this.#more],
     });
     await projections.start();
     this.#tokens = await issuerOf(this.log, 'http://test', this.clock);

@@ -173,6 +173,8 @@ export abstract class Publisher {
       /** `Type/id` of the targets of a Provenance. */
       targets?: readonly string[];
       text?: string;
+      /** The whole resource. Default: one with `text`. */
+      resource?: object;
       at?: string;
       version?: number;
       /** Security labels, `system|code`. */
@@ -201,13 +203,15 @@ export abstract class Publisher {
             references,
             tokens: [],
             ...(rest.former !== true && { labels, ...(rest.targets !== undefined && { targets: rest.targets }) }),
-            line: JSON.stringify({
-              resourceType: type,
-              id,
-              ...(labels.length > 0 && { meta: { security: labels.map(codingOf) } }),
-              ...(rest.targets !== undefined && { target: rest.targets.map((reference) => ({ reference })) }),
-              text,
-            }),
+            line: JSON.stringify(
+              rest.resource ?? {
+                resourceType: type,
+                id,
+                ...(labels.length > 0 && { meta: { security: labels.map(codingOf) } }),
+                ...(rest.targets !== undefined && { target: rest.targets.map((reference) => ({ reference })) }),
+                text,
+              },
+            ),
           },
         }),
       ),

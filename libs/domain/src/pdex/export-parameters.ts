@@ -71,7 +71,7 @@ export const EXPORT_PARAMETERS = [
     guides: ['Bulk 3', 'Bulk 4', 'ATR', 'PDex'],
     cardinality: '0..1',
     ignoring: 'more',
-    offered: false,
+    offered: true,
     description: 'Only what changed before this instant.',
   },
   {
@@ -92,8 +92,9 @@ export const EXPORT_PARAMETERS = [
     guides: [...BULK, 'ATR', 'PDex'],
     cardinality: '0..*',
     ignoring: 'more',
-    offered: false,
+    offered: true,
     description: 'Only what one of these searches finds, for example `Observation?category=vital-signs`.',
+    option: { flags: '--filter <searches>', text: 'comma list of searches, as `Type?parameter=value`' },
   },
   {
     ...BOTH,
@@ -101,8 +102,9 @@ export const EXPORT_PARAMETERS = [
     guides: ['Bulk 2', 'Bulk 3', 'Bulk 4'],
     cardinality: '0..*',
     ignoring: 'more',
-    offered: false,
+    offered: true,
     description: 'Only these root elements, as `Type.element` or `element`.',
+    option: { flags: '--elements <names>', text: 'comma list of root elements, as `Type.element` or `element`' },
   },
   {
     ...BOTH,
@@ -169,8 +171,6 @@ export const EXPORT_PARAMETERS = [
     description: 'The form of the manifest.',
   },
 ] as const satisfies readonly ExportParameter[];
-
-export type ExportParameterName = (typeof EXPORT_PARAMETERS)[number]['name'];
 
 const BY_NAME: ReadonlyMap<string, ExportParameter> = new Map(EXPORT_PARAMETERS.map((each) => [each.name, each]));
 /** Undefined if no guide defines a parameter of this name. */

@@ -9,11 +9,13 @@ import {
   type LabelGate,
   type RecordPart,
   type RecordsReader,
+  type StoredRecord,
 } from '@provider-access/records';
 import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
 import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
-import { type CarriedBy, chunkPrefix, type ChunkSummary } from './job-files.ts';
+import { Asked } from './asked.ts';
+import { type Ask, type CarriedBy, chunkPrefix, type ChunkSummary } from './job-files.ts';
 import { PartSet } from './part-set.ts';
 import { type PartySnapshot, partyOf } from './party-snapshot.ts';
 
@@ -32,6 +34,10 @@ export interface ChunkTask {
   readonly limits?: PartLimits;
   /** Whether the job asks for patients, so that its seal must know who has no line. */
   readonly named?: boolean;
+  /** What the job asks for of each member. Absent: everything. */
+  readonly asked?: Pick<Ask, 'filters' | 'elements' | 'until'>;
+  /** The absolute base of our FHIR resources. Given with `asked`. */
+  readonly base?: string;
 }
 export interface ChunkSources {
   readonly records: RecordsReader;
@@ -110,6 +116,7 @@ class ChunkWriter {
   readonly #parts: PartSet;
   readonly #segments: SegmentBuilder;
   readonly #types: ReadonlySet<string>;
+  readonly #asked: Asked | undefined;
   readonly #released: string[] = [];
   readonly #refused: Partial<Record<DenialReason, string[]>> = {};
   readonly #references = new Carried();
@@ -129,6 +136,7 @@ class ChunkWriter {
     this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits);
     this.#segments = new SegmentBuilder(task.limits?.segment);
     this.#types = new Set(task.types);
+    this.#asked = task.asked && new Asked(task.asked, task.base ?? '');
   }
 
   async write(): Promise<WrittenChunk> {
@@ -143,7 +151,9 @@ class ChunkWriter {
       references: this.#references.all(),
       unchanged: this.#unchanged.without(this.#references),
       common: this.#common.all(),
-      ...(this.#task.named === true && { bare: [...this.#released.keys()].filter((at) => !this.#withLines.has(at)) }),
+      ...(this.#task.named === true && {
+        bare: [...this.#released.keys()].filter((at) => !this.#withLines.has(at)),
+      }),
     };
     return { summary, extracts: this.#extracts };
   }
@@ -173,16 +183,14 @@ class ChunkWriter {
 
   /** Writes all resources of the member, from the extract as far as there is one. Fills a reserved extract. */
   async #writeAll(member: string, at: number): Promise<void> {
+    if (this.#asked !== undefined) return this.#writeAsked(member, at, this.#asked);
     const { types } = this.#task;
     const extract = await this.#sources.extracts?.get(member);
     const extracted = extract && extractedOf(extract, this.#types);
     if (extracted !== undefined) {
       for (const { type, references, segments } of extracted.types) {
         this.#carry({ type, references }, this.#references, at);
-        for (const segment of segments) {
-          this.#withLines.add(at);
-          await this.#parts.add('output', type, [member], segment);
-        }
+        for (const segment of segments) await this.#addLines(member, at, type, segment);
       }
       if (extracted.others.length > 0) await this.#writeResources(member, at, { types: extracted.others });
       return;
@@ -199,11 +207,54 @@ class ChunkWriter {
     this.#extracts.push(filled);
   }
 
+  /** As `#writeAll`, of a job that asks for less. It reads only candidates where the index of keys knows them. */
+  async #writeAsked(member: string, at: number, asked: Asked): Promise<void> {
+    const { records } = this.#sources;
+    const scanned: string[] = [];
+    for (const type of this.#task.types) {
+      const candidates = asked.candidates(records, member, type);
+      if (candidates === undefined) scanned.push(type);
+      else await this.#writeRecords(member, at, candidates);
+    }
+    if (scanned.length === 0) return;
+    const untouched = scanned.every((type) => asked.leaves(type));
+    const extract = untouched ? await this.#sources.extracts?.get(member) : undefined;
+    const extracted = extract && extractedOf(extract, new Set(scanned));
+    for (const { type, references, segments } of extracted?.types ?? []) {
+      this.#carry({ type, references }, this.#references, at);
+      for (const segment of segments) await this.#addLines(member, at, type, segment);
+    }
+    const types = extracted === undefined ? scanned : extracted.others;
+    if (types.length === this.#types.size) await this.#writeResources(member, at, {});
+    else if (types.length > 0) await this.#writeResources(member, at, { types });
+  }
+  async #addLines(member: string, at: number, type: string, segment: Segment, labels: readonly string[] = []) {
+    this.#withLines.add(at);
+    await this.#parts.add('output', type, [member], segment, labels);
+  }
+
   /** Writes the member's resources of some types, or of all exported types, or those that changed since `since`. */
   async #writeResources(
     member: string,
     at: number,
     { since, filling, types }: { since?: number; filling?: ExtractBuilder | undefined; types?: readonly string[] },
+  ): Promise<void> {
+    const { records } = this.#sources;
+    const wanted = types ?? (this.#types.size <= SCAN_ALL_ABOVE ? this.#task.types : undefined);
+    const scanned = records.scanMember(member, {
+      pageSize: ROWS_TOGETHER,
+      pageBytes: BYTES_TOGETHER,
+      ...(wanted !== undefined && { types: wanted }),
+      ...(since !== undefined && { since }),
+    });
+    await this.#writeRecords(member, at, scanned, filling);
+  }
+
+  async #writeRecords(
+    member: string,
+    at: number,
+    scanned: AsyncIterable<StoredRecord>,
+    filling?: ExtractBuilder,
   ): Promise<void> {
     const { records } = this.#sources;
     const builder = this.#segments;
@@ -212,17 +263,11 @@ class ChunkWriter {
     const store = async (segment: Segment | undefined): Promise<void> => {
       if (segment === undefined) return;
       filling?.add(type, segment);
-      this.#withLines.add(at);
-      await this.#parts.add('output', type, [member], segment, labels);
+      await this.#addLines(member, at, type, segment, labels);
     };
-    const wanted = types ?? (this.#types.size <= SCAN_ALL_ABOVE ? this.#task.types : undefined);
-    const scanned = records.scanMember(member, {
-      pageSize: ROWS_TOGETHER,
-      pageBytes: BYTES_TOGETHER,
-      ...(wanted !== undefined && { types: wanted }),
-      ...(since !== undefined && { since }),
-    });
     for await (const { record, labels: found } of this.#unwithheld(scanned, filling)) {
+      const line = this.#asked === undefined ? record.line : this.#asked.lineOf(record);
+      if (line === undefined) continue;
       // The labels of a segment are in the index, so that a download can apply another policy than this one.
       if (record.type !== type || !isSame(found, labels)) {
         await store(builder.end());
@@ -235,7 +280,7 @@ class ChunkWriter {
         this.#withLines.add(at);
         continue;
       }
-      const segment = builder.add(record.line);
+      const segment = builder.add(line);
       if (segment !== undefined) await store(segment);
     }
     await store(builder.end());
@@ -254,8 +299,9 @@ class ChunkWriter {
     };
     // The delete of a resource that the client never saw would reveal that it existed.
     for await (const { record } of this.#unwithheld(this.#deletedOrUnchanged(member, at, since, partial))) {
+      if (this.#asked?.isInTime(record) === false) continue;
       if (record.deleted !== true) {
-        this.#carry(record, this.#unchanged, at);
+        if (await this.#isFound(record)) this.#carry(record, this.#unchanged, at);
         continue;
       }
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
@@ -276,6 +322,12 @@ class ChunkWriter {
     }
   }
 
+  /** Whether the filters find an unchanged record, of which only the head was read. */
+  async #isFound({ member, type, id }: RecordPart): Promise<boolean> {
+    if (this.#asked?.looksInto(type) !== true) return true;
+    const record = await this.#sources.records.byTypeId(member, type, id);
+    return record !== undefined && this.#asked.lineOf(record) !== undefined;
+  }
   #carry({ type, references }: Pick<RecordPart, 'type' | 'references'>, to: Carried, at: number): void {
     for (const reference of references) if (this.#exports(type, reference)) to.add(reference, at);
   }

@@ -12,9 +12,15 @@ import { PART_LIMITS } from '../domain/segments/index.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
 import { type ChunkTask, type WrittenChunk, writeChunk } from './chunk-writer.ts';
 import { ExportedViews } from './exported-views.ts';
-import { type ChunkSummary, readAsk } from './job-files.ts';
+import { type Ask, type ChunkSummary, readAsk } from './job-files.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
+
+/** What the job asks for beside patients, of whom the list of members has nobody else. Undefined: everything. */
+function restrictionsOf({ filters, elements, until }: Ask): ChunkTask['asked'] {
+  const restricts = [filters, elements, until].some((each) => each !== undefined);
+  return restricts ? { filters, elements, until } : undefined;
+}
 
 /**
  * Writes chunks in worker threads, so that the event loop stays free for requests. The first chunk starts them. Without
@@ -52,6 +58,7 @@ export class Chunks {
     const { client, group, types, since } = job;
     const { access, parties } = this.facts;
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
+    const restrictions = asked && restrictionsOf(asked);
     const task: ChunkTask = {
       job: job.job,
       chunk,
@@ -62,11 +69,12 @@ export class Chunks {
       ...(since !== undefined && { since: Date.parse(since) }),
       members,
       ...(asked?.patients !== undefined && { named: true }),
+      ...(restrictions !== undefined && { asked: restrictions, base: `${this.config.publicUrl}/fhir` }),
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
       party: await partySnapshot(client, group, members, access, parties),
     };
     // An extract that does not fit, for example on a full disk, is computed again by the next export.
-    await this.extracts?.reserve(members).catch(() => undefined);
+    if (restrictions === undefined) await this.extracts?.reserve(members).catch(() => undefined);
     const { tracing } = this.ports;
     if (tracing === undefined) return this.run(task);
     return tracing.span(

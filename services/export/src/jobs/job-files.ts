@@ -1,5 +1,7 @@
 import { bufferOf, type DenialReason } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
+import type { ElementsOfTypes } from '../domain/request/elements.ts';
+import type { TypeFilter } from '../domain/request/type-filters.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import type { PartInfo } from './part-set.ts';
 
@@ -7,6 +9,10 @@ import type { PartInfo } from './part-set.ts';
 export interface Ask {
   readonly v: 1;
   readonly patients?: readonly AskedPatient[];
+  readonly filters?: readonly TypeFilter[];
+  readonly elements?: ElementsOfTypes;
+  /** RFC 3339 instant. */
+  readonly until?: string;
 }
 
 /** The members of a chunk. */

@@ -10,6 +10,7 @@ import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
 import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
 import { Turns } from '../turns.ts';
+import { Asked } from './asked.ts';
 import { ExportedViews } from './exported-views.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import { readAsk, readSummary, sealPrefix, type Manifest } from './job-files.ts';
@@ -39,9 +40,11 @@ export class Sealer {
     const files: PartInfo[] = [];
     const dropped: string[] = [];
     const check = this.labels.check(this.facts.parties, job.client);
-    const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since), check);
     const turns = new Turns();
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
+    const restrictions = asked && new Asked(asked, `${this.config.publicUrl}/fhir`);
+    const since = job.since === undefined ? undefined : Date.parse(job.since);
+    const supporting = new Supporting(job.types, since, check, restrictions);
     const withLines = new Set<string>();
     for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
       const summary = await readSummary(this.blobs, summaryOf(job.job, chunk, job.written[chunk]!));

@@ -9,6 +9,7 @@ import {
   type RecordsReader,
 } from '@provider-access/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
+import type { Asked } from './asked.ts';
 import type { ChunkSummary } from './job-files.ts';
 import type { PartSet } from './part-set.ts';
 
@@ -32,7 +33,9 @@ export class Supporting {
   readonly #types: ReadonlySet<string>;
   readonly #since: number | undefined;
   readonly #check: LabelCheck;
-  constructor(types: readonly string[], since: number | undefined, check: LabelCheck) {
+  readonly #asked: Asked | undefined;
+  constructor(types: readonly string[], since: number | undefined, check: LabelCheck, asked?: Asked) {
+    this.#asked = asked;
     this.#types = new Set(types);
     this.#since = since;
     this.#check = check;
@@ -112,8 +115,12 @@ export class Supporting {
     for (const [at, head] of found.entries()) {
       if (head === undefined || head.deleted === true) continue;
       // A withheld resource brings along nothing. A head of an earlier release does not have its labels.
-      const known = !hasAllLabels(head) ? await records.byTypeId(SHARED, head.type, head.id) : head;
-      if (known !== undefined && !(await this.#check.withheld(known))) heads.set(missing[at]!, head);
+      // A resource that the filters do not find brings along nothing either, and only its line tells.
+      const leaves = this.#asked?.leaves(head.type) !== false;
+      const line = !hasAllLabels(head) || !leaves ? await records.byTypeId(SHARED, head.type, head.id) : undefined;
+      const known = line ?? (hasAllLabels(head) && leaves ? head : undefined);
+      if (known === undefined || (await this.#check.withheld(known))) continue;
+      if (leaves || (line !== undefined && this.#asked!.lineOf(line) !== undefined)) heads.set(missing[at]!, head);
     }
   }
 
@@ -137,11 +144,13 @@ export class Supporting {
   ): Promise<void> {
     const record = await records.byTypeId(under, head.type, head.id);
     if (record === undefined || (await this.#check.withheld(record))) return;
+    const line = this.#asked === undefined ? record.line : this.#asked.lineOf(record);
+    if (line === undefined) return;
     await parts.add(
       'output',
       head.type,
       [...members],
-      deflateSegment(Buffer.concat([record.line, Buffer.from('\n')]), 1),
+      deflateSegment(Buffer.concat([line, Buffer.from('\n')]), 1),
       labelsOfRecord(record),
     );
   }

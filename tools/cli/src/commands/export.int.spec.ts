@@ -69,6 +69,18 @@ describe('--patient', () => {
     expect(await exported('--since', 'last')).toMatchObject({ code: 0 });
     expect(platform.kickOffs.at(-1)).toBe('/fhir/Group/g/$export');
   });
+  test('E20, E30: goes together with --filter and --elements', async () => {
+    const filter = 'Observation?code=a,b';
+    expect(await exported('--filter', filter, '--elements', 'Patient.name')).toMatchObject({ code: 0 });
+    expect(platform.bodies.map((body) => JSON.parse(body) as unknown)).toMatchObject([
+      {
+        parameter: [
+          { name: '_typeFilter', valueString: filter },
+          { name: '_elements', valueString: 'Patient.name' },
+        ],
+      },
+    ]);
+  });
   test.each(['', ' , '])('E11: %j is refused, because nobody must not become everybody', async (ids) => {
     expect(await exported('--patient', ids)).toMatchObject({
       code: 2,

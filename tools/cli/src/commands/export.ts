@@ -40,6 +40,8 @@ interface ExportOptions extends AppOptions {
   readonly since?: string;
   readonly type?: string;
   readonly patient?: string;
+  readonly filter?: string;
+  readonly elements?: string;
   readonly davinci?: boolean;
   readonly resume?: boolean;
   readonly new?: boolean;
@@ -47,15 +49,22 @@ interface ExportOptions extends AppOptions {
 }
 
 /** Parameters that a URL cannot have, or that may be long. */
-const asksOf = ({ patient }: ExportOptions): readonly AskedParameter[] =>
-  (patient ?? '')
+function asksOf({ patient = '', filter, elements }: ExportOptions): readonly AskedParameter[] {
+  const ids = patient
     .split(',')
     .map((id) => id.trim())
-    .filter((id) => id !== '')
-    .map((id) => ({
+    .filter((id) => id !== '');
+  const text = (name: string, value: string | undefined): readonly AskedParameter[] =>
+    value === undefined ? [] : [{ name, value: { valueString: value } }];
+  return [
+    ...ids.map((id) => ({
       name: 'patient',
       value: { valueReference: { reference: id.includes('/') ? id : `Patient/${id}` } },
-    }));
+    })),
+    ...text('_typeFilter', filter),
+    ...text('_elements', elements),
+  ];
+}
 
 /** The Group that the options name. A provider with several contracts has several. */
 async function groupOf({ group, npi }: ExportOptions, { server }: Context, tokens: TokenSource): Promise<string> {

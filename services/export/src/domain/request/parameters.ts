@@ -10,6 +10,8 @@ import {
   parseExportType,
 } from '@provider-access/domain/pdex';
 import { type AskedPatient, readPatients } from './patients.ts';
+import { type ElementsOfTypes, readElements } from './elements.ts';
+import { readTypeFilters, type TypeFilter } from './type-filters.ts';
 import { type Fault, Given, type GivenParameter, refusal, type Warning } from './given.ts';
 
 export type Operation = ExportOperation;
@@ -21,6 +23,10 @@ export interface KickOffRequest {
   readonly exportType?: string;
   /** Absent: everybody. Empty: nobody. */
   readonly patients?: readonly AskedPatient[];
+  readonly filters?: readonly TypeFilter[];
+  readonly elements?: ElementsOfTypes;
+  /** RFC 3339 instant. */
+  readonly until?: string;
   readonly warnings: readonly Warning[];
 }
 export interface KickOffContext {
@@ -96,6 +102,9 @@ export function parseKickOff(
     since,
     exportType,
     patients: readPatients(given, context.base),
+    filters: readTypeFilters(given, { types, inScope: context.inScope, base: context.base, url }),
+    elements: readElements(given, types),
+    until: readUntil(given, since),
     warnings: given.warnings,
   };
 }
@@ -156,15 +165,29 @@ function checkFormat(given: Given): void {
 function readSince(given: Given, now: number): string | undefined {
   const [since] = given.values('_since');
   if (since === undefined) return undefined;
-  // A `+` in a URL that the client did not encode arrives as a space.
-  if (!INSTANT.test(since) || dateRange(since) === undefined)
-    throw refusal(
-      'invalid-value',
-      '_since',
-      '_since must be an instant with seconds and a zone, such as 2026-01-31T10:00:00Z (a + is %2B on a URL).',
-    );
+  assertInstant('_since', since);
   if (Date.parse(since) > now) throw refusal('invalid-value', '_since', '_since is in the future.');
   return new Date(since).toISOString();
+}
+
+/** RFC 3339 instant in UTC. One in the future restricts nothing. */
+function readUntil(given: Given, since: string | undefined): string | undefined {
+  const [until] = given.values('_until');
+  if (until === undefined) return undefined;
+  assertInstant('_until', until);
+  if (since !== undefined && Date.parse(until) <= Date.parse(since))
+    throw refusal('invalid-value', '_until', '_until must be later than _since.');
+  return new Date(until).toISOString();
+}
+
+function assertInstant(name: string, text: string): void {
+  // A `+` in a URL that the client did not encode arrives as a space.
+  if (!INSTANT.test(text) || dateRange(text) === undefined)
+    throw refusal(
+      'invalid-value',
+      name,
+      `${name} must be an instant with seconds and a zone, such as 2026-01-31T10:00:00Z (a + is %2B on a URL).`,
+    );
 }
 
 /** The types to export: those that the request names, or every type that the token covers. */

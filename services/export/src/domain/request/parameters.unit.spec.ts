@@ -154,6 +154,23 @@ const RESTRICTS_NOTHING = [
   'manifestType',
 ];
 
+describe('_until', () => {
+  it('E40: is an instant, and may be in the future', () => {
+    expect(request('_until=2025-01-01T00:00:00%2B02:00').until).toBe('2024-12-31T22:00:00.000Z');
+    expect(request('_until=2999-01-01T00:00:00Z').until).toBe('2999-01-01T00:00:00.000Z');
+  });
+  it.each([
+    '_until=2025-01-01',
+    '_until=now',
+    '_until=',
+    '_since=2025-01-01T00:00:00Z&_until=2025-01-01T00:00:00Z',
+    '_since=2025-01-01T00:00:00Z&_until=2024-01-01T00:00:00Z',
+  ])('E40: %s is refused, with lenient too', (query) => {
+    for (const lenient of [false, true])
+      expect(parse(query, { lenient })).toMatchObject({ fault: { kind: 'invalid-value', parameter: '_until' } });
+  });
+});
+
 describe('the table of parameters', () => {
   const rows: readonly ExportParameter[] = EXPORT_PARAMETERS;
   it('E3: says for each parameter what ignoring it would do', () => {

@@ -94,13 +94,16 @@ export class NewJobs {
    * first: if this process dies before the event exists, the sweep removes the file.
    * @returns the name of the file; undefined if the request asks for everything
    */
-  private async keepAsk(job: string, { patients }: KickOffRequest): Promise<string | undefined> {
-    if (patients === undefined) return undefined;
+  private async keepAsk(
+    job: string,
+    { patients, filters, elements, until }: KickOffRequest,
+  ): Promise<string | undefined> {
+    if ([patients, filters, elements, until].every((each) => each === undefined)) return undefined;
     const notBefore = this.ports.clock.now() + this.config.leaseMs * 2;
     const payload: JobItem = { job };
     await this.ports.state.work.put('export-sweep', [{ id: `${job}/sweep`, payload, notBefore }]);
     const name = askFile(job);
-    await this.blobs.put(name, JSON.stringify({ v: 1, patients } satisfies Ask));
+    await this.blobs.put(name, JSON.stringify({ v: 1, patients, filters, elements, until } satisfies Ask));
     return name;
   }
 }

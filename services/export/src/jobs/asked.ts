@@ -1,0 +1,136 @@
+import {
+  type FhirResource,
+  keyConditions,
+  type KeyRange,
+  Matcher,
+  matchesInstant,
+  PATIENT_ELEMENT,
+  type SearchQuery,
+  subsetOf,
+} from '@provider-access/fhir';
+import { NOBODY, recordId, type RecordPart, type RecordsReader, type StoredRecord } from '@provider-access/records';
+import { parseFilter } from '../domain/request/type-filters.ts';
+import type { Ask } from './job-files.ts';
+
+/** Ids that one query of the index of keys returns. */
+const IDS = 500;
+/** Lines in memory at once. */
+const LINES = 64;
+
+interface Filter {
+  readonly query: SearchQuery;
+  readonly matcher: Matcher;
+  /** Parts of the index that have each resource which the filter finds. Empty: the index cannot help. */
+  readonly keys: readonly (readonly (string | Exclude<KeyRange, { readonly key: string }>)[])[];
+}
+
+/** The restrictions of a job, applied to one record at a time. */
+export class Asked {
+  readonly #filters = new Map<string, Filter[]>();
+  readonly #elements: Readonly<Record<string, readonly string[]>>;
+  readonly #until: number;
+  /** @param base the absolute base of our FHIR resources */
+  constructor(ask: Pick<Ask, 'filters' | 'elements' | 'until'>, base: string) {
+    this.#elements = ask.elements ?? {};
+    this.#until = ask.until === undefined ? Infinity : Date.parse(ask.until);
+    for (const filter of ask.filters ?? []) {
+      const parsed = parseFilter(filter, base);
+      if (!parsed.ok) throw new Error('a filter of the job cannot be read');
+      const { query } = parsed;
+      const keys = keyConditions(query.filters).map((ranges) =>
+        ranges.map((range) => ('key' in range ? range.key : range)),
+      );
+      const known = this.#filters.get(filter.type);
+      const added = { query, matcher: new Matcher(query.filters), keys };
+      if (known === undefined) this.#filters.set(filter.type, [added]);
+      else known.push(added);
+    }
+  }
+
+  /** Whether every record of the type is exported as it is. */
+  leaves(type: string): boolean {
+    return this.#until === Infinity && !this.#filters.has(type) && !Object.hasOwn(this.#elements, type);
+  }
+  /** Whether the line of a record decides, and not its head alone. */
+  looksInto(type: string): boolean {
+    return this.#filters.has(type);
+  }
+  /** Whether the record, live or deleted, is in the time that was asked for. */
+  isInTime({ lastUpdated }: Pick<RecordPart, 'lastUpdated'>): boolean {
+    return lastUpdated < this.#until;
+  }
+
+  /** The line of a record to export. Undefined if no filter of its type finds the record. */
+  lineOf(record: StoredRecord): Uint8Array | undefined {
+    if (!this.isInTime(record)) return undefined;
+    const filters = this.#filters.get(record.type);
+    const elements = Object.hasOwn(this.#elements, record.type) ? this.#elements[record.type] : undefined;
+    if (filters === undefined && elements === undefined) return record.line;
+    const { buffer, byteOffset, byteLength } = record.line;
+    const resource = JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString('utf8')) as FhirResource;
+    if (filters !== undefined && !filters.some((filter) => finds(filter, record, resource))) return undefined;
+    if (elements === undefined) return record.line;
+    const owner = PATIENT_ELEMENT[record.type];
+    const kept = owner === undefined ? elements : [...elements, owner];
+    return Buffer.from(JSON.stringify(subsetOf(resource, { elements: kept })));
+  }
+
+  /**
+   * The records of a member that a filter of the type may find. Undefined if the index of keys cannot tell them. There
+   * are as many queries if there is no such record.
+   */
+  candidates(records: RecordsReader, member: string, type: string): AsyncGenerator<StoredRecord> | undefined {
+    const filters = this.#filters.get(type);
+    if (filters?.every(({ query, keys }) => query.ids !== undefined || keys.length > 0) !== true) return undefined;
+    return loaded(records, member, type, filters);
+  }
+}
+
+function finds({ query, matcher }: Filter, record: StoredRecord, resource: FhirResource): boolean {
+  const { ids, patients, updated } = query;
+  return (
+    (ids === undefined || ids.includes(record.id)) &&
+    (patients === undefined || patients.includes(record.member)) &&
+    matchesInstant(updated, record.lastUpdated) &&
+    matcher.matches(resource)
+  );
+}
+
+async function* loaded(
+  records: RecordsReader,
+  member: string,
+  type: string,
+  filters: readonly Filter[],
+): AsyncGenerator<StoredRecord> {
+  const found = new Set<string>();
+  for (const { query, keys } of filters) {
+    if (query.ids !== undefined) for (const id of query.ids) found.add(recordId(member, type, id));
+    else for await (const id of byKeys(records, member, type, keys)) found.add(id);
+  }
+  const ids = found.size === 0 ? [recordId(NOBODY, type, NOBODY)] : [...found].toSorted();
+  for (let at = 0; at < ids.length; at += LINES)
+    for (const record of await records.load(ids.slice(at, at + LINES)))
+      if (record !== undefined && record.deleted !== true) yield record;
+}
+
+async function* byKeys(
+  { views }: RecordsReader,
+  member: string,
+  type: string,
+  all: Filter['keys'],
+): AsyncGenerator<string> {
+  let after: string | undefined;
+  for (;;) {
+    const query = {
+      index: 'by_key',
+      equals: [member, type] as const,
+      all,
+      limit: IDS,
+      ...(after !== undefined && { after }),
+    };
+    const ids = await views.search.ids(query);
+    yield* ids;
+    after = ids.at(-1);
+    if (ids.length < IDS) return;
+  }
+}
