@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
@@ -223,6 +223,52 @@ describe('full files of a roster', () => {
     expect(again).toMatchObject({ rows: 0, access: [] });
     expect(await idsOf(apps.north, NORTH)).toEqual([...before, stays].toSorted());
     expect((await pa('undo', 'roster.north')).stderr).toMatch(/names no import/);
+  });
+
+  test('A71 a full opt-outs file ends no opt-out, neither its own nor that of another channel', async () => {
+    const [a, b, c] = [MEMBERS[27]!, MEMBERS[28]!, MEMBERS[29]!];
+    const outs = (name: string, members: readonly string[]): void =>
+      writeFileSync(at(name), `member,scope\n${members.map((member) => `${member},Global`).join('\n')}\n`);
+    const seen = expected(MEMBERS);
+    expect(await idsOf(apps.south, SOUTH)).toEqual(seen);
+    outs('outs-1.csv', [a, b]);
+    expect(await reported('simulate', 'opt-outs', 'outs-1.csv', ...full('portal'))).toMatchObject({
+      first: true,
+      added: 2,
+      lost: 2,
+      lists: { [`npi|${SOUTH}`]: { gained: 0, lost: 2 } },
+    });
+    const first = await reported('import', 'opt-outs', 'outs-1.csv', '--full', ...full('portal'));
+    expect(first, first.said).toMatchObject({ code: 0, imported: true, lost: 2 });
+    expect(await idsOf(apps.south, SOUTH)).toEqual(seen.filter((m) => m !== a && m !== b));
+
+    // The next file of the same source lacks one of them, and one of another source lacks all.
+    outs('outs-2.csv', [b]);
+    const second = await reported('import', 'opt-outs', 'outs-2.csv', '--full', ...full('portal'));
+    expect(second, second.said).toMatchObject({ code: 0, imported: true, ended: 0, kept: 1, gained: 0 });
+    expect(readFileSync(at('outs-2.absent.txt'), 'utf8')).toBe(`${a}\n`);
+    outs('outs-3.csv', [c]);
+    const other = await reported('import', 'opt-outs', 'outs-3.csv', '--full', ...full('mail'));
+    expect(other, other.said).toMatchObject({ code: 0, imported: true, kept: 0, lost: 1 });
+    expect(await idsOf(apps.south, SOUTH)).toEqual(seen.filter((m) => ![a, b, c].includes(m)));
+    expect((await pa('undo', second.batch)).stderr).toMatch(/ends when the member opts in/);
+
+    // What the member says today stands against a file of today that is imported again.
+    await takesEffect(platform(), payerEvent('payer.member-opted-in.v2', c, {}));
+    outs('outs-3.csv', [c, b]);
+    const again = await reported(
+      'import',
+      'opt-outs',
+      'outs-3.csv',
+      '--full',
+      ...full('mail'),
+      '--confirm',
+      (await reported('simulate', 'opt-outs', 'outs-3.csv', ...full('mail'))).number,
+    );
+    expect(again, again.said).toMatchObject({ code: 0, imported: true });
+    expect(await idsOf(apps.south, SOUTH)).toEqual(seen.filter((m) => ![a, b].includes(m)));
+    const ins = await pa('import', 'opt-ins', 'outs-1.csv', '--full', ...full('portal'));
+    expect([ins.code, ins.stderr]).toEqual([2, expect.stringContaining('changes nothing')]);
   });
 
   test('A71 a kind that has no full file says so, and a faulty row refuses the whole file', async () => {

@@ -34,6 +34,12 @@ export function fileRowOf(event: PayerEvent): FileRow | undefined {
       const { coverageId } = event.data;
       return coverageId === undefined ? undefined : { kind: 'coverage', key: coverageId, row: null };
     }
+    case 'payer.member-opted-out.v2': {
+      const { file: _file, scope = 'global', setBy = 'member', ...values } = event.data as Partial<typeof event.data>;
+      const { targets, purposes, payers, categories } = values;
+      const key = JSON.stringify([scope, targets ?? purposes ?? payers ?? categories ?? null]);
+      return { kind: 'opt-outs', key, row: given({ scope, setBy, ...values }) };
+    }
     default:
       return undefined;
   }

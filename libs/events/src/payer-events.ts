@@ -80,7 +80,7 @@ const attributionAsserted = z.object({
 });
 const attributionEnded = z.object({ provider, to: instantOrDate, file });
 /** What a full file may hold. */
-export const FILE_KINDS = ['roster', 'coverage'] as const;
+export const FILE_KINDS = ['roster', 'coverage', 'opt-outs'] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
 /** The last event of an import, after its rows: from now on an older file of the source is refused. */
 const fileImported = z.strictObject({
@@ -152,6 +152,7 @@ const memberOptedOut2 = z.looseObject({
   /** A code of PDex's CodeSystem opt-out-reason, or a text. */
   reason: shortText.optional(),
   proof: proof.optional(),
+  file,
 });
 /** An attribute that nobody knows is a fault: an opt-in must not permit more than the member said. */
 const memberOptedIn2 = z

@@ -95,7 +95,7 @@ export const TOPICS: readonly Topic[] = [
   row(PA_MEMBERS, 'member id', { ...DERIVED, heads: ['export'] }, ['attribution'], ['attribution']),
   row(PA_PROVIDERS, 'NPI, TIN or organization id', { ...DERIVED, cleanup: 'compact' }, ['attribution'], SERVICES),
   row(PA_DIRECTORY, 'Type/id', { ...DERIVED, spread: 'narrow', cleanup: 'compact' }, ['attribution'], SERVICES),
-  row(PA_FILE_ROWS, 'member id, or source and kind', DERIVED, ['attribution'], ['attribution']),
+  row(PA_FILE_ROWS, 'member id, or source and kind', DERIVED, ['attribution', 'consent'], ['attribution']),
   row(PA_ATTRIBUTION, 'member id', DERIVED, ['attribution'], SERVICES),
   row(PA_GROUPS, 'Group id', DERIVED, ['attribution'], ['attribution']),
   row(PA_CONSENT, 'member id', DERIVED, ['consent'], SERVICES),

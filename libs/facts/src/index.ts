@@ -10,7 +10,7 @@ export {
   stepsThatEnd,
   type AttributionPart,
 } from './attribution.ts';
-export { type ConsentPart, isNews } from './consent.ts';
+export { type ConsentPart, evolveConsent, isNews } from './consent.ts';
 export {
   barsAllOf,
   deciding,

@@ -1,8 +1,9 @@
 export { type Hold, holdOf } from './access-holds.ts';
 export { AccessIntake } from './access-intake.ts';
 export { type AccessEvent, type AccessRole } from './access-role.ts';
-export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
+export { derivedEventId, derivedRecord } from './derived-event.ts';
 export { type Failed } from './attempt.ts';
+export { fileRecord, rowOutputs } from './file-record.ts';
 export { Intake, type IntakePorts } from './frame.ts';
 export { differenceOf, identifiersOf, matterOf, MERGED, UNKNOWN_TYPE } from './matter.ts';
 export { brokenMerge, idMeant } from './meant-id.ts';

@@ -99,6 +99,9 @@ beforeAll(async () => {
       },
     }),
     event('payer.member-opted-out.v1', 'm2', {}),
+    event('payer.member-opted-out.v2', 'm4', {
+      file: { source: 'portal', batch: 'opt-outs.portal.2026-01-01.0123456789', asOf: '2026-01-01' },
+    }),
   );
   // Events that POST /events would refuse, and an opt-out in the wrong topic, so that each service writes dead letters.
   const raw = (type: string, subject: string) =>

@@ -18,6 +18,7 @@ import {
   derivedEventId,
   derivedRecord,
   type Output,
+  rowOutputs,
   type Stage,
   TOO_MANY_IDS,
 } from '@provider-access/intake';
@@ -26,7 +27,6 @@ import { decideMemberEvent, type MemberStatement, type Statement } from '../doma
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { type PayerIdentity, payerIdentity } from '../domain/payer-identity.ts';
 import { orderedAfter } from '../domain/step-order.ts';
-import { fileRecord, rowRecorded } from './file-record.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 import { MemberState } from './member-state.ts';
@@ -116,8 +116,7 @@ function memberStage(
         sameTime ||= isNews && derived.sameTime;
         stands &&= state.stands(member, topic, record);
       }
-      const row = rowRecorded(event);
-      if (row !== undefined) outputs.push(fileRecord('pa.file-row-recorded.v1', event, at, row));
+      outputs.push(...rowOutputs(event, { deriver: DERIVER, at }));
       if (!stands) return { ok: true, outcome: 'superseded', outputs };
       const reason = sameTime ? { reason: 'same-time' } : {};
       return { ok: true, outcome: isRecorded ? 'recorded' : 'unchanged', ...reason, outputs };

@@ -18,6 +18,7 @@ import {
   derivedEventId,
   derivedRecord,
   DIRECTORY_TYPES,
+  fileRecord,
   type Output,
   PROVIDER_RECORDED,
   type Stage,
@@ -28,7 +29,6 @@ import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';
 import { FILE_IMPORTED, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
-import { fileRecord } from './file-record.ts';
 import { directoryStage, WAIT_MS } from './directory-stage.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 
@@ -78,10 +78,15 @@ function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<Acce
       if (taken !== undefined || !inbound.ok) return taken;
       const { event } = inbound;
       if (event.type === FILE_IMPORTED) {
-        const imported = fileRecord('pa.file-imported.v1', event, at, {
-          ...event.data,
-          businessTime: instantOf(event.time),
-        });
+        const imported = fileRecord(
+          'pa.file-imported.v1',
+          event,
+          { deriver: DERIVER, at },
+          {
+            ...event.data,
+            businessTime: instantOf(event.time),
+          },
+        );
         return { ok: true, outcome: 'recorded', outputs: [imported] };
       }
       if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);

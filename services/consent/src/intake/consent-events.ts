@@ -5,6 +5,7 @@ import {
   type EventFault,
   type OptedOut,
   PA_CONSENT,
+  PA_FILE_ROWS,
   PAYER_EVENTS,
   type PayerEvent,
 } from '@provider-access/events';
@@ -22,6 +23,7 @@ import {
   isResourceEvent,
   matterOf,
   type Output,
+  rowOutputs,
   type Stage,
   type Taken,
   TOO_MANY_IDS,
@@ -82,7 +84,7 @@ export class ConsentEventsIntake extends AccessIntake {
         resources: CONSENTS,
         sandbox,
       },
-      topics: [PA_CONSENT],
+      topics: [PA_CONSENT, PA_FILE_ROWS],
       reports: isOwn,
       // Attribution makes a dead letter and a hold of an unreadable merge. Either service refuses a merge of too many
       // ids. An event of an unknown type may be a misspelt opt-out of its member.
@@ -145,9 +147,18 @@ function consentStage(
       return open;
     }
   };
-  const publishing = (records: readonly NewRecord[], outcome: 'recorded' | 'unchanged', note?: ConsentNote): Taken => {
+  const publishing = (
+    records: readonly NewRecord[],
+    outcome: 'recorded' | 'unchanged',
+    { note, rows = [] }: { readonly note?: ConsentNote | undefined; readonly rows?: readonly Output[] } = {},
+  ): Taken => {
     for (const { headers } of records) published.add(headers['ce_id']);
-    return { ok: true, outcome, ...(note !== undefined && { reason: note }), outputs: toConsent(records) };
+    return {
+      ok: true,
+      outcome,
+      ...(note !== undefined && { reason: note }),
+      outputs: [...toConsent(records), ...rows],
+    };
   };
   return {
     async each({ inbound, at }, taken) {
@@ -175,10 +186,12 @@ function consentStage(
       };
       const { known, other, superseded, records } = await register.record(event.subject!, entry, ports.clock.now());
       if (other) return { ok: false, fault: REUSED };
-      if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };
+      // What a full file states of a row is kept, whatever decides about its member.
+      const rows = rowOutputs(event, { deriver: DERIVER, at });
+      if (superseded === true) return { ok: true, outcome: 'superseded', outputs: rows };
       const unpublished = known ? await missing(records) : records;
       const note = statement.kind === 'opted-out' ? statement.note : undefined;
-      return publishing(unpublished, unpublished.length > 0 ? 'recorded' : 'unchanged', note);
+      return publishing(unpublished, unpublished.length > 0 ? 'recorded' : 'unchanged', { note, rows });
     },
   };
 }

@@ -2,6 +2,7 @@ import { FILE_KINDS, FILE_SOURCE, type FileKind } from '@provider-access/events'
 import { importPlan } from '../full/import-plan.ts';
 import { type FullFile, planOf, type Platform } from '../full/plan.ts';
 import { confirmLines, type FullReport, reportLines } from '../full/report.ts';
+import { absentOf } from '../import/row-files.ts';
 import type { ImportFile } from '../import/rows.ts';
 import { CliError, EXIT, type Output } from '../output.ts';
 
@@ -16,6 +17,8 @@ export interface FullOptions {
 
 /** @throws CliError for options that do not name a full file */
 export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows }: FullOptions): FullFile {
+  if (kind === 'opt-ins')
+    throw new CliError(EXIT.usage, 'an opt-in that a file lacks changes nothing: import opt-ins without --full');
   if (!(FILE_KINDS as readonly string[]).includes(kind))
     throw new CliError(EXIT.usage, `a full file is one of ${FILE_KINDS.join(', ')}: import ${kind} without --full`);
   if (source === undefined)
@@ -24,7 +27,8 @@ export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows 
     throw new CliError(EXIT.usage, '--source is a name of lower-case letters, digits and -, at most 40');
   if (asOf === undefined || !isDay(asOf))
     throw new CliError(EXIT.usage, '--full needs --as-of: the day of which the file tells, such as 2026-12-01');
-  return { file, kind: kind as FileKind, source, asOf, ...(rows !== undefined && { rows }) };
+  const absentFile = kind === 'opt-outs' ? { absentFile: absentOf(file.file) } : {};
+  return { file, kind: kind as FileKind, source, asOf, ...absentFile, ...(rows !== undefined && { rows }) };
 }
 function isDay(text: string): boolean {
   const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(text) : new Date(Number.NaN);
@@ -37,7 +41,8 @@ export async function simulateFull(full: FullFile, platform: Platform, out: Outp
   const plan = await planOf(full, platform, (text) => progress.update(text));
   try {
     progress.done(`${plan.report.rows} rows`);
-    out.result(plan.report, [...reportLines(plan.report), ...confirmLines(plan.report), 'Nothing was imported.']);
+    const lines = [...reportLines(plan.report), ...absentLines(plan.report, full), ...confirmLines(plan.report)];
+    out.result(plan.report, [...lines, 'Nothing was imported.']);
   } finally {
     plan.close();
   }
@@ -65,12 +70,17 @@ export async function importFull(
     progress.done(`${report.rows} rows`);
     out.result({ ...report, imported: true }, [
       ...reportLines(report),
-      `Imported as batch ${report.batch}. \`pa undo ${report.batch}\` takes it back.`,
+      ...absentLines(report, full),
+      full.kind === 'opt-outs'
+        ? `Imported as batch ${report.batch}.`
+        : `Imported as batch ${report.batch}. \`pa undo ${report.batch}\` takes it back.`,
     ]);
   } finally {
     plan.close();
   }
 }
+const absentLines = ({ kept }: FullReport, { absentFile }: FullFile): string[] =>
+  kept === 0 ? [] : [`Their members are in ${absentFile}. Ask the source what each of them has said.`];
 const isNothing = ({ added, changed, ended }: FullReport): boolean => added + changed + ended === 0;
 
 /** Whether the report needs no confirmation, or has it. It prints why not. */

@@ -143,7 +143,10 @@ export function importCommand(program: Command): void {
       'business time of rows without one (default: when the file was last changed)',
       instant('--time'),
     )
-    .option('--full', 'the file says everything that --source knows: rows that it lacks end (roster, coverage)')
+    .option(
+      '--full',
+      'the file says everything that --source knows: rows that it lacks end (roster, coverage, opt-outs)',
+    )
     .option('--confirm <number>', 'of a full file: the number of the report that a person has checked')
     .option('--dry-run', 'read the whole file, show its first events, publish nothing')
     .option('--outcomes <file>', 'where the outcome of each row goes (default: beside the file)')

@@ -5,7 +5,7 @@ import type { FullRow } from './sorted-rows.ts';
 
 /** A row that the file adds, changes or no longer has. `row` is null for the last. */
 export interface Change {
-  readonly change: 'added' | 'changed' | 'ended';
+  readonly change: 'added' | 'changed' | 'ended' | 'kept';
   readonly subject: string;
   readonly key: string;
   readonly row: Readonly<Record<string, unknown>> | null;
@@ -21,6 +21,8 @@ export interface Comparison {
   added: number;
   changed: number;
   ended: number;
+  /** Rows that the file lacks and that stay, because an opt-out does not end by absence (A71). */
+  kept: number;
   /** SHA-256 of the rows in their order, in hex: the same content in another order is the same file. */
   digest: string;
 }
@@ -68,12 +70,12 @@ async function* bySubject<T extends { readonly subject: string }>(
  * subject together, and the rows that the platform holds of it.
  */
 export async function compareRows(
-  file: string,
+  { file, absent }: { readonly file: string; readonly absent: 'ended' | 'kept' },
   rows: AsyncIterable<FullRow>,
   held: AsyncIterable<HeldRow>,
   take: (changes: readonly Change[], held: readonly HeldRow[]) => Promise<void>,
 ): Promise<Comparison> {
-  const found: Comparison = { rows: 0, repeated: 0, held: 0, added: 0, changed: 0, ended: 0, digest: '' };
+  const found: Comparison = { rows: 0, repeated: 0, held: 0, added: 0, changed: 0, ended: 0, kept: 0, digest: '' };
   const digest = createHash('sha256');
   const left = bySubject(distinct(rows, found, file));
   const right = bySubject(held);
@@ -83,7 +85,7 @@ export async function compareRows(
     const stated = order <= 0 && mine.done !== true ? mine.value.rows : [];
     const known = order >= 0 && theirs.done !== true ? theirs.value.rows.filter(({ row }) => row !== null) : [];
     for (const { subject, key, row } of stated) digest.update(`${subject}\t${key}\t${textOf(row)}\n`);
-    const changes = changesOf(stated, known);
+    const changes = changesOf(stated, known, absent);
     found.held += known.length;
     for (const { change } of changes) found[change] += 1;
     await take(changes, known);
@@ -94,7 +96,7 @@ export async function compareRows(
   return found;
 }
 
-function changesOf(stated: readonly FullRow[], known: readonly HeldRow[]): readonly Change[] {
+function changesOf(stated: readonly FullRow[], known: readonly HeldRow[], absent: 'ended' | 'kept'): readonly Change[] {
   const held = new Map(known.map((row) => [row.key, row]));
   const changes: Change[] = [];
   for (const { subject, key, row } of stated) {
@@ -104,6 +106,6 @@ function changesOf(stated: readonly FullRow[], known: readonly HeldRow[]): reado
     else if (textOf(before) !== textOf(row)) changes.push({ change: 'changed', subject, key, row, held: before });
   }
   for (const { subject, key, row } of held.values())
-    changes.push({ change: 'ended', subject, key, row: null, held: row });
+    changes.push({ change: absent, subject, key, row: null, held: row });
   return changes;
 }

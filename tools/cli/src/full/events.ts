@@ -37,6 +37,13 @@ export function eventOfRow(publication: Publication, stated: Stated): DomainEven
   const { subject, row, held, to = dayBefore(file.asOf) } = stated;
   const { npi, tin, contract, ...values } = (row ?? held) as Readonly<Record<string, unknown>>;
   const provider = { npi, tin, contract };
+  if (kind === 'opt-outs') {
+    // What the source says on the day of the file: an opt-in of the member on this day stands against it.
+    const said = new Date(Math.min(Date.parse(file.asOf), Date.parse(time))).toISOString();
+    const data = { ...row!, file };
+    const about = { id: idOf(publication, stated), time: said, source: sourceOf(file) };
+    return eventOf({ type: 'payer.member-opted-out.v2', subject, data }, about);
+  }
   const said =
     kind === 'roster'
       ? row === null

@@ -20,7 +20,10 @@ export interface FullFile {
   /** YYYY-MM-DD */
   readonly asOf: string;
   readonly rows?: number;
+  /** Where the members go whose opt-outs the file lacks. Default: nowhere. */
+  readonly absentFile?: string;
 }
+const NOWHERE = '/dev/null';
 export interface Platform {
   readonly server: Server;
   readonly token: string;
@@ -82,12 +85,12 @@ function listOfKey(key: string): string {
  * @throws CliError if the file is cut, empty, faulty or older than the last one
  */
 export async function planOf(
-  { file, kind, source, asOf, rows }: FullFile,
+  { file, kind, source, asOf, rows, absentFile = NOWHERE }: FullFile,
   { server, token }: Platform,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Plan> {
   const held = new Held(server, token, { source, kind });
-  const [last, all] = [(await held.imports()).at(-1), await held.allImports()];
+  const [last, imports] = [(await held.imports()).at(-1), await held.allImports()];
   if (last !== undefined && asOf < last.asOf)
     throw new CliError(
       EXIT.refused,
@@ -100,6 +103,7 @@ export async function planOf(
   try {
     const changes = new LineFile(join(sorted.folder, 'changes.ndjson'));
     const lists = new Lists(held);
+    const absent = new LineFile(absentFile);
     const digest = createHash('sha256');
     const forecast: Publication = {
       kind,
@@ -107,25 +111,33 @@ export async function planOf(
       time: new Date().toISOString(),
     };
     let compared = 0;
-    const found = await compareRows(file.file, sorted.rows(), held.rows(), async (some, known) => {
-      if (kind === 'roster') for (const { key } of known) lists.list(listOfKey(key)).held += 1;
-      for (const change of some) {
-        changes.add(JSON.stringify(change));
-        digest.update(`${change.subject}\t${change.key}\t${change.row === null ? '' : textOf(change.row)}\n`);
-      }
-      await lists.add(some.map((change) => eventOfRow(forecast, change)));
-      compared += 1;
-      if (compared % 1000 === 0) onProgress(`${compared} members compared`);
-    });
+    const found = await compareRows(
+      { file: file.file, absent: kind === 'opt-outs' ? 'kept' : 'ended' },
+      sorted.rows(),
+      held.rows(),
+      async (all, known) => {
+        if (kind === 'roster') for (const { key } of known) lists.list(listOfKey(key)).held += 1;
+        const some = all.filter(({ change }) => change !== 'kept');
+        for (const { change, subject } of all) if (change === 'kept') absent.add(subject);
+        for (const change of some) {
+          changes.add(JSON.stringify(change));
+          digest.update(`${change.subject}\t${change.key}\t${change.row === null ? '' : textOf(change.row)}\n`);
+        }
+        await lists.add(some.map((change) => eventOfRow(forecast, change)));
+        compared += 1;
+        if (compared % 1000 === 0) onProgress(`${compared} members compared`);
+      },
+    );
     await lists.end();
     changes.end();
+    absent.end();
     if (found.repeated * 2 >= found.rows)
       throw new CliError(
         EXIT.refused,
         `${file.file}: each row stands there twice or more often, so the file is doubled. Nothing was imported.`,
       );
     const isAgain = last?.digest === found.digest && last.asOf === asOf;
-    const known = all.map(({ batch: name }) => name);
+    const known = imports.map(({ batch: name }) => name);
     const batch = isAgain ? last.batch : batchOf({ kind, source, asOf }, found.digest, known);
     const { gained, lost } = lists;
     const about = { ...found, kind, source, asOf, batch, first: last === undefined, gained, lost };

@@ -82,7 +82,7 @@ export function numberOf(report: Omit<FullReport, 'reasons' | 'number'>, changes
 
 /** The report for people. */
 export function reportLines(report: FullReport): string[] {
-  const { kind, source, asOf, rows, repeated, held, added, changed, ended, gained, lost, lists, first } = report;
+  const { kind, source, asOf, rows, repeated, held, added, changed, ended, kept, gained, lost, lists, first } = report;
   const largest = Object.entries(lists)
     .filter(([, change]) => change.gained + change.lost > 0)
     .sort(([a, x], [b, y]) => y.gained + y.lost - (x.gained + x.lost) || a.localeCompare(b));
@@ -93,6 +93,9 @@ export function reportLines(report: FullReport): string[] {
       ? 'This is the first full file of this source: there is nothing to compare it with.'
       : `The platform holds ${held} rows of this source.`,
     `${added} rows are new, ${changed} change, ${ended} end.`,
+    ...(kept === 0
+      ? []
+      : [`${kept} opt-outs of this source are not in the file. They stay: only the member ends an opt-out.`]),
     `Lists of providers gain ${gained} members and lose ${lost}.`,
     ...(largest.length === 0
       ? []

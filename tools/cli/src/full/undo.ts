@@ -26,6 +26,11 @@ export function batchNamed(batch: string): Batch {
   const [, kind, source, asOf] = BATCH.exec(batch) ?? [];
   if (kind === undefined || !(FILE_KINDS as readonly string[]).includes(kind) || !FILE_SOURCE.test(source!))
     throw new CliError(EXIT.usage, `${batch} names no import: \`pa import --full\` printed its batch`);
+  if (kind === 'opt-outs')
+    throw new CliError(
+      EXIT.usage,
+      `${batch} is an import of opt-outs, which no undo takes back: an opt-out ends when the member opts in`,
+    );
   return { batch, kind: kind as FileKind, source: source!, asOf: asOf! };
 }
 

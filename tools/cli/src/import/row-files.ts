@@ -35,6 +35,8 @@ export class LineFile {
 
 /** `roster.csv.gz` -> `roster` */
 const stem = (file: string): string => file.replace(/\.gz$/, '').replace(/\.(csv|txt|tsv)$/, '');
+/** Members whose opt-outs a full file lacks. */
+export const absentOf = (file: string): string => `${stem(file)}.absent.txt`;
 export const outcomesOf = (file: string): string => `${stem(file)}.outcomes.ndjson`;
 /** A name that no file has: somebody may be correcting the refused rows of an earlier run. */
 export function refusedOf(file: string): string {

@@ -1,16 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AttributionFact, decide, type MemberFacts, type PartyFacts } from '@provider-access/domain/access';
+import {
+  type AttributionFact,
+  decide,
+  type MemberFacts,
+  namesOneOf,
+  type OptOutEvent,
+  type PartyFacts,
+  reachOfEvent,
+} from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
+  bufferOf,
   type DomainEvent,
   PA_ATTRIBUTION,
+  PA_CONSENT,
   PA_MEMBERS,
   PAYER_CONTRACT,
   PLATFORM_EVENTS,
   type PayerEvent,
   type ProviderKey,
 } from '@provider-access/events';
-import { Facts, toMemberFacts } from '@provider-access/facts';
+import { type ConsentPart, evolveConsent, Facts, toMemberFacts } from '@provider-access/facts';
 import { derivedRecord } from '@provider-access/intake';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -29,6 +39,11 @@ export interface ForecastChange {
   readonly change: 'gained' | 'lost';
 }
 
+/** What is known of the members of a forecast, with what was applied so far. */
+interface Known {
+  readonly state: MemberState;
+  readonly consent: Map<string, ConsentPart | undefined>;
+}
 /** Stands for any app of the providers of a list, so that `decide` says who sees the member there. */
 const ANYBODY = 'anybody';
 const APPROVED = [{ status: 'approved', at: '0001-01-01T00:00:00.000Z' }] as const;
@@ -56,16 +71,19 @@ export class Forecast {
     const { log } = this.ports;
     const now = this.ports.clock.now();
     const state = await MemberState.load(log, this.facts.reader, members, now);
-    const consent = await this.facts.reader.getMany(members);
+    const consent = new Map<string, ConsentPart | undefined>();
+    for (const [n, document] of (await this.facts.reader.getMany(members)).entries())
+      consent.set(members[n]!, document?.['consent'] as ConsentPart | undefined);
     const seen = (): ReadonlyMap<string, ReadonlySet<string>> =>
       new Map(
-        members.map((member, at) => {
-          const document = { ...consent[at], _id: member, ...state.partsOf(member) };
+        members.map((member) => {
+          const part = consent.get(member);
+          const document = { _id: member, ...state.partsOf(member), ...(part !== undefined && { consent: part }) };
           return [member, this.listsOf(toMemberFacts(document), instant(now))];
         }),
       );
     const before = seen();
-    for (const event of events) await this.apply(state, event, instant(now));
+    for (const event of events) await this.apply({ state, consent }, event, instant(now));
     const after = seen();
     return members.flatMap((member) => {
       const [was, will] = [before.get(member)!, after.get(member)!];
@@ -84,10 +102,11 @@ export class Forecast {
     });
   }
 
-  private async apply(state: MemberState, stated: DomainEvent, at: string): Promise<void> {
+  private async apply({ state, consent }: Known, stated: DomainEvent, at: string): Promise<void> {
     const read = PAYER_CONTRACT.read(stated, this.ports.clock.now());
     if (!read.ok) throw new Refusal('invalid-request', `Event ${stated.id}: ${read.fault.detail}`);
     const event = read.event as PayerEvent & DomainEvent;
+    if (event.type === 'payer.member-opted-out.v2') return this.optOut(consent, event, at);
     const payer = payerIdentity(this.config.payerIdentifiers, this.config.payerOrganization);
     const decision = decideMemberEvent(event, this.days, payer);
     if (!decision.ok) throw new Refusal('invalid-request', `Event ${stated.id}: ${decision.fault.detail}`);
@@ -102,6 +121,27 @@ export class Forecast {
       const subject = event.subject!;
       state.apply(subject, topic, derivedRecord({ deriver: DERIVER, type, subject, cause: event, at, data }));
     }
+  }
+  /** As the consent service would record it. */
+  private optOut(consent: Known['consent'], event: OptOutEvent & DomainEvent, at: string): void {
+    const { payerIdentifiers: names, payerOrganization } = this.config;
+    const member = event.subject!;
+    const { effectiveFrom } = event.data;
+    const time = Date.parse(event.time);
+    const effective =
+      effectiveFrom === undefined ? Math.min(time, Date.parse(at)) : this.days.restrictsFrom(effectiveFrom);
+    const data = {
+      member,
+      ...reachOfEvent(event, names && namesOneOf([...names, payerOrganization])),
+      effective: instant(effective),
+      businessTime: instant(time),
+      setBy: event.data.setBy,
+    };
+    const type = 'pa.opted-out.v1';
+    const record = derivedRecord({ deriver: 'consent', type, subject: member, cause: event, at, data });
+    const read = { ...record, topic: PA_CONSENT, partition: 0, offset: 0, timestamp: Date.parse(at) };
+    const after = evolveConsent(consent.get(member), { ...read, value: bufferOf(record.value) });
+    if (after !== undefined) consent.set(member, after);
   }
   /** The Group of an identity; a text that is no id for one that does not exist yet. */
   private async groupOf(identity: GroupIdentity): Promise<string> {
