@@ -151,6 +151,10 @@ describe.skipIf(IN_CLUSTER)("the payer's portal for members", () => {
       { type: 'deny', purpose: [{ code: 'HPAYMT' }] },
     ]);
     expect((await found(`patient=${member}&category=privacy-concern`)).length).toBe(1);
+    // Trap: two systems race. Within the tolerance of their clocks nobody knows the order, and the denial stands.
+    const race = await create(consent(member, 'permit'));
+    expect([race.status, json<Outcome>(race).issue[0]!.details!.text]).toEqual([202, expect.stringContaining(old.id)]);
+    expect(await sees(apps.p, member)).toBe(false);
   });
 
   test('N12 an opt-in while a dead letter denies says so, and both ids of a person have each decision', async () => {
