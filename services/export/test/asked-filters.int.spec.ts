@@ -206,3 +206,75 @@ describe('_until', () => {
     expect(await goals(between + 120_000)).toEqual(['Goal/later', 'Goal/new']);
   });
 });
+
+describe('includeAssociatedData', () => {
+  const provenance = (id: string, recorded: string, targets: readonly string[], labels: readonly string[] = []) => ({
+    ...{ member: 'm1', type: 'Provenance', id, targets, labels },
+    resource: {
+      ...{ resourceType: 'Provenance', id, recorded },
+      target: targets.map((reference) => ({ reference })),
+      ...(labels.length > 0 && { meta: { security: [{ system: ACT_CODE, code: 'HIV' }] } }),
+    },
+  });
+  beforeAll(() =>
+    platform.resources([
+      provenance('old', '2024-01-01T00:00:00Z', ['Observation/o1', 'Observation/o2']),
+      provenance('new', '2024-01-01T23:00:00-05:00', ['Observation/o1']),
+      // The text of its time is greater than that of `new`, and its time is earlier.
+      provenance('between', '2024-01-02T03:00:00Z', ['Observation/o1']),
+      provenance('hidden', '2025-01-01T00:00:00Z', ['Observation/o1'], [`${ACT_CODE}|HIV`]),
+      provenance('elsewhere', '2025-01-01T00:00:00Z', ['Condition/c1']),
+    ]),
+  );
+  const RELEVANT = text('includeAssociatedData', 'RelevantProvenanceResources');
+  const LATEST = text('includeAssociatedData', 'LatestProvenanceResources');
+  const of = async (...parameter: object[]): Promise<readonly string[]> =>
+    (await given({ parameter }))
+      .filter((name) => name.startsWith('Provenance/'))
+      .map((name) => name.slice('Provenance/'.length));
+  const ONE = text('_typeFilter', 'Observation?_id=o1');
+  const OBSERVATIONS = text('_type', 'Observation');
+
+  it('E42: without it an export has all Provenance, unless _type leaves it out', async () => {
+    const all = ['between', 'elsewhere', 'new', 'old'];
+    expect(await of()).toEqual(all);
+    expect(await of(ONE)).toEqual(all);
+    expect(await of(OBSERVATIONS)).toEqual([]);
+  });
+  it('E41: Relevant gives each Provenance of an exported resource, also without the type', async () => {
+    expect(await of(RELEVANT)).toEqual(['between', 'elsewhere', 'new', 'old']);
+    expect(await of(RELEVANT, OBSERVATIONS)).toEqual(['between', 'new', 'old']);
+    expect(await of(RELEVANT, text('_type', 'Condition'))).toEqual(['elsewhere']);
+    expect(await of(RELEVANT, text('_type', 'Patient'))).toEqual([]);
+  });
+  it('E41: Latest gives the newest one that the client may see of each exported resource', async () => {
+    expect(await of(LATEST, OBSERVATIONS)).toEqual(['new', 'old']);
+    expect(await of(LATEST, OBSERVATIONS, ONE)).toEqual(['new']);
+    expect(await of(LATEST, OBSERVATIONS, text('_typeFilter', 'Provenance?_id=old,between'))).toEqual([
+      'between',
+      'old',
+    ]);
+  });
+  it('E41: with both, the larger set; another code is refused, lenient or not', async () => {
+    expect(await of(LATEST, RELEVANT, OBSERVATIONS, ONE)).toEqual(['between', 'new', 'old']);
+    for (const code of ['_custom', 'Everything', 'toString'])
+      for (const lenient of [false, true]) {
+        const answer = await ask(platform, { parameter: [text('includeAssociatedData', code)], lenient });
+        expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('LatestProvenance')]);
+      }
+    const token = await platform.token('c1', 'system/Observation.rs system/Group.rs');
+    expect((await ask(platform, { parameter: [RELEVANT], token })).status).toBe(403);
+  });
+  it('E41: a delta has the Provenances of what changed', async () => {
+    const since = new Date(platform.clock.now() + 10_000).toISOString();
+    await platform.advance(20_000);
+    const at = new Date(platform.clock.now()).toISOString();
+    await platform.resources([
+      { ...provenance('newest', '2026-01-01T00:00:00Z', ['Observation/o1']), at },
+      { ...provenance('alone', '2026-01-01T00:00:00Z', ['Condition/c1']), at },
+      { ...observation('m1', 'o1', 'a-1'), version: 2, at },
+    ]);
+    await platform.advance(10_000);
+    expect(await of(RELEVANT, { name: '_since', valueInstant: since })).toEqual(['newest']);
+  });
+});

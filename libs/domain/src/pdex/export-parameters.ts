@@ -112,7 +112,7 @@ export const EXPORT_PARAMETERS = [
     guides: ['Bulk 2', 'Bulk 3', 'Bulk 4'],
     cardinality: '0..*',
     ignoring: 'more',
-    offered: false,
+    offered: true,
     description: 'Which Provenance is sent: `LatestProvenanceResources` or `RelevantProvenanceResources`.',
   },
   {

@@ -7,15 +7,18 @@ import {
   broughtType,
   type LabelCheck,
   type LabelGate,
+  PROVENANCE,
   type RecordPart,
   type RecordsReader,
   type StoredRecord,
 } from '@provider-access/records';
 import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
-import { MEMBERS_OF_SUPPORTING, type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
+import { type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
 import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
 import { Asked } from './asked.ts';
-import { type Ask, type CarriedBy, chunkPrefix, type ChunkSummary } from './job-files.ts';
+import { Carried } from './carried.ts';
+import { ChosenProvenances } from './provenances.ts';
+import { type Ask, chunkPrefix, type ChunkSummary } from './job-files.ts';
 import { PartSet } from './part-set.ts';
 import { type PartySnapshot, partyOf } from './party-snapshot.ts';
 
@@ -35,7 +38,7 @@ export interface ChunkTask {
   /** Whether the job asks for patients, so that its seal must know who has no line. */
   readonly named?: boolean;
   /** What the job asks for of each member. Absent: everything. */
-  readonly asked?: Pick<Ask, 'filters' | 'elements' | 'until'>;
+  readonly asked?: Pick<Ask, 'filters' | 'elements' | 'until' | 'provenance'>;
   /** The absolute base of our FHIR resources. Given with `asked`. */
   readonly base?: string;
 }
@@ -68,25 +71,6 @@ const DELETES_A_BUNDLE = 1000;
 /** Limits of one read: its records, and the bytes of their lines. Intake accepts at most 4 MB for one more line. */
 const ROWS_TOGETHER = 256;
 const BYTES_TOGETHER = 1024 * 1024;
-
-/** References to supporting resources, and the members whose resources contain them. */
-class Carried {
-  readonly #by = new Map<string, number[]>();
-  add(reference: string, member: number): void {
-    const members = this.#by.get(reference);
-    if (members === undefined) this.#by.set(reference, [member]);
-    else if (members.at(-1) !== member && members.length < MEMBERS_OF_SUPPORTING) members.push(member);
-  }
-  has(reference: string, member: number): boolean {
-    return this.#by.get(reference)?.at(-1) === member;
-  }
-  without(other: Carried): CarriedBy[] {
-    return this.all().filter(([reference]) => !other.#by.has(reference));
-  }
-  all(): CarriedBy[] {
-    return [...this.#by].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  }
-}
 
 const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a === b || (a.length === b.length && a.every((label, at) => label === b[at]));
@@ -124,6 +108,8 @@ class ChunkWriter {
   readonly #common = new Carried();
   readonly #extracts: FilledExtract[] = [];
   #extractBytes = 0;
+  /** Of the member at hand, if the job asks for some Provenances. */
+  #chosen: ChosenProvenances | undefined;
   /** Positions in `#released` of members of whom something was written. */
   readonly #withLines = new Set<number>();
 
@@ -176,14 +162,17 @@ class ChunkWriter {
     const at = this.#released.push(member) - 1;
     // A member that became visible after `_since` is exported as a whole.
     const partial = since !== undefined && visibleSince(request, facts) < since;
-    if (partial) await this.#writeResources(member, at, { since });
+    const from = partial ? { since } : {};
+    const provenance = this.#task.asked?.provenance;
+    if (provenance !== undefined) await this.#writeWithProvenances(member, at, from, provenance);
+    else if (partial) await this.#writeResources(member, at, from);
     else await this.#writeAll(member, at);
     if (since !== undefined) await this.#writeDeletes(member, at, since, partial);
   }
 
   /** Writes all resources of the member, from the extract as far as there is one. Fills a reserved extract. */
   async #writeAll(member: string, at: number): Promise<void> {
-    if (this.#asked !== undefined) return this.#writeAsked(member, at, this.#asked);
+    if (this.#asked !== undefined) return this.#writeAsked(member, at, this.#asked, this.#task.types);
     const { types } = this.#task;
     const extract = await this.#sources.extracts?.get(member);
     const extracted = extract && extractedOf(extract, this.#types);
@@ -208,16 +197,17 @@ class ChunkWriter {
   }
 
   /** As `#writeAll`, of a job that asks for less. It reads only candidates where the index of keys knows them. */
-  async #writeAsked(member: string, at: number, asked: Asked): Promise<void> {
+  async #writeAsked(member: string, at: number, asked: Asked, of: readonly string[]): Promise<void> {
     const { records } = this.#sources;
     const scanned: string[] = [];
-    for (const type of this.#task.types) {
+    for (const type of of) {
       const candidates = asked.candidates(records, member, type);
       if (candidates === undefined) scanned.push(type);
       else await this.#writeRecords(member, at, candidates);
     }
     if (scanned.length === 0) return;
-    const untouched = scanned.every((type) => asked.leaves(type));
+    // An extract does not say which resources it has.
+    const untouched = this.#chosen === undefined && scanned.every((type) => asked.leaves(type));
     const extract = untouched ? await this.#sources.extracts?.get(member) : undefined;
     const extracted = extract && extractedOf(extract, new Set(scanned));
     for (const { type, references, segments } of extracted?.types ?? []) {
@@ -227,6 +217,25 @@ class ChunkWriter {
     const types = extracted === undefined ? scanned : extracted.others;
     if (types.length === this.#types.size) await this.#writeResources(member, at, {});
     else if (types.length > 0) await this.#writeResources(member, at, { types });
+  }
+  /** Writes the Provenances of what is released of the member after everything else (E41). */
+  async #writeWithProvenances(
+    member: string,
+    at: number,
+    from: { readonly since?: number | undefined },
+    kind: NonNullable<Ask['provenance']>,
+  ): Promise<void> {
+    const asked = this.#asked!;
+    const chosen = (this.#chosen = new ChosenProvenances(kind));
+    const types = this.#task.types.filter((type) => type !== PROVENANCE);
+    if (from.since === undefined) await this.#writeAsked(member, at, asked, types);
+    else await this.#writeResources(member, at, { ...from, types });
+    const since = from.since === undefined ? {} : { since: from.since };
+    const options = { pageSize: ROWS_TOGETHER, pageBytes: BYTES_TOGETHER, types: [PROVENANCE], ...since };
+    const scan = (): AsyncIterable<StoredRecord> => this.#sources.records.scanMember(member, options);
+    // A withheld Provenance must not take the place of another one.
+    for await (const { record } of this.#unwithheld(scan())) if (asked.lineOf(record) !== undefined) chosen.add(record);
+    await this.#writeRecords(member, at, chosen.of(scan()));
   }
   async #addLines(member: string, at: number, type: string, segment: Segment, labels: readonly string[] = []) {
     this.#withLines.add(at);
@@ -275,6 +284,7 @@ class ChunkWriter {
         labels = found;
       }
       this.#carry(record, this.#references, at);
+      this.#chosen?.released(record);
       if (MAY_BE_COMMON.has(type) && (await records.isHeldBy(2, type, record.id))) {
         this.#common.add(`${type}/${record.id}`, at);
         this.#withLines.add(at);
@@ -324,6 +334,7 @@ class ChunkWriter {
 
   /** Whether the filters find an unchanged record, of which only the head was read. */
   async #isFound({ member, type, id }: RecordPart): Promise<boolean> {
+    if (type === PROVENANCE && this.#chosen !== undefined) return false;
     if (this.#asked?.looksInto(type) !== true) return true;
     const record = await this.#sources.records.byTypeId(member, type, id);
     return record !== undefined && this.#asked.lineOf(record) !== undefined;

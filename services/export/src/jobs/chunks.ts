@@ -17,9 +17,9 @@ import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
 /** What the job asks for beside patients, of whom the list of members has nobody else. Undefined: everything. */
-function restrictionsOf({ filters, elements, until }: Ask): ChunkTask['asked'] {
-  const restricts = [filters, elements, until].some((each) => each !== undefined);
-  return restricts ? { filters, elements, until } : undefined;
+function restrictionsOf({ filters, elements, until, provenance }: Ask): ChunkTask['asked'] {
+  const restricts = [filters, elements, until, provenance].some((each) => each !== undefined);
+  return restricts ? { filters, elements, until, provenance } : undefined;
 }
 
 /**

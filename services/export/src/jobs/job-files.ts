@@ -1,6 +1,7 @@
 import { bufferOf, type DenialReason } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ElementsOfTypes } from '../domain/request/elements.ts';
+import type { AskedProvenance } from '../domain/request/associated-data.ts';
 import type { TypeFilter } from '../domain/request/type-filters.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import type { PartInfo } from './part-set.ts';
@@ -13,6 +14,8 @@ export interface Ask {
   readonly elements?: ElementsOfTypes;
   /** RFC 3339 instant. */
   readonly until?: string;
+  /** Which Provenances the export has. Absent: all. */
+  readonly provenance?: AskedProvenance;
 }
 
 /** The members of a chunk. */

@@ -10,6 +10,7 @@ import {
   parseExportType,
 } from '@provider-access/domain/pdex';
 import { type AskedPatient, readPatients } from './patients.ts';
+import { type AskedProvenance, readAssociatedData } from './associated-data.ts';
 import { type ElementsOfTypes, readElements } from './elements.ts';
 import { readTypeFilters, type TypeFilter } from './type-filters.ts';
 import { type Fault, Given, type GivenParameter, refusal, type Warning } from './given.ts';
@@ -27,6 +28,7 @@ export interface KickOffRequest {
   readonly elements?: ElementsOfTypes;
   /** RFC 3339 instant. */
   readonly until?: string;
+  readonly provenance?: AskedProvenance;
   readonly warnings: readonly Warning[];
 }
 export interface KickOffContext {
@@ -95,7 +97,8 @@ export function parseKickOff(
     .values(typeName)
     .flatMap((list) => list.split(','))
     .map((type) => type.trim());
-  const types = readTypes(given, typeName, asked, context.inScope);
+  const provenance = readAssociatedData(given);
+  const types = withProvenance(readTypes(given, typeName, asked, context.inScope), provenance, context.inScope);
   const exportType = operation === '$davinci-data-export' ? readExportType(given, since, asked) : undefined;
   return {
     types: types.toSorted(),
@@ -105,6 +108,7 @@ export function parseKickOff(
     filters: readTypeFilters(given, { types, inScope: context.inScope, base: context.base, url }),
     elements: readElements(given, types),
     until: readUntil(given, since),
+    provenance,
     warnings: given.warnings,
   };
 }
@@ -210,6 +214,21 @@ function readTypes(
   throw asked.length === 0
     ? refusal('insufficient-scope', parameter, 'The access token covers no type that this server exports.')
     : refusal('invalid-value', parameter, `None of the types of ${parameter} can be exported. ${SERVES}`);
+}
+
+/** Who asks for Provenances gets them, also if `_type` does not name the type. */
+function withProvenance(
+  types: readonly string[],
+  provenance: AskedProvenance | undefined,
+  inScope: (type: string) => boolean,
+): readonly string[] {
+  if (provenance === undefined || types.includes('Provenance')) return types;
+  if (inScope('Provenance')) return [...types, 'Provenance'];
+  throw refusal(
+    'insufficient-scope',
+    'includeAssociatedData',
+    'includeAssociatedData: the access token does not cover Provenance.',
+  );
 }
 
 function typeFault(type: string, parameter: string, covered: readonly string[]): Refusal | undefined {

@@ -96,14 +96,14 @@ export class NewJobs {
    */
   private async keepAsk(
     job: string,
-    { patients, filters, elements, until }: KickOffRequest,
+    { patients, filters, elements, until, provenance }: KickOffRequest,
   ): Promise<string | undefined> {
-    if ([patients, filters, elements, until].every((each) => each === undefined)) return undefined;
+    if ([patients, filters, elements, until, provenance].every((each) => each === undefined)) return undefined;
     const notBefore = this.ports.clock.now() + this.config.leaseMs * 2;
     const payload: JobItem = { job };
     await this.ports.state.work.put('export-sweep', [{ id: `${job}/sweep`, payload, notBefore }]);
     const name = askFile(job);
-    await this.blobs.put(name, JSON.stringify({ v: 1, patients, filters, elements, until } satisfies Ask));
+    await this.blobs.put(name, JSON.stringify({ v: 1, patients, filters, elements, until, provenance } satisfies Ask));
     return name;
   }
 }

@@ -1,0 +1,21 @@
+import { MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
+import type { CarriedBy } from './job-files.ts';
+
+/** References to supporting resources, and the members whose resources contain them. */
+export class Carried {
+  readonly #by = new Map<string, number[]>();
+  add(reference: string, member: number): void {
+    const members = this.#by.get(reference);
+    if (members === undefined) this.#by.set(reference, [member]);
+    else if (members.at(-1) !== member && members.length < MEMBERS_OF_SUPPORTING) members.push(member);
+  }
+  has(reference: string, member: number): boolean {
+    return this.#by.get(reference)?.at(-1) === member;
+  }
+  without(other: Carried): CarriedBy[] {
+    return this.all().filter(([reference]) => !other.#by.has(reference));
+  }
+  all(): CarriedBy[] {
+    return [...this.#by].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
