@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { cliPlatform } from './cli-platform.ts';
+import { condition } from './cli-resources.ts';
 import { registerApp, type TestApp } from './harness.ts';
 import { publishTaken } from './payers.ts';
 import { findGroup, http, json, optOut, payerEvent, takesEffect } from './road.ts';
@@ -27,6 +28,7 @@ interface Report {
   readonly ended: number;
   readonly lists: Record<string, { readonly gained: number; readonly lost: number }>;
   readonly reasons: readonly string[];
+  readonly sensitive: Readonly<Record<string, number>>;
 }
 const roster = (name: string, rows: readonly (readonly [string, string])[]): string => {
   const text = ['member,npi,from', ...rows.map(([member, npi]) => `${member},${npi},2020-01-01`)].join('\n');
@@ -62,6 +64,14 @@ describe('full files of a roster', () => {
       ...MEMBERS.map(covered),
     );
     await takesEffect(platform(), optOut(OPTED_OUT));
+    // The policy releases the first label, because it does not know it, and withholds the second.
+    for (const [member, system, code] of [
+      [MEMBERS[20]!, 'https://payer.example/labels', 'sud'],
+      [MEMBERS[21]!, 'http://terminology.hl7.org/CodeSystem/v3-ActCode', 'HIV'],
+    ] as const) {
+      const resource = { ...condition(`c-${member}`, member), meta: { security: [{ system, code }] } };
+      await publishTaken(platform(), payerEvent('payer.resource-recorded.v1', member, { resource }));
+    }
     apps = {
       north: await registerApp(platform(), { name: 'North', npi: NORTH }),
       south: await registerApp(platform(), { name: 'South', npi: SOUTH }),
@@ -185,7 +195,9 @@ describe('full files of a roster', () => {
       'north-4.csv',
       [...right.slice(2), ...wrong].map((member) => [member, NORTH]),
     );
-    const { number } = await reported('simulate', 'roster', 'north-4.csv', ...full('north-mso'));
+    const { number, sensitive } = await reported('simulate', 'roster', 'north-4.csv', ...full('north-mso'));
+    // A72: new access to a sensitive category, and none to what is withheld.
+    expect(Object.entries(sensitive)).toEqual([[expect.stringMatching(/payer\.example\/labels\|sud$/i), 1]]);
     const { batch } = await reported(
       'import',
       'roster',

@@ -20,6 +20,7 @@ import { AuditEventController } from './operations/ops/audit-event.controller.ts
 import { VerificationController } from './operations/ops/verification.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
+import { NewLabels } from './operations/ops/new-labels.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
@@ -88,6 +89,7 @@ export class AttributionModule {
         },
         ServiceLevels,
         Forecast,
+        NewLabels,
       ],
     };
   }

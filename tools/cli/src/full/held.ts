@@ -85,4 +85,6 @@ export interface ForecastChange {
   readonly member: string;
   readonly list: string;
   readonly change: 'gained' | 'lost';
+  /** Labels of resources that the providers of the list would get. */
+  readonly labels?: readonly string[];
 }

@@ -46,6 +46,8 @@ const NO_BATCH = 'forecast';
 class Lists {
   readonly #held: Held;
   readonly lists = new Map<string, ListChange>();
+  /** Gained members by the labels of resources that come with them. */
+  readonly labels = new Map<string, number>();
   gained = 0;
   lost = 0;
   #open: DomainEvent[] = [];
@@ -65,7 +67,8 @@ class Lists {
     if (this.#open.length === 0) return;
     const changes: readonly ForecastChange[] = await this.#held.forecast(this.#open);
     this.#open = [];
-    for (const { list, change } of changes) {
+    for (const { list, change, labels = [] } of changes) {
+      for (const label of labels) this.labels.set(label, (this.labels.get(label) ?? 0) + 1);
       this[change] += 1;
       this.list(list)[change] += 1;
     }
@@ -141,7 +144,8 @@ export async function planOf(
     const batch = isAgain ? last.batch : batchOf({ kind, source, asOf }, found.digest, known);
     const { gained, lost } = lists;
     const about = { ...found, kind, source, asOf, batch, first: last === undefined, gained, lost };
-    const foreseen = { ...about, lists: Object.fromEntries([...lists.lists].sort()) };
+    const sensitive = Object.fromEntries([...lists.labels].sort());
+    const foreseen = { ...about, lists: Object.fromEntries([...lists.lists].sort()), sensitive };
     const number = numberOf(foreseen, digest.digest('hex'));
     const report = { ...foreseen, reasons: reasonsOf(foreseen), number };
     return {

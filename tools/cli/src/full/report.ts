@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileKind } from '@provider-access/events';
-import { table } from '../output.ts';
+import { countLines, table } from '../output.ts';
 import type { Comparison } from './compare.ts';
 
 /** How a list of a provider changes. */
@@ -27,6 +27,8 @@ export interface FullReport extends Comparison {
   readonly lost: number;
   /** By the providers of the list. */
   readonly lists: Readonly<Record<string, ListChange>>;
+  /** Gained members by security label (`system|code`), of resources that their new providers would get (A72). */
+  readonly sensitive: Readonly<Record<string, number>>;
   /** Why the import needs a confirmation. Empty if it needs none. */
   readonly reasons: readonly string[];
 }
@@ -72,7 +74,15 @@ export function reasonsOf({
 /** Ten digits that a person can read aloud. @param changes what names the changes of every row, in their order */
 export function numberOf(report: Omit<FullReport, 'reasons' | 'number'>, changes: string): string {
   const lists = Object.entries(report.lists).sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([report.batch, report.held, report.gained, report.lost, lists, changes]);
+  const text = JSON.stringify([
+    report.batch,
+    report.held,
+    report.gained,
+    report.lost,
+    lists,
+    report.sensitive,
+    changes,
+  ]);
   const digits = BigInt(`0x${createHash('sha256').update(text).digest('hex').slice(0, 15)}`) % 10_000_000_000n;
   return digits
     .toString()
@@ -97,6 +107,7 @@ export function reportLines(report: FullReport): string[] {
       ? []
       : [`${kept} opt-outs of this source are not in the file. They stay: only the member ends an opt-out.`]),
     `Lists of providers gain ${gained} members and lose ${lost}.`,
+    ...countLines('new access to labelled data, in members by label', report.sensitive),
     ...(largest.length === 0
       ? []
       : table(

@@ -30,6 +30,7 @@ import { payerIdentity } from '../../domain/payer-identity.ts';
 import { GroupDirectory } from '../../intake/group-directory.ts';
 import { DERIVER } from '../../intake/holds.ts';
 import { MemberState } from '../../intake/member-state.ts';
+import { NewLabels } from './new-labels.ts';
 
 /** A list of a provider, and the member that it gains or loses. */
 export interface ForecastChange {
@@ -37,8 +38,12 @@ export interface ForecastChange {
   /** The providers of the list, and its contract. */
   readonly list: string;
   readonly change: 'gained' | 'lost';
+  /** Of a gained member: labels of resources that the list's providers would get. Absent without any. */
+  readonly labels?: readonly string[];
 }
 
+/** Lists on which a member is seen, with their providers. */
+type Lists = ReadonlyMap<string, readonly ProviderKey[]>;
 /** What is known of the members of a forecast, with what was applied so far. */
 interface Known {
   readonly state: MemberState;
@@ -60,6 +65,7 @@ export class Forecast {
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
     @Inject(PayerDays) private readonly days: PayerDays,
+    @Inject(NewLabels) private readonly newLabels: NewLabels,
   ) {
     this.directory = new GroupDirectory(ports);
   }
@@ -74,7 +80,7 @@ export class Forecast {
     const consent = new Map<string, ConsentPart | undefined>();
     for (const [n, document] of (await this.facts.reader.getMany(members)).entries())
       consent.set(members[n]!, document?.['consent'] as ConsentPart | undefined);
-    const seen = (): ReadonlyMap<string, ReadonlySet<string>> =>
+    const seen = (): ReadonlyMap<string, Lists> =>
       new Map(
         members.map((member) => {
           const part = consent.get(member);
@@ -85,21 +91,30 @@ export class Forecast {
     const before = seen();
     for (const event of events) await this.apply({ state, consent }, event, instant(now));
     const after = seen();
-    return members.flatMap((member) => {
+    const changes = members.flatMap((member) => {
       const [was, will] = [before.get(member)!, after.get(member)!];
-      const changes = (lists: Iterable<string>, change: 'gained' | 'lost') =>
-        [...lists].map((list) => ({ member, list, change }));
-      return [
-        ...changes(
-          [...will].filter((list) => !was.has(list)),
-          'gained',
-        ),
-        ...changes(
-          [...was].filter((list) => !will.has(list)),
-          'lost',
-        ),
-      ];
+      const but = (these: Lists, others: Lists, change: 'gained' | 'lost') =>
+        [...these]
+          .filter(([list]) => !others.has(list))
+          .map(([list, providers]) => ({ member, list, change, providers }));
+      return [...but(will, was, 'gained'), ...but(was, will, 'lost')];
     });
+    return this.withLabels(changes);
+  }
+
+  private async withLabels(
+    changes: readonly (ForecastChange & { readonly providers: readonly ProviderKey[] })[],
+  ): Promise<readonly ForecastChange[]> {
+    const gaining = changes.filter(({ change }) => change === 'gained').map(({ member }) => member);
+    const marked: ReadonlySet<string> =
+      gaining.length === 0 ? new Set() : await this.newLabels.among([...new Set(gaining)]);
+    const out: ForecastChange[] = [];
+    for (const { providers, ...change } of changes) {
+      const isMarked = change.change === 'gained' && marked.has(change.member);
+      const labels = isMarked ? await this.newLabels.of(change.member, this.partyOf(providers), ANYBODY) : [];
+      out.push({ ...change, ...(labels.length > 0 && { labels }) });
+    }
+    return out;
   }
 
   private async apply({ state, consent }: Known, stated: DomainEvent, at: string): Promise<void> {
@@ -149,13 +164,13 @@ export class Forecast {
   }
 
   /** The lists on which an app of their providers would see the member. */
-  private listsOf(member: MemberFacts, now: string): ReadonlySet<string> {
-    const lists = new Set<string>();
+  private listsOf(member: MemberFacts, now: string): Lists {
+    const lists = new Map<string, readonly ProviderKey[]>();
     for (const { group, providers, contract } of member.attributions) {
       const request = { client: ANYBODY, purpose: { kind: 'explain', group }, member: member.member, now } as const;
       const party = this.partyOf(providers);
       if (decide(request, { member, party }).permit)
-        lists.add(listOf({ providers, ...(contract !== undefined && { contract }) }));
+        lists.set(listOf({ providers, ...(contract !== undefined && { contract }) }), providers);
     }
     return lists;
   }
