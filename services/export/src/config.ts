@@ -67,6 +67,8 @@ const FIXED = {
   waitMs: 10_000,
   /** Attempts at one work item before the job fails. */
   attempts: 12,
+  /** Chunks whose members one item of a seal decides. A longer seal is several items. */
+  sealChunks: 64,
   /** Time between two searches of an idle worker for work of other processes. */
   pollMs: 2000,
 };

@@ -35,13 +35,13 @@ const idsIn = async (job: string): Promise<string[]> =>
 
 describe('a process that dies', () => {
   // Every kind of file that a job writes, before and after the write.
-  it.each(['/plan/', '/0/', 'chunk.json', '/seal/', 'manifest.json'])(
+  it.each(['/plan/', '/0/', 'chunk.json', '/seal/', 'slice.json', 'manifest.json'])(
     'at %s goes on after the restart: nothing missing, nothing twice',
     async (where) => {
       let dead = false;
       const died = new Gate();
       await populated(
-        { attempts: 1_000_000 },
+        { attempts: 1_000_000, sealChunks: 1 },
         (blobs) =>
           interfered(blobs, (action, name) => {
             if (dead || (action !== 'range' && action !== 'get' && name.includes(where))) {
@@ -54,7 +54,7 @@ describe('a process that dies', () => {
       );
       const job = await platform.kickOff();
       await died.reached;
-      await platform.restart({ chunkMembers: 2 });
+      await platform.restart({ chunkMembers: 2, sealChunks: 1 });
       expect(await idsIn(job)).toEqual(expected);
     },
   );

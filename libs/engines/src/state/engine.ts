@@ -15,6 +15,8 @@ type Announced = Row & Record<'group' | 'holder' | 'data', string> & { readonly 
 export interface Item extends Row {
   readonly queue: string;
   readonly id: string;
+  /** Null in an item without an app, and missing in an item of 0.2.0 or earlier, which is the same. */
+  readonly app: string | null;
   readonly payload: string;
   readonly attempts: number;
   readonly holder: string | null;
@@ -28,6 +30,20 @@ export interface Item extends Row {
    * The engine starts at seq * 2^20, and each holder adds one. So an id that was removed and put again gets new tokens.
    */
   readonly fence?: number;
+}
+/**
+ * An app that had items in a queue. Never deleted, so that an app that returns does not lose its place in the rotation.
+ */
+export interface Lane extends Row {
+  readonly queue: string;
+  /** Empty for items without an app. */
+  readonly app: string;
+  /** The number of the last service of this app. The app with the lowest one is next. */
+  readonly turn: number;
+  /** The lane has no free item before this time. It may have none afterwards either. */
+  readonly lookAt: number;
+  /** Grows with each change that may free an item, so that a slower process does not postpone `lookAt`. */
+  readonly version: number;
 }
 export interface Stream extends Row {
   readonly version: number;
@@ -51,6 +67,7 @@ export interface Kinds {
   readonly leases: HeldLease;
   readonly counters: Row & Readonly<Record<'count' | 'resets', number>>;
   readonly work: Item;
+  readonly lanes: Lane;
   readonly presence: Announced;
   readonly streams: Stream;
   readonly outbox: Waiting;

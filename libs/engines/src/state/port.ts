@@ -78,14 +78,24 @@ export interface Counters {
 export interface WorkItem {
   readonly queue: string;
   readonly id: string;
+  /** The app for which the work is done. Items without an app are together, as if they had one. */
+  readonly app?: string;
   readonly payload: unknown;
   readonly attempts: number;
   readonly fence: number;
 }
+export interface NewItem extends Pick<WorkItem, 'id' | 'app' | 'payload'> {
+  /** ms since the epoch. */
+  readonly notBefore?: number | undefined;
+}
 export interface Work {
   /** Idempotent by (queue, id). */
-  put(queue: string, items: readonly { id: string; payload: unknown; notBefore?: number }[]): Promise<void>;
-  /** Leases the oldest item that is free or whose lease has expired, with a new, higher fencing token. */
+  put(queue: string, items: readonly NewItem[]): Promise<void>;
+  /**
+   * Leases an item that is free or whose lease has expired, with a new, higher fencing token. The apps with such items
+   * take turns, and each gets its oldest one. So with k workers, at most k items of one app start before a new item of
+   * another one. The number of queries does not depend on how many items wait.
+   */
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined>;
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean>;
   /** Returns false if the fencing token is no longer valid. The result must not be used then. */

@@ -8,7 +8,7 @@ import { Refusal } from '@provider-access/kernel';
 import { Poll, Workers, type WorkersOptions } from '@provider-access/engines/jobs';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { SpanKind } from '@provider-access/service/observability';
-import type { WorkItem } from '@provider-access/engines/state';
+import type { NewItem, WorkItem } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type ExportConfig } from '../config.ts';
 import { allWritten, expiresAt, isRunning, type Job } from '../domain/job/job.ts';
@@ -114,10 +114,7 @@ export class ExportWork {
   storageFull(): boolean {
     return this.full;
   }
-  private async put(
-    queue: Queue,
-    items: readonly { id: string; payload: JobItem; notBefore?: number }[],
-  ): Promise<void> {
+  private async put(queue: Queue, items: readonly (NewItem & { readonly payload: JobItem })[]): Promise<void> {
     await this.ports.state.work.put(queue, items);
     this.workers.get(queue)!.notify();
   }
@@ -211,11 +208,11 @@ export class ExportWork {
     await this.next(job, type);
   }
   private async next(job: Job, type: string): Promise<void> {
-    const { job: id, traceparent, status } = job;
+    const { job: id, client: app, traceparent, status } = job;
     const { graceMs, keepMs, leaseMs } = this.config;
     const payload: JobItem = { job: id, ...(traceparent !== undefined && { traceparent }) };
     const put = (step: 'plan' | 'seal' | 'expire' | 'sweep', notBefore?: number): Promise<void> =>
-      this.put(`export-${step}`, [{ id: `${id}/${step}`, payload, notBefore }]);
+      this.put(`export-${step}`, [{ id: `${id}/${step}`, app, payload, notBefore }]);
     const expires = expiresAt(job, keepMs);
     if (expires !== undefined && (status === 'sealed' || status === 'failed')) await put('expire', expires);
     if (job.ended !== undefined)
@@ -226,7 +223,7 @@ export class ExportWork {
     else if (type === 'pa.export-planned.v1')
       await this.put(
         'export-chunk',
-        job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, payload: { ...payload, chunk } })),
+        job.written.map((_, chunk) => ({ id: `${id}/${chunk}`, app, payload: { ...payload, chunk } })),
       );
   }
 }

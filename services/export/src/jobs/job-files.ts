@@ -49,6 +49,12 @@ export interface Manifest {
   readonly dropped: readonly string[];
 }
 
+/** The members that one item of a long seal dropped. */
+export interface SealSlice {
+  readonly v: 1;
+  readonly dropped: readonly string[];
+}
+
 export const jobPrefix = (job: string): string => `jobs/${job}/`;
 export const chunkPrefix = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/`;
 export const askFile = (job: string): string => `jobs/${job}/ask.json`;
@@ -65,4 +71,5 @@ export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Prom
   json(blobs, `${prefix}${chunk}.json`);
 export const readAsk = (blobs: Blobs, name: string): Promise<Ask> => json(blobs, name);
 export const readSummary = (blobs: Blobs, name: string): Promise<ChunkSummary> => json(blobs, name);
+export const readSlice = (blobs: Blobs, name: string): Promise<SealSlice> => json(blobs, name);
 export const readManifest = (blobs: Blobs, name: string): Promise<Manifest> => json(blobs, name);

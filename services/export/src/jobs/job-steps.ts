@@ -10,7 +10,7 @@ import { ExportedViews } from './exported-views.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import { jobPrefix, planPrefix, readAsk, sealPrefix } from './job-files.ts';
 import { JobStreams } from './job-stream.ts';
-import { Sealer } from './sealer.ts';
+import { Sealer, type Sealing } from './sealer.ts';
 
 /** Each step of a job has a queue of its own. */
 export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
@@ -18,6 +18,8 @@ export type Queue = (typeof QUEUES)[number];
 export interface JobItem {
   readonly job: string;
   readonly chunk?: number;
+  /** Of a long seal: what earlier items have decided. 0.2.0 ignores it, and seals from the start. */
+  readonly sealing?: Sealing;
   /** Trace context of the kick-off. */
   readonly traceparent?: string;
 }
@@ -81,16 +83,31 @@ export class JobSteps {
   }
 
   async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
-    const { job: id } = item.payload as JobItem;
+    const { job: id, sealing = { from: 0, checked: [] } } = item.payload as JobItem;
     const job = await this.streams.load(id);
     if (job === undefined || !isRunning(job) || !allWritten(job)) return;
     await this.views.assertPassed(job);
-    const sealed = await this.sealer.seal(job, item.fence);
+    const further = await this.sealer.slice(job, item.fence, sealing);
+    if (further !== undefined) return this.sealFurther(job, item, further, heartbeat);
+    const sealed = await this.sealer.seal(job, item.fence, sealing);
     const executed = (await heartbeat()) ? await this.streams.execute({ kind: 'seal', data: sealed }) : undefined;
     // No event will name these files, because another process has taken the step over or the job has ended. The prefix
     // contains the fence of this attempt, so no file of another attempt is under it.
     if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest)
       await this.blobs.deletePrefix(sealPrefix(id, item.fence));
+  }
+
+  /** Puts the next item of a long seal behind the items of other apps. */
+  private async sealFurther(
+    { job, client }: Job,
+    { queue, payload, fence }: WorkItem,
+    sealing: Sealing,
+    heartbeat: () => Promise<boolean>,
+  ): Promise<void> {
+    const id = `${job}/seal/${sealing.checked.length}`;
+    if (await heartbeat())
+      await this.ports.state.work.put(queue, [{ id, app: client, payload: { ...(payload as JobItem), sealing } }]);
+    else await this.blobs.deletePrefix(sealPrefix(job, fence));
   }
 
   async expire(item: WorkItem): Promise<void> {

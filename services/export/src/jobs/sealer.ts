@@ -13,9 +13,23 @@ import { Turns } from '../turns.ts';
 import { Asked } from './asked.ts';
 import { ExportedViews } from './exported-views.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
-import { readAsk, readSummary, sealPrefix, type Manifest } from './job-files.ts';
+import {
+  type ChunkSummary,
+  type Manifest,
+  readAsk,
+  readSlice,
+  readSummary,
+  type SealSlice,
+  sealPrefix,
+} from './job-files.ts';
 import { PartSet, type PartInfo, SUPPORTING_PARTS } from './part-set.ts';
 import { Supporting } from './supporting.ts';
+
+/** How far a seal is: chunks whose members are decided, and the files with those that were dropped. */
+export interface Sealing {
+  readonly from: number;
+  readonly checked: readonly string[];
+}
 
 /** Members in a batch of decisions. A batch takes some ms; other requests run between batches. */
 export const DECIDE_BATCH = 100;
@@ -35,10 +49,31 @@ export class Sealer {
     @Inject(ExportedViews) private readonly views: ExportedViews,
   ) {}
 
-  async seal(job: Job, fence: number): Promise<ExportSealed> {
+  /**
+   * The next slice of a seal that has more chunks than one item may decide, or undefined if the rest is no more than
+   * that. `seal` then decides the rest. A change after a slice is one after the seal: downloads decide again.
+   */
+  async slice(job: Job, fence: number, { from, checked }: Sealing): Promise<Sealing | undefined> {
+    const to = from + this.config.sealChunks;
+    if (to >= job.plan!.chunks) return undefined;
+    await this.views.assertNewestFacts();
+    const turns = new Turns();
+    const dropped: string[] = [];
+    for (let chunk = from; chunk < to; chunk++) {
+      const { released } = await this.summary(job, chunk);
+      dropped.push(...(await this.deniedNow(job, released, turns)));
+    }
+    const name = `${sealPrefix(job.job, fence)}slice.json`;
+    await this.blobs.put(name, JSON.stringify({ v: 1, dropped } satisfies SealSlice));
+    return { from: to, checked: [...checked, name] };
+  }
+
+  async seal(job: Job, fence: number, { from, checked }: Sealing): Promise<ExportSealed> {
     await this.views.assertNewestFacts();
     const files: PartInfo[] = [];
     const dropped: string[] = [];
+    for (const name of checked) dropped.push(...(await readSlice(this.blobs, name)).dropped);
+    const earlier = new Set(dropped);
     const check = this.labels.check(this.facts.parties, job.client);
     const turns = new Turns();
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
@@ -47,9 +82,9 @@ export class Sealer {
     const supporting = new Supporting(job.types, since, check, restrictions);
     const withLines = new Set<string>();
     for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
-      const summary = await readSummary(this.blobs, summaryOf(job.job, chunk, job.written[chunk]!));
-      const denied = await this.deniedNow(job, summary.released, turns);
-      dropped.push(...denied);
+      const summary = await this.summary(job, chunk);
+      const denied = chunk < from ? earlier : await this.deniedNow(job, summary.released, turns);
+      if (chunk >= from) dropped.push(...denied);
       files.push(...summary.parts);
       const bare = new Set(summary.bare);
       if (asked?.patients !== undefined)
@@ -74,6 +109,10 @@ export class Sealer {
       sealedAt: instant(now),
       expiresAt: instant(now + this.config.keepMs),
     };
+  }
+
+  private summary(job: Job, chunk: number): Promise<ChunkSummary> {
+    return readSummary(this.blobs, summaryOf(job.job, chunk, job.written[chunk]!));
   }
 
   private async deniedNow(job: Job, released: readonly string[], turns: Turns): Promise<ReadonlySet<string>> {

@@ -4,6 +4,7 @@ import { openMemoryLog } from '../../log/memory/index.ts';
 import type { StreamEvent } from '../port.ts';
 import { StreamReader } from './stream-reader.ts';
 import { agreements } from './agreements.ts';
+import { turns } from './turns.ts';
 import type { Fixture, StateHarness, StateOptions } from './fixture.ts';
 
 const event = (n: number, topic = 't.decided'): StreamEvent => ({
@@ -261,5 +262,6 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
     });
 
     agreements(at);
+    turns(at);
   });
 }

@@ -18,6 +18,9 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS work (seq INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL,
     payload TEXT NOT NULL, attempts INTEGER NOT NULL, fence INTEGER NOT NULL, holder TEXT,
     leased_until INTEGER NOT NULL, not_before INTEGER NOT NULL, done INTEGER NOT NULL, UNIQUE (queue, id));
+  CREATE TABLE IF NOT EXISTS lanes (queue TEXT NOT NULL, app TEXT NOT NULL, turn INTEGER NOT NULL,
+    look_at INTEGER NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (queue, app)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS lanes_ready ON lanes (queue, look_at);
   CREATE TABLE IF NOT EXISTS presence (grp TEXT NOT NULL, holder TEXT NOT NULL, data TEXT NOT NULL,
     expires INTEGER NOT NULL, PRIMARY KEY (grp, holder)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS fences (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
@@ -36,6 +39,9 @@ const FROM_OLDER_BUILDS = `
   UPDATE work SET leased_until = max(leased_until, not_before), not_before = 0 WHERE done = 0 AND not_before > 0;
   UPDATE work SET fence = seq << 20 WHERE done = 0 AND holder IS NULL AND fence < seq << 20`;
 
+/** In a file of 0.2.0 or earlier, items have no app. Such a build may open the file again, and ignores apps. */
+const APPS = 'CREATE INDEX IF NOT EXISTS work_of_app ON work (queue, app, seq, leased_until) WHERE done = 0';
+
 /**
  * One SQLite file with WAL and synchronous=FULL, so that an acknowledged change is durable. Changes of one turn of the
  * event loop share a transaction and its flush, but each change is atomic by itself.
@@ -53,6 +59,9 @@ export class Database {
         'PRAGMA temp_store = MEMORY',
     );
     this.#db.exec(SCHEMA + FROM_OLDER_BUILDS);
+    if (this.get("SELECT 1 FROM pragma_table_info('work') WHERE name = 'app'") === undefined)
+      this.#db.exec('ALTER TABLE work ADD COLUMN app TEXT');
+    this.#db.exec(APPS);
   }
 
   /** Releases every lease and work item. Fencing tokens stay, so that those of an old holder are refused. */
@@ -60,7 +69,8 @@ export class Database {
     transaction(this.#db, () =>
       this.#db.exec(
         'UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; ' +
-          'UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL',
+          'UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; ' +
+          'UPDATE lanes SET look_at = 0, version = version + 1',
       ),
     );
   }

@@ -22,12 +22,13 @@ const TABLES: Readonly<Record<Kind, Table>> = {
   work: {
     id: ['queue', 'id'],
     columns: {
-      ...same('queue', 'id', 'seq', 'payload', 'attempts', 'fence', 'holder'),
+      ...same('queue', 'id', 'app', 'seq', 'payload', 'attempts', 'fence', 'holder'),
       freeAt: 'leased_until',
       open: 'done',
     },
     initial: { not_before: '0', fence: '0' },
   },
+  lanes: { id: ['queue', 'app'], columns: { ...same('queue', 'app', 'turn', 'version'), lookAt: 'look_at' } },
   presence: {
     id: ['grp', 'holder'],
     columns: { group: 'grp', ...same('holder', 'data', 'expires') },

@@ -4,11 +4,14 @@ import { compareIndexes, createIndexes, type PlannedIndex, type WantedIndex } fr
 import { connect, guarded } from './client.ts';
 
 const TIDY: WantedIndex = { name: 'tidy', key: { tidyAt: 1 }, options: { expireAfterSeconds: 0 } };
+const OPEN = { partialFilterExpression: { open: true } };
 const DECLARED: Readonly<Record<string, readonly WantedIndex[]>> = {
   state_streams: [{ name: 'waiting', key: { waiting: 1 }, options: { sparse: true } }],
   state_work: [
-    { name: 'open', key: { queue: 1, seq: 1, freeAt: 1 }, options: { partialFilterExpression: { open: true } } },
+    { name: 'open', key: { queue: 1, seq: 1, freeAt: 1 }, options: OPEN },
+    { name: 'of_app', key: { queue: 1, app: 1, seq: 1, freeAt: 1 }, options: OPEN },
   ],
+  state_lanes: [{ name: 'ready', key: { queue: 1, lookAt: 1 }, options: {} }],
   state_claims: [TIDY],
   state_counters: [TIDY],
   state_presence: [{ name: 'group', key: { group: 1, holder: 1 }, options: {} }, TIDY],

@@ -56,6 +56,7 @@ export class MongoRows implements StateEngine {
       const found = this.#of(kind).find(filter, {
         ...(fields && { projection: Object.fromEntries(fields.map((field) => [field, 1])) }),
         ...(order !== undefined && { sort: [[order as string, 1]] }),
+        ...(limit !== undefined && { limit }),
       });
       return found.toArray();
     };
