@@ -24,12 +24,18 @@ export const exportSettings = z.object({
   EXPORT_STRICT: flag
     .default(false)
     .describe('Whether a kick-off needs the headers `Accept` and `Prefer: respond-async`, as Bulk Data 1.0.0 says.'),
-  EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
+  EXPORT_CHUNK_MEMBERS: count(250).describe(
+    'Members a chunk: the unit of work, of retry and of progress. With 10 or more, an export of at most 10 patients ' +
+      'is one chunk.',
+  ),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
   EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
   EXPORT_KICK_OFFS_PER_HOUR: count(60).describe('Kick-offs an hour and client before 429.'),
   EXPORT_POLLS_PER_MINUTE: count(120).describe(
     'Status requests a minute and job, and lists of exports a minute and client, before 429.',
+  ),
+  EXPORT_DOWNLOADS_PER_CLIENT: count(10).describe(
+    'Downloads of a client that may run at the same time before 429, in all instances together.',
   ),
   EXPORT_KEEP_HOURS: count(72).describe('How long files of an export are kept.'),
   EXPORT_KEPT_MIB_PER_CLIENT: count(20_480).describe(
@@ -90,6 +96,7 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
   kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR,
   pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE,
+  downloadsPerClient: env.EXPORT_DOWNLOADS_PER_CLIENT,
   keepMs: env.EXPORT_KEEP_HOURS * HOUR,
   /** Of compressed bytes. */
   keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,

@@ -23,6 +23,7 @@ import { KickOffs } from './operations/davinci-data-export/kick-off.ts';
 import { NewJobs } from './operations/davinci-data-export/new-jobs.ts';
 import { DownloadController } from './operations/download/download.controller.ts';
 import { DownloadNotes } from './operations/download/download-notes.ts';
+import { DownloadSlots } from './operations/download/download-slots.ts';
 import { Releases } from './operations/download/releases.ts';
 import { ListController } from './operations/list/list.controller.ts';
 import { OwnJobs } from './operations/own-jobs.ts';
@@ -105,6 +106,7 @@ export class ExportModule {
         OwnJobs,
         Releases,
         DownloadNotes,
+        DownloadSlots,
       ],
     };
   }

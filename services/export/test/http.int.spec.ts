@@ -124,10 +124,10 @@ describe('a file', () => {
     expect(tail.body.equals(whole.body.subarray(length - 100))).toBe(true);
   });
 
-  it('gives the whole when the range is under no ETag, another, or that of the other coding', async () => {
+  it('gives the whole when the range is under another ETag, or that of the other coding', async () => {
     const gzip = await raw({ 'accept-encoding': 'gzip' });
-    for (const ifRange of [undefined, '"other"', gzip.headers.etag!]) {
-      const answer = await raw({ range: 'bytes=10-20', ...(ifRange !== undefined && { 'if-range': ifRange }) });
+    for (const ifRange of ['"other"', `W/${(await raw()).headers.etag!}`, gzip.headers.etag!]) {
+      const answer = await raw({ range: 'bytes=10-20', 'if-range': ifRange });
       expect([answer.status, answer.body.toString() === text]).toEqual([200, true]);
     }
   });

@@ -1,5 +1,12 @@
 import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
-import { PART_LIMITS, PartIndexBuilder, type PartLimits, type Segment } from '../domain/segments/index.ts';
+import {
+  type Checksum,
+  GzipDigest,
+  PART_LIMITS,
+  PartIndexBuilder,
+  type PartLimits,
+  type Segment,
+} from '../domain/segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';
 /** A part file. `part` and `index` are names of blobs; `file` is the last segment of the URL. */
@@ -12,6 +19,8 @@ export interface PartInfo {
   readonly resources: number;
   readonly plain: number;
   readonly compressed: number;
+  /** Absent in a file of 0.2.0 or earlier. */
+  readonly gzip?: Checksum;
 }
 /** Stands in the names of files with supporting resources. Those of a chunk have its number there. */
 export const SUPPORTING_PARTS = 'shared';
@@ -21,6 +30,7 @@ export const isSupporting = ({ file }: Pick<PartInfo, 'file'>): boolean => file.
 interface OpenPart extends Pick<PartInfo, 'kind' | 'type'> {
   readonly writer: BlobWriter;
   readonly index: PartIndexBuilder;
+  readonly digest: GzipDigest;
   readonly n: number;
   pending: Uint8Array[];
   pendingBytes: number;
@@ -70,6 +80,7 @@ export class PartSet {
         type,
         writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
         index: new PartIndexBuilder(type),
+        digest: new GzipDigest(),
         n,
         pending: [],
         pendingBytes: 0,
@@ -80,6 +91,7 @@ export class PartSet {
       this.#open.set(key, part);
     }
     part.index.add(members, segment, labels);
+    part.digest.add(segment);
     part.resources += segment.resources;
     part.plain += segment.plain;
     part.compressed += segment.compressed;
@@ -107,6 +119,7 @@ export class PartSet {
     const bytes = Buffer.concat(part.pending, part.pendingBytes);
     part.pending = [];
     part.pendingBytes = 0;
+    part.digest.write(bytes);
     await part.writer.write(bytes);
   }
   async #finish(key: string, part: OpenPart): Promise<void> {
@@ -116,9 +129,9 @@ export class PartSet {
     await part.writer.commit();
     await this.#blobs.put(`${name}.index`, part.index.encode());
     this.#open.delete(key);
-    const { kind, type, n, resources, plain, compressed } = part;
+    const { kind, type, n, resources, plain, compressed, digest } = part;
     const file = `${key}-${this.#label}-${n}.ndjson`;
     const names = { part: `${name}.part`, index: `${name}.index` };
-    this.#done.push({ file, kind, type, ...names, resources, plain, compressed });
+    this.#done.push({ file, kind, type, ...names, resources, plain, compressed, gzip: digest.end() });
   }
 }

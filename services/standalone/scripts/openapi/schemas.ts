@@ -141,6 +141,30 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
           },
         ]),
       ),
+      extension: {
+        type: 'object',
+        properties: {
+          checksums: {
+            type: 'object',
+            description: 'Of the files as `Accept-Encoding: gzip` gets them now. An opt-out changes the bytes.',
+            properties: {
+              note: { type: 'string' },
+              contentEncoding: { const: 'gzip' },
+              files: {
+                type: 'array',
+                items: {
+                  type: 'object',
+                  properties: {
+                    url: { type: 'string', format: 'uri' },
+                    size: { type: 'integer' },
+                    sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
     },
   },
   Exports: {

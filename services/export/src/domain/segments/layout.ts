@@ -21,9 +21,9 @@ export interface Layout {
 }
 
 /** RFC 1952: deflate, no name, no time, unknown system. Constant, so that equal content has equal bytes. */
-const GZIP_HEADER = Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+export const GZIP_HEADER = Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
 /** The empty last block that ends the deflate stream, then CRC-32 and length modulo 2^32, little-endian. */
-function gzipTrailer(crc: number, plain: number): Uint8Array {
+export function gzipTrailer(crc: number, plain: number): Uint8Array {
   const bytes = Buffer.alloc(10);
   bytes.set([3, 0]);
   bytes.writeUInt32LE(crc >>> 0, 2);

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Controller, Inject } from '@nestjs/common';
 import { membersOf } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
@@ -17,6 +18,7 @@ import { type IndexedSegment, layout, releasedBy, tagOf } from '../../domain/seg
 import type { JobPart } from '../../projections/export-jobs.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
+import { type DownloadSlot, DownloadSlots } from './download-slots.ts';
 import { type Moment, Releases, type VisibleFile } from './releases.ts';
 import { segmentStream } from './segment-stream.ts';
 
@@ -30,15 +32,19 @@ const DOWNLOAD = operation({
   summary: 'Download a file of an export',
   description:
     'NDJSON, with gzip if the request accepts it. The server decides again about every member of the file: who ' +
-    'opted out since is left out. `Range` resumes a download.',
+    'opted out since is left out. `Range` resumes a download: with `If-Range` and the ETag, or without, if the file ' +
+    'has not changed since the export was complete.',
   parameters: {
     job: 'The id of the export, from `Content-Location`.',
     file: 'The name of the file, from the manifest.',
   },
-  headers: [{ name: 'Range', description: '`bytes=…` of a download that broke off.' }],
+  headers: [
+    { name: 'Range', description: '`bytes=…` of a download that broke off.' },
+    { name: 'If-Range', description: 'The `ETag` of that download. Another one gets the whole file.' },
+  ],
   answer: { description: 'The file.', type: 'application/fhir+ndjson', schema: { type: 'string' } },
   also: { 206: 'The bytes that were asked for.' },
-  refusals: ['not-found', 'range-not-satisfiable'],
+  refusals: ['not-found', 'range-not-satisfiable', 'too-many-requests'],
 });
 
 @Controller()
@@ -48,13 +54,30 @@ export class DownloadController {
     @Inject(OwnJobs) private readonly jobs: OwnJobs,
     @Inject(Releases) private readonly releases: Releases,
     @Inject(DownloadNotes) private readonly notes: DownloadNotes,
+    @Inject(DownloadSlots) private readonly slots: DownloadSlots,
   ) {}
 
   /** A gzip stream (or plain NDJSON) of the segments that are permitted now. Ranges can be resumed. */
   @Operation(DOWNLOAD)
-  async download({ client, scopes, params, request }: Asked<typeof DOWNLOAD>): Promise<Audited> {
-    const { headers, method } = request;
-    const job = await this.jobs.find(client, params.job);
+  async download(asked: Asked<typeof DOWNLOAD>): Promise<Audited> {
+    const job = await this.jobs.find(asked.client, asked.params.job);
+    if (asked.request.method === 'HEAD') return this.answer(asked, job);
+    // Before anything that costs work.
+    const slot = await this.slots.take(asked.client);
+    try {
+      return await this.answer(asked, job, slot);
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
+  }
+
+  /** `slot` is absent for a request without a body. */
+  private async answer(
+    { client, scopes, params, request: { headers } }: Asked<typeof DOWNLOAD>,
+    job: JobPart,
+    slot?: DownloadSlot,
+  ): Promise<Audited> {
     const moment = this.releases.moment(job);
     const visible = await this.visibleFile(job, params.file, moment, (type) => allows(scopes, type, 'r'));
     // A file without a permitted segment does not exist, as in the manifest.
@@ -71,11 +94,13 @@ export class DownloadController {
       'accept-ranges': 'bytes',
       expires: new Date(job.sealed!.expiresAt).toUTCString(),
       'cache-control': 'private, no-transform',
+      ...slot?.headers,
     };
-    if (isNotModified(headers, version, 'not-match'))
+    if (isNotModified(headers, version, 'not-match')) {
+      slot?.release();
       return { audit: 'nothing', answer: { status: 304, headers: unchanged } };
-    // A client must never join bytes of two permitted sets, so a range counts only for exactly this representation.
-    const counts = method === 'GET' && headers['if-range'] === etag;
+    }
+    const counts = slot !== undefined && (await this.rangeCounts(headers, etag, job, visible));
     const range = chooseRange(counts ? headers.range : undefined, whole.length);
     if (range.kind === 'unsatisfiable')
       throw new Refusal('range-not-satisfiable', 'The range starts after the end of the file.', {
@@ -92,7 +117,7 @@ export class DownloadController {
         ...(range.kind === 'part' && { 'content-range': `bytes ${start}-${end - 1}/${whole.length}` }),
       },
     };
-    if (method === 'HEAD') return { audit: 'nothing', answer };
+    if (slot === undefined) return { audit: 'nothing', answer };
 
     const given = releasedBy(whole, start, end, index, (member) => moment.decided.get(member) === true);
     const of = { job: job.job, file: file.file };
@@ -111,14 +136,33 @@ export class DownloadController {
             mayGoOn: (ahead) => file.kind === 'error' || this.mayGoOn(visible, job.job, ahead),
           }).catch(async (error: unknown) => {
             // Nothing was sent. A job that was deleted meanwhile has no files.
+            slot.release();
             await this.jobs.find(client, job.job);
             throw error;
           });
+          slot.heldBy(stream);
           this.notes.count(stream, { ...of, client });
           return stream;
         },
       },
     };
+  }
+
+  /**
+   * A client must never join bytes of two permitted sets. So a range counts for exactly this representation, or, without
+   * `If-Range`, while the file is as it was sealed and this client was never sent it in another form.
+   */
+  private async rangeCounts(
+    headers: IncomingHttpHeaders,
+    etag: string,
+    job: JobPart,
+    visible: VisibleFile,
+  ): Promise<boolean> {
+    const isWhole = await this.releases.isAsSealed(job, visible);
+    if (!isWhole) await this.releases.noteChanged(job, visible.file);
+    const ifRange = headers['if-range'];
+    if (ifRange !== undefined) return ifRange === etag;
+    return headers.range !== undefined && isWhole && !(await this.releases.wasChanged(job, visible.file));
   }
 
   private async visibleFile(

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { BoundedMap, Refusal } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
+import type { Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -20,6 +21,10 @@ const CACHED_SEGMENTS = 100_000;
 const CACHED_MANIFESTS = 16;
 /** Jobs of which it is known that the view of labelled members has passed their kick-off. */
 const KNOWN_JOBS = 1000;
+/** Files of which it is noted that a client got them without everything that was sealed. */
+const CHANGED = 'export-file-changed';
+const KNOWN_CHANGED = 10_000;
+const HOUR = 3_600_000;
 /** ms */
 const VIEW_PATIENCE_MS = 1000;
 
@@ -49,14 +54,17 @@ export class Releases {
   private readonly indexes = new Map<string, PartIndex>();
   private cachedSegments = 0;
   private readonly passed = new BoundedMap<string, true>(KNOWN_JOBS);
+  private readonly changed = new BoundedMap<string, true>(KNOWN_CHANGED);
+  private readonly claims: Claims;
   private readonly labelled: Pick<ViewReader, 'getMany' | 'waitFor'>;
   constructor(
-    @Inject(PORTS) { views }: Pick<ServicePorts, 'views'>,
+    @Inject(PORTS) { views, state }: Pick<ServicePorts, 'views' | 'state'>,
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(Facts) private readonly facts: Pick<Facts, 'access' | 'parties'>,
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(ExportedViews) { records }: Pick<ExportedViews, 'records'>,
   ) {
+    this.claims = state.claims;
     this.labelled = views.reader(labelled);
     this.late = new LateLabels(blobs, records);
   }
@@ -101,6 +109,26 @@ export class Releases {
         retryAfter: 2,
       });
     this.passed.set(job.job, true);
+  }
+
+  /** Whether the file has all bytes that it had when the job was sealed. */
+  async isAsSealed(job: Job, { index, segments }: Omit<VisibleFile, 'file'>): Promise<boolean> {
+    const { dropped } = await this.manifest(job);
+    const sealed = dropped.size === 0 ? index.segments : permittedSegments(index, (member) => !dropped.has(member));
+    return segments.length === sealed.length && segments.every(({ cut }) => cut === undefined);
+  }
+
+  /** Notes for all processes that the client is sent the file without something that was sealed. */
+  async noteChanged(job: Job, { file }: PartInfo): Promise<void> {
+    const key = `${job.job}/${file}`;
+    if (this.changed.has(key)) return;
+    await this.claims.claim(CHANGED, key, job.client, Date.parse(job.sealed!.expiresAt) + HOUR);
+    this.changed.set(key, true);
+  }
+
+  async wasChanged(job: Job, { file }: PartInfo): Promise<boolean> {
+    const key = `${job.job}/${file}`;
+    return this.changed.has(key) || (await this.claims.get(CHANGED, key)) !== undefined;
   }
 
   /** Whether these segments, which `visible` returned, are what it would return now. Throws FactsStale. */

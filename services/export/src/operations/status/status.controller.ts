@@ -15,6 +15,9 @@ import { Releases } from '../download/releases.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
 
+const CHECKSUMS =
+  'Size in bytes and SHA-256 of the files, as a request with "Accept-Encoding: gzip" gets them now. An opt-out changes ' +
+  'the bytes, and size and SHA-256 are then not true any more. A file that has changed since it was written is not listed.';
 const JOB = { job: 'The id of the export, from `Content-Location`.' };
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 const STATUS = operation({
@@ -80,17 +83,23 @@ export class StatusController {
   private async manifest(job: JobPart, covers: (type: string) => boolean) {
     const { manifest } = await this.releases.manifest(job);
     const moment = this.releases.moment(job);
+    const files: object[] = [];
     const lists: Record<FileKind, object[]> = { output: [], deleted: [], error: [] };
     const turns = new Turns();
     for (const file of manifest.files) {
       await turns.next();
       if (file.kind === 'output' && !covers(file.type)) continue;
-      const { segments } = await this.releases.visible(job, file, moment);
+      const { segments, index } = await this.releases.visible(job, file, moment);
       const count = segments.reduce((n, s) => n + s.resources, 0);
       const url = `${this.config.publicUrl}/fhir/bulk/${job.job}/${file.file}`;
-      if (count > 0) lists[file.kind].push({ type: file.type, url, count });
+      if (count === 0) continue;
+      lists[file.kind].push({ type: file.type, url, count });
+      const isStored = segments.length === index.segments.length && segments.every(({ cut }) => cut === undefined);
+      if (isStored && file.gzip !== undefined) files.push({ url, ...file.gzip });
     }
-    return { transactionTime: job.transactionTime, request: job.request, requiresAccessToken: true, ...lists };
+    const extension = { checksums: { note: CHECKSUMS, contentEncoding: 'gzip', files } };
+    const { transactionTime, request } = job;
+    return { transactionTime, request, requiresAccessToken: true, ...lists, extension };
   }
 
   @Operation(CANCEL)
