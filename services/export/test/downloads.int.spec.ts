@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { get } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '@provider-access/testing';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Gate, interfered } from './faults.ts';
 import { type ManifestBody, Platform } from './harness.ts';
 
@@ -73,12 +74,12 @@ describe('a Range without If-Range (E73)', () => {
       range: 'bytes=700-',
     };
     for (const base of [other.url, platform.url]) {
-      const answer = await vi.waitFor(async () => {
+      const answer = await eventually(async () => {
         const found = await fetch(url.replace('http://test', base), { headers });
         const text = await found.text();
         expect(text).toContain('"m1"');
         return { status: found.status, text };
-      }, 10_000);
+      });
       expect(answer).toEqual({ status: 200, text: whole });
     }
   });
@@ -187,11 +188,11 @@ describe('parallel downloads of an app (E74)', () => {
     await platform.resources([{ member: 'n0', type: 'Patient', id: 'n0' }]);
     const theirs = { token: await platform.token('c2') };
     const quiet = await platform.kickOff('', { ...theirs, group: 'g-other' });
-    const theirUrl = await vi.waitFor(async () => {
+    const theirUrl = await eventually(async () => {
       const answer = await platform.fetch(quiet, theirs);
       expect(answer.status).toBe(200);
       return patients((await answer.json()) as ManifestBody);
-    }, 10_000);
+    });
     const url = patients(await platform.manifest(await platform.kickOff()));
     const token = await platform.token();
     const download = (base: string, method = 'GET'): Promise<Response> =>
@@ -202,7 +203,7 @@ describe('parallel downloads of an app (E74)', () => {
 
     holds = true;
     const running = Array.from({ length: 10 }, (_, i) => download([platform.url, other.url][i % 2]!));
-    await vi.waitFor(() => expect(waiting).toBe(10), 10_000);
+    await eventually(() => expect(waiting).toBe(10));
     for (const base of [platform.url, other.url]) {
       const refused = await download(base);
       expect([refused.status, ...fields(refused)]).toEqual([429, POLICY, '"downloads";r=0;t=5', '5']);
@@ -220,7 +221,7 @@ describe('parallel downloads of an app (E74)', () => {
       expect(answer.status).toBe(200);
       expect((await answer.text()).trim().split('\n')).toHaveLength(4);
     }
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(fields(await drained(download(platform.url)))).toEqual([POLICY, '"downloads";r=9', null]),
     );
   });
@@ -238,14 +239,14 @@ describe('parallel downloads of an app (E74)', () => {
       [url, { range: 'bytes=5-9' }],
       [url, {}],
     ] as const)
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const { status } = await drained(platform.fetch(path, { headers }));
         expect(status).not.toBe(429);
         statuses.push(status);
       });
     expect(statuses).toEqual([304, 416, 404, 206, 200]);
     // Another process took the place and died.
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await platform.state.leases.acquire('export-download/c1/0', 'dead', 60_000)).toBeDefined(),
     );
     expect((await platform.fetch(url)).status).toBe(429);

@@ -1,3 +1,4 @@
+import { eventually } from '@provider-access/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { State, WorkItem } from '@provider-access/engines/state';
 import { Gate, interfered } from './faults.ts';
@@ -89,12 +90,9 @@ describe('work of several apps', () => {
       const [mine, theirs] = [await platform.token('c1'), await platform.token('c2')];
       const large = await platform.kickOff('', { token: mine });
       await gate.reached;
-      await vi.waitFor(() => expect(tookOf('c1', 'chunk')).toBe(workers));
+      await eventually(() => expect(tookOf('c1', 'chunk')).toBe(workers));
       const small = await platform.kickOff('', { token: theirs, group: FEW });
-      await vi.waitFor(
-        () => expect(history.filter((e) => e.app === 'c2' && e.step === 'chunk')).not.toEqual([]),
-        10_000,
-      );
+      await eventually(() => expect(history.filter((e) => e.app === 'c2' && e.step === 'chunk')).not.toEqual([]));
       gate.letThrough();
       expect(await idsIn(await manifestOf(small, theirs), theirs)).toEqual(members('b', 10));
       expect(['plan', 'chunk', 'seal'].map((step) => tookOf('c2', step))).toEqual([1, 1, 1]);
@@ -114,7 +112,7 @@ describe('work of several apps', () => {
     await gate.reached;
     await platform.optOut('a1');
     const small = await platform.kickOff('', { token: theirs, group: FEW });
-    await vi.waitFor(() => expect(history.filter((e) => e.app === 'c2' && e.step === 'seal')).not.toEqual([]), 10_000);
+    await eventually(() => expect(history.filter((e) => e.app === 'c2' && e.step === 'seal')).not.toEqual([]));
     gate.letThrough();
     expect(await idsIn(await manifestOf(small, theirs), theirs)).toEqual(members('b', 2));
     expect(waitedFor('c2').at(-1)).toBeLessThanOrEqual(1);
@@ -164,11 +162,11 @@ describe('work of several apps', () => {
     expect((await platform.fetch(job, { token: mine })).status).toBe(404);
     platform.clock.offset += 5000;
     const id = job.split('/').at(-1)!;
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       for (const queue of ['export-plan', 'export-chunk', 'export-seal'])
         expect(await platform.state.work.count(queue)).toEqual({ ready: 0, leased: 0 });
       expect((await platform.fileNames()).filter((name) => name.includes(id))).toEqual([]);
-    }, 10_000);
+    });
     const types = (await platform.events('pa.exports')).filter((e) => e.data['job'] === id).map((e) => e.type);
     expect(types).toContain('pa.export-cancelled.v1');
     expect(types).not.toContain('pa.export-sealed.v1');
