@@ -121,7 +121,7 @@ describe('work of several apps', () => {
     expect(tookOf('c1', 'seal')).toBe(8);
   });
 
-  it('E76: a member who opts out before one of the items of a seal is dropped for good, whichever item finds it', async () => {
+  it('E76: a member who opts out before a long seal is dropped for good, whichever item finds it', async () => {
     const gate = new Gate();
     await start({ many: 6, few: 1 }, { chunkMembers: 1, sealChunks: 2 }, (blobs) =>
       interfered(blobs, (action, name) =>

@@ -37,7 +37,7 @@ export class StoredWork extends OverEngine implements Work {
         open: true,
       })),
     );
-    // After the items: a process that dies in between puts them again, because it has not committed what asked for them.
+    // After the items: a process that dies in between puts them again, because it has not committed their cause.
     for (const app of new Set(items.map(({ app = '' }) => app))) await this.#wake(queue, app);
   }
 

@@ -44,7 +44,7 @@ export function turns(at: Fixture): void {
       expect(await at.state.work.count('q')).toEqual({ ready: 10_000 - k - before, leased: k });
     });
 
-    it('E75: go round, oldest first within an app, and an app that adds one at a time is not first each time', async () => {
+    it('E75: go round, oldest first within an app, also for an app that adds one at a time', async () => {
       await put('a', ...ids('a', 4));
       await put('b', 'b/1', 'b/0');
       await put('c', 'c/0');

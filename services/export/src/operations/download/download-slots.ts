@@ -21,7 +21,7 @@ export interface DownloadSlot {
 }
 
 /**
- * Limits the downloads of a client that run at the same time in all processes. Each holds a numbered slot under a lease.
+ * Limits the downloads of a client that run at the same time in all processes. Each has a numbered slot under a lease.
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
 @Injectable()

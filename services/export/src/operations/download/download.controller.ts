@@ -149,8 +149,8 @@ export class DownloadController {
   }
 
   /**
-   * A client must never join bytes of two permitted sets. So a range counts for exactly this representation, or, without
-   * `If-Range`, while the file is as it was sealed and this client was never sent it in another form.
+   * A client must never join bytes of two permitted sets. So a range counts for exactly this representation, or,
+   * without `If-Range`, while the file is as it was sealed and this client was never sent it in another form.
    */
   private async rangeCounts(
     headers: IncomingHttpHeaders,

@@ -16,8 +16,9 @@ import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
 
 const CHECKSUMS =
-  'Size in bytes and SHA-256 of the files, as a request with "Accept-Encoding: gzip" gets them now. An opt-out changes ' +
-  'the bytes, and size and SHA-256 are then not true any more. A file that has changed since it was written is not listed.';
+  'Size in bytes and SHA-256 of the files, as a request with "Accept-Encoding: gzip" gets them now. An opt-out ' +
+  'changes the bytes, and size and SHA-256 are then not true any more. A file that has changed since it was written ' +
+  'is not listed.';
 const JOB = { job: 'The id of the export, from `Content-Location`.' };
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 const STATUS = operation({
