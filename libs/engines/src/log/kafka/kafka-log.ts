@@ -35,11 +35,12 @@ export class KafkaLog implements EventLog {
   readonly #counts = new Map<string, Promise<number>>();
   #closed: Promise<void> | undefined;
 
-  constructor(settings: Settings) {
+  /** @param now the clock by which fetched records are kept for other groups, ms. Only differences of it count. */
+  constructor(settings: Settings, now = () => performance.now()) {
     this.#settings = settings;
     this.#cluster = new Cluster(settings);
     this.#reader = new Reader(this.#cluster);
-    this.#shared = new SharedFetches(settings);
+    this.#shared = new SharedFetches(settings, now);
     this.#appender = new Appender(settings, (topic, partition) => this.#cluster.leader(topic, partition));
   }
 

@@ -12,6 +12,8 @@ import {
 } from '@provider-access/testing';
 import { EngineUnavailable, type Batch, type EventLog, type LogRecord, type Subscription } from '../port.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
+import { KafkaLog } from './kafka-log.ts';
+import { settingsOf } from './options.ts';
 
 let kafka: Kafka;
 let proxy: TcpProxy;
@@ -64,17 +66,23 @@ class Seen {
   }
 }
 
+const topics = () =>
+  prefixed(kafka.brokers, [topic('t', { partitions: PARTITIONS }), topic('other', { partitions: 2 })]);
 const open = async (): Promise<EventLog> =>
-  openLog(await prefixed(kafka.brokers, [topic('t', { partitions: PARTITIONS }), topic('other', { partitions: 2 })]), {
-    pollMs: 5_000,
-    heartbeatIntervalMs: 1_500,
-    sessionTimeoutMs: 10_000,
-  });
+  openLog(await topics(), { pollMs: 5_000, heartbeatIntervalMs: 1_500, sessionTimeoutMs: 10_000 });
+/** Longer than this spec takes, so that nothing happens because of the time but what `now` says. */
+const NEVER_MS = 600_000;
+async function openAt(now: () => number): Promise<EventLog> {
+  const never = { pollMs: NEVER_MS, requestTimeoutMs: 2 * NEVER_MS, sessionTimeoutMs: NEVER_MS };
+  const log = new KafkaLog(settingsOf({ ...(await topics()), ...never, heartbeatIntervalMs: 1_500 }), now);
+  await log.reach();
+  return log;
+}
 const records = (count: number, from: number) =>
   Array.from({ length: count }, (_, i) => record(`value-${from + i}`, (from + i) % PARTITIONS));
 
 it('decodes a record once for every group of the process, and fetches it once', async () => {
-  const log = await open();
+  const log = await openAt(() => 0);
   const seen = new Seen();
   // The last one reads another topic too, as the view of receipts does.
   const subscriptions = await Promise.all(
@@ -82,7 +90,7 @@ it('decodes a record once for every group of the process, and fetches it once', 
       log.subscribe({
         group,
         topics: i === GROUPS.length - 1 ? ['t', 'other'] : ['t'],
-        commitMs: 60_000,
+        commitMs: NEVER_MS,
         handle: async (batch) => seen.add(group, batch),
       }),
     ),
@@ -107,6 +115,25 @@ it('decodes a record once for every group of the process, and fetches it once', 
   await Promise.all(subscriptions.map((subscription) => subscription.stop()));
   const head = await log.head(['t']);
   for (const group of GROUPS) expect(await log.committed(group, ['t'])).toEqual(head);
+  await log.close();
+});
+
+it.each([
+  [4_999, 1],
+  [5_000, 2],
+])('decodes the records of a group that comes %i ms later %i times', async (later, times) => {
+  let now = 1_000;
+  const log = await openAt(() => now);
+  const seen = new Seen();
+  const subscribe = (group: string): Promise<Subscription> =>
+    log.subscribe({ group, topics: ['t'], commitMs: NEVER_MS, handle: async (batch) => seen.add(group, batch) });
+  await subscribe('records');
+  await log.append('t', records(50, 0));
+  await eventually(() => seen.count('records') === 50);
+  now += later;
+  await subscribe('search');
+  await eventually(() => seen.count('search') === 50);
+  expect(new Set([...seen.decodings().values()].map(({ size }) => size))).toEqual(new Set([times]));
   await log.close();
 });
 

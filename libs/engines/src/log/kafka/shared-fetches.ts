@@ -59,15 +59,18 @@ const keyOf = (wanted: Wanted): string => `${placeOf(wanted)}/${wanted.fetchOffs
  */
 export class SharedFetches {
   readonly #settings: Settings;
+  readonly #now: () => number;
   readonly #brokers = new Map<string, SharedBroker>();
 
-  constructor(settings: Settings) {
+  /** @param now a clock, ms */
+  constructor(settings: Settings, now: () => number) {
     this.#settings = settings;
+    this.#now = now;
   }
 
   fetch(nodeId: string, { topics }: Pick<FetchRequest, 'topics'>): SharedFetch {
     let broker = this.#brokers.get(nodeId);
-    if (broker === undefined) this.#brokers.set(nodeId, (broker = new SharedBroker(this.#settings, nodeId)));
+    if (broker === undefined) this.#brokers.set(nodeId, (broker = new SharedBroker(this.#settings, nodeId, this.#now)));
     const wanted = topics.flatMap(({ topic, partitions }) => partitions.map((each) => ({ topic, ...each })));
     return broker.fetch(new Map(wanted.map((each) => [keyOf(each), each])));
   }
@@ -80,6 +83,7 @@ export class SharedFetches {
 class SharedBroker {
   readonly #settings: Settings;
   readonly #nodeId: string;
+  readonly #now: () => number;
   readonly #lanes: Lane[] = [];
   readonly #waiters = new Set<Waiter>();
   /** What nobody waits for now and a consumer wants next. */
@@ -93,9 +97,10 @@ class SharedBroker {
   #isIdle = false;
   #closed = false;
 
-  constructor(settings: Settings, nodeId: string) {
+  constructor(settings: Settings, nodeId: string, now: () => number) {
     this.#settings = settings;
     this.#nodeId = nodeId;
+    this.#now = now;
   }
 
   fetch(wanted: ReadonlyMap<string, Wanted>): SharedFetch {
@@ -245,7 +250,7 @@ class SharedBroker {
    */
   #find(wanted: Wanted): FetchedPartition | undefined {
     const offset = Number(wanted.fetchOffset);
-    const now = performance.now();
+    const now = this.#now();
     return this.#kept
       .get(placeOf(wanted))
       ?.findLast(
@@ -258,7 +263,7 @@ class SharedBroker {
   #keep(wanted: Wanted, partition: FetchedPartition): void {
     const bytes = partition.messages.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0);
     const next = Number(partition.messages.at(-1)!.offset) + 1;
-    const kept = { from: Number(wanted.fetchOffset), next, until: performance.now() + KEPT_MS, bytes, partition };
+    const kept = { from: Number(wanted.fetchOffset), next, until: this.#now() + KEPT_MS, bytes, partition };
     const place = placeOf(wanted);
     // Another request may have brought the same records, or fewer of them.
     const [same, others] = [false, true].map((isOther) =>
@@ -272,7 +277,7 @@ class SharedBroker {
 
   /** Forgets what is too old, and the older answer of each partition until the others fit. */
   #expire(): void {
-    const now = performance.now();
+    const now = this.#now();
     do {
       const isFull = this.#keptBytes > KEPT_BYTES;
       for (const [place, all] of this.#kept) {
