@@ -99,7 +99,7 @@ export interface EventRow {
   readonly denies?: string;
 }
 
-interface ViewStatus {
+export interface ViewStatus {
   readonly view: string;
   readonly position: { readonly topics: Positions };
   readonly head: Positions;

@@ -42,7 +42,7 @@ export function counting(file: string): {
 }
 
 /** procfs(5), /proc/pid/io: a page is counted each time it becomes dirty. */
-const writtenBy = (pid: number): number =>
+export const writtenBy = (pid: number): number =>
   Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1]);
 
 /** @returns each count of `a` combined with the one of `b` */
