@@ -27,6 +27,7 @@ export { payerEvent, START } from '@provider-access/process/testing';
 
 const PUBLIC_URL = 'https://pa.example';
 export const ADMIN = 'administrator-token-of-the-tests-0123456789';
+export const PAYER = 'payer-token-of-the-tests-0123456789-abcdef';
 export const NPI = '1000000001';
 export const OTHER_NPI = '1000000002';
 
@@ -44,7 +45,7 @@ export class Harness extends IntakeHarness {
   }
   #module(config: Partial<AttributionConfig>, days = new PayerDays(['UTC']), ports = this.ports): DynamicModule {
     return AttributionModule.register(
-      { ports, staticTokens: new StaticTokens({ administrator: ADMIN }), days },
+      { ports, staticTokens: new StaticTokens({ administrator: ADMIN, payer: PAYER }), days },
       { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL })), ...config },
     );
   }
