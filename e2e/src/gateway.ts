@@ -28,6 +28,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/feeds', 'resources'],
+    ['/ops/lines', 'auth'],
     ['/fhir/bulk', 'export'],
     ['/fhir', 'resources'],
     ['/events', 'resources'],

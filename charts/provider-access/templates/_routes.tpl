@@ -24,6 +24,7 @@
 - { prefix: /ops/slo, service: attribution }
 - { prefix: /ops/probe, service: attribution }
 - { prefix: /ops/feeds, service: resources }
+- { prefix: /ops/lines, service: auth }
 {{- range include "pa.services" . | splitList " " }}
 - { prefix: /ops/views/{{ . }}, service: {{ . }} }
 {{- end }}

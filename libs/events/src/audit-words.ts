@@ -43,6 +43,7 @@ export const DENIALS = {
   'client-not-approved': 'The app was not approved at that time.',
   'member-unknown': 'The payer never said anything about this member.',
   'not-covered': 'The member had no coverage then.',
+  'line-not-started': 'The line of business of the coverage has not started, or its plan is not in the table.',
   'not-attributed': 'The member is not attributed to a provider of the app.',
   'not-in-network': 'No provider of the attribution was in network.',
   'opted-out': 'An opt-out covers the provider.',

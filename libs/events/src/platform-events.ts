@@ -30,6 +30,11 @@ const coverageChanged = z.object({
   /** Says the whole coverage (a Coverage resource does): nothing before `from` either. */
   replaces: z.boolean().optional(),
   /**
+   * The plan of the coverage, by which a table of lines finds its line of business: from `from` on, or of the whole
+   * coverage with `cancelled` or `replaces`. Without it the statement says nothing about the plan.
+   */
+  plan: z.string().optional(),
+  /**
    * `businessTime` is later than the event states, because other events about the coverage have its time (ADR 0022).
    */
   tie: tie.optional(),
@@ -219,6 +224,31 @@ const signingKeyWithdrawn = z.object({
 });
 
 /**
+ * pa.registry: a table of the lines of business, which replaces the one before (PEOPLE.md N60 to N63). A type of its
+ * own, so that a release that does not know lines stops in front of it and permits nothing.
+ */
+const linesSet = z.object({
+  /** 1 for the first table. */
+  version: z.int().positive(),
+  setAt: instant,
+  by: z.string(),
+  reason: z.string().optional(),
+  lines: z.array(
+    z.object({
+      line: z.string(),
+      name: z.string().optional(),
+      /** The day or instant as it was given, and the instant from which the line is shared. Absent: it is not. */
+      start: z.string().optional(),
+      from: instant.optional(),
+      /** Where the start date comes from, such as a section of the CFR. */
+      source: z.string().optional(),
+      /** A plan may start at another time than its line. */
+      plans: z.array(z.object({ plan: z.string(), start: z.string().optional(), from: instant.optional() })),
+    }),
+  ),
+});
+
+/**
  * Any derived topic: what a service has handled of an inbound topic. `after` names the offsets in other partitions that
  * a reader must have passed to have all outputs for this and every earlier batch (docs/architecture.md#progress).
  * `outcomes` counts per receipt what became of the events.
@@ -314,6 +344,7 @@ const gap = z.object({});
 export type LogRestored = z.infer<typeof logRestored>;
 export type RestoreAccepted = z.infer<typeof restoreAccepted>;
 export type CoverageChanged = z.infer<typeof coverageChanged>;
+export type LinesSet = z.infer<typeof linesSet>;
 export type MemberMerged = z.infer<typeof memberMerged>;
 export type MemberAttributed = z.infer<typeof memberAttributed>;
 export type AttributionEndedRecord = z.infer<typeof attributionEndedRecord>;
@@ -367,6 +398,7 @@ export const PLATFORM_EVENTS = {
   'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRejected },
   'pa.signing-key-published.v1': { topic: 'pa.registry', schema: signingKeyPublished },
   'pa.signing-key-withdrawn.v1': { topic: 'pa.registry', schema: signingKeyWithdrawn },
+  'pa.lines-set.v1': { topic: 'pa.registry', schema: linesSet },
   'pa.log-restored.v1': { topic: 'pa.registry', schema: logRestored },
   'pa.restore-accepted.v1': { topic: 'pa.registry', schema: restoreAccepted },
   ...AUDIT_EVENTS,

@@ -80,6 +80,8 @@ export const recordDeleted = recordChange.extend({
   labels: z.array(z.string()).optional(),
   /** `Type/id` of the targets of the Provenance that was removed. */
   targets: z.array(z.string()).optional(),
+  /** `Coverage/id` of the coverages that the removed version names. A table of lines may withhold the delete. */
+  coverages: z.array(z.string()).optional(),
   ...decision,
   /**
    * Of a prior authorization that was entered in error: the resource that a read answers with, one line. It is not

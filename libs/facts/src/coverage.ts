@@ -15,11 +15,14 @@ import {
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
+import { planFacts, type PlanStep, WHOLE_COVERAGE, withPlan } from './plans.ts';
 import { EVER, type NewStep, pieces, stands, type Step, withStep } from './steps.ts';
 
 /** Part `members` of the member facts, from pa.members. */
 export interface MembersPart {
   readonly coverage: Readonly<Record<string, readonly Step[]>>;
+  /** Of which plans the coverages are. Absent if the payer has not said so. */
+  readonly plans?: Readonly<Record<string, readonly PlanStep[]>>;
   /** Terminations that name no coverage. */
   readonly all?: readonly Step[];
   /** What full files state, by coverage. A release that does not know this shows nobody by it. */
@@ -129,21 +132,52 @@ function withCoverage(
   const isKnown = part !== undefined && Object.hasOwn(part.coverage, change.coverageId);
   if (!isKnown && part?.forgotten !== undefined && change.businessTime <= part.forgotten) return undefined;
   const at = recordedAt(record);
-  const steps = withStep(isKnown ? part.coverage[change.coverageId]! : [], step, at, part?.all);
-  if (steps === undefined) return undefined;
+  const before = isKnown ? part.coverage[change.coverageId]! : [];
+  const steps = withStep(before, step, at, part?.all);
+  const plans = plansAfter(part, change, step, at);
+  if (steps === undefined && plans === undefined) return undefined;
   const { named, forgotten } = fewNames(
-    { ...part?.coverage, [change.coverageId]: steps },
+    { ...part?.coverage, [change.coverageId]: steps ?? before },
     (s) => [...s, ...(part?.all ?? [])],
     change.coverageId,
     at,
   );
-  return { ...part, coverage: named, ...forgottenUntil(part?.forgotten, forgotten), sources };
+  return {
+    ...part,
+    coverage: named,
+    ...withoutForgotten(plans ?? part?.plans, named),
+    ...forgottenUntil(part?.forgotten, forgotten),
+    sources,
+  };
 }
 
-type PartFacts = Pick<MemberFacts, 'coverage' | 'mergedWith'>;
+/** The plans of all coverages after a statement; undefined if it changes none. */
+function plansAfter(
+  part: MembersPart | undefined,
+  { coverageId, plan, cancelled, replaces, from }: CoverageChanged,
+  { event, businessTime, sequence }: NewStep,
+  at: string,
+): MembersPart['plans'] | undefined {
+  if (plan === undefined) return undefined;
+  const known = part?.plans !== undefined && Object.hasOwn(part.plans, coverageId) ? part.plans[coverageId]! : [];
+  const appliesFrom = cancelled === true || replaces === true ? WHOLE_COVERAGE : from;
+  const steps = withPlan(known, { event, businessTime, sequence, appliesFrom, plan, recordedAt: at });
+  return steps && { ...part?.plans, [coverageId]: steps };
+}
+function withoutForgotten(plans: MembersPart['plans'], named: MembersPart['coverage']): Pick<MembersPart, 'plans'> {
+  if (plans === undefined) return {};
+  return {
+    plans: Object.fromEntries(Object.entries(plans).filter(([coverageId]) => Object.hasOwn(named, coverageId))),
+  };
+}
+
+type PartFacts = Pick<MemberFacts, 'coverage' | 'plans' | 'mergedWith'>;
 /** What the part says about the member, by the names of the facts. */
 export const membersFacts = (part: MembersPart | undefined): PartFacts => ({
   coverage: coverageFacts(part),
+  ...(part?.plans !== undefined && {
+    plans: Object.entries(part.plans).flatMap(([coverageId, steps]) => planFacts(coverageId, steps)),
+  }),
   mergedWith: part?.mergedWith ?? [],
 });
 /** The steps of the part. The newest of them says when something about the member was recorded. */

@@ -29,6 +29,7 @@ export {
 export { eventIdOf, recordedAt } from './record.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';
 export { Parties } from './parties.ts';
+export { factsOfLines } from './lines.ts';
 export { networkStatusStands, withNetworkStatus } from './network-status.ts';
 export { asRegistered, ClientDetails, type ClientKeySet, type ClientRegistration } from './client-details.ts';
 export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';

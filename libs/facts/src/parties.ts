@@ -1,4 +1,4 @@
-import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/domain/access';
+import type { ClientFacts, HoldFact, LinesFact, NetworkFact, PartyFacts } from '@provider-access/domain/access';
 import {
   type AccessHeld,
   type NetworkStatusRecorded,
@@ -159,6 +159,9 @@ export class Parties implements PartyFacts {
   }
   specialties(provider: ProviderKey): readonly string[] {
     return this.#directory.of(provider);
+  }
+  lines(): readonly LinesFact[] {
+    return this.registry.lines.facts();
   }
   /** The business time of the newest entry of a resource of the directory, as far as `waitFor` has passed it. */
   directoryTime(entry: string): string | undefined {

@@ -3,6 +3,7 @@ import type { ClientFacts } from '@provider-access/domain/access';
 import {
   type AppRegistered,
   dataOf,
+  type LinesSet,
   type LogRestored,
   type ProviderKey,
   type RestoreAccepted,
@@ -11,6 +12,7 @@ import {
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
+import { Lines } from './lines.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 
 /** So many names of apps without a decision are kept until a decision comes. Older ones appear under their id. */
@@ -22,6 +24,7 @@ const NAMES_KEPT = 10_000;
  * no memory in services that decide. `details` follows the same records and keeps what only auth needs.
  */
 export class Registrations {
+  readonly lines = new Lines();
   readonly #details: ClientDetails | undefined;
   readonly #clients = new Map<string, ClientFacts>();
   readonly #names = new BoundedMap<string, string>(NAMES_KEPT);
@@ -49,6 +52,10 @@ export class Registrations {
       if (this.#details !== undefined || type !== 'pa.app-registered.v1') this.#versions.set(stream, Number(version));
     }
     const at = record.headers['ce_time']!;
+    if (type === 'pa.lines-set.v1') {
+      this.lines.evolve(dataOf<LinesSet>(record));
+      return undefined;
+    }
     if (type === 'pa.log-restored.v1') {
       const restored = dataOf<LogRestored>(record);
       if (!this.#accepted.has(restored.restore)) this.#restores.set(restored.restore, restored);
@@ -85,6 +92,7 @@ export class Registrations {
       const at = record.headers['ce_time'] ?? '';
       this.#restores.set('unreadable', { restore: 'unreadable', copied: at, restoredAt: at });
     }
+    if (typeOfRecord(record) === 'pa.lines-set.v1') this.lines.failed(record.headers['ce_time'] ?? '');
     const subject = subjectOf(record);
     if (subject !== undefined) this.#unreadable.add(subject);
     return subject;

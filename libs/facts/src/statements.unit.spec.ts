@@ -139,6 +139,7 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
       sourceHolds: () => [],
       identity: () => [key],
       specialties: () => (provider === NPIS[1] ? [CARDIOLOGY] : []),
+      lines: () => [],
       asOf: () => undefined,
     },
   };

@@ -8,6 +8,7 @@ export * from './patients.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
+export { belongsToLine } from './coverage-lines.ts';
 export { labelled, LastLabelled, ORDINARY, withholdsOrdinary } from './labelled.ts';
 export { hasAllLabels, labelsOfRecord, targetsOfLine, unlabelled } from './record-labels.ts';
 export { PROVENANCE } from './targets.ts';

@@ -20,6 +20,7 @@ import { bufferOf, type ProviderKey } from '@provider-access/events';
 import { isServedType } from '@provider-access/fhir';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';
+import { type CoverageLines, coverageLabels, coverageOfLabel, isCoverageLabel, linesOf } from './coverage-lines.ts';
 import { namesAnother } from './patients.ts';
 import type { RecordsReader } from './reader.ts';
 import { NOBODY, type RecordPart, SHARED } from './record.ts';
@@ -60,10 +61,11 @@ export class LabelGate {
    * The check of one request, or of one chunk of an export. It reads the consents of a member once,
    * and asks once whether persons inside are other members.
    */
-  check(party: Pick<PartyFacts, 'client' | 'identity'>, client: string): LabelCheck {
+  check(party: Pick<PartyFacts, 'client' | 'identity' | 'lines' | 'asOf'>, client: string): LabelCheck {
     const now = this.#options.clock.now();
     if (now >= this.#current.until) this.#current = policyAt(this.#options.policy, now);
-    return new LabelCheck({ ...this.#options, policy: this.#current.policy }, () => providersOf(party, client));
+    const lines = linesOf(party, now, this.#options.members);
+    return new LabelCheck({ ...this.#options, policy: this.#current.policy }, () => providersOf(party, client), lines);
   }
 }
 
@@ -81,6 +83,11 @@ export interface WithheldResources {
   readonly labels: Readonly<Record<Label, number>>;
   /** Number of withheld resources by the reason why the platform gave them a label. Absent without any. */
   readonly tags?: Readonly<Record<string, number>>;
+  /**
+   * Number of resources by the Coverage that they name, whose line of business is not shared. The empty id stands for a
+   * claim that names none. Absent without a table of lines.
+   */
+  readonly coverages?: Readonly<Record<string, number>>;
 }
 
 /** The labels of a policy that may withhold a record, and whether a consent may release one of them. */
@@ -104,9 +111,20 @@ export class LabelCheck {
   readonly #providers: () => readonly ProviderKey[];
   readonly #permits = new Map<string, Promise<readonly LabelPermit[]>>();
   readonly #persons = new Map<string, Promise<boolean>>();
-  constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[]) {
+  readonly #lines: CoverageLines | undefined;
+  constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[], lines?: CoverageLines) {
     this.#options = options;
     this.#providers = providers;
+    this.#lines = lines;
+  }
+
+  /** Whether a table of lines is in force. Then a record without a security label may be left out too. */
+  get hasLines(): boolean {
+    return this.#lines !== undefined;
+  }
+  /** Which rules found the labels, for the index of a file. An index of other rules may lack some. */
+  get rules(): string {
+    return this.hasLines ? `${labelRules()}+lines` : labelRules();
   }
 
   /** Every label that may withhold a record, in the form of `normalLabel`. */
@@ -123,11 +141,13 @@ export class LabelCheck {
   }
 
   /**
-   * Reads the member's consents if the policy asks for any. Call it before you look at a record: a record with a label
+   * Reads the member's consents if the policy asks for any, and plans if there is a table of lines. Call it before you
+   * look at a record: a record with a label
    * then costs no query that another one does not cost.
    */
   async readConsents(member: string): Promise<void> {
     if (withholdingOf(this.#options.policy).asksForConsents) await this.#consentsOf(member);
+    await this.#lines?.read(member);
   }
 
   /**
@@ -136,11 +156,21 @@ export class LabelCheck {
    */
   withheld(record: Labelled): boolean | Promise<boolean> {
     if (record.type === PROVENANCE) return this.withheldEach([record]).then(([withheld]) => withheld!);
-    return this.withheldBy(record.member, labelsOfRecord(record));
+    return this.withheldBy(record.member, this.#ofRecord(record));
   }
   /** Whether these labels withhold a resource of the member. */
   withheldBy(member: string, labels: readonly Label[]): boolean | Promise<boolean> {
     if (labels.length === 0) return false;
+    const coverages = labels.filter(isCoverageLabel);
+    if (coverages.length === 0) return this.#isWithheld(member, labels);
+    const others = labels.filter((label) => !isCoverageLabel(label));
+    const after = (hidden: readonly string[]): boolean | Promise<boolean> =>
+      hidden.length > 0 || (others.length > 0 && this.#isWithheld(member, others));
+    // Only an index of a file has such labels without a table, which never goes away again.
+    const hidden = this.#lines?.hidden(member, coverages) ?? coverages;
+    return hidden instanceof Promise ? hidden.then(after) : after(hidden);
+  }
+  #isWithheld(member: string, labels: readonly Label[]): boolean | Promise<boolean> {
     const rule = strictestRule(labels, this.#options.policy);
     if (rule === 'withhold') return true;
     if (rule === 'release' && personsOf(labels) === undefined) return false;
@@ -174,12 +204,22 @@ export class LabelCheck {
     const known = some.some(needsLine) ? await withLines(records, some) : some;
     const provenances = known.filter((one) => one?.type === PROVENANCE) as readonly Labelled[];
     const asked = some.some(({ type }) => type === PROVENANCE);
-    const found = asked ? await labelsOfProvenances(records, provenances) : [];
+    const found = asked
+      ? await labelsOfProvenances(records, provenances, { own: (one) => this.#owned(one), all: this.hasLines })
+      : [];
     let at = 0;
     return known.map((one) => {
       if (one === undefined) return undefined;
-      return one.type === PROVENANCE ? found[at++] : [ownLabels(one)];
+      return one.type === PROVENANCE ? found[at++] : [this.#owned(one)];
     });
+  }
+  #ofRecord(record: Labelled): readonly Label[] {
+    const labels = labelsOfRecord(record);
+    return this.#lines === undefined ? labels : [...labels, ...coverageLabels(record)];
+  }
+  #owned(record: Labelled): OwnedLabels {
+    const owned = ownLabels(record);
+    return this.#lines === undefined ? owned : { ...owned, labels: [...owned.labels, ...coverageLabels(record)] };
   }
   /** Makes the query that a Provenance costs, so that an unknown one costs it too. Nothing for another type. */
   async readTargets(type: string): Promise<void> {
@@ -201,15 +241,22 @@ export class LabelCheck {
   async withheldOf(member: string): Promise<WithheldResources> {
     const counts = new Map<Label, number>();
     const tags = new Map<string, number>();
+    const coverages = new Map<string, number>();
     let resources = 0;
     const count = async (some: readonly RecordPart[]): Promise<void> => {
       for (const owned of await this.labelsOfEach(some)) {
         const because = new Set<Label>();
-        for (const one of owned ?? [])
-          for (const label of await this.because(one.member, one.labels)) because.add(label);
+        for (const one of owned ?? []) {
+          for (const label of await this.#hiddenOf(one)) because.add(label);
+          const labels = one.labels.filter((label) => !isCoverageLabel(label));
+          for (const label of await this.because(one.member, labels)) because.add(label);
+        }
         if (because.size > 0) resources += 1;
-        for (const label of new Set([...because].map(tagged))) counts.set(label, (counts.get(label) ?? 0) + 1);
-        for (const tag of [...because].filter(isTag)) tags.set(reasonOf(tag), (tags.get(reasonOf(tag)) ?? 0) + 1);
+        const labels = [...because].filter((label) => !isCoverageLabel(label));
+        for (const label of new Set(labels.map(tagged))) counts.set(label, (counts.get(label) ?? 0) + 1);
+        for (const tag of labels.filter(isTag)) tags.set(reasonOf(tag), (tags.get(reasonOf(tag)) ?? 0) + 1);
+        for (const id of [...because].filter(isCoverageLabel).map(coverageOfLabel))
+          coverages.set(id, (coverages.get(id) ?? 0) + 1);
       }
     };
     let some: RecordPart[] = [];
@@ -222,7 +269,16 @@ export class LabelCheck {
       some = [];
     }
     await count(some);
-    return { resources, labels: sorted(counts), ...(tags.size > 0 && { tags: sorted(tags) }) };
+    return {
+      resources,
+      labels: sorted(counts),
+      ...(tags.size > 0 && { tags: sorted(tags) }),
+      ...(this.hasLines && { coverages: sorted(coverages) }),
+    };
+  }
+  async #hiddenOf({ member, labels }: OwnedLabels): Promise<readonly Label[]> {
+    const coverages = labels.filter(isCoverageLabel);
+    return coverages.length === 0 ? [] : ((await this.#lines?.hidden(member, coverages)) ?? []);
   }
 
   /** Asked once for the same persons, because a payer may put the member's own Patient into every resource. */

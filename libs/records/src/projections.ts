@@ -27,7 +27,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
     if (!('line' in data))
       return {
         ...common,
-        references: [],
+        references: data.coverages ?? [],
         bytes: Buffer.byteLength(data.enteredInError ?? ''),
         deleted: true,
         ...(data.labels !== undefined && { labels: data.labels }),

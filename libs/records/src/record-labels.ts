@@ -10,11 +10,14 @@ import { bufferOf } from '@provider-access/events';
 import { type FhirResource, targetsOf } from '@provider-access/fhir';
 import type { RecordPart } from './record.ts';
 
-/** A record with what is needed to know its labels. `line` may be absent if `labels` and `targets` are there. */
-export interface Labelled extends Pick<
-  RecordPart,
-  'member' | 'type' | 'id' | 'labels' | 'labelsBy' | 'targets' | 'deleted'
-> {
+/**
+ * A record with what is needed to know its labels. `line` may be absent if `labels` and `targets` are there.
+ * `references` tell its coverages: with a table of lines, a record without them is left out.
+ */
+export interface Labelled
+  extends
+    Pick<RecordPart, 'member' | 'type' | 'id' | 'labels' | 'labelsBy' | 'targets' | 'deleted'>,
+    Partial<Pick<RecordPart, 'references'>> {
   readonly line?: Uint8Array | string;
 }
 

@@ -24,7 +24,7 @@ export interface RecordPart extends Ordered {
    */
   readonly sourceHash?: string;
   readonly serviceDate?: string;
-  /** `Type/id` of every literal reference. */
+  /** `Type/id` of every literal reference. A deleted record has the Coverages among those of its last version. */
   readonly references: readonly string[];
   /**
    * Security labels of the resource and of everything inside it, `system|code`. A deleted record has those of its last

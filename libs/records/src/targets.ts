@@ -59,6 +59,13 @@ export const ownLabels = (record: Labelled): OwnedLabels => ({
   labels: record.deleted === true ? (record.labels ?? []) : labelsOfRecord(record),
 });
 
+/** How the labels of a target are found. */
+export interface OfTargets {
+  readonly own: (record: Labelled) => OwnedLabels;
+  /** Whether also a record without security labels may be withheld. */
+  readonly all: boolean;
+}
+
 /**
  * The labels that decide about each Provenance: its own, and those of its targets, a Provenance among them included.
  * One query serves all, and it is there even if no Provenance has a target, so that the number of queries does not tell
@@ -69,6 +76,7 @@ export const ownLabels = (record: Labelled): OwnedLabels => ({
 export async function labelsOfProvenances(
   records: Pick<RecordsReader, 'heads' | 'labelledHeads' | 'load' | 'holders'>,
   some: readonly Labelled[],
+  { own, all: asksAll }: OfTargets = { own: ownLabels, all: false },
 ): Promise<readonly (readonly OwnedLabels[])[]> {
   const known = new Map<string, Labelled | undefined>();
   /** Where a merge has moved a target, which has its labels there. */
@@ -79,8 +87,8 @@ export async function labelsOfProvenances(
     const ids = open.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : open;
     // A Provenance without labels has targets, which may have some.
     const nested = ids.some((id) => id.includes(`/${PROVENANCE}/`));
-    const heads = await (nested ? records.heads(ids) : records.labelledHeads(ids));
-    if (depth === 0 && heads.every((head) => head === undefined)) return some.map((one) => [ownLabels(one)]);
+    const heads = await (nested || asksAll ? records.heads(ids) : records.labelledHeads(ids));
+    if (depth === 0 && heads.every((head) => head === undefined)) return some.map((one) => [own(one)]);
     const found = await withLines(records, heads);
     for (const [i, id] of ids.entries()) known.set(id, found[i]);
     for (const head of heads)
@@ -94,7 +102,7 @@ export async function labelsOfProvenances(
     open = [...new Set(found.flatMap((one) => (one === undefined ? [] : nextOf(one))))].filter((id) => !known.has(id));
   }
   return some.map((one) => {
-    const all = [ownLabels(one)];
+    const all = [own(one)];
     const seen = new Set<string>();
     for (const queue = [...recordsOf(one)]; queue.length > 0;) {
       const id = queue.pop()!;
@@ -102,7 +110,7 @@ export async function labelsOfProvenances(
       seen.add(id);
       const target = known.get(id);
       if (target !== undefined) {
-        all.push(ownLabels(target));
+        all.push(own(target));
         queue.push(...nextOf(target));
       } else if (!known.has(id)) all.push({ member: one.member, labels: [UNREADABLE_LABEL] });
     }

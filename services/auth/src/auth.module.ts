@@ -18,6 +18,7 @@ import {
 import { Applications } from './apps/applications.ts';
 import { Clients } from './apps/clients.ts';
 import { ForeignKeys, JWKS_SOURCE } from './apps/foreign-keys.ts';
+import { LinesRegister } from './apps/lines-register.ts';
 import { Registry } from './apps/registry.ts';
 import { READERS, type RegistryReader, RegistryStreams } from './apps/registry-streams.ts';
 import { type AuthConfig, CONFIG } from './config.ts';
@@ -30,6 +31,7 @@ import { DiscoveryController } from './operations/discovery/discovery.controller
 import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs.controller.ts';
 import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
+import { LinesController } from './operations/lines/lines.controller.ts';
 import { PortalController } from './operations/portal/portal.controller.ts';
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
@@ -114,6 +116,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         DiscoveryController,
         DocsController,
         HomeController,
+        LinesController,
         NoticeController,
         PortalController,
         ProvidersController,
@@ -152,6 +155,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         ForeignKeys,
         Identifiers,
         KeyChanges,
+        LinesRegister,
         Registry,
         RegistryStreams,
         ReplayMemory,

@@ -1,4 +1,5 @@
 import {
+  businessEnv,
   publicUrl,
   deploymentEnv,
   flag,
@@ -38,6 +39,7 @@ export const authEnv = z.object({
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   ...authSettings.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
+  ...businessEnv,
 });
 
 /** The options of the module (docs/regulation.md#limits). */

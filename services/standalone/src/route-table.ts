@@ -26,6 +26,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/feeds', 'resources'],
+    ['/ops/lines', 'auth'],
     ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);

@@ -7,8 +7,10 @@ import {
   type Interval,
   type OptOutFact,
   type PartyFacts,
+  type PlanFact,
   sourcesOf,
 } from './facts.ts';
+import { coverageSharedSince, isAttributionShared, isCoverageShared, linesAt } from './lines.ts';
 import { isInCategory } from './specialties.ts';
 
 /** For what a decision is asked. */
@@ -38,6 +40,8 @@ export interface MemberFacts {
   /** Sources that ever published coverage, attribution or consent of this member. */
   readonly sources: readonly string[];
   readonly coverage: readonly CoverageFact[];
+  /** Of which plans the coverages are, as far as the payer has said so. */
+  readonly plans?: readonly PlanFact[];
   readonly attributions: readonly AttributionFact[];
   readonly optOuts: readonly OptOutFact[];
   readonly holds: readonly HoldFact[];
@@ -150,8 +154,8 @@ export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): re
 /**
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
  * docs/regulation.md#who-may-see-what). It permits if the client is approved, and the member is covered, has not opted
- * out and is not on hold. The member must also be attributed to a provider in network to which the client is bound.
- * Intervals are [from, to).
+ * out and is not on hold. The coverage must be of a started line of business (PEOPLE.md N62). The member must also be
+ * attributed to a provider in network to which the client is bound. Intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const now = decisionTime(request, facts);
@@ -174,35 +178,50 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const optOuts = member.optOuts.filter((o) => applies(o, now));
   const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
   if (open.length === 0) return deny('opted-out');
-  if (!member.coverage.some((c) => applies(c, now))) return deny('not-covered');
-  const permitted = open.filter((a) => inNetwork(facts.party, a.providers, now));
+  const covered = member.coverage.filter((c) => applies(c, now));
+  if (covered.length === 0) return deny('not-covered');
+  const table = linesAt(facts.party, now);
+  const started = open.filter((a) => isAttributionShared(table, member, a, now));
+  if (started.length === 0 || !covered.some((c) => isCoverageShared(table, member, c.coverageId, now)))
+    return deny('line-not-started');
+  const permitted = started.filter((a) => inNetwork(facts.party, a.providers, now));
   if (permitted.length === 0) return deny('not-in-network');
   return { permit: true, attributions: permitted };
 }
 
 /**
  * The instant since which the permitted member has been visible to the client without a break, ms since the epoch. If
- * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, the member gets
- * everything (docs/regulation.md#members-who-become-visible).
+ * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a line of business
+ * started, the member gets everything (docs/regulation.md#members-who-become-visible).
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
   const now = decisionTime(request, facts);
   const decision = decide(request, facts);
   if (!decision.permit) return Number.POSITIVE_INFINITY;
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
+  const member = facts.member!;
+  const shared = (coverageId: string): number => coverageSharedSince(facts.party, member, coverageId, now);
   const attributed = Math.min(
     ...decision.attributions.map((a) =>
-      Math.max(since(a), ...a.providers.map((p) => inNetworkSince(facts.party, p, now))),
+      Math.max(
+        since(a),
+        ...a.providers.map((p) => inNetworkSince(facts.party, p, now)),
+        ...(a.coverageId === undefined ? [] : [shared(a.coverageId)]),
+      ),
     ),
   );
-  const covered = Math.min(...facts.member!.coverage.filter((c) => applies(c, now)).map(since));
+  const covered = Math.min(
+    ...member.coverage.filter((c) => applies(c, now)).map((c) => Math.max(since(c), shared(c.coverageId))),
+  );
+  // A resource that names another coverage comes with the line of that one.
+  const lines = (member.plans ?? []).map(({ coverageId }) => shared(coverageId)).filter((at) => at <= now);
   const optedIn = Math.max(
     0,
-    ...facts
-      .member!.optOuts.filter((o) => o.to !== undefined && ms(o.to) <= now)
+    ...member.optOuts
+      .filter((o) => o.to !== undefined && ms(o.to) <= now)
       .map((o) => Math.max(ms(o.to!), ms(o.endRecordedAt ?? o.to!))),
   );
-  const held = [...facts.member!.holds, ...sourcesOf(facts.member!).flatMap((s) => facts.party.sourceHolds(s))];
+  const held = [...member.holds, ...sourcesOf(member).flatMap((s) => facts.party.sourceHolds(s))];
   const released = Math.max(0, ...held.filter((h) => h.to !== undefined && ms(h.to) <= now).map((h) => ms(h.to!)));
-  return Math.max(attributed, covered, optedIn, released);
+  return Math.max(attributed, covered, optedIn, released, ...lines);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DENIALS, type ProviderKey } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
 import { type AccessRequest, decide, type MemberFacts, visibleSince } from './decide.ts';
-import type { AttributionFact, ClientFacts, NetworkFact, PartyFacts } from './facts.ts';
+import type { AttributionFact, ClientFacts, LinesFact, NetworkFact, PartyFacts } from './facts.ts';
 
 const NOW = '2026-06-01T00:00:00.000Z';
 const PAST = '2025-01-01T00:00:00.000Z';
@@ -37,6 +37,7 @@ interface World {
   asOf?: string;
   joined?: readonly ProviderKey[];
   specialties?: Readonly<Record<ProviderKey, readonly string[]>>;
+  lines?: readonly LinesFact[];
 }
 const party = (w: World = {}): PartyFacts => ({
   client: (id) => (id === 'c1' ? ('client' in w ? w.client : client) : undefined),
@@ -45,6 +46,7 @@ const party = (w: World = {}): PartyFacts => ({
   asOf: () => w.asOf,
   identity: (p) => (w.joined?.includes(p) ? w.joined : [p]),
   specialties: (p) => w.specialties?.[p] ?? [],
+  lines: () => w.lines ?? [],
 });
 const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial<AccessRequest> = {}): string => {
   const d = decide(

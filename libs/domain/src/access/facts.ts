@@ -13,6 +13,24 @@ export interface CoverageFact extends Interval {
   readonly recordedAt: string;
   readonly event: string;
 }
+/** Of which plan a coverage is from an instant on. A later statement about the same time has replaced an earlier one. */
+export interface PlanFact extends Interval {
+  readonly coverageId: string;
+  /** Empty if too many statements are known: no line has this plan. */
+  readonly plan: string;
+  readonly recordedAt: string;
+  readonly event: string;
+}
+/** A table of the lines of business, in force from `setAt` until the next one (PEOPLE.md N60 to N63). */
+export interface LinesFact {
+  readonly setAt: string;
+  /** By plan: its line, and since when it is shared. Without `from` it is not. */
+  readonly plans: ReadonlyMap<string, PlanStart>;
+}
+export interface PlanStart {
+  readonly line: string;
+  readonly from?: string;
+}
 export interface AttributionFact extends Interval {
   readonly group: string;
   readonly providers: readonly ProviderKey[];
@@ -85,6 +103,8 @@ export interface PartyFacts {
   identity(provider: ProviderKey): readonly ProviderKey[];
   /** Codes of the NUCC taxonomy that the payer's directory has of this provider; [] if it has none. */
   specialties(provider: ProviderKey): readonly string[];
+  /** Every table of lines that was set, oldest first. Without one all lines are started. */
+  lines(): readonly LinesFact[];
   /** The newest instant at which an event of these facts was recorded. */
   asOf(): string | undefined;
 }

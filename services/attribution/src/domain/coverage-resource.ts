@@ -10,6 +10,7 @@ interface CoverageSpan {
   readonly from: string;
   readonly to?: string;
   readonly cancelled?: true;
+  readonly plan?: string;
 }
 export type CoverageReading =
   /**
@@ -41,11 +42,24 @@ function paidByNobody(coverage: Json): boolean {
   });
 }
 
+/** The most characters of a plan, as in an enrolment. */
+const MOST_PLAN = 500;
+/** `Coverage.class` of type `plan`, if there is exactly one. */
+function planOf(coverage: Json): string | undefined {
+  const values = objects(coverage['class'])
+    .filter(({ type }) => isObject(type) && objects(type['coding']).some(({ code }) => code === 'plan'))
+    .map(({ value }) => value);
+  const [plan] = values;
+  return values.length === 1 && typeof plan === 'string' && plan.length <= MOST_PLAN ? plan : undefined;
+}
+
 /** https://hl7.org/fhir/R4/coverage.html : `subject` is the member of the event. */
 export function readCoverage(coverage: Json, subject: string, days: PayerDays, payer: PayerIdentity): CoverageReading {
+  const plan = planOf(coverage);
+  const of = plan === undefined ? {} : { plan };
   const nothing: CoverageReading = {
     ok: true,
-    span: { coverageId: String(coverage['id']), from: EVER, cancelled: true, replaces: true },
+    span: { coverageId: String(coverage['id']), from: EVER, cancelled: true, replaces: true, ...of },
   };
   const fail = (detail: string): CoverageReading => ({ ok: false, detail });
   const { id, status, beneficiary, period } = coverage;
@@ -64,11 +78,11 @@ export function readCoverage(coverage: Json, subject: string, days: PayerDays, p
     return fail('Coverage.period must hold dates');
   const covers = spanOf(days, start ?? LONG_AGO, end);
   if (covers === undefined) return fail('Coverage.period must not end before it starts');
-  if (ours) return { ok: true, span: { coverageId: id, ...covers, replaces: true } };
+  if (ours) return { ok: true, span: { coverageId: id, ...covers, replaces: true, ...of } };
   const ends = end === undefined ? undefined : endOf(days, end);
   return {
     ok: true,
     foreign: true,
-    ...(ends !== undefined && { span: { coverageId: id, from: ends, cancelled: true as const } }),
+    ...(ends !== undefined && { span: { coverageId: id, from: ends, cancelled: true as const, ...of } }),
   };
 }

@@ -69,22 +69,27 @@ const identityOf = (p: {
   contract?: string | undefined;
 }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
-/** What the days of an enrolment, or of a change of it, state. */
+/** States nothing about the time of a coverage: it ends where there is no end. */
+const PLAN_ALONE = { from: '9999-12-31T00:00:00.000Z', cancelled: true } as const;
+/** What the days and the plan of an enrolment, or of a change of it, state. */
 function enrolled(
-  { coverageId, from, to }: Readonly<Partial<Record<'coverageId' | 'from' | 'to', string | undefined>>>,
+  { coverageId, from, to, plan }: Readonly<Partial<Record<'coverageId' | 'from' | 'to' | 'plan', string | undefined>>>,
   days: PayerDays,
   coverage: (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>) => MemberEventDecision,
 ): MemberEventDecision {
-  if (from === undefined && to === undefined) return ok();
+  const of = plan === undefined ? {} : { plan };
+  if (from === undefined && to === undefined)
+    return plan === undefined || coverageId === undefined ? ok() : coverage({ ...of, ...PLAN_ALONE, coverageId });
   if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
   // An event with only an end can shorten a coverage. An event that lengthens it also has `from`, and an open end
   // shortens nothing.
   if (from === undefined) {
     const end = endOf(days, to!);
-    return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });
+    if (end !== undefined) return coverage({ ...of, coverageId, from: end, cancelled: true });
+    return plan === undefined ? ok() : coverage({ ...of, ...PLAN_ALONE, coverageId });
   }
   const span = spanOf(days, from, to);
-  return span === undefined ? invalid(ENDS_FIRST) : coverage({ coverageId, ...span });
+  return span === undefined ? invalid(ENDS_FIRST) : coverage({ ...of, coverageId, ...span });
 }
 
 /**

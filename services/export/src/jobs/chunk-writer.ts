@@ -119,7 +119,7 @@ class ChunkWriter {
     this.#party = partyOf(task.party);
     this.#check = sources.labels.check(this.#party, task.client);
     const prefix = chunkPrefix(task.job, task.chunk, task.fence);
-    this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits);
+    this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits, this.#check.rules);
     this.#segments = new SegmentBuilder(task.limits?.segment);
     this.#types = new Set(task.types);
     this.#asked = task.asked && new Asked(task.asked, task.base ?? '');
@@ -175,7 +175,7 @@ class ChunkWriter {
     if (this.#asked !== undefined) return this.#writeAsked(member, at, this.#asked, this.#task.types);
     const { types } = this.#task;
     const extract = await this.#sources.extracts?.get(member);
-    const extracted = extract && extractedOf(extract, this.#types);
+    const extracted = extract && extractedOf(extract, this.#types, this.#check.hasLines);
     if (extracted !== undefined) {
       for (const { type, references, segments } of extracted.types) {
         this.#carry({ type, references }, this.#references, at);

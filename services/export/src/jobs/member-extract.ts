@@ -1,7 +1,7 @@
 import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { Extract, ExtractsOptions, FilledExtract } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
-import { broughtType, PROVENANCE, records } from '@provider-access/records';
+import { belongsToLine, broughtType, PROVENANCE, records } from '@provider-access/records';
 import { PART_LIMITS, type PartLimits, type Segment, type SegmentSize } from '../domain/segments/index.ts';
 
 /**
@@ -13,6 +13,8 @@ interface ExtractedType {
   readonly segments: readonly SegmentSize[];
   /** `Type/id` of what the resources may bring along into an export, each once. */
   readonly references: readonly string[];
+  /** Whether one of the resources belongs to a line of business. With a table, their records are read each time. */
+  readonly ofLine: boolean;
 }
 /** The head of an extract. Its body has the segments of all types, in this order. */
 interface ExtractHead {
@@ -35,7 +37,7 @@ const READ_EACH_TIME: ReadonlySet<string> = new Set([PROVENANCE, 'Medication']);
 /** A write of a record, or of the facts of the member, removes the extract (docs/adr/0091-extracts.md). */
 export const extractsOptions = ({ segment }: Pick<PartLimits, 'segment'> = PART_LIMITS): ExtractsOptions => ({
   name: 'export',
-  form: `1/${labelRules()}/${segment}`,
+  form: `2/${labelRules()}/${segment}`,
   of: [records, memberFacts],
   maxBytes: STORE_BYTES,
 });
@@ -46,26 +48,38 @@ export interface Extracted {
   readonly others: readonly string[];
 }
 
-/** Undefined if the extract is not filled. */
-export function extractedOf({ head, body }: Extract, wanted: ReadonlySet<string>): Extracted | undefined {
+/**
+ * Undefined if the extract is not filled.
+ * @param hasLines whether a table of lines decides about what belongs to a line of business
+ */
+export function extractedOf(
+  { head, body }: Extract,
+  wanted: ReadonlySet<string>,
+  hasLines: boolean,
+): Extracted | undefined {
   if (head === undefined || body === undefined) return undefined;
   const { types, others } = head as ExtractHead;
   let at = 0;
-  const found = types.map(({ type, references, segments }) => ({
+  const found = types.map(({ type, references, ofLine, segments }) => ({
     type,
     references,
+    ofLine,
     segments: segments.map((size) => ({ ...size, bytes: body.subarray(at, (at += size.compressed)) })),
   }));
+  const [read, kept] = [
+    found.filter(({ ofLine }) => hasLines && ofLine),
+    found.filter((one) => !(hasLines && one.ofLine)),
+  ];
   return {
-    types: found.filter(({ type }) => wanted.has(type)),
-    others: others.filter((type) => wanted.has(type)),
+    types: kept.filter(({ type }) => wanted.has(type)),
+    others: [...others, ...read.map(({ type }) => type)].filter((type) => wanted.has(type)),
   };
 }
 
 /** Collects the extract of a member while a chunk reads all records of the member. */
 export class ExtractBuilder {
   readonly #id: number;
-  readonly #types = new Map<string, { segments: Segment[]; references: Set<string> }>();
+  readonly #types = new Map<string, { segments: Segment[]; references: Set<string>; ofLine: boolean }>();
   readonly #others = new Set<string>();
   #bytes = 0;
   #tooLarge = false;
@@ -77,8 +91,9 @@ export class ExtractBuilder {
   read(type: string, references: readonly string[], labels: readonly string[], withheld: boolean): void {
     if (withheld || labels.length > 0 || READ_EACH_TIME.has(type)) this.leave(type);
     if (this.#tooLarge) return;
-    const known = this.#of(type).references;
-    for (const reference of references) if (broughtType(type, reference) !== undefined) known.add(reference);
+    const known = this.#of(type);
+    known.ofLine ||= belongsToLine(type, references);
+    for (const reference of references) if (broughtType(type, reference) !== undefined) known.references.add(reference);
   }
   /** The records of this type are read each time. */
   leave(type: string): void {
@@ -95,8 +110,9 @@ export class ExtractBuilder {
   end(): FilledExtract | undefined {
     if (this.#tooLarge) return undefined;
     const kept = [...this.#types].filter(([type]) => !this.#others.has(type));
-    const types = kept.map(([type, { segments, references }]): ExtractedType => ({
+    const types = kept.map(([type, { segments, references, ofLine }]): ExtractedType => ({
       type,
+      ofLine,
       segments: segments.map(({ resources, plain, compressed, crc }) => ({ resources, plain, compressed, crc })),
       references: [...references],
     }));
@@ -106,7 +122,7 @@ export class ExtractBuilder {
 
   #of(type: string) {
     let found = this.#types.get(type);
-    if (found === undefined) this.#types.set(type, (found = { segments: [], references: new Set() }));
+    if (found === undefined) this.#types.set(type, (found = { segments: [], references: new Set(), ofLine: false }));
     return found;
   }
 }

@@ -48,7 +48,10 @@ export class PartSet {
   readonly #open = new Map<string, OpenPart>();
   readonly #counts = new Map<string, number>();
   readonly #done: PartInfo[] = [];
-  constructor(blobs: Blobs, prefix: string, label: string, limits: PartLimits = PART_LIMITS) {
+  readonly #rules: string | undefined;
+  /** @param rules which rules found the labels of the segments (`LabelCheck.rules`) */
+  constructor(blobs: Blobs, prefix: string, label: string, limits: PartLimits = PART_LIMITS, rules?: string) {
+    this.#rules = rules;
     this.#blobs = blobs;
     this.#prefix = prefix;
     this.#label = label;
@@ -79,7 +82,7 @@ export class PartSet {
         kind,
         type,
         writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
-        index: new PartIndexBuilder(type),
+        index: new PartIndexBuilder(type, this.#rules),
         digest: new GzipDigest(),
         n,
         pending: [],

@@ -1,6 +1,7 @@
 import {
   type ClientFacts,
   type HoldFact,
+  type LinesFact,
   type NetworkFact,
   type PartyFacts,
   sourcesOf,
@@ -19,6 +20,7 @@ export interface PartySnapshot {
   readonly identities: ReadonlyMap<ProviderKey, readonly ProviderKey[]>;
   /** Specialties of each identifier that has some. */
   readonly specialties: ReadonlyMap<ProviderKey, readonly string[]>;
+  readonly lines: readonly LinesFact[];
   /** RFC 3339 instant of the newest event in these facts. */
   readonly asOf: string | undefined;
 }
@@ -54,7 +56,7 @@ export async function partySnapshot(
       .map((p) => [p, parties.specialties(p)] as const)
       .filter(([, codes]) => codes.length > 0),
   );
-  return { client: known, network, sourceHolds, identities, specialties, asOf: parties.asOf() };
+  return { client: known, network, sourceHolds, identities, specialties, lines: parties.lines(), asOf: parties.asOf() };
 }
 
 /** The facts of a snapshot, as decisions ask for them. */
@@ -64,6 +66,7 @@ export const partyOf = ({
   sourceHolds,
   identities,
   specialties,
+  lines,
   asOf,
 }: PartySnapshot): PartyFacts => ({
   client: (id) => (client?.client === id ? client : undefined),
@@ -71,5 +74,6 @@ export const partyOf = ({
   sourceHolds: (s) => sourceHolds.get(s) ?? [],
   identity: (p) => identities.get(p) ?? [p],
   specialties: (p) => specialties.get(p) ?? [],
+  lines: () => lines,
   asOf: () => asOf,
 });

@@ -94,7 +94,7 @@ export class Sealer {
       supporting.collect(summary, (member) => !denied.has(member));
     }
     const warnings = [...job.warnings, ...nothingOf(asked?.patients ?? [], withLines)];
-    const written = await this.writeShared(warnings, sealPrefix(job.job, fence), supporting);
+    const written = await this.writeShared(warnings, sealPrefix(job.job, fence), supporting, check.rules);
     files.push(...written);
     const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
     await this.blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
@@ -133,8 +133,9 @@ export class Sealer {
     warnings: Job['warnings'],
     prefix: string,
     supporting: Supporting,
+    rules: string,
   ): Promise<readonly PartInfo[]> {
-    const parts = new PartSet(this.blobs, prefix, SUPPORTING_PARTS, this.config.partLimits);
+    const parts = new PartSet(this.blobs, prefix, SUPPORTING_PARTS, this.config.partLimits, rules);
     return parts.written(async () => {
       await supporting.write(this.views.records, parts);
       if (warnings.length === 0) return;

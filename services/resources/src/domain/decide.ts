@@ -13,7 +13,8 @@ export interface Head
   extends
     StandingOrder,
     Pick<RecordPart, 'versionId' | 'lastUpdated' | 'contentHash' | 'sourceHash' | 'labels' | 'labelsBy' | 'targets'>,
-    Pick<RecordPart, 'status' | 'statusChanged' | 'deleted' | 'reason'> {}
+    Pick<RecordPart, 'status' | 'statusChanged' | 'deleted' | 'reason'>,
+    Partial<Pick<RecordPart, 'references'>> {}
 export type RecordEvent =
   | { readonly type: 'pa.record-accepted.v1'; readonly data: AcceptedData }
   | { readonly type: 'pa.record-deleted.v1'; readonly data: RecordDeleted };
@@ -158,8 +159,20 @@ function write(
     const decided = statusData(before?.status, before?.statusChanged);
     const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at).toString() };
     return {
-      event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...kept, ...decided, ...enteredInError } },
-      head: { ...order, versionId, lastUpdated, deleted: true, reason, ...kept, ...statusOf(before) },
+      event: {
+        type: 'pa.record-deleted.v1',
+        data: { ...common, reason, ...kept, ...coveragesOf(before), ...decided, ...enteredInError },
+      },
+      head: {
+        ...order,
+        references: coveragesOf(before).coverages ?? [],
+        versionId,
+        lastUpdated,
+        deleted: true,
+        reason,
+        ...kept,
+        ...statusOf(before),
+      },
     };
   }
   const { content } = judgement;
@@ -191,6 +204,7 @@ function write(
       sourceHash: content.sourceHash,
       labels: content.labels,
       labelsBy: labelRules(),
+      references: content.references,
       ...(content.targets !== undefined && { targets: content.targets }),
       ...(status !== undefined && { status, statusChanged: since }),
     },
@@ -209,6 +223,12 @@ function keptAfter(head: Head | undefined, more: readonly string[] = []): { labe
     ...(labels.size > 0 && { labels: [...labels] }),
     ...(head?.targets !== undefined && { targets: [...head.targets] }),
   };
+}
+
+/** The coverages that a version names. A tombstone keeps them, because a line of business may withhold the delete. */
+function coveragesOf(head: Head | undefined): { coverages?: string[] } {
+  const coverages = (head?.references ?? []).filter((reference) => reference.startsWith('Coverage/'));
+  return coverages.length > 0 ? { coverages } : {};
 }
 
 /** Removes the copy under the retired id when the member into which it was merged takes the resource over. */
@@ -232,8 +252,17 @@ export function takeOver(
         ...orderData(order),
         reason: 'merged',
         ...keptAfter(retiredHead),
+        ...coveragesOf(retiredHead),
       },
     },
-    head: { ...order, versionId, lastUpdated, deleted: true, reason: 'merged', ...keptAfter(retiredHead) },
+    head: {
+      ...order,
+      references: coveragesOf(retiredHead).coverages ?? [],
+      versionId,
+      lastUpdated,
+      deleted: true,
+      reason: 'merged',
+      ...keptAfter(retiredHead),
+    },
   };
 }

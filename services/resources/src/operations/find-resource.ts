@@ -5,7 +5,7 @@ import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events'
 import { Facts } from '@provider-access/facts';
 import type { KnownDocument, ViewDocument } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
-import { isId, isSharedType } from '@provider-access/fhir';
+import { carriedReferencesOf, type FhirResource, isId, isSharedType } from '@provider-access/fhir';
 import {
   bytesOfLine,
   type FoundRecord,
@@ -90,7 +90,9 @@ export class ResourceFinder {
   /** @param wanted whether the caller is going to ask for the line */
   async find(client: string, type: string, id: string, wanted?: 'line'): Promise<Found> {
     if (!isId(id)) return UNKNOWN;
-    const of = { type, id, lines: wanted === 'line' && type !== PROVENANCE ? 'of unlabelled' : 'none' } as const;
+    // With a table of lines, a record without labels may be left out too, so its line is loaded last.
+    const isPlain = type !== PROVENANCE && this.facts.parties.lines().length === 0;
+    const of = { type, id, lines: wanted === 'line' && isPlain ? 'of unlabelled' : 'none' } as const;
     if (!isSharedType(type)) return this.ofMember(client, of);
     this.facts.access.assertFresh();
     const [owners, labels] = [[SHARED], this.labels.check(this.facts.parties, client)];
@@ -116,7 +118,8 @@ export class ResourceFinder {
   async isReadable({ head, labels }: Pick<Seen, 'head' | 'labels'>, version: VersionPart): Promise<boolean> {
     if (version.supersededAt < this.ports.clock.now() - this.config.versionRetentionMs) return false;
     const { member, type, id } = head;
-    const known = { member, type, id, labels: await this.labelsOf(version), labelsBy: labelRules() };
+    const references = labels.hasLines ? await this.referencesOf(head, version) : [];
+    const known = { member, type, id, labels: await this.labelsOf(version), labelsBy: labelRules(), references };
     if (type !== PROVENANCE) return !(await labels.withheld(known));
     const targets = version.targets ?? (await this.targetsOf(version));
     return !(await labels.withheld({ ...known, targets }));
@@ -131,6 +134,13 @@ export class ResourceFinder {
       : labelsOfRecord({ labels, line: stored.line });
   }
 
+  /** The references of a superseded version, which its line has. A tombstone has those of the current version. */
+  private async referencesOf(head: RecordPart, { resource, versionId }: VersionPart): Promise<readonly string[]> {
+    const [stored] = await this.versions.load(resource, [versionId]);
+    if (stored === undefined || stored.line.byteLength === 0) return head.references;
+    const version = JSON.parse(Buffer.from(stored.line).toString()) as FhirResource;
+    return carriedReferencesOf(version, `${this.config.publicUrl}/fhir`);
+  }
   /** The targets of a superseded Provenance that an earlier release wrote. A tombstone has none. */
   private async targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
     const [stored] = await this.versions.load(resource, [versionId]);

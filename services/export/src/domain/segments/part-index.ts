@@ -54,8 +54,10 @@ export class PartIndexBuilder {
   readonly #labels: number[] = [];
   readonly #sets = new Map<string, number>();
   readonly #sizes: SegmentSize[] = [];
-  constructor(type: string) {
+  readonly #rules: string;
+  constructor(type: string, rules = labelRules()) {
     this.#type = type;
+    this.#rules = rules;
   }
   add(members: readonly string[], size: SegmentSize, labels: readonly string[] = []): void {
     const set = JSON.stringify(labels);
@@ -75,7 +77,7 @@ export class PartIndexBuilder {
       ...([...this.#sets.keys()].some((set) => set !== '[]') && {
         labels: { sets: [...this.#sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.#labels },
       }),
-      labelsBy: labelRules(),
+      labelsBy: this.#rules,
       ...(Object.fromEntries(columns) as Record<Column, number[]>),
     } satisfies Stored);
   }

@@ -142,7 +142,7 @@ export const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly
  * @param versions of the records of which the index says that they fit; `fits` says whether the line is of that version
  */
 export async function* linesOf(
-  { reader, work }: VisibleRecords,
+  { reader, work, hasLines }: VisibleRecords,
   ids: readonly string[],
   together: number,
   versions?: ReadonlyMap<string, string>,
@@ -157,7 +157,7 @@ export async function* linesOf(
     yield documents.flatMap((document) => {
       if (document === undefined) return [];
       const version = versions?.get(document._id);
-      return entryOfText(document, version !== undefined && version === document._version) ?? [];
+      return entryOfText(document, hasLines, version !== undefined && version === document._version) ?? [];
     });
   }
 }
@@ -321,7 +321,7 @@ async function* byType(
       await records.work.pause();
       const documents = await records.reader.views.records.find({ ...asked, except, limit, fields: 'text', ...what });
       const live = lines
-        ? documents.map((document) => entryOfText(document)).filter((entry) => entry !== undefined)
+        ? documents.map((document) => entryOfText(document, records.hasLines)).filter((entry) => entry !== undefined)
         : await withoutLines(records, documents);
       open -= live.length;
       yield live;
@@ -345,7 +345,9 @@ function isFull(documents: readonly ViewDocument[]): boolean {
 const NO_LINE = new Uint8Array();
 /** Entries without lines. Where an earlier release wrote the record, only the line shows its labels. */
 async function withoutLines(records: VisibleRecords, documents: readonly ViewDocument[]): Promise<readonly Entry[]> {
-  const live = documents.map(headOfText).filter(({ deleted }) => deleted !== true);
+  const live = documents
+    .map((document) => headOfText(document, records.hasLines))
+    .filter(({ deleted }) => deleted !== true);
   const former = live.filter((head) => !hasAllLabels(head)).map(idOf);
   const loaded: Entry[] = [];
   for await (const batch of linesOf(records, former, IDS)) loaded.push(...batch);

@@ -28,6 +28,8 @@ export async function countedByKeys(
   limit: number,
 ): Promise<ReadonlyMap<string, number> | undefined> {
   const { type, filters } = query;
+  // No key tells the lines of business, whose coverages decide about each record.
+  if (records.hasLines) return undefined;
   // The labels of its targets withhold a Provenance, and its own keys do not tell them.
   if (query.ids !== undefined || query.updated.length > 0 || type === PROVENANCE) return undefined;
   const exact = exactKeys(filters);

@@ -4,10 +4,10 @@ import { type RecordPart, unlabelled } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
-export interface Entry extends Pick<
-  RecordPart,
-  'member' | 'type' | 'id' | 'lastUpdated' | 'labels' | 'labelsBy' | 'targets'
-> {
+export interface Entry
+  extends
+    Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels' | 'labelsBy' | 'targets'>,
+    Partial<Pick<RecordPart, 'references'>> {
   readonly line: Uint8Array | string;
   /** The parsed line, if a filter needed it. */
   readonly resource?: FhirResource;
@@ -31,20 +31,21 @@ const UNLABELLED_LIST: Entry['labels'] = [];
 /**
  * As `entryOf`, of a document whose parts are JSON text. A page needs little of a record without labels, and parsing
  * its head costs more than reading it.
+ * @param whole whether the page needs the references too, because lines of business decide by them
  */
-export function entryOfText({ _id, record }: ViewDocument, fits = false): Entry | undefined {
+export function entryOfText({ _id, record }: ViewDocument, whole: boolean, fits = false): Entry | undefined {
   const { json, line } = record as { readonly json: string; readonly line?: Entry['line'] };
   if (line === undefined || json.includes(DELETED)) return undefined;
-  const lastUpdated = updatedOf(json);
+  const lastUpdated = whole ? undefined : updatedOf(json);
   return lastUpdated === undefined
     ? { ...(JSON.parse(json) as FoundHead), line, fits }
     : { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules(), line, fits };
 }
 
 /** The head of a record in a document whose parts are JSON text. */
-export function headOfText({ _id, record }: ViewDocument): FoundHead {
+export function headOfText({ _id, record }: ViewDocument, whole = false): FoundHead {
   const { json } = record as { readonly json: string };
-  const lastUpdated = json.includes(DELETED) ? undefined : updatedOf(json);
+  const lastUpdated = whole || json.includes(DELETED) ? undefined : updatedOf(json);
   if (lastUpdated === undefined) return JSON.parse(json) as FoundHead;
   return { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules() };
 }

@@ -61,8 +61,10 @@ it('finds in the text of a record what parsing it finds, whatever texts a payer 
       const [_id, line] = ['m1/Condition/c1', '{}'];
       const what = (entry: Entry | undefined): unknown =>
         entry && [entry.member, entry.type, entry.id, entry.lastUpdated, entry.labels, entry.line];
-      const found = entryOfText({ _id, record: { json: JSON.stringify(part), line } });
-      expect(what(found)).toEqual(what(entryOf({ _id, record: { ...part, line } })));
+      for (const whole of [false, true]) {
+        const found = entryOfText({ _id, record: { json: JSON.stringify(part), line } }, whole);
+        expect(what(found)).toEqual(what(entryOf({ _id, record: { ...part, line } })));
+      }
     }),
     { numRuns: cases(500) },
   );

@@ -39,10 +39,12 @@ export class VisibleRecords {
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     // The policy withholds nothing.
-    if (this.#keys.length === 0) return new Set();
+    if (this.#keys.length === 0 && !this.hasLines) return new Set();
     if (members.length === 1) await this.#check.readConsents(members[0]!);
     if (type === PROVENANCE) return new Set();
-    if (!this.#check.keysAreTagged) return this.#withheldByRecords(members, type);
+    if (!this.#check.keysAreTagged || (this.hasLines && members.length === 1))
+      return this.#withheldByRecords(members, type);
+    if (this.#keys.length === 0) return new Set();
     const found = members.length === 1 ? await this.#ofMember(members[0]!, type) : await this.#ofMembers(members, type);
     // As many as two queries of records cost, so that the same searches are refused.
     this.work.count(2 * COST.query + found.length * COST.row);
@@ -57,7 +59,9 @@ export class VisibleRecords {
 
   /**
    * As `withheldIds`, by the records themselves, while keys were written by other rules. It reads the line of each
-   * record that other rules labelled, so it costs more for every search of that time.
+   * record that other rules labelled, so it costs more for every search of that time. With a table of lines it does so
+   * for one member, because keys do not have the coverages of a record. A search of several members leaves out what it
+   * has read (`seen`).
    */
   async #withheldByRecords(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     const { records } = this.reader.views;
@@ -70,7 +74,7 @@ export class VisibleRecords {
         });
         this.work.count(COST.query + found.length * COST.row);
         await this.work.pause();
-        const heads = found.map(headOfText).filter(({ deleted }) => deleted !== true);
+        const heads = found.map((document) => headOfText(document, this.hasLines)).filter(({ deleted }) => deleted !== true);
         const answers = await this.#check.withheldEach(heads);
         for (const [at, { id }] of heads.entries()) if (answers[at] === true) withheld.add(recordId(member, type, id));
         if (found.length < TOGETHER) break;
@@ -98,6 +102,11 @@ export class VisibleRecords {
     const ids = await search.ids({ index: 'by_key', equals: [members, type], all: [this.#keys], limit: MOST });
     const found = await search.getMany(ids.length === 0 ? [recordId(NOBODY, type, NOBODY)] : ids);
     return found.filter((document) => document !== undefined);
+  }
+
+  /** Whether lines of business decide too (`LabelCheck.hasLines`). */
+  get hasLines(): boolean {
+    return this.#check.hasLines;
   }
 
   /** In the index of keys, the keys of every record that a label may withhold. */
