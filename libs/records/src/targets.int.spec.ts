@@ -135,7 +135,7 @@ describe('the labels of Provenances', () => {
       members: { getMany: async () => [] },
       clock: { now: () => 0 },
     });
-    const party = { client: () => undefined, identity: () => [] };
+    const party = { client: () => undefined, identity: () => [], lines: () => [], asOf: () => undefined };
     const decisions = await gate.check(party as never, 'app1').decideEach(provenances);
     expect(decisions.map(({ withheld }) => withheld)).toEqual(provenances.map((_, n) => n === 7));
     expect(decisions[7]!.labels).toEqual([HIV]);

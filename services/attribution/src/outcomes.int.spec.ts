@@ -136,3 +136,25 @@ describe('a statement of the same business time', () => {
     expect(await outcomes(PA_PROVIDERS)).toEqual(['recorded', 'recorded: same-time', 'superseded', 'unchanged']);
   });
 });
+
+describe('the receipt of a coverage that is not shared', () => {
+  it('N63 says that the table of lines does not name its plan, or that no plan is known', async () => {
+    const enrolledIn = (coverageId: string, plan?: string): DomainEvent =>
+      said(2024, 'payer.member-enrolled.v1', { coverageId, from: '2024-01-01', ...(plan !== undefined && { plan }) });
+    await h.publish(enrolledIn('c1', 'GOLD'), enrolledIn('c2'));
+    expect(await outcomes(PA_ATTRIBUTION)).toEqual(['recorded', 'recorded']);
+    await h.lines({ H1234: '2020-01-01T00:00:00.000Z' });
+    await h.publish(
+      enrolledIn('c3', 'H1234'),
+      enrolledIn('c4', 'GOLD'),
+      enrolledIn('c5'),
+      said(2025, 'payer.member-changed.v1', { coverageId: 'c3', from: '2024-02-01' }),
+    );
+    expect((await outcomes(PA_ATTRIBUTION)).slice(2).toSorted()).toEqual([
+      'recorded',
+      'recorded',
+      'recorded: no-plan',
+      'recorded: unmapped-plan',
+    ]);
+  });
+});

@@ -12,6 +12,7 @@ import { instant } from '@provider-access/kernel';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   appendFacts,
+  linesSet,
   approvedApp,
   IntakeHarness,
   issuerOf,
@@ -99,6 +100,11 @@ export class Harness extends IntakeHarness {
     await appendFacts(this.log, approvedApp(client, providers, scope, instant(this.now)));
     await this.settle();
     return this.token(client, scope);
+  }
+  /** Sets a table of lines: plans with the instants of their start. */
+  async lines(plans: Readonly<Record<string, string | undefined>>): Promise<void> {
+    await appendFacts(this.log, [linesSet(1, plans, instant(this.now))]);
+    await this.settle();
   }
   /** The header of a new token, because a token ends after five minutes of the clock. */
   async token(client: string, scope = 'system/Group.rs'): Promise<{ authorization: string }> {

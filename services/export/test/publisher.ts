@@ -19,9 +19,12 @@ import {
   covered,
   type Fact,
   inNetwork,
+  linesSet,
   LONG_AGO,
   optedOut,
+  planned,
 } from '@provider-access/process/testing';
+import type { LinesFact } from '@provider-access/domain/access';
 import { Facts, memberships, groups } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
@@ -155,6 +158,20 @@ export abstract class Publisher {
     const data = { member, source: 'urn:payer', deadLetter: `dl-${member}`, eventType: 'payer.member-enrolled.v1' };
     return this.append(PA_CONSENT, [{ type: 'pa.access-held.v1', subject: member, data }]);
   }
+  #tables = 0;
+  /** Sets a table of lines of business: plans with the instants of their start. */
+  setLines(plans: Readonly<Record<string, string | undefined>>): Promise<void> {
+    return this.#facts(linesSet((this.#tables += 1), plans, new Date(this.clock.now()).toISOString()));
+  }
+  /** The tables that the first process knows. */
+  tables(): readonly LinesFact[] {
+    return this.app.get(Facts, { strict: false }).parties.lines();
+  }
+  /** Tells the plans of coverages. */
+  plans(member: string, plans: Readonly<Record<string, string>>): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    return this.#facts(...Object.entries(plans).map(([coverage, plan]) => planned(member, coverage, plan, at)));
+  }
   optOut(member: string): Promise<void> {
     return this.#facts(optedOut(member, new Date(this.clock.now() - 1).toISOString()));
   }
@@ -249,8 +266,12 @@ export abstract class Publisher {
       reason = 'deleted',
       labels,
       targets,
+      coverages,
       version = 2,
-    }: { reason?: string; labels?: readonly string[]; targets?: readonly string[]; version?: number } = {},
+    }: Partial<Record<'labels' | 'targets' | 'coverages', readonly string[]>> & {
+      reason?: string;
+      version?: number;
+    } = {},
   ): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
     await this.append(PA_RECORDS, [
@@ -269,6 +290,7 @@ export abstract class Publisher {
           reason,
           labels,
           targets,
+          coverages,
         },
       },
     ]);

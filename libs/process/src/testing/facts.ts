@@ -67,6 +67,31 @@ export const covered = (member: string): Fact => ({
   at: LONG_AGO,
   data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 },
 });
+/** A table of the lines of business: the plans of one line each, with the instants of their start, if they have one. */
+export const linesSet = (version: number, plans: Readonly<Record<string, string | undefined>>, at: string): Fact => ({
+  topic: PA_REGISTRY,
+  type: 'pa.lines-set.v1',
+  subject: 'lines',
+  at,
+  data: {
+    version,
+    setAt: at,
+    by: 'test',
+    lines: Object.entries(plans).map(([plan, from], n) => ({
+      line: `line-${n}`,
+      ...(from !== undefined && { start: from, from }),
+      plans: [{ plan }],
+    })),
+  },
+});
+/** The plan of a coverage. */
+export const planned = (member: string, coverageId: string, plan: string, at = LONG_AGO): Fact => ({
+  topic: PA_MEMBERS,
+  type: 'pa.coverage-changed.v1',
+  subject: member,
+  at,
+  data: { member, coverageId, from: LONG_AGO, businessTime: at, sequence: 0, plan },
+});
 export const attributed = (member: string, provider: string, group = 'g1', from = LONG_AGO): Fact => ({
   topic: PA_ATTRIBUTION,
   type: 'pa.member-attributed.v1',

@@ -85,6 +85,38 @@ describe('member events', () => {
     given(UTC)
       .when(['payer.member-changed.v1', { plan: 'gold' }])
       .then(NOTHING));
+  it('N60 an enrolment, a change and a Coverage tell the plan of a coverage', () => {
+    const alone = { from: '9999-12-31T00:00:00.000Z', cancelled: true } as const;
+    given(UTC)
+      .when(['payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', plan: 'H1234' }])
+      .then(covered({ coverageId: 'c', from: '2026-01-01T00:00:00.000Z', plan: 'H1234' }));
+    given(UTC)
+      .when(['payer.member-changed.v1', { coverageId: 'c', plan: 'H1234' }])
+      .then(covered({ coverageId: 'c', ...alone, plan: 'H1234' }));
+    given(UTC)
+      .when(['payer.member-changed.v1', { coverageId: 'c', to: '9999-12-31', plan: 'H1234' }])
+      .then(covered({ coverageId: 'c', ...alone, plan: 'H1234' }));
+    given(UTC)
+      .when(['payer.member-changed.v1', { coverageId: 'c', to: '2026-06-30', plan: 'H1234' }])
+      .then(covered({ coverageId: 'c', from: '2026-07-01T00:00:00.000Z', cancelled: true, plan: 'H1234' }));
+    const classed = (...values: unknown[]): string | undefined => {
+      const coverage = {
+        id: 'c',
+        status: 'active',
+        beneficiary: { reference: 'Patient/m1' },
+        payor: [{ reference: 'Organization/payer' }],
+        class: values.map((value) => ({ type: { coding: [{ code: 'plan' }] }, value })),
+      };
+      const read = readCoverage(coverage, 'm1', UTC, OURS);
+      return read.ok ? read.span?.plan : 'refused';
+    };
+    expect([classed('H1234'), classed(), classed(7), classed('A', 'B')]).toEqual([
+      'H1234',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
   it('an attribution and its end name the providers of a Group', () => {
     const provider = { npi: '1000000001', contract: 'k' };
     const { member, businessTime } = APPENDED;

@@ -22,6 +22,7 @@ import {
   type Stage,
   TOO_MANY_IDS,
 } from '@provider-access/intake';
+import { type LinesFact, linesAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { decideMemberEvent, type MemberStatement, type Statement } from '../domain/decide-member-event.ts';
 import { CONFIG, type AttributionConfig } from '../config.ts';
@@ -45,6 +46,25 @@ interface Derived {
 interface MemberRules {
   readonly days: PayerDays;
   readonly payer: PayerIdentity;
+  /** The table of lines of business that is in force; undefined without one. */
+  readonly lines: () => LinesFact | undefined;
+}
+
+/** What a receipt says of a coverage that is recorded and not shared (PEOPLE.md N63). */
+type LineNote = 'no-plan' | 'unmapped-plan';
+function lineNote(
+  statements: readonly Statement[],
+  state: MemberState,
+  table: LinesFact | undefined,
+): LineNote | undefined {
+  if (table === undefined) return undefined;
+  for (const { type, data } of statements) {
+    if (type !== 'pa.coverage-changed.v1' || data.cancelled === true) continue;
+    const plan = data.plan ?? state.planOf(data.member, data.coverageId);
+    if (plan === undefined) return 'no-plan';
+    if (!table.plans.has(plan)) return 'unmapped-plan';
+  }
+  return undefined;
 }
 
 /**
@@ -59,7 +79,12 @@ export class MemberEventsIntake extends AccessIntake {
     @Inject(CONFIG) config: AttributionConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
-    const rules: MemberRules = { days, payer: payerIdentity(config.payerIdentifiers, config.payerOrganization) };
+    const { parties } = facts;
+    const rules: MemberRules = {
+      days,
+      payer: payerIdentity(config.payerIdentifiers, config.payerOrganization),
+      lines: () => linesAt(parties, parties.decisionTime(ports.clock.now())),
+    };
     const directory = new GroupDirectory(ports);
     const load = (members: readonly string[]): Promise<MemberState> =>
       MemberState.load(ports.log, facts.reader, members, ports.clock.now());
@@ -86,7 +111,7 @@ export class MemberEventsIntake extends AccessIntake {
 function memberStage(
   load: (members: readonly string[]) => Promise<MemberState>,
   groups: GroupBatch,
-  { days, payer }: MemberRules,
+  { days, payer, lines }: MemberRules,
   warnOfForeign: () => void,
 ): Stage<AccessEvent> {
   let state: MemberState;
@@ -118,7 +143,8 @@ function memberStage(
       }
       outputs.push(...rowOutputs(event, { deriver: DERIVER, at }));
       if (!stands) return { ok: true, outcome: 'superseded', outputs };
-      const reason = sameTime ? { reason: 'same-time' } : {};
+      const note = sameTime ? 'same-time' : lineNote(decision.statements, state, lines());
+      const reason = note === undefined ? {} : { reason: note };
       return { ok: true, outcome: isRecorded ? 'recorded' : 'unchanged', ...reason, outputs };
     },
 

@@ -118,6 +118,12 @@ export class MemberState {
     return this.#parts.get(member) ?? {};
   }
 
+  /** The plan that was stated last about a coverage, as far as is known. */
+  planOf(member: string, coverageId: string): string | undefined {
+    const { plans } = this.#parts.get(member)?.members ?? {};
+    return plans !== undefined && Object.hasOwn(plans, coverageId) ? plans[coverageId]!.at(-1)?.plan : undefined;
+  }
+
   /** Applies a derived event; false if it changes nothing. */
   apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
     const known = this.#parts.get(member) ?? {};

@@ -76,6 +76,18 @@ describe('decideVersion', () => {
       code: { text: 'four' },
     });
   });
+  it('N62 a removal keeps the coverages that the removed version names, also after another removal', () => {
+    const named = judged({ id: 'a', day: 1 });
+    if (named.kind !== 'accept') throw new Error('unexpected');
+    const references = ['Patient/m1', 'Coverage/c1', 'Coverage/c2'];
+    const first = { ...named, content: { ...named.content, references } };
+    const removed = run([first, judged({ id: 'b', day: 2, deleted: true })]);
+    expect(removed.last).toMatchObject({ data: { reason: 'deleted', coverages: ['Coverage/c1', 'Coverage/c2'] } });
+    expect(removed.head).toMatchObject({ references: ['Coverage/c1', 'Coverage/c2'] });
+    const about = { member: 'm1', type: 'Condition', id: 'c1' };
+    const taken = takeOver(about, run([first]).head!, 'm0', 9_000);
+    expect(taken.event.data).toMatchObject({ reason: 'merged', coverages: ['Coverage/c1', 'Coverage/c2'] });
+  });
   it('keeps version and time when the same content is confirmed', () => {
     const { head, last } = run([judged({ id: 'a', day: 1 }), judged({ id: 'b', day: 2 })]);
     expect(head).toMatchObject({ versionId: 1, lastUpdated: 1_000, event: 'b' });

@@ -1,4 +1,11 @@
-import type { AttributionFact, CoverageFact, HoldFact, Interval, OptOutFact } from '@provider-access/domain/access';
+import type {
+  AttributionFact,
+  CoverageFact,
+  HoldFact,
+  Interval,
+  OptOutFact,
+  PlanFact,
+} from '@provider-access/domain/access';
 import { type DenialReason, DENIALS } from '@provider-access/events';
 import { table } from '../output.ts';
 
@@ -19,13 +26,20 @@ export interface Explanation extends Verdict {
     readonly providers: readonly string[];
   } | null;
   /** Absent in answers of earlier releases. */
-  readonly withheld?: { readonly resources: number; readonly labels: Readonly<Record<string, number>> };
+  readonly withheld?: {
+    readonly resources: number;
+    readonly labels: Readonly<Record<string, number>>;
+    /** Absent without a table of lines. */
+    readonly coverages?: Readonly<Record<string, number>>;
+  };
   readonly memberFacts: {
     readonly coverage: readonly Marked<CoverageFact>[];
     readonly attributions: readonly (Marked<AttributionFact> & {
       readonly boundToClient: boolean;
       readonly inNetwork: boolean;
     })[];
+    /** Absent in answers of earlier releases, and if no plan is known. */
+    readonly plans?: readonly Marked<PlanFact>[];
     readonly optOuts: readonly Marked<OptOutFact>[];
     readonly holds: readonly Marked<HoldFact>[];
     readonly sourceHolds: readonly (Marked<HoldFact> & { readonly source: string })[];
@@ -91,6 +105,17 @@ function denial(e: Explanation, reason: DenialReason): readonly [because: string
         `Coverage changes that: \`pa enroll --member ${member} --coverage ID\`.`,
       ];
     }
+    case 'line-not-started': {
+      const ids = holding(memberFacts?.coverage).map(({ coverageId }) => coverageId);
+      const plans = holding(memberFacts?.plans).filter(({ coverageId }) => ids.includes(coverageId));
+      const named = plans.map(({ plan }) => plan).join(', ');
+      return [
+        named === ''
+          ? `no plan of the coverage ${ids.join(', ')} is known, so its line of business is not`
+          : `the line of business of the plan ${named} has not started, or the table does not name the plan`,
+        'Look with `pa lines show`; `pa lines set FILE` changes the table, and an enrolment names the plan.',
+      ];
+    }
     case 'not-in-network': {
       const providers = attributions.filter(({ boundToClient }) => boundToClient).flatMap((a) => a.providers);
       return [
@@ -119,7 +144,7 @@ export function explanationSentences(e: Explanation): readonly [string, string] 
   ];
 }
 
-const WORDED = ['coverage', 'attributions', 'optOuts', 'holds', 'sourceHolds', 'mergedWith'];
+const WORDED = ['coverage', 'plans', 'attributions', 'optOuts', 'holds', 'sourceHolds', 'mergedWith'];
 /** Statements of a kind for which this page has no words, by the name of their list in the answer. */
 const otherFacts = (memberFacts: object): [name: string, fact: Marked<Interval & { readonly event: string }>][] =>
   Object.entries(memberFacts).flatMap(([name, list]: [string, unknown]) =>
@@ -138,6 +163,7 @@ export function factRows({ memberFacts }: Explanation): string[] {
   ];
   const rows = [
     ...memberFacts.coverage.map((c) => row('coverage', c, `${c.coverageId}, event ${c.event}`)),
+    ...(memberFacts.plans ?? []).map((p) => row('plan', p, `${p.plan} of ${p.coverageId}, event ${p.event}`)),
     ...memberFacts.attributions.map((a) =>
       row(
         'attribution',
@@ -158,16 +184,25 @@ export function factRows({ memberFacts }: Explanation): string[] {
   return rows.length === 0 ? [] : table(['statement', 'holds', 'from', 'to', 'what'], rows);
 }
 
-/** The resources that security labels keep from the app; none if nothing is withheld. */
+/** The resources that security labels and lines of business keep from the app; none if nothing is withheld. */
 export function withheldLines({ withheld }: Explanation): string[] {
   if (withheld === undefined || withheld.resources === 0) return [];
-  const { resources, labels } = withheld;
+  const { resources, labels, coverages = {} } = withheld;
+  const [hasLabels, hasCoverages] = [Object.keys(labels).length > 0, Object.keys(coverages).length > 0];
+  const because = [
+    ...(hasLabels || !hasCoverages ? ['security labels (/docs/security-labels.html)'] : []),
+    ...(hasCoverages ? ['lines of business (/docs/lines-of-business.html)'] : []),
+  ].join(' or ');
+  const ofCoverages = Object.entries(coverages).map(([id, count]) => [id || 'none is named', String(count)]);
   return [
     `${resources} ${resources === 1 ? 'resource' : 'resources'} of this member ` +
-      `${resources === 1 ? 'is' : 'are'} withheld because of security labels (/docs/security-labels.html).`,
-    ...table(
-      ['label', 'resources'],
-      Object.entries(labels).map(([label, count]) => [label, String(count)]),
-    ),
+      `${resources === 1 ? 'is' : 'are'} withheld because of ${because}.`,
+    ...(hasCoverages ? table(['coverage', 'resources'], ofCoverages) : []),
+    ...(!hasLabels && hasCoverages
+      ? []
+      : table(
+          ['label', 'resources'],
+          Object.entries(labels).map(([label, count]) => [label, String(count)]),
+        )),
   ];
 }
