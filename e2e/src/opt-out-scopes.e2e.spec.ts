@@ -11,7 +11,9 @@ import { LIMITS } from './world/context.ts';
 /**
  * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand. P is the attributed practice, in network,
  * cardiology, with its NPI and TIN joined in the directory. `other` is another practice to which the member is
- * attributed too.
+ * attributed too. The gates here are read, search, page, Group, kick-off, download and explain. Those inside an export
+ * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`. There is no operation that matches a
+ * member; `decide` has its purpose.
  */
 const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
 const THEM = 'urn:oid:2.16.840.1.113883.6.300|67890';
@@ -146,6 +148,11 @@ describe('every scope of an opt-out', () => {
   let apps: Readonly<Record<'p' | 'other', TestApp>>;
   const memberOfRow = (at: number): string => `m-scope-${at}`;
   const answers: object[] = [];
+  /** Of each app, from before the statements: an export with its files, and the link to the second page of each member. */
+  const before: Record<'p' | 'other', { readonly status: string; readonly pages: readonly string[] }> = {
+    p: { status: '', pages: [] },
+    other: { status: '', pages: [] },
+  };
 
   const read = async (app: TestApp, path: string) =>
     http(`${fresh.platform().base}/fhir/${path}`, { token: await app.tokens.get() });
@@ -175,13 +182,45 @@ describe('every scope of an opt-out', () => {
     await publishTaken(
       fresh.platform(),
       ...ROWS.flatMap((_, at) => [
-        ...memberOf(memberOfRow(at), { npi: P.npi }),
+        ...memberOf(
+          memberOfRow(at),
+          { npi: P.npi },
+          ...['a', 'b'].map((id) => ({
+            resource: {
+              resourceType: 'Condition',
+              id: `${memberOfRow(at)}-${id}`,
+              code: { text: 'asthma' },
+              subject: { reference: `Patient/${memberOfRow(at)}` },
+            },
+          })),
+        ),
         payerEvent('payer.attribution-asserted.v1', memberOfRow(at), { provider: OTHER, from: '2020-01-01' }),
       ]),
     );
     const last = memberOfRow(ROWS.length - 1);
     for (const app of Object.values(apps))
       await eventually(async () => expect((await read(app, `Patient/${last}`)).status).toBe(200));
+    const conditions = (member: string): string => `Condition?patient=${member}&_count=1`;
+    for (const [name, practice] of [
+      ['p', P],
+      ['other', OTHER],
+    ] as const) {
+      const [app, token] = [apps[name], await apps[name].tokens.get()];
+      await eventually(async () =>
+        expect(json<{ entry?: unknown[] }>(await read(app, conditions(last))).entry?.length).toBe(1),
+      );
+      const { id } = await findGroup(fresh.platform(), token, practice.npi);
+      const status = await kickOff(fresh.platform(), token, id, '?_type=Patient');
+      await sealed(status, token);
+      const pages: string[] = [];
+      for (const [at] of ROWS.entries()) {
+        const { link } = json<{ link: { relation: string; url: string }[] }>(
+          await read(app, conditions(memberOfRow(at))),
+        );
+        pages.push(link.find(({ relation }) => relation === 'next')!.url);
+      }
+      before[name] = { status, pages };
+    }
     for (const [at, row] of ROWS.entries())
       answers.push(row.type === 'none' ? {} : await answered(out(memberOfRow(at), row)));
   });
@@ -212,7 +251,28 @@ describe('every scope of an opt-out', () => {
     );
   });
 
-  test('a Group and an export have exactly the members whom the table permits', async () => {
+  test('a page link from before the statement leads to what the table permits', async () => {
+    for (const name of ['p', 'other'] as const) {
+      const token = await apps[name].tokens.get();
+      for (const [at, row] of ROWS.entries()) {
+        const { entry = [] } = json<{ entry?: unknown[] }>(await http(before[name].pages[at]!, { token }));
+        expect([row.what, name, entry.length]).toEqual([row.what, name, row[name] === 'permit' ? 1 : 0]);
+      }
+    }
+  });
+
+  test('a download of files from before the statements has exactly the members whom the table permits', async () => {
+    for (const name of ['p', 'other'] as const) {
+      const token = await apps[name].tokens.get();
+      const files = await texts(await sealed(before[name].status, token), token);
+      const ids = [...files.values()].flatMap((text) => text.trim().split('\n'));
+      expect(ids.map((line) => (JSON.parse(line) as { id: string }).id).toSorted()).toEqual(
+        ROWS.flatMap((row, at) => (row[name] === 'permit' ? [memberOfRow(at)] : [])).toSorted(),
+      );
+    }
+  });
+
+  test('a Group, and an export that is kicked off now, have exactly the members whom the table permits', async () => {
     for (const [app, practice, verdictOf] of [
       [apps.p, P, (row: Row) => row.p],
       [apps.other, OTHER, (row: Row) => row.other],

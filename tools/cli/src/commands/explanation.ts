@@ -111,7 +111,7 @@ function denial(e: Explanation, reason: DenialReason): readonly [because: string
       const named = plans.map(({ plan }) => plan).join(', ');
       return [
         named === ''
-          ? `no plan of the coverage ${ids.join(', ')} is known, so its line of business is not`
+          ? `the plan of the coverage ${ids.join(', ') || 'now'} is not known, so its line of business is not`
           : `the line of business of the plan ${named} has not started, or the table does not name the plan`,
         'Look with `pa lines show`; `pa lines set FILE` changes the table, and an enrolment names the plan.',
       ];
