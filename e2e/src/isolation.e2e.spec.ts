@@ -373,6 +373,7 @@ describe('one client and another', () => {
       '/ops/slo',
       '/ops/slo/freshness',
       '/ops/feeds',
+      '/ops/lines',
     ])
       expect((await ask(path)).status, path).toBe(401);
     for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001', '/ops/slo'])

@@ -352,6 +352,14 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'POST /ops/sources/{source}/{kind}/forecast': [
       { ...posted, url: '/ops/sources/nobody/roster/forecast', by: 'payer', body: '{"events":[]}' },
     ],
+    'GET /ops/lines': operator('/ops/lines'),
+    'POST /ops/lines': operator('/ops/lines', { ...posted, status: 400 }),
+    // Every membership, with the facts of its member.
+    'POST /ops/lines/check': operator('/ops/lines/check', {
+      ...posted,
+      body: '{"lines":[{"line":"ma","plans":["H1234"]}]}',
+      most: { rows: 2_500 },
+    }),
     'POST /ops/probe': operator('/ops/probe', { ...posted, status: 400 }),
     'GET /ops/views/{service}': operator('/ops/views/resources'),
     'POST /ops/views/{service}/{name}/rebuild': missing('/ops/views/resources/unknown/rebuild', 'administrator', {
