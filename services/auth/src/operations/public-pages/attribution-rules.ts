@@ -16,6 +16,7 @@ export const RULES: Readonly<Record<DenialReason, (policy: RunningPolicy) => str
   'not-attributed': () => 'The member is attributed to you: the member is on our list of patients for your NPI or TIN.',
   'member-unknown': () => undefined,
   'not-covered': () => 'The member has coverage with us today.',
+  'line-not-started': () => 'The plan of the member belongs to a line of business that is open: see below.',
   'not-in-network': () => 'You are in our network today.',
   'opted-out': () => 'The member has not opted out. We cannot tell you whether a member has.',
   'on-hold': () =>

@@ -1,6 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { excludesDrugs } from '@provider-access/domain/pdex/labels';
 import { noticeLinks, noticePlaces } from '@provider-access/domain/pdex/notices';
+import { Parties } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, operation, Operation } from '@provider-access/service/operation';
 import { type AuthConfig, CONFIG } from '../../config.ts';
@@ -26,12 +27,15 @@ export class ProvidersController {
   constructor(
     @Inject(CONFIG) private readonly config: AuthConfig,
     @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Parties) private readonly parties: Parties,
   ) {}
 
   @Operation(PROVIDERS)
   providers(): Answer {
-    const policy = { excludesDrugs: excludesDrugs(this.config.labels, this.ports.clock.now()) };
-    return { headers: { ...publicHeaders(), 'content-language': 'en' }, body: pageOf(this.config, policy) };
+    const now = this.ports.clock.now();
+    const policy = { excludesDrugs: excludesDrugs(this.config.labels, now) };
+    const lines = linesOfBusiness(this.parties.registry.lines.current(), now);
+    return { headers: { ...publicHeaders(), 'content-language': 'en' }, body: pageOf(this.config, policy, lines) };
   }
 }
 
@@ -39,7 +43,7 @@ const list = (tag: 'ol' | 'ul', items: readonly string[]): string =>
   `<${tag}>${items.map((item) => `<li>${item}</li>`).join('')}</${tag}>\n`;
 const link = (url: string, title: string): string => `<a href="${escaped(url)}">${escaped(title)}</a>`;
 
-function pageOf({ notices, publicUrl, sandbox }: AuthConfig, policy: RunningPolicy): string {
+function pageOf({ notices, publicUrl, sandbox }: AuthConfig, policy: RunningPolicy, lines: readonly string[]): string {
   const places = noticePlaces(notices, publicUrl, 'provider-letter', 'en');
   const value = (name: string): string => filledHtml(places[name]!);
   const links = noticeLinks(publicUrl);
@@ -75,7 +79,7 @@ function pageOf({ notices, publicUrl, sandbox }: AuthConfig, policy: RunningPoli
       '<p>Is a patient missing on your list? Write or call us with your NPI. A member who changes to you comes onto ' +
       'your list when we have attributed the member to you.</p>\n' +
       '<h2 id="lines">Lines of business</h2>\n' +
-      list('ul', linesOfBusiness().map(escaped)) +
+      list('ul', lines.map(escaped)) +
       '<h2 id="contacts">Whom to ask</h2>\n' +
       list('ul', [`Telephone: ${value('providerPhone')}`, `Email: ${value('providerEmail')}`]) +
       `<p>${link(links.notice, 'What we tell members')} · ${link(links.docs, 'Documentation for developers')}</p>\n` +

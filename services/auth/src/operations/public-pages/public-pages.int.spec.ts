@@ -4,7 +4,7 @@ import { DENIALS, namesOf } from '@provider-access/events';
 import { DEFAULT_LABEL_POLICY, withDrugs } from '@provider-access/domain/pdex/labels';
 import { NOTICE_TEMPLATES, type NoticeSettings } from '@provider-access/domain/pdex/notices';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Bench, prepare, PUBLIC_URL } from '../../../test/harness.ts';
+import { ADMINISTRATOR, Bench, prepare, PUBLIC_URL } from '../../../test/harness.ts';
 import type { AuthConfig } from '../../config.ts';
 import { RULES } from './attribution-rules.ts';
 import { languageOf } from './language.ts';
@@ -155,6 +155,24 @@ describe('/providers (N50)', () => {
     expect((await get('/providers', {}, { labels })).body).toContain('but not those for drugs');
     bench!.clock.ms = Date.parse('2027-10-01T12:00:00.000Z');
     expect((await get('/providers')).body).toContain('those for drugs included');
+  });
+
+  test('N60 tells since when each line of business is open, by the table in force', async () => {
+    const { body } = await get('/providers');
+    expect(body).toContain('All lines of business are open.');
+    const lines = [
+      { line: 'ma', name: 'Medicare <Advantage>', start: '2027-01-01', plans: ['H1'] },
+      { line: 'mco', start: '2027-07-01', plans: ['M1', { plan: 'M2', start: '2027-10-01' }] },
+      { line: 'qhp', plans: [] },
+    ];
+    const set = await bench!.call('POST', '/ops/lines', { token: ADMINISTRATOR, json: { lines } });
+    expect(set.status).toBe(200);
+    const after = (await get('/providers')).body;
+    expect(after).toContain('<li>Medicare &lt;Advantage>: open since 2027-01-01.</li>');
+    expect(after).toContain('<li>mco: opens on 2027-07-01. Some plans start on another day.</li>');
+    expect(after).toContain('<li>qhp: not open yet.</li>');
+    expect(after).not.toContain('All lines of business are open.');
+    for (const plan of ['H1', 'M1']) expect(after).not.toContain(plan);
   });
 
   test('marks what the payer has not stated', async () => {
