@@ -179,6 +179,7 @@ describe('the extracts of members', () => {
     expect(head).toEqual({
       types: ['Observation', 'Patient'].map((name) => ({
         type: name,
+        ofLine: false,
         segments: [expect.objectContaining({ resources: 1 })],
         references: name === 'Observation' ? ['Practitioner/p'] : [],
       })),

@@ -134,8 +134,9 @@ const gate = (): LabelGate =>
     members: { getMany: async () => [] },
     clock: { now: () => Date.now() },
   });
-const visible = (): VisibleRecords =>
-  new VisibleRecords(reader, gate().check({ client: () => undefined, identity: () => [] } as never, 'app'));
+/** Without an app, and without a table of lines. */
+const NO_PARTIES = { client: () => undefined, identity: () => [], lines: () => [], asOf: () => undefined };
+const visible = (): VisibleRecords => new VisibleRecords(reader, gate().check(NO_PARTIES as never, 'app'));
 
 function queryOf(type: string, parameters: readonly (readonly [string, string])[]): SearchQuery {
   const given = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));
