@@ -182,6 +182,7 @@ export class Forecast {
       identity: (provider) => parties.identity(provider),
       specialties: (provider) => parties.specialties(provider),
       sourceHolds: (source) => parties.sourceHolds(source),
+      lines: () => parties.lines(),
       asOf: () => parties.asOf(),
     };
   }

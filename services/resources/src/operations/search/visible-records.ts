@@ -74,7 +74,9 @@ export class VisibleRecords {
         });
         this.work.count(COST.query + found.length * COST.row);
         await this.work.pause();
-        const heads = found.map((document) => headOfText(document, this.hasLines)).filter(({ deleted }) => deleted !== true);
+        const heads = found
+          .map((document) => headOfText(document, this.hasLines))
+          .filter(({ deleted }) => deleted !== true);
         const answers = await this.#check.withheldEach(heads);
         for (const [at, { id }] of heads.entries()) if (answers[at] === true) withheld.add(recordId(member, type, id));
         if (found.length < TOGETHER) break;
