@@ -6,6 +6,7 @@ export * from './payer-events.ts';
 export type * from './audit-entry.ts';
 export * from './audit-events.ts';
 export * from './audit-words.ts';
+export type { LinesSet } from './line-events.ts';
 export * from './platform-events.ts';
 export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS } from './audit-events.ts';
 import { FEED_EVENTS } from './feed-events.ts';
+import { linesSet } from './line-events.ts';
 import type { ProviderKey } from './provider-key.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 
@@ -224,31 +225,6 @@ const signingKeyWithdrawn = z.object({
 });
 
 /**
- * pa.registry: a table of the lines of business, which replaces the one before (PEOPLE.md N60 to N63). A type of its
- * own, so that a release that does not know lines stops in front of it and permits nothing.
- */
-const linesSet = z.object({
-  /** 1 for the first table. */
-  version: z.int().positive(),
-  setAt: instant,
-  by: z.string(),
-  reason: z.string().optional(),
-  lines: z.array(
-    z.object({
-      line: z.string(),
-      name: z.string().optional(),
-      /** The day or instant as it was given, and the instant from which the line is shared. Absent: it is not. */
-      start: z.string().optional(),
-      from: instant.optional(),
-      /** Where the start date comes from, such as a section of the CFR. */
-      source: z.string().optional(),
-      /** A plan may start at another time than its line. */
-      plans: z.array(z.object({ plan: z.string(), start: z.string().optional(), from: instant.optional() })),
-    }),
-  ),
-});
-
-/**
  * Any derived topic: what a service has handled of an inbound topic. `after` names the offsets in other partitions that
  * a reader must have passed to have all outputs for this and every earlier batch (docs/architecture.md#progress).
  * `outcomes` counts per receipt what became of the events.
@@ -344,7 +320,6 @@ const gap = z.object({});
 export type LogRestored = z.infer<typeof logRestored>;
 export type RestoreAccepted = z.infer<typeof restoreAccepted>;
 export type CoverageChanged = z.infer<typeof coverageChanged>;
-export type LinesSet = z.infer<typeof linesSet>;
 export type MemberMerged = z.infer<typeof memberMerged>;
 export type MemberAttributed = z.infer<typeof memberAttributed>;
 export type AttributionEndedRecord = z.infer<typeof attributionEndedRecord>;
