@@ -209,7 +209,7 @@ class ChunkWriter {
     // An extract does not say which resources it has.
     const untouched = this.#chosen === undefined && scanned.every((type) => asked.leaves(type));
     const extract = untouched ? await this.#sources.extracts?.get(member) : undefined;
-    const extracted = extract && extractedOf(extract, new Set(scanned));
+    const extracted = extract && extractedOf(extract, new Set(scanned), this.#check.hasLines);
     for (const { type, references, segments } of extracted?.types ?? []) {
       this.#carry({ type, references }, this.#references, at);
       for (const segment of segments) await this.#addLines(member, at, type, segment);
