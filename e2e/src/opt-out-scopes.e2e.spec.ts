@@ -12,8 +12,8 @@ import { LIMITS } from './world/context.ts';
  * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand. P is the attributed practice, in network,
  * cardiology, with its NPI and TIN joined in the directory. `other` is another practice to which the member is
  * attributed too. The gates here are read, search, page, Group, kick-off, download and explain. Those inside an export
- * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`. There is no operation that matches a
- * member; `decide` has its purpose.
+ * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`. There is no operation that matches
+ * a member; `decide` has its purpose.
  */
 const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
 const THEM = 'urn:oid:2.16.840.1.113883.6.300|67890';
@@ -148,7 +148,7 @@ describe('every scope of an opt-out', () => {
   let apps: Readonly<Record<'p' | 'other', TestApp>>;
   const memberOfRow = (at: number): string => `m-scope-${at}`;
   const answers: object[] = [];
-  /** Of each app, from before the statements: an export with its files, and the link to the second page of each member. */
+  /** Of each app, from before the statements: an export with its files, and the link to each member's second page. */
   const before: Record<'p' | 'other', { readonly status: string; readonly pages: readonly string[] }> = {
     p: { status: '', pages: [] },
     other: { status: '', pages: [] },

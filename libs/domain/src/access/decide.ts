@@ -191,8 +191,8 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
 
 /**
  * The instant since which the permitted member has been visible to the client without a break, ms since the epoch. If
- * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a line of business
- * started, the member gets everything (docs/regulation.md#members-who-become-visible).
+ * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a line of
+ * business started, the member gets everything (docs/regulation.md#members-who-become-visible).
  */
 export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
   const now = decisionTime(request, facts);

@@ -13,7 +13,7 @@ export interface CoverageFact extends Interval {
   readonly recordedAt: string;
   readonly event: string;
 }
-/** Of which plan a coverage is from an instant on. A later statement about the same time has replaced an earlier one. */
+/** Of which plan a coverage is from an instant on. A later statement about the same time replaces an earlier one. */
 export interface PlanFact extends Interval {
   readonly coverageId: string;
   /** Empty if too many statements are known: no line has this plan. */

@@ -15,8 +15,8 @@ const SHOW = operation({
   route: 'GET /ops/lines',
   summary: 'Report the lines of business, and what is not shared',
   description:
-    'The table in force, and the coverages of attributed members by line. `unmapped` and `withoutPlan` count coverages ' +
-    'of which nothing is shared, because the table does not name their plan, or because no enrolment has named one.',
+    'The table in force, and the coverages of attributed members by line. `unmapped` and `withoutPlan` count ' +
+    'coverages of which nothing is shared, because the table does not name their plan, or because no enrolment has named one.',
   answer: jsonObject('The table with its version; version 0 without a table.'),
   refusals: ['unavailable'],
 });
@@ -62,8 +62,8 @@ const SET = operation({
   route: 'POST /ops/lines',
   summary: 'Set the table of the lines of business',
   description:
-    'Replaces the table before. When this answers, every process decides by it. A line without `start` is not shared, ' +
-    'and neither is a plan that no line names.',
+    'Replaces the table before. When this answers, every process decides by it. A line without `start` is not ' +
+    'shared, and neither is a plan that no line names.',
   body: BODY,
   answer: jsonObject('The table that is in force.'),
   refusals: ['invalid-request', 'conflict', 'unavailable'],

@@ -80,7 +80,7 @@ describe('the table of lines of business', () => {
     expect((await bench.call('POST', '/ops/lines', { json: { lines: [LINE] } })).status).toBe(401);
     expect(await tables()).toEqual([]);
   });
-  it('N61 the file with the dates of the rule can be set, and managed care has no date until somebody gives one', async () => {
+  it('N61 the file with the dates of the rule can be set, and managed care waits for its date', async () => {
     expect((await call('POST', DEFAULTS)).status).toBe(200);
     const [table] = (await tables()) as { lines: { line: string; start?: string; source?: string }[] }[];
     expect(table!.lines.map(({ line, start, source }) => [line, start, source])).toEqual([

@@ -54,8 +54,8 @@ export class LateLabels {
     const { index, last } = of;
     const members = membersOf(of, segments);
     for (let i = 0; i < members.length; i += DECIDE_BATCH) await last.read(members.slice(i, i + DECIDE_BATCH));
-    // An earlier release, or another list of codes, may have overlooked labels of what it wrote. Before a table of lines
-    // nobody looked for coverages.
+    // An earlier release, or another list of codes, may have overlooked labels of what it wrote. Before a table of
+    // lines nobody looked for coverages.
     const suspect = index.labelsBy === of.check.rules ? suspectOf(of) : () => true;
     if (!segments.some(suspect)) return segments;
     const turns = new Turns();
