@@ -135,7 +135,7 @@ const tables = fc
   );
 
 describe('since when a plan is shared', () => {
-  /** By the rule, a minute at a time: before the first table all is shared, then what the table in force has started. */
+  /** By the rule, a minute at a time: before the first table all is shared, then what the table has started. */
   const isShared = (all: readonly LinesFact[], name: string, at: number): boolean => {
     const inForce = all.filter(({ setAt }) => setAt <= minute(at)).at(-1);
     if (inForce === undefined) return true;

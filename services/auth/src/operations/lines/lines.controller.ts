@@ -16,7 +16,8 @@ const SHOW = operation({
   summary: 'Report the lines of business, and what is not shared',
   description:
     'The table in force, and the coverages of attributed members by line. `unmapped` and `withoutPlan` count ' +
-    'coverages of which nothing is shared, because the table does not name their plan, or because no enrolment has named one.',
+    'coverages of which nothing is shared, because the table does not name their plan, or because no enrolment has ' +
+    'named one.',
   answer: jsonObject('The table with its version; version 0 without a table.'),
   refusals: ['unavailable'],
 });
