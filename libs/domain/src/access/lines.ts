@@ -14,8 +14,7 @@ export const linesAt = (party: Pick<PartyFacts, 'lines'>, now: number): LinesFac
   party.lines().findLast(({ setAt }) => ms(setAt) <= now);
 
 /** Whether the line of a plan has started by this table. A plan that the table does not name has not. */
-export const isPlanShared = (table: LinesFact, plan: string, now: number): boolean =>
-  hasStarted(table.plans.get(plan), now);
+const isPlanShared = (table: LinesFact, plan: string, now: number): boolean => hasStarted(table.plans.get(plan), now);
 
 /** What the facts of a member say about coverage. */
 interface Covered {

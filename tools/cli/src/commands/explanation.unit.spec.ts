@@ -34,6 +34,7 @@ const EXPECTED: Readonly<Partial<Record<DenialReason, readonly [RegExp, RegExp]>
   'member-unknown': [/no coverage, attribution or opt-out/, /pa enroll/],
   'not-covered': [/no coverage.*coverage cov is from 2025-01-01 to 2025-12-31/, /pa enroll --member m-1/],
   'not-attributed': [/bound to npi 1234567893/, /pa attribute --member m-1 --npi 1234567893/],
+  'line-not-started': [/because the plan of the coverage now is not known/, /pa lines show/],
   'not-in-network': [/npi 1234567893\) is not in network/, /pa network --npi 1234567893 --status in-network/],
   'opted-out': [/opted out since 2026-02-01 \(global, event e3\)/, /pa opt-in --member m-1/],
   'on-hold': [/dead letter dl-1 \(payer.member-opted-out.v1\) holds the member/, /pa dead-letters show dl-1/],
@@ -86,4 +87,30 @@ test('says how many resources each label withholds, and nothing where nothing is
   ]);
   expect(withheldLines(base)).toEqual([]);
   expect(withheldLines({ ...base, withheld: { resources: 0, labels: {} } })).toEqual([]);
+});
+
+test('N62 names the plan whose line has not started, and counts what each coverage withholds', () => {
+  const holds = { from: '2026-01-01', recordedAt: '2026-01-01', event: 'e', holds: true };
+  const [why] = explanationSentences({
+    ...base,
+    decision: 'deny',
+    reason: 'line-not-started',
+    memberFacts: {
+      ...base.memberFacts!,
+      coverage: [{ coverageId: 'cov', ...holds }],
+      plans: [
+        { coverageId: 'cov', plan: 'MCO-7', ...holds },
+        { coverageId: 'other', plan: 'H1234', ...holds },
+      ],
+    },
+  });
+  expect(why).toMatch(/the line of business of the plan MCO-7 has not started/);
+  const withheld = { resources: 3, labels: {}, coverages: { cov: 2, '': 1 } };
+  expect(withheldLines({ ...base, withheld }).map((line) => line.replaceAll(/ +/g, ' '))).toEqual([
+    '3 resources of this member are withheld because of lines of business (/docs/lines-of-business.html).',
+    'coverage resources',
+    expect.anything(),
+    'cov 2',
+    'none is named 1',
+  ]);
 });

@@ -14,7 +14,7 @@ interface Line {
   readonly coverages: number;
 }
 /** The answer of `GET /ops/lines`. Without a table, `version` is 0 and the rest is absent. */
-export interface LinesReport {
+interface LinesReport {
   readonly version: number;
   readonly setAt?: string;
   readonly by?: string;
@@ -25,11 +25,10 @@ export interface LinesReport {
 }
 
 /** Whether a coverage is not shared because nothing tells its line. */
-export const hasUnknown = ({ unmapped = [], withoutPlan = 0 }: LinesReport): boolean =>
-  unmapped.length > 0 || withoutPlan > 0;
+const hasUnknown = ({ unmapped = [], withoutPlan = 0 }: LinesReport): boolean => unmapped.length > 0 || withoutPlan > 0;
 
 /** The report in a form for people. `title` is its first line. */
-export function linesLines(report: LinesReport, title: string): string[] {
+function linesLines(report: LinesReport, title: string): string[] {
   const { lines, unmapped = [], withoutPlan = 0 } = report;
   return [
     title,
