@@ -27,6 +27,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/sources', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
+    ['/ops/notices', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/lines', 'auth'],
     ['/fhir/bulk', 'export'],

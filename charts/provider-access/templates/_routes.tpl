@@ -23,6 +23,7 @@
 - { prefix: /ops/audit, service: attribution }
 - { prefix: /ops/slo, service: attribution }
 - { prefix: /ops/probe, service: attribution }
+- { prefix: /ops/notices, service: attribution }
 - { prefix: /ops/feeds, service: resources }
 - { prefix: /ops/lines, service: auth }
 {{- range include "pa.services" . | splitList " " }}

@@ -98,6 +98,26 @@ export function standaloneFaults(): void {
       },
     );
 
+    const enrolledLongAgo = 'watched-2';
+    const about = (type: string, data: object): DomainEvent => payerEvent(`payer.${type}`, enrolledLongAgo, data);
+    trial(
+      'a notice is not sent: NoticesOverdue',
+      () => scene,
+      () => ({
+        source: 'a member was enrolled who should have got a notice in 2020; a second counted as a minute',
+        alerts: { NoticesOverdue: 60 },
+        fault: () => {
+          const enrolled = { coverageId: 'cov-2', from: '2020-01-01', accepted: '2020-01-01' };
+          return publishAll(platform, [about('member-enrolled.v1', enrolled)]);
+        },
+        cure: () => {
+          const at = new Date(Date.now() - 86_400_000).toISOString();
+          const sent = { kind: 'enrolment', language: 'en', channel: 'mail', at };
+          return publishAll(platform, [about('notice-sent.v1', sent)]);
+        },
+      }),
+    );
+
     test.skipIf(!ROOT)(
       'the disk of the data folder fills up (needs root for a tmpfs): DiskNearlyFull',
       async () => {

@@ -47,6 +47,7 @@ export const DENIALS = {
   'not-attributed': 'The member is not attributed to a provider of the app.',
   'not-in-network': 'No provider of the attribution was in network.',
   'opted-out': 'An opt-out covers the provider.',
+  notice: 'The member has not got a notice yet, and the payer shares nothing before.',
   'on-hold': 'A dead letter may have ended the access of this member.',
   'source-on-hold': 'Something that a whole source said cannot be read.',
 } as const;

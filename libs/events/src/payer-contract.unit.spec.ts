@@ -147,6 +147,8 @@ it('a dead letter denies by its type', () => {
     ['payer.member-changed.v1', 'member'],
     ['payer.member-terminated.v1', 'member'],
     ['payer.members-merged.v1', 'member'],
+    ['payer.notice-sent.v1', 'nobody'],
+    ['payer.notice-returned.v1', 'member'],
     ['payer.attribution-asserted.v1', 'nobody'],
     ['payer.attribution-ended.v1', 'member'],
     ['payer.member-opted-out.v1', 'member'],

@@ -61,10 +61,44 @@ const enrolment = z.object({
   from: instantOrDate,
   to: instantOrDate.optional(),
   plan: shortText.optional(),
+  /** When the enrolment was accepted, such as by CMS. Notices are due by it (docs/notices.md). */
+  accepted: instantOrDate.optional(),
+  /** How the member wants to get notices. */
+  notices: z
+    .object({
+      /** BCP 47, such as `es`. */
+      language: z
+        .string()
+        .regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/, 'a language tag such as es or en-US')
+        .max(35)
+        .optional(),
+      /** An accessible format, in the payer's words, such as `large print` or `braille`. */
+      format: z.string().min(1).max(64).optional(),
+    })
+    .optional(),
 });
 const memberEnrolled = enrolment.extend({ file });
 const memberChanged = enrolment.partial();
 const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate, file });
+/** PEOPLE.md N30 to N32. */
+export const NOTICE_KINDS = ['first', 'enrolment', 'yearly'] as const;
+const noticeSent = z.object({
+  kind: z.enum(NOTICE_KINDS),
+  /** Name of the text, such as `member-notice`. */
+  template: shortText.optional(),
+  language: shortText,
+  /** Such as `mail` or `portal`. */
+  channel: shortText,
+  at: instantOrDate,
+  /** Where the proof lies, such as the number of a mailing. */
+  proof: shortText.optional(),
+});
+/** A notice came back, so the member has not got it. */
+const noticeReturned = z.object({
+  /** `at` of the notice. */
+  sent: instantOrDate,
+  reason: shortText.optional(),
+});
 /** The subject is the id that stays; `from` is the id that is retired. */
 const membersMerged = z.object({ from: id });
 const provider = z
@@ -263,6 +297,20 @@ export const PAYER_EVENTS = {
     denies: 'member',
     schema: membersMerged,
     title: 'Two member ids were found to be one person',
+  },
+  'payer.notice-sent.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    denies: 'nobody',
+    schema: noticeSent,
+    title: 'A notice about Provider Access was sent to the member',
+  },
+  'payer.notice-returned.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    denies: 'member',
+    schema: noticeReturned,
+    title: 'A notice about Provider Access came back',
   },
   'payer.attribution-asserted.v1': {
     topic: 'payer.member-events',

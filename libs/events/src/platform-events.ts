@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AUDIT_EVENTS } from './audit-events.ts';
 import { FEED_EVENTS } from './feed-events.ts';
 import { linesSet } from './line-events.ts';
+import { NOTICE_EVENTS } from './notice-events.ts';
 import type { ProviderKey } from './provider-key.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 
@@ -28,6 +29,10 @@ const coverageChanged = z.object({
   sequence: z.int(),
   /** No coverage from `from` on. */
   cancelled: z.boolean().optional(),
+  /** The day on which the enrolment was accepted, in the payer's calendar: `2026-12-10`. */
+  accepted: z.string().optional(),
+  /** How the member wants to get notices. */
+  notices: z.object({ language: z.string().optional(), format: z.string().optional() }).optional(),
   /** Says the whole coverage (a Coverage resource does): nothing before `from` either. */
   replaces: z.boolean().optional(),
   /**
@@ -42,7 +47,6 @@ const coverageChanged = z.object({
   file: file.optional(),
 });
 const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
-
 /** pa.attribution */
 const memberAttributed = z.object({
   member: z.string(),
@@ -378,6 +382,7 @@ export const PLATFORM_EVENTS = {
   'pa.restore-accepted.v1': { topic: 'pa.registry', schema: restoreAccepted },
   ...AUDIT_EVENTS,
   ...FEED_EVENTS,
+  ...NOTICE_EVENTS,
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
   [GAP_TYPE]: { topic: '*', schema: gap },
   'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },

@@ -14,12 +14,13 @@ import {
 } from './file-steps.ts';
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
+import { noticeFacts, type NoticesPart, ofMerge, saidOfNotices, withNotice, withReturned } from './notices.ts';
 import { eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
 import { planFacts, type PlanStep, WHOLE_COVERAGE, withPlan } from './plans.ts';
 import { EVER, type NewStep, pieces, stands, type Step, withStep } from './steps.ts';
 
 /** Part `members` of the member facts, from pa.members. */
-export interface MembersPart {
+export interface MembersPart extends NoticesPart {
   readonly coverage: Readonly<Record<string, readonly Step[]>>;
   /** Of which plans the coverages are. Absent if the payer has not said so. */
   readonly plans?: Readonly<Record<string, readonly PlanStep[]>>;
@@ -57,6 +58,11 @@ export const unprojectedMembers = (part: MembersPart | undefined, record: LogRec
 function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | undefined {
   const type = typeOfRecord(record);
   if (type === 'pa.coverage-changed.v1') return withCoverage(part, record, dataOf<CoverageChanged>(record));
+  if (type === 'pa.notice-sent.v1' || type === 'pa.notice-returned.v1') {
+    const change = type === 'pa.notice-sent.v1' ? withNotice : withReturned;
+    const next = change<MembersPart>(part ?? { coverage: {}, sources: [] }, record);
+    return next && { ...next, sources: withSource(part?.sources, record) };
+  }
   if (type !== 'pa.member-merged.v1') return undefined;
   const merge = dataOf<MemberMerged>(record);
   const other = merge.member === subjectOf(record) ? merge.retired : merge.member;
@@ -64,6 +70,7 @@ function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | u
   return {
     coverage: {},
     ...part,
+    ...ofMerge(part, record, merge),
     mergedWith: [...(part?.mergedWith ?? []), other].sort(),
     sources: withSource(part?.sources, record),
   };
@@ -113,7 +120,8 @@ function withFile(
     coverages = { ...coverages, [name]: steps };
   }
   const files = coverages === own ? undefined : withSourcePart(part?.files, file.source, coverages);
-  return files && { coverage: {}, ...part, files, sources: withSource(part?.sources, record) };
+  const said = saidOfNotices(part, change, keptBy(part?.coverage, files ?? part?.files));
+  return files && { coverage: {}, ...part, files, ...said, sources: withSource(part?.sources, record) };
 }
 
 function withCoverage(
@@ -135,7 +143,7 @@ function withCoverage(
   const before = isKnown ? part.coverage[change.coverageId]! : [];
   const steps = withStep(before, step, at, part?.all);
   const plans = plansAfter(part, change, step, at);
-  if (steps === undefined && plans === undefined) return undefined;
+  if (steps === undefined && plans === undefined) return isKnown ? withSaid(part, change) : undefined;
   const { named, forgotten } = fewNames(
     { ...part?.coverage, [change.coverageId]: steps ?? before },
     (s) => [...s, ...(part?.all ?? [])],
@@ -145,6 +153,7 @@ function withCoverage(
   return {
     ...part,
     coverage: named,
+    ...saidOfNotices(part, change, keptBy(named, part?.files)),
     ...withoutForgotten(plans ?? part?.plans, named),
     ...forgottenUntil(part?.forgotten, forgotten),
     sources,
@@ -171,7 +180,21 @@ function withoutForgotten(plans: MembersPart['plans'], named: MembersPart['cover
   };
 }
 
-type PartFacts = Pick<MemberFacts, 'coverage' | 'plans' | 'mergedWith'>;
+/** Whether single events or full files state a coverage. */
+const keptBy =
+  (coverage: MembersPart['coverage'] = {}, files: MembersPart['files'] = {}) =>
+  (id: string): boolean =>
+    Object.hasOwn(coverage, id) || Object.values(files).some((each) => Object.hasOwn(each, id));
+
+/** A change that newer ones overtook still says when the enrolment was accepted. */
+function withSaid(part: MembersPart, change: CoverageChanged): MembersPart | undefined {
+  const { accepted, wishes } = saidOfNotices(part, change, keptBy(part.coverage, part.files));
+  const { coverageId } = change;
+  const isNews = accepted?.[coverageId] !== part.accepted?.[coverageId] || wishes !== part.wishes;
+  return isNews ? { ...part, ...(accepted && { accepted }), ...(wishes && { wishes }) } : undefined;
+}
+
+type PartFacts = Pick<MemberFacts, 'coverage' | 'plans' | 'mergedWith' | 'notices'>;
 /** What the part says about the member, by the names of the facts. */
 export const membersFacts = (part: MembersPart | undefined): PartFacts => ({
   coverage: coverageFacts(part),
@@ -179,6 +202,7 @@ export const membersFacts = (part: MembersPart | undefined): PartFacts => ({
     plans: Object.entries(part.plans).flatMap(([coverageId, steps]) => planFacts(coverageId, steps)),
   }),
   mergedWith: part?.mergedWith ?? [],
+  ...noticeFacts(part),
 });
 /** The steps of the part. The newest of them says when something about the member was recorded. */
 export const membersSteps = (part: MembersPart | undefined): readonly Step[] => [

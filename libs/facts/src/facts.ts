@@ -4,11 +4,11 @@ import type { ViewPosition, ViewReader, Views } from '@provider-access/engines/v
 import { Access } from './access.ts';
 import { DEFAULT_BOUND_MS, Freshness, type FreshnessOptions } from './freshness.ts';
 import { HeardMembers } from './heard-members.ts';
-import { Parties } from './parties.ts';
+import { Parties, type PartyPolicy } from './parties.ts';
 import { PartiesPresence, type PresenceOptions, PresentReaders } from './presence.ts';
 import { memberFacts } from './projections.ts';
 
-export interface FactsOptions extends Pick<FreshnessOptions, 'log' | 'clock' | 'boundMs' | 'pollMs'> {
+export interface FactsOptions extends PartyPolicy, Pick<FreshnessOptions, 'log' | 'clock' | 'boundMs' | 'pollMs'> {
   readonly views: Views;
   readonly metrics?: Metrics;
   /** The log for records that could not be read. */
@@ -24,7 +24,7 @@ export interface FactsOptions extends Pick<FreshnessOptions, 'log' | 'clock' | '
 /** All parts that a service needs to decide. Start it before the first request and stop it at the end. */
 export class Facts {
   readonly reader: ViewReader;
-  readonly parties = new Parties();
+  readonly parties: Parties;
   readonly freshness: Freshness;
   readonly access: Access;
   readonly #presence: PartiesPresence | undefined;
@@ -35,6 +35,7 @@ export class Facts {
     const { log, views, presence } = options;
     this.#options = options;
     this.reader = views.reader(memberFacts);
+    this.parties = new Parties(undefined, options);
     const { reader, parties } = this;
     const heard = new HeardMembers(options.boundMs ?? DEFAULT_BOUND_MS);
     parties.onMember((member, record) => heard.heard(member, record));

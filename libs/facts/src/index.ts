@@ -1,7 +1,8 @@
 export { FORMER_PROJECTIONS } from './former-views.ts';
 export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
-export { evolveMembers, EVERY_COVERAGE, membersSay, type MembersPart } from './coverage.ts';
+export { evolveMembers, EVERY_COVERAGE, membersFacts, membersSay, type MembersPart } from './coverage.ts';
+export { arrivedNotices, isKnownReturn, type NoticesPart } from './notices.ts';
 export {
   aboutOf,
   attributionSays,

@@ -63,6 +63,7 @@ function newestOf(
   let newest: string | undefined;
   for (const at of [
     ...[...steps, ...(consent?.outs ?? []), ...(consent?.ins ?? [])].map(({ recordedAt }) => recordedAt),
+    ...(members?.notices ?? []).map(({ recordedAt }) => recordedAt),
     consent?.at,
     ...holds.flatMap(({ from, until }) => [from, until]),
   ]) {

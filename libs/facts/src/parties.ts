@@ -50,6 +50,12 @@ export interface PartiesSource {
   readonly logger?: ErrorLog | undefined;
 }
 
+/** What the configuration of a deployment decides beside the facts. It is the same in every process. */
+export interface PartyPolicy {
+  /** Nobody sees a member who has not got a notice. Default: false. */
+  readonly holdsUntilNotice?: boolean | undefined;
+}
+
 /**
  * Keeps clients, network status and holds of whole sources in memory, and follows the topics that change them
  * (docs/architecture.md#one-decision). Of pa.consent and pa.attribution it keeps only events without a member. A start
@@ -77,9 +83,15 @@ export class Parties implements PartyFacts {
   #logger: ErrorLog | undefined;
   #presence: { current(): boolean } | undefined;
 
-  /** `details` also collects what only auth needs: keys, contacts and unapproved registrations. */
-  constructor(details?: ClientDetails) {
+  readonly holdsUntilNotice: boolean;
+
+  /**
+   * @param details also collects what only auth needs: keys, contacts and unapproved registrations
+   * @param policy what the deployment asks for beside the facts
+   */
+  constructor(details?: ClientDetails, { holdsUntilNotice = false }: PartyPolicy = {}) {
     this.registry = new Registrations(details);
+    this.holdsUntilNotice = holdsUntilNotice;
   }
 
   /**

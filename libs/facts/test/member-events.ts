@@ -30,6 +30,12 @@ export const said = fc.oneof(
   fc.record({ kind: fc.constant('out' as const), span, bt: day }),
   fc.record({ kind: fc.constant('in' as const), span, bt: day }),
   fc.record({ kind: fc.constant('held' as const), dl: fc.constantFrom('dl-1', 'dl-2'), span, bt: day }),
+  fc.record({
+    kind: fc.constantFrom('told' as const, 'letter back' as const),
+    of: fc.constantFrom('m1', 'm2'),
+    span,
+    bt: day,
+  }),
   fc.record({ kind: fc.constant('released' as const), dl: fc.constantFrom('dl-1', 'dl-2'), span, bt: day }),
 );
 type Said = typeof said extends fc.Arbitrary<infer T> ? T : never;
@@ -80,6 +86,16 @@ export function eventOf(s: Said, i: number): LogRecord {
       return ours(PA_CONSENT, 'pa.access-held.v1', {
         ...base,
         data: { member: MEMBER, source: 'urn:s0', deadLetter: s.dl, eventType: 'payer.member-opted-out.v1' },
+      });
+    case 'told':
+      return ours(PA_MEMBERS, 'pa.notice-sent.v1', {
+        ...base,
+        data: { ...common, member: s.of, kind: 'yearly', on: from.slice(0, 10), from },
+      });
+    case 'letter back':
+      return ours(PA_MEMBERS, 'pa.notice-returned.v1', {
+        ...base,
+        data: { ...common, member: s.of, on: from.slice(0, 10) },
       });
     case 'released':
       return ours(PA_CONSENT, 'pa.access-released.v1', {

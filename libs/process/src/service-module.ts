@@ -70,6 +70,8 @@ export interface ServiceSettings {
   readonly facts?: {
     /** Facts older than this decide nothing, ms. */
     readonly boundMs: number;
+    /** Nobody sees a member who has not got a notice. Default: false. */
+    readonly holdsUntilNotice?: boolean | undefined;
     /** How often the heads of the payer's topics are looked at, ms. Default 500. */
     readonly pollMs?: number | undefined;
   };
@@ -167,9 +169,8 @@ export class ServiceModule
       providers.push({ provide: ProjectionSet, useValue: projections });
     }
     if (settings.facts !== undefined) {
-      const { boundMs, pollMs } = settings.facts;
       const { presence } = runtime;
-      facts = new Facts({ log, views, clock, metrics, logger, service: name, boundMs, pollMs, presence });
+      facts = new Facts({ ...settings.facts, log, views, clock, metrics, logger, service: name, presence });
       parts.push(facts);
       const known = facts;
       checks.unshift({ name: 'facts', check: async () => known.check() });

@@ -6,6 +6,8 @@ import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, RecordsReader } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
+import { DueNotices } from './notices/due-notices.ts';
+import { notices } from './projections/notices.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
 import { ExportWithoutGroupController } from './operations/davinci-data-export/export-without-group.controller.ts';
@@ -18,6 +20,7 @@ import { GroupView } from './operations/group-view.ts';
 import { PayerDirectory } from './operations/payer-directory.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
+import { NoticesController } from './operations/ops/notices.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { NewLabels } from './operations/ops/new-labels.ts';
@@ -28,10 +31,10 @@ import { fileRows } from './projections/file-rows.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 /**
- * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels, and
- * the freshness of feeds.
+ * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels,
+ * the freshness of feeds, and the notices that are due.
  */
-const PROJECTIONS = [...FACTS_PROJECTIONS, fileRows, disclosures, serviceLevels, freshness];
+const PROJECTIONS = [...FACTS_PROJECTIONS, fileRows, disclosures, serviceLevels, freshness, notices];
 /**
  * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
  * @until 0.3.0
@@ -49,7 +52,7 @@ export class AttributionModule {
       imports: [
         ServiceModule.forRoot(runtime, {
           name: 'attribution',
-          facts: { boundMs: config.boundMs },
+          facts: { boundMs: config.boundMs, holdsUntilNotice: config.holdsUntilNotice },
           publicUrl: config.publicUrl,
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
           jobs: [AuditChain],
@@ -72,6 +75,7 @@ export class AttributionModule {
         VerificationController,
         SloController,
         SourcesController,
+        NoticesController,
       ],
       providers: [
         { provide: CONFIG, useValue: config },
@@ -90,6 +94,7 @@ export class AttributionModule {
         ServiceLevels,
         Forecast,
         NewLabels,
+        DueNotices,
       ],
     };
   }

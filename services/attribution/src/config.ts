@@ -53,6 +53,7 @@ export const attributionConfig = (env: z.infer<typeof attributionSettings>) => (
   payerName: env.PAYER_NAME,
   unreadableConsent: env.UNREADABLE_CONSENT,
   boundMs: env.FACTS_BOUND_MS,
+  holdsUntilNotice: env.HOLD_UNTIL_NOTICE,
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
   codeLists: codeLists(env),

@@ -27,6 +27,7 @@ describe('an event that cannot be read', () => {
     ['payer.member-changed.v1', 'm1', 'unreadable', ['m1']],
     ['payer.member-terminated.v1', 'm1', 'unreadable', ['m1']],
     ['payer.members-merged.v1', 'm1', { from: 'm2 ' }, ['m1', 'm2']],
+    ['payer.notice-returned.v1', 'm1', { sent: 'last week' }, ['m1']],
     ['payer.attribution-ended.v1', 'm1', 'unreadable', ['m1']],
     ['payer.network-status-changed.v1', NPI, 'unreadable', ['m1']],
     ['payer.resource-recorded.v1', 'm1', coverage, ['m1']],

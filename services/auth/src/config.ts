@@ -2,6 +2,7 @@ import {
   businessEnv,
   publicUrl,
   deploymentEnv,
+  factsEnv,
   flag,
   labelPolicy,
   labelsEnv,
@@ -21,6 +22,7 @@ export const authSettings = z.object({
   ...deploymentEnv,
   ...labelsEnv,
   ...noticesEnv,
+  HOLD_UNTIL_NOTICE: factsEnv.HOLD_UNTIL_NOTICE,
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
   AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000)
     .default(20)
@@ -51,6 +53,7 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   /** The policy of which `/providers` tells. */
   labels: labelPolicy(env),
   notices: env.NOTICES_FILE ?? {},
+  holdsUntilNotice: env.HOLD_UNTIL_NOTICE,
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
   registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,
   refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE,

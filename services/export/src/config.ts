@@ -86,7 +86,7 @@ export const BLOBS = Symbol('Blobs');
 export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   ...FIXED,
   publicUrl: env.PUBLIC_URL,
-  facts: { boundMs: env.FACTS_BOUND_MS },
+  facts: { boundMs: env.FACTS_BOUND_MS, holdsUntilNotice: env.HOLD_UNTIL_NOTICE },
   labels: labelPolicy(env),
   strict: env.EXPORT_STRICT,
   codeLists: codeLists(env),
@@ -102,9 +102,9 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,
   leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
 });
-export interface ExportConfig extends Readonly<ReturnType<typeof exportConfig>> {
+export interface ExportConfig extends Readonly<Omit<ReturnType<typeof exportConfig>, 'facts'>> {
   /** `pollMs`: time between queries for the payer's heads. */
-  readonly facts: { readonly boundMs: number; readonly pollMs?: number };
+  readonly facts: { readonly boundMs: number; readonly holdsUntilNotice?: boolean; readonly pollMs?: number };
   readonly backoffMs?: (attempts: number) => number;
   /** Default PART_LIMITS. */
   readonly partLimits?: PartLimits;

@@ -74,6 +74,7 @@ export const resourcesConfig = (
   publicUrl: env.PUBLIC_URL,
   floor: env.SERVICE_DATE_FLOOR,
   boundMs: env.FACTS_BOUND_MS,
+  holdsUntilNotice: env.HOLD_UNTIL_NOTICE,
   sandbox: env.SANDBOX,
   payer: env.PAYER_ORGANIZATION,
   labels: labelPolicy(env),

@@ -84,7 +84,7 @@ export class ResourcesModule implements OnModuleInit {
   static register({ config: given, pageKeys, blobs, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
     putInForce(config.codeLists);
-    const { publicUrl, boundMs, pollMs } = config;
+    const { publicUrl, boundMs, holdsUntilNotice, pollMs } = config;
     const attachments = new AttachmentStore(blobs);
     const jobs = backgroundJobs(runtime.ports, config, attachments).map((useValue) => ({
       provide: Symbol('job'),
@@ -95,7 +95,7 @@ export class ResourcesModule implements OnModuleInit {
       imports: [
         ServiceModule.forRoot(runtime, {
           name: 'resources',
-          facts: { boundMs, pollMs },
+          facts: { boundMs, holdsUntilNotice, pollMs },
           publicUrl,
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
           maxRecords: VIEW_BATCH,

@@ -25,6 +25,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/sources', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
+    ['/ops/notices', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/lines', 'auth'],
     ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),

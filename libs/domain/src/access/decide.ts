@@ -5,6 +5,7 @@ import {
   type CoverageFact,
   type HoldFact,
   type Interval,
+  type NoticeFact,
   type OptOutFact,
   type PartyFacts,
   type PlanFact,
@@ -45,6 +46,8 @@ export interface MemberFacts {
   readonly attributions: readonly AttributionFact[];
   readonly optOuts: readonly OptOutFact[];
   readonly holds: readonly HoldFact[];
+  /** Notices about Provider Access that were sent and have not come back. Absent without any. */
+  readonly notices?: readonly NoticeFact[];
   /** Ids that this member was merged into or from. Their opt-outs are already among `optOuts`. */
   readonly mergedWith: readonly string[];
   /** The newest instant at which something about this member was recorded. */
@@ -154,12 +157,14 @@ export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): re
 /**
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
  * docs/regulation.md#who-may-see-what). It permits if the client is approved, and the member is covered, has not opted
- * out and is not on hold. The coverage must be of a started line of business (PEOPLE.md N62). The member must also be
+ * out and is not on hold. The coverage must be of a started line of business (PEOPLE.md N62). Where the deployment asks
+ * for it, the member has got a notice. The member must also be
  * attributed to a provider in network to which the client is bound. Intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const now = decisionTime(request, facts);
-  const client = facts.party.client(request.client);
+  const { party } = facts;
+  const client = party.client(request.client);
   if (client === undefined) return deny('client-unknown');
   if (clientStatusAt(client, now) !== 'approved') return deny('client-not-approved');
   const member = facts.member;
@@ -184,6 +189,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const started = open.filter((a) => isAttributionShared(table, member, a, now));
   if (started.length === 0 || !covered.some((c) => isCoverageShared(table, member, c.coverageId, now)))
     return deny('line-not-started');
+  if (party.holdsUntilNotice === true && !(member.notices ?? []).some((n) => applies(n, now))) return deny('notice');
   const permitted = started.filter((a) => inNetwork(facts.party, a.providers, now));
   if (permitted.length === 0) return deny('not-in-network');
   return { permit: true, attributions: permitted };
@@ -223,5 +229,7 @@ export function visibleSince(request: AccessRequest, facts: DecisionFacts): numb
   );
   const held = [...member.holds, ...sourcesOf(member).flatMap((s) => facts.party.sourceHolds(s))];
   const released = Math.max(0, ...held.filter((h) => h.to !== undefined && ms(h.to) <= now).map((h) => ms(h.to!)));
-  return Math.max(attributed, covered, optedIn, released, ...lines);
+  const told = facts.party.holdsUntilNotice === true ? facts.member!.notices!.filter((n) => applies(n, now)) : [];
+  const toldSince = told.length === 0 ? 0 : Math.min(...told.map(since));
+  return Math.max(attributed, covered, optedIn, released, toldSince, ...lines);
 }

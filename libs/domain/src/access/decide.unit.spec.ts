@@ -38,6 +38,7 @@ interface World {
   joined?: readonly ProviderKey[];
   specialties?: Readonly<Record<ProviderKey, readonly string[]>>;
   lines?: readonly LinesFact[];
+  holdsUntilNotice?: boolean;
 }
 const party = (w: World = {}): PartyFacts => ({
   client: (id) => (id === 'c1' ? ('client' in w ? w.client : client) : undefined),
@@ -47,6 +48,7 @@ const party = (w: World = {}): PartyFacts => ({
   identity: (p) => (w.joined?.includes(p) ? w.joined : [p]),
   specialties: (p) => w.specialties?.[p] ?? [],
   lines: () => w.lines ?? [],
+  ...(w.holdsUntilNotice !== undefined && { holdsUntilNotice: w.holdsUntilNotice }),
 });
 const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial<AccessRequest> = {}): string => {
   const d = decide(
@@ -56,12 +58,28 @@ const ask = (m: Partial<MemberFacts> | undefined = {}, w: World = {}, r: Partial
   return d.permit ? 'permit' : d.reason;
 };
 const hold = { deadLetter: 'dl', eventType: 't', from: PAST };
+const told = { kind: 'first', event: 'n', from: PAST, recordedAt: PAST };
 const optOut = { scope: 'global', from: PAST, recordedAt: PAST, event: 'o' };
 const CARDIOLOGY_OUT = { ...optOut, scope: 'provider-category', categories: ['207RC0000X'] };
 
 describe('decide', () => {
   it('permits a covered, attributed member in network who did not opt out, to an approved client', () =>
     expect(ask()).toBe('permit'));
+  it('N39 permits after a notice, and without one where the deployment asks for none', () => {
+    expect(ask({ notices: [told] }, { holdsUntilNotice: true })).toBe('permit');
+    expect(ask({ notices: [] }, { holdsUntilNotice: false })).toBe('permit');
+  });
+  it('N39 counts a member as visible since the oldest notice in force, or since it was recorded', () => {
+    const recorded = '2025-12-31T00:00:00.000Z';
+    const notices = [told, { ...told, recordedAt: recorded, from: recorded }].map((n) => ({
+      ...n,
+      recordedAt: recorded,
+    }));
+    const since = (holdsUntilNotice: boolean): number =>
+      visibleSince(request, { member: { ...member, notices }, party: party({ holdsUntilNotice }) });
+    expect(since(true)).toBe(Math.max(Date.parse(recorded), since(false)));
+    expect(since(true)).toBeGreaterThan(since(false));
+  });
   it.each<[string, string, Parameters<typeof ask>]>([
     ['a client nobody knows', 'client-unknown', [{}, { client: undefined }]],
     [
@@ -74,6 +92,13 @@ describe('decide', () => {
       'client-not-approved',
       [{}, { client: { ...client, history: [...client.history, { status: 'suspended', at: NOW }] } }],
     ],
+    ['N39 no notice, where the deployment asks for one', 'notice', [{}, { holdsUntilNotice: true }]],
+    [
+      'N39 a notice that does not count yet',
+      'notice',
+      [{ notices: [{ ...told, from: '2099-01-01T00:00:00.000Z' }] }, { holdsUntilNotice: true }],
+    ],
+    ['N39 no notice and an opt-out', 'opted-out', [{ optOuts: [optOut] }, { holdsUntilNotice: true }]],
     ['a parked event', 'on-hold', [{ holds: [hold] }]],
     ['a parked event of the source', 'source-on-hold', [{}, { sourceHolds: [hold] }]],
     ['no attribution', 'not-attributed', [{ attributions: [] }]],

@@ -31,6 +31,12 @@ export interface PlanStart {
   readonly line: string;
   readonly from?: string;
 }
+/** A notice to the member that did not come back. From `from` on the member counts as told. */
+export interface NoticeFact extends Interval {
+  readonly kind: string;
+  readonly event: string;
+  readonly recordedAt: string;
+}
 export interface AttributionFact extends Interval {
   readonly group: string;
   readonly providers: readonly ProviderKey[];
@@ -105,6 +111,8 @@ export interface PartyFacts {
   specialties(provider: ProviderKey): readonly string[];
   /** Every table of lines that was set, oldest first. Without one all lines are started. */
   lines(): readonly LinesFact[];
+  /** Whether nobody sees a member who has not got a notice (HOLD_UNTIL_NOTICE). Default: false. */
+  readonly holdsUntilNotice?: boolean;
   /** The newest instant at which an event of these facts was recorded. */
   asOf(): string | undefined;
 }

@@ -15,4 +15,10 @@ export const factsEnv = {
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
+  HOLD_UNTIL_NOTICE: flag
+    .default(false)
+    .describe(
+      '`true`: nobody sees a member until `payer.notice-sent.v1` says that the member got a notice ' +
+        '(`docs/notices.md`). Give all services the same value. Counsel decides whether it is needed.',
+    ),
 };

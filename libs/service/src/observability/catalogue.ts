@@ -77,6 +77,11 @@ export const METRICS = {
     view: label.VIEW,
     topic: label.TOPIC,
   }),
+  pa_notices_overdue: gauge(
+    'Notices about Provider Access that members should have got before today. A count ends at about 1,000, and is ' +
+      'kept for a minute or longer',
+    {},
+  ),
   pa_view_freshness_seconds: gauge(
     'Age of the oldest record that a view does not show, because it is behind or passed over it; 0 when it shows all',
     { view: label.VIEW, topic: label.TOPIC },

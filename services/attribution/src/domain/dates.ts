@@ -25,6 +25,10 @@ export function endOf(days: PayerDays, to: string): string | undefined {
   return end === undefined ? undefined : toInstant(end);
 }
 
+/** The day of a date or an instant of the payer, `2026-07-01`: of an instant the earliest one in its time zones. */
+export const dayIn = (days: PayerDays, value: string): string =>
+  value.includes('T') ? days.daysAt(dateRange(value)!.start).first : value;
+
 /** Both sides of the comparison read days as UTC days, because only their order matters. */
 const lastMoment = (to: string): number => dateRange(to)![to.includes('T') ? 'start' : 'end'];
 

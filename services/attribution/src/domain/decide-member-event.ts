@@ -13,10 +13,11 @@ import {
   providerKeys,
 } from '@provider-access/events';
 import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
+import { toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
 import type { PayerIdentity } from './payer-identity.ts';
-import { endOf, instantOf, spanOf } from './dates.ts';
+import { dayIn, endOf, instantOf, spanOf } from './dates.ts';
 
 /** The owner of a list: one Group for each provider identity and contract. */
 export type GroupIdentity = Pick<MemberAttributed, 'providers' | 'contract'>;
@@ -73,7 +74,7 @@ const identityOf = (p: {
 const PLAN_ALONE = { from: '9999-12-31T00:00:00.000Z', cancelled: true } as const;
 /** What the days and the plan of an enrolment, or of a change of it, state. */
 function enrolled(
-  { coverageId, from, to, plan }: Readonly<Partial<Record<'coverageId' | 'from' | 'to' | 'plan', string | undefined>>>,
+  { coverageId, from, to, plan, accepted, notices }: (PayerEvent & { type: 'payer.member-changed.v1' })['data'],
   days: PayerDays,
   coverage: (change: Omit<CoverageChanged, 'member' | 'businessTime' | 'sequence'>) => MemberEventDecision,
 ): MemberEventDecision {
@@ -89,7 +90,26 @@ function enrolled(
     return plan === undefined ? ok() : coverage({ ...of, ...PLAN_ALONE, coverageId });
   }
   const span = spanOf(days, from, to);
-  return span === undefined ? invalid(ENDS_FIRST) : coverage({ ...of, coverageId, ...span });
+  const asked = {
+    ...(accepted !== undefined && { accepted: dayIn(days, accepted) }),
+    ...(notices !== undefined && { notices }),
+  };
+  return span === undefined ? invalid(ENDS_FIRST) : coverage({ ...of, coverageId, ...span, ...asked });
+}
+
+/** What a notice that was sent states. `time` is that of the event. */
+function noticeSent(
+  member: string,
+  { kind, template, language, channel, at, proof }: (PayerEvent & { type: 'payer.notice-sent.v1' })['data'],
+  time: string,
+  days: PayerDays,
+): MemberEventDecision {
+  // It may be the next day already where the payer is.
+  if (days.restrictsFrom(at) > Date.parse(time))
+    return invalid('data.at: a notice cannot have been sent after the event that reports it');
+  const texts = { ...(template !== undefined && { template }), ...(proof !== undefined && { proof }) };
+  const when = { on: dayIn(days, at), from: toInstant(days.permitsFrom(at)), businessTime: instantOf(time) };
+  return ok({ type: 'pa.notice-sent.v1', data: { member, kind, language, channel, ...texts, ...when } });
 }
 
 /**
@@ -121,6 +141,13 @@ export function decideMemberEvent(
         return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
       const what = { coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true };
       return coverage({ ...what, ...(file !== undefined && { file }) });
+    }
+    case 'payer.notice-sent.v1':
+      return noticeSent(member, event.data, event.time, days);
+    case 'payer.notice-returned.v1': {
+      const { sent, reason } = event.data;
+      const data = { member, on: dayIn(days, sent), businessTime, ...(reason !== undefined && { reason }) };
+      return ok({ type: 'pa.notice-returned.v1', data });
     }
     case 'payer.members-merged.v1': {
       const { from } = event.data;

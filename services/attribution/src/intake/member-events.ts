@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   type DomainEvent,
+  type MemberMerged,
   PA_ATTRIBUTION,
   PA_FILE_ROWS,
   PA_GROUPS,
@@ -10,7 +11,7 @@ import {
   PLATFORM_EVENTS,
 } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { Facts } from '@provider-access/facts';
+import { Facts, isKnownReturn } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
   type AccessEvent,
@@ -143,7 +144,10 @@ function memberStage(
       }
       outputs.push(...rowOutputs(event, { deriver: DERIVER, at }));
       if (!stands) return { ok: true, outcome: 'superseded', outputs };
-      const note = sameTime ? 'same-time' : lineNote(decision.statements, state, lines());
+      const unknown = decision.statements.some(
+        ({ type, data }) => type === 'pa.notice-returned.v1' && !isKnownReturn(state.noticesOf(data.member), data),
+      );
+      const note = sameTime ? 'same-time' : unknown ? 'unknown-notice' : lineNote(decision.statements, state, lines());
       const reason = note === undefined ? {} : { reason: note };
       return { ok: true, outcome: isRecorded ? 'recorded' : 'unchanged', ...reason, outputs };
     },
@@ -173,7 +177,7 @@ async function derive(
         : stated;
     const { type, data } = statement;
     const ordered = orderedAfter(data, id, state.stepsBeside(statement));
-    for (const member of 'retired' in data ? [data.member, data.retired] : [data.member])
+    for (const member of await subjectsOf(statement, state))
       out.push({
         topic: PLATFORM_EVENTS[type].topic,
         member,
@@ -181,6 +185,46 @@ async function derive(
         sameTime: ordered !== undefined && 'tie' in ordered && (ordered.tie?.events.length ?? 0) > 0,
         replaced: ordered === undefined,
       });
+    if (type === 'pa.member-merged.v1') out.push(...(await sharedNotices(data, event, at, state)));
+  }
+  return out;
+}
+
+/** The ids under which a statement is recorded. A notice is for the person, whatever id it names. */
+async function subjectsOf({ type, data }: MemberStatement, state: MemberState): Promise<readonly string[]> {
+  if (type === 'pa.member-merged.v1') return [data.member, data.retired];
+  if (type === 'pa.notice-sent.v1' || type === 'pa.notice-returned.v1') return [...(await state.idsOf(data.member))];
+  return [data.member];
+}
+
+/** What was sent to the ids on one side of a merge, for those on the other side, whose facts lack it. */
+async function sharedNotices(
+  { member, retired, businessTime }: MemberMerged,
+  cause: PayerEvent & DomainEvent,
+  at: string,
+  state: MemberState,
+): Promise<readonly Derived[]> {
+  const out: Derived[] = [];
+  for (const [from, to] of [
+    [member, retired],
+    [retired, member],
+  ] as const) {
+    const { notices = [], returned = [] } = state.noticesOf(from);
+    const copies = [
+      ...notices.map(({ of, kind, on, from: since }) => ({
+        type: 'pa.notice-sent.v1',
+        data: { member: of, kind, on, from: since, businessTime },
+      })),
+      ...returned.map((mark) => {
+        const [of, on] = mark.split('|');
+        return { type: 'pa.notice-returned.v1', data: { member: of, on, businessTime } };
+      }),
+    ];
+    for (const subject of await state.idsOf(to))
+      for (const [n, copy] of copies.entries()) {
+        const record = derivedRecord({ deriver: DERIVER, ...copy, subject, cause, at, n: n + 1 });
+        out.push({ topic: PA_MEMBERS, member: subject, record, sameTime: false, replaced: false });
+      }
   }
   return out;
 }

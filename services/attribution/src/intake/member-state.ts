@@ -11,6 +11,7 @@ import {
   type MemberFactsDocument,
   membersSay,
   type MembersPart,
+  type NoticesPart,
   type Step,
   stepsThatEnd,
 } from '@provider-access/facts';
@@ -74,6 +75,14 @@ export class MemberState {
     if (this.#parts.get(member)?.members?.mergedWith?.includes(retired)) return false;
     const left = await this.#person(member);
     return !left.has(retired) && left.size + (await this.#person(retired)).size > MOST_IDS;
+  }
+  /** All ids of a person, as far as the facts are readable. */
+  idsOf(member: string): Promise<ReadonlySet<string>> {
+    return this.#person(member);
+  }
+  /** What the facts of an id say about notices. */
+  noticesOf(member: string): NoticesPart {
+    return this.#parts.get(member)?.members ?? {};
   }
   async #person(member: string): Promise<ReadonlySet<string>> {
     const found = new Set([member]);

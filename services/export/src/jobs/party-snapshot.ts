@@ -21,6 +21,7 @@ export interface PartySnapshot {
   /** Specialties of each identifier that has some. */
   readonly specialties: ReadonlyMap<ProviderKey, readonly string[]>;
   readonly lines: readonly LinesFact[];
+  readonly holdsUntilNotice?: boolean;
   /** RFC 3339 instant of the newest event in these facts. */
   readonly asOf: string | undefined;
 }
@@ -56,7 +57,18 @@ export async function partySnapshot(
       .map((p) => [p, parties.specialties(p)] as const)
       .filter(([, codes]) => codes.length > 0),
   );
-  return { client: known, network, sourceHolds, identities, specialties, lines: parties.lines(), asOf: parties.asOf() };
+  const lines = parties.lines();
+  const holdsUntilNotice = parties.holdsUntilNotice === true;
+  return {
+    client: known,
+    network,
+    sourceHolds,
+    identities,
+    specialties,
+    lines,
+    holdsUntilNotice,
+    asOf: parties.asOf(),
+  };
 }
 
 /** The facts of a snapshot, as decisions ask for them. */
@@ -67,6 +79,7 @@ export const partyOf = ({
   identities,
   specialties,
   lines,
+  holdsUntilNotice = false,
   asOf,
 }: PartySnapshot): PartyFacts => ({
   client: (id) => (client?.client === id ? client : undefined),
@@ -75,5 +88,6 @@ export const partyOf = ({
   identity: (p) => identities.get(p) ?? [p],
   specialties: (p) => specialties.get(p) ?? [],
   lines: () => lines,
+  holdsUntilNotice,
   asOf: () => asOf,
 });

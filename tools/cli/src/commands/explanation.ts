@@ -75,6 +75,11 @@ function denial(e: Explanation, reason: DenialReason): readonly [because: string
         'no coverage, attribution or opt-out of this member is stored',
         'Check the id, or publish the member with `pa enroll` and `pa attribute`.',
       ];
+    case 'notice':
+      return [
+        'no notice to the member is in force, and HOLD_UNTIL_NOTICE is on',
+        'Send the notice, and report it with `payer.notice-sent.v1`.',
+      ];
     case 'on-hold':
     case 'source-on-hold': {
       const [hold] = [...holding(memberFacts?.holds), ...holding(memberFacts?.sourceHolds)];

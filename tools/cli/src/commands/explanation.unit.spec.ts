@@ -37,6 +37,7 @@ const EXPECTED: Readonly<Partial<Record<DenialReason, readonly [RegExp, RegExp]>
   'line-not-started': [/because the plan of the coverage now is not known/, /pa lines show/],
   'not-in-network': [/npi 1234567893\) is not in network/, /pa network --npi 1234567893 --status in-network/],
   'opted-out': [/opted out since 2026-02-01 \(global, event e3\)/, /pa opt-in --member m-1/],
+  notice: [/no notice to the member/, /payer\.notice-sent\.v1/],
   'on-hold': [/dead letter dl-1 \(payer.member-opted-out.v1\) holds the member/, /pa dead-letters show dl-1/],
   'source-on-hold': [/dl-1.*every member of its source/, /replay or discard/],
 };

@@ -27,6 +27,9 @@ const cellOf = (text: string): string => {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
+/** A row of a CSV file. */
+export const csvLine = (cells: readonly string[]): string => cells.map(cellOf).join(',');
+
 export interface List<T> {
   readonly items: readonly T[];
   readonly header: readonly string[];
@@ -48,11 +51,7 @@ export function printList<T>(out: Output, { items, header, row, timeOf, json, no
       ? items
       : items.filter((item) => Date.parse(timeOf(item)) >= Date.parse(since));
   const shown = found.slice(0, limit ?? found.length);
-  if (o.csv === true)
-    return out.result(
-      shown,
-      [header, ...shown.map(row)].map((cells) => cells.map(cellOf).join(',')),
-    );
+  if (o.csv === true) return out.result(shown, [header, ...shown.map(row)].map(csvLine));
   const rest = found.length - shown.length;
   out.result(json === undefined ? shown : json(shown), [
     ...(shown.length === 0 ? none : table(header, shown.map(row))),

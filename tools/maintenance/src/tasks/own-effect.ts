@@ -130,8 +130,8 @@ export const OWN_EFFECT_TASK: Task = {
     { file: 'libs/facts/src/coverage.ts', find: '\nconst stepOf = (', replace: FOLD },
     {
       file: 'libs/facts/src/coverage.ts',
-      find: "'coverage' | 'mergedWith'>",
-      replace: "'coverage' | 'deceased' | 'mergedWith'>",
+      find: "'coverage' | 'mergedWith' |",
+      replace: "'coverage' | 'deceased' | 'mergedWith' |",
     },
     {
       file: 'libs/facts/src/coverage.ts',

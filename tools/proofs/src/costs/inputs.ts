@@ -345,6 +345,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     }),
     'GET /ops/audit/AuditEvent/{id}': missing('/ops/audit/AuditEvent/unknown', 'administrator'),
     'GET /ops/audit/verification': operator('/ops/audit/verification'),
+    'GET /ops/notices': operator('/ops/notices?until=2030-01-01', { most: { rows: 1_500, bytes: 100_000 } }),
     'GET /ops/slo': operator('/ops/slo', { most: { rows: 200, bytes: 60_000 } }),
     'GET /ops/slo/freshness': operator('/ops/slo/freshness'),
     'GET /ops/feeds': operator('/ops/feeds', { most: { rows: 100, bytes: 60_000 } }),

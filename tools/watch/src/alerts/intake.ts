@@ -42,6 +42,18 @@ export const intake: RuleGroup = {
       follows: ['EngineAway', 'IntakeStuck', 'ViewStuck'],
     },
     {
+      name: 'NoticesOverdue',
+      severity: 'ticket',
+      for: '1h',
+      expr: (of) => `max by (namespace) (${of('pa_notices_overdue')}) > 0`,
+      summary: '{{ $value | humanize }} notices to members are overdue',
+      description:
+        'Members should have got a notice about sharing and opting out, and nobody has reported that it was sent. ' +
+        'The rule gives a week after coverage starts, and a year after the last notice.',
+      why: 'Nothing else notices a mail house that got no list, or whose report was not published.',
+      follows: ['EngineAway', 'IntakeStuck', 'ViewStuck'],
+    },
+    {
       name: 'ViewStuck',
       severity: 'page',
       for: '5m',

@@ -35,6 +35,16 @@ export const intakeCases: CaseTable = {
     silentAt(40, 'it comes ten minutes late', { [silence('payer.attribution-asserted')]: '1.01x10 0x40' }),
     silentAt(60, 'it is due soon', { [silence('payer.attribution-asserted')]: '0.99x70' }),
   ],
+  NoticesOverdue: [
+    firesAt(
+      90,
+      'letters were not sent, as two processes count them',
+      { [series('pa_notices_overdue')]: '0x10 3x120', [series('pa_notices_overdue', {}, 'b')]: '0x12 3x120' },
+      { summary: '3 notices to members are overdue' },
+    ),
+    silentAt(60, 'they are reported in time', { [series('pa_notices_overdue')]: '0x10 3x30 0x40' }),
+    silentAt(90, 'nothing is overdue', { [series('pa_notices_overdue')]: '0x100' }),
+  ],
   IntakeStuck: [
     firesAt(
       18,

@@ -62,6 +62,19 @@ export class PayerDays {
     const { end } = rangeOf(value);
     return isInstant(value) ? end : this.#beginning(end / DAY_MS).last;
   }
+  /**
+   * The days that an instant (ms since the epoch) is in the payer's time zones: the earliest and the latest one, as
+   * `2026-07-01`. `permitsFrom` of a day and the first of these give the same day again.
+   */
+  daysAt(at: number): { readonly first: string; readonly last: string } {
+    const day = Math.floor(at / DAY_MS);
+    const all =
+      this.#zones.length === 0 || day < FIRST_ZONED_DAY
+        ? [Math.floor((at - BEHIND_MS) / DAY_MS), Math.floor((at + AHEAD_MS) / DAY_MS)]
+        : this.#zones.map((zone) => zone.dayOf(at));
+    const name = (of: number): string => new Date(of * DAY_MS).toISOString().slice(0, 10);
+    return { first: name(Math.min(...all)), last: name(Math.max(...all)) };
+  }
   /** `day` counts from 1970-01-01. */
   #beginning(day: number): Beginning {
     const midnight = day * DAY_MS;

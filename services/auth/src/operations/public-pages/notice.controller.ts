@@ -4,7 +4,7 @@ import { type Answer, type Asked, operation, Operation } from '@provider-access/
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { languageOf } from './language.ts';
 import { noticeHtml } from './notice-html.ts';
-import { publicHeaders, publicPage } from './page.ts';
+import { NO_REFERRER, publicHeaders, publicPage } from './page.ts';
 
 /** What `?show=` may ask for. */
 const FORMS = ['opt-out-form', 'opt-in-form'] as const satisfies readonly NoticeTemplate[];
@@ -51,7 +51,7 @@ export class NoticeController {
     const language = languageOf(given.get('lang'), request.headers['accept-language']);
     const template = FORMS.find((form) => form === given.get('show')) ?? 'web-page';
     return {
-      headers: { ...publicHeaders('accept-language'), 'content-language': language },
+      headers: { ...publicHeaders('accept-language'), ...NO_REFERRER, 'content-language': language },
       body: this.pages.get(`${template} ${language}`)!,
     };
   }

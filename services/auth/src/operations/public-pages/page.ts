@@ -26,8 +26,10 @@ export const publicHeaders = (vary?: string) => ({
   'cache-control': 'public, max-age=300',
   'content-security-policy': POLICY,
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
 });
+
+/** For pages whose readers are people, and not developers: no server learns where a reader came from. */
+export const NO_REFERRER = { 'referrer-policy': 'no-referrer' };
 
 /** A text as it may stand in an element or in a quoted attribute. */
 export const escaped = (value: string): string =>

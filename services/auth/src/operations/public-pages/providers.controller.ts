@@ -5,10 +5,10 @@ import { Parties } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, operation, Operation } from '@provider-access/service/operation';
 import { type AuthConfig, CONFIG } from '../../config.ts';
-import { RULES, type RunningPolicy } from './attribution-rules.ts';
+import { rulesOf, type RunningPolicy } from './attribution-rules.ts';
 import { linesOfBusiness } from './lines-of-business.ts';
 import { filledHtml } from './notice-html.ts';
-import { escaped, publicHeaders, publicPage } from './page.ts';
+import { escaped, NO_REFERRER, publicHeaders, publicPage } from './page.ts';
 
 const PROVIDERS = operation({
   route: 'GET /providers',
@@ -32,10 +32,14 @@ export class ProvidersController {
 
   @Operation(PROVIDERS)
   providers(): Answer {
+    const { labels, holdsUntilNotice } = this.config;
     const now = this.ports.clock.now();
-    const policy = { excludesDrugs: excludesDrugs(this.config.labels, now) };
+    const policy = { excludesDrugs: excludesDrugs(labels, now), holdsUntilNotice };
     const lines = linesOfBusiness(this.parties.registry.lines.current(), now);
-    return { headers: { ...publicHeaders(), 'content-language': 'en' }, body: pageOf(this.config, policy, lines) };
+    return {
+      headers: { ...publicHeaders(), ...NO_REFERRER, 'content-language': 'en' },
+      body: pageOf(this.config, policy, lines),
+    };
   }
 }
 
@@ -47,7 +51,7 @@ function pageOf({ notices, publicUrl, sandbox }: AuthConfig, policy: RunningPoli
   const places = noticePlaces(notices, publicUrl, 'provider-letter', 'en');
   const value = (name: string): string => filledHtml(places[name]!);
   const links = noticeLinks(publicUrl);
-  const rules = Object.values(RULES).flatMap((rule) => rule(policy) ?? []);
+  const { holds, never } = rulesOf(policy);
   const method = notices.attribution?.en;
   const title = 'Get your patients’ data';
   return publicPage({
@@ -74,7 +78,8 @@ function pageOf({ notices, publicUrl, sandbox }: AuthConfig, policy: RunningPoli
       ]) +
       '<h2 id="attribution">How attribution works here</h2>\n' +
       '<p>You see a member when all of this is true:</p>\n' +
-      list('ul', rules.map(escaped)) +
+      list('ul', holds.map(escaped)) +
+      (never.length === 0 ? '' : `<p>And when none of this is:</p>\n${list('ul', never.map(escaped))}`) +
       `<p>${method === undefined ? '<mark>[HOW THE HEALTH PLAN ATTRIBUTES MEMBERS]</mark>' : escaped(method)}</p>\n` +
       '<p>Is a patient missing on your list? Write or call us with your NPI. A member who changes to you comes onto ' +
       'your list when we have attributed the member to you.</p>\n' +

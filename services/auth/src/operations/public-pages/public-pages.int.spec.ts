@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { request } from '@provider-access/process/testing';
-import { DENIALS, namesOf } from '@provider-access/events';
 import { DEFAULT_LABEL_POLICY, withDrugs } from '@provider-access/domain/pdex/labels';
 import { NOTICE_TEMPLATES, type NoticeSettings } from '@provider-access/domain/pdex/notices';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ADMINISTRATOR, Bench, prepare, PUBLIC_URL } from '../../../test/harness.ts';
 import type { AuthConfig } from '../../config.ts';
-import { RULES } from './attribution-rules.ts';
+import { rulesOf } from './attribution-rules.ts';
 import { languageOf } from './language.ts';
 
 const SETTINGS: NoticeSettings = {
@@ -139,15 +138,17 @@ describe('/providers (N50)', () => {
     expect(body).not.toContain('<mark>');
   });
 
-  test('has a sentence for each reason of a denial that a provider must know', async () => {
+  test('says every rule of the running policy', async () => {
     const { body } = await get('/providers');
-    const policy = { excludesDrugs: true };
-    expect(
-      namesOf(DENIALS)
-        .filter((reason) => RULES[reason](policy) === undefined)
-        .toSorted(),
-    ).toEqual(['member-unknown', 'source-on-hold']);
-    for (const rule of Object.values(RULES)) expect(body).toContain(rule(policy) ?? '');
+    const { holds, never } = rulesOf({ excludesDrugs: true, holdsUntilNotice: false });
+    expect(holds.length).toBeGreaterThan(5);
+    for (const rule of [...holds, ...never]) expect(body).toContain(rule);
+  });
+
+  test('N39: says that a member gets a notice first, where that is so', async () => {
+    expect((await get('/providers', {}, { holdsUntilNotice: true })).body).toContain(
+      'has got our notice about sharing',
+    );
   });
 
   test('follows the running policy of drugs, when the day has come', async () => {

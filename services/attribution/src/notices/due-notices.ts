@@ -1,0 +1,190 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import { addDays, NOTICE_LANGUAGES, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
+import { Facts, type MembersPart, toMemberFacts } from '@provider-access/facts';
+import { isObject } from '@provider-access/fhir';
+import { MOST_IDS } from '@provider-access/intake';
+import { recordId, RecordsReader } from '@provider-access/records';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
+import { notices, type NoticesDuePart } from '../projections/notices.ts';
+import { personOf } from '../domain/notice-facts.ts';
+
+/** A notice that a member must get. It holds no name and no address: the mail house has them. */
+interface DueMember {
+  readonly member: string;
+  readonly kind: NoticeKind;
+  /** Last day on which it is in time, in the payer's calendar. */
+  readonly due: string;
+  readonly overdue: boolean;
+  /** The language of the text: one that the platform has a text in. */
+  readonly language: string;
+  /** The language that the member wants, where there is no text in it, or `unknown`. */
+  readonly languageNote?: string;
+  /** The accessible format that the member wants, in the payer's words. */
+  readonly format?: string;
+}
+/** The place of a document in the index. */
+export type DuePlace = readonly [due: string, id: string];
+interface DuePage {
+  readonly rows: readonly DueMember[];
+  /** Where the next page begins; absent on the last one. */
+  readonly next?: DuePlace;
+}
+
+const partOf = (document: ViewDocument): NoticesDuePart => document['members'] as NoticesDuePart;
+
+/** Which notices are due (docs/notices.md, PEOPLE.md N30 to N41). */
+@Injectable()
+export class DueNotices {
+  private readonly reader: ViewReader;
+  private readonly records: RecordsReader;
+  private overdue: { until: number; readonly count: Promise<number> } | undefined;
+
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(PayerDays) private readonly days: PayerDays,
+  ) {
+    this.reader = ports.views.reader(notices);
+    this.records = new RecordsReader(ports.views);
+    ports.metrics.read('pa_notices_overdue', async () => [{ labels: {}, value: await this.countOverdue() }]);
+  }
+
+  /** The latest day that it is in the payer's time zones. What was due before is overdue. */
+  today(): string {
+    return this.days.daysAt(this.ports.clock.now()).last;
+  }
+
+  /** Notices due at `until` (a day) or before. A page may have no rows, and others behind it. */
+  async page(until: string, limit: number, after?: DuePlace): Promise<DuePage> {
+    const found = await this.reader.find({
+      index: 'by_due',
+      range: { lte: addDays(until, 2) },
+      limit,
+      ...(after !== undefined && { after: { values: [after[0]], id: after[1] } }),
+    });
+    const today = this.today();
+    const attributedFrom = await this.attributedFrom(found.map(({ _id }) => _id));
+    const due: (Pick<DueMember, 'member' | 'kind' | 'due'> & { readonly parts: readonly MembersPart[] })[] = [];
+    for (const [at, document] of found.entries()) {
+      const person = await this.personOf(document);
+      if (person === undefined) continue;
+      const first = attributedFrom[at];
+      const facts = { ...personOf(person, this.days), ...(first !== undefined && { attributedFrom: first }) };
+      const next = nextNotice(facts, today);
+      if (next !== undefined && next.due <= until) due.push({ member: document._id, ...next, parts: person });
+    }
+    const patients = await this.records.load(due.map(({ member }) => recordId(member, 'Patient', member)));
+    const rows = due.flatMap(({ parts, ...row }, at): DueMember[] => {
+      const record = patients[at];
+      const patient = record === undefined || record.deleted === true ? undefined : patientIn(record.line);
+      if (isDeceased(patient)) return [];
+      return [{ ...row, overdue: row.due < today, ...wishesOf(parts, patient) }];
+    });
+    rows.sort((a, b) => (a.due !== b.due ? (a.due < b.due ? -1 : 1) : a.member < b.member ? -1 : 1));
+    const last = found.at(-1);
+    return { rows, ...(found.length === limit && last && { next: [partOf(last).due, last._id] as const }) };
+  }
+
+  /** From which day on a provider may see each member by an attribution that has not ended. */
+  private async attributedFrom(members: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const now = this.ports.clock.now();
+    const documents = await this.facts.reader.getMany(members);
+    return documents.map((document) => {
+      const open = (document === undefined ? [] : toMemberFacts(document).attributions).filter(
+        ({ to }) => to === undefined || Date.parse(to) > now,
+      );
+      return open.map(({ from }) => this.days.daysAt(Date.parse(from)).first).toSorted()[0];
+    });
+  }
+
+  /** The parts of all ids of the person; undefined if another of its ids stands for it. */
+  private async personOf(document: ViewDocument): Promise<readonly MembersPart[] | undefined> {
+    const parts = new Map<string, MembersPart>([[document._id, partOf(document)]]);
+    for (let open = partOf(document).mergedWith ?? []; open.length > 0 && parts.size <= MOST_IDS;) {
+      const unknown = open.filter((id) => !parts.has(id));
+      for (const each of await this.reader.getMany(unknown)) if (each !== undefined) parts.set(each._id, partOf(each));
+      open = [...new Set(unknown.flatMap((id) => parts.get(id)?.mergedWith ?? []))].filter((id) => !parts.has(id));
+    }
+    // The id that stays stands for the person. Where merges contradict each other, it is the first one.
+    const ids = [...parts.keys()].toSorted();
+    const staying = ids.filter((id) => parts.get(id)?.retired !== true);
+    return (staying[0] ?? ids[0]) === document._id ? [...parts.values()] : undefined;
+  }
+
+  /** How many notices are overdue. A count takes a small part of the time, however many members it looks at. */
+  private countOverdue(): Promise<number> {
+    const now = performance.now();
+    if (this.overdue === undefined || now >= this.overdue.until) {
+      const kept = { until: Number.POSITIVE_INFINITY, count: this.allOverdue() };
+      this.overdue = kept;
+      const counted = (): void => {
+        const end = performance.now();
+        kept.until = end + Math.max(KEPT_MS, (end - now) * IDLE_SHARE);
+      };
+      kept.count.then(counted, counted);
+    }
+    return this.overdue.count;
+  }
+  private async allOverdue(): Promise<number> {
+    const until = addDays(this.today(), -1);
+    let count = 0;
+    for (let after: DuePlace | undefined; count < ENOUGH;) {
+      const { rows, next } = await this.page(until, PAGE, after);
+      count += rows.length;
+      if (next === undefined) break;
+      after = next;
+    }
+    return count;
+  }
+}
+/** How long a count is kept at least, ms, and how much longer than it took. */
+const KEPT_MS = 60_000;
+const IDLE_SHARE = 20;
+const PAGE = 500;
+/** An alert needs to know that there are some, so a count ends when it has so many. */
+const ENOUGH = 1000;
+
+function patientIn(line: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const patient: unknown = JSON.parse(Buffer.from(line).toString());
+    return isObject(patient) ? patient : undefined;
+  } catch {
+    return undefined;
+  }
+}
+/** A deceased member gets no notice (N40). */
+const isDeceased = (patient: Readonly<Record<string, unknown>> | undefined): boolean =>
+  patient?.['deceasedBoolean'] === true || typeof patient?.['deceasedDateTime'] === 'string';
+
+/** The language that a Patient prefers, or its only one. */
+function languageIn(patient: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const all = Array.isArray(patient?.['communication']) ? (patient['communication'] as unknown[]).filter(isObject) : [];
+  const chosen = all.find(({ preferred }) => preferred === true) ?? (all.length === 1 ? all[0] : undefined);
+  const language = chosen?.['language'];
+  const codings = isObject(language) && Array.isArray(language['coding']) ? (language['coding'] as unknown[]) : [];
+  return codings
+    .filter(isObject)
+    .map(({ code }) => code)
+    .find((code): code is string => typeof code === 'string' && /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/.test(code));
+}
+
+/** The language and the format of a notice (N41): those of the newest enrolment event, else the Patient's language. */
+function wishesOf(
+  parts: readonly MembersPart[],
+  patient: Readonly<Record<string, unknown>> | undefined,
+): Pick<DueMember, 'language' | 'languageNote' | 'format'> {
+  const stated = parts
+    .flatMap(({ wishes }) => wishes ?? [])
+    .toSorted((a, b) => (a.businessTime < b.businessTime ? 1 : -1));
+  const wanted = stated.find(({ language }) => language !== undefined)?.language ?? languageIn(patient);
+  const format = stated.find((one) => one.format !== undefined)?.format;
+  const primary = wanted?.toLowerCase().split('-')[0];
+  const known = NOTICE_LANGUAGES.find((language) => language === primary);
+  return {
+    language: known ?? 'en',
+    ...(known === undefined && { languageNote: wanted ?? 'unknown' }),
+    ...(format !== undefined && { format }),
+  };
+}
