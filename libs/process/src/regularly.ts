@@ -5,7 +5,7 @@ import { reasonOf } from './faults.ts';
 /** A job that a process runs from its start on, again and again. */
 export interface RegularJob {
   /** ms from the end of a run to the start of the next. */
-  readonly everyMs: number;
+  readonly everyMs: number | (() => number);
   /** One run. After an error, the next run tries again. */
   readonly run: () => Promise<void>;
   readonly logger: Pick<Logger, 'warn'>;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ProjectionSet } from '@provider-access/engines/views';
 import { PA_RECORDS } from '@provider-access/events';
 import { labelRules } from '@provider-access/domain/pdex/labels';
@@ -14,11 +15,13 @@ export interface RetaggingOptions extends Pick<ServicePorts, 'log' | 'views' | '
 
 const CLAIMS = 'label-rules';
 const LEASE = 'retagging';
-/** ms. A process stays on the list of those that are present for 8 s, so none comes and goes between two looks. */
+/** ms between two looks while stored data are to be tagged again. */
 const EVERY_MS = 4_000;
+/** ms between two looks afterwards. A look costs two commands, and idle processes ask an engine seldom (ADR 0014). */
+const CURRENT_EVERY_MS = 20_000;
 const LEASE_MS = 60_000;
-/** Views that hold labels, in the order in which they are built again. */
-const VIEWS = [searchKeys, records] as const;
+/** Views that hold labels. The keys come last, because their claim says that all is done. */
+const VIEWS = [records, searchKeys] as const;
 
 /**
  * Tags stored data again after the rules of labels or the lists of codes have changed (docs/sensitive-data.md). Reads
@@ -31,16 +34,20 @@ const VIEWS = [searchKeys, records] as const;
  */
 export class Retagging {
   readonly #options: RetaggingOptions;
+  readonly #holder = randomUUID();
   readonly #present: PresentReaders;
   readonly #job: ReturnType<typeof regularly>;
   #current = false;
+  /** The build of which this process knows that its rules wrote it. */
+  #known: number | undefined;
 
   constructor(options: RetaggingOptions) {
     this.#options = options;
     this.#present = new PresentReaders(options.state.presence);
     const { logger } = options;
+    const everyMs = (): number => (this.#current ? CURRENT_EVERY_MS : EVERY_MS);
     const failed = 'could not tag stored data again';
-    this.#job = regularly({ everyMs: EVERY_MS, run: () => this.run(), logger, failed });
+    this.#job = regularly({ everyMs, run: () => this.run(), logger, failed });
   }
 
   /** Whether the keys of searches have the labels that the rules in force find. */
@@ -62,7 +69,7 @@ export class Retagging {
     const { state, logger } = this.#options;
     if ((await this.#look()) !== 'stale') return;
     const rules = labelRules();
-    const lease = await state.leases.acquire(LEASE, rules, LEASE_MS);
+    const lease = await state.leases.acquire(LEASE, this.#holder, LEASE_MS);
     if (lease === undefined) return;
     const renewing = setInterval(() => void state.leases.renew(lease, LEASE_MS).catch(() => undefined), LEASE_MS / 3);
     try {
@@ -84,9 +91,11 @@ export class Retagging {
     if (build === undefined) return 'others';
     if (await this.#others()) {
       this.#current = false;
+      this.#known = undefined;
       await state.claims.release(CLAIMS, claimOf(build), labelRules());
       return 'others';
     }
+    if (build === this.#known) return 'current';
     const owner = await state.claims.get(CLAIMS, claimOf(build));
     this.#current = owner === labelRules();
     // From now on this process writes into the build, so it is no longer what those rules would write.
@@ -94,6 +103,7 @@ export class Retagging {
     // Without a record, nothing was tagged by other rules.
     if (!this.#current && (await log.head([PA_RECORDS]))[PA_RECORDS]?.every((head) => head === 0) === true)
       await this.#claim(build);
+    if (this.#current) this.#known = build;
     return this.#current ? 'current' : 'stale';
   }
 
