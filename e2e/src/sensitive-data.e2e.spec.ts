@@ -8,6 +8,7 @@ import { eventually } from '@provider-access/testing';
 import { describeUnless } from './describe-unless.ts';
 import { type Fresh, freshPlatform, IN_CLUSTER, registerApp, SHARED, type TestApp } from './harness.ts';
 import { memberOf, publishTaken } from './payers.ts';
+import { jsonOf, paOf } from './pa.ts';
 import { findGroup, http, type HttpAnswer, json, kickOff, payerEvent, sealed, texts } from './road.ts';
 
 /**
@@ -87,6 +88,11 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     count: ids.length,
     exported: ids,
   });
+  /** `pa simulate labels` with the file as it is now. */
+  const simulate = async (): Promise<{ earlierReleases: { client: string; action: string; members: number }[] }> => {
+    const pa = paOf(fresh.platform(), folder);
+    return jsonOf(pa, 'simulate', 'labels', 'state.json');
+  };
   const explained = async (): Promise<object> =>
     json<{ withheld: object }>(
       await http(`${fresh.platform().base}/ops/explain?client=${app.clientId}&member=${M}`, {
@@ -135,6 +141,19 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     status = await kickOff(fresh.platform(), token, group.id, '?_type=ExplanationOfBenefit');
     expect(idsOf(await texts(await sealed(status, token), token))).toEqual(['asthma', 'plain']);
     list('State 2026', 'J45.909');
+    const simulated = await simulate();
+    expect(simulated).toMatchObject({
+      ...{ resources: 5, members: 1, withheld: 1, released: 0 },
+      byType: { ExplanationOfBenefit: { withheld: 1, released: 0 } },
+      byProvider: { [`npi|${NPI}`]: { withheld: 1, released: 0 } },
+      byTag: { 'ICD-10 J45.909, list State 2026, State law 12.3': 1 },
+      more: false,
+    });
+    // What the app has read and downloaded until now, and nothing of another app.
+    expect(new Set(simulated.earlierReleases.map(({ client }) => client))).toEqual(new Set([app.clientId]));
+    const actions = new Set(simulated.earlierReleases.map(({ action }) => action));
+    expect([...actions].toSorted()).toEqual(expect.arrayContaining(['download', 'read', 'search']));
+    expect(simulated.earlierReleases.every(({ members }) => members === 1)).toBe(true);
     await fresh.restart('stop');
     // Whether or not stored data are tagged again already.
     expect(await seen()).toEqual(everywhere('plain'));

@@ -25,6 +25,8 @@ import { DisclosuresController } from './operations/ops/disclosures.controller.t
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { NewLabels } from './operations/ops/new-labels.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
+import { LabelSimulationController } from './operations/ops/label-simulation.controller.ts';
+import { LabelSimulator } from './operations/ops/label-simulation.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
 import { fileRows } from './projections/file-rows.ts';
@@ -76,6 +78,7 @@ export class AttributionModule {
         SloController,
         SourcesController,
         NoticesController,
+        LabelSimulationController,
       ],
       providers: [
         { provide: CONFIG, useValue: config },
@@ -95,6 +98,7 @@ export class AttributionModule {
         Forecast,
         NewLabels,
         DueNotices,
+        LabelSimulator,
       ],
     };
   }

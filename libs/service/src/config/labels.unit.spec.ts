@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { policyAt, strictestRule } from '@provider-access/domain/pdex/labels';
-import { labelPolicy, labelsEnv } from './policies.ts';
+import { codeLists, labelPolicy, labelsEnv } from './policies.ts';
 import { ConfigurationError, readConfig } from './read-config.ts';
 
 const schema = z.object(labelsEnv);
@@ -55,4 +55,28 @@ test('prior authorizations of drugs are excluded, or included from a day on that
   const dated = { PRIOR_AUTH_DRUGS: 'include-from:2027-10-01' };
   expect(ruleAt(dated, Date.UTC(2027, 9, 1, 11))).toBe('withhold');
   expect(ruleAt(dated, Date.UTC(2027, 9, 1, 12))).toBe('release');
+});
+
+test('lists of sensitive codes come from several files, and a fault names the file', () => {
+  const named = (...texts: string[]) => {
+    const files = texts.map((text, at) => {
+      const file = join(folder, `codes-${at}.json`);
+      writeFileSync(file, text);
+      return file;
+    });
+    return readConfig(schema, { SENSITIVE_CODES_FILES: files.join(', ') });
+  };
+  const list = (name: string, more: object = {}): string => {
+    const label = { label: 'https://x.example|y', law: 'Law', system: 'http://loinc.org', codes: ['1-8'] };
+    return JSON.stringify({ list: name, source: 'test', labels: [label], ...more });
+  };
+  expect(codeLists(readConfig(schema, {})).map((one) => one.list)).toEqual(['2026-08-22']);
+  expect(codeLists(named(list('a'), list('b'))).map((one) => one.list)).toEqual(['2026-08-22', 'a', 'b']);
+  expect(codeLists(named(list('a', { default: false }))).map((one) => one.list)).toEqual(['a']);
+  expect(strictestRule(['https://x.example|y'], labelPolicy(named(list('a'))))).toBe('withhold');
+  expect(() => named(list('a'), '{}')).toThrow('SENSITIVE_CODES_FILES: file 2 of 2: "list" must be');
+  expect(() => named('{')).toThrow('SENSITIVE_CODES_FILES: is not JSON');
+  expect(() => named(list('a'), list('a'))).toThrow('SENSITIVE_CODES_FILES: two lists have the name "a"');
+  expect(() => named(list('2026-08-22'))).toThrow('two lists have the name "2026-08-22"');
+  expect(() => readConfig(schema, { SENSITIVE_CODES_FILES: `${folder}/gone.json,` })).toThrow('file 1 of 2: names a');
 });

@@ -78,12 +78,20 @@ export const codeLists = (env: Pick<z.infer<z.ZodObject<typeof labelsEnv>>, 'SEN
   listsOf(env.SENSITIVE_CODES_FILES ?? []);
 
 /** @throws FileFault */
+function contentOf(name: string, which: string): string {
+  try {
+    return publicOf(name);
+  } catch (error) {
+    throw error instanceof FileFault ? new FileFault(which + error.message) : error;
+  }
+}
+/** @throws FileFault */
 function codeListsOf(names: string): readonly CodeListFile[] {
   const files = names.split(',').map((name) => name.trim());
   const read = files.map((name, at) => {
     const which = files.length === 1 ? '' : `file ${at + 1} of ${files.length}: `;
     if (name === '') throw new FileFault(`${which}must be a path`);
-    const reading = readCodeList(publicOf(name));
+    const reading = readCodeList(contentOf(name, which));
     if (!reading.ok) throw new FileFault(which + reading.fault);
     return reading.policy;
   });

@@ -31,6 +31,8 @@ export interface Explanation extends Verdict {
     readonly labels: Readonly<Record<string, number>>;
     /** Absent without a table of lines. */
     readonly coverages?: Readonly<Record<string, number>>;
+    /** By the reason why the platform gave them a label. */
+    readonly tags?: Readonly<Record<string, number>>;
   };
   readonly memberFacts: {
     readonly coverage: readonly Marked<CoverageFact>[];
@@ -208,6 +210,19 @@ export function withheldLines({ withheld }: Explanation): string[] {
       : table(
           ['label', 'resources'],
           Object.entries(labels).map(([label, count]) => [label, String(count)]),
+  const { resources, labels, tags = {} } = withheld;
+  return [
+    `${resources} ${resources === 1 ? 'resource' : 'resources'} of this member ` +
+      `${resources === 1 ? 'is' : 'are'} withheld because of security labels (/docs/security-labels.html).`,
+    ...table(
+      ['label', 'resources'],
+      Object.entries(labels).map(([label, count]) => [label, String(count)]),
+    ),
+    ...(Object.keys(tags).length === 0
+      ? []
+      : table(
+          ['because of a code', 'resources'],
+          Object.entries(tags).map(([tag, count]) => [tag, String(count)]),
         )),
   ];
 }

@@ -86,6 +86,12 @@ test('says how many resources each label withholds, and nothing where nothing is
     expect.anything(),
     expect.stringContaining(label),
   ]);
+  const tags = { 'ICD-10 F11.20, list 2026-08-22, 42 CFR Part 2': 1 };
+  expect(withheldLines({ ...base, withheld: { resources: 2, labels: { [label]: 2 }, tags } }).slice(4)).toEqual([
+    expect.stringMatching(/^because of a code +resources$/),
+    expect.anything(),
+    expect.stringMatching(/^ICD-10 F11\.20, list 2026-08-22, 42 CFR Part 2 +1$/),
+  ]);
   expect(withheldLines(base)).toEqual([]);
   expect(withheldLines({ ...base, withheld: { resources: 0, labels: {} } })).toEqual([]);
 });

@@ -336,6 +336,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       method: 'POST',
     }),
     'GET /ops/explain': operator(`/ops/explain?client=${client}&member=${member}`, { most: { rows: 1_200 } }),
+    'POST /ops/explain/labels': operator('/ops/explain/labels', { ...posted, status: 400, body: '{"files":[]}' }),
     'GET /ops/disclosures': operator(`/ops/disclosures?member=${member}`, { most: { rows: 200, bytes: 100_000 } }),
     'GET /ops/disclosures/document': operator(`/ops/disclosures/document?member=${member}`, {
       most: { rows: 200, bytes: 100_000 },
