@@ -93,8 +93,8 @@ export class LabelSimulator {
       if (member === undefined || of.withheld.length + of.released === 0) return;
       total.members += 1;
       const change = { withheld: of.withheld.length, released: of.released };
-      for (const provider of await this.#providersOf(member)) byProvider.add(provider, change);
-      if (member !== SHARED && of.withheld.length > 0) await this.#addReleases(member, of.withheld, releases);
+      for (const provider of await this.providersOf(member)) byProvider.add(provider, change);
+      if (member !== SHARED && of.withheld.length > 0) await this.addReleases(member, of.withheld, releases);
     };
     const scanned = this.ports.views.reader(records).scan({ index: 'by_type', bodies: LINE, pageSize: TURN });
     for await (const document of scanned) {
@@ -133,7 +133,7 @@ export class LabelSimulator {
     };
   }
 
-  async #providersOf(member: string): Promise<readonly string[]> {
+  private async providersOf(member: string): Promise<readonly string[]> {
     if (member === SHARED) return [];
     const now = this.ports.clock.now();
     const facts = await this.facts.access.facts(member);
@@ -144,7 +144,7 @@ export class LabelSimulator {
   }
 
   /** Adds what left about this member after a resource was accepted that the lists withhold. */
-  async #addReleases(member: string, withheld: readonly RecordPart[], found: Map<string, EarlierRelease>) {
+  private async addReleases(member: string, withheld: readonly RecordPart[], found: Map<string, EarlierRelease>) {
     const reader = this.ports.views.reader(disclosures);
     const since = Math.min(...withheld.map(({ lastUpdated }) => lastUpdated));
     const types = new Set(withheld.map(({ type }) => type));
