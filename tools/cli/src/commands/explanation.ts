@@ -194,7 +194,7 @@ export function factRows({ memberFacts }: Explanation): string[] {
 /** The resources that security labels and lines of business keep from the app; none if nothing is withheld. */
 export function withheldLines({ withheld }: Explanation): string[] {
   if (withheld === undefined || withheld.resources === 0) return [];
-  const { resources, labels, coverages = {} } = withheld;
+  const { resources, labels, coverages = {}, tags = {} } = withheld;
   const [hasLabels, hasCoverages] = [Object.keys(labels).length > 0, Object.keys(coverages).length > 0];
   const because = [
     ...(hasLabels || !hasCoverages ? ['security labels (/docs/security-labels.html)'] : []),
@@ -210,14 +210,7 @@ export function withheldLines({ withheld }: Explanation): string[] {
       : table(
           ['label', 'resources'],
           Object.entries(labels).map(([label, count]) => [label, String(count)]),
-  const { resources, labels, tags = {} } = withheld;
-  return [
-    `${resources} ${resources === 1 ? 'resource' : 'resources'} of this member ` +
-      `${resources === 1 ? 'is' : 'are'} withheld because of security labels (/docs/security-labels.html).`,
-    ...table(
-      ['label', 'resources'],
-      Object.entries(labels).map(([label, count]) => [label, String(count)]),
-    ),
+        )),
     ...(Object.keys(tags).length === 0
       ? []
       : table(
