@@ -1,4 +1,5 @@
 import { Refusal } from '@provider-access/kernel';
+import { FHIR_TYPE } from '@provider-access/service/http';
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -8,7 +9,7 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
  */
 export function strictFault(headers: Headers): Refusal | undefined {
   if (headers['accept'] === undefined)
-    return new Refusal('required', 'This server needs the header Accept: application/fhir+json.');
+    return new Refusal('required', `This server needs the header Accept: ${FHIR_TYPE}.`);
   const preferences = String(headers['prefer'] ?? '').split(/[,;]/);
   if (!preferences.some((each) => each.trim().toLowerCase() === 'respond-async'))
     return new Refusal('required', 'This server needs the header Prefer: respond-async.');
