@@ -18,6 +18,7 @@ import { parseKickOff } from '../src/domain/request/parameters.ts';
 import type { GivenParameter } from '../src/domain/request/given.ts';
 import { Asked } from '../src/jobs/asked.ts';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
+import { partyOf } from '../src/jobs/party-snapshot.ts';
 import { PartSet } from '../src/jobs/part-set.ts';
 import { Supporting } from '../src/jobs/supporting.ts';
 import { GROUP, Platform } from './harness.ts';
@@ -124,7 +125,7 @@ async function exported(body: readonly GivenParameter[]): Promise<Map<string, Fh
     clock: platform.clock,
     labels,
   });
-  const check = labels.check({ client: () => undefined } as never, 'c1');
+  const check = labels.check(partyOf(task.party), 'c1');
   const supporting = new Supporting(types, since, check, asked && new Asked(asked, base));
   supporting.collect(summary, () => true);
   const parts = new PartSet(blobs, 'seal/', 'shared');

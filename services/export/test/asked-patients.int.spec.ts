@@ -185,8 +185,8 @@ describe('a roll-out', () => {
 
   it('removes the file of a kick-off that died before its event', async () => {
     expect((await platform.fileNames()).filter((name) => name.endsWith('/ask.json'))).not.toEqual([]);
-    await platform.state.work.put('export-sweep', [{ id: 'dead/sweep', payload: { job: 'dead' } }]);
     await platform.blobs.put('jobs/dead/ask.json', '{}');
+    await platform.state.work.put('export-sweep', [{ id: 'dead/sweep', payload: { job: 'dead' } }]);
     await expect.poll(() => platform.fileNames()).not.toContain('jobs/dead/ask.json');
   });
 });
