@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { RecordsReader, StoredRecord } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
@@ -92,6 +93,9 @@ describe('a chunk', () => {
             references: [],
             bytes: line.length,
             line,
+            // Otherwise each line would be parsed to find them.
+            labels: [],
+            labelsBy: labelRules(),
           } as unknown as StoredRecord;
         }
       },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PA_RECORDS } from '@provider-access/events';
-import { DEFAULT_LIST, labelRules, listsOf, putInForce } from '@provider-access/domain/pdex/labels';
+import { labelRules, listsOf, putInForce } from '@provider-access/domain/pdex/labels';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
@@ -9,7 +9,7 @@ import { ProjectionSet } from '@provider-access/engines/views';
 import { silentLogger } from '@provider-access/service/observability';
 import { Retagging } from './retagging.ts';
 
-const OTHER = [{ ...DEFAULT_LIST, list: 'other' }];
+const OTHER = [{ ...listsOf([])[0]!, list: 'other' }];
 const AT = '2025-01-01T00:00:00.000Z';
 const ACCEPTED = {
   key: 'm1/Condition/c',

@@ -264,7 +264,9 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /fhir/Group/{id}/$davinci-data-export': kickOff('davinci-data-export'),
     'POST /fhir/Group/{id}/$davinci-data-export': kickOff('davinci-data-export', 'POST'),
     'GET /fhir/bulk': [{ url: '/fhir/bulk', by: 'app', most: { rows: 50 } }],
-    'GET /fhir/bulk/{job}': [{ url: `/fhir/bulk/${job}`, by: 'app', most: { rows: 4 * MEMBERS.length } }],
+    'GET /fhir/bulk/{job}': [
+      { url: `/fhir/bulk/${job}`, by: 'app', most: { rows: 4 * MEMBERS.length, bytes: 30_000 } },
+    ],
     'GET /fhir/bulk/{job}/{file}': missing(`/fhir/bulk/${job}/unknown`, 'app'),
     'DELETE /fhir/bulk/{job}': [{ url: `/fhir/bulk/${job}`, by: 'app', method: 'DELETE', status: 202 }],
     // Of the portal for members.

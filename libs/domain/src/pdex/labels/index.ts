@@ -1,6 +1,6 @@
-export { type CodeList, type CodeListFile, DEFAULT_LIST, listsOf, readCodeList } from './codes/code-list.ts';
+export { type CodeList, type CodeListFile, listsOf, readCodeList } from './codes/code-list.ts';
 export { codeListsInForce, isLabelling, putInForce } from './codes/in-force.ts';
-export { isTag, reasonOf, tagged, tagOf } from './tag.ts';
+export { isTag, reasonOf, tagged } from './tag.ts';
 export { type Hit, Tagger } from './codes/tagger.ts';
 export * from './consented.ts';
 export * from './label.ts';

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { PA_RECORD_VERSIONS, PA_RECORDS } from '@provider-access/events';
-import { DEFAULT_LIST, type CodeList, labelRules, listsOf, putInForce } from '@provider-access/domain/pdex/labels';
+import { type CodeList, labelRules, listsOf, putInForce } from '@provider-access/domain/pdex/labels';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { ProjectionSet } from '@provider-access/engines/views';
@@ -8,6 +8,9 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { records, searchKeys, versions } from '@provider-access/records';
 import { eventually } from '@provider-access/testing';
 import { type Answer, condition, House } from '../../../test/harness.ts';
+
+/** The list that is on. */
+const [DEFAULT_LIST] = listsOf([]) as [CodeList];
 
 const ICD10 = 'http://hl7.org/fhir/sid/icd-10-cm';
 const SPI = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|SPI';

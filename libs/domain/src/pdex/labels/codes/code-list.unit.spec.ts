@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_LABEL_POLICY,
-  DEFAULT_LIST,
   labelPolicy,
   listsOf,
   readCodeList,
   strictestRule,
   Tagger,
-  tagOf,
   withListed,
 } from '../index.ts';
+import { tagOf } from '../tag.ts';
+import { DEFAULT_LIST } from './code-list.ts';
 
 const ICD10 = 'http://hl7.org/fhir/sid/icd-10-cm';
 const STATE = 'https://payer.example/labels|state-law';

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { foreignSets, sharedData } from '@provider-access/definitions';
 import { type FhirResource, isObject } from '@provider-access/fhir';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { DEFAULT_LIST, reasonOf, tagOf, Tagger } from '../index.ts';
+import { reasonOf, Tagger } from '../index.ts';
+import { tagOf } from '../tag.ts';
+import { DEFAULT_LIST } from './code-list.ts';
 
 const tagger = new Tagger([DEFAULT_LIST]);
 const listed = DEFAULT_LIST.entries.flatMap(({ system, codes, from = '1970-01-01', to = '9999-12-31' }) =>
