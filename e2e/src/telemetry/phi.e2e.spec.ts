@@ -84,7 +84,7 @@ describe('marked data', () => {
     const manifest = await sealed(status, token);
     expect([...(await texts(manifest, token)).values()].join('')).toContain(MARK.diagnosis);
     file = new URL(manifest.output[0]!.url).pathname;
-    expect((await ask(file, { headers: { range: 'bytes=0-99', 'if-none-match': '' } })).status).toBe(200);
+    expect((await ask(file, { headers: { range: 'bytes=0-99', 'if-none-match': '' } })).status).toBe(206);
     expect((await ask(new URL(status).pathname, { method: 'DELETE' })).status).toBe(202);
   });
 

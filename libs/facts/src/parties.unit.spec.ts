@@ -226,6 +226,36 @@ describe('a type that a newer version wrote', () => {
   });
 });
 
+describe('a table of lines of business that cannot be read', () => {
+  const table = (version: number, setAt: string) => ({
+    version,
+    setAt,
+    by: 'x',
+    lines: [{ line: 'ma', from: '2026-01-01T00:00:00.000Z', plans: [{ plan: 'gold' }] }],
+  });
+
+  it('starts no line until the next table (N63)', async () => {
+    await say(PA_REGISTRY, 'pa.lines-set.v1', 'lines', table(1, '2026-01-01T00:00:00.000Z'));
+    expect(parties.lines().at(-1)!.plans.has('gold')).toBe(true);
+    const bad = encodeEvent(
+      {
+        id: 'bad',
+        source: 'urn:test',
+        type: 'pa.lines-set.v1',
+        time: '2026-01-02T00:00:00.000Z',
+        subject: 'lines',
+        data: {},
+      },
+      { key: 'lines' },
+    );
+    await log.append(PA_REGISTRY, [{ ...bad, value: '{"version":' }]);
+    await expect.poll(() => parties.lines().length).toBe(2);
+    expect(parties.lines().at(-1)).toEqual({ setAt: '2026-01-02T00:00:00.000Z', plans: new Map() });
+    await say(PA_REGISTRY, 'pa.lines-set.v1', 'lines', table(3, '2026-01-03T00:00:00.000Z'));
+    expect(parties.lines().at(-1)!.plans.has('gold')).toBe(true);
+  });
+});
+
 describe('our own signing keys', () => {
   const key = (kid: string, x: string) =>
     say(PA_REGISTRY, 'pa.signing-key-published.v1', kid, { kid, jwk: { kty: 'EC', x } });

@@ -34,12 +34,6 @@ export const CLAIMS: readonly Claim[] = [
     statement: 'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
     lacks: [],
     unmet: [
-      {
-        shall: '`patient` of `$davinci-data-export`: references that are invalid or name no member are ignored',
-        where: '§296, §360',
-        explained: true,
-      },
-      { shall: '`_typeFilter` of `$davinci-data-export` is followed', where: '§311, §375', explained: true },
       { shall: '`exportType` takes `hl7.fhir.us.davinci-atr`', where: '§297, §361', explained: true },
       { shall: 'A Consent with `permit` ends an opt-out', where: 'Consent profile', explained: true },
     ],

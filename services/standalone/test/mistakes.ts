@@ -81,6 +81,8 @@ function wrongValue({ default: fallback, description }: Variable): string | unde
   return undefined;
 }
 
+const TRIES = 50;
+
 /**
  * Mistakes of people who set variables: each kind of slip and each wrong value in turn, at names drawn from the
  * catalogue. `read` are the variables of `npm start`, `ignored` those of separate services alone. A name that another
@@ -114,7 +116,9 @@ export function mistakes(
     },
   ];
   for (let i = 0; made.size < count; i = (i + 1) % kinds.length) {
-    const mistake = kinds[i]!();
+    // Few names have a place for some slips, so each kind gets several names to try.
+    let mistake: Mistake | undefined;
+    for (let tries = 0; mistake === undefined && tries < TRIES; tries++) mistake = kinds[i]!();
     if (mistake !== undefined) made.set(Object.entries(mistake.env).join(), mistake);
   }
   return [...made.values()];

@@ -11,9 +11,12 @@ import { Stores } from './kill-points/stores.ts';
 import { atRest, goOn, handled, nothingKnown, publish } from './kill-points/story.ts';
 import { ManualClock, startProcess } from './kill-points/world.ts';
 
-/** Our event types that views fold, without topics whose events have no subject. A faulty record of each is tried. */
+/**
+ * Our event types that views fold, without topics whose events have no subject. A faulty record of each is tried. A
+ * table of lines of business that cannot be read is left out: it denies everybody until the next one (ADR 0102).
+ */
 const FOLDED = Object.entries({ ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).filter(
-  ([type]) => !['pa.gap.v1', 'pa.log-restored.v1', 'pa.restore-accepted.v1'].includes(type),
+  ([type]) => !['pa.gap.v1', 'pa.log-restored.v1', 'pa.restore-accepted.v1', 'pa.lines-set.v1'].includes(type),
 );
 const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name }) => name));
 
