@@ -135,6 +135,20 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     });
   });
 
+  test('R15 the report of feeds names the codes that withhold what the payer sends', async () => {
+    interface Report {
+      readonly feeds: readonly { type: string; withheldTags: readonly { tag: string; count: number }[] }[];
+    }
+    await eventually(async () => {
+      const { administratorToken: token, base } = fresh.platform();
+      const { feeds } = json<Report>(await http(`${base}/ops/feeds`, { token }));
+      expect(feeds.flatMap(({ type, withheldTags }) => withheldTags.map((each) => ({ type, ...each })))).toEqual([
+        { type: 'ExplanationOfBenefit', tag: 'ICD-10 F10.20, list 2026-08-22, 42 CFR Part 2', count: 1 },
+        { type: 'ExplanationOfBenefit', tag: 'ICD-10 F11.20, list 2026-08-22, 42 CFR Part 2', count: 1 },
+      ]);
+    });
+  });
+
   test('R15 a new list holds from the start that brings it, for stored data and for files', async () => {
     const token = await app.tokens.get();
     const group = await findGroup(fresh.platform(), token, NPI);

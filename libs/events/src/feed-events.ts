@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * pa.feeds: what intake checked of the resources that it recorded or refused, and what they lack of the profiles that
  * they declare (docs/feeds.md, ADR 0051). No members and no values of elements: places in the log, elements,
- * security labels, and the payer's own names of its systems.
+ * security labels, codes of lists, and the payer's own names of its systems.
  */
 const lack = z.object({
   /** Id of an element of the profile. */
@@ -25,6 +25,11 @@ const feedRow = z.object({
    * them. A resource counts in one of its rows only. Absent without any.
    */
   unknownLabels: z.array(z.object({ label: z.string(), offsets: z.array(z.int()) })).optional(),
+  /**
+   * Codes of lists that withhold resources, in a form for people (`reasonOf`), with the events that have them. A
+   * resource counts in one of its rows only. Absent without any.
+   */
+  withheldTags: z.array(z.object({ tag: z.string(), offsets: z.array(z.int()) })).optional(),
 });
 const feedChecked = z.object({
   /**

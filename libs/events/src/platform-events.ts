@@ -265,6 +265,8 @@ export const progress = z.object({
         lacks: z.record(z.string(), z.int().positive()).optional(),
         /** Security labels of the recorded resources that the policy does not know; at most 101. */
         unknownLabels: z.record(z.string(), z.int().positive()).optional(),
+        /** Codes of lists that withhold recorded resources, in a form for people (`Feed.withheldTags`); at most 101. */
+        withheldTags: z.record(z.string(), z.int().positive()).optional(),
         /** Everything but `recorded`, one row an event. */
         items: z.array(
           z.object({

@@ -84,9 +84,11 @@ export class Attempt<E extends IntakeEvent> {
     const { about, outputs = [] } = taken;
     if (outputs.length > 0) this.#outputs.push({ offset, outputs: this.#stamped(outputs) });
     if (taken.ok) {
-      const { outcome, reason, removed, unresolved, lacks, unknownLabels } = taken;
-      if (outcome !== undefined)
-        this.#outcomes.push({ event: id, receipt, outcome, reason, about, removed, unresolved, lacks, unknownLabels });
+      const { outcome, reason, removed, unresolved, lacks, unknownLabels, withheldTags } = taken;
+      if (outcome !== undefined) {
+        const counted = { removed, unresolved, lacks, unknownLabels, withheldTags };
+        this.#outcomes.push({ event: id, receipt, outcome, reason, about, ...counted });
+      }
       return;
     }
     const { reason, detail } = taken.fault;

@@ -24,7 +24,13 @@ import {
 } from './port.ts';
 
 /** What a progress record counts of the recorded events of a receipt. */
-const COUNTED = ['removed', 'unresolved', 'lacks', 'unknownLabels'] as const satisfies (keyof ProgressOutcome)[];
+const COUNTED = [
+  'removed',
+  'unresolved',
+  'lacks',
+  'unknownLabels',
+  'withheldTags',
+] as const satisfies (keyof ProgressOutcome)[];
 
 /** The outcome of one inbound event. `reason` and `about` are codes, event types or `Type/id`, without other data. */
 export type OutcomeRow = Readonly<ProgressOutcome['items'][number]> & {

@@ -9,6 +9,8 @@ export interface CheckedEvent extends CheckedResource {
   readonly record: Pick<LogRecord, 'offset' | 'timestamp'>;
   /** Security labels that the policy does not know. */
   readonly unknownLabels?: readonly string[];
+  /** Codes of lists that withhold the resource, in a form for people. */
+  readonly withheldTags?: readonly string[];
 }
 
 type FeedRow = FeedChecked['days'][number]['rows'][number];
@@ -30,13 +32,31 @@ export function feedRecord(
   now: number,
 ): NewRecord {
   const days = new Map<string, FeedRows<FeedRow>>();
-  for (const { record, source, type, checks, unknownLabels = [] } of checked) {
+  for (const { record, source, type, checks, unknownLabels = [], withheldTags = [] } of checked) {
     const day = instant(record.timestamp).slice(0, 10);
     let rows = days.get(day);
     if (rows === undefined)
       days.set(day, (rows = new FeedRows(MAX_ROWS, (feed) => ({ ...feed, checked: [], lacks: [] }))));
     if (checks.length === 0) rows.of(source, type).checked.push(record.offset);
-    if (unknownLabels.length > 0) addLabels(rows.of(source, type, checks[0]?.profile), unknownLabels, record.offset);
+    if (unknownLabels.length + withheldTags.length > 0) {
+      const row = rows.of(source, type, checks[0]?.profile);
+      for (const label of unknownLabels)
+        add(
+          (row.unknownLabels ??= []),
+          label,
+          record.offset,
+          (one) => one.label,
+          (name) => ({ label: name, offsets: [] }),
+        );
+      for (const tag of withheldTags)
+        add(
+          (row.withheldTags ??= []),
+          tag,
+          record.offset,
+          (one) => one.tag,
+          (name) => ({ tag: name, offsets: [] }),
+        );
+    }
     for (const { profile, lacks } of checks.slice(0, MAX_CHECKS)) {
       const row = rows.of(source, type, profile);
       row.checked.push(record.offset);
@@ -63,13 +83,20 @@ export function feedRecord(
   });
 }
 
-function addLabels(row: FeedRow, labels: readonly string[], offset: number): void {
-  const all = (row.unknownLabels ??= []);
-  for (const each of labels) {
-    const find = (name: string): (typeof all)[number] | undefined => all.find(({ label }) => label === name);
-    const label = find(each) !== undefined || all.length < MAX_LABELS ? each : COUNTED_ELSEWHERE;
-    let entry = find(label);
-    if (entry === undefined) all.push((entry = { label, offsets: [] }));
-    if (entry.offsets.at(-1) !== offset) entry.offsets.push(offset);
-  }
+interface Named {
+  readonly offsets: number[];
+}
+/** Adds the offset to the entry with this name, or to the one for further names if there are too many. */
+function add<T extends Named>(
+  all: T[],
+  each: string,
+  offset: number,
+  nameOf: (entry: T) => string,
+  named: (name: string) => T,
+): void {
+  const find = (name: string): T | undefined => all.find((entry) => nameOf(entry) === name);
+  const name = find(each) !== undefined || all.length < MAX_LABELS ? each : COUNTED_ELSEWHERE;
+  let entry = find(name);
+  if (entry === undefined) all.push((entry = named(name)));
+  if (entry.offsets.at(-1) !== offset) entry.offsets.push(offset);
 }

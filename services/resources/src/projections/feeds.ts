@@ -5,7 +5,7 @@ import { profilesNamed } from '@provider-access/fhir/profiles';
 import { parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
-/** The counts of one source, type and profile. `unknownLabels` is absent without any. */
+/** The counts of one source, type and profile. `unknownLabels` and `withheldTags` are absent without any. */
 type FeedRow = Omit<Feed, 'policy' | 'guide' | 'unchecked'>;
 type Lacks = FeedRow['lacks'][number];
 /** The counts of one UTC day and one inbound partition, and the offset up to which they count. */
@@ -25,11 +25,12 @@ type Checked = FeedChecked['days'][number]['rows'][number];
 const nameOf = ({ element, rule }: Pick<Lacks, 'element' | 'rule'>): string => `${element}\n${rule}`;
 
 /** A row to which counts are added. */
-interface Growing extends Omit<FeedRow, 'checked' | 'lacking' | 'lacks' | 'unknownLabels'> {
+interface Growing extends Omit<FeedRow, 'checked' | 'lacking' | 'lacks' | 'unknownLabels' | 'withheldTags'> {
   checked: number;
   lacking: number;
   readonly counts: Map<string, Lacks>;
   readonly labels: Map<string, number>;
+  readonly tags: Map<string, number>;
 }
 /** Counts of rows, which become more. */
 class Tally {
@@ -45,10 +46,11 @@ class Tally {
       lacking: 0,
       counts: new Map(),
       labels: new Map(),
+      tags: new Map(),
     }));
   }
 
-  add({ source, type, profile, checked, lacking, lacks, unknownLabels = [] }: FeedRow): void {
+  add({ source, type, profile, checked, lacking, lacks, unknownLabels = [], withheldTags = [] }: FeedRow): void {
     const row = this.#rows.of(source, type, profile);
     row.checked += checked;
     row.lacking += lacking;
@@ -59,24 +61,27 @@ class Tally {
       if (before === undefined) this.#lacks += 1;
       row.counts.set(nameOf(lack), { ...lack, count: (before?.count ?? 0) + count });
     }
-    for (const { label: each, count } of unknownLabels) {
-      const label = row.labels.has(each) || row.labels.size < MAX_LABELS ? each : COUNTED_ELSEWHERE;
-      row.labels.set(label, (row.labels.get(label) ?? 0) + count);
-    }
+    for (const { label, count } of unknownLabels) this.#addName(row.labels, label, count);
+    for (const { tag, count } of withheldTags) this.#addName(row.tags, tag, count);
+  }
+  #addName(counts: Map<string, number>, each: string, count: number): void {
+    const name = counts.has(each) || counts.size < MAX_LABELS ? each : COUNTED_ELSEWHERE;
+    counts.set(name, (counts.get(name) ?? 0) + count);
   }
 
   list(): FeedRow[] {
-    return this.#rows.values().map(({ counts, labels, ...row }) => ({
+    return this.#rows.values().map(({ counts, labels, tags, ...row }) => ({
       ...row,
       lacks: [...counts.values()],
       ...(labels.size > 0 && { unknownLabels: [...labels].map(([label, count]) => ({ label, count })) }),
+      ...(tags.size > 0 && { withheldTags: [...tags].map(([tag, count]) => ({ tag, count })) }),
     }));
   }
 }
 
 /** The counts of the offsets that were not counted before. Undefined if there are none. */
 function fresh(
-  { source, type, profile, checked, lacks, unknownLabels = [] }: Checked,
+  { source, type, profile, checked, lacks, unknownLabels = [], withheldTags = [] }: Checked,
   next: number,
 ): FeedRow | undefined {
   const from = (offsets: readonly number[]): readonly number[] => offsets.filter((offset) => offset >= next);
@@ -85,6 +90,10 @@ function fresh(
   const labelled = unknownLabels.flatMap(({ label, offsets }) => {
     const n = from(offsets).length;
     return n === 0 ? [] : [{ label, count: n }];
+  });
+  const withheld = withheldTags.flatMap(({ tag, offsets }) => {
+    const n = from(offsets).length;
+    return n === 0 ? [] : [{ tag, count: n }];
   });
   const lacking = new Set(lacks.flatMap(({ offsets }) => from(offsets)));
   return {
@@ -98,6 +107,7 @@ function fresh(
       return n === 0 ? [] : [{ element, rule, count: n }];
     }),
     ...(labelled.length > 0 && { unknownLabels: labelled }),
+    ...(withheld.length > 0 && { withheldTags: withheld }),
   };
 }
 
@@ -158,6 +168,7 @@ export async function feedsOf(
       ...aboutProfile(row.profile),
       lacks: row.lacks.toSorted((a, b) => b.count - a.count || byText(nameOf(a), nameOf(b))),
       unknownLabels: (row.unknownLabels ?? []).toSorted((a, b) => b.count - a.count || byText(a.label, b.label)),
+      withheldTags: (row.withheldTags ?? []).toSorted((a, b) => b.count - a.count || byText(a.tag, b.tag)),
     }));
 }
 

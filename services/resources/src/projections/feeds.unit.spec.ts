@@ -68,6 +68,26 @@ describe('the view of feeds', () => {
     expect(countsOf(fold(again))).toEqual(all);
   });
 
+  it('R15 counts labels and tags of each event once, and keeps a bound of them', () => {
+    const labelled = (offset: number): CheckedEvent => ({
+      ...found(offset),
+      record: { offset, timestamp: DAY },
+      source: 'urn:one',
+      unknownLabels: offset % 2 === 0 ? ['urn:x|a'] : [],
+      withheldTags: [...(offset % 4 === 0 ? ['ICD-10 A'] : []), `ICD-10 B${offset}`],
+    });
+    const of = (from: number, next: number): LogRecord => recordOf(range(from, next).map(labelled), from, next);
+    const once = [...fold([of(0, 20), of(10, 30)]).values()].flatMap(({ rows }) => rows);
+    expect(once[0]!.unknownLabels).toEqual([{ label: 'urn:x|a', count: 15 }]);
+    expect(once[0]!.withheldTags!.find(({ tag }) => tag === 'ICD-10 A')).toEqual({ tag: 'ICD-10 A', count: 8 });
+    expect(once[0]!.withheldTags).toHaveLength(31);
+    const batches = range(0, 30).map((i) => of(i * 29, i * 29 + 29));
+    const sums = [...fold(batches).values()].flatMap(({ rows }) => rows.flatMap((row) => row.withheldTags ?? []));
+    expect(sums.reduce((sum, { count }) => sum + count, 0)).toBe(870 + Math.ceil(870 / 4));
+    const [most] = Map.groupBy(sums, ({ tag }) => tag).get('(others)')!;
+    expect(most!.count).toBeGreaterThan(100);
+  });
+
   it('is the same document if the whole topic is folded again', () => {
     const once = fold([batch(0, 50), batch(50, 90)]);
     expect(countsOf(fold([batch(0, 50), batch(50, 90)], new Map(once)))).toEqual(countsOf(once));

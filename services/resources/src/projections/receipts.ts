@@ -13,7 +13,7 @@ import { parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 /** What is counted of recorded resources, in the order of an answer. */
-export const COUNTED = ['removed', 'unresolved', 'lacks', 'unknownLabels'] as const;
+export const COUNTED = ['removed', 'unresolved', 'lacks', 'unknownLabels', 'withheldTags'] as const;
 export type CountedName = (typeof COUNTED)[number];
 
 /** The outcomes that one service reported for one batch, for the events of one receipt. */

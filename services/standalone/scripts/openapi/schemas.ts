@@ -249,6 +249,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       ),
       lacks: counts('What recorded resources lack of profiles that they declare, by profile, element and rule.'),
       unknownLabels: counts('Security labels of recorded resources that the policy of the platform does not know.'),
+      withheldTags: counts('Recorded resources that are withheld because of a code of a list, by code, list and law.'),
       items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),
     },
   },

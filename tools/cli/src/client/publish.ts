@@ -24,6 +24,8 @@ export interface Receipt {
   readonly lacks?: Counts;
   /** Security labels that the policy does not know. A platform of an earlier release does not report them. */
   readonly unknownLabels?: Counts;
+  /** Resources withheld because of a code of a list. A platform of an earlier release does not report them. */
+  readonly withheldTags?: Counts;
   readonly items: readonly {
     readonly event: string;
     readonly outcome: string;
@@ -62,6 +64,8 @@ export interface PublishReport {
   lacks: Record<string, number>;
   /** Security labels of recorded resources that the policy of the platform does not know: they may withhold nothing. */
   unknownLabels: Record<string, number>;
+  /** Recorded resources that are withheld because of a code of a list, by code, list and law. */
+  withheldTags: Record<string, number>;
   /**
    * References of recorded resources to types that are not served, attachments whose URL names a Binary that is not
    * there included, and to resources of the same publication before the floor.
@@ -188,6 +192,7 @@ export async function publish(
     removed: {},
     unresolved: {},
     unknownLabels: {},
+    withheldTags: {},
     lacks: {},
     dangling: dangling.counts(),
     parked: [],
@@ -220,6 +225,7 @@ export async function publish(
     addUnresolved(receipt.unresolved ?? {});
     addCounts(report.lacks, receipt.lacks ?? {});
     addCounts(report.unknownLabels, receipt.unknownLabels ?? {});
+    addCounts(report.withheldTags, receipt.withheldTags ?? {});
     for (const item of receipt.items)
       if (item.outcome === 'parked' && report.parked.length < LISTED)
         report.parked.push({

@@ -49,6 +49,18 @@ function feedLines({ from, to, feeds }: FeedReport): string[] {
         feed.unknownLabels!.map(({ label, count }) => [label, String(count)]),
       ).map((line) => `  ${line}`),
     ]),
+    ...feeds.flatMap(({ withheldTags = [], ...feed }) =>
+      withheldTags.length === 0
+        ? []
+        : [
+            '',
+            `${feedName(feed)} has resources that are withheld because of a code of a list:`,
+            ...table(
+              ['reason', 'resources'],
+              withheldTags.map(({ tag, count }) => [tag, String(count)]),
+            ).map((line) => `  ${line}`),
+          ],
+    ),
     ...(unchecked.size === 0 ? [] : ['', 'not checked:']),
     ...[...unchecked].flatMap(([profile, what]) => [`  ${profile}:`, ...what.map((line) => `    ${line}`)]),
   ];

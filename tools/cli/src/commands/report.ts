@@ -38,6 +38,7 @@ function reportLines(report: PublishReport, hints: readonly string[]): string[] 
     ...countLines('references, URLs of attachments and products without a code that lead nowhere', report.unresolved),
     ...countLines('what resources lack of profiles that they declare', report.lacks),
     ...countLines('security labels that the policy does not know', report.unknownLabels),
+    ...countLines('resources that are withheld because of a code of a list', report.withheldTags),
     ...countLines('references to types that are not served', report.dangling.notServed),
     ...countLines('references to care before the date floor', report.dangling.beforeFloor),
   ];

@@ -32,6 +32,11 @@ export interface Feed {
    * platform of an earlier release does not report them.
    */
   readonly unknownLabels?: readonly { readonly label: string; readonly count: number }[];
+  /**
+   * Codes of lists because of which resources were withheld as they came, with the number of resources: `ICD-10 F11.20,
+   * list 2026-08-22, 42 CFR Part 2`. A platform of an earlier release does not report them.
+   */
+  readonly withheldTags?: readonly { readonly tag: string; readonly count: number }[];
   /** What the platform does not check of the profile: licensed code systems, invariants. */
   readonly unchecked: readonly string[];
 }

@@ -4,6 +4,7 @@ import { DEFAULT_LABELS } from './default-policy.ts';
 import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { isPersonLabel } from './persons.ts';
 import { formsOf, type Label, normalLabel, UNREADABLE_LABEL } from './names.ts';
+import { isTag, reasonOf } from './tag.ts';
 
 export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] as const;
 export type LabelRule = (typeof LABEL_RULES)[number];
@@ -114,6 +115,13 @@ export const unknownLabels = (labels: readonly Label[], policy: LabelPolicy): re
   labels
     .filter((label) => ruleOf(label, policy).by === undefined)
     .map((label) => label.replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`));
+/**
+ * The tags among these labels that withhold their resource, each reason once (`reasonOf`). A tag that a consent of the
+ * member could release counts as well.
+ */
+export const withheldTags = (labels: readonly Label[], policy: LabelPolicy): readonly string[] => [
+  ...new Set(labels.filter((label) => isTag(label) && ruleOf(label, policy).rule !== 'release').map(reasonOf)),
+];
 /** Whether the policy withholds prior authorizations of drugs at this moment (ms since the epoch). */
 export const excludesDrugs = (policy: LabelPolicy, now: number): boolean =>
   policyAt(policy, now).policy[normalLabel(DRUG_AUTHORIZATION)] !== 'release';

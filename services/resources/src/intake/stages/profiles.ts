@@ -1,5 +1,5 @@
 import { shortcomingName } from '@provider-access/domain/pdex/feeds';
-import { type LabelPolicy, unknownLabels } from '@provider-access/domain/pdex/labels';
+import { type LabelPolicy, unknownLabels, withheldTags } from '@provider-access/domain/pdex/labels';
 import type { Batch, EventLog } from '@provider-access/engines/log';
 import { type Counts, PA_FEEDS } from '@provider-access/events';
 import type { Stage } from '@provider-access/intake';
@@ -9,8 +9,8 @@ import { type CheckedEvent, feedRecord } from '../feed-record.ts';
 import type { ReadEvent } from '../../reading/read-event.ts';
 
 /**
- * Reports what the resources of a batch lack of the profiles that they declare, and their labels that the policy does
- * not know: in receipts, and for each feed in `pa.feeds`.
+ * Reports what the resources of a batch lack of the profiles that they declare, their labels that the policy does not
+ * know, and the codes of lists that withhold them: in receipts, and for each feed in `pa.feeds`.
  */
 export function profilesStage(
   batch: Batch,
@@ -26,11 +26,11 @@ export function profilesStage(
         checked.push({ record, ...judgement.checked });
       if (judgement.kind !== 'accept' || taken?.ok !== true || taken.outcome !== 'recorded') return taken;
       const unknown = unknownLabels(judgement.content.labels, labels);
-      checked.push({ record, ...judgement.checked, unknownLabels: unknown });
+      const withheld = withheldTags(judgement.content.labels, labels);
+      checked.push({ record, ...judgement.checked, unknownLabels: unknown, withheldTags: withheld });
       const lacks = lacksOf(judgement.checked);
-      if (lacks === undefined && unknown.length === 0) return taken;
-      const counts = unknown.length > 0 ? Object.fromEntries(unknown.map((label) => [label, 1])) : undefined;
-      return { ...taken, lacks, unknownLabels: counts };
+      if (lacks === undefined && unknown.length + withheld.length === 0) return taken;
+      return { ...taken, lacks, unknownLabels: onceEach(unknown), withheldTags: onceEach(withheld) };
     },
     // Before the records, because a batch that comes again finds its events unchanged and would report nothing.
     async outputs() {
@@ -39,6 +39,9 @@ export function profilesStage(
     },
   };
 }
+
+const onceEach = (names: readonly string[]): Counts | undefined =>
+  names.length > 0 ? Object.fromEntries(names.map((name) => [name, 1])) : undefined;
 
 /** What a resource lacks, each once, by the name that receipts have. */
 function lacksOf({ checks }: CheckedResource): Counts | undefined {

@@ -22,7 +22,8 @@ const FEEDS = operation({
   summary: "Report what the payer's data lacks",
   description:
     'By source, type and profile, the elements that recorded and refused resources lack of the profiles that they ' +
-    'declare, the security labels that the policy does not know, and what is not checked.',
+    'declare, the security labels that the policy does not know, the codes of lists ' +
+    'that withhold resources, and what is not checked.',
   fields: {
     from: { schema: dayOrNone('from'), description: 'The first UTC day. Default: six days before `to`.' },
     to: {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Feed, FeedReport, ProfilePolicy } from '@provider-access/domain/pdex/feeds';
+import { type CodeList, labelPolicy } from '@provider-access/domain/pdex/labels';
 import { PA_FEEDS } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { type EventInput, House, type Loose } from '../../../test/harness.ts';
@@ -161,6 +162,91 @@ describe('GET /ops/feeds', () => {
     await report();
     const feedsOf = async (query: string): Promise<number> => (await report(query)).length;
     expect([await feedsOf(`?from=${today}`), await feedsOf('?from=2020-01-01&to=2020-02-01')]).toEqual([1, 0]);
+  });
+});
+
+const ACT = 'http://terminology.hl7.org/CodeSystem/v3-ActCode';
+const ICD10 = 'http://hl7.org/fhir/sid/icd-10-cm';
+/** A made-up list beside one whose label the policy releases, and one whose label a consent can release. */
+const LISTS: readonly CodeList[] = [
+  {
+    list: 'Test 1',
+    source: 'this test',
+    entries: [
+      { system: ICD10, codes: ['F11.20', 'F10.10'], label: `${ACT}|42CFRPart2`, law: '42 CFR Part 2' },
+      { system: ICD10, codes: ['Z21'], label: `${ACT}|HIV`, law: 'State law' },
+      { system: ICD10, codes: ['I10'], label: 'urn:state|open', law: 'Repealed law' },
+    ],
+  },
+];
+const POLICY = labelPolicy({
+  [`${ACT}|42CFRPart2`]: 'withhold',
+  [`${ACT}|HIV`]: 'withhold unless consented',
+  'urn:state|open': 'release',
+});
+const withCodes = (id: string, ...codes: string[]): object =>
+  condition(id, undefined, { code: { coding: codes.map((code) => ({ system: ICD10, code })) } });
+const tag = (code: string, law: string): string => `ICD-10 ${code}, list Test 1, ${law}`;
+const OPIOIDS = tag('F11.20', '42 CFR Part 2');
+const ALCOHOL = tag('F10.10', '42 CFR Part 2');
+const HIV = tag('Z21', 'State law');
+
+describe('R15 codes of lists', () => {
+  it('names the codes that withhold resources of a source, in the report and in the receipt', async () => {
+    house = await House.open({ codeLists: LISTS, labels: POLICY });
+    const { receipt } = await publish(
+      withCodes('both', 'F11.20', 'F10.10'),
+      withCodes('twice', 'F11.20', 'f1120'),
+      withCodes('hiv', 'Z21'),
+      withCodes('released', 'I10'),
+      withCodes('plain', 'J45.909'),
+    );
+    expect(receipt).toMatchObject({ counts: { recorded: 5 } });
+    expect(receipt.withheldTags).toEqual({ [OPIOIDS]: 2, [ALCOHOL]: 1, [HIV]: 1 });
+    expect(receipt.unknownLabels).toEqual({});
+    // A source of its own, and a profile that the resource does not meet: one row has the tag.
+    const meta = { profile: [`${CONDITION}|6.1.0`] };
+    await house.publish([{ source: '/clinic', resource: { ...withCodes('clinic', 'F11.20'), meta } }]);
+    const tags = async (): Promise<unknown> =>
+      (await report()).map(({ source, profile, withheldTags }) => [source, profile !== undefined, withheldTags]);
+    const expected = [
+      ['/clinic', true, [{ tag: OPIOIDS, count: 1 }]],
+      [
+        '/payer',
+        false,
+        [
+          { tag: OPIOIDS, count: 2 },
+          { tag: ALCOHOL, count: 1 },
+          { tag: HIV, count: 1 },
+        ],
+      ],
+    ];
+    expect(await tags()).toEqual(expected);
+    // What changes nothing counts no more, and neither does a rebuild.
+    const again = await publish(withCodes('hiv', 'Z21'));
+    expect(again.receipt).toMatchObject({ counts: { unchanged: 1 }, withheldTags: {} });
+    const rebuilt = await house.call('POST', '/ops/views/resources/feeds/rebuild', { token: house.administratorToken });
+    expect([rebuilt.status, await tags()]).toEqual([200, expected]);
+  });
+
+  it('names no member, no id and no other code', async () => {
+    house = await House.open({ codeLists: LISTS, labels: POLICY });
+    const { receipt } = await publish(withCodes('secret-id', 'F11.20', 'J45.909'));
+    await report();
+    const texts = [JSON.stringify(receipt), (await call()).text];
+    for (const text of texts) {
+      expect(text).toContain(OPIOIDS);
+      for (const secret of ['m1', 'secret-id', 'J45.909']) expect(text).not.toContain(secret);
+    }
+  });
+
+  it('answers with tags for the payer and administrators alone', async () => {
+    house = await House.open({ codeLists: LISTS, labels: POLICY });
+    await publish(withCodes('c1', 'F11.20'));
+    await report();
+    await house.approve('app1');
+    const answer = await call('', await house.token('app1'));
+    expect([answer.status, answer.text.includes('F11.20')]).toEqual([401, false]);
   });
 });
 

@@ -86,6 +86,7 @@ export class ReceiptsController {
       unresolved: {},
       lacks: {},
       unknownLabels: {},
+      withheldTags: {},
     };
     let handled = 0;
     for (const part of await handledOf(this.reader, receipt)) {
