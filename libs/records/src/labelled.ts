@@ -1,8 +1,9 @@
-import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
-import { bufferOf, PA_RECORDS, typeOf } from '@provider-access/events';
+import { labelRules, normalLabel, UNKNOWN_LABEL, UNREADABLE_LABEL } from '@provider-access/domain/pdex/labels';
+import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { RECORD_DELETED, recordKeys } from './record-events.ts';
+import { labelsOfRecord, unlabelled } from './record-labels.ts';
 
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
 /** Labels that many payers put on every resource, and that policies seldom name. */
@@ -22,6 +23,7 @@ interface LabelledPart {
 
 /** How the JSON text of our events begins these members. Inside of a text, JSON escapes the quotation marks. */
 const LABELS = '"labels":["';
+const BY = 'labelsBy":';
 const MERGED = '"reason":"merged"';
 /** Intake writes at most 100 labels with 256 characters each. */
 const MOST_BYTES = 64 * 1024;
@@ -38,17 +40,35 @@ function labelsIn(value: Buffer): readonly string[] {
 const isMerged = (record: LogRecord): boolean =>
   typeOf(record) === RECORD_DELETED && bufferOf(record.value).includes(MERGED);
 
+/**
+ * The labels of a record. Other rules, or other lists of codes, may have overlooked some. What they found stays,
+ * because a file that was written under them may have to be searched for it.
+ */
+function labelsFound(record: LogRecord): readonly string[] {
+  const value = bufferOf(record.value);
+  // Nearly all events. The text stands before the line, so the search ends early.
+  if (value.includes(unlabelled())) return [];
+  const given = labelsIn(value);
+  if (typeOf(record) === RECORD_DELETED || value.includes(BY + JSON.stringify(labelRules()))) return given;
+  try {
+    return [...new Set([...given, ...labelsOfRecord(dataOf<RecordAccepted>(record))])];
+  } catch {
+    // A line that nobody can read may have any label, and one record must not stop the view.
+    return [...given, UNREADABLE_LABEL];
+  }
+}
+
 const fromRecords: TopicEvolve<LabelledPart> = {
   part: 'labelled',
   keys: (record) =>
-    recordKeys(record).length > 0 && (bufferOf(record.value).includes(LABELS) || isMerged(record))
+    recordKeys(record).length > 0 && (labelsFound(record).length > 0 || isMerged(record))
       ? [record.key.slice(0, record.key.indexOf('/'))]
       : [],
   evolve(part = { marked: {}, ordinary: {} }, record) {
     const type = record.key.split('/', 2)[1]!;
     const time = Date.parse(record.headers['ce_time'] ?? '');
     const at = Number.isNaN(time) ? Number.MAX_SAFE_INTEGER : time;
-    const labels = labelsIn(bufferOf(record.value));
+    const labels = labelsFound(record);
     const which =
       labels.length > 0 && labels.every((label) => ORDINARY.has(normalLabel(label))) ? 'ordinary' : 'marked';
     if ((part[which][type] ?? Number.NEGATIVE_INFINITY) >= at) return undefined;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { labelRules } from '@provider-access/domain/pdex/labels';
 import { PA_RECORDS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { TopicEvolve } from '@provider-access/engines/views';
@@ -10,7 +11,7 @@ const topic = labelled.topics[PA_RECORDS]! as TopicEvolve<object>;
 
 function recordOf(data: object, { key = 'm1/Condition/c', type = 'pa.record-accepted.v1', at = 1 } = {}): LogRecord {
   const headers = { ce_type: type, ce_time: new Date(at).toISOString() };
-  const value = Buffer.from(JSON.stringify(data));
+  const value = Buffer.from(JSON.stringify({ line: '{"resourceType":"Condition","id":"c"}', ...data }));
   return { topic: PA_RECORDS, partition: 0, offset: 0, timestamp: 0, key, headers, value };
 }
 const folded = (...some: readonly LogRecord[]): object | undefined =>
@@ -47,6 +48,26 @@ describe('the view of members with labelled resources', () => {
     expect(folded(recordOf({ labels: many }, { at: 6 }))).toMatchObject({ marked: { Condition: 6 } });
     const odd = folded(recordOf({ labels: ['a"]|b\\', NORMAL] }, { at: 8 }));
     expect(odd).toMatchObject({ marked: { Condition: 8 }, ordinary: {} });
+  });
+  it('searches a record that other rules labelled, and keeps the labels that those found', () => {
+    const coding = [{ system: 'http://hl7.org/fhir/sid/icd-10-cm', code: 'F11.20' }];
+    const line = JSON.stringify({ resourceType: 'Condition', id: 'c', code: { coding } });
+    const plain = JSON.stringify({ resourceType: 'Condition', id: 'c', code: { text: 'asthma' } });
+    const found = { marked: { Condition: 1 }, ordinary: {} };
+    for (const labelsBy of [undefined, '1', 'another.list']) {
+      expect(folded(recordOf({ labels: [], labelsBy, line }))).toEqual(found);
+      expect(folded(recordOf({ labels: [NORMAL], labelsBy, line }))).toEqual(found);
+      expect(folded(recordOf({ labels: [HIV], labelsBy, line: plain }))).toEqual(found);
+      expect(folded(recordOf({ labels: [], labelsBy, line: plain }))).toBeUndefined();
+    }
+    for (const unreadable of ['{', '', undefined])
+      expect(folded(recordOf({ labels: [], labelsBy: '1', line: unreadable }))).toEqual(found);
+    // What the rules in force found needs no search.
+    expect(folded(recordOf({ labels: [], labelsBy: labelRules(), line }))).toBeUndefined();
+    expect(folded(recordOf({ labels: [NORMAL], labelsBy: labelRules(), line }))).toEqual({
+      marked: {},
+      ordinary: { Condition: 1 },
+    });
   });
   it('tells whose resources of a type, or of any, got labels since a time, in one query', async () => {
     const asked: (readonly string[])[] = [];

@@ -4,12 +4,20 @@ import { labelRules, listsOf, putInForce } from '@provider-access/domain/pdex/la
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { records, searchKeys } from '@provider-access/records';
+import { labelled, records, searchKeys } from '@provider-access/records';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { silentLogger } from '@provider-access/service/observability';
 import { Retagging } from './retagging.ts';
 
 const OTHER = [{ ...listsOf([])[0]!, list: 'other' }];
+const ASTHMA = [
+  ...OTHER,
+  {
+    list: 'state',
+    source: 'this test',
+    entries: [{ system: 'ICD-10-CM', codes: ['J45.909'], label: 'urn:state|x', law: 'State law' }],
+  },
+];
 const AT = '2025-01-01T00:00:00.000Z';
 const ACCEPTED = {
   key: 'm1/Condition/c',
@@ -25,7 +33,7 @@ let world: Awaited<ReturnType<typeof open>>;
 
 async function open() {
   const [log, views, state] = [openMemoryLog(), openMemoryViews(), openMemoryState()];
-  const projections = new ProjectionSet({ log, views, projections: [records, searchKeys] });
+  const projections = new ProjectionSet({ log, views, projections: [records, searchKeys, labelled] });
   await projections.start();
   close = async () => {
     await projections.stop();
@@ -46,6 +54,16 @@ async function open() {
     alone: () => state.presence.leave('parties', 'another'),
     live: async () => (await views.store.builds(searchKeys, true))!.live,
     record: () => log.append(PA_RECORDS, [ACCEPTED]),
+    /** A Condition of asthma, tagged by the rules in force at this moment, of which no list names it. */
+    asthma: () => {
+      const code = { coding: [{ system: 'http://hl7.org/fhir/sid/icd-10-cm', code: 'J45.909' }] };
+      const data = JSON.parse(ACCEPTED.value) as object;
+      const line = JSON.stringify({ resourceType: 'Condition', id: 'c', code });
+      return log.append(PA_RECORDS, [
+        { ...ACCEPTED, value: JSON.stringify({ ...data, labelsBy: labelRules(), line }) },
+      ]);
+    },
+    marked: async () => (await views.reader(labelled).getMany(['m1'])).map((found) => found?.['labelled']),
   };
 }
 beforeEach(async () => {
@@ -78,6 +96,16 @@ it('builds the keys and the records again for another list, once', async () => {
   expect((await world.views.store.builds(records, true))!.live).toBe(2);
   await next.run();
   expect(await world.live()).toBe(2);
+});
+
+it('A72 names a member whom only a later list tags among the members with labels', async () => {
+  await world.retagging().run();
+  await world.asthma();
+  await world.views.reader(labelled).waitFor(await world.log.head([PA_RECORDS]), 5000);
+  expect(await world.marked()).toEqual([undefined]);
+  putInForce(ASTHMA);
+  await world.retagging(false).run();
+  expect(await world.marked()).toEqual([{ marked: { Condition: Date.parse(AT) }, ordinary: {} }]);
 });
 
 it('does not trust keys into which a process with another list has written, also after it has gone', async () => {

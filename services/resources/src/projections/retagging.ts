@@ -4,7 +4,7 @@ import { PA_RECORDS } from '@provider-access/events';
 import { labelRules } from '@provider-access/domain/pdex/labels';
 import { PresentReaders } from '@provider-access/facts';
 import { regularly } from '@provider-access/process';
-import { records, searchKeys } from '@provider-access/records';
+import { labelled, records, searchKeys } from '@provider-access/records';
 import type { ServicePorts } from '@provider-access/service/http';
 
 export interface RetaggingOptions extends Pick<ServicePorts, 'log' | 'views' | 'state' | 'logger'> {
@@ -21,7 +21,7 @@ const EVERY_MS = 4_000;
 const CURRENT_EVERY_MS = 20_000;
 const LEASE_MS = 60_000;
 /** Views that hold labels. The keys come last, because their claim says that all is done. */
-const VIEWS = [records, searchKeys] as const;
+const VIEWS = [records, labelled, searchKeys] as const;
 
 /**
  * Tags stored data again after the rules of labels or the lists of codes have changed (docs/sensitive-data.md). Reads
