@@ -40,6 +40,12 @@ interface Report {
     faultCount: number;
     perType: Record<string, { expected: number; found: number }>;
   };
+  month: {
+    roster: { members: number; left: number; gone: number; confirmed: string };
+    withheld: { claim: string; reason: string };
+    optedOutOfOne: string;
+    notices: { expected: number; found: number };
+  };
 }
 
 test('twice in a row in the same folder: everything as the ledger says, and the report says so', async () => {
@@ -61,7 +67,7 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     expect(stderr).toContain('Open what it made: DATA_DIR=run/data npm start');
     reports.push(JSON.parse(readFileSync(join(work, `${round}.json`), 'utf8')) as Report);
   }
-  for (const { published, outcomesExpected, verification, deadLetters, ...report } of reports) {
+  for (const { published, outcomesExpected, verification, deadLetters, month, ...report } of reports) {
     expect(report).toMatchObject({ members: 10, seed: '4', mismatches: [] });
     expect(published.refused).toEqual([]);
     for (const [outcome, count] of Object.entries(outcomesExpected))
@@ -77,6 +83,18 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     });
     expect(verification.resourcesFound).toBeGreaterThan(500);
     for (const { expected, found } of Object.values(verification.perType)) expect(found).toBe(expected);
+    // A73, N20, N38 and R15: what a payer does in the month after.
+    expect(month.roster.left).toBeGreaterThan(0);
+    expect(month.roster.members).toBeGreaterThan(month.roster.left);
+    expect(month.roster.gone).toBe(month.roster.left);
+    expect(month.roster.confirmed).toMatch(/^\d{5}-\d{5}$/);
+    expect(month.withheld).toEqual({
+      claim: 'demo-sensitive',
+      reason: expect.stringMatching(/^ICD-10 F11\.20, list \d{4}-\d{2}-\d{2}, 42 CFR Part 2$/) as string,
+    });
+    expect(month.optedOutOfOne).toMatch(/^m-\d{6}$/);
+    expect(month.notices.found).toBe(month.notices.expected);
+    expect(month.notices.found).toBeGreaterThan(0);
   }
   // The same seed gives the same payer.
   expect(reports[1]!.verification.perType).toEqual(reports[0]!.verification.perType);

@@ -8,10 +8,18 @@ import { writeSecret } from '../client/credentials.ts';
 import { publish, type PublishReport } from '../client/publish.ts';
 import { Server } from '../client/server.ts';
 import type { Item } from '../client/sources.ts';
-import { deadLettersOf, groupsTarget, itemOf, postEvent, registerOwn, type GroupRow } from '../client/steps.ts';
-import type { TokenSource } from '../client/token.ts';
+import {
+  deadLettersOf,
+  groupsTarget,
+  itemOf,
+  postEvent,
+  registerOwn,
+  type GroupRow,
+  type OwnApp,
+} from '../client/steps.ts';
 import { DEFAULT_AS_OF } from '../commands/generate.ts';
 import { CliError, EXIT, type Output } from '../output.ts';
+import { type MonthReport, runMonth } from './month.ts';
 import { startPlatform, type PlatformProcess } from './platform-process.ts';
 import type { Steps } from './steps.ts';
 import { verifyExport, type Verification } from './verify.ts';
@@ -32,6 +40,7 @@ export interface DemoReport {
   readonly deadLetters: { readonly expected: number; readonly found: number };
   readonly optedOut: { readonly during: string; readonly effectiveMs: number };
   readonly verification: Verification;
+  readonly month: MonthReport;
   readonly eventsPerSecond: number;
   readonly exportSeconds: number;
   readonly resourcesPerSecond: number;
@@ -60,8 +69,8 @@ async function registerApps(
   payer: SyntheticPayer,
   folder: string,
   steps: Steps,
-): Promise<TokenSource[]> {
-  const sources: TokenSource[] = [];
+): Promise<OwnApp[]> {
+  const apps: OwnApp[] = [];
   for (const organization of payer.providerOrganizations.slice(0, 2)) {
     const app = await registerOwn(server, platform.administratorToken, {
       name: `${organization.name} EHR`,
@@ -72,9 +81,9 @@ async function registerApps(
     });
     writeSecret(join(folder, `${organization.id}.key.json`), app.key);
     steps.good(`${organization.name}: ${app.clientId} ${app.registration.status}, then approved`);
-    sources.push(app.tokens);
+    apps.push(app);
   }
-  return sources;
+  return apps;
 }
 
 async function findGroup(server: Server, token: string, npi: string): Promise<GroupRow> {
@@ -146,16 +155,19 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       mismatches.push(`dead letters: expected ${ledger.outcomes.parked}, found ${parked}`);
 
     steps.step('Two provider organizations register an app each, and are approved');
-    const [tokens, otherTokens] = await registerApps(server, platform, payer, folder, steps);
+    const [app, otherApp] = await registerApps(server, platform, payer, folder, steps);
 
     const provider = payer.providerOrganizations[0]!;
     steps.step(`${provider.name} gets a token (private_key_jwt) and finds its Group by NPI ${provider.npi}`);
-    const group = await findGroup(server, await tokens!.get(), provider.npi);
+    const group = await findGroup(server, await app!.tokens.get(), provider.npi);
     steps.good(`Group/${group.id}, ${group.quantity ?? '?'} members`);
     const expectation = ledger.providers.get(provider.npi)!;
     if (group.quantity !== expectation.members)
       mismatches.push(`Group quantity: expected ${expectation.members}, found ${group.quantity}`);
-    const foreign = await server.call(`/fhir/Group/${group.id}`, { token: await otherTokens!.get(), accept: [404] });
+    const foreign = await server.call(`/fhir/Group/${group.id}`, {
+      token: await otherApp!.tokens.get(),
+      accept: [404],
+    });
     if (foreign.status === 404) steps.good('the other organization asks for that Group and gets 404');
     else mismatches.push(`a foreign Group was answered ${foreign.status}`);
 
@@ -169,7 +181,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     let effectiveMs = 0;
     const result: BulkResult = await bulkExport({
       server,
-      token: () => tokens!.get(),
+      token: () => app!.tokens.get(),
       group: group.id,
       out: files,
       onAccepted: async () => {
@@ -190,6 +202,19 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     mismatches.push(...verification.faults);
     if (verification.faultCount > verification.faults.length)
       mismatches.push(`… and ${verification.faultCount - verification.faults.length} more`);
+    const month = await runMonth({
+      server,
+      platform,
+      payer,
+      steps,
+      folder,
+      practices: [
+        { organization: provider, app: app! },
+        { organization: payer.providerOrganizations[1]!, app: otherApp! },
+      ],
+      leaver,
+      mismatch: (text) => mismatches.push(text),
+    });
     const resources = verification.resourcesFound + verification.supportingFound;
     return {
       members,
@@ -199,6 +224,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       deadLetters: { expected: ledger.outcomes.parked, found: parked },
       optedOut: { during: leaver.member, effectiveMs },
       verification,
+      month,
       eventsPerSecond: published.accepted / published.seconds,
       exportSeconds,
       resourcesPerSecond: resources / exportSeconds,
