@@ -122,8 +122,23 @@ describe('HOLD_UNTIL_NOTICE', () => {
       404,
       String(unknown.body).replaceAll('n-nobody', 'x'),
     ]);
+    // N12: no answer says that providers see the member while nobody does.
+    const optIn = async () => {
+      const { base, payerToken } = fresh.platform();
+      const event = say('member-opted-in.v2', 'n-held', { scope: 'global', setBy: 'member', channel: 'phone' });
+      const answer = await http(`${base}/events`, {
+        method: 'POST',
+        token: payerToken,
+        headers: { 'content-type': 'application/cloudevents+json' },
+        body: JSON.stringify(toStructured(event)),
+      });
+      return JSON.parse(String(answer.body)) as object;
+    };
+    expect(await optIn()).toMatchObject({ status: 'held', reason: 'notice', deadLetters: [] });
+    expect((await read('n-held')).status).toBe(404);
     await publishTaken(fresh.platform(), say('notice-sent.v1', 'n-held', notice));
     await eventually(async () => expect((await read('n-held')).status).toBe(200));
+    expect(await optIn()).toMatchObject({ status: 'effective' });
     await publishTaken(fresh.platform(), say('notice-returned.v1', 'n-held', { sent: dayFrom(-2) }));
     await eventually(async () => expect((await read('n-held')).status).toBe(404));
   });

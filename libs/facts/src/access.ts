@@ -11,6 +11,7 @@ import {
   MORE_HOLDS,
   type Purpose,
   reachOfEvent,
+  waitsForNotice,
 } from '@provider-access/domain/access';
 import {
   type DenialReason,
@@ -71,8 +72,11 @@ export interface ConsentStatement {
 export type StatementEffect =
   | ConsentEffect
   | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' }
-  /** An opt-in decides now, and these dead letters deny the member all the same. The oldest ones first. */
-  | { readonly status: 'held'; readonly deadLetters: readonly string[] };
+  /**
+   * An opt-in decides now, and the member is denied all the same: by these dead letters, the oldest ones first, and
+   * with a `reason` because the member has not got a notice (HOLD_UNTIL_NOTICE).
+   */
+  | { readonly status: 'held'; readonly deadLetters: readonly string[]; readonly reason?: 'notice' };
 /** ms, for `ViewReader.remembered`. */
 const NEVER = Number.NEGATIVE_INFINITY;
 /** Dead letters that the answer to an opt-in names. */
@@ -237,6 +241,7 @@ export class Access {
       }
       if (!isOptInEvent(payerEvent)) return effect;
       const deadLetters = deadLettersOf(holdsAt(facts, parties, now));
+      if (waitsForNotice(facts, parties, now)) return { status: 'held', deadLetters, reason: 'notice' };
       return deadLetters.length === 0 ? effect : { status: 'held', deadLetters };
     });
   }

@@ -46,10 +46,14 @@ describe('an opt-in under a hold (S8)', () => {
     holds: object,
     sourceHolds: Record<string, readonly HoldFact[]> = {},
     type: 'in' | 'out' = 'in',
+    more: { readonly parties?: object; readonly members?: object } = {},
   ): Promise<unknown> {
     const statement = { event: 'e1', businessTime: NOW, from: NOW, recordedAt: NOW, source: 's' };
     const consent = type === 'in' ? { ins: [statement] } : { outs: [{ ...statement, scope: 'global' }] };
-    const document = { consent: { ...consent, holds, sources: ['/calls'] } };
+    const document = {
+      consent: { ...consent, holds, sources: ['/calls'] },
+      ...(more.members && { members: more.members }),
+    };
     const access = new Access({
       reader: { getMany: async () => [document] },
       parties: {
@@ -57,6 +61,7 @@ describe('an opt-in under a hold (S8)', () => {
         current: () => true,
         asOf: () => undefined,
         sourceHolds: (source: string) => sourceHolds[source] ?? [],
+        ...more.parties,
       },
       freshness: { fresh: () => true },
       clock: { now: () => Date.parse(NOW) },
@@ -94,6 +99,22 @@ describe('an opt-in under a hold (S8)', () => {
   it('names ten dead letters at most', async () => {
     const many = Object.assign({}, ...Array.from({ length: 12 }, (_, i) => hold(`dl-${i}`))) as object;
     expect(((await effectOf(many)) as { deadLetters: string[] }).deadLetters).toHaveLength(10);
+  });
+  it('N12, N39: is held while the deployment waits for a notice that the member has not got', async () => {
+    const parties = { holdsUntilNotice: true };
+    expect(await effectOf({}, {}, 'in', { parties })).toEqual({ status: 'held', deadLetters: [], reason: 'notice' });
+    expect(await effectOf(hold('dl-1'), {}, 'in', { parties })).toEqual({
+      status: 'held',
+      deadLetters: ['dl-1'],
+      reason: 'notice',
+    });
+    const sent = { event: 'n1', kind: 'first', on: '2026-06-01', of: 'm1' };
+    const at = '2026-06-02T12:00:00.000Z';
+    const members = { sources: [], coverage: {}, notices: [{ ...sent, from: at, recordedAt: at }] };
+    const returned = { ...members, returned: ['m1|2026-06-01'] };
+    expect(await effectOf({}, {}, 'in', { parties, members })).toEqual({ status: 'effective' });
+    expect(await effectOf({}, {}, 'in', { parties, members: returned })).toMatchObject({ status: 'held' });
+    expect(await effectOf({}, {}, 'in', { members: { sources: [], coverage: {} } })).toEqual({ status: 'effective' });
   });
   it('leaves an opt-out as it is, because it denies', async () => {
     // The member is attributed to nobody.

@@ -154,6 +154,10 @@ export const barredBy = (
 export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): readonly HoldFact[] =>
   [...member.holds, ...sourcesOf(member).flatMap((source) => party.sourceHolds(source))].filter((h) => applies(h, now));
 
+/** Whether a member is denied to everybody at `now` (ms) because the deployment waits for a first notice (N39). */
+export const waitsForNotice = (member: MemberFacts, party: PartyFacts, now: number): boolean =>
+  party.holdsUntilNotice === true && !(member.notices ?? []).some((n) => applies(n, now));
+
 /**
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
  * docs/regulation.md#who-may-see-what). It permits if the client is approved, and the member is covered, has not opted
@@ -189,7 +193,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const started = open.filter((a) => isAttributionShared(table, member, a, now));
   if (started.length === 0 || !covered.some((c) => isCoverageShared(table, member, c.coverageId, now)))
     return deny('line-not-started');
-  if (party.holdsUntilNotice === true && !(member.notices ?? []).some((n) => applies(n, now))) return deny('notice');
+  if (waitsForNotice(member, party, now)) return deny('notice');
   const permitted = started.filter((a) => inNetwork(facts.party, a.providers, now));
   if (permitted.length === 0) return deny('not-in-network');
   return { permit: true, attributions: permitted };

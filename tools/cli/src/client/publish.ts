@@ -118,6 +118,7 @@ interface Row {
 /** Why a stored opt-out or opt-in does not decide now; undefined for every other row. */
 function withoutEffect({
   status,
+  reason,
   from,
   by,
   deadLetter,
@@ -129,13 +130,18 @@ function withoutEffect({
     case 'superseded':
       return { status, why: `event ${by} stands against it` };
     case 'held':
-      return { status, why: `the member is denied until somebody resolves dead letter ${deadLetters.join(', ')}` };
+      return { status, why: `the member is denied until ${heldUntil(reason, deadLetters)}` };
     case 'parked':
       return { status, why: `dead letter ${deadLetter}: the member is denied until it is resolved` };
     default:
       return undefined;
   }
 }
+const heldUntil = (reason: string | undefined, deadLetters: readonly string[]): string =>
+  [
+    ...(reason === 'notice' ? ['a notice was sent to the member'] : []),
+    ...(deadLetters.length > 0 ? [`somebody resolves dead letter ${deadLetters.join(', ')}`] : []),
+  ].join(', and ');
 type Sent = Extract<Item, { ok: true }>;
 interface Sending {
   readonly kept: Sent[];

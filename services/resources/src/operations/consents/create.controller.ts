@@ -154,7 +154,7 @@ function outcomeOf(row: EventRow): Readonly<Record<string, unknown>> {
   };
 }
 
-function textOf({ status, from, by, bars, deadLetter, deadLetters = [] }: EventRow): string {
+function textOf({ status, reason, from, by, bars, deadLetter, deadLetters = [] }: EventRow): string {
   switch (status) {
     case 'effective':
       return bars === 0
@@ -165,10 +165,13 @@ function textOf({ status, from, by, bars, deadLetter, deadLetters = [] }: EventR
     case 'superseded':
       return `The decision is stored, and the statement ${by} stands against it: ask the member what is wanted now.`;
     case 'held':
-      return (
-        'The decision is stored. These dead letters deny the member until the payer resolves them: ' +
-        `${deadLetters.join(', ')}.`
-      );
+      return [
+        'The decision is stored.',
+        ...(reason === 'notice' ? ['No provider sees the member before a notice was sent to the member.'] : []),
+        ...(deadLetters.length > 0
+          ? [`These dead letters deny the member until the payer resolves them: ${deadLetters.join(', ')}.`]
+          : []),
+      ].join(' ');
     case 'parked':
       return `The decision could not be taken. The dead letter ${deadLetter} denies the member until it is resolved.`;
     default:

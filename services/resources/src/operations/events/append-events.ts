@@ -24,6 +24,7 @@ export type PayerFacts = Pick<Access, 'waitForPayer' | 'waitForPayerEverywhere' 
  * status once every process knows them (docs/opt-outs.md): `effective` applies now, `scheduled` applies from `from` on,
  * `superseded` has no effect because the statement `by` is newer, and `parked` is a dead letter that denies its member.
  * `held` is an opt-in that would apply now, and `deadLetters` deny the member until they are resolved.
+ * Its `reason` is `notice` if the member must get a notice first.
  */
 export interface EventRow {
   readonly index: number;
