@@ -82,6 +82,32 @@ describe('the list of notices that are due', () => {
     expect(await due()).toEqual(['m1 enrolment 2027-03-08']);
   });
 
+  test('N30, N31, N60, N61: before its line of business starts, a coverage makes no notice due', async () => {
+    const day = (text: string): string => `${text}T06:00:00.000Z`;
+    const early = { coverageId: 'c', from: '2026-01-01', accepted: '2026-01-01' };
+    await h.publish(
+      ...['future', 'undated', 'unmapped'].map((plan) =>
+        event('member-enrolled.v1', `m-${plan}`, { ...early, coverageId: `c-${plan}`, plan }),
+      ),
+      event('member-enrolled.v1', 'm-visible', { ...early, coverageId: 'c-visible', plan: 'future' }),
+      attributed('m-visible'),
+      event('member-enrolled.v1', 'm-open', { ...early, coverageId: 'c-open', plan: 'open' }),
+      event('member-enrolled.v1', 'm-none', { ...early, coverageId: 'c-none' }),
+    );
+    // Without a table all lines are started.
+    expect(await due('until=2027-02-27')).toHaveLength(6);
+    await h.lines({ open: day('2027-02-01'), future: day('2027-07-01'), undated: undefined });
+    // Whose plan is unknown stays on the list: nobody says that the rule does not bind the payer yet.
+    expect(await due()).toEqual([
+      'm-none enrolment 2026-01-08 late',
+      'm-unmapped enrolment 2026-01-08 late',
+      'm-open enrolment 2027-02-08 late',
+      'm-visible first 2027-06-30',
+      'm-future enrolment 2027-07-08',
+    ]);
+    expect((await ask('until=2027-06-29')).notices).toHaveLength(3);
+  });
+
   test('N37: a notice that was sent, before or after it was due, ends it until the next year', async () => {
     await h.publish(enrolledOn('m1', '2027-02-25'), sent('m1', '2027-02-26T23:30:00-06:00'));
     expect(await due()).toEqual(['m1 yearly 2028-02-26']);

@@ -36,6 +36,25 @@ export function isCoverageShared(table: LinesFact | undefined, member: Covered, 
   return plans.length > 0 && plans.every(({ plan }) => isPlanShared(table, plan, now));
 }
 
+/**
+ * When the lines of a coverage start: an instant, or `never` if one of them has no start. Undefined if no line
+ * postpones anything: without a table, and for plans that are unknown, because nobody says that their start is still
+ * to come.
+ */
+export function lineOpens(
+  table: LinesFact | undefined,
+  member: Covered,
+  { coverageId, from }: Pick<CoverageFact, 'coverageId' | 'from'>,
+  now: number,
+): string | undefined {
+  if (table === undefined) return undefined;
+  const starts = plansOf(member, coverageId, Math.max(now, ms(from))).map(({ plan }) => table.plans.get(plan));
+  if (starts.length === 0 || starts.includes(undefined)) return undefined;
+  const instants = starts.map((start) => start?.from);
+  if (instants.includes(undefined)) return 'never';
+  return (instants as string[]).toSorted((a, b) => ms(b) - ms(a))[0];
+}
+
 /** Whether an attribution may ground access: one that depends on a coverage does so only while that one is shared. */
 export const isAttributionShared = (
   table: LinesFact | undefined,

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { linesAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { addDays, NOTICE_LANGUAGES, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
 import { Facts, type MembersPart, toMemberFacts } from '@provider-access/facts';
@@ -65,13 +66,15 @@ export class DueNotices {
       ...(after !== undefined && { after: { values: [after[0]], id: after[1] } }),
     });
     const today = this.today();
+    const now = this.ports.clock.now();
+    const lines = { table: linesAt(this.facts.parties, now), now };
     const attributedFrom = await this.attributedFrom(found.map(({ _id }) => _id));
     const due: (Pick<DueMember, 'member' | 'kind' | 'due'> & { readonly parts: readonly MembersPart[] })[] = [];
     for (const [at, document] of found.entries()) {
       const person = await this.personOf(document);
       if (person === undefined) continue;
       const first = attributedFrom[at];
-      const facts = { ...personOf(person, this.days), ...(first !== undefined && { attributedFrom: first }) };
+      const facts = { ...personOf(person, this.days, lines), ...(first !== undefined && { attributedFrom: first }) };
       const next = nextNotice(facts, today);
       if (next !== undefined && next.due <= until) due.push({ member: document._id, ...next, parts: person });
     }

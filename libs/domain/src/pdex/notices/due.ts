@@ -12,6 +12,8 @@ export interface CoveredDays {
   readonly until?: Day;
   /** When the enrolment was accepted, as far as anybody knows. */
   readonly accepted: Day;
+  /** The first day on which its line of business shares data (PEOPLE.md N60); absent if no line postpones it. */
+  readonly opensOn?: Day | 'never';
 }
 /** A notice that was sent and has not come back. */
 interface SentNotice {
@@ -48,21 +50,36 @@ export function nextYear(day: Day): Day {
 
 interface Period extends Pick<CoveredDays, 'from' | 'until'> {
   readonly accepted: Day;
+  /** The first day on which a coverage of the enrolment is shared; absent if none ever is. */
+  readonly opens?: Day;
 }
+/** The first day on which a coverage is shared; undefined if its line has no start, or starts after the coverage. */
+function opensOf({ from, until, opensOn = from }: CoveredDays): Day | undefined {
+  if (opensOn === 'never') return undefined;
+  const opens = opensOn > from ? opensOn : from;
+  return until === undefined || opens < until ? opens : undefined;
+}
+const earlier = (a: Day | undefined, b: Day | undefined): Day | undefined =>
+  a === undefined || (b !== undefined && b < a) ? b : a;
 /** Coverage without a day between is one enrolment. It counts from the earliest acceptance of its first day. */
 function periodsOf(coverage: readonly CoveredDays[]): readonly Period[] {
   const out: Period[] = [];
   const sorted = coverage.toSorted((a, b) =>
     a.from !== b.from ? (a.from < b.from ? -1 : 1) : a.accepted < b.accepted ? -1 : 1,
   );
-  for (const { from, until, accepted } of sorted) {
+  for (const covered of sorted) {
+    const { from, until, accepted } = covered;
     if (until !== undefined && until <= from) continue;
+    const opens = opensOf(covered);
     const last = out.at(-1);
     if (last === undefined || (last.until !== undefined && last.until < from))
-      out.push({ from, accepted, ...(until !== undefined && { until }) });
-    else if (last.until !== undefined && (until === undefined || until > last.until)) {
-      const { until: _, ...rest } = last;
-      out.splice(-1, 1, { ...rest, ...(until !== undefined && { until }) });
+      out.push({ from, accepted, ...(until !== undefined && { until }), ...(opens !== undefined && { opens }) });
+    else {
+      const { until: end, opens: known, ...rest } = last;
+      const ends = end === undefined || until === undefined ? undefined : until > end ? until : end;
+      const first = earlier(known, opens);
+      const both = { ...(ends !== undefined && { until: ends }), ...(first !== undefined && { opens: first }) };
+      out.splice(-1, 1, { ...rest, ...both });
     }
   }
   return out;
@@ -86,24 +103,27 @@ function lastNotice({ notices, mergedOn }: NoticeFacts): Day | undefined {
 
 /**
  * The notice that is due next, or undefined if none is (42 CFR 422.121(a)(4)(ii)(A) to (C); PEOPLE.md N30 to N32, N40).
- * An enrolment needs a notice that was sent after the one before it ended. Pure.
+ * An enrolment needs a notice that was sent after the one before it ended. While no line of business of the enrolment
+ * has started, the rule does not bind the payer, so the first notice waits for the start. Pure.
  * @param today of an enrolment that ended before it, nothing is due. Without it all enrolments count.
  */
 export function nextNotice(facts: NoticeFacts, today?: Day): DueNotice | undefined {
   const due: DueNotice[] = [];
   const last = lastNotice(facts);
   let before: Day | undefined;
-  for (const { from, until, accepted } of periodsOf(facts.coverage)) {
+  for (const { from, until, accepted, opens } of periodsOf(facts.coverage)) {
     const isOver = until !== undefined && today !== undefined && until <= today;
     const told = facts.notices.some(({ on }) => before === undefined || on >= before);
     before = until;
     if (isOver) continue;
-    if (!told) due.push({ kind: 'enrolment', due: addDays(from > accepted ? from : accepted, WEEK) });
+    if (!told && opens !== undefined)
+      due.push({ kind: 'enrolment', due: addDays(opens > accepted ? opens : accepted, WEEK) });
     if (last === undefined) {
       const { attributedFrom } = facts;
-      const visible = attributedFrom === undefined || attributedFrom < from ? from : attributedFrom;
-      if (attributedFrom !== undefined && (until === undefined || visible < until))
-        due.push({ kind: 'first', due: addDays(visible, -1) });
+      if (attributedFrom !== undefined && opens !== undefined) {
+        const visible = attributedFrom < opens ? opens : attributedFrom;
+        if (until === undefined || visible < until) due.push({ kind: 'first', due: addDays(visible, -1) });
+      }
     } else {
       const again = nextYear(last);
       if (from <= again && (until === undefined || again < until)) due.push({ kind: 'yearly', due: again });

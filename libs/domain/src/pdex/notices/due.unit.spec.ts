@@ -39,6 +39,54 @@ describe('a notice is due', () => {
       'enrolment 2027-01-08',
     ],
     [
+      'N30, N60: before the line of business starts, which is the first exchange',
+      person({ coverage: [{ ...covered('2026-01-01'), opensOn: '2027-04-01' }], attributedFrom: '2026-06-01' }),
+      '2026-12-20',
+      'first 2027-03-31',
+    ],
+    [
+      'N31, N60: a week after the line of business starts',
+      person({ coverage: [{ ...covered('2026-01-01'), opensOn: '2027-04-01' }] }),
+      '2026-12-20',
+      'enrolment 2027-04-08',
+    ],
+    [
+      'N60: nothing while the line has no start',
+      person({ coverage: [{ ...covered('2026-01-01'), opensOn: 'never' }], attributedFrom: '2026-06-01' }),
+      '2026-12-20',
+      undefined,
+    ],
+    [
+      'N60: nothing if the line starts when the coverage is over',
+      person({ coverage: [{ ...covered('2026-01-01', '2027-01-01'), opensOn: '2027-01-01' }] }),
+      '2026-12-20',
+      undefined,
+    ],
+    [
+      'N60: a line that started before the coverage postpones nothing',
+      person({ coverage: [{ ...covered('2027-03-01'), opensOn: '2027-01-01' }] }),
+      '2027-02-20',
+      'enrolment 2027-03-08',
+    ],
+    [
+      'N60: the first line of an enrolment that starts counts',
+      person({
+        coverage: [
+          { ...covered('2026-01-01'), opensOn: '2027-04-01' },
+          { ...covered('2026-02-01'), opensOn: '2027-02-01' },
+          { ...covered('2026-03-01'), opensOn: 'never' },
+        ],
+      }),
+      '2026-12-20',
+      'enrolment 2027-02-08',
+    ],
+    [
+      'N32, N60: the yearly notice stays on the list, so that nobody who was told before is forgotten',
+      person({ coverage: [{ ...covered('2026-01-01'), opensOn: '2028-01-01' }], notices: [sent('2026-06-01')] }),
+      '2026-12-20',
+      'yearly 2027-06-01',
+    ],
+    [
       'N37: sent before it was due counts',
       person({ notices: [sent('2026-11-02')] }),
       '2027-01-02',
