@@ -3,25 +3,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
+import { CARDIOLOGY, type ScopeRow, scopeTable, SURGERY, US } from '@provider-access/testing/promises';
 import { type Fresh, freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { memberOf, publishTaken } from './payers.ts';
 import { findGroup, http, json, kickOff, payerEvent, sealed, tell, texts } from './road.ts';
 import { LIMITS } from './world/context.ts';
 
 /**
- * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand. P is the attributed practice, in network,
+ * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand (tools/testing/src/promises/scopes.ts). P is the attributed practice, in network,
  * cardiology, with its NPI and TIN joined in the directory. `other` is another practice to which the member is
  * attributed too. The gates here are read, search, page, Group, kick-off, download and explain. Those inside an export
  * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`. There is no operation that matches
  * a member; `decide` has its purpose.
  */
-const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
-const THEM = 'urn:oid:2.16.840.1.113883.6.300|67890';
 const P = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
 const OTHER = { npi: npiOf(randomInt(1e8)) };
 const STRANGER = npiOf(randomInt(1e8));
-const CARDIOLOGY = '207RC0000X';
-const SURGERY = '208600000X';
 
 /** A practice in the payer's directory: an Organization with its NPI, and a doctor with a specialty who works there. */
 function directoryOf(name: string, { npi }: { readonly npi: string }, code: string): DomainEvent[] {
@@ -47,101 +44,10 @@ function directoryOf(name: string, { npi }: { readonly npi: string }, code: stri
   ];
 }
 
-interface Row {
-  readonly what: string;
-  readonly data: object;
-  readonly type?: string;
-  readonly p: 'permit' | 'deny';
-  readonly other: 'permit' | 'deny';
-  /** What the payer is answered; `effective` by default. */
-  readonly answer?: object;
-}
+type Row = ScopeRow;
 const EFFECTIVE = { status: 'effective' };
-const NOBODY = { status: 'effective', bars: 0 };
 const specific = (...targets: object[]): object => ({ scope: 'provider-specific', targets });
-const ROWS: readonly Row[] = [
-  { what: 'N1 no statement', data: {}, type: 'none', p: 'permit', other: 'permit' },
-  { what: 'N2 global', data: { scope: 'global' }, p: 'deny', other: 'deny' },
-  { what: 'N2 no scope', data: {}, p: 'deny', other: 'deny' },
-  {
-    what: 'N4 an attribute that nobody knows',
-    data: { ...specific(OTHER), until: 'Monday' },
-    p: 'deny',
-    other: 'deny',
-  },
-  { what: 'N2 this practice by NPI', data: specific({ npi: P.npi }), p: 'deny', other: 'permit' },
-  { what: 'N2 this practice by TIN', data: specific({ tin: P.tin }), p: 'deny', other: 'permit' },
-  { what: 'N2 another practice', data: specific(OTHER), p: 'permit', other: 'deny' },
-  {
-    what: 'N13 nobody whom the member sees',
-    data: specific({ npi: STRANGER }),
-    p: 'permit',
-    other: 'permit',
-    answer: NOBODY,
-  },
-  { what: 'N5 treatment', data: { scope: 'purpose-specific', purposes: ['TREAT'] }, p: 'deny', other: 'deny' },
-  { what: 'N5 no purpose', data: { scope: 'purpose-specific' }, p: 'deny', other: 'deny' },
-  {
-    what: 'N5 a purpose as text',
-    data: { scope: 'purpose-specific', purposes: ['my bills'] },
-    p: 'deny',
-    other: 'deny',
-  },
-  {
-    what: 'N5 payment',
-    data: { scope: 'purpose-specific', purposes: ['HPAYMT', 'HOPERAT'] },
-    p: 'permit',
-    other: 'permit',
-    answer: NOBODY,
-  },
-  { what: 'N6 this payer', data: { scope: 'payer-specific', payers: [THEM, US] }, p: 'deny', other: 'deny' },
-  { what: 'N6 no payer', data: { scope: 'payer-specific' }, p: 'deny', other: 'deny' },
-  {
-    what: 'N6 another payer',
-    data: { scope: 'payer-specific', payers: [THEM] },
-    p: 'permit',
-    other: 'permit',
-    answer: NOBODY,
-  },
-  {
-    what: 'N7 a category in words',
-    data: { scope: 'provider-category', categories: ['cardiology'] },
-    p: 'deny',
-    other: 'deny',
-  },
-  {
-    what: 'N7 the specialty of this practice',
-    data: { scope: 'provider-category', categories: [CARDIOLOGY] },
-    p: 'deny',
-    other: 'permit',
-  },
-  {
-    what: 'N7 the specialty of another practice',
-    data: { scope: 'provider-category', categories: [SURGERY] },
-    p: 'permit',
-    other: 'deny',
-  },
-  {
-    what: 'N7 a group of specialties',
-    data: { scope: 'provider-category', categories: ['207R00000X'] },
-    p: 'deny',
-    other: 'permit',
-  },
-  {
-    what: 'N7 the specialty of nobody whom the member sees',
-    data: { scope: 'provider-category', categories: ['207N00000X'] },
-    p: 'permit',
-    other: 'permit',
-    answer: NOBODY,
-  },
-  {
-    what: 'N3 a scope of the first version',
-    type: 'payer.member-opted-out.v1',
-    data: { scope: 'purpose-specific', purposes: ['HPAYMT'] },
-    p: 'deny',
-    other: 'deny',
-  },
-];
+const ROWS = scopeTable({ p: P, other: OTHER, stranger: STRANGER });
 
 describe('every scope of an opt-out', () => {
   let fresh: Fresh;

@@ -10,6 +10,7 @@ import {
   json,
   PRACTICES,
   PROVIDERS,
+  US,
   World,
 } from '@provider-access/testing/promises';
 import { Clocks } from '../clocks.ts';
@@ -90,6 +91,7 @@ export class ProcessWorld extends World {
       EXPORT_CHUNK_MEMBERS: '2',
       EXPORT_LEASE_SECONDS: '2',
       AUTH_REFUSALS_PER_MINUTE: '100000',
+      PAYER_IDENTIFIERS: US,
     };
     const options: DeploymentOptions = { dataDir, env, instances: INSTANCES };
     const platform = await startDeployment(options);

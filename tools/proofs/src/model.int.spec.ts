@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MemoryWorld } from './model/memory-world.ts';
 import { runSequences } from './model/run.ts';
 
-const SEQUENCES = 200;
+const SEQUENCES = 190;
 let folder: string;
 let keys: Secret<SigningKeys>;
 beforeAll(async () => {

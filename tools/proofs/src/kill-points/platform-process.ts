@@ -20,6 +20,7 @@ import { resourcesService } from '@provider-access/resources';
 import type { ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import { US } from '@provider-access/testing/promises';
 import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
 import { serviceOf } from '@provider-access/standalone/route-table';
@@ -50,7 +51,7 @@ export interface EnginePorts {
 /** The services as a test configures them. */
 export const TESTED: readonly StartableService[] = [
   attributionService.read({ PUBLIC_URL }, {}),
-  consentService.read({}, {}),
+  consentService.read({ PAYER_IDENTIFIERS: US }, {}),
   resourcesService.with({ publicUrl: PUBLIC_URL, attachmentsAbove: 1000 }),
   exportService.with({
     ...exportService.config(exportService.settings.parse({ PUBLIC_URL })),

@@ -13,9 +13,11 @@ import {
   provenanceOf,
   scopeOf,
   SOURCES,
+  statedBy,
   when,
 } from './events.ts';
 import { Faults } from './faults.ts';
+import { reachOf } from './scopes.ts';
 import { isReading, Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
 
@@ -87,6 +89,8 @@ export class Driver {
       );
     }
     events.push(this.#attribution(this.#members[0]!, 'B', 'npi', false, -100_000));
+    for (const practice of PRACTICES)
+      events.push(...this.#payer.directory(practice, model.specialties.get(practice)![0]));
     await this.#world.publishAll(events);
     await this.#settle();
     if (!this.#world.completeAtOnce) await this.#observer.lookAround('at the beginning');
@@ -109,6 +113,7 @@ export class Driver {
     const member = (n: number): string => this.#members[n]!;
     switch (operation.op) {
       case 'opt-out':
+      case 'scoped opt-out':
       case 'opt-in':
       case 'consent':
       case 'merge':
@@ -146,19 +151,15 @@ export class Driver {
           operation.via,
         );
         break;
-      case 'network': {
-        const { npi, tin } = PROVIDERS[operation.practice];
-        const status = operation.joins ? 'in-network' : 'out-of-network';
-        const event = this.#payer.event(
-          'payer.network-status-changed.v1',
-          npi,
-          { npi, tin, status, from: iso(this.#world.now - MINUTE) },
-          { source: 'urn:directory' },
-        );
+      case 'network':
         this.#model.network.get(operation.practice)!.push(operation.joins);
-        await this.#post(event, operation.via);
+        await this.#post(this.#payer.network(operation.practice, operation.joins), operation.via);
         break;
-      }
+      case 'specialty':
+        this.#model.specialties.get(operation.practice)!.push(operation.code);
+        for (const event of this.#payer.directory(operation.practice, operation.code))
+          await this.#post(event, operation.via);
+        break;
       case 'client':
         await this.#review(operation);
         break;
@@ -240,28 +241,26 @@ export class Driver {
         ? undefined
         : when(now + statement.from * MINUTE, statement.day, statement.op === 'opt-in' ? 'gives' : 'takes');
     const source = SOURCES[statement.source]!;
-    const scope = statement.op === 'opt-in' ? undefined : scopeOf(statement.target);
-    const type =
+    const { type, data, reach } =
       statement.op === 'consent'
-        ? 'payer.resource-recorded.v1'
-        : statement.op === 'opt-out'
-          ? 'payer.member-opted-out.v1'
-          : 'payer.member-opted-in.v1';
-    const data =
-      statement.op === 'consent'
-        ? { resource: consentOf(member, statement, from?.text) }
-        : { ...scope?.data, ...(from !== undefined && { effectiveFrom: from.text }) };
-    const event = this.#payer.event(type, member, data, { source, ago: statement.ago });
+        ? {
+            type: 'payer.resource-recorded.v1',
+            data: { resource: consentOf(member, statement, from?.text) },
+            reach: reachOf(scopeOf(statement.target), true),
+          }
+        : statedBy(statement);
+    const dated = statement.op !== 'consent' && from !== undefined ? { ...data, effectiveFrom: from.text } : data;
+    const event = this.#payer.event(type, member, dated, { source, ago: statement.ago });
     if (statement.op === 'consent' && statement.content !== 'deny') return { event };
     const stated: ModelStatement = {
       id: event.id,
-      out: scope !== undefined,
+      out: statement.op !== 'opt-in',
       member,
       source,
       time: Date.parse(event.time),
       sent: [now, now],
       from: from?.ms,
-      practices: scope?.practices,
+      reach,
     };
     this.#model.statements.push(stated);
     return { event, stated };

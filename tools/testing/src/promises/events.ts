@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import type { Statement as ModelStatement } from './model.ts';
-import { PROVIDERS, type Statement } from './operations.ts';
+import { type Practice, PROVIDERS, SCOPES, type Statement } from './operations.ts';
+import { type Reach, reachOf } from './scopes.ts';
 
 export const MINUTE = 60_000;
 /** The payer's systems that send the wishes of members. */
@@ -26,28 +27,64 @@ export function when(ms: number, day: boolean, means: 'gives' | 'takes' | 'last 
   };
 }
 
-/** The data of an opt-out, and the practices that it denies by the rules of docs/opt-outs.md. */
-export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target']): {
-  readonly data: object;
-  readonly practices?: readonly string[];
-} {
+/** The data of an opt-out of the first version, or of an opt-in for some practices. */
+export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target']): object {
   const specific = (targets: readonly object[]): object => ({ scope: 'provider-specific', targets });
   const { A, B } = PROVIDERS;
   switch (target) {
     case 'all':
-      return { data: { scope: 'global' } };
+      return { scope: 'global' };
     case 'A by NPI':
-      return { data: specific([{ npi: A.npi }]), practices: ['A'] };
+      return specific([{ npi: A.npi }]);
     case 'A by TIN':
-      return { data: specific([{ tin: A.tin }]), practices: ['A'] };
+      return specific([{ tin: A.tin }]);
     case 'B by NPI':
-      return { data: specific([{ npi: B.npi }]), practices: ['B'] };
+      return specific([{ npi: B.npi }]);
     case 'A and an attribute that nobody knows':
-      return { data: specific([{ npi: A.npi, NPI: B.npi }]) };
+      return specific([{ npi: A.npi, NPI: B.npi }]);
     case 'an NPI with a wrong check digit':
-      return { data: specific([{ npi: '1234567890' }]) };
+      return specific([{ npi: '1234567890' }]);
   }
 }
+/** The type and data of a statement that is an event of its own, and whom it reaches. */
+export function statedBy(statement: Exclude<Statement, { op: 'consent' | 'merge' }>): {
+  readonly type: string;
+  readonly data: object;
+  readonly reach: Reach | undefined;
+} {
+  switch (statement.op) {
+    case 'opt-out': {
+      const data = scopeOf(statement.target);
+      return { type: 'payer.member-opted-out.v1', data, reach: reachOf(data, true) };
+    }
+    case 'scoped opt-out': {
+      const { data } = SCOPES.find(({ what }) => what === statement.scope)!;
+      return { type: 'payer.member-opted-out.v2', data, reach: reachOf(data, false) };
+    }
+    case 'opt-in': {
+      if (statement.target === undefined) return { type: 'payer.member-opted-in.v1', data: {}, reach: undefined };
+      const data = scopeOf(statement.target);
+      return { type: 'payer.member-opted-in.v2', data, reach: reachOf(data, false) };
+    }
+  }
+}
+/** What the directory has about a practice: the Organization, and a role there with this specialty or without one. */
+const directoryOf = (practice: Practice, code: string | undefined): readonly object[] => [
+  {
+    resourceType: 'Organization',
+    id: `practice-${practice}`,
+    active: true,
+    name: `Practice ${practice}`,
+    identifier: [{ system: SYSTEMS.npi, value: PROVIDERS[practice].npi }],
+  },
+  {
+    resourceType: 'PractitionerRole',
+    id: `role-${practice}`,
+    active: true,
+    organization: { reference: `Organization/practice-${practice}` },
+    ...(code !== undefined && { specialty: [{ coding: [{ system: 'http://nucc.org/provider-taxonomy', code }] }] }),
+  },
+];
 
 const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
 const coding = (system: string, code: string): object => ({ system: `${TERMINOLOGY}/${system}`, code });
@@ -59,7 +96,7 @@ export function consentOf(
   { content, target }: Pick<Extract<Statement, { op: 'consent' }>, 'content' | 'target'>,
   from: string | undefined,
 ): object {
-  const { targets = [] } = scopeOf(target).data as { readonly targets?: readonly Record<string, string>[] };
+  const { targets = [] } = scopeOf(target) as { readonly targets?: readonly Record<string, string>[] };
   const actor = targets.map(({ npi, tin, ...others }) => ({
     role: concept('v3-ParticipationType', 'IRCP'),
     reference: { identifier: { system: npi === undefined ? SYSTEMS.tin : SYSTEMS.npi, value: npi ?? tin } },
@@ -174,5 +211,18 @@ export class Payer {
     const time = iso(this.#now() - ago * MINUTE + this.#n);
     const id = `${this.#name}-e${this.#n}`;
     return { id, source, type, time, ...(member !== undefined && { subject: member }), data };
+  }
+  /** A practice joins the network or leaves it, a minute before now. */
+  network(practice: Practice, joins: boolean): DomainEvent {
+    const { npi, tin } = PROVIDERS[practice];
+    const status = joins ? 'in-network' : 'out-of-network';
+    const data = { npi, tin, status, from: iso(this.#now() - MINUTE) };
+    return this.event('payer.network-status-changed.v1', npi, data, { source: 'urn:directory' });
+  }
+  /** What the directory says about a practice. */
+  directory(practice: Practice, code: string | undefined): readonly DomainEvent[] {
+    return directoryOf(practice, code).map((resource) =>
+      this.event('payer.provider-recorded.v1', PROVIDERS[practice].npi, { resource }),
+    );
   }
 }

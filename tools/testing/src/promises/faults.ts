@@ -65,7 +65,7 @@ export class Faults {
     const meant = (event: DomainEvent): DomainEvent => {
       const corrected = {
         ...event,
-        type: out,
+        type: event.type === 'payer.member-opted-out.v2' ? event.type : out,
         time: iso(this.#world.now),
         subject: member,
         data: { scope: 'global' },
@@ -91,6 +91,17 @@ export class Faults {
       }
       case 'an opt-out from an impossible day': {
         const event = meant(this.#payer.event(out, member, { effectiveFrom: '2026-02-30' }));
+        hold(event.id, [member], true);
+        return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
+      }
+      case 'an opt-out of a scope that does not exist': {
+        const event = meant(this.#payer.event('payer.member-opted-out.v2', member, { scope: 'family' }));
+        hold(event.id, [member], true);
+        return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
+      }
+      case 'an opt-in without the proof of a representative': {
+        const data = { setBy: 'personal-representative' };
+        const event = spoilt(this.#payer.event('payer.member-opted-in.v2', member, data));
         hold(event.id, [member], true);
         return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
       }

@@ -1,3 +1,6 @@
+import { PRACTICES, type Practice, PROVIDERS } from './operations.ts';
+import { CARDIOLOGY, identifiersOf, isWithin, type Reach } from './scopes.ts';
+
 /**
  * The promises of the platform about which clients see which members, as a program. It follows docs/opt-outs.md and
  * imports no code of the platform. All instants are ms since the epoch by the clock of the engines.
@@ -26,8 +29,8 @@ export interface Statement extends Event {
   /** The earliest and the latest moment at which it may have reached the platform. */
   sent: readonly [number, number];
   readonly from?: number | undefined;
-  /** Practices that an opt-out names. Undefined for all practices. */
-  readonly practices?: readonly string[] | undefined;
+  /** Whom an opt-out bars, or whose opt-outs an opt-in ends. Undefined for everybody. */
+  readonly reach?: Reach | undefined;
   /** How far the platform's clock may have been behind when it recorded an opt-in. */
   lag?: number;
 }
@@ -77,6 +80,11 @@ export class Model {
   holds: Hold[] = [];
   /** The last network status of a practice, and earlier ones that may still be in effect. */
   readonly network = new Map<string, boolean[]>();
+  /** The same of the specialty of a practice; undefined where the directory has none. */
+  readonly specialties = new Map<string, (string | undefined)[]>([
+    ['A', [CARDIOLOGY]],
+    ['B', [undefined]],
+  ]);
   readonly approved: boolean[] = [];
 
   /** Whether an answer for a practice's client may, or must, contain the member. `key`: only for this attribution. */
@@ -89,7 +97,7 @@ export class Model {
     if (!(wanted ? network.some(Boolean) : network.every(Boolean))) return false;
     const keys = key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
     if (!keys.some((k) => this.#inForce(member, k, lean)) || !this.#inForce(member, 'coverage', lean)) return false;
-    return !this.#outs(member, lean).some((o) => o.practices?.includes(practice) ?? true);
+    return !this.#outs(member, lean).some((o) => this.#bars(o, member, practice as Practice, lean));
   }
 
   /** A newer version of a member's document. */
@@ -135,23 +143,20 @@ export class Model {
     const does = [...(ahead ? ['scheduled'] : []), ...(present ? ['effective'] : [])];
     if (this.farBehind) effects.push('parked');
     if (stated.out) {
-      const ins = this.#ins(stated.member, 'may');
-      if (ins.some((i) => this.#ends(i, stated, 'may'))) effects.push('superseded');
+      if (this.#standing(stated, stated.member, 'may') === undefined) effects.push('superseded');
       // If another opt-out denies as much, is later and begins no later, the answer describes that one (ADR 0017).
       const denied = this.#outs(stated.member, 'must', true).some(
         (o) =>
           o !== stated &&
           o.time > stated.time &&
           (o.from ?? 0) <= Math.max(this.now + this.lead, stated.from ?? 0) &&
-          (o.practices === undefined || stated.practices?.every((p) => o.practices!.includes(p)) === true),
+          coversAll(o.reach, stated.reach),
       );
       if (denied) effects.push('effective', 'scheduled');
-      return this.#ins(stated.member, 'must').some((i) => this.#ends(i, stated, 'must'))
-        ? effects
-        : [...effects, ...does];
+      return this.#standing(stated, stated.member, 'must') === undefined ? effects : [...effects, ...does];
     }
-    if (this.#outs(stated.member, 'must').some((o) => !this.#after(stated, o, 'must'))) effects.push('superseded');
-    if (this.#outs(stated.member, 'may').some((o) => !this.#after(stated, o, 'may'))) return effects;
+    if (this.#outs(stated.member, 'must').some((o) => this.#resists(o, stated, 'must'))) effects.push('superseded');
+    if (this.#outs(stated.member, 'may').some((o) => this.#resists(o, stated, 'may'))) return effects;
     const another = this.#ins(stated.member, 'may').some((i) => i !== stated && (i.from ?? 0) <= this.now + this.lead);
     const applies = [...does, ...(another ? ['effective', 'scheduled'] : [])];
     // What would apply now is answered `held` while a dead letter denies the member.
@@ -168,7 +173,7 @@ export class Model {
     for (const event of [...this.statements, ...this.spans, ...this.merges, ...this.holds, ...this.documents])
       event.settled = true;
     this.holds = this.holds.filter(({ ending }) => ending !== true);
-    for (const statuses of this.network.values()) statuses.splice(0, statuses.length - 1);
+    for (const all of [...this.network.values(), ...this.specialties.values()]) all.splice(0, all.length - 1);
     this.lag = 0;
     this.lead = 0;
   }
@@ -176,7 +181,7 @@ export class Model {
   #open(): boolean {
     return (
       [...this.statements, ...this.spans, ...this.merges].some(({ settled }) => settled !== true) ||
-      [...this.network.values()].some((statuses) => statuses.length > 1)
+      [...this.network.values(), ...this.specialties.values()].some(({ length }) => length > 1)
     );
   }
 
@@ -193,10 +198,9 @@ export class Model {
   #held(member: string, lean: Lean): boolean {
     const person = this.#person(member, lean === 'may');
     // An opt-in that is later than the opt-out of a correction may end it before everything is settled.
-    const ins = this.#ins(member, lean);
     return this.holds.some(
       ({ members, person: whole, settled, corrected: o }) =>
-        (lean === 'must' || (settled === true && !(o !== undefined && ins.some((i) => this.#ends(i, o, lean))))) &&
+        (lean === 'must' || (settled === true && (o === undefined || this.#standing(o, member, lean) !== undefined))) &&
         (members === undefined || members.some((m) => (whole ? person.has(m) : m === member))),
     );
   }
@@ -225,19 +229,51 @@ export class Model {
   }
 
   /**
-   * Opt-outs that stand: the certain ones for `may`, the possible ones for `must`.
+   * Opt-outs that stand, with what is left of them: the certain ones for `may`, the possible ones for `must`.
    * @param scheduled includes those that have not begun
    */
   #outs(member: string, lean: Lean, scheduled = false): readonly Statement[] {
     const surely = lean === 'may';
     const person = this.#person(member, surely);
-    const ins = this.#ins(member, lean);
     return this.statements.filter((o) => {
       if (!o.out || !person.has(o.member) || (surely && o.settled !== true)) return false;
       const ahead = o.from !== undefined && o.from > o.sent[0];
       if (!scheduled && ahead && o.from > (surely ? this.now - this.lag : this.now + this.lead)) return false;
-      return !ins.some((i) => this.#ends(i, o, lean));
+      return this.#standing(o, member, lean) !== undefined;
     });
+  }
+  /** What opt-ins left of an opt-out (N10): an opt-in for some identifiers ends what the opt-out says about these. */
+  #standing(o: Statement, member: string, lean: Lean): { readonly reach: Reach | undefined } | undefined {
+    const ending = this.#ins(member, lean).filter((i) => this.#ends(i, o, lean));
+    if (ending.some(({ reach }) => reach === undefined)) return undefined;
+    const named = o.reach?.identifiers;
+    if (named === undefined || named.length === 0) return { reach: o.reach };
+    const left = named.filter((id) => !ending.some(({ reach }) => reach!.identifiers!.includes(id)));
+    return left.length === 0 ? undefined : { reach: { identifiers: left } };
+  }
+  /** Whether what is left of an opt-out bars a practice. `may`: certainly; `must`: possibly. */
+  #bars(o: Statement, member: string, practice: Practice, lean: Lean): boolean {
+    const standing = this.#standing(o, member, lean);
+    if (standing?.reach === undefined) return standing !== undefined;
+    const { identifiers = [], categories } = standing.reach;
+    const all = this.specialties.get(practice)!.map((one) => categories !== undefined && isWithin(categories, one));
+    if (lean === 'may' ? all.every(Boolean) : all.some(Boolean)) return true;
+    return identifiersOf(PROVIDERS[practice]).some((id) => identifiers.includes(id));
+  }
+  /**
+   * Whether an opt-out stands against an opt-in: it bars someone whom the opt-in is for, and the opt-in does not end
+   * that. `may`: certainly; `must`: possibly.
+   */
+  #resists(o: Statement, i: Statement, lean: Lean): boolean {
+    const after = this.#after(i, o, lean);
+    const wanted = i.reach?.identifiers;
+    if (wanted === undefined) return !after && (lean === 'must' || o.reach?.identifiers?.length !== 0);
+    if (o.reach?.identifiers !== undefined && after && o.reach.identifiers.every((id) => wanted.includes(id)))
+      return false;
+    return PRACTICES.some(
+      (practice) =>
+        identifiersOf(PROVIDERS[practice]).some((id) => wanted.includes(id)) && this.#bars(o, i.member, practice, lean),
+    );
   }
   #ins(member: string, lean: Lean): readonly Statement[] {
     const person = this.#person(member, lean === 'must');
@@ -253,4 +289,12 @@ export class Model {
     const by = lean === 'may' ? this.now + this.lead : this.now - this.lag;
     return this.#after(i, o, lean) && (i.from ?? 0) <= Math.max(by, o.from ?? 0);
   }
+}
+
+/** Whether the first one reaches everybody whom the second one reaches. */
+function coversAll(a: Reach | undefined, b: Reach | undefined): boolean {
+  if (a === undefined || b === undefined) return a === undefined;
+  const covers = (some: readonly string[] = [], others: readonly string[] = []): boolean =>
+    others.every((one) => some.includes(one));
+  return covers(a.identifiers, b.identifiers) && covers(a.categories, b.categories);
 }

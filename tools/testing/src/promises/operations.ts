@@ -1,4 +1,5 @@
 import { drawing } from './drawing.ts';
+import { CARDIOLOGY, scopeTable, SURGERY } from './scopes.ts';
 
 export const MEMBERS = 3;
 export const PRACTICES = ['A', 'B'] as const;
@@ -18,12 +19,22 @@ const TARGETS = [
   'A and an attribute that nobody knows',
   'an NPI with a wrong check digit',
 ] as const;
+/** What an opt-out of the second version says: the rows of the table of scopes. */
+export const SCOPES = scopeTable({ p: PROVIDERS.A, other: PROVIDERS.B, stranger: '1992999825' }).filter(
+  ({ type }) => type === undefined,
+);
+/** For whom a member opts back in. */
+const BACK = ['A by NPI', 'A by TIN', 'B by NPI'] as const;
+/** What the directory says about a practice. */
+const SPECIALTIES = [CARDIOLOGY, SURGERY, undefined] as const;
 /** The content of a FHIR Consent. Only the first one has a meaning for the platform (ADR 0019). */
 const CONSENTS = ['deny', 'permit', 'deny, and is inactive'] as const;
 const FAULTS = [
   'an opt-out with impossible data',
   'an opt-out whose type is misspelt',
   'an opt-out of the future',
+  'an opt-out of a scope that does not exist',
+  'an opt-in without the proof of a representative',
   'an opt-out without a member',
   'an opt-out from an impossible day',
   'an end of coverage on an impossible day',
@@ -58,7 +69,10 @@ interface OptStatement {
 }
 export type Statement =
   | (OptStatement & { readonly op: 'opt-out'; readonly target: (typeof TARGETS)[number] })
-  | (OptStatement & { readonly op: 'opt-in' })
+  /** An opt-out of the second version. `scope`: a row of `SCOPES`. */
+  | (OptStatement & { readonly op: 'scoped opt-out'; readonly scope: string })
+  /** Without a target it is for all practices, and of the first version. */
+  | (OptStatement & { readonly op: 'opt-in'; readonly target?: (typeof BACK)[number] | undefined })
   | (OptStatement & {
       readonly op: 'consent';
       readonly content: (typeof CONSENTS)[number];
@@ -108,6 +122,13 @@ export type Operation =
       readonly via: number;
     }
   | { readonly op: 'network'; readonly practice: Practice; readonly joins: boolean; readonly via: number }
+  /** What the directory says about the practice: a code of NUCC, or nothing. */
+  | {
+      readonly op: 'specialty';
+      readonly practice: Practice;
+      readonly code: (typeof SPECIALTIES)[number];
+      readonly via: number;
+    }
   | { readonly op: 'client'; readonly client: number; readonly suspend: boolean; readonly via: number }
   | {
       readonly op: 'fault';
@@ -175,7 +196,8 @@ export type Kind = Exclude<Operation['op'], 'roll-out'>;
 
 /** How often each kind of operation comes. */
 const WEIGHTS: Readonly<Record<Kind, number>> = {
-  'opt-out': 22,
+  'opt-out': 14,
+  'scoped opt-out': 14,
   'opt-in': 14,
   merge: 12,
   consent: 7,
@@ -187,6 +209,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   coverage: 5,
   attribution: 5,
   network: 3,
+  specialty: 5,
   client: 3,
   fault: 9,
   resolve: 5,
@@ -230,7 +253,8 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
   const statement = (kind: Statement['op']): Statement => {
     const target = (): (typeof TARGETS)[number] => one([...TARGETS, 'all', 'all', 'all']);
     if (kind === 'opt-out') return { op: kind, ...common(), target: target() };
-    if (kind === 'opt-in') return { op: kind, ...common() };
+    if (kind === 'scoped opt-out') return { op: kind, ...common(), scope: one(SCOPES).what };
+    if (kind === 'opt-in') return { op: kind, ...common(), target: one([undefined, undefined, undefined, ...BACK]) };
     if (kind === 'consent')
       return { op: kind, ...common(), target: target(), content: one(['deny', 'deny', ...CONSENTS]) };
     const a = member();
@@ -248,12 +272,13 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     const op = one(kinds);
     switch (op) {
       case 'opt-out':
+      case 'scoped opt-out':
       case 'opt-in':
       case 'consent':
       case 'merge':
         return statement(op);
       case 'lines': {
-        const some = ['opt-out', 'opt-out', 'opt-in', 'consent', 'merge'] as const;
+        const some = ['opt-out', 'scoped opt-out', 'opt-in', 'consent', 'merge'] as const;
         const statements = Array.from({ length: 2 + draw(3) }, () => statement(one(some)));
         return { op, statements, junk: draw(2) === 0, via: via() };
       }
@@ -264,7 +289,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       case 'medication':
         return { op, copy: draw(2) === 0, via: via() };
       case 'at once':
-        return { op, statements: [statement(one(['opt-out', 'opt-in'])), statement(one(['opt-out', 'merge']))] };
+        return { op, statements: [statement(one(['scoped opt-out', 'opt-in'])), statement(one(['opt-out', 'merge']))] };
       case 'coverage':
         return {
           op,
@@ -288,6 +313,8 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
         };
       case 'network':
         return { op, practice: one(PRACTICES), joins: draw(2) === 0, via: via() };
+      case 'specialty':
+        return { op, practice: one(PRACTICES), code: one(SPECIALTIES), via: via() };
       case 'client':
         return { op, client: draw(2), suspend: draw(2) === 0, via: via() };
       case 'fault':
@@ -362,17 +389,4 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     return [...before!, done, ...after!, { op: 'delta', ...then }, { op: 'download', ...then, range: false }];
   };
   return Array.from({ length: 3 + draw(10) }, operation).flatMap(followed);
-}
-
-/** A sequence as a list for people. */
-export const printed = (sequence: readonly Operation[]): string =>
-  sequence.map((operation, i) => `  ${i + 1}. ${inWords(operation)}`).join('\n');
-
-function inWords({ op, ...about }: Operation): string {
-  const inside = (value: unknown): string => {
-    if (Array.isArray(value)) return `[${value.map(inside).join('; ')}]`;
-    return typeof value === 'object' ? inWords(value as Operation) : String(value);
-  };
-  const details = Object.entries(about).filter(([, value]) => value !== undefined);
-  return [op, ...details.map(([name, value]) => `${name}=${inside(value)}`)].join(' ');
 }
