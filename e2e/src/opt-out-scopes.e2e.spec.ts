@@ -10,7 +10,8 @@ import { findGroup, http, json, kickOff, payerEvent, sealed, tell, texts } from 
 import { LIMITS } from './world/context.ts';
 
 /**
- * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand (tools/testing/src/promises/scopes.ts). P is the attributed practice, in network,
+ * The truth table of PEOPLE.md for all five scopes (N2 to N7), by hand (tools/testing/src/promises/scopes.ts).
+ * P is the attributed practice, in network,
  * cardiology, with its NPI and TIN joined in the directory. `other` is another practice to which the member is
  * attributed too. The gates here are read, search, page, Group, kick-off, download and explain. Those inside an export
  * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`. There is no operation that matches
