@@ -19,6 +19,7 @@ import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
 import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
+import { releasesCommand } from './commands/releases.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
@@ -67,6 +68,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   operatorCommands(program);
   linesCommands(program);
   disclosureCommand(program);
+  releasesCommand(program);
   auditCommands(program);
   probeCommand(program);
   sloCommand(program);

@@ -25,6 +25,7 @@ const SECTIONS = {
     'lines-of-business.md',
     'dead-letters.md',
     'disclosures.md',
+    'when-something-was-wrong.md',
     'reviewing.md',
   ],
   'How to: providers': [

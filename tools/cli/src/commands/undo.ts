@@ -1,9 +1,9 @@
-import { AUDIT_ACTIONS } from '@provider-access/events';
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { batchNamed, type Undone, undoBatch } from '../full/undo.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
-import { CliError, EXIT, table } from '../output.ts';
+import { table } from '../output.ts';
+import { deniedAt, givenOf } from '../releases/given.ts';
 
 /** A release that only the undone import permitted. */
 interface Access {
@@ -17,30 +17,7 @@ interface Access {
   readonly job?: string;
   readonly file?: string;
 }
-interface Disclosure extends Omit<Access, 'app' | 'member'> {
-  readonly outcome: string;
-  readonly agent?: { readonly name: string };
-}
-interface Page {
-  readonly disclosures: readonly Disclosure[];
-  readonly next?: string;
-}
-const PATH = '/ops/disclosures';
 const SHOWN = 20;
-/** Actions that give something about a member to somebody outside. */
-const GIVING = new Set(
-  Object.entries(AUDIT_ACTIONS).flatMap(([name, { gives }]) => (gives === undefined ? [] : [name])),
-);
-
-/** What was given about a member since an instant, to somebody outside. */
-async function* givenOf({ server }: Context, token: string, member: string, since: string): AsyncGenerator<Disclosure> {
-  for (let next: string | undefined = `${PATH}?${new URLSearchParams({ member, since })}`; next !== undefined;) {
-    if (!next.startsWith(`${PATH}?`)) throw new CliError(EXIT.unavailable, 'the server named a next page elsewhere');
-    const page: Page = await server.json<Page>(next, { token });
-    for (const one of page.disclosures) if (one.outcome === 'released' && GIVING.has(one.action)) yield one;
-    next = page.next;
-  }
-}
 
 /**
  * The releases since the import that nothing permits now that it is undone (A77): the decision for the app at the
@@ -50,11 +27,12 @@ async function accessOf(context: Context, { given, since }: Undone): Promise<rea
   const token = context.administratorToken();
   const found: Access[] = [];
   for await (const member of given)
-    for await (const { outcome: _outcome, agent, ...one } of givenOf(context, token, member, since!)) {
-      const query = new URLSearchParams({ client: one.client, member, at: one.at });
-      const { decision } = await context.server.json<{ decision: string }>(`/ops/explain?${query}`, { token });
-      if (decision === 'deny') found.push({ ...one, member, ...(agent !== undefined && { app: agent.name }) });
-    }
+    for await (const { outcome: _outcome, agent, query: _query, ...one } of givenOf(context, token, {
+      member,
+      since: since!,
+    }))
+      if ((await deniedAt(context, token, { client: one.client, member, at: one.at })) !== undefined)
+        found.push({ ...one, member, ...(agent !== undefined && { app: agent.name }) });
   return found;
 }
 

@@ -1,0 +1,56 @@
+import { AUDIT_ACTIONS } from '@provider-access/events';
+import type { Context } from '../context.ts';
+import { CliError, EXIT } from '../output.ts';
+
+/** A release about one member, as `GET /ops/disclosures` names it. */
+export interface Given {
+  readonly at: string;
+  readonly client: string;
+  readonly agent?: { readonly name: string; readonly providers?: readonly string[]; readonly more?: number };
+  readonly action: string;
+  readonly outcome: string;
+  readonly types?: readonly string[];
+  readonly resources?: number;
+  readonly job?: string;
+  readonly file?: string;
+  readonly query?: string;
+}
+interface Page {
+  readonly disclosures: readonly Given[];
+  readonly next?: string;
+}
+const PATH = '/ops/disclosures';
+/** Actions that give something about a member to somebody outside. */
+const GIVING = new Set(
+  Object.entries(AUDIT_ACTIONS).flatMap(([name, { gives }]) => (gives === undefined ? [] : [name])),
+);
+
+/** What was given about a member in a period, [since, until), to somebody outside: the newest first. */
+export async function* givenOf(
+  { server }: Pick<Context, 'server'>,
+  token: string,
+  about: { readonly member: string; readonly since: string; readonly until?: string },
+): AsyncGenerator<Given> {
+  const { member, since, until } = about;
+  const query = new URLSearchParams({ member, since, ...(until !== undefined && { until }) });
+  for (let next: string | undefined = `${PATH}?${query}`; next !== undefined;) {
+    // A link of the server leads to the same list, and never to another host.
+    if (!next.startsWith(`${PATH}?`)) throw new CliError(EXIT.unavailable, 'the server named a next page elsewhere');
+    const page: Page = await server.json<Page>(next, { token });
+    for (const one of page.disclosures) if (one.outcome === 'released' && GIVING.has(one.action)) yield one;
+    next = page.next;
+  }
+}
+
+/** Why the decision for an app and a member, made again for an instant, denies; undefined if it permits. */
+export async function deniedAt(
+  { server }: Pick<Context, 'server'>,
+  token: string,
+  about: { readonly client: string; readonly member: string; readonly at: string },
+): Promise<string | undefined> {
+  const { decision, reason } = await server.json<{ decision: string; reason?: string }>(
+    `/ops/explain?${new URLSearchParams({ ...about })}`,
+    { token },
+  );
+  return decision === 'deny' ? (reason ?? 'denied') : undefined;
+}
