@@ -76,7 +76,6 @@ describe('valid configurations', () => {
       topicPrefix: '',
       groupPrefix: '',
       sessionTimeoutMs: 10_000,
-      heartbeatIntervalMs: 1667,
       rebalanceTimeoutMs: 60_000,
       requestTimeoutMs: 30_000,
     });

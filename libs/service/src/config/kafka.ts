@@ -47,7 +47,7 @@ export const kafkaEnv = {
     .describe('After so long without a heartbeat another instance takes over the partitions.'),
   KAFKA_HEARTBEAT_INTERVAL_MS: whole(100, 100_000)
     .optional()
-    .describe('Between two heartbeats; a third of the session timeout at most. Without it a sixth.'),
+    .describe('Between two heartbeats; a third of the session timeout at most. Without it a fifth.'),
   KAFKA_REBALANCE_TIMEOUT_MS: whole(1000, 600_000)
     .default(60_000)
     .describe(
@@ -84,9 +84,6 @@ export const topicsEnv = {
 };
 export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 
-const heartbeatOf = (env: KafkaEnv): number =>
-  env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
-
 const TLS_FILES = ['KAFKA_TLS_CA_FILE', 'KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'] as const;
 const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE'] as const;
 const TOKEN = ['KAFKA_SASL_OAUTH_TOKEN_FILE'] as const;
@@ -113,7 +110,7 @@ export function kafkaFaults(env: KafkaEnv): string[] {
     ...(env.KAFKA_TLS_CERT_FILE ? [] : idle(env, ['KAFKA_TLS_KEY_FILE'], 'needs KAFKA_TLS_CERT_FILE beside it')),
     ...saslFaults(env),
   ];
-  if (heartbeatOf(env) * 3 > env.KAFKA_SESSION_TIMEOUT_MS)
+  if ((env.KAFKA_HEARTBEAT_INTERVAL_MS ?? 0) * 3 > env.KAFKA_SESSION_TIMEOUT_MS)
     faults.push('KAFKA_HEARTBEAT_INTERVAL_MS: must be a third of KAFKA_SESSION_TIMEOUT_MS at most');
   if (env.KAFKA_REBALANCE_TIMEOUT_MS < env.KAFKA_SESSION_TIMEOUT_MS)
     faults.push('KAFKA_REBALANCE_TIMEOUT_MS: must not be below KAFKA_SESSION_TIMEOUT_MS');
@@ -175,7 +172,7 @@ export function kafkaOptions(env: KafkaEnv, service: string) {
     ...(tls !== undefined && { tls }),
     ...(sasl !== undefined && { sasl }),
     sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT_MS,
-    heartbeatIntervalMs: heartbeatOf(env),
+    ...(env.KAFKA_HEARTBEAT_INTERVAL_MS !== undefined && { heartbeatIntervalMs: env.KAFKA_HEARTBEAT_INTERVAL_MS }),
     rebalanceTimeoutMs: env.KAFKA_REBALANCE_TIMEOUT_MS,
     requestTimeoutMs: env.KAFKA_REQUEST_TIMEOUT_MS,
     ...(env.KAFKA_MAX_RECORD_BYTES !== undefined && { maxRecordBytes: env.KAFKA_MAX_RECORD_BYTES }),
