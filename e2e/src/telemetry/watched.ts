@@ -23,7 +23,7 @@ export interface Watched extends Fresh {
 const ANSWERED: Readonly<Record<ServiceName, string>> = {
   auth: '/auth/clients',
   attribution: '/fhir/Group',
-  consent: '/ops/views/consent',
+  consent: '/fhir/Consent/none',
   resources: '/fhir/Patient/none',
   export: '/fhir/bulk/none',
 };
