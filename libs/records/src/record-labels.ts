@@ -27,7 +27,13 @@ export interface Labelled
  * quotation mark before the name, because a search stops at every quotation mark of the text, and then takes three
  * times as long.
  */
-export const unlabelled = (): string => `labels":[],"labelsBy":${JSON.stringify(labelRules())}`;
+export function unlabelled(): string {
+  const rules = labelRules();
+  // Asked for each record, and the rules change only when the process starts with other lists.
+  if (rules !== plain.rules) plain = { rules, text: `labels":[],"labelsBy":${JSON.stringify(rules)}` };
+  return plain.text;
+}
+let plain: { readonly rules?: string; readonly text: string } = { text: '' };
 
 const textOf = (line: Uint8Array | string): string | Buffer => (typeof line === 'string' ? line : bufferOf(line));
 const parsed = (line: Uint8Array | string): FhirResource => JSON.parse(textOf(line).toString()) as FhirResource;
