@@ -116,7 +116,7 @@ describe('an opt-in under a hold (S8)', () => {
     expect(await effectOf({}, {}, 'in', { parties, members: returned })).toMatchObject({ status: 'held' });
     expect(await effectOf({}, {}, 'in', { members: { sources: [], coverage: {} } })).toEqual({ status: 'effective' });
   });
-  it('leaves an opt-out as it is, because it denies', async () => {
+  it('N13 leaves an opt-out as it is, because it denies, and says that it bars nobody', async () => {
     // The member is attributed to nobody.
     expect(await effectOf(hold('dl-1'), {}, 'out')).toEqual({ status: 'effective', bars: 0 });
   });

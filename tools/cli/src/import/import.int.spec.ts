@@ -306,7 +306,7 @@ describe('values', () => {
     ]);
   });
 
-  test('ends of coverage and of attribution, and opt-ins, are files too', async () => {
+  test('N14 ends of coverage and of attribution, and opt-ins, are files too', async () => {
     put('roster-ends.csv', 'member,npi,to', `m-1,${NPI},2026-01-31`);
     put('coverage-ends.csv', 'member,coverage id,to', 'm-2,c-2,2026-01-31');
     put('opt-ins.csv', 'member,channel', 'm-3,phone');
