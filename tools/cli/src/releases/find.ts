@@ -67,7 +67,13 @@ export interface Person {
 
 /** Each member once, with what 45 CFR 164.404(c)(1) lets a notice say: days, kinds of data and recipients. */
 export function peopleOf(releases: readonly Release[]): readonly Person[] {
-  const byMember = Map.groupBy(releases, ({ member }) => member);
+  // Map.groupBy is newer than the oldest Node that `pa` runs on.
+  const byMember = new Map<string, (typeof releases)[number][]>();
+  for (const release of releases) {
+    const same = byMember.get(release.member);
+    if (same === undefined) byMember.set(release.member, [release]);
+    else same.push(release);
+  }
   return Array.from(byMember, ([member, all]) => {
     const times = all.map(({ at }) => at).toSorted();
     const unique = (values: readonly string[]): string[] => [...new Set(values)].toSorted();
