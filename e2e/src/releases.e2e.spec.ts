@@ -155,10 +155,12 @@ test('finds each release of a wrong batch, and no release of anything else', asy
   });
 
   // The limit that the page names: another resource of the same type and member counts, because no entry keeps ids.
-  const again = await listed('--since', until);
-  expect(again.releases.map(({ member, action, why }) => [member, action, ...why].join(' '))).toEqual([
-    `${DATA} search data`,
-  ]);
+  await eventually(async () => {
+    const again = await listed('--since', until);
+    expect(again.releases.map(({ member, action, why }) => [member, action, ...why].join(' '))).toEqual([
+      `${DATA} search data`,
+    ]);
+  });
 });
 
 test('says what it cannot read or use, and needs the token of an administrator', async () => {
