@@ -15,10 +15,12 @@ SYSTEMS = {
                 "abf", "abj", "apr", "codesystem.x12.org/external/897"],
     "icd10pcs": ["cms.gov/medicare/coding/icd10", "hl7.org/fhir/sid/icd-10-pcs", "2.16.840.1.113883.6.4", "bbr", "bbq",
                  "icd-10-pcs"],
-    "icd9cm": ["hl7.org/fhir/sid/icd-9-cm", "2.16.840.1.113883.6.103", "bk", "bf", "hl7.org/fhir/sid/icd-9-cm/diagnosis"],
+    "icd9cm": ["hl7.org/fhir/sid/icd-9-cm", "2.16.840.1.113883.6.103", "bk", "bf",
+               "hl7.org/fhir/sid/icd-9-cm/diagnosis"],
     "icd9pcs": ["cms.gov/medicare/coding/icd9", "2.16.840.1.113883.6.104", "hl7.org/fhir/sid/icd-9-cm", "br", "bq"],
     "hcpcs": ["cms.gov/medicare/coding/hcpcsreleasecodesets", "2.16.840.1.113883.6.285", "2.16.840.1.113883.6.14",
-              "ama-assn.org/go/cpt", "2.16.840.1.113883.6.12", "hc", "hcpcs", "terminology.hl7.org/codesystem/hcpcs-all"],
+              "ama-assn.org/go/cpt", "2.16.840.1.113883.6.12", "hc", "hcpcs",
+              "terminology.hl7.org/codesystem/hcpcs-all"],
     "msdrg": ["cms.gov/medicare/medicare-fee-for-service-payment/acuteinpatientpps/"
               "ms-drg-classifications-and-software", "2.16.840.1.113883.6.301", "dr"],
 }
