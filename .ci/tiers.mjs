@@ -2,7 +2,8 @@
 /**
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
  * separate processes), `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings
- * the engines up when a tier needs them and they are not named in the environment; they end with this process. Nx
+ * the engines up when a tier needs them and they are not named in the environment; they end with this process. The
+ * tiers on engines run one after the other, and the programs beside them: both mostly wait for processes. Nx
  * restores a tier of a project whose inputs have not changed. `--record` writes the cost of each suite to
  * `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with `N
  * passed, N failed`; more than two flaky files fail the run.
@@ -46,24 +47,42 @@ const chosen = (target) =>
   );
 
 const run = randomUUID();
-let child;
+const children = new Set();
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     interrupted = true;
-    child?.kill('SIGTERM');
+    for (const child of children) child.kill('SIGTERM');
   });
 }
 const nx = (args, env) =>
   new Promise((resolve) => {
-    child = spawn('npx', ['nx', ...args], {
+    const child = spawn('npx', ['nx', ...args], {
       cwd: root,
       stdio: 'inherit',
       env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, ...env },
     });
-    child.once('error', resolve);
-    child.once('close', resolve);
+    const ended = () => {
+      children.delete(child);
+      resolve();
+    };
+    children.add(child);
+    child.once('error', ended);
+    child.once('close', ended);
   });
+
+/** Runs tiers one after the other, each with one project at a time: most specs start processes that fill both cores. */
+async function runInTurn(lane, env) {
+  for (const tier of lane) {
+    if (interrupted) return;
+    const target = `test-${tier}`;
+    const dirs = chosen(target);
+    removeReports(dirs, tier);
+    console.log(`\n== ${tier}`);
+    await nx(['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs], env);
+    counts.push(count(dirs, tier, run));
+  }
+}
 
 const started = Date.now();
 let engines;
@@ -74,20 +93,15 @@ try {
   if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0)
     throw new Error('The build failed.');
   unitOfRun = measureUnit();
-  for (const tier of tiers) {
-    if (interrupted) break;
-    const target = `test-${tier}`;
-    const dirs = chosen(target);
-    removeReports(dirs, tier);
-    if (TIERS[tier].engines) engines ??= await startEngines({ progress: (line) => console.log(line) });
-    console.log(`\n== ${tier}`);
-    // One project at a time: most specs start processes that fill both cores.
-    await nx(
-      ['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs],
-      engines?.env,
-    );
-    counts.push(count(dirs, tier, run));
-  }
+  const onEngines = tiers.filter((tier) => TIERS[tier].engines);
+  if (onEngines.length > 0) engines = await startEngines({ progress: (line) => console.log(line) });
+  await Promise.all([
+    runInTurn(onEngines, engines?.env),
+    runInTurn(
+      tiers.filter((tier) => !TIERS[tier].engines),
+      {},
+    ),
+  ]);
 } catch (error) {
   const counted = nothing();
   fail(counted, 'the tiers could not run', error instanceof Error ? error.message : String(error));
