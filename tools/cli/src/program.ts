@@ -13,6 +13,7 @@ import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { importFolderCommand } from './commands/import-folder.ts';
 import { noticeCommands } from './commands/notices.ts';
+import { labelsCommand } from './commands/labels.ts';
 import { linesCommands } from './commands/lines.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
@@ -75,6 +76,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   freshnessCommand(program);
   feedsCommand(program);
   noticeCommands(program);
+  labelsCommand(program);
   engineCommands(program);
   sandboxCommands(program);
   profileCommands(program);
