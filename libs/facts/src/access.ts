@@ -227,7 +227,11 @@ export class Access {
       if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined))
         return { status: 'parked', deadLetter, denies: 'member' };
       const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
-      const effect = consentEffect((document as MemberFactsDocument).consent, event, now, payerEvent);
+      const effect = consentEffect((document as MemberFactsDocument).consent, event, {
+        now,
+        payerEvent,
+        identity: (provider) => parties.identity(provider),
+      });
       // If a member has many dead letters, one hold in the facts stands for several of them.
       const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);
       if (effect === undefined && isHeld) return { status: 'parked', deadLetter, denies: 'member' };

@@ -2,6 +2,7 @@ import {
   isOptInEvent,
   isOptOutEvent,
   type OptOutFact,
+  type PartyFacts,
   reachOfEvent,
   targetsOfOptIn,
 } from '@provider-access/domain/access';
@@ -162,22 +163,30 @@ export type ConsentEffect =
   | { readonly status: 'scheduled'; readonly from: string }
   | { readonly status: 'superseded'; readonly by: string };
 
+/** What an answer needs beside the statements of the member. */
+export interface EffectOptions {
+  /** When it is asked, ms since the epoch. */
+  readonly now: number;
+  /** The event of the payer. If the facts dropped its statement, it tells which other statement decides instead. */
+  readonly payerEvent?: PayerEvent | undefined;
+  /** An opt-out that names a provider by another identifier than an opt-in still bars that provider. */
+  readonly identity: PartyFacts['identity'];
+}
 /**
- * What one statement does at `now` (ms since the epoch), given everything that is known about the member; undefined if
- * the statement is unknown. `event` is the id of our own event (`derivedEventId`). If the facts dropped the statement,
- * `payerEvent` tells which of the other statements decides instead.
+ * What one statement does, given everything that is known about the member; undefined if the statement is unknown.
+ * `event` is the id of our own event (`derivedEventId`).
  */
 export function consentEffect(
   part: ConsentPart | undefined,
   event: string,
-  now: number,
-  payerEvent?: PayerEvent,
+  options: EffectOptions,
 ): ConsentEffect | undefined {
+  const { now, payerEvent } = options;
   const { outs, ins } = statementsOf(part);
   const out = outs.find((o) => o.event === event);
   if (out !== undefined) return effectOfOptOut(out, ins, now);
   const back = ins.find((i) => i.event === event);
-  if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.from, now);
+  if (back !== undefined) return effectOfOptIn(back, { outs, ins }, options) ?? whenIn(back.from, now);
   const unrecorded = { event, from: '', recordedAt: '' };
   if (payerEvent !== undefined && isOptOutEvent(payerEvent)) {
     // Only the consent service knows how this payer is named, so an opt-out of another payer counts as one of all.
@@ -212,7 +221,7 @@ export function consentEffect(
       businessTime: asBusinessTime(payerEvent.time, Math.max(...applicable.map((i) => latestBefore(i, event)))),
     };
     return (
-      effectOfOptIn(dropped, outs, ins, now) ??
+      effectOfOptIn(dropped, { outs, ins }, options) ??
       whenIn(firstToApply(applicable.filter((i) => isLater(i, dropped)))!.from, now)
     );
   }
@@ -241,25 +250,32 @@ function effectOfOptOut(out: OptOut, ins: readonly OptIn[], now: number): Consen
 
 /**
  * Whether at `now` an opt-out bars a provider that an opt-in is about, and the opt-in does not end that. An opt-in for
- * some providers ends no opt-out that bars others too without naming them (N10).
+ * some providers ends no opt-out that bars others too without naming them (N10). It also ends nothing that an opt-out
+ * says about its provider by another identifier.
  */
-function standsAgainst(o: OptOut, back: OptIn, ins: readonly OptIn[], now: number): boolean {
+function standsAgainst(
+  o: OptOut,
+  back: OptIn,
+  ins: readonly OptIn[],
+  { now, identity }: Pick<EffectOptions, 'now' | 'identity'>,
+): boolean {
+  if (o.bars === 'nobody') return false;
   const isNamed = namedBy(o) !== undefined;
-  if (o.bars === 'nobody' || (ends(back, o) && (isNamed || back.targets === undefined))) return false;
-  return partsOf(o, ins).some(
-    ({ targets = [], end }) =>
-      Date.parse(end?.to ?? FOREVER) > now &&
-      (!isNamed || back.targets === undefined || back.targets.some((target) => targets.includes(target))),
-  );
+  const isEnded = ends(back, o);
+  if (isEnded && back.targets === undefined) return false;
+  const parts = partsOf(o, ins).filter(({ end }) => Date.parse(end?.to ?? FOREVER) > now);
+  if (!isNamed || back.targets === undefined) return parts.length > 0;
+  const barred = new Set(parts.flatMap(({ targets = [] }) => targets));
+  if (isEnded) for (const target of back.targets) barred.delete(target);
+  return barred.size > 0 && back.targets.some((target) => identity(target).some((one) => barred.has(one)));
 }
 
 /** undefined if no opt-out stands against it. */
 function effectOfOptIn(
   back: OptIn,
-  outs: readonly OptOut[],
-  ins: readonly OptIn[],
-  now: number,
+  { outs, ins }: Statements,
+  options: Pick<EffectOptions, 'now' | 'identity'>,
 ): ConsentEffect | undefined {
-  const standing = outs.find((o) => Date.parse(o.from) <= now && standsAgainst(o, back, ins, now));
+  const standing = outs.find((o) => Date.parse(o.from) <= options.now && standsAgainst(o, back, ins, options));
   return standing && { status: 'superseded', by: payersId(standing.event) };
 }

@@ -5,7 +5,7 @@ import { PA_CONSENT, type PayerEvent } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
 import type { ViewDocument } from '@provider-access/engines/views';
 import { ours } from '../test/records.ts';
-import { consentEffect, type ConsentPart, evolveConsent, optOutFacts } from './consent.ts';
+import { consentEffect, type ConsentPart, type EffectOptions, evolveConsent, optOutFacts } from './consent.ts';
 import { toMemberFacts } from './member-facts.ts';
 
 const M = 'm1';
@@ -109,6 +109,8 @@ const payers = (s: Said): PayerEvent =>
       ...(s.from !== undefined && { effectiveFrom: instant(s.from) }),
     },
   }) as PayerEvent;
+/** At `now` (ms since the epoch), where each practice has one identifier. */
+const about = (now: number, payerEvent: PayerEvent): EffectOptions => ({ now, payerEvent, identity: (one) => [one] });
 const fold = (all: readonly Said[], part?: ConsentPart): ConsentPart | undefined =>
   all.reduce((known, s) => evolveConsent(known, record(s)) ?? known, part);
 
@@ -205,7 +207,7 @@ describe('statements that were dropped', () => {
         const part = fold(all);
         const now = all.at(-1)!.appended + later;
         for (const s of all) {
-          const effect = consentEffect(part, `${s.id}~${mark(s.source)}`, START + now * MINUTE, payers(s));
+          const effect = consentEffect(part, `${s.id}~${mark(s.source)}`, about(START + now * MINUTE, payers(s)));
           expect(effect).toBeDefined();
           const concerned = NPIS.filter((provider) => (s.targets.length === 0 ? true : s.targets.includes(provider)));
           const isBack = (provider: string): boolean =>
@@ -245,7 +247,7 @@ describe('statements that were dropped', () => {
       { ...base, id: 'e2', out: true, source: 1, said: 15, from: undefined },
       { ...base, id: 'e3', said: 21, from: 22, appended: 21 },
     ]);
-    const effect = consentEffect(part, `e1~${mark(0)}`, START + 21 * MINUTE, payers(ahead));
+    const effect = consentEffect(part, `e1~${mark(0)}`, about(START + 21 * MINUTE, payers(ahead)));
     expect(effect).toEqual({ status: 'superseded', by: 'e2' });
   });
 
@@ -259,7 +261,7 @@ describe('statements that were dropped', () => {
       ...Array.from({ length: 9 }, (_, n) => ({ ...base, id: `i${n}`, out: false, said: n % 3, appended: 21 + n })),
       { ...base, id: 'e2', out: false, said: 9, targets: [NPIS[0]!], appended: 40 },
     ];
-    expect(consentEffect(fold(said), `e0~${mark(0)}`, START + 50 * MINUTE, payers(nobody))).toEqual({
+    expect(consentEffect(fold(said), `e0~${mark(0)}`, about(START + 50 * MINUTE, payers(nobody)))).toEqual({
       status: 'effective',
     });
   });

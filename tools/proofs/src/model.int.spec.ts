@@ -75,3 +75,17 @@ test('a process that dies within a rebuild, at any step of it, holds up the view
     await world.stop();
   }
 });
+
+test('N10 an opt-in by NPI is not effective while an opt-out by TIN bars the practice (sequence 90417014)', async () => {
+  const world = await MemoryWorld.start(keys);
+  const stated = { member: 0, source: 0, ago: 0, day: false, via: 0, post: true } as const;
+  try {
+    await new Driver(world, 'untrue').run([
+      { ...stated, op: 'opt-out', target: 'A by TIN' },
+      { op: 'settle' },
+      { ...stated, op: 'opt-in', target: 'A by NPI' },
+    ]);
+  } finally {
+    await world.stop();
+  }
+});

@@ -270,9 +270,6 @@ export class Model {
     if (wanted === undefined) return !after && (lean === 'must' || o.reach?.identifiers?.length !== 0);
     if (o.reach?.identifiers !== undefined && after && o.reach.identifiers.every((id) => wanted.includes(id)))
       return false;
-    // Known gap: an opt-out that names the practice by another identifier bars it, and the answer may not say so.
-    if (lean === 'may' && o.reach?.identifiers !== undefined)
-      return this.#standing(o, i.member, lean)?.reach?.identifiers?.some((id) => wanted.includes(id)) === true;
     return PRACTICES.some(
       (practice) =>
         identifiersOf(PROVIDERS[practice]).some((id) => wanted.includes(id)) && this.#bars(o, i.member, practice, lean),
