@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MemoryWorld } from './model/memory-world.ts';
 import { runSequences } from './model/run.ts';
 
-const SEQUENCES = 190;
+const SEQUENCES = 60;
 let folder: string;
 let keys: Secret<SigningKeys>;
 beforeAll(async () => {
