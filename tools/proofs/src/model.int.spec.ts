@@ -76,7 +76,7 @@ test('a process that dies within a rebuild, at any step of it, holds up the view
   }
 });
 
-test('N10 an opt-in by NPI is not effective while an opt-out by TIN bars the practice (sequence 90417014)', async () => {
+test('N10 an opt-in by NPI has no effect while an opt-out by TIN bars the practice (sequence 90417014)', async () => {
   const world = await MemoryWorld.start(keys);
   const stated = { member: 0, source: 0, ago: 0, day: false, via: 0, post: true } as const;
   try {
