@@ -8,9 +8,12 @@ import {
   isOptInEvent,
   isOptOutEvent,
   type MemberFacts,
+  memberKnownAt,
   MORE_HOLDS,
   type Purpose,
   reachOfEvent,
+  sourcesOf,
+  visibleSince,
   waitsForNotice,
 } from '@provider-access/domain/access';
 import {
@@ -103,6 +106,16 @@ export interface AccessOptions {
   readonly versions?: { readonly own: number; readerOf(version: number): ViewReader };
 }
 
+/** What a list shows about a member, and since when. Times are ms since the epoch. */
+export interface ListedMember {
+  readonly decision: Decision;
+  /** Since when a permitted member is visible to the client without a break; Infinity for a denied one. */
+  readonly since: number;
+  /** When the newest fact about the member was recorded, began or ended; 0 for a member whom nobody knows. */
+  readonly known: number;
+  readonly sources: readonly string[];
+}
+
 /** Party facts of a process, as far as a caller waits for them. */
 type PassingParties = Pick<Parties, 'waitFor' | 'waitForDerived'>;
 
@@ -143,6 +156,24 @@ export class Access {
   async decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]> {
     const documents = await this.#documents(members);
     return this.#counted(purpose, this.#judge(client, purpose, members, documents));
+  }
+
+  /** As `decideMany` for the list of a Group, with the times at which something changed. @throws FactsStale */
+  async listMany(client: string, group: string, members: readonly string[]): Promise<readonly ListedMember[]> {
+    const { parties: party, clock } = this.#options;
+    const purpose: Purpose = { kind: 'group', group };
+    const documents = await this.#documents(members);
+    const decisions = this.#counted(purpose, this.#judge(client, purpose, members, documents));
+    const now = instant(clock.now());
+    return decisions.map((decision, i) => {
+      const document = documents[i];
+      if (document === undefined) return { decision, since: Infinity, known: 0, sources: [] };
+      const member = factsOf(document);
+      const request = { client, purpose, member: members[i]!, now };
+      const known = memberKnownAt(member, decisionTime(request, { member, party }));
+      const since = decision.permit ? visibleSince(request, { member, party }, decision) : Infinity;
+      return { decision, since, known, sources: sourcesOf(member) };
+    });
   }
 
   /**

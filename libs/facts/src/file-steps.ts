@@ -1,5 +1,5 @@
 import type { FileNote } from '@provider-access/events';
-import { compareText, EVER, type NewStep, type Piece, pieces, type Step, visibleFrom } from './steps.ts';
+import { compareText, EVER, type NewStep, type Piece, pieces, type Step, timesOf } from './steps.ts';
 
 /**
  * Statements from full files (ADR 0107). The newest file of a source says everything that this source knows, so it
@@ -24,7 +24,7 @@ const byTime = (a: Step, b: Step): number =>
   compareText(a.businessTime, b.businessTime) || compareText(a.event, b.event);
 
 /** A statement of a file. A row replaces the whole earlier row; an end holds from its day on. */
-export const fileStep = (step: NewStep, { asOf }: FileNote): Omit<FileStep, 'recordedAt'> => ({
+export const fileStep = (step: NewStep, { asOf }: FileNote): Omit<FileStep, 'recordedAt' | 'changedAt'> => ({
   ...step,
   asOf: `${asOf}T00:00:00.000Z`,
   ...(step.from !== undefined && { appliesFrom: EVER }),
@@ -33,19 +33,19 @@ export const fileStep = (step: NewStep, { asOf }: FileNote): Omit<FileStep, 'rec
 /** The steps with one more; undefined if the step is known, or older than all that are kept. */
 export function withFileStep(
   steps: readonly FileStep[],
-  step: Omit<FileStep, 'recordedAt'>,
+  step: Omit<FileStep, 'recordedAt' | 'changedAt'>,
   recordedAt: string,
   others: readonly Step[],
 ): readonly FileStep[] | undefined {
   if (steps.some(({ event }) => event === step.event)) return undefined;
   const before = [...pieces(steps), ...pieces(others)];
-  const added: FileStep = { ...step, recordedAt: visibleFrom(before, step, recordedAt) };
+  const added: FileStep = { ...step, ...timesOf(before, step, recordedAt) };
   const kept = [...steps, added].sort(byTime).slice(-MOST_STEPS);
   return kept.includes(added) ? kept : undefined;
 }
 
 /** Whether the statement is the newest of its source under its name, by itself or by an equal one. */
-export function fileStepStands(steps: readonly FileStep[], step: Omit<FileStep, 'recordedAt'>): boolean {
+export function fileStepStands(steps: readonly FileStep[], step: Omit<FileStep, 'recordedAt' | 'changedAt'>): boolean {
   const newest = steps.at(-1);
   const isSame = (known: FileStep): boolean =>
     (['appliesFrom', 'from', 'until', 'coverageId'] as const).every((field) => known[field] === step[field]);

@@ -36,7 +36,7 @@ export { asRegistered, ClientDetails, type ClientKeySet, type ClientRegistration
 export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';
 export { MEMBER_DERIVERS } from './derivers.ts';
 export { INTAKES } from './derivers.ts';
-export { Access, FactsStale, type ConsentStatement, type StatementEffect } from './access.ts';
+export { Access, FactsStale, type ConsentStatement, type ListedMember, type StatementEffect } from './access.ts';
 export type { RequestDecisions } from './request-decisions.ts';
 export { Facts } from './facts.ts';
 export { attributedMembers } from './attributed-members.ts';

@@ -19,10 +19,11 @@ function fold(records: readonly LogRecord[]): MemberFacts {
   }
   return toMemberFacts(doc as { _id: string });
 }
+const UNTIMED = { recordedAt: undefined, changedAt: undefined };
 /** The part that does not depend on the time of recording. */
 const shape = (f: MemberFacts) => ({
-  coverage: f.coverage.map(({ recordedAt: _, ...c }) => c).sort(by),
-  attributions: f.attributions.map(({ recordedAt: _, ...a }) => a).sort(by),
+  coverage: f.coverage.map((c) => ({ ...c, ...UNTIMED })).sort(by),
+  attributions: f.attributions.map((a) => ({ ...a, ...UNTIMED })).sort(by),
   optOuts: f.optOuts.map(({ recordedAt: _r, endRecordedAt: _e, ...o }) => o).sort(by),
   holds: [...f.holds].sort(by),
   mergedWith: f.mergedWith,

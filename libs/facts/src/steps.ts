@@ -19,6 +19,11 @@ export interface Step {
   readonly until?: string;
   /** When the state was recorded, or the earlier state that it continues without a break. */
   readonly recordedAt: string;
+  /**
+   * When this statement was recorded, if it continues an earlier state with another end or coverage. Absent: nothing
+   * changed since `recordedAt`, or an earlier release wrote the step.
+   */
+  readonly changedAt?: string;
   /** The coverage on which an attribution depends. */
   readonly coverageId?: string;
   /**
@@ -28,13 +33,15 @@ export interface Step {
   readonly tie?: StepTie;
 }
 /** A step before it is compared with the known ones. */
-export type NewStep = Omit<Step, 'recordedAt'>;
+export type NewStep = Omit<Step, 'recordedAt' | 'changedAt'>;
 export interface StepTie {
   readonly said: string;
   readonly events: readonly string[];
 }
 export interface Piece extends Interval {
   readonly recordedAt: string;
+  /** As in `Step`. */
+  readonly changedAt?: string;
   readonly event: string;
   readonly coverageId?: string;
 }
@@ -61,8 +68,12 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
     const step = stairs[i]!;
     if (step.from === undefined) continue;
     const from = max(step.from, step.appliesFrom);
-    const next = stairs[i + 1]?.appliesFrom;
-    const to = step.until === undefined ? next : next === undefined || step.until < next ? step.until : next;
+    const following = stairs[i + 1];
+    const next = following?.appliesFrom;
+    const isCut = next !== undefined && (step.until === undefined || next <= step.until);
+    const to = isCut ? next : step.until;
+    // A statement that ends the state changes it.
+    const changedAt = isCut && following?.from === undefined ? following?.recordedAt : step.changedAt;
     if (to !== undefined && to <= from) continue;
     const last = out.at(-1);
     const joins = last !== undefined && last.to === from;
@@ -72,18 +83,32 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
       ...(to !== undefined && { to }),
       recordedAt: joins && step.recordedAt <= from ? last.recordedAt : step.recordedAt,
       event: step.event,
+      ...(changedAt !== undefined && { changedAt }),
       ...(step.coverageId !== undefined && { coverageId: step.coverageId }),
     });
   }
   return out;
 }
 
-/** When the state of a step was recorded, or the earlier state that it continues without a break. */
-export function visibleFrom(before: readonly Piece[], { from }: Pick<NewStep, 'from'>, recordedAt: string): string {
-  if (from === undefined) return recordedAt;
+/**
+ * When the state of a step was recorded, or the earlier state that it continues without a break; and when it changed
+ * that state.
+ */
+export function timesOf(
+  before: readonly Piece[],
+  { from, until, coverageId }: Pick<NewStep, 'from' | 'until' | 'coverageId'>,
+  recordedAt: string,
+): Pick<Step, 'recordedAt' | 'changedAt'> {
+  if (from === undefined) return { recordedAt };
   const seen = max(from, recordedAt);
   const continued = before.find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
-  return continued === undefined ? recordedAt : max(continued.from, continued.recordedAt);
+  if (continued === undefined) return { recordedAt };
+  const isSame = continued.to === until && continued.coverageId === coverageId;
+  const changedAt = isSame ? continued.changedAt : seen;
+  return {
+    recordedAt: max(continued.from, continued.recordedAt),
+    ...(changedAt !== undefined && { changedAt }),
+  };
 }
 
 /**
@@ -99,9 +124,9 @@ export function withStep(
 ): readonly Step[] | undefined {
   const candidate: Step = { ...step, recordedAt };
   if (steps.some((known) => known.event === step.event || covers(known, candidate))) return undefined;
-  const since = step.from === undefined ? recordedAt : visibleFrom(pieces([...steps, ...also]), step, recordedAt);
+  const times = step.from === undefined ? { recordedAt } : timesOf(pieces([...steps, ...also]), step, recordedAt);
   const kept = steps.filter((known) => !covers(candidate, known));
-  return folded([...kept, { ...candidate, recordedAt: since }], recordedAt, also);
+  return folded([...kept, { ...candidate, ...times }], recordedAt, also);
 }
 
 /**

@@ -18,6 +18,7 @@ import { GroupSearchController } from './operations/search/search-type.controlle
 import { Forecast } from './operations/ops/forecast.ts';
 import { GroupView } from './operations/group-view.ts';
 import { PayerDirectory } from './operations/payer-directory.ts';
+import { WithheldPatients } from './operations/withheld-patients.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
 import { NoticesController } from './operations/ops/notices.controller.ts';
@@ -87,6 +88,7 @@ export class AttributionModule {
         GroupView,
         { provide: AuditChain, useFactory: () => new AuditChain(runtime.ports) },
         PayerDirectory,
+        WithheldPatients,
         GroupFilters,
         {
           provide: LabelGate,

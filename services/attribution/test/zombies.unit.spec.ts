@@ -91,7 +91,7 @@ function factsOf(log: readonly LogRecord[]): unknown {
   });
   const facts = toMemberFacts(document as { readonly _id: string } & typeof document);
   const seen = (key: string, value: unknown): unknown =>
-    ['recordedAt', 'endRecordedAt', 'asOf'].includes(key)
+    ['recordedAt', 'endRecordedAt', 'changedAt', 'asOf'].includes(key)
       ? undefined
       : Array.isArray(value)
         ? (value as unknown[]).map((v) => JSON.stringify(v, seen)).sort()

@@ -204,9 +204,12 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
  * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a line of
  * business started, the member gets everything (docs/regulation.md#members-who-become-visible).
  */
-export function visibleSince(request: AccessRequest, facts: DecisionFacts): number {
+export function visibleSince(
+  request: AccessRequest,
+  facts: DecisionFacts,
+  decision: Decision = decide(request, facts),
+): number {
   const now = decisionTime(request, facts);
-  const decision = decide(request, facts);
   if (!decision.permit) return Number.POSITIVE_INFINITY;
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
   const member = facts.member!;

@@ -43,6 +43,8 @@ export interface AttributionFact extends Interval {
   readonly contract?: string;
   readonly coverageId?: string;
   readonly recordedAt: string;
+  /** When its end or its coverage changed, if that was later than `recordedAt`. */
+  readonly changedAt?: string;
   readonly event: string;
 }
 export interface OptOutFact extends Interval {

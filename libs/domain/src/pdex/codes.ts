@@ -28,6 +28,8 @@ export const GROUP_PROFILES = { pdex: `${PDEX}pdex-provider-group`, atr: `${ATR}
 export const GROUP_EXTENSIONS = {
   listStatus: `${ATR}ext-attributionListStatus`,
   coverage: `${ATR}ext-coverageReference`,
+  provider: `${ATR}ext-attributedProvider`,
+  change: `${ATR}ext-changeType`,
 } as const;
 
 export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;

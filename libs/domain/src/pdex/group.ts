@@ -11,13 +11,24 @@ import {
   US_NPI,
 } from './codes.ts';
 
-/** One attributed member. Dates are FHIR dates. */
+/** Codes of ATR's CodeSystem atr-changetype that an entry may have. Who leaves is not listed (ADR 0120). */
+export type ChangeType = 'new' | 'changed' | 'nochange';
+
+/** The entry of one attributed member. Dates are FHIR dates. */
 export interface GroupMember {
   /** Member id, which is Patient.id. */
   readonly member: string;
   readonly coverageId?: string | undefined;
   readonly from: string;
   readonly to?: string | undefined;
+  readonly change: ChangeType;
+}
+/** The provider of a list as a Reference. Without any of these, entries name no provider. */
+export interface GroupProvider {
+  /** `Practitioner/p-1`, if the client can read it. */
+  readonly reference?: string | undefined;
+  readonly identifier?: { readonly system: string; readonly value: string } | undefined;
+  readonly display?: string | undefined;
 }
 
 /** The payer as a Reference. Without any of these, the Group has no `managingEntity`. */
@@ -37,6 +48,8 @@ export interface GroupInput {
   readonly tin?: string | undefined;
   /** Of the provider, from the payer's directory. */
   readonly providerName?: string | undefined;
+  /** The provider's resource in the directory, `Type/id`, if the client can read it. */
+  readonly providerReference?: string | undefined;
   readonly contract?: { readonly system: string; readonly value: string } | undefined;
   readonly payer: GroupPayer;
   readonly members: readonly GroupMember[];
@@ -58,7 +71,7 @@ export function groupResource(input: GroupInput): FhirResource {
     ...(providerNpi === undefined ? [] : [{ system: US_NPI, value: providerNpi }]),
     ...(tin === undefined ? [] : [{ system: US_EIN, value: tin }]),
   ];
-  const [provider] = known;
+  const provider = providerOf(input);
   const identifier = [...known, ...(contract === undefined ? [] : [contract])];
   return {
     resourceType: 'Group',
@@ -82,19 +95,23 @@ export function groupResource(input: GroupInput): FhirResource {
       {
         code: { coding: [code] },
         valueReference: {
-          ...(provider === undefined ? {} : { identifier: provider }),
+          ...(provider.identifier === undefined ? {} : { identifier: provider.identifier }),
           display: named ?? contract?.value ?? id,
         },
         exclude: false,
         period: { start: lastUpdated.slice(0, 10) },
       },
     ],
-    ...(summary || members.length === 0 ? {} : { member: members.map(groupMember) }),
+    ...(summary || members.length === 0 ? {} : { member: members.map((member) => groupMember(member, provider)) }),
   };
 }
 
 /** The provider as a person reads it. */
-function nameOf({ providerName, providerNpi, tin }: GroupInput): string | undefined {
+function nameOf({
+  providerName,
+  providerNpi,
+  tin,
+}: Pick<GroupInput, 'providerName' | 'providerNpi' | 'tin'>): string | undefined {
   if (providerName !== undefined && providerName !== '') return providerName;
   if (providerNpi !== undefined) return `NPI ${providerNpi}`;
   return tin === undefined ? undefined : `TIN ${tin}`;
@@ -111,14 +128,41 @@ function managingEntity({ reference, identifier, display }: GroupPayer): { manag
   return { managingEntity: isEmpty ? { extension: [{ url: DATA_ABSENT_REASON, valueCode: 'unknown' }] } : found };
 }
 
-/** The entry of one member in a Group. */
-export const groupMember = ({ member, coverageId, from, to }: GroupMember): Readonly<Record<string, unknown>> => ({
-  ...(coverageId === undefined
-    ? {}
-    : {
-        extension: [{ url: GROUP_EXTENSIONS.coverage, valueReference: { reference: `Coverage/${coverageId}` } }],
-      }),
-  entity: { reference: `Patient/${member}` },
-  period: { start: from, ...(to === undefined ? {} : { end: to }) },
-  inactive: false,
-});
+/** The provider to whom the members of the list are attributed. */
+export function providerOf(input: Pick<GroupInput, 'providerNpi' | 'tin' | 'providerName' | 'providerReference'>) {
+  const { providerNpi, tin, providerReference: reference } = input;
+  const identifier =
+    providerNpi !== undefined
+      ? { system: US_NPI, value: providerNpi }
+      : tin === undefined
+        ? undefined
+        : { system: US_EIN, value: tin };
+  return { reference, identifier, display: nameOf(input) } satisfies GroupProvider;
+}
+
+/**
+ * The entry of one member in a Group (ATR: one for each pair of a member and a provider). A Group is the list of one
+ * provider, so all its entries name the same.
+ */
+export const groupMember = (
+  { member, coverageId, from, to, change }: GroupMember,
+  { reference, identifier, display }: GroupProvider,
+): Readonly<Record<string, unknown>> => {
+  const provider = {
+    ...(reference === undefined ? {} : { reference }),
+    ...(identifier === undefined ? {} : { identifier }),
+    ...(display === undefined ? {} : { display }),
+  };
+  return {
+    extension: [
+      { url: GROUP_EXTENSIONS.change, valueCode: change },
+      ...(coverageId === undefined
+        ? []
+        : [{ url: GROUP_EXTENSIONS.coverage, valueReference: { reference: `Coverage/${coverageId}` } }]),
+      ...(Object.keys(provider).length === 0 ? [] : [{ url: GROUP_EXTENSIONS.provider, valueReference: provider }]),
+    ],
+    entity: { reference: `Patient/${member}` },
+    period: { start: from, ...(to === undefined ? {} : { end: to }) },
+    inactive: false,
+  };
+};

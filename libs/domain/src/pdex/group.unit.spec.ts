@@ -11,18 +11,20 @@ const input = {
   tin: '12-3456789',
   contract: { system: 'https://pa.example/contracts', value: 'C-2027-88' },
   providerName: 'Riverside Clinic',
+  providerReference: 'Organization/o-1',
   payer: { reference: 'Organization/payer-1', display: 'Example Health Plan' },
   members: [
     {
       member: 'p-1',
       coverageId: 'cov-1',
       from: '2027-01-01',
+      change: 'new',
     },
   ],
   quantity: 1,
 } as const;
 
-it('builds the Group that the guides ask for', () => {
+it('builds the Group that the guides ask for (A6, A8, A9, A17)', () => {
   const code = {
     coding: [
       {
@@ -74,9 +76,18 @@ it('builds the Group that the guides ask for', () => {
     member: [
       {
         extension: [
+          { url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-changeType', valueCode: 'new' },
           {
             url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-coverageReference',
             valueReference: { reference: 'Coverage/cov-1' },
+          },
+          {
+            url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-attributedProvider',
+            valueReference: {
+              reference: 'Organization/o-1',
+              identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: '1234567893' },
+              display: 'Riverside Clinic',
+            },
           },
         ],
         entity: { reference: 'Patient/p-1' },

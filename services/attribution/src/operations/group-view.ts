@@ -1,27 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type GroupDenial, groupDenial } from '@provider-access/domain/access';
+import { type GroupDenial, groupDenial, partyKnownAt } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
 import { type FhirResource, isId, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import {
-  type GroupInput,
-  type GroupMember,
-  groupMember,
-  type GroupPayer,
-  groupResource,
-} from '@provider-access/domain/pdex';
+import { type GroupInput, type GroupPayer, groupResource, providerOf } from '@provider-access/domain/pdex';
 import { allows, readGranted } from '@provider-access/domain/smart';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
-import { ContentHash, GroupVersions } from './group-versions.ts';
+import { GroupVersions } from './group-versions.ts';
 import { PayerDirectory } from './payer-directory.ts';
+import { VisibleList } from './visible-list.ts';
+import { WithheldPatients } from './withheld-patients.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;
   /** Of the provider, if the directory names it for the client. */
   readonly providerName?: string | undefined;
+  /** The provider's resource in the directory, `Type/id`, if the client can read it. */
+  readonly providerReference?: string | undefined;
 }
 /** Why the Group does not exist for the client. */
 export interface DeniedGroup {
@@ -38,8 +36,6 @@ export interface VisibleGroup {
 }
 
 const PAGE = 500;
-/** Ends inside are exclusive; Period.end is the last moment. */
-const lastMoment = (end: string): string => instant(Date.parse(end) - 1);
 const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined =>
   providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
 
@@ -59,10 +55,11 @@ export class GroupView {
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
     @Inject(PayerDirectory) private readonly directory: PayerDirectory,
+    @Inject(WithheldPatients) private readonly patients: WithheldPatients,
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
-    this.versions = new GroupVersions(ports.state.streams);
+    this.versions = new GroupVersions(ports.state, config.boundMs);
     const { payerIdentifiers = [], payerName: display } = config;
     const [system, value] = payerIdentifiers.find((text) => text.includes('|'))?.split('|') ?? [];
     this.payer = { identifier: system && value ? { system, value } : undefined, display };
@@ -91,17 +88,17 @@ export class GroupView {
   }
 
   private async named(client: string, groups: readonly ClientGroup[]): Promise<readonly ClientGroup[]> {
-    const names = await this.directory.namesOf(
+    const entries = await this.directory.entriesOf(
       client,
       groups.flatMap(({ providers }) => providers),
     );
-    // The NPI comes first, because a TIN may name the practice of several providers.
-    const nameOf = ({ providers }: ClientGroup): string | undefined =>
-      providers
-        .toSorted()
-        .map((provider) => names.get(provider))
-        .find((name) => name !== undefined);
-    return groups.map((group) => ({ ...group, providerName: nameOf(group) }));
+    const scope = readGranted(this.facts.parties.client(client)?.scope ?? '');
+    return groups.map((group) => {
+      // The NPI comes first, because a TIN may name the practice of several providers.
+      const [known] = group.providers.toSorted().flatMap((provider) => entries.get(provider) ?? []);
+      const isReadable = known !== undefined && allows(scope, known.resource.split('/')[0]!, 'r');
+      return { ...group, providerName: known?.name, providerReference: isReadable ? known.resource : undefined };
+    });
   }
 
   private admit(doc: ViewDocument, client: string): ClientGroup | DeniedGroup {
@@ -122,47 +119,61 @@ export class GroupView {
     summary: boolean | 'when-large',
     most = this.config.maxGroupMembers,
   ): Promise<VisibleGroup> {
-    let members: GroupMember[] = [];
-    const content = new ContentHash();
-    let page: string[] = [];
-    let quantity = 0;
-    const decidePage = async (): Promise<void> => {
-      // A large Group is many decisions, so the rest of the process goes on between two pages.
-      if (quantity > 0) await nextTurn();
-      const decisions = await this.facts.access.decideMany(client, { kind: 'group', group: group.id }, page);
-      decisions.forEach((decision, i) => {
-        if (!decision.permit) return;
-        quantity++;
-        const isLarge = quantity > most;
-        if (isLarge && summary === false) throw new Refusal('too-costly', tooLarge(most));
-        if (isLarge) members = [];
-        const { from, to, coverageId } = decision.attributions[0]!;
-        const end = to !== undefined && { to: lastMoment(to) };
-        const member = { member: page[i]!, from, ...end, ...(coverageId !== undefined && { coverageId }) };
-        content.add(groupMember(member));
-        if (summary !== true && !isLarge) members.push(member);
+    const head = { ...headOf(group, this.config.publicUrl), payer: await this.payerFor(client) };
+    for (;;) {
+      const seen = await this.versions.last(client, group.id);
+      const list = new VisibleList(providerOf(head), seen, this.config.boundMs);
+      const now = this.facts.parties.decisionTime(this.ports.clock.now());
+      for await (const { listed, withheld } of this.pages(client, group)) {
+        for (const [member, one] of listed) {
+          list.add(member, one, withheld.has(member));
+          if (list.quantity > most && summary === false) throw new Refusal('too-costly', tooLarge(most));
+          if (summary === true || list.quantity > most) list.forget();
+        }
+      }
+      const { quantity } = list;
+      const { providers } = group;
+      const party = this.facts.parties.client(client);
+      const known = partyKnownAt(this.facts.parties, party, { providers, sources: list.sources }, now);
+      const common = { ...head, quantity };
+      // The members are in the hash already. A summary has the version of the whole Group.
+      const shown = groupResource({ ...common, versionId: '', lastUpdated: '', members: [] });
+      const visible = list.visible(shown, [party?.providers, { ...shown, quantity: 0 }], now, known);
+      const version = await this.versions.of(client, group.id, seen, visible);
+      if (version === undefined) continue;
+      const isTooLarge = quantity > most && summary !== true;
+      const members = list.members(version);
+      const resource = groupResource({
+        ...common,
+        versionId: String(version.at),
+        lastUpdated: instant(version.at),
+        members,
+        summary: summary === true || isTooLarge,
       });
-      page = [];
+      return { id: group.id, resource, members: members.map((m) => m.member), lastUpdated: version.at, isTooLarge };
+    }
+  }
+
+  /** The members of a Group in pages, ended memberships included, with the decision about each. */
+  private async *pages(client: string, group: ClientGroup) {
+    let page: string[] = [];
+    const decided = async () => {
+      const listed = await this.facts.access.listMany(client, group.id, page);
+      const permitted = page.filter((_, i) => listed[i]!.decision.permit);
+      const withheld = await this.patients.withheld(client, permitted);
+      return { listed: page.map((member, i) => [member, listed[i]!] as const), withheld };
     };
+    let isFirst = true;
     for await (const doc of this.memberships.scan({ index: 'by_group', equals: [group.id], pageSize: PAGE })) {
       page.push((doc['membership'] as MembershipPart).member);
-      if (page.length === PAGE) await decidePage();
+      if (page.length < PAGE) continue;
+      // A large Group is many decisions, so the rest of the process goes on between two pages.
+      if (!isFirst) await nextTurn();
+      isFirst = false;
+      yield await decided();
+      page = [];
     }
-    if (page.length > 0) await decidePage();
-    const isTooLarge = quantity > most && summary !== true;
-    const common = { ...headOf(group, this.config.publicUrl), quantity, payer: await this.payerFor(client) };
-    // The members are in the hash already. A summary has the version of the whole Group.
-    content.add(groupResource({ ...common, versionId: '', lastUpdated: '', members: [] }));
-    const now = this.facts.parties.decisionTime(this.ports.clock.now());
-    const lastUpdated = await this.versions.of(client, group.id, content.digest(), now);
-    const resource = groupResource({
-      ...common,
-      versionId: String(lastUpdated),
-      lastUpdated: instant(lastUpdated),
-      members,
-      summary: summary === true || isTooLarge,
-    });
-    return { id: group.id, resource, members: members.map((m) => m.member), lastUpdated, isTooLarge };
+    if (page.length > 0) yield await decided();
   }
 
   /**
@@ -189,9 +200,10 @@ export const INSTEAD =
 export function headOf(
   group: ClientGroup,
   publicUrl: string,
-): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract' | 'providerName'> {
-  const { id, providers, providerName, contract: value } = group;
+): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract' | 'providerName' | 'providerReference'> {
+  const { id, providers, providerName, providerReference, contract: value } = group;
   // The payer numbers its contracts, and its events name no system for the numbers.
   const contract = value === undefined ? undefined : { system: `${publicUrl}/contracts`, value };
-  return { id, providerNpi: valueOf(providers, 'npi|'), tin: valueOf(providers, 'tin|'), providerName, contract };
+  const [providerNpi, tin] = [valueOf(providers, 'npi|'), valueOf(providers, 'tin|')];
+  return { id, providerNpi, tin, providerName, providerReference, contract };
 }

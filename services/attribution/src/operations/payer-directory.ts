@@ -45,10 +45,10 @@ export class PayerDirectory {
   }
 
   /**
-   * The name of each provider that the directory names for this client: an entry that a label withholds names nobody.
-   * One query for each provider, and one for all labels.
+   * The named entry of each provider in the directory, as far as the client can read it: an entry that a label
+   * withholds is none. One query for each provider, and one for all labels.
    */
-  async namesOf(client: string, providers: Iterable<ProviderKey>): Promise<ReadonlyMap<ProviderKey, string>> {
+  async entriesOf(client: string, providers: Iterable<ProviderKey>): Promise<ReadonlyMap<ProviderKey, DirectoryEntry>> {
     const found: { readonly provider: ProviderKey; readonly named: readonly DirectoryEntry[] }[] = [];
     // One after the other: a client may be bound to hundreds of providers.
     for (const provider of new Set(providers)) {
@@ -61,7 +61,7 @@ export class PayerDirectory {
     return new Map(
       found.flatMap(({ provider, named }) => {
         const first = named.find(({ resource }) => readable.has(resource));
-        return first === undefined ? [] : [[provider, first.name] as const];
+        return first === undefined ? [] : [[provider, first] as const];
       }),
     );
   }
