@@ -4,6 +4,7 @@ import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { EXTENT, fitting, type Row, rowsWith, Unpacked } from './blocks.ts';
 import { engine, logFault } from './faults.ts';
 import { allowBlocks, createTopic, topicOf, type TopicRow, unpackBlocks } from './file-form.ts';
+import { LIMIT } from './limit.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
 import { cut, DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
@@ -36,13 +37,7 @@ interface Hooks {
   readonly content?: Uint8Array | undefined;
 }
 
-const DEFAULTS = {
-  partitions: 4,
-  readonly: false,
-  busyMs: 1000,
-  now: () => Date.now(),
-  blocks: true,
-};
+const DEFAULTS = { partitions: 4, readonly: false, busyMs: 1000, now: () => Date.now(), blocks: true };
 
 interface Slot extends RetainedPlace {
   /** Durable next offset. */
@@ -343,8 +338,8 @@ export class SqliteStore {
         partition,
         table,
         head: this.#headOf(table),
-        sizes: this.#db.prepare(`SELECT ${EXTENT} FROM ${table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ?`),
-        read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ?`),
+        sizes: this.#db.prepare(`SELECT ${EXTENT} FROM ${table} WHERE o >= ? AND o < ? ORDER BY o ${LIMIT}`),
+        read: this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o >= ? AND o < ? ORDER BY o ${LIMIT}`),
       };
     });
     this.#topics.set(topic, slots);

@@ -1,3 +1,4 @@
+import { LIMIT } from '../../log/embedded/index.ts';
 import type { IndexDefinition, Scalar } from '../projection.ts';
 import { type CountPlan, type IdsCondition, type IdsPlan, splitPath } from '../query.ts';
 import { arrayTable, type Layout, quoted } from './tables.ts';
@@ -167,7 +168,7 @@ export class PlainElements extends Elements {
     const selects = this.selects(plan, plan.after === undefined ? [] : ['a._id > ?']).map(
       ({ from, where }) => `SELECT DISTINCT a._id FROM ${from} WHERE ${where}`,
     );
-    const ids = `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
+    const ids = `${selects.join(' UNION ')} ORDER BY 1 ${LIMIT}`;
     if (columns.length === 0) return ids;
     const selected = ['_id', ...columns].map((column) => `t.${column}`).join(', ');
     return `SELECT ${selected} FROM (${ids}) i CROSS JOIN ${this.#documents} t ON t._id = i._id ORDER BY t._id`;
@@ -177,13 +178,13 @@ export class PlainElements extends Elements {
   }
   countOfOne(plan: CountPlan): string {
     const [{ from, where }] = this.selects(plan, this.without(plan)) as [Select];
-    return `SELECT min(e), max(e), count(*) FROM (SELECT ${this.element} AS e FROM ${from} WHERE ${where} LIMIT ?)`;
+    return `SELECT min(e), max(e), count(*) FROM (SELECT ${this.element} AS e FROM ${from} WHERE ${where} ${LIMIT})`;
   }
   countOfAll(plan: CountPlan): string {
     const selects = this.selects(plan, this.without(plan)).map(
       ({ from, where }) => `SELECT DISTINCT a.k0 AS k, a._id FROM ${from} WHERE ${where}`,
     );
-    return `SELECT k, count(*) FROM (${selects.join(' UNION ')} LIMIT ?) GROUP BY k`;
+    return `SELECT k, count(*) FROM (${selects.join(' UNION ')} ${LIMIT}) GROUP BY k`;
   }
   withElement(): Select & { readonly id: string } {
     return {

@@ -1,3 +1,4 @@
+import { LIMIT } from '../../log/embedded/index.ts';
 import type { IndexDefinition, Scalar } from '../projection.ts';
 import type { CountPlan, IdsCondition, IdsPlan } from '../query.ts';
 import { type Bound, type ConditionPart, Elements, hasLists, inList, MOST_RANGES } from './elements.ts';
@@ -103,7 +104,7 @@ export class SharedElements extends Elements {
     const after = plan.after === undefined ? '' : ` WHERE ${id} > ?`;
     return (
       `SELECT ${selected} FROM (${documents} FROM (${selects.join(' UNION ALL ')})) e ` +
-      `CROSS JOIN ${this.#documents} t ON t.body = e.document${join}${after} ORDER BY 1 LIMIT ?`
+      `CROSS JOIN ${this.#documents} t ON t.body = e.document${join}${after} ORDER BY 1 ${LIMIT}`
     );
   }
   idsValues(plan: IdsPlan): readonly Bound[] {
@@ -118,7 +119,7 @@ export class SharedElements extends Elements {
     return (
       `SELECT low, high, ${text('first')}, ${text('last')}, total FROM (SELECT min(e) ${of('text')} AS low, ` +
       `max(e) ${of('text')} AS high, min(e) ${of('integer')} AS first, max(e) ${of('integer')} AS last, ` +
-      `count(*) AS total FROM (${selects.join(' UNION ALL ')} LIMIT ?))`
+      `count(*) AS total FROM (${selects.join(' UNION ALL ')} ${LIMIT}))`
     );
   }
   countOfAll(plan: CountPlan): string {
@@ -126,7 +127,7 @@ export class SharedElements extends Elements {
       ({ from, where }) => `SELECT DISTINCT a.scope, a.document FROM ${from} WHERE ${where}`,
     );
     return (
-      `SELECT s.k0, count(*) FROM (${selects.join(' UNION ')} LIMIT ?) e ` +
+      `SELECT s.k0, count(*) FROM (${selects.join(' UNION ')} ${LIMIT}) e ` +
       `JOIN ${this.#tables.scopes} s ON s.scope = e.scope GROUP BY s.k0`
     );
   }

@@ -1,4 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
+import { LIMIT } from '../../log/embedded/index.ts';
 import type { IndexDefinition, ViewDocument } from '../projection.ts';
 import { type CountPlan, type IdsPlan, type LoadPlan, type QueryPlan, setField } from '../query.ts';
 import { countShapeOf, type Elements, hasLists, inList, isOne, PlainElements, shapeOf } from './elements.ts';
@@ -145,7 +146,7 @@ export class Statements extends WriteStatements {
           `${folders} f CROSS JOIN ${this.table} t ON t.folder = f.folder${joins} WHERE f.path > ? ` +
           'ORDER BY f.path, t.name',
       }[where];
-      return `SELECT ${columns.join(', ')} FROM ${rest} LIMIT ?`;
+      return `SELECT ${columns.join(', ')} FROM ${rest} ${LIMIT}`;
     });
   }
 
@@ -231,7 +232,7 @@ export class Statements extends WriteStatements {
       return (
         `SELECT ${selected} FROM ` +
         `${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ` +
-        `ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} LIMIT ?`
+        `ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} ${LIMIT}`
       );
     });
   }
