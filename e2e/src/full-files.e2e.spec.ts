@@ -237,10 +237,11 @@ describe('full files of a roster', () => {
     expect((await pa('undo', 'roster.north')).stderr).toMatch(/names no import/);
   });
 
-  test('A71 a full opt-outs file ends no opt-out, neither its own nor that of another channel', async () => {
+  const outs = (name: string, members: readonly string[]): void =>
+    writeFileSync(at(name), `member,scope\n${members.map((member) => `${member},Global`).join('\n')}\n`);
+
+  test('A71 a full opt-outs file ends no opt-out by absence, neither its own nor that of another channel', async () => {
     const [a, b, c] = [MEMBERS[27]!, MEMBERS[28]!, MEMBERS[29]!];
-    const outs = (name: string, members: readonly string[]): void =>
-      writeFileSync(at(name), `member,scope\n${members.map((member) => `${member},Global`).join('\n')}\n`);
     const seen = expected(MEMBERS);
     expect(await idsOf(apps.south, SOUTH)).toEqual(seen);
     outs('outs-1.csv', [a, b]);
@@ -258,12 +259,14 @@ describe('full files of a roster', () => {
     outs('outs-2.csv', [b]);
     const second = await reported('import', 'opt-outs', 'outs-2.csv', '--full', ...full('portal'));
     expect(second, second.said).toMatchObject({ code: 0, imported: true, ended: 0, kept: 1, gained: 0 });
-    expect(readFileSync(at('outs-2.absent.txt'), 'utf8')).toBe(`${a}\n`);
+    expect(readFileSync(at('outs-2.absent.csv'), 'utf8')).toMatch(
+      new RegExp(`^end,number,member,scope,names,said\n"","\\d{5}-\\d{5}","${a}","global","","${TODAY}"\n$`),
+    );
     outs('outs-3.csv', [c]);
     const other = await reported('import', 'opt-outs', 'outs-3.csv', '--full', ...full('mail'));
     expect(other, other.said).toMatchObject({ code: 0, imported: true, kept: 0, lost: 1 });
     expect(await idsOf(apps.south, SOUTH)).toEqual(seen.filter((m) => ![a, b, c].includes(m)));
-    expect((await pa('undo', second.batch)).stderr).toMatch(/ends when the member opts in/);
+    expect((await pa('undo', second.batch)).stderr).toMatch(/import the right file, with --ends/);
 
     // What the member says today stands against a file of today that is imported again.
     await takesEffect(platform(), payerEvent('payer.member-opted-in.v2', c, {}));
@@ -281,6 +284,50 @@ describe('full files of a roster', () => {
     expect(await idsOf(apps.south, SOUTH)).toEqual(seen.filter((m) => ![a, b].includes(m)));
     const ins = await pa('import', 'opt-ins', 'outs-1.csv', '--full', ...full('portal'));
     expect([ins.code, ins.stderr]).toEqual([2, expect.stringContaining('changes nothing')]);
+  });
+
+  test('A71 it ends those that a person has confirmed one by one, and no opt-out that others state', async () => {
+    const [a, b] = [MEMBERS[27]!, MEMBERS[28]!];
+    const seen = await idsOf(apps.south, SOUTH);
+    const simulated = async (...more: string[]) =>
+      reported('simulate', 'opt-outs', 'outs-4.csv', ...full('portal'), ...more);
+    // The member of b opted out by phone, too; that of a only in the portal, whose file lacks both now.
+    await takesEffect(platform(), optOut(b));
+    outs('outs-4.csv', [MEMBERS[26]!]);
+    expect(await simulated()).toMatchObject({ code: 0, kept: 2, ended: 0, gained: 0, lost: 1 });
+    const [header, ...rows] = readFileSync(at('outs-4.absent.csv'), 'utf8').trimEnd().split('\n');
+    expect(rows.map((row) => row.split(',')[2])).toEqual([`"${a}"`, `"${b}"`]);
+    const mark = (name: string, marked: readonly string[]): string[] => {
+      writeFileSync(at(name), `${[header, ...marked].join('\n')}\n`);
+      return ['--ends', name];
+    };
+    const yes = (row: string): string => row.replace('""', 'Yes');
+
+    // Each end is confirmed alone, and a list that was simulated before does not fit.
+    const one = await simulated(...mark('one.csv', [yes(rows[1]!), rows[0]!]));
+    expect(one).toMatchObject({ ended: 1, kept: 1, gained: 0, lost: 1 });
+    const both = await simulated(...mark('both.csv', rows.map(yes)));
+    expect(both).toMatchObject({ ended: 2, kept: 0, gained: 1, lost: 1 });
+    expect(both.number).not.toBe(one.number);
+
+    const import4 = ['import', 'opt-outs', 'outs-4.csv', '--full', ...full('portal'), '--ends', 'both.csv'];
+    // A confirmation of each end is none of the whole: more than 5 % change.
+    expect(await reported(...import4, '--confirm', one.number)).toMatchObject({ code: 1, imported: false });
+    expect(await idsOf(apps.south, SOUTH)).toEqual(seen);
+    const done = await reported(...import4, '--confirm', both.number);
+    expect(done, done.said).toMatchObject({ code: 0, imported: true, ended: 2, gained: 1 });
+    const expectedNow = [...seen.filter((m) => m !== MEMBERS[26]), a].toSorted();
+    expect(await idsOf(apps.south, SOUTH)).toEqual(expectedNow);
+    // b is opted out by phone, and by the file of another channel.
+    expect(expectedNow).not.toContain(b);
+
+    // The same marks confirm nothing any more, and a file of the same day that has the member again bars again.
+    expect((await pa(...import4)).stderr).toMatch(/both\.csv:2: no opt-out that the file lacks/);
+    outs('outs-5.csv', [MEMBERS[26]!, a]);
+    const { number } = await reported('simulate', 'opt-outs', 'outs-5.csv', ...full('portal'));
+    const back = await reported('import', 'opt-outs', 'outs-5.csv', '--full', ...full('portal'), '--confirm', number);
+    expect(back, back.said).toMatchObject({ code: 0, imported: true, added: 1, lost: 1 });
+    expect(await idsOf(apps.south, SOUTH)).toEqual(expectedNow.filter((m) => m !== a));
   });
 
   test('A71 a kind that has no full file says so, and a faulty row refuses the whole file', async () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { PayerEvent } from './payer-contract.ts';
 import type { FileKind } from './payer-events.ts';
 import { providerKeys } from './provider-key.ts';
@@ -16,6 +17,11 @@ const given = (values: Readonly<Record<string, unknown>>): Record<string, unknow
 /** One text for a provider, in whatever form a file writes its numbers. */
 const providerOf = (provider: Parameters<typeof providerKeys>[0] & { contract?: string | undefined }): string =>
   JSON.stringify([...providerKeys(provider), provider.contract ?? null]);
+
+type Reach = Omit<Extract<PayerEvent, { type: 'payer.opt-out-withdrawn.v1' }>['data'], 'file'>;
+/** Whom an opt-out bars, as its source wrote it. */
+const reachKey = ({ scope, targets, purposes, payers, categories }: Reach): string =>
+  JSON.stringify([scope, targets ?? purposes ?? payers ?? categories ?? null]);
 
 /** What an event says about a row of a file; undefined for an event that no row states. Pure. */
 export function fileRowOf(event: PayerEvent): FileRow | undefined {
@@ -36,11 +42,22 @@ export function fileRowOf(event: PayerEvent): FileRow | undefined {
     }
     case 'payer.member-opted-out.v2': {
       const { file: _file, scope = 'global', setBy = 'member', ...values } = event.data as Partial<typeof event.data>;
-      const { targets, purposes, payers, categories } = values;
-      const key = JSON.stringify([scope, targets ?? purposes ?? payers ?? categories ?? null]);
-      return { kind: 'opt-outs', key, row: given({ scope, setBy, ...values }) };
+      return { kind: 'opt-outs', key: reachKey({ scope, ...values }), row: given({ scope, setBy, ...values }) };
     }
+    case 'payer.opt-out-withdrawn.v1':
+      return { kind: 'opt-outs', key: reachKey(event.data), row: null };
     default:
       return undefined;
   }
+}
+
+/**
+ * A short name of the row of a full file that an opt-out, or its withdrawal, is about: source, member and reach. A
+ * person may have several member ids, so each id has a row of its own. Undefined for what no full file states.
+ */
+export function optOutRow(event: PayerEvent): string | undefined {
+  const { file } = event.data as { readonly file?: { readonly source: string } };
+  const row = file === undefined ? undefined : fileRowOf(event);
+  if (row?.kind !== 'opt-outs') return undefined;
+  return hash('sha256', JSON.stringify([file!.source, event.subject, row.key]), 'base64url').slice(0, 22);
 }

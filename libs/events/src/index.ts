@@ -7,6 +7,8 @@ export type * from './audit-entry.ts';
 export * from './audit-events.ts';
 export * from './audit-words.ts';
 export type { LinesSet } from './line-events.ts';
+export type * from './consent-events.ts';
+export type { FileNote } from './shared-schemas.ts';
 export * from './platform-events.ts';
 export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';

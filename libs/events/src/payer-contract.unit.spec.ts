@@ -155,6 +155,7 @@ it('a dead letter denies by its type', () => {
     ['payer.member-opted-in.v1', 'member'],
     ['payer.member-opted-out.v2', 'member'],
     ['payer.member-opted-in.v2', 'member'],
+    ['payer.opt-out-withdrawn.v1', 'member'],
     ['payer.provider-recorded.v1', 'nobody'],
     ['payer.network-status-changed.v1', 'source'],
     ['payer.file-imported.v1', 'nobody'],

@@ -188,6 +188,14 @@ const memberOptedOut2 = z.looseObject({
   proof: proof.optional(),
   file,
 });
+/**
+ * A source takes back what its full files said about one opt-out, which the scope and its list name as the file did. It
+ * ends nothing that others said, and an attribute that nobody knows is a fault, because a withdrawal gives access.
+ */
+const optOutWithdrawn = z.strictObject({
+  ...memberOptedOut2.pick({ scope: true, targets: true, purposes: true, payers: true, categories: true }).shape,
+  file: file.unwrap(),
+});
 /** An attribute that nobody knows is a fault: an opt-in must not permit more than the member said. */
 const memberOptedIn2 = z
   .strictObject({
@@ -353,6 +361,13 @@ export const PAYER_EVENTS = {
     denies: 'member',
     schema: memberOptedIn2,
     title: 'The member opted back in, for all or for some providers',
+  },
+  'payer.opt-out-withdrawn.v1': {
+    topic: 'payer.member-events',
+    owner: 'consent',
+    denies: 'member',
+    schema: optOutWithdrawn,
+    title: 'A source of full files took back what it said about an opt-out',
   },
   'payer.provider-recorded.v1': {
     topic: 'payer.provider-events',

@@ -1,22 +1,16 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS } from './audit-events.ts';
+import { CONSENT_EVENTS } from './consent-events.ts';
 import { FEED_EVENTS } from './feed-events.ts';
 import { linesSet } from './line-events.ts';
 import { NOTICE_EVENTS } from './notice-events.ts';
-import type { ProviderKey } from './provider-key.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
+import { file, instant, providerKey } from './shared-schemas.ts';
 
 /**
  * Our own events (the truth: docs/architecture.md#what-each-service-owns): views are built from these alone. Times are
  * RFC 3339 instants.
  */
-
-const instant = z.string();
-/** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
-const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/) as unknown as z.ZodType<ProviderKey>;
-
-/** A statement from a full file (ADR 0107): the source, and the day of which the file tells. */
-const file = z.object({ source: z.string(), batch: z.string(), asOf: z.string() });
 
 /** pa.members */
 const coverageChanged = z.object({
@@ -96,44 +90,6 @@ const fileImported = file.extend({
   undoes: z.string().optional(),
   businessTime: instant,
 });
-
-/** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
-const choice = {
-  effective: instant,
-  businessTime: instant,
-  setBy: z.string(),
-  channel: z.string().optional(),
-  /** A code of PDex's CodeSystem opt-out-reason, and the payer's text where it is no such code. */
-  reason: z.string().optional(),
-  reasonText: z.string().optional(),
-  /** What shows that a representative may speak for the member. */
-  proof: z
-    .object({ kind: z.string(), reference: z.string(), verifiedBy: z.string(), until: z.string().optional() })
-    .optional(),
-};
-/**
- * Without `targets` (scope provider-specific), `categories` (provider-category) and `bars` it bars everybody, as each
- * opt-out does for a release that knows only `targets`.
- */
-const optedOut = z.object({
-  member: z.string(),
-  scope: z.string(),
-  targets: z.array(providerKey).optional(),
-  /** Codes of the NUCC taxonomy. */
-  categories: z.array(z.string()).optional(),
-  /** It is about other purposes or other payers alone. */
-  bars: z.literal('nobody').optional(),
-  /** As the payer stated them; `bars` says what they mean here. */
-  purposes: z.array(z.string()).optional(),
-  payers: z.array(z.string()).optional(),
-  ...choice,
-});
-const optedIn = z.object({ member: z.string(), ...choice });
-/**
- * An opt-in for some providers: it ends what opt-outs say about these by name. It has a type of its own, because a
- * release that does not know `targets` must not take it for an opt-in for all.
- */
-const providerOptedIn = optedIn.extend({ targets: z.array(providerKey).min(1) });
 
 /**
  * A dead letter about consent, coverage or the end of an attribution denies its member until it is resolved. `member`
@@ -330,13 +286,9 @@ export type MemberMerged = z.infer<typeof memberMerged>;
 export type MemberAttributed = z.infer<typeof memberAttributed>;
 export type AttributionEndedRecord = z.infer<typeof attributionEndedRecord>;
 export type DirectoryEntryRecorded = z.infer<typeof directoryEntryRecorded>;
-export type OptedOut = z.infer<typeof optedOut>;
-export type OptedIn = z.infer<typeof optedIn>;
-export type ProviderOptedIn = z.infer<typeof providerOptedIn>;
 export type AccessHeld = z.infer<typeof accessHeld>;
 export type AccessReleased = z.infer<typeof accessReleased>;
 export type NetworkStatusRecorded = z.infer<typeof networkStatusRecorded>;
-export type FileNote = z.infer<typeof file>;
 export type FileRowRecorded = z.infer<typeof fileRowRecorded>;
 export type FileImported = z.infer<typeof fileImported>;
 export type GroupOpened = z.infer<typeof groupOpened>;
@@ -362,9 +314,6 @@ export const PLATFORM_EVENTS = {
   'pa.member-merged.v1': { topic: 'pa.members', schema: memberMerged },
   'pa.member-attributed.v1': { topic: 'pa.attribution', schema: memberAttributed },
   'pa.attribution-ended.v1': { topic: 'pa.attribution', schema: attributionEndedRecord },
-  'pa.opted-out.v1': { topic: 'pa.consent', schema: optedOut },
-  'pa.opted-in.v1': { topic: 'pa.consent', schema: optedIn },
-  'pa.provider-opted-in.v1': { topic: 'pa.consent', schema: providerOptedIn },
   'pa.access-held.v1': { topic: 'pa.consent', schema: accessHeld },
   'pa.access-released.v1': { topic: 'pa.consent', schema: accessReleased },
   'pa.network-status-recorded.v1': { topic: 'pa.providers', schema: networkStatusRecorded },
@@ -384,6 +333,7 @@ export const PLATFORM_EVENTS = {
   'pa.restore-accepted.v1': { topic: 'pa.registry', schema: restoreAccepted },
   ...AUDIT_EVENTS,
   ...FEED_EVENTS,
+  ...CONSENT_EVENTS,
   ...NOTICE_EVENTS,
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
   [GAP_TYPE]: { topic: '*', schema: gap },

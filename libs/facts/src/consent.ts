@@ -6,7 +6,14 @@ import {
   reachOfEvent,
   targetsOfOptIn,
 } from '@provider-access/domain/access';
-import { type OptedOut, type PayerEvent, type ProviderOptedIn, dataOf } from '@provider-access/events';
+import {
+  dataOf,
+  type OptedOut,
+  type OptOutWithdrawn,
+  optOutRow,
+  type PayerEvent,
+  type ProviderOptedIn,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
@@ -21,6 +28,7 @@ import {
   isOptOut,
   isAboutAllOf,
   isSame,
+  isWithdrawal,
   latestBefore,
   namedBy,
   type OptIn,
@@ -37,6 +45,8 @@ export interface ConsentPart {
   readonly ins?: readonly OptIn[];
   /** Opt-ins for some providers, apart, because a release that does not know them must not take them for all. */
   readonly providerIns?: readonly OptIn[];
+  /** What sources of full files took back, apart, because an older release must not take it for opt-ins. */
+  readonly withdrawals?: readonly OptIn[];
   /** When the newest statement was recorded, dropped ones included. No decision is made for an earlier instant. */
   readonly at?: string;
   /** Set when a statement or an ended hold was dropped: before this instant the part is incomplete. */
@@ -47,8 +57,9 @@ export interface ConsentPart {
 
 /** All statements of a part. */
 function statementsOf(part: ConsentPart | undefined): Statements {
-  const { outs = [], ins = [], providerIns = [] } = part ?? {};
-  return { outs, ins: providerIns.length === 0 ? ins : [...ins, ...providerIns] };
+  const { outs = [], ins = [], providerIns = [], withdrawals = [] } = part ?? {};
+  const isPlain = providerIns.length === 0 && withdrawals.length === 0;
+  return { outs, ins: isPlain ? ins : [...ins, ...providerIns, ...withdrawals] };
 }
 
 /** undefined if the event changes nothing. */
@@ -65,8 +76,9 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
         : withStatement(part, record, out, { outs: [out], ins: [] });
     }
     case 'pa.opted-in.v1':
+    case 'pa.opt-out-withdrawn.v1':
     case 'pa.provider-opted-in.v1': {
-      const back = statementOf(dataOf<ProviderOptedIn>(record), common);
+      const back = statementOf(dataOf<ProviderOptedIn | OptOutWithdrawn>(record), common);
       return statementsOf(part).ins.some((i) => isSame(i, back))
         ? undefined
         : withStatement(part, record, back, { outs: [], ins: [back] });
@@ -103,17 +115,19 @@ function withStatement(
     ...(less && { since: at }),
   };
 }
-/** Opt-ins as the two lists of a part. */
+/** Opt-ins, and what is like them, as the three lists of a part. */
 function insIn(
   all: readonly OptIn[],
   part: ConsentPart | undefined,
   isSaid: boolean,
-): Pick<ConsentPart, 'ins' | 'providerIns'> {
+): Pick<ConsentPart, 'ins' | 'providerIns' | 'withdrawals'> {
+  const ins = all.filter(({ targets, row }) => targets === undefined && row === undefined);
   const providerIns = all.filter(({ targets }) => targets !== undefined);
-  const ins = providerIns.length === 0 ? all : all.filter(({ targets }) => targets === undefined);
+  const withdrawals = all.filter(isWithdrawal);
   return {
-    ...((ins.length > 0 || part?.ins !== undefined || (isSaid && providerIns.length === 0)) && { ins }),
+    ...((ins.length > 0 || part?.ins !== undefined || (isSaid && ins.length === all.length)) && { ins }),
     ...((providerIns.length > 0 || part?.providerIns !== undefined) && { providerIns }),
+    ...((withdrawals.length > 0 || part?.withdrawals !== undefined) && { withdrawals }),
   };
 }
 const newest = (instants: readonly string[]): string => instants.reduce((a, b) => (a > b ? a : b));
@@ -129,7 +143,7 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   for (const o of outs) {
     for (const { targets, end } of partsOf(o, ins)) {
       if (end !== undefined && end.to === o.from) continue;
-      const { businessTime: _businessTime, ...fact } = o;
+      const { businessTime: _businessTime, row: _row, ...fact } = o;
       out.push({
         ...fact,
         ...(targets !== undefined && { targets }),
@@ -186,12 +200,16 @@ export function consentEffect(
   const out = outs.find((o) => o.event === event);
   if (out !== undefined) return effectOfOptOut(out, ins, now);
   const back = ins.find((i) => i.event === event);
+  if (back !== undefined && isWithdrawal(back)) return whenIn(back.from, now);
   if (back !== undefined) return effectOfOptIn(back, { outs, ins }, options) ?? whenIn(back.from, now);
   const unrecorded = { event, from: '', recordedAt: '' };
   if (payerEvent !== undefined && isOptOutEvent(payerEvent)) {
     // Only the consent service knows how this payer is named, so an opt-out of another payer counts as one of all.
+    const row = optOutRow(payerEvent);
     const dropped: OptOut = {
       ...unrecorded,
+      // When it was recorded is unknown. So a withdrawal with its business time does not count as later.
+      ...(row !== undefined && { row, recordedAt: FOREVER }),
       businessTime: asBusinessTime(payerEvent.time),
       ...reachOfEvent(payerEvent),
     };
@@ -213,7 +231,9 @@ export function consentEffect(
     const isAhead = effectiveFrom !== undefined && latestStart(effectiveFrom) > now;
     const targets = targetsOfOptIn(payerEvent);
     const about = targets === undefined ? {} : { targets };
-    const applicable = ins.filter((i) => (isAhead || Date.parse(i.from) <= now) && isAboutAllOf(i, about));
+    const applicable = ins.filter(
+      (i) => !isWithdrawal(i) && (isAhead || Date.parse(i.from) <= now) && isAboutAllOf(i, about),
+    );
     if (applicable.length === 0) return undefined;
     const dropped: OptIn = {
       ...unrecorded,

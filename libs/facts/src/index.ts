@@ -21,6 +21,7 @@ export {
   isAboutAllOf,
   isCovered,
   isOptOut,
+  isWithdrawal,
   namedBy,
   type OptIn,
   type OptOut,

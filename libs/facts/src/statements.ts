@@ -11,6 +11,11 @@ export interface OptIn {
   readonly recordedAt: string;
   /** The providers that it names. An opt-in with targets ends only what opt-outs say about these by name. */
   readonly targets?: readonly ProviderKey[];
+  /**
+   * Of an opt-out: the row of a full file that states it (`optOutRow`). A statement without scope takes back what the
+   * row said, and ends nothing else.
+   */
+  readonly row?: string;
 }
 /** See `OptOutReach`. */
 export interface OptOut extends OptIn {
@@ -22,10 +27,10 @@ export interface OptOut extends OptIn {
 /** The statement in the data of one of our events about consent. */
 export function statementOf(
   data: Pick<ProviderOptedIn, 'effective' | 'businessTime'> &
-    Partial<Pick<OptedOut, 'scope' | 'targets' | 'categories' | 'bars'>>,
+    Partial<Pick<OptedOut, 'scope' | 'targets' | 'categories' | 'bars' | 'row'>>,
   { event, recordedAt }: Pick<OptIn, 'event' | 'recordedAt'>,
 ): OptIn | OptOut {
-  const { effective: from, businessTime, scope, targets, categories, bars } = data;
+  const { effective: from, businessTime, scope, targets, categories, bars, row } = data;
   return {
     event,
     recordedAt,
@@ -35,6 +40,7 @@ export function statementOf(
     ...(targets !== undefined && { targets }),
     ...(categories !== undefined && { categories }),
     ...(bars !== undefined && { bars }),
+    ...(row !== undefined && { row }),
   };
 }
 export interface Statements {
@@ -57,12 +63,25 @@ const sameSource = (a: OptIn, b: OptIn): boolean => {
 };
 const ms = (instant: string): number => Date.parse(instant);
 
+/** Whether a statement takes back what a row of a full file said. */
+export const isWithdrawal = (statement: OptIn): boolean => statement.row !== undefined && !isOptOut(statement);
+/**
+ * Whether a statement about a row is later than another one. Files of one day have one business time: of these, the one
+ * that was recorded later counts.
+ */
+const isLaterOfRow = (a: OptIn, b: OptIn): boolean =>
+  a.businessTime > b.businessTime || (a.businessTime === b.businessTime && a.recordedAt > b.recordedAt);
+
 /**
  * Whether an opt-in is later than an opt-out. One source has one clock. The clocks of two sources may differ by the
  * tolerance. Within it the order is unknown, and denial wins.
  */
-export const ends = (i: OptIn, o: OptIn): boolean =>
-  sameSource(i, o) ? i.businessTime > o.businessTime : ms(i.businessTime) > ms(o.businessTime) + CLOCK_TOLERANCE_MS;
+export function ends(i: OptIn, o: OptIn): boolean {
+  if (i.row !== undefined) return i.row === o.row && isLaterOfRow(i, o);
+  return sameSource(i, o)
+    ? i.businessTime > o.businessTime
+    : ms(i.businessTime) > ms(o.businessTime) + CLOCK_TOLERANCE_MS;
+}
 
 /** The opt-in that ends an opt-out, and the instant from which it does. */
 export interface End {
@@ -154,8 +173,10 @@ export const isAboutAllOf = (a: Pick<OptIn, 'targets'>, b: Pick<OptIn, 'targets'
 /** Whether `a` reaches as far as `b`, of two opt-outs or two opt-ins. */
 const reachesAllOf = (a: OptIn, b: OptIn): boolean =>
   isOptOut(a) && isOptOut(b) ? barsAllOf(a, b) : isAboutAllOf(a, b);
-/** Whether two statements of one kind have the same content. Their ids may differ. */
+/** Whether two statements of one kind have the same content. Their ids may differ, unless files state them. */
 export const isSame = (a: OptIn, b: OptIn): boolean =>
+  a.row === b.row &&
+  (a.row === undefined || a.event === b.event) &&
   a.businessTime === b.businessTime &&
   a.from === b.from &&
   (a.event === b.event || sameSource(a, b)) &&
@@ -163,12 +184,19 @@ export const isSame = (a: OptIn, b: OptIn): boolean =>
   reachesAllOf(b, a);
 
 /**
+ * Whether no withdrawal ends `a` and leaves `b`, of two opt-outs; or whether `a` withdraws what `b` does, of two
+ * withdrawals. A withdrawal and an opt-in do not stand for each other.
+ */
+const endsWith = (a: OptIn, b: OptIn): boolean =>
+  a.row === undefined ? b.row === undefined || isOptOut(a) : a.row === b.row && !isLaterOfRow(b, a);
+
+/**
  * Whether from `asOf` on, and whatever is stated later, `b` decides nothing that `a` does not decide as well. For
  * opt-outs: `a` denies whenever `b` denies. For opt-ins: `a` ends everything that `b` ends, at the same moment or
  * earlier.
  */
 const standsFor = (a: OptIn, b: OptIn, asOf: string): boolean =>
-  (a.from <= b.from || a.from < asOf) && isLater(a, b) && reachesAllOf(a, b);
+  endsWith(a, b) && (a.from <= b.from || a.from < asOf) && isLater(a, b) && reachesAllOf(a, b);
 /** Whether one of the statements equals `s` in content, or decides everything that `s` decides from `asOf` on. */
 export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean =>
   statements.some((a) => isSame(a, s) || standsFor(a, s, asOf));

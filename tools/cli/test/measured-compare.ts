@@ -40,7 +40,7 @@ export async function measuredCompare(rows: number): Promise<{ found: Comparison
       if (n === Math.floor(rows / 10)) early = heap();
     });
     const found = await compareRows(
-      { file: 'roster.csv', absent: 'ended' },
+      { file: 'roster.csv', absent: () => 'ended' },
       sorted.rows(),
       held,
       async () => undefined,

@@ -1,6 +1,8 @@
 import {
   type OptedIn,
   type OptedOut,
+  optOutRow,
+  type OptOutWithdrawn,
   type OwnedBy,
   PAYER_CONTRACT,
   type PayerEvent,
@@ -16,6 +18,7 @@ export type ConsentStatement =
   | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'>; readonly note?: ConsentNote }
   | { readonly kind: 'opted-in'; readonly data: Omit<OptedIn, 'member'> }
   | { readonly kind: 'provider-opted-in'; readonly data: Omit<ProviderOptedIn, 'member'> }
+  | { readonly kind: 'opt-out-withdrawn'; readonly data: Omit<OptOutWithdrawn, 'member'> }
   | { readonly kind: 'merged'; readonly members: readonly [string, string] };
 
 type NotOwn = Exclude<PayerEvent['type'], OwnedBy<'consent'>>;
@@ -66,6 +69,7 @@ export function decideConsentEvent(
       const effective = effectiveFrom === undefined ? Math.min(stated, appendedAt) : days.restrictsFrom(effectiveFrom);
       const { scope, targets, categories, bars } = reachOfEvent(event, isOurs);
       const note = noteOn(event, bars);
+      const row = optOutRow(event);
       return {
         kind: 'opted-out',
         ...(note !== undefined && { note }),
@@ -75,11 +79,19 @@ export function decideConsentEvent(
           ...(categories !== undefined && { categories: [...categories] }),
           ...(bars !== undefined && { bars }),
           ...namedIn(event),
+          ...(row !== undefined && { row }),
           effective: toInstant(effective),
           businessTime: toInstant(stated),
           ...choiceOf(event),
         },
       };
+    }
+    case 'payer.opt-out-withdrawn.v1': {
+      // As an opt-in: never before its append, and not before the day of the file has begun everywhere.
+      const { file } = event.data;
+      const effective = toInstant(Math.max(appendedAt, days.permitsFrom(file.asOf)));
+      const businessTime = toInstant(Math.min(stated, appendedAt));
+      return { kind: 'opt-out-withdrawn', data: { row: optOutRow(event)!, effective, businessTime, file } };
     }
     default:
       // A new type of this service does not compile until it has a case.

@@ -1,6 +1,6 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PayerDays } from '@provider-access/domain/pdex/days';
-import type { PayerEvent } from '@provider-access/events';
+import { optOutRow, type PayerEvent } from '@provider-access/events';
 import { deciding } from '@provider-access/process/testing';
 import { decideConsentEvent } from './decide-consent-event.ts';
 
@@ -71,6 +71,42 @@ describe('an opt-in', () => {
     given(APPENDED)
       .when(optIn('2026-06-01T12:04:00Z'))
       .then({ kind: 'opted-in', data: { effective: at, businessTime: at, setBy: 'member' } });
+  });
+});
+
+describe('A71 a withdrawal of an opt-out that a file stated', () => {
+  const file = (asOf: string) => ({ source: 'portal', batch: `b-${asOf}`, asOf });
+  const withdrawn = (asOf: string, data: object = {}): PayerEvent =>
+    said('payer.opt-out-withdrawn.v1', `${asOf}T00:00:00Z`, { scope: 'global', file: file(asOf), ...data });
+  const rowOf = (event: PayerEvent): unknown =>
+    (decideConsentEvent(event, APPENDED, { days: new PayerDays(['UTC']) }) as { data: { row?: string } }).data.row;
+
+  it('takes effect at its append, and not before the day of its file', () => {
+    const row = optOutRow(withdrawn('2026-05-01'))!;
+    for (const [asOf, effective] of [
+      ['2026-05-01', '2026-06-01T12:00:00.000Z'],
+      ['2026-07-01', '2026-07-01T00:00:00.000Z'],
+    ] as const)
+      given(APPENDED)
+        .when({ ...withdrawn(asOf), time: '2026-05-01T00:00:00Z' } as PayerEvent)
+        .then({
+          kind: 'opt-out-withdrawn',
+          data: { row, effective, businessTime: '2026-05-01T00:00:00.000Z', file: file(asOf) },
+        });
+  });
+
+  it('names the row that the opt-out of the file has, and that of no other source, member or reach', () => {
+    const row = rowOf(withdrawn('2026-05-01'));
+    const out = (data: object): PayerEvent =>
+      said('payer.member-opted-out.v2', '2026-04-01T00:00:00Z', { scope: 'global', setBy: 'member', ...data });
+    expect(rowOf(out({ file: file('2026-04-01'), channel: 'mail' }))).toBe(row);
+    expect(rowOf(out({}))).toBeUndefined();
+    const others = [
+      out({ file: { ...file('2026-04-01'), source: 'mail' } }),
+      { ...out({ file: file('2026-04-01') }), subject: 'm2' } as PayerEvent,
+      out({ file: file('2026-04-01'), scope: 'provider-specific', targets: [{ npi: '1000000004' }] }),
+    ];
+    for (const other of others) expect(rowOf(other)).not.toBe(row);
   });
 });
 

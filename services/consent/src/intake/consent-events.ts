@@ -202,7 +202,9 @@ function consentStage(
 function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): boolean {
   const data = JSON.parse(String(value)) as OptedOut & Partial<AccessHeld>;
   if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.from === undefined;
-  return isNews(part, statementOf(data, { event: headers['ce_id']!, recordedAt: FOREVER }));
+  // What files state about one row is ordered by when it was recorded.
+  const recordedAt = data.row === undefined ? FOREVER : headers['ce_time']!;
+  return isNews(part, statementOf(data, { event: headers['ce_id']!, recordedAt }));
 }
 
 /** The payer's own content: type, time and data. */

@@ -23,6 +23,8 @@ interface Statement {
   readonly ahead: number;
   readonly appended: number;
   readonly id: string;
+  /** A full file states it of its member; where it is no opt-out, the file takes that back (A71). */
+  readonly isOfFile?: boolean;
 }
 interface Merge {
   readonly kind: 'merge';
@@ -34,7 +36,12 @@ type Step = Statement | Merge;
 
 const time = (s: Statement): number => Math.min(s.said, s.appended);
 const from = (s: Statement): number => (s.kind === 'out' && s.ahead === 0 ? time(s) : s.appended + s.ahead);
-const takesBack = (i: Statement, o: Statement): boolean =>
+const takesBack = (i: Statement, o: Statement): boolean => {
+  if (i.isOfFile !== true) return isTakenBack(i, o);
+  const isLater = time(i) > time(o) || (time(i) === time(o) && i.appended > o.appended);
+  return i.kind === 'in' && o.isOfFile === true && i.member === o.member && isLater;
+};
+const isTakenBack = (i: Statement, o: Statement): boolean =>
   i.kind === 'in' && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
 /** The reference implementation keeps every statement under any id of the person. */
 const isOut = (all: readonly Statement[], now: number): boolean =>
@@ -49,7 +56,7 @@ function person(steps: readonly Step[], member: string): readonly string[] {
   return [...ids];
 }
 const said = (s: Statement): RegisterEntry => ({
-  type: s.kind === 'out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
+  type: s.kind === 'out' ? 'pa.opted-out.v1' : s.isOfFile === true ? 'pa.opt-out-withdrawn.v1' : 'pa.opted-in.v1',
   cause: { id: s.id, source: `urn:${s.source}` },
   at: instant(s.appended),
   content: s.id,
@@ -58,6 +65,7 @@ const said = (s: Statement): RegisterEntry => ({
     businessTime: instant(time(s)),
     setBy: 'member',
     ...(s.kind === 'out' && { scope: 'global' }),
+    ...(s.isOfFile === true && { row: `row of ${s.member}` }),
   },
 });
 
@@ -67,7 +75,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom('out' as const, 'in' as const),
       member: fc.constantFrom(...IDS),
-      source: fc.integer({ min: 0, max: 1 }),
+      source: fc.integer({ min: 0, max: 2 }),
       said: fc.integer({ min: 0, max: 60 }),
       ahead: fc.constantFrom(0, 0, 0, 3, 30),
     }),
@@ -83,7 +91,11 @@ const story = fc.array(fc.tuple(step, fc.integer({ min: 0, max: 4 })), { minLeng
   let appended = 20;
   return list.map(
     ([s, later], n): Step =>
-      ({ ...s, appended: (appended += later), ...(s.kind !== 'merge' && { id: `e${n}` }) }) as Step,
+      ({
+        ...s,
+        appended: (appended += later),
+        ...(s.kind !== 'merge' && { id: `e${n}`, isOfFile: s.source === 2 }),
+      }) as Step,
   );
 });
 

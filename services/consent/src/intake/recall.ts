@@ -7,6 +7,7 @@ const TYPES = new Set<string | undefined>([
   'pa.opted-out.v1',
   'pa.opted-in.v1',
   'pa.provider-opted-in.v1',
+  'pa.opt-out-withdrawn.v1',
   'pa.access-held.v1',
   'pa.access-released.v1',
 ] satisfies RegisterEntry['type'][]);
@@ -29,6 +30,7 @@ export function recallFrom(
       known?.consent?.outs !== undefined ||
       known?.consent?.ins !== undefined ||
       known?.consent?.providerIns !== undefined ||
+      known?.consent?.withdrawals !== undefined ||
       known?.consent?.holds !== undefined;
     if (!spoken) return links.length === 0 ? undefined : { links, said: [] };
     const partition = partitionFor(member, await log.partitions(PA_CONSENT));

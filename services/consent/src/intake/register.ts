@@ -18,7 +18,12 @@ import { derivedEventId } from '@provider-access/intake';
 /** One statement about a member's consent, without the member: it is published under every id of the person. */
 export interface RegisterEntry {
   readonly type:
-    'pa.opted-out.v1' | 'pa.opted-in.v1' | 'pa.provider-opted-in.v1' | 'pa.access-held.v1' | 'pa.access-released.v1';
+    | 'pa.opted-out.v1'
+    | 'pa.opted-in.v1'
+    | 'pa.provider-opted-in.v1'
+    | 'pa.opt-out-withdrawn.v1'
+    | 'pa.access-held.v1'
+    | 'pa.access-released.v1';
   readonly cause: { readonly id: string; readonly source: string; readonly traceparent?: string | undefined };
   /** RFC 3339 instant. */
   readonly at: string;
@@ -44,7 +49,12 @@ export const EMPTY: Register = { links: [], said: [] };
 
 /** Replaces several sources. */
 const OURS = 'urn:provider-access:consent';
-const STATEMENTS = new Set<string>(['pa.opted-out.v1', 'pa.opted-in.v1', 'pa.provider-opted-in.v1']);
+const STATEMENTS = new Set<string>([
+  'pa.opted-out.v1',
+  'pa.opted-in.v1',
+  'pa.provider-opted-in.v1',
+  'pa.opt-out-withdrawn.v1',
+]);
 const isStatement = ({ type }: RegisterEntry): boolean => STATEMENTS.has(type);
 const later = (a: string, b: string): string => (a > b ? a : b);
 
@@ -132,6 +142,7 @@ export function hasSameEffect({ said }: Register, other: RegisterEntry): boolean
     .map(statementIn)
     .some(
       (s) =>
+        s.row === it.row &&
         (s.from === it.from || (s.from <= other.at && it.from <= other.at)) &&
         (isOptOut(s) && isOptOut(it)
           ? barsAllOf(s, it) && barsAllOf(it, s)

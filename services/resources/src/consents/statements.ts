@@ -8,6 +8,7 @@ import {
   eventIdOf,
   folded,
   isOptOut,
+  isWithdrawal,
   namedBy,
   type OptIn,
   type OptOut,
@@ -40,6 +41,8 @@ export interface ConsentsPart {
   readonly ids: readonly string[];
   /** In the order in which they were recorded. */
   readonly stated: readonly StatedConsent[];
+  /** What sources of full files took back. They end Consents and are none, because the member has stated nothing. */
+  readonly withdrawals?: readonly OptIn[];
   /** When the newest statement was recorded, dropped ones included. */
   readonly at: string;
 }
@@ -48,7 +51,12 @@ export interface ConsentsPart {
 const KEPT = 40;
 /** So many versions of a Consent are kept. */
 const MOST_VERSIONS = 10;
-const STATEMENT_TYPES: ReadonlySet<string> = new Set(['pa.opted-out.v1', 'pa.opted-in.v1', 'pa.provider-opted-in.v1']);
+const STATEMENT_TYPES: ReadonlySet<string> = new Set([
+  'pa.opted-out.v1',
+  'pa.opted-in.v1',
+  'pa.provider-opted-in.v1',
+  'pa.opt-out-withdrawn.v1',
+]);
 
 /** The id of the Consent that one of our events about a member's decision is. `event`: its id (`derivedEventId`). */
 export const consentIdOf = (event: string, member: string): string =>
@@ -68,18 +76,22 @@ export function withStated(
   member: string,
 ): ConsentsPart | undefined {
   const event = eventIdOf(record);
-  if (part?.stated.some((one) => one.event === event) === true) return undefined;
+  const { stated: known = [], withdrawals: before = [] } = part ?? {};
+  if ([...known, ...before].some((one) => one.event === event)) return undefined;
   const at = later(recordedAt(record), part?.at);
   const data = dataOf<OptedOut & Partial<ProviderOptedIn>>(record);
-  const added = consentOf(statementOf(data, { event, recordedAt: recordedAt(record) }), member, at, detailsOf(data));
-  const all = [...(part?.stated ?? []), added];
+  const statement = statementOf(data, { event, recordedAt: recordedAt(record) });
+  const consent = isWithdrawal(statement) ? undefined : consentOf(statement, member, at, detailsOf(data));
+  const all = consent === undefined ? known : [...known, consent];
+  const taken = consent === undefined ? [...before, statement] : before;
   const [outs, ins] = apart(all);
-  const kept = folded({ outs, ins }, at, KEPT, added);
+  const kept = folded({ outs, ins: [...ins, ...taken] }, at, KEPT, consent ?? statement);
   const names = new Set<OptIn>([...kept.outs, ...kept.ins]);
+  const withdrawals = taken.filter((one) => names.has(one));
   const standIns = kept.outs.flatMap((out) => ('id' in out ? [] : [consentOf(out, member, at, { setBy: 'member' })]));
-  const fresh = new Set([added.id, ...standIns.map(({ id }) => id)]);
-  const stated = withEnds([...all.filter((one) => names.has(one)), ...standIns], at, fresh);
-  return { ids: stated.map(({ id }) => id), stated, at };
+  const fresh = new Set([...(consent === undefined ? [] : [consent.id]), ...standIns.map(({ id }) => id)]);
+  const stated = withEnds([...all.filter((one) => names.has(one)), ...standIns], withdrawals, { at, fresh });
+  return { ids: stated.map(({ id }) => id), stated, at, ...(withdrawals.length > 0 && { withdrawals }) };
 }
 
 /** Opt-outs, and opt-ins. */
@@ -105,8 +117,13 @@ const detailsOf = ({ setBy, reason, reasonText, proof, purposes, payers }: Opted
 });
 
 /** A new version of each Consent whose end is another one now. `fresh`: those that the record makes. */
-function withEnds(stated: readonly StatedConsent[], at: string, fresh: ReadonlySet<string>): readonly StatedConsent[] {
-  const [outs, ins] = apart(stated);
+function withEnds(
+  stated: readonly StatedConsent[],
+  withdrawals: readonly OptIn[],
+  { at, fresh }: { readonly at: string; readonly fresh: ReadonlySet<string> },
+): readonly StatedConsent[] {
+  const [outs, consents] = apart(stated);
+  const ins = [...consents, ...withdrawals];
   return stated.map((one) => {
     const to = isOptOut(one) ? endOf(one, ins)?.to : endOfOptIn(one, outs, ins);
     const last = one.versions.at(-1)!;

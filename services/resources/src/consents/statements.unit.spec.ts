@@ -28,6 +28,7 @@ const out = (day: number, data: object = {}, event?: string): LogRecord =>
 const named = (...targets: string[]): object => ({ scope: 'provider-specific', targets });
 const back = (day: number, ...targets: string[]): LogRecord =>
   targets.length === 0 ? record('pa.opted-in.v1', day) : record('pa.provider-opted-in.v1', day, { targets });
+const withdrawal = (day: number, row: string): LogRecord => record('pa.opt-out-withdrawn.v1', day, { row });
 const P = 'npi|1234567893';
 const Q = 'tin|123456789';
 
@@ -54,6 +55,13 @@ describe('the end of a Consent', () => {
     ['until both are permitted', [out(1, named(P, Q)), back(2, P), back(3, Q)], [3, undefined, undefined]],
     ['a later opt-out of one provider ends no opt-in for all', [back(1), out(2, named(P))], [undefined, undefined]],
     ['and ends an opt-in for this one', [back(1, P), out(2, named(P, Q))], [2, undefined]],
+    ['A71 a withdrawal of its row ends an opt-out, and is no Consent', [out(1, { row: 'a' }), withdrawal(2, 'a')], [2]],
+    ['A71 one of another row does not', [out(1, { row: 'a' }), out(1), withdrawal(2, 'b')], [undefined, undefined]],
+    [
+      'A71 a row that comes again bars again',
+      [out(1, { row: 'a' }), withdrawal(2, 'a'), out(3, { row: 'a' })],
+      [2, undefined],
+    ],
     [
       'an opt-out that bars nobody ends nothing',
       [back(1), out(2, { scope: 'purpose-specific', bars: 'nobody' })],

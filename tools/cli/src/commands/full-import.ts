@@ -13,10 +13,11 @@ export interface FullOptions {
   readonly source?: string;
   readonly rows?: number;
   readonly confirm?: string;
+  readonly ends?: string;
 }
 
 /** @throws CliError for options that do not name a full file */
-export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows }: FullOptions): FullFile {
+export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows, ends }: FullOptions): FullFile {
   if (kind === 'opt-ins')
     throw new CliError(EXIT.usage, 'an opt-in that a file lacks changes nothing: import opt-ins without --full');
   if (!(FILE_KINDS as readonly string[]).includes(kind))
@@ -27,8 +28,10 @@ export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows 
     throw new CliError(EXIT.usage, '--source is a name of lower-case letters, digits and -, at most 40');
   if (asOf === undefined || !isDay(asOf))
     throw new CliError(EXIT.usage, '--full needs --as-of: the day of which the file tells, such as 2026-12-01');
-  const absentFile = kind === 'opt-outs' ? { absentFile: absentOf(file.file) } : {};
-  return { file, kind: kind as FileKind, source, asOf, ...absentFile, ...(rows !== undefined && { rows }) };
+  if (ends !== undefined && kind !== 'opt-outs')
+    throw new CliError(EXIT.usage, '--ends belongs to opt-outs: rows of other files end when they are absent');
+  const absent = kind === 'opt-outs' ? { absentFile: absentOf(file.file), ...(ends !== undefined && { ends }) } : {};
+  return { file, kind: kind as FileKind, source, asOf, ...absent, ...(rows !== undefined && { rows }) };
 }
 function isDay(text: string): boolean {
   const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(text) : new Date(Number.NaN);
@@ -80,7 +83,12 @@ export async function importFull(
   }
 }
 const absentLines = ({ kept }: FullReport, { absentFile }: FullFile): string[] =>
-  kept === 0 ? [] : [`Their members are in ${absentFile}. Ask the source what each of them has said.`];
+  kept === 0
+    ? []
+    : [
+        `They are in ${absentFile}. Ask what each member has said. To end an opt-out, write yes into its column ` +
+          '"end", and give the file with --ends.',
+      ];
 const isNothing = ({ added, changed, ended }: FullReport): boolean => added + changed + ended === 0;
 
 /** Whether the report needs no confirmation, or has it. It prints why not. */

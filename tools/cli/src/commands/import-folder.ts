@@ -32,7 +32,7 @@ interface Found {
 
 const FILE = /\.(csv|txt|tsv)(\.gz)?$/;
 /** Files that an import makes. */
-const MADE = /\.refused(-\d+)?\.csv$/;
+const MADE = /\.(refused|absent)(-\d+)?\.csv$/;
 const LOCK = '.pa-import.lock';
 
 /** `roster-ends-2026.csv` is of the kind `roster-ends`, not of `roster`. */

@@ -129,7 +129,8 @@ export const withFull = (command: Command): Command =>
       '--rows <count>',
       'of a full file: how many rows its sender says that it has',
       whole('--rows', 1, MOST_ROWS),
-    );
+    )
+    .option('--ends <file>', 'of opt-outs: the list of absent ones, with yes for each whose end is confirmed');
 
 /** `pa import`: files as payers have them. */
 export function importCommand(program: Command): void {
@@ -170,8 +171,12 @@ Exit code 1: rows were refused or parked, and the others were published.`,
         afterInterrupt(PUBLISH_STOPPED);
         return importFull(full, { server, token: payerToken() }, out, o.confirm);
       }
-      if (o.source !== undefined || o.asOf !== undefined || o.rows !== undefined || o.confirm !== undefined)
-        throw new CliError(EXIT.usage, '--source, --as-of, --rows and --confirm belong to --full');
+      if (
+        o.source !== undefined ||
+        o.asOf !== undefined ||
+        [o.rows, o.confirm, o.ends].some((each) => each !== undefined)
+      )
+        throw new CliError(EXIT.usage, '--source, --as-of, --rows, --confirm and --ends belong to --full');
       if (o.dryRun === true) return dryRun(name, source, command);
       const { server, out, payerToken } = contextOf(command);
       afterInterrupt(PUBLISH_STOPPED);

@@ -21,7 +21,7 @@ export interface Comparison {
   added: number;
   changed: number;
   ended: number;
-  /** Rows that the file lacks and that stay, because an opt-out does not end by absence (A71). */
+  /** Opt-outs that the file lacks and that stay, because nobody has confirmed their end (A71). */
   kept: number;
   /** SHA-256 of the rows in their order, in hex: the same content in another order is the same file. */
   digest: string;
@@ -70,7 +70,7 @@ async function* bySubject<T extends { readonly subject: string }>(
  * subject together, and the rows that the platform holds of it.
  */
 export async function compareRows(
-  { file, absent }: { readonly file: string; readonly absent: 'ended' | 'kept' },
+  { file, absent }: { readonly file: string; readonly absent: OfAbsent },
   rows: AsyncIterable<FullRow>,
   held: AsyncIterable<HeldRow>,
   take: (changes: readonly Change[], held: readonly HeldRow[]) => Promise<void>,
@@ -96,7 +96,9 @@ export async function compareRows(
   return found;
 }
 
-function changesOf(stated: readonly FullRow[], known: readonly HeldRow[], absent: 'ended' | 'kept'): readonly Change[] {
+/** What becomes of a row that the file lacks. */
+type OfAbsent = (row: HeldRow) => 'ended' | 'kept';
+function changesOf(stated: readonly FullRow[], known: readonly HeldRow[], absent: OfAbsent): readonly Change[] {
   const held = new Map(known.map((row) => [row.key, row]));
   const changes: Change[] = [];
   for (const { subject, key, row } of stated) {
@@ -105,7 +107,9 @@ function changesOf(stated: readonly FullRow[], known: readonly HeldRow[], absent
     if (before === null) changes.push({ change: 'added', subject, key, row, held: null });
     else if (textOf(before) !== textOf(row)) changes.push({ change: 'changed', subject, key, row, held: before });
   }
-  for (const { subject, key, row } of held.values())
-    changes.push({ change: absent, subject, key, row: null, held: row });
+  for (const lost of held.values()) {
+    const { subject, key, row } = lost;
+    changes.push({ change: absent(lost), subject, key, row: null, held: row });
+  }
   return changes;
 }

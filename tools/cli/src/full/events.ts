@@ -40,9 +40,11 @@ export function eventOfRow(publication: Publication, stated: Stated): DomainEven
   if (kind === 'opt-outs') {
     // What the source says on the day of the file: an opt-in of the member on this day stands against it.
     const said = new Date(Math.min(Date.parse(file.asOf), Date.parse(time))).toISOString();
-    const data = { ...row!, file };
     const about = { id: idOf(publication, stated), time: said, source: sourceOf(file) };
-    return eventOf({ type: 'payer.member-opted-out.v2', subject, data }, about);
+    if (row !== null) return eventOf({ type: 'payer.member-opted-out.v2', subject, data: { ...row, file } }, about);
+    const { scope, targets, purposes, payers, categories } = held!;
+    const data = { scope, targets, purposes, payers, categories, file };
+    return eventOf({ type: 'payer.opt-out-withdrawn.v1', subject, data }, about);
   }
   const said =
     kind === 'roster'

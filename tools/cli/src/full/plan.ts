@@ -5,6 +5,7 @@ import type { Server } from '../client/server.ts';
 import { LineFile } from '../import/row-files.ts';
 import type { ImportFile } from '../import/rows.ts';
 import { CliError, EXIT } from '../output.ts';
+import { AbsentRows, marksOf } from './absent-rows.ts';
 import { type Change, compareRows, textOf } from './compare.ts';
 import { batchOf, eventOfRow, type Publication } from './events.ts';
 import { type ForecastChange, Held, type Imported } from './held.ts';
@@ -20,10 +21,11 @@ export interface FullFile {
   /** YYYY-MM-DD */
   readonly asOf: string;
   readonly rows?: number;
-  /** Where the members go whose opt-outs the file lacks. Default: nowhere. */
+  /** Where the opt-outs go that the file lacks, and whose end nobody has confirmed. Default: nowhere. */
   readonly absentFile?: string;
+  /** Such a file, in which a person has confirmed the end of some. */
+  readonly ends?: string;
 }
-const NOWHERE = '/dev/null';
 export interface Platform {
   readonly server: Server;
   readonly token: string;
@@ -88,7 +90,7 @@ function listOfKey(key: string): string {
  * @throws CliError if the file is cut, empty, faulty or older than the last one
  */
 export async function planOf(
-  { file, kind, source, asOf, rows, absentFile = NOWHERE }: FullFile,
+  { file, kind, source, asOf, rows, absentFile, ends }: FullFile,
   { server, token }: Platform,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Plan> {
@@ -100,13 +102,14 @@ export async function planOf(
       `${file.file} is of ${asOf}, and the last ${kind} file of ${source} was of ${last.asOf} (${last.batch}): an ` +
         'older file would take newer statements back. Nothing was imported.',
     );
+  const marks = ends === undefined ? new Map<string, number>() : await marksOf(ends);
   const sorted = await readWholeFile({ source: file, ...(rows !== undefined && { rows }) }, (count) =>
     onProgress(`${count} rows read`),
   );
   try {
     const changes = new LineFile(join(sorted.folder, 'changes.ndjson'));
     const lists = new Lists(held);
-    const absent = new LineFile(absentFile);
+    const absent = new AbsentRows(source, { marks, ...(absentFile !== undefined && { out: absentFile }) });
     const digest = createHash('sha256');
     const forecast: Publication = {
       kind,
@@ -115,13 +118,12 @@ export async function planOf(
     };
     let compared = 0;
     const found = await compareRows(
-      { file: file.file, absent: kind === 'opt-outs' ? 'kept' : 'ended' },
+      { file: file.file, absent: kind === 'opt-outs' ? (row) => absent.take(row) : () => 'ended' },
       sorted.rows(),
       held.rows(),
       async (all, known) => {
         if (kind === 'roster') for (const { key } of known) lists.list(listOfKey(key)).held += 1;
         const some = all.filter(({ change }) => change !== 'kept');
-        for (const { change, subject } of all) if (change === 'kept') absent.add(subject);
         for (const change of some) {
           changes.add(JSON.stringify(change));
           digest.update(`${change.subject}\t${change.key}\t${change.row === null ? '' : textOf(change.row)}\n`);
@@ -133,7 +135,7 @@ export async function planOf(
     );
     await lists.end();
     changes.end();
-    absent.end();
+    absent.end(ends ?? '');
     if (found.repeated * 2 >= found.rows)
       throw new CliError(
         EXIT.refused,

@@ -83,6 +83,10 @@ export function numberOf(report: Omit<FullReport, 'reasons' | 'number'>, changes
     report.sensitive,
     changes,
   ]);
+  return digitsOf(text);
+}
+/** Ten digits that stand for a text. */
+export function digitsOf(text: string): string {
   const digits = BigInt(`0x${createHash('sha256').update(text).digest('hex').slice(0, 15)}`) % 10_000_000_000n;
   return digits
     .toString()
@@ -105,7 +109,7 @@ export function reportLines(report: FullReport): string[] {
     `${added} rows are new, ${changed} change, ${ended} end.`,
     ...(kept === 0
       ? []
-      : [`${kept} opt-outs of this source are not in the file. They stay: only the member ends an opt-out.`]),
+      : [`${kept} opt-outs of this source are not in the file. They stay, because nobody has confirmed their ends.`]),
     `Lists of providers gain ${gained} members and lose ${lost}.`,
     ...countLines('new access to labelled data, in members by label', report.sensitive),
     ...(largest.length === 0

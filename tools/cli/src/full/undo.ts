@@ -29,7 +29,8 @@ export function batchNamed(batch: string): Batch {
   if (kind === 'opt-outs')
     throw new CliError(
       EXIT.usage,
-      `${batch} is an import of opt-outs, which no undo takes back: an opt-out ends when the member opts in`,
+      `${batch} is an import of opt-outs, which no undo takes back, because each end of an opt-out needs a ` +
+        'confirmation of its own: import the right file, with --ends for the opt-outs that end',
     );
   return { batch, kind: kind as FileKind, source: source!, asOf: asOf! };
 }

@@ -35,13 +35,15 @@ export class LineFile {
 
 /** `roster.csv.gz` -> `roster` */
 const stem = (file: string): string => file.replace(/\.gz$/, '').replace(/\.(csv|txt|tsv)$/, '');
-/** Members whose opt-outs a full file lacks. */
-export const absentOf = (file: string): string => `${stem(file)}.absent.txt`;
+/** Opt-outs that a full file lacks. A person may be marking an earlier one, so it is never overwritten. */
+export const absentOf = (file: string): string => freshName(file, 'absent');
 export const outcomesOf = (file: string): string => `${stem(file)}.outcomes.ndjson`;
-/** A name that no file has: somebody may be correcting the refused rows of an earlier run. */
-export function refusedOf(file: string): string {
+/** Somebody may be correcting the refused rows of an earlier run, so it is never overwritten. */
+export const refusedOf = (file: string): string => freshName(file, 'refused');
+/** A name that no file has. */
+function freshName(file: string, what: string): string {
   for (let nth = 1; ; nth += 1) {
-    const name = `${stem(file)}.refused${nth === 1 ? '' : `-${nth}`}.csv`;
+    const name = `${stem(file)}.${what}${nth === 1 ? '' : `-${nth}`}.csv`;
     // A link that leads nowhere is there too.
     if (lstatSync(name, { throwIfNoEntry: false }) === undefined) return name;
   }

@@ -21,6 +21,7 @@ const ACCESS = new Set([
   'payer.members-merged.v1',
   'payer.member-opted-in.v1',
   'payer.member-opted-in.v2',
+  'payer.opt-out-withdrawn.v1',
 ]);
 
 /**

@@ -12,6 +12,7 @@ import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   bufferOf,
   type DomainEvent,
+  optOutRow,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_MEMBERS,
@@ -49,6 +50,7 @@ interface Known {
   readonly state: MemberState;
   readonly consent: Map<string, ConsentPart | undefined>;
 }
+type WithdrawalEvent = Extract<PayerEvent, { type: 'payer.opt-out-withdrawn.v1' }>;
 /** Stands for any app of the providers of a list, so that `decide` says who sees the member there. */
 const ANYBODY = 'anybody';
 const APPROVED = [{ status: 'approved', at: '0001-01-01T00:00:00.000Z' }] as const;
@@ -122,6 +124,7 @@ export class Forecast {
     if (!read.ok) throw new Refusal('invalid-request', `Event ${stated.id}: ${read.fault.detail}`);
     const event = read.event as PayerEvent & DomainEvent;
     if (event.type === 'payer.member-opted-out.v2') return this.optOut(consent, event, at);
+    if (event.type === 'payer.opt-out-withdrawn.v1') return this.withdrawal(consent, event, at);
     const payer = payerIdentity(this.config.payerIdentifiers, this.config.payerOrganization);
     const decision = decideMemberEvent(event, this.days, payer);
     if (!decision.ok) throw new Refusal('invalid-request', `Event ${stated.id}: ${decision.fault.detail}`);
@@ -151,12 +154,16 @@ export class Forecast {
       effective: instant(effective),
       businessTime: instant(time),
       setBy: event.data.setBy,
+      row: optOutRow(event),
     };
-    const type = 'pa.opted-out.v1';
-    const record = derivedRecord({ deriver: 'consent', type, subject: member, cause: event, at, data });
-    const read = { ...record, topic: PA_CONSENT, partition: 0, offset: 0, timestamp: Date.parse(at) };
-    const after = evolveConsent(consent.get(member), { ...read, value: bufferOf(record.value) });
-    if (after !== undefined) consent.set(member, after);
+    addConsent(consent, event, at, { type: 'pa.opted-out.v1', data });
+  }
+  private withdrawal(consent: Known['consent'], event: WithdrawalEvent & DomainEvent, at: string): void {
+    const { file } = event.data;
+    const effective = instant(Math.max(Date.parse(at), this.days.permitsFrom(file.asOf)));
+    const businessTime = instant(Math.min(Date.parse(event.time), Date.parse(at)));
+    const data = { member: event.subject!, row: optOutRow(event)!, effective, businessTime, file };
+    addConsent(consent, event, at, { type: 'pa.opt-out-withdrawn.v1', data });
   }
   /** The Group of an identity; a text that is no id for one that does not exist yet. */
   private async groupOf(identity: GroupIdentity): Promise<string> {
@@ -186,6 +193,20 @@ export class Forecast {
       asOf: () => parties.asOf(),
     };
   }
+}
+
+/** Adds what the consent service would record to what is known of a member. */
+function addConsent(
+  consent: Known['consent'],
+  event: DomainEvent,
+  at: string,
+  { type, data }: { readonly type: string; readonly data: { readonly member: string } },
+): void {
+  const { member } = data;
+  const record = derivedRecord({ deriver: 'consent', type, subject: member, cause: event, at, data });
+  const read = { ...record, topic: PA_CONSENT, partition: 0, offset: 0, timestamp: Date.parse(at) };
+  const after = evolveConsent(consent.get(member), { ...read, value: bufferOf(record.value) });
+  if (after !== undefined) consent.set(member, after);
 }
 
 const listOf = ({ providers, contract }: Pick<AttributionFact, 'providers' | 'contract'>): string =>
