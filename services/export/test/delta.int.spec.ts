@@ -92,6 +92,17 @@ describe('a delta', () => {
     });
   });
 
+  it('lists what was deleted while the member was away, although an earlier delta could have had it', async () => {
+    await platform.optOut('m1');
+    await platform.deleted('m1', 'Observation', 'm1-o');
+    const away = await delta(await later(platform));
+    expect([away.output, away.deleted]).toEqual([{}, []]);
+    await platform.optIn('m1');
+    const back = await delta(away.manifest.transactionTime);
+    expect(back.output).toMatchObject({ Patient: ['m1'] });
+    expect(back.deleted).toMatchObject([{ entry: [{ request: { method: 'DELETE', url: 'Observation/m1-o' } }] }]);
+  });
+
   it('lists true deletes, and neither opt-outs nor what moved to another member', async () => {
     await platform.resources([{ member: 'm1', type: 'Goal', id: 'moves' }]);
     const since = await later(platform);

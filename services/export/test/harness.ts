@@ -292,14 +292,14 @@ export class Platform extends Publisher {
     return response.headers.get('content-location')!.replace('http://test', '');
   }
   /** Polls the status until the answer is not 202. */
-  async finish(job: string): Promise<Response> {
+  async finish(job: string, token?: string): Promise<Response> {
     return eventually(async () => {
-      const response = await this.fetch(job);
+      const response = await this.fetch(job, token === undefined ? {} : { token });
       return response.status !== 202 && response;
     });
   }
-  async manifest(job: string): Promise<ManifestBody> {
-    const response = await this.finish(job);
+  async manifest(job: string, token?: string): Promise<ManifestBody> {
+    const response = await this.finish(job, token);
     if (response.status !== 200) throw new Error(`status ${response.status}: ${await response.text()}`);
     return (await response.json()) as ManifestBody;
   }
@@ -307,10 +307,11 @@ export class Platform extends Publisher {
   async lines(
     manifest: ManifestBody,
     list: 'output' | 'deleted' | 'error' = 'output',
+    token?: string,
   ): Promise<Record<string, { id: string; [key: string]: unknown }[]>> {
     const found: Record<string, { id: string }[]> = {};
     for (const { url, type } of manifest[list]) {
-      const response = await this.fetch(url);
+      const response = await this.fetch(url, token === undefined ? {} : { token });
       if (response.status !== 200) throw new Error(`file ${response.status}`);
       const text = await response.text();
       (found[type] ??= []).push(

@@ -149,6 +149,12 @@ export abstract class Publisher {
       ...members.map((member) => attributed(member, provider, group, from)),
     );
   }
+  /** Ends the attribution of a member to a provider now. */
+  async unattribute(member: string, { provider }: { provider: string }): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    const data = { member, providers: [provider], to: at, businessTime: at };
+    await this.append(PA_ATTRIBUTION, [{ type: 'pa.attribution-ended.v1', subject: member, at, data }]);
+  }
   /** Attributes a member who has no coverage. */
   attributedOnly(member: string): Promise<void> {
     return this.#facts(attributed(member, NPI, GROUP, LONG_AGO));

@@ -323,12 +323,17 @@ class ChunkWriter {
     await flush();
   }
 
-  /** Records deleted since `since`; in a partial export also unchanged ones that bring along a further resource. */
+  /**
+   * Records deleted since `since`; in a partial export also unchanged ones that bring along a further resource. Of a
+   * member who became visible since, every deleted record: one who was there before may have lost resources meanwhile,
+   * and no delta listed these.
+   */
   async *#deletedOrUnchanged(member: string, at: number, since: number, partial: boolean): AsyncGenerator<RecordPart> {
     const scanned = this.#sources.records.views.records.scan({ index: 'by_type', equals: [member] });
     for await (const document of scanned) {
       const record = document['record'] as RecordPart;
-      if (record.deleted === true ? record.lastUpdated >= since : partial && this.#brings(record, at)) yield record;
+      if (record.deleted === true ? !partial || record.lastUpdated >= since : partial && this.#brings(record, at))
+        yield record;
     }
   }
 
