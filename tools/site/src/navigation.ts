@@ -68,6 +68,7 @@ const SECTIONS = {
     'what-is-in-the-data.md',
     'reading.md',
     'export-parameters.md',
+    'exporting-peers.md',
     'searching.md',
     'attachments.md',
     'search.md',
