@@ -9,6 +9,7 @@ export * from './audit-words.ts';
 export type { LinesSet } from './line-events.ts';
 export type * from './consent-events.ts';
 export type { FileNote } from './shared-schemas.ts';
+export type { ListRecorded } from './list-events.ts';
 export * from './platform-events.ts';
 export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';

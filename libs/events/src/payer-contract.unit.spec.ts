@@ -158,6 +158,7 @@ it('a dead letter denies by its type', () => {
     ['payer.opt-out-withdrawn.v1', 'member'],
     ['payer.provider-recorded.v1', 'nobody'],
     ['payer.network-status-changed.v1', 'source'],
+    ['payer.list-changed.v1', 'nobody'],
     ['payer.file-imported.v1', 'nobody'],
   ]);
 });

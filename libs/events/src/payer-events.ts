@@ -1,5 +1,7 @@
-import { isDayOrInstant, FHIR_ID, isObject } from '@provider-access/fhir';
+import { isObject } from '@provider-access/fhir';
 import { z } from 'zod';
+import { listChanged } from './payer-list-events.ts';
+import { id, instantOrDate, npi, shortText, tin } from './payer-values.ts';
 import { isNpi } from './provider-key.ts';
 
 /**
@@ -7,22 +9,6 @@ import { isNpi } from './provider-key.ts';
  * member id or provider id.
  */
 
-const id = z.string().regex(FHIR_ID, 'a FHIR id: letters, digits, - and ., at most 64');
-/**
- * The pattern is for the AsyncAPI document. The code that reads the value later asks the same calendar as
- * `isDayOrInstant`.
- */
-const instantOrDate = z
-  .string()
-  .max(35)
-  .regex(
-    /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?$/,
-    'a date (YYYY-MM-DD) or an instant with a zone',
-  )
-  .refine(isDayOrInstant, 'a date and a time of day that exist');
-const npi = z.string().regex(/^\d{10}$/, 'an NPI has ten digits');
-const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
-const shortText = z.string().max(500);
 /** The name that a payer gives to a sender of files. */
 export const FILE_SOURCE = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
@@ -383,6 +369,13 @@ export const PAYER_EVENTS = {
     denies: 'source',
     schema: networkStatusChanged,
     title: 'A provider joined or left the network',
+  },
+  'payer.list-changed.v1': {
+    topic: 'payer.provider-events',
+    owner: 'attribution',
+    denies: 'nobody',
+    schema: listChanged,
+    title: 'What is known of a list of attributed members as a whole changed',
   },
   'payer.file-imported.v1': {
     topic: 'payer.provider-events',

@@ -14,6 +14,7 @@ import { evolveConsent, type ConsentPart } from './consent.ts';
 import { evolveMembers, type MembersPart, unprojectedMembers } from './coverage.ts';
 import { heldUnprojected } from './holds.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
+import { lists } from './lists.ts';
 import { sourceHolds } from './source-holds.ts';
 
 /** The subject of our member events is the member. A hold of a whole source has no member and changes no document. */
@@ -104,4 +105,4 @@ export const groups: Projection = {
 };
 
 /** Attribution runs these, each in a consumer group of its own. Every service reads them. */
-export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups, sourceHolds];
+export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups, sourceHolds, lists];

@@ -50,7 +50,7 @@ const SILENT = {
     { source: 'PDex 2.2.0', level: 'MAY', names: ['use'] },
   ],
   CareTeam: [{ source: 'R4', level: 'MAY', names: ['participant'] }],
-  Group: [{ source: ATR, level: 'SHALL', names: ['identifier', 'name'] }],
+  Group: [{ source: ATR, level: 'SHALL', names: ['identifier', 'name', 'period'] }],
   Media: [{ source: 'R4', level: 'MAY', names: ['patient'] }],
   MedicationDispense: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
   MedicationRequest: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
@@ -63,11 +63,20 @@ const SILENT = {
   Provenance: [{ source: 'R4', level: 'MAY', names: ['target'] }],
 };
 /**
- * The statement of ATR's consumer lists parameters for which no guide has a SearchParameter. Its `period` is left out,
- * because no event says when a contract is valid.
+ * The statement of ATR's consumer lists parameters for which no guide has a SearchParameter. Its `period` is the
+ * validity of the contract.
  */
 const UNDEFINED = [
   { base: ['Group'], code: 'name', type: 'string', expression: 'Group.name', description: 'The name of the list' },
+  {
+    base: ['Group'],
+    code: 'period',
+    type: 'date',
+    expression:
+      "Group.extension('http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-contractValidityPeriod')" +
+      '.value.ofType(Period)',
+    description: 'When the contract of the list is valid',
+  },
 ];
 const SILENT_INCLUDES = {
   Coverage: ['payor'],

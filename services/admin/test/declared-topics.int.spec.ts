@@ -69,6 +69,7 @@ beforeAll(async () => {
         identifier: [{ system: 'http://hl7.org/fhir/sid/us-npi', value: NPI }],
       },
     }),
+    event('payer.list-changed.v1', NPI, { provider: { npi: NPI }, status: 'open' }),
     event('payer.member-enrolled.v1', 'm1', { coverageId: 'c1', from: '2025-01-01' }),
     event('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI }, from: '2025-01-01' }),
     event('payer.attribution-asserted.v1', 'm4', {

@@ -53,8 +53,6 @@ export const CLAIMS: readonly Claim[] = [
     ],
     unmet: [
       { shall: 'The list is exported, with the Group and its members', where: 'export section', explained: false },
-      { shall: 'A Group has the period of its contract', where: 'narrative of the Group', explained: false },
-      { shall: 'Entries of a Group have `changeType`', where: 'narrative of the Group', explained: false },
       { shall: 'A member who leaves is `inactive` first', where: 'narrative of the Group', explained: false },
     ],
   },

@@ -30,6 +30,8 @@ export const GROUP_EXTENSIONS = {
   coverage: `${ATR}ext-coverageReference`,
   provider: `${ATR}ext-attributedProvider`,
   change: `${ATR}ext-changeType`,
+  contractPeriod: `${ATR}ext-contractValidityPeriod`,
+  recipient: `${ATR}atr-intended-recipient-identifier-extension`,
 } as const;
 
 export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;

@@ -39,6 +39,22 @@ export interface GroupPayer {
   readonly display?: string | undefined;
 }
 
+export interface GroupIdentifier {
+  readonly system: string;
+  readonly value: string;
+}
+/** What the payer says about a list as a whole (`payer.list-changed`). Days are FHIR dates. */
+export interface GroupFacts {
+  /** ATR's CodeSystem atr-attribution-list-status. */
+  readonly status: 'draft' | 'open' | 'final';
+  readonly name?: string | undefined;
+  readonly validFrom?: string | undefined;
+  readonly validTo?: string | undefined;
+  /** ACO and settlement ids. */
+  readonly identifiers: readonly GroupIdentifier[];
+  readonly recipient?: GroupIdentifier | undefined;
+}
+
 export interface GroupInput {
   readonly id: string;
   readonly versionId: string;
@@ -50,7 +66,9 @@ export interface GroupInput {
   readonly providerName?: string | undefined;
   /** The provider's resource in the directory, `Type/id`, if the client can read it. */
   readonly providerReference?: string | undefined;
-  readonly contract?: { readonly system: string; readonly value: string } | undefined;
+  readonly contract?: GroupIdentifier | undefined;
+  /** Absent: the list is open, and nothing else is known of it. */
+  readonly facts?: GroupFacts | undefined;
   readonly payer: GroupPayer;
   readonly members: readonly GroupMember[];
   /** Size of the list, also where `members` is not the whole of it (summary). */
@@ -64,15 +82,16 @@ export interface GroupInput {
  * atr-group).
  */
 export function groupResource(input: GroupInput): FhirResource {
-  const { id, versionId, lastUpdated, providerNpi, tin, contract, payer, members, summary = false } = input;
+  const { id, versionId, lastUpdated, providerNpi, tin, contract, facts, payer, members, summary = false } = input;
   const named = nameOf(input);
+  const list = listName(input, named);
   const code = { system: MEMBER_ATTRIBUTION, code: PROVIDER_GROUP_CODE, display: 'PDex Provider Group' };
   const known = [
     ...(providerNpi === undefined ? [] : [{ system: US_NPI, value: providerNpi }]),
     ...(tin === undefined ? [] : [{ system: US_EIN, value: tin }]),
   ];
   const provider = providerOf(input);
-  const identifier = [...known, ...(contract === undefined ? [] : [contract])];
+  const identifier = [...known, ...(contract === undefined ? [] : [contract]), ...(facts?.identifiers ?? [])];
   return {
     resourceType: 'Group',
     id,
@@ -82,13 +101,13 @@ export function groupResource(input: GroupInput): FhirResource {
       profile: [GROUP_PROFILES.pdex, GROUP_PROFILES.atr],
       ...(summary ? { tag: [SUBSETTED] } : {}),
     },
-    extension: [{ url: GROUP_EXTENSIONS.listStatus, valueCode: 'open' }],
+    extension: extensionsOf(facts),
     ...(identifier.length === 0 ? {} : { identifier }),
     active: true,
     type: 'person',
     actual: true,
     code: { coding: [code] },
-    ...(named !== undefined && { name: `${named}${contract === undefined ? '' : ` (contract ${contract.value})`}` }),
+    ...(list !== undefined && { name: list }),
     quantity: input.quantity,
     ...managingEntity(payer),
     characteristic: [
@@ -104,6 +123,26 @@ export function groupResource(input: GroupInput): FhirResource {
     ],
     ...(summary || members.length === 0 ? {} : { member: members.map((member) => groupMember(member, provider)) }),
   };
+}
+
+function extensionsOf(facts: GroupFacts | undefined): readonly object[] {
+  const { status = 'open', validFrom, validTo, recipient } = facts ?? {};
+  const period = {
+    ...(validFrom === undefined ? {} : { start: validFrom }),
+    ...(validTo === undefined ? {} : { end: validTo }),
+  };
+  return [
+    { url: GROUP_EXTENSIONS.listStatus, valueCode: status },
+    ...(Object.keys(period).length === 0 ? [] : [{ url: GROUP_EXTENSIONS.contractPeriod, valuePeriod: period }]),
+    ...(recipient === undefined ? [] : [{ url: GROUP_EXTENSIONS.recipient, valueIdentifier: recipient }]),
+  ];
+}
+
+/** The name that the payer gives the list, or that of the provider with the contract. */
+function listName({ facts, contract }: GroupInput, provider: string | undefined): string | undefined {
+  if (facts?.name !== undefined) return facts.name;
+  if (provider === undefined || contract === undefined) return provider;
+  return `${provider} (contract ${contract.value})`;
 }
 
 /** The provider as a person reads it. */

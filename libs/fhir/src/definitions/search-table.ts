@@ -221,6 +221,7 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
       {"name":"code","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.code","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/group-code","documentation":"The kind of resources contained"},
       {"name":"characteristic-value-reference","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"reference","path":"Group.characteristic.value.ofType(Reference)","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/pdex-group-characteristic-value-reference","targets":["Organization"],"documentation":"Search for Group resources by the Reference value of a characteristic. Used to find PDex Member Match Groups and Provider Groups associated with a specific requesting payer or provider Organization (stored in characteristic.valueReference)"},
       {"name":"name","level":"SHALL","sources":["ATR 2.1.0"],"single":true,"kind":"string","path":"Group.name","documentation":"The name of the list"},
+      {"name":"period","level":"SHALL","sources":["ATR 2.1.0"],"single":true,"kind":"date","path":"Group.extension('http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-contractValidityPeriod').value.ofType(Period)","documentation":"When the contract of the list is valid"},
     ],
     combinations: [],
     includes: {},

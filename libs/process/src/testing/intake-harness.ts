@@ -116,7 +116,7 @@ export abstract class IntakeHarness {
 }
 
 const topicOf = ({ type }: DomainEvent): string =>
-  type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
+  /network|list-changed/.test(type) ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
 
 /**
  * How many events the tests of one file may create. Each is a millisecond later than the one before, and none may reach

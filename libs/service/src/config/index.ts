@@ -7,7 +7,7 @@ export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
 export { codeLists, labelPolicy, labelsEnv, noticesEnv, profilesEnv } from './policies.ts';
 export { listenEnv, listenFaults } from './listen.ts';
-export { payerEnv } from './payer.ts';
+export { listEnv, payerEnv } from './payer.ts';
 export { secretsEnv } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';
 export { misspelled, SHARED_VARIABLES } from './unknown.ts';

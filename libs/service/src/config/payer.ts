@@ -3,6 +3,18 @@ import { ID_PATTERN } from '@provider-access/fhir';
 import { z } from 'zod';
 import { commaSeparated } from './values.ts';
 
+/** How a list names its contract, and the payer. */
+export const listEnv = {
+  CONTRACT_SYSTEM: z
+    .url('must be a URI, such as https://payer.example/contracts')
+    .optional()
+    .describe(
+      'The system of contract numbers, ACO and settlement ids that an event gives without one. ' +
+        'Default: `{PUBLIC_URL}/contracts`.',
+    ),
+  PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
+};
+
 /** How others name this payer. */
 export const payerEnv = {
   PAYER_ORGANIZATION: z

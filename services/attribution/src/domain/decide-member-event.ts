@@ -58,6 +58,7 @@ export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
 /** `ProviderEventsIntake` decides these too. */
 export const FILE_IMPORTED = 'payer.file-imported.v1';
+export const LIST_CHANGED = 'payer.list-changed.v1';
 
 const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });
 const ENDS_FIRST = 'data.to: must not lie before from';
@@ -190,6 +191,7 @@ export function decideMemberEvent(
     case 'payer.prior-authorization-changed.v1':
     case 'payer.provider-recorded.v1':
     case FILE_IMPORTED:
+    case LIST_CHANGED:
     case NETWORK_STATUS:
       return ok();
     default:

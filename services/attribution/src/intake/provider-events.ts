@@ -4,6 +4,8 @@ import {
   PA_ATTRIBUTION,
   PA_DIRECTORY,
   PA_FILE_ROWS,
+  PA_GROUPS,
+  PA_LISTS,
   PA_PROVIDERS,
   type PayerEvent,
   type ProviderKey,
@@ -30,13 +32,15 @@ import { instantOf } from '../domain/dates.ts';
 import { FILE_IMPORTED, NETWORK_STATUS } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
 import { directoryStage, WAIT_MS } from './directory-stage.ts';
+import { GroupDirectory } from './group-directory.ts';
 import { DERIVER, sharedRole } from './holds.ts';
+import { listStage } from './list-stage.ts';
 
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
 /**
  * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN; and pa.directory: which
- * specialties the directory has. An event that cannot be read
+ * specialties the directory has; and pa.lists: what is known of lists as a whole. An event that cannot be read
  * becomes a dead letter and denies its providers. A member event in this topic becomes a dead letter, and denies what
  * it would deny in its own topic.
  */
@@ -50,6 +54,7 @@ export class ProviderEventsIntake extends AccessIntake {
   ) {
     const role = sharedRole(config);
     const { types, resources } = role.interest;
+    const directory = new GroupDirectory(ports);
     super(ports, {
       ...role,
       interest: {
@@ -58,8 +63,12 @@ export class ProviderEventsIntake extends AccessIntake {
         resources: new Set([...resources, ...DIRECTORY_TYPES]),
       },
       progressTopic: PA_PROVIDERS,
-      topics: [PA_ATTRIBUTION, PA_DIRECTORY, PA_FILE_ROWS, PA_PROVIDERS],
-      stages: () => [directoryStage(ports.log, facts), providerStage(ports.log, facts, days)],
+      topics: [PA_ATTRIBUTION, PA_DIRECTORY, PA_FILE_ROWS, PA_GROUPS, PA_LISTS, PA_PROVIDERS],
+      stages: () => [
+        directoryStage(ports.log, facts),
+        listStage(ports, directory.batch(), days),
+        providerStage(ports.log, facts, days),
+      ],
     });
   }
 }

@@ -1,11 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type GroupDenial, groupDenial, partyKnownAt } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
-import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
+import {
+  Facts,
+  type GroupPart,
+  groups,
+  type ListPart,
+  lists,
+  memberships,
+  type MembershipPart,
+} from '@provider-access/facts';
 import { type FhirResource, isId, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type GroupInput, type GroupPayer, groupResource, providerOf } from '@provider-access/domain/pdex';
+import {
+  type GroupFacts,
+  type GroupInput,
+  type GroupPayer,
+  groupResource,
+  providerOf,
+} from '@provider-access/domain/pdex';
 import { allows, readGranted } from '@provider-access/domain/smart';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
@@ -20,6 +34,8 @@ export interface ClientGroup extends GroupPart {
   readonly providerName?: string | undefined;
   /** The provider's resource in the directory, `Type/id`, if the client can read it. */
   readonly providerReference?: string | undefined;
+  /** What the payer says about the list as a whole. */
+  readonly list?: ListPart | undefined;
 }
 /** Why the Group does not exist for the client. */
 export interface DeniedGroup {
@@ -47,6 +63,7 @@ const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): st
 export class GroupView {
   private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
+  private readonly lists: ViewReader;
   private readonly versions: GroupVersions;
   /** The payer by an identifier and its name. Empty if nothing is configured that a client could use. */
   private readonly payer: GroupPayer;
@@ -59,6 +76,7 @@ export class GroupView {
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
+    this.lists = ports.views.reader(lists);
     this.versions = new GroupVersions(ports.state, config.boundMs);
     const { payerIdentifiers = [], payerName: display } = config;
     const [system, value] = payerIdentifiers.find((text) => text.includes('|'))?.split('|') ?? [];
@@ -92,12 +110,18 @@ export class GroupView {
       client,
       groups.flatMap(({ providers }) => providers),
     );
+    const said = groups.length === 0 ? [] : await this.lists.getMany(groups.map(({ id }) => id));
     const scope = readGranted(this.facts.parties.client(client)?.scope ?? '');
-    return groups.map((group) => {
+    return groups.map((group, i) => {
       // The NPI comes first, because a TIN may name the practice of several providers.
       const [known] = group.providers.toSorted().flatMap((provider) => entries.get(provider) ?? []);
       const isReadable = known !== undefined && allows(scope, known.resource.split('/')[0]!, 'r');
-      return { ...group, providerName: known?.name, providerReference: isReadable ? known.resource : undefined };
+      return {
+        ...group,
+        providerName: known?.name,
+        providerReference: isReadable ? known.resource : undefined,
+        list: said[i]?.['list'] as ListPart | undefined,
+      };
     });
   }
 
@@ -119,7 +143,7 @@ export class GroupView {
     summary: boolean | 'when-large',
     most = this.config.maxGroupMembers,
   ): Promise<VisibleGroup> {
-    const head = { ...headOf(group, this.config.publicUrl), payer: await this.payerFor(client) };
+    const head = { ...headOf(group, this.config.contractSystem), payer: await this.payerFor(client) };
     for (;;) {
       const seen = await this.versions.last(client, group.id);
       const list = new VisibleList(providerOf(head), seen, this.config.boundMs);
@@ -134,11 +158,19 @@ export class GroupView {
       const { quantity } = list;
       const { providers } = group;
       const party = this.facts.parties.client(client);
-      const known = partyKnownAt(this.facts.parties, party, { providers, sources: list.sources }, now);
+      const known = Math.max(
+        partyKnownAt(this.facts.parties, party, { providers, sources: list.sources }, now),
+        ...[group.openedAt, group.list?.recordedAt ?? group.openedAt].map((at) => Date.parse(at)),
+      );
       const common = { ...head, quantity };
       // The members are in the hash already. A summary has the version of the whole Group.
       const shown = groupResource({ ...common, versionId: '', lastUpdated: '', members: [] });
-      const visible = list.visible(shown, [party?.providers, { ...shown, quantity: 0 }], now, known);
+      const visible = list.visible(
+        shown,
+        [party?.providers, { ...head, facts: undefined, contract: undefined }],
+        now,
+        known,
+      );
       const version = await this.versions.of(client, group.id, seen, visible);
       if (version === undefined) continue;
       const isTooLarge = quantity > most && summary !== true;
@@ -196,14 +228,26 @@ export const INSTEAD =
   'Read it with _summary=true, which gives the number of members. ' +
   'Group/[id]/$export?_type=Patient gives the Patient of each member.';
 
-/** What a Group says about itself, without its members. */
+/**
+ * What a Group says about itself, without its members.
+ * @param system that of numbers of contracts and lists which events give without one
+ */
 export function headOf(
-  group: ClientGroup,
-  publicUrl: string,
-): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract' | 'providerName' | 'providerReference'> {
-  const { id, providers, providerName, providerReference, contract: value } = group;
-  // The payer numbers its contracts, and its events name no system for the numbers.
-  const contract = value === undefined ? undefined : { system: `${publicUrl}/contracts`, value };
+  { id, providers, providerName, providerReference, contract: value, list }: ClientGroup,
+  system: string,
+): Omit<GroupInput, 'versionId' | 'lastUpdated' | 'payer' | 'members' | 'quantity' | 'summary'> {
+  const contract = value === undefined ? undefined : { system: list?.contractSystem ?? system, value };
   const [providerNpi, tin] = [valueOf(providers, 'npi|'), valueOf(providers, 'tin|')];
-  return { id, providerNpi, tin, providerName, providerReference, contract };
+  const facts = list && factsOf(list, system);
+  return { id, providerNpi, tin, providerName, providerReference, contract, facts };
+}
+function factsOf(
+  { status, name, validFrom, validTo, acoIds = [], settlementIds = [], recipient }: ListPart,
+  system: string,
+): GroupFacts {
+  return {
+    ...{ status, name, validFrom, validTo },
+    identifiers: [...acoIds, ...settlementIds].map((one) => ({ system, ...one })),
+    recipient: recipient && { system, ...recipient },
+  };
 }

@@ -47,7 +47,7 @@ export class GroupFilters {
       work.evaluate(providers.length);
       if (
         providers.every((any) => group.providers.some((one) => any.has(one))) &&
-        matcher.matches(searchable(group, this.config.publicUrl), work)
+        matcher.matches(searchable(group, this.config.contractSystem), work)
       )
         found.push(group);
     }
@@ -72,8 +72,8 @@ export class GroupFilters {
 }
 
 /** A Group without members. A TIN is also found with its hyphen, as the IRS writes it. */
-function searchable(group: ClientGroup, publicUrl: string): FhirResource {
-  const head = headOf(group, publicUrl);
+function searchable(group: ClientGroup, system: string): FhirResource {
+  const head = headOf(group, system);
   const resource = groupResource({ ...head, versionId: '', lastUpdated: '', quantity: 0, members: [], payer: {} });
   const { tin } = head;
   if (tin === undefined) return resource;

@@ -219,8 +219,8 @@ describe('the CapabilityStatement', () => {
     const without = own.rest[0].resource.flatMap(({ type, searchParam = [] }) =>
       searchParam.filter(({ definition }) => definition === undefined).map(({ name }) => `${type} ${name}`),
     );
-    // ATR's statement of a consumer lists it, and no guide has a SearchParameter of this name.
-    expect(without).toEqual(['Group name']);
+    // ATR's statement of a consumer lists them, and no guide has a SearchParameter of these names.
+    expect(without).toEqual(['Group name', 'Group period']);
     for (const { searchParam = [] } of own.rest[0].resource)
       for (const { definition = 'http://hl7.org/fhir/' } of searchParam)
         expect(definition).toMatch(/^http:\/\/hl7\.org\/fhir\//);
@@ -237,8 +237,7 @@ describe('the CapabilityStatement', () => {
     for (const name of ['identifier', 'characteristic', 'code', '_id'])
       expect(parameters.get(name), name).toBe('token');
     expect(parameters.get('_lastUpdated')).toBe('date');
-    // Nothing gives a contract a period, so a search by it could find nothing.
-    expect(parameters.has('period')).toBe(false);
+    expect(parameters.get('period')).toBe('date');
     expect(parameters.get('name')).toBe('string');
     expect(parameters.get('characteristic-value-reference')).toBe('reference');
     expect(group.operation!.map(({ name, definition }) => [name, definition])).toEqual([
