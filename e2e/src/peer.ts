@@ -51,6 +51,10 @@ export interface PeerRequest {
 }
 /** A bulk data server that this project did not write, with the lines of one of our exports. */
 export interface Peer {
+  readonly pid: number;
+  readonly base: string;
+  /** @returns the URLs of the files of an export. @throws Error with the answer if the kick-off is refused */
+  filesOf(request: PeerRequest): Promise<string[]>;
   /** @returns what an export gives, by `Type/id`. @throws Error with the answer if the kick-off is refused */
   exportOf(request: PeerRequest): Promise<Map<string, FhirResource>>;
   stop(): void;
@@ -79,25 +83,31 @@ export async function startPeer(files: string): Promise<Peer> {
   });
   await eventually(async () => (await http(`${base}/fhir/metadata`)).status === 200);
   const accept = 'application/fhir+json';
+  async function filesOf({ query = [], patients = [] }: PeerRequest): Promise<string[]> {
+    const parameter = [
+      ...query.map(([name, valueString]) => ({ name, valueString })),
+      ...patients.map((id) => ({ name: 'patient', valueReference: { reference: `Patient/${id}` } })),
+    ];
+    const kickOff = await http(`${base}/${SETTINGS}/fhir/Group/bench/$export`, {
+      method: 'POST',
+      headers: { accept, 'content-type': accept, prefer: 'respond-async' },
+      body: JSON.stringify({ resourceType: 'Parameters', parameter }),
+    });
+    if (kickOff.status !== 202) throw new Error(`${kickOff.status}: ${String(kickOff.body)}`);
+    const manifest = await eventually(async () => {
+      const status = await http(String(kickOff.headers['content-location']), { headers: { accept } });
+      if (status.status === 202) return false;
+      return json<{ readonly output: readonly { readonly url: string }[] }>(status);
+    });
+    return manifest.output.map(({ url }) => url);
+  }
   return {
-    async exportOf({ query = [], patients = [] }) {
-      const parameter = [
-        ...query.map(([name, valueString]) => ({ name, valueString })),
-        ...patients.map((id) => ({ name: 'patient', valueReference: { reference: `Patient/${id}` } })),
-      ];
-      const kickOff = await http(`${base}/${SETTINGS}/fhir/Group/bench/$export`, {
-        method: 'POST',
-        headers: { accept, 'content-type': accept, prefer: 'respond-async' },
-        body: JSON.stringify({ resourceType: 'Parameters', parameter }),
-      });
-      if (kickOff.status !== 202) throw new Error(`${kickOff.status}: ${String(kickOff.body)}`);
-      const manifest = await eventually(async () => {
-        const status = await http(String(kickOff.headers['content-location']), { headers: { accept } });
-        if (status.status === 202) return false;
-        return json<{ readonly output: readonly { readonly url: string }[] }>(status);
-      });
+    pid: server.pid!,
+    base,
+    filesOf,
+    async exportOf(request) {
       const found = new Map<string, FhirResource>();
-      for (const { url } of manifest.output) {
+      for (const url of await filesOf(request)) {
         for (const line of String((await http(url, {})).body).split('\n')) {
           if (line === '') continue;
           const resource = JSON.parse(line) as FhirResource;

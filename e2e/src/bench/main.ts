@@ -6,6 +6,7 @@ import { benchBytes, printBytes } from './bytes.ts';
 import { benchEngines, printEngines } from './engines.ts';
 import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
+import { benchPeer } from './peer.ts';
 import { benchReads } from './reads.ts';
 import { benchRecovery, printRecovery } from './recovery.ts';
 import { printComparisons } from './rounds.ts';
@@ -39,14 +40,15 @@ const program = new Command('bench')
   )
   .option('--claims', 'with --bytes: claims of 17 to 35 kB instead of those of the demo')
   .option('--reads', 'CPU of a single read beside bare Fastify in a process of its own, in the same rounds')
-  .option('--build <folder>', 'with --idle, --bytes and --reads: another build')
+  .option('--peer', 'CPU of an export with its download beside bulk-data-server, in the same rounds')
+  .option('--build <folder>', 'with --idle, --bytes, --peer and --reads: another build')
   .option(
     '--against <build>',
     'what events, reads, pages, counts and exports cost beside another build: a folder, the full id of a commit, or ' +
       '"baseline" (7407a45); with --engines intake, a read and a page on Kafka and a MongoDB-compatible server',
   )
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
-  .option('--rounds <n>', 'with --telemetry, --reads and --against: how often each is loaded', Number, 7)
+  .option('--rounds <n>', 'with --telemetry, --peer, --reads and --against: how often each is loaded', Number, 7)
   .option(
     '--members <n>',
     'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry and --reads 60)',
@@ -77,6 +79,7 @@ const given = program.opts<{
   bytes?: boolean;
   claims?: boolean;
   reads?: boolean;
+  peer?: boolean;
   build?: string;
   against?: string;
   runs: number;
@@ -113,6 +116,14 @@ if (given.recovery === true) {
   const results = await benchReads({
     members: given.members ?? (small ? 10 : 60),
     seconds: small ? 1 : given.seconds,
+    rounds: small ? 2 : given.rounds,
+    build: given.build,
+  });
+  printComparisons(results);
+  figures = { results };
+} else if (given.peer === true) {
+  const results = await benchPeer({
+    members: given.members ?? (small ? 10 : 60),
     rounds: small ? 2 : given.rounds,
     build: given.build,
   });
