@@ -26,6 +26,8 @@ const resourceDeleted = z.object({
   resourceType: z.string().min(1).max(64),
   id,
   sequence: z.int().nonnegative().optional(),
+  /** The name of a recall: the resource was wrong, so no file of an export and no history releases it (ADR 0117). */
+  recall: z.string().min(1).max(128).optional(),
 });
 /** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
 const priorAuthorizationChanged = resourceRecorded;

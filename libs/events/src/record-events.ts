@@ -33,6 +33,11 @@ const recordChange = z.object({
   source: z.string().optional(),
   event: z.string().optional(),
   tie: tie.optional(),
+  /**
+   * `lastUpdated` of the newest removal by a recall, also in the versions after it. Files of exports do not release
+   * versions that are older. Absent without a recall.
+   */
+  recalled: instant.optional(),
 });
 /**
  * Of a prior authorization: a hash of its status, and when a version first had it. Absent for other resources, and in

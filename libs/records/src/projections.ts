@@ -21,6 +21,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       ...(data.targets !== undefined && { targets: data.targets }),
       ...(data.status !== undefined && { status: data.status }),
       ...(data.statusChanged !== undefined && { statusChanged: Date.parse(data.statusChanged) }),
+      ...(data.recalled !== undefined && { recalled: Date.parse(data.recalled) }),
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (part !== undefined && !replaces(part, common)) return undefined;
@@ -52,8 +53,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
 /**
  * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.
  * The index `by_id` finds the members who have or had a `Type/id` (ADR 0093).
- * `sourceHash`, `tie`, `labels`, `labelsBy`, `targets` and `status` came without a new version of the view: a document
- * without them means the same, so both releases may write it.
+ * `sourceHash`, `tie`, `labels`, `labelsBy`, `targets`, `status` and `recalled` came without a new version of the view:
+ * a document without them means the same, so both releases may write it.
  */
 export const records: Projection = {
   owner: 'resources',

@@ -46,6 +46,8 @@ export interface RecordPart extends Ordered {
   /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */
   readonly deleted?: true;
   readonly reason?: RecordDeleted['reason'];
+  /** `lastUpdated` of the newest removal by a recall: files of exports do not release older versions. */
+  readonly recalled?: number;
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -25,6 +25,7 @@ import {
   planned,
 } from '@provider-access/process/testing';
 import type { LinesFact } from '@provider-access/domain/access';
+import { RECALLED } from '@provider-access/domain/pdex/labels';
 import { Facts, memberships, groups } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
@@ -204,6 +205,8 @@ export abstract class Publisher {
       labels?: readonly string[];
       /** Whether an earlier release accepted the resource, which did not write the labels beside the line. */
       former?: boolean;
+      /** When an earlier version was recalled. */
+      recalled?: string;
     }[],
   ): Promise<void> {
     await this.append(
@@ -225,6 +228,7 @@ export abstract class Publisher {
             contentHash: text,
             references,
             tokens: [],
+            ...(rest.recalled !== undefined && { recalled: rest.recalled }),
             ...(rest.former !== true && { labels, ...(rest.targets !== undefined && { targets: rest.targets }) }),
             line: JSON.stringify(
               rest.resource ?? {
@@ -264,6 +268,12 @@ export abstract class Publisher {
       },
     ]);
   }
+  /** Recalls a resource. Returns the instant. */
+  async recall(member: string, type: string, id: string, version = 2): Promise<string> {
+    const recalled = new Date(this.clock.now()).toISOString();
+    await this.deleted(member, type, id, { reason: 'entered-in-error', labels: [RECALLED], version, recalled });
+    return recalled;
+  }
   async deleted(
     member: string,
     type: string,
@@ -274,9 +284,11 @@ export abstract class Publisher {
       targets,
       coverages,
       version = 2,
+      recalled,
     }: Partial<Record<'labels' | 'targets' | 'coverages', readonly string[]>> & {
       reason?: string;
       version?: number;
+      recalled?: string;
     } = {},
   ): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
@@ -293,6 +305,7 @@ export abstract class Publisher {
           lastUpdated: at,
           businessTime: at,
           sequence: 0,
+          recalled,
           reason,
           labels,
           targets,

@@ -17,6 +17,7 @@ import { type PartLimits, type Segment, SegmentBuilder } from '../domain/segment
 import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
 import { Asked } from './asked.ts';
 import { Carried } from './carried.ts';
+import { deleteBundle, DELETES_A_BUNDLE, isElsewhere } from './deletes.ts';
 import { ChosenProvenances } from './provenances.ts';
 import { type Ask, chunkPrefix, type ChunkSummary } from './job-files.ts';
 import { PartSet } from './part-set.ts';
@@ -67,21 +68,12 @@ interface Unwithheld<R> {
 const MAY_BE_COMMON = new Set(['Medication']);
 /** For more types than this, one scan of all records is cheaper than a scan of each type. */
 const SCAN_ALL_ABOVE = 8;
-const DELETES_A_BUNDLE = 1000;
 /** Limits of one read: its records, and the bytes of their lines. Intake accepts at most 4 MB for one more line. */
 const ROWS_TOGETHER = 256;
 const BYTES_TOGETHER = 1024 * 1024;
 
 const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a === b || (a.length === b.length && a.every((label, at) => label === b[at]));
-const deleteBundle = (ids: readonly string[]): Buffer =>
-  Buffer.from(
-    JSON.stringify({
-      resourceType: 'Bundle',
-      type: 'transaction',
-      entry: ids.map((url) => ({ request: { method: 'DELETE', url } })),
-    }),
-  );
 
 /**
  * Writes a chunk. Decides about each member, then appends the lines of permitted members: each type to its own part,
@@ -144,8 +136,8 @@ class ChunkWriter {
     return { summary, extracts: this.#extracts };
   }
 
-  async #writeIfPermitted(member: string): Promise<void> {
-    const { client, group, since } = this.#task;
+  async #decide(member: string) {
+    const { client, group } = this.#task;
     const document = await this.#sources.facts.get(member);
     const request = {
       client,
@@ -154,7 +146,12 @@ class ChunkWriter {
       now: new Date(this.#sources.clock.now()).toISOString(),
     };
     const facts = { member: document && toMemberFacts(document), party: this.#party };
-    const decision = decide(request, facts);
+    return { decision: decide(request, facts), request, facts };
+  }
+
+  async #writeIfPermitted(member: string): Promise<void> {
+    const { since } = this.#task;
+    const { decision, request, facts } = await this.#decide(member);
     if (!decision.permit) {
       (this.#refused[decision.reason] ??= []).push(member);
       return;
@@ -298,6 +295,7 @@ class ChunkWriter {
 
   /** Writes the deletes of a delta, and collects the references of unchanged resources. */
   async #writeDeletes(member: string, at: number, since: number, partial: boolean): Promise<void> {
+    const { records } = this.#sources;
     let deleted: string[] = [];
     const flush = async (): Promise<void> => {
       if (deleted.length === 0) return;
@@ -316,7 +314,7 @@ class ChunkWriter {
       }
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
       // resource under the other member.
-      if (await this.#sources.records.isHeldBy(1, record.type, record.id)) continue;
+      if (await isElsewhere(record, records, async (member) => (await this.#decide(member)).decision.permit)) continue;
       deleted.push(`${record.type}/${record.id}`);
       if (deleted.length >= DELETES_A_BUNDLE) await flush();
     }

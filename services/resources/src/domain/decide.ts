@@ -1,5 +1,5 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
-import { labelRules } from '@provider-access/domain/pdex/labels';
+import { labelRules, RECALLED } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/fhir';
 import type { AcceptedData, RecordPart, VersionOrder } from '@provider-access/records';
@@ -13,7 +13,7 @@ export interface Head
   extends
     StandingOrder,
     Pick<RecordPart, 'versionId' | 'lastUpdated' | 'contentHash' | 'sourceHash' | 'labels' | 'labelsBy' | 'targets'>,
-    Pick<RecordPart, 'status' | 'statusChanged' | 'deleted' | 'reason'>,
+    Pick<RecordPart, 'status' | 'statusChanged' | 'deleted' | 'reason' | 'recalled'>,
     Partial<Pick<RecordPart, 'references'>> {}
 export type RecordEvent =
   | { readonly type: 'pa.record-accepted.v1'; readonly data: AcceptedData }
@@ -152,7 +152,9 @@ function write(
 ): { event: RecordEvent; head: Head } {
   const { member, type, id } = judgement.about;
   const at = instant(lastUpdated);
-  const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
+  const isRecall = judgement.kind === 'remove' && judgement.labels?.includes(RECALLED) === true;
+  const recalled = isRecall ? lastUpdated : before?.recalled;
+  const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order), ...recalledAt(recalled) };
   if (judgement.kind === 'remove') {
     const { reason, content: rest, labels = [] } = judgement;
     const kept = keptAfter(before, [...labels, ...(rest?.labels ?? [])]);
@@ -172,6 +174,7 @@ function write(
         reason,
         ...kept,
         ...statusOf(before),
+        ...(recalled !== undefined && { recalled }),
       },
     };
   }
@@ -207,9 +210,13 @@ function write(
       references: content.references,
       ...(content.targets !== undefined && { targets: content.targets }),
       ...(status !== undefined && { status, statusChanged: since }),
+      ...(recalled !== undefined && { recalled }),
     },
   };
 }
+
+const recalledAt = (recalled: number | undefined): { recalled?: string } =>
+  recalled === undefined ? {} : { recalled: instant(recalled) };
 
 const statusData = (status: string | undefined, since: number | undefined) =>
   status === undefined || since === undefined ? {} : { status, statusChanged: instant(since) };
@@ -251,6 +258,7 @@ export function takeOver(
         lastUpdated: instant(lastUpdated),
         ...orderData(order),
         reason: 'merged',
+        ...recalledAt(retiredHead.recalled),
         ...keptAfter(retiredHead),
         ...coveragesOf(retiredHead),
       },
@@ -262,6 +270,7 @@ export function takeOver(
       lastUpdated,
       deleted: true,
       reason: 'merged',
+      ...(retiredHead.recalled !== undefined && { recalled: retiredHead.recalled }),
       ...keptAfter(retiredHead),
     },
   };

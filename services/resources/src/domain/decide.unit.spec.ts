@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
+import { DEFAULT_LABEL_POLICY, UNREADABLE_LABEL } from '@provider-access/domain/pdex/labels';
 import type { PayerEvent } from '@provider-access/events';
 import { compareVersions } from '@provider-access/records';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +15,7 @@ const judged = (e: {
   sequence?: number;
   text?: string;
   deleted?: boolean;
+  recall?: string;
   old?: boolean;
 }): Versioned => {
   const time = `2025-01-0${e.day}T00:00:00Z`;
@@ -27,7 +29,9 @@ const judged = (e: {
   });
   const sequence = e.sequence ?? 0;
   const data: unknown = JSON.parse(
-    JSON.stringify(e.deleted ? { resourceType: 'Condition', id: 'c1', sequence } : { resource, sequence }),
+    JSON.stringify(
+      e.deleted ? { resourceType: 'Condition', id: 'c1', sequence, recall: e.recall } : { resource, sequence },
+    ),
   );
   const judgement = judge(
     {
@@ -308,6 +312,41 @@ describe('decideVersion', () => {
       }),
       { numRuns: cases(100) },
     );
+  });
+});
+
+describe('a recall', () => {
+  const wrong = judged({ id: 'a', day: 1, text: 'wrong' });
+  const later = (day: number): Versioned => judged({ id: 'r', day, deleted: true, recall: 'recall.1' });
+  const recall = later(2);
+
+  it('removes as entered in error, with a label that an earlier release takes for an unreadable one', () => {
+    const { outcomes, last, head } = run([wrong, recall]);
+    expect(outcomes).toEqual(['recorded', 'recorded']);
+    const labels = ['urn:provider-access:tag:recall:::#|'];
+    const recalled = '1970-01-01T00:00:01.001Z';
+    expect(last).toMatchObject({ data: { reason: 'entered-in-error', versionId: 2, labels, recalled } });
+    expect(head).toMatchObject({ deleted: true, labels, recalled: 1001 });
+    // By the rules of an earlier release: the label behind the last #, and its rule in each policy.
+    const [label] = labels.map((text) => text.slice(text.lastIndexOf('#') + 1));
+    expect([label, DEFAULT_LABEL_POLICY[label!]]).toEqual([UNREADABLE_LABEL, 'withhold']);
+  });
+  it('is remembered by every later version, and its label by none that is live', () => {
+    const corrected = judged({ id: 'b', day: 3, text: 'right' });
+    const { last, head } = run([wrong, recall, corrected]);
+    expect(last).toMatchObject({ type: 'pa.record-accepted.v1', data: { versionId: 3, labels: [] } });
+    expect([last!.data.recalled, head!.recalled]).toEqual(['1970-01-01T00:00:01.001Z', 1001]);
+    const removed = run([wrong, recall, corrected, judged({ id: 'd', day: 4, deleted: true })]);
+    expect(removed.last).toMatchObject({ data: { reason: 'deleted', recalled: '1970-01-01T00:00:01.001Z' } });
+    expect(removed.last!.data.labels ?? []).toEqual([]);
+    const moved = takeOver({ member: 'm2', type: 'Condition', id: 'c1' }, head!, 'm1', 5_000);
+    expect([moved.event.data.recalled, moved.head.recalled]).toEqual(['1970-01-01T00:00:01.001Z', 1001]);
+  });
+  it('counts for what was removed before, and the same recall again changes nothing', () => {
+    const { outcomes, head } = run([wrong, judged({ id: 'd', day: 2, deleted: true }), later(3)]);
+    expect(outcomes).toEqual(['recorded', 'recorded', 'unchanged already-removed']);
+    expect(head).toMatchObject({ versionId: 2, reason: 'entered-in-error', recalled: 1001 });
+    expect(run([wrong, recall, recall, wrong]).outcomes.slice(2)).toEqual(['unchanged duplicate', 'superseded']);
   });
 });
 

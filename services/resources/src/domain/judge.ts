@@ -26,7 +26,7 @@ import {
   type ProfilePolicy,
   shortcomingName,
 } from '@provider-access/domain/pdex/feeds';
-import { codeListsInForce, labelsOf, type Persons, withoutDrugs } from '@provider-access/domain/pdex/labels';
+import { codeListsInForce, labelsOf, type Persons, RECALLED, withoutDrugs } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
@@ -180,14 +180,17 @@ export function judge(
 }
 
 function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
-  const { resourceType: type, id, sequence = 0 } = event.data;
+  const { resourceType: type, id, sequence = 0, recall } = event.data;
   const name = `${printable(type)}/${id}`;
   if (!KNOWN_R4_TYPES.has(type))
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   if (!isServedType(type) && type !== CONSENT) return { kind: 'not-served', about: name };
   // There is no provider-deleted event, so a directory resource may be deleted under any subject.
   const member = isSharedType(type) ? SHARED : event.subject!;
-  return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
+  const about = { member, type, id, order: orderOf(event, sequence) };
+  // As entered in error, so that no earlier version is released either.
+  if (recall !== undefined) return { kind: 'remove', about, reason: 'entered-in-error', labels: [RECALLED] };
+  return { kind: 'remove', about, reason: 'deleted' };
 }
 
 function judgeResource(event: Recorded, options: JudgeOptions, received: Received, read: ResourceReader): Judgement {

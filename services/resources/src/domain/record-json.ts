@@ -28,6 +28,7 @@ function membersOf(data: Omit<AcceptedData, 'line'>): string {
     optional('source', data.source) +
     optional('event', data.event) +
     (tie === undefined ? '' : `,"tie":${JSON.stringify(tie)}`) +
+    optional('recalled', data.recalled) +
     `,"contentHash":${text(data.contentHash)}` +
     optional('sourceHash', data.sourceHash) +
     optional('serviceDate', data.serviceDate) +

@@ -7,6 +7,7 @@ export * from './label.ts';
 export * from './persons.ts';
 export { type Label, normalLabel, UNREADABLE_LABEL } from './names.ts';
 export * from './policy.ts';
+export { RECALLED } from './recalled.ts';
 export * from './read-policy.ts';
 export { isDrugAuthorization } from './drugs.ts';
 export { withoutDrugs } from './without-drugs.ts';

@@ -4,6 +4,7 @@ import { DEFAULT_LABELS } from './default-policy.ts';
 import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { isPersonLabel } from './persons.ts';
 import { formsOf, type Label, normalLabel, UNREADABLE_LABEL } from './names.ts';
+import { RECALLED } from './recalled.ts';
 import { isTag, reasonOf } from './tag.ts';
 
 export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] as const;
@@ -103,8 +104,8 @@ interface RuleOf {
 }
 /** The rule for a label: its own one, else that of the label that was probably meant, else that for unknown labels. */
 function ruleOf(label: Label, policy: LabelPolicy): RuleOf {
-  // A label of ours that no policy names.
-  if (isPersonLabel(label)) return { rule: 'release', by: label };
+  // Labels of ours that no policy names.
+  if (isPersonLabel(label) || label === RECALLED) return { rule: 'release', by: label };
   const { normal, near } = formsOf(label);
   const by = policy[normal] === undefined ? near.find((each) => policy[each] !== undefined) : normal;
   if (by === undefined) return { rule: undated(policy[UNKNOWN_LABEL] ?? 'release') };

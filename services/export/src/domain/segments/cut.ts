@@ -11,8 +11,11 @@ type Stored = SegmentSize & Pick<IndexedSegment, 'cut'>;
 /** The size of a segment in its part file. */
 export const storedSize = (segment: Stored): SegmentSize => segment.cut?.stored ?? segment;
 
-/** Intake writes type and id first, so a line of megabytes need not be parsed. */
-const HEAD = /^\{"resourceType":"([A-Za-z]+)","id":"([A-Za-z0-9\-.]{1,64})"/;
+/** Intake writes type, id and the version first, so a line of megabytes need not be parsed. */
+const HEAD = new RegExp(
+  String.raw`^\{"resourceType":"([A-Za-z]+)","id":"([A-Za-z0-9\-.]{1,64})"` +
+    String.raw`(?:,"meta":\{"versionId":"\d+","lastUpdated":"([^"]+)")?`,
+);
 const NEWLINE = 0x0a;
 
 interface Entry {
@@ -21,7 +24,15 @@ interface Entry {
 interface Read {
   readonly resourceType?: string;
   readonly id?: string;
+  readonly meta?: { readonly lastUpdated?: unknown };
   readonly entry?: readonly Entry[];
+}
+/** A line of a segment. */
+export interface SegmentLine {
+  /** `Type/id` of the resource; those of its entries if it is a Bundle of deletes. */
+  readonly names: readonly string[];
+  /** Without its newline. */
+  readonly line: Buffer;
 }
 
 function* linesOf(lines: Buffer): Generator<Buffer> {
@@ -32,12 +43,13 @@ function* linesOf(lines: Buffer): Generator<Buffer> {
     at = next;
   }
 }
+const headOf = (line: Buffer): RegExpExecArray | null => HEAD.exec(line.toString('latin1', 0, 256));
 const read = (line: Buffer): Read => JSON.parse(line.toString('utf8')) as Read;
 const urlOf = (entry: Entry): string => entry.request?.url ?? '';
 
 /** `Type/id` of a line; those of its entries if it is a Bundle of deletes. */
 function namesIn(line: Buffer): readonly string[] {
-  const head = HEAD.exec(line.toString('latin1', 0, 256));
+  const head = headOf(line);
   if (head !== null && head[1] !== 'Bundle') return [`${head[1]}/${head[2]}`];
   const { resourceType, id, entry } = read(line);
   return resourceType === 'Bundle' && Array.isArray(entry)
@@ -45,13 +57,19 @@ function namesIn(line: Buffer): readonly string[] {
     : [`${resourceType}/${id}`];
 }
 
-/**
- * `Type/id` of the resources of a segment, and of those that it lists as deleted. Throws if the bytes do not match the
- * index.
- */
-export function namesOfSegment(bytes: Uint8Array, segment: Stored): readonly string[] {
-  return [...linesOf(inflateSegment(bytes, storedSize(segment)))].flatMap(namesIn);
+/** `meta.lastUpdated` of a line, ms since the epoch. Undefined if it has none, as a resource cut to some elements. */
+export function lastUpdatedOf(line: Buffer): number | undefined {
+  const updated: unknown = headOf(line)?.[3] ?? read(line).meta?.lastUpdated;
+  const time = typeof updated === 'string' ? Date.parse(updated) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
 }
+
+/** The lines of a segment. Throws if the bytes do not match the index. */
+export const linesOfSegment = (bytes: Uint8Array, segment: Stored): readonly SegmentLine[] =>
+  Array.from(linesOf(inflateSegment(bytes, storedSize(segment))), (line) => ({
+    names: namesIn(line),
+    line: line.at(-1) === NEWLINE ? line.subarray(0, -1) : line,
+  }));
 
 /** The segment without these resources (`Type/id`). Undefined if nothing is left. */
 export function cutSegment(bytes: Uint8Array, segment: Stored, without: ReadonlySet<string>): CutSegment | undefined {

@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { gunzipSync } from 'node:zlib';
 import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
-import { cutSegment, deflateSegment, layout, namesOfSegment, pieces, type Segment } from './index.ts';
+import { cutSegment, deflateSegment, lastUpdatedOf, layout, linesOfSegment, pieces, type Segment } from './index.ts';
 
+const namesOfSegment = (bytes: Uint8Array, segment: Segment): readonly string[] =>
+  linesOfSegment(bytes, segment).flatMap(({ names }) => names);
 const segmentOf = (lines: readonly string[]): Segment =>
   deflateSegment(Buffer.from(lines.map((line) => `${line}\n`).join('')), lines.length);
 const lineOf = (id: string, text: string, order: boolean): string =>
@@ -44,6 +46,19 @@ describe('a segment without some of its resources', () => {
     const cut = cutSegment(stored.bytes, stored, new Set(['Goal/b', 'Goal/c']));
     expect([cut!.lines.toString(), cut!.resources]).toEqual([`${bundle('Goal/a')}\n`, 1]);
     expect(cutSegment(stored.bytes, stored, new Set(['Goal/a', 'Goal/b', 'Goal/c']))).toBeUndefined();
+  });
+  it('tells the time of a version, wherever its meta stands', () => {
+    const at = '2026-03-01T08:30:00.123Z';
+    const lines = [
+      { resourceType: 'Goal', id: 'a', meta: { versionId: '1', lastUpdated: at, profile: ['p'] } },
+      { resourceType: 'Goal', meta: { lastUpdated: at }, id: 'a' },
+      { resourceType: 'Goal', id: 'a', meta: { tag: [{ code: 'SUBSETTED' }] } },
+      { resourceType: 'Goal', id: 'a', note: '"meta":{"versionId":"1","lastUpdated":"2020-01-01T00:00:00Z"' },
+    ].map((resource) => JSON.stringify(resource));
+    const stored = segmentOf(lines);
+    const read = linesOfSegment(stored.bytes, stored);
+    expect(read.map(({ line }) => line.toString())).toEqual(lines);
+    expect(read.map(({ line }) => lastUpdatedOf(line))).toEqual([Date.parse(at), Date.parse(at), undefined, undefined]);
   });
   it('is never made of torn bytes', () => {
     const stored = segmentOf(['{"resourceType":"Goal","id":"a"}']);

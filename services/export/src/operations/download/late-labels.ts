@@ -14,8 +14,10 @@ import {
 import {
   cutSegment,
   type IndexedSegment,
-  namesOfSegment,
+  lastUpdatedOf,
+  linesOfSegment,
   type PartIndex,
+  type SegmentLine,
   storedSize,
 } from '../../domain/segments/index.ts';
 import { isSupporting, type PartInfo } from '../../jobs/part-set.ts';
@@ -39,8 +41,9 @@ const TOGETHER = 32;
 
 /**
  * Leaves out of the segments what got a label after the file was written, and what a Provenance among it is about (ADR
- * 0056). One query for 100 members tells whose resources got labels since then. Only their segments are read, and the
- * labels of the current versions decide, as they do in a read.
+ * 0056). Also leaves out versions that the payer recalled since (ADR 0117). One query for 100 members tells whose
+ * resources got labels or were recalled. Only their segments are read, and the current versions decide, as they do in
+ * a read.
  */
 export class LateLabels {
   readonly #blobs: Blobs;
@@ -71,7 +74,7 @@ export class LateLabels {
   /** The segment without what is withheld now. Undefined if nothing is left. */
   async #cut(of: LateLabelsOf, segment: IndexedSegment): Promise<IndexedSegment | undefined> {
     const bytes = await storedBytes(this.#blobs, of.file.part, segment);
-    const without = await this.#withheld(of, segment, namesOfSegment(bytes, segment));
+    const without = await this.#withheld(of, segment, linesOfSegment(bytes, segment));
     if (without.size === 0) return segment;
     const left = cutSegment(bytes, segment, without);
     if (left === undefined) return undefined;
@@ -79,31 +82,76 @@ export class LateLabels {
     return { ...segment, resources, plain, compressed, crc, cut: { stored: storedSize(segment), without } };
   }
 
-  async #withheld(of: LateLabelsOf, segment: IndexedSegment, names: readonly string[]): Promise<ReadonlySet<string>> {
+  async #withheld(
+    of: LateLabelsOf,
+    segment: IndexedSegment,
+    lines: readonly SegmentLine[],
+  ): Promise<ReadonlySet<string>> {
     const without = new Set<string>();
     const owners = ownersOf(of, segment);
-    for (let i = 0; i < names.length; i += TOGETHER) {
-      const some = names.slice(i, i + TOGETHER);
-      const heads = await this.#headsOf(some, owners);
+    // The copy in the file may be one of a member who is not permitted any more.
+    const others = isSupporting(of.file) ? segment.of.map((at) => of.index.members[at]!) : [];
+    const barred = others.filter((member) => !of.permitted(member));
+    const named = lines.flatMap(({ names, line }) => names.map((name) => ({ name, line })));
+    for (let i = 0; i < named.length; i += TOGETHER) {
+      const some = named.slice(i, i + TOGETHER);
+      const names = some.map(({ name }) => name);
+      const { heads, former } = await this.#headsOf(names, owners);
       const withheld = await of.check.withheldEach(heads);
       for (const [at, { type, id }] of heads.entries()) if (withheld[at] === true) without.add(`${type}/${id}`);
+      // A list of deletes tells what an app has to know of a recalled resource.
+      if (of.file.kind !== 'output') continue;
+      const more = barred.length === 0 ? [] : (await this.#headsOf(names, barred)).heads;
+      for (const { name, line } of some)
+        if (!without.has(name) && (await this.#isRecalled({ name, line }, heads, [...former, ...more])))
+          without.add(name);
     }
     return without;
   }
 
-  /** The current versions, also under the id to which a merge moved them. */
-  async #headsOf(names: readonly string[], owners: readonly string[]): Promise<readonly RecordPart[]> {
+  /**
+   * Whether the line is a version that the payer recalled. The copy of another member, byte for byte, is none.
+   * @param living current versions of members whom the client may see
+   * @param others current versions that count only if they were recalled
+   */
+  async #isRecalled(
+    { name, line }: { readonly name: string; readonly line: Buffer },
+    living: readonly RecordPart[],
+    others: readonly RecordPart[],
+  ): Promise<boolean> {
+    const isNamed = ({ type, id }: RecordPart): boolean => `${type}/${id}` === name;
+    const recalls = [...living, ...others].filter((head) => isNamed(head) && head.recalled !== undefined);
+    if (recalls.length === 0) return false;
+    // A line that does not tell its version, as one cut to some elements, may be any.
+    const updated = lastUpdatedOf(line) ?? Number.NEGATIVE_INFINITY;
+    if (recalls.every(({ recalled }) => updated >= recalled!)) return false;
+    const copies = living.filter((head) => isNamed(head) && head.deleted !== true && head.lastUpdated === updated);
+    const stored = await this.#records.load(copies.map(({ member, type, id }) => recordId(member, type, id)));
+    return !stored.some((copy) => copy !== undefined && line.equals(copy.line));
+  }
+
+  /** The current versions, also under the id to which a merge moved them, and those of members who had them once. */
+  async #headsOf(
+    names: readonly string[],
+    owners: readonly string[],
+  ): Promise<{ readonly heads: readonly RecordPart[]; readonly former: readonly RecordPart[] }> {
     const records = this.#records;
-    const found: RecordPart[] = [];
-    const add = async (ids: readonly string[]): Promise<void> => {
+    const read = async (ids: readonly string[]): Promise<readonly RecordPart[]> => {
+      const found: RecordPart[] = [];
       for (let i = 0; i < ids.length; i += TOGETHER)
         found.push(...(await records.heads(ids.slice(i, i + TOGETHER))).filter((head) => head !== undefined));
+      return found;
     };
     const split = names.map((name) => name.split('/') as [string, string]);
-    await add(split.flatMap(([type, id]) => owners.map((owner) => recordId(owner, type, id))));
-    for (const { type, id } of found.filter(({ reason }) => reason === 'merged'))
-      await add((await records.holders(type, id)).map((holder) => recordId(holder, type, id)));
-    return found;
+    const heads = [...(await read(split.flatMap(([type, id]) => owners.map((owner) => recordId(owner, type, id)))))];
+    const former: RecordPart[] = [];
+    for (const { type, id } of heads.filter(({ reason }) => reason === 'merged')) {
+      const found = await records.owners(type, id);
+      const idOf = (owner: string): string => recordId(owner, type, id);
+      heads.push(...(await read(found.holders.map(idOf))));
+      former.push(...(await read(found.former.map(idOf))));
+    }
+    return { heads, former };
   }
 }
 
@@ -122,7 +170,8 @@ function ownersOf({ file, index, permitted }: LateLabelsOf, { of }: IndexedSegme
 function membersOf(of: LateLabelsOf, segments: readonly IndexedSegment[]): readonly string[] {
   const { file, index, permitted } = of;
   if (isSupporting(file) && !mayBeShared(file.type)) return [SHARED];
-  const members = new Set(segments.flatMap((segment) => segment.of.map((at) => index.members[at]!)).filter(permitted));
+  const all = segments.flatMap((segment) => segment.of.map((at) => index.members[at]!));
+  const members = new Set(isSupporting(file) ? all : all.filter(permitted));
   return asksShared(file) ? [SHARED, ...members] : [...members];
 }
 
@@ -132,6 +181,7 @@ function suspectOf({ file, index, time, permitted, check, last }: LateLabelsOf):
   const any = namesEveryType(file);
   const isLate = (member: string): boolean => last.since(time, member, any ? undefined : file.type, ordinary);
   const shared = asksShared(file) && isLate(SHARED);
+  const counts = (member: string): boolean => isSupporting(file) || permitted(member);
   const late = new Map<number, boolean>();
   return ({ of }) => {
     if (shared) return true;
@@ -139,7 +189,7 @@ function suspectOf({ file, index, time, permitted, check, last }: LateLabelsOf):
     return of.some((at) => {
       const member = index.members[at]!;
       let is = late.get(at);
-      if (is === undefined) late.set(at, (is = permitted(member) && isLate(member)));
+      if (is === undefined) late.set(at, (is = counts(member) && isLate(member)));
       return is;
     });
   };
