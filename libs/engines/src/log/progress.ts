@@ -22,13 +22,30 @@ export function progressOf(record: LogRecord): ProgressEntry | undefined {
 }
 
 /** Whether the reader has passed `after` in each of its topics. */
-const holds = (at: Position, { after = {} }: ProgressEntry): boolean =>
-  Object.entries(after).every(([topic, offsets]) => {
+function holds(at: Position, { after }: ProgressEntry): boolean {
+  if (after === undefined) return true;
+  return Object.entries(after).every(([topic, offsets]) => {
     const mine = at[topic];
     return mine === undefined || Object.entries(offsets).every(([p, next]) => (mine[Number(p)] ?? 0) >= next);
   });
+}
 
-const keyOf = ({ deriver, topic, partition }: ProgressEntry): string => `${deriver}\n${topic}\n${partition}`;
+/** The entry with the highest `next` that holds, of one deriver and inbound partition. */
+interface Highest {
+  entry: ProgressEntry | undefined;
+}
+
+/** Finds the same object for the same deriver and inbound partition. Texts joined for a key would cost more. */
+function highestOf(): (entry: ProgressEntry) => Highest {
+  const derivers = new Map<string, Map<string, Highest[]>>();
+  return ({ deriver, topic, partition }) => {
+    let topics = derivers.get(deriver);
+    if (topics === undefined) derivers.set(deriver, (topics = new Map()));
+    let partitions = topics.get(topic);
+    if (partitions === undefined) topics.set(topic, (partitions = []));
+    return (partitions[partition] ??= { entry: undefined });
+  };
+}
 
 /**
  * Reduces the entries of a reader at a position. For each deriver and inbound partition it keeps an entry without
@@ -36,15 +53,25 @@ const keyOf = ({ deriver, topic, partition }: ProgressEntry): string => `${deriv
  * implies all entries before it.
  */
 export function settledProgress(at: Position, entries: readonly ProgressEntry[]): readonly ProgressEntry[] {
-  const highest = new Map<string, ProgressEntry>();
-  for (const entry of entries) {
-    const key = keyOf(entry);
-    if (entry.next > (highest.get(key)?.next ?? -1) && holds(at, entry)) highest.set(key, entry);
-  }
-  return [
-    ...[...highest.values()].map(({ after: _, ...entry }) => entry),
-    ...entries.filter((entry) => entry.next > (highest.get(keyOf(entry))?.next ?? -1)),
-  ];
+  const find = highestOf();
+  const found = new Set<Highest>();
+  const ofEntries = entries.map((entry) => {
+    const highest = find(entry);
+    if (entry.next > (highest.entry?.next ?? -1) && holds(at, entry)) {
+      highest.entry = entry;
+      found.add(highest);
+    }
+    return highest;
+  });
+  const settled = [...found].map(({ entry }) => withoutAfter(entry!));
+  for (const [i, entry] of entries.entries()) if (entry.next > (ofEntries[i]!.entry?.next ?? -1)) settled.push(entry);
+  return settled;
+}
+
+function withoutAfter(entry: ProgressEntry): ProgressEntry {
+  if (entry.after === undefined) return entry;
+  const { deriver, topic, partition, next } = entry;
+  return { deriver, topic, partition, next };
 }
 
 /** The positions of settled entries. A deriver without an entry that holds is at 0. */
