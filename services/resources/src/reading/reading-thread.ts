@@ -17,8 +17,10 @@ import { LINE, type ReceivedLine, receiveLine } from './receive-line.ts';
 const INLINE_BYTES = 32 * 1024;
 /**
  * Memory of the thread. The largest event needs a fraction of it. A thread that exceeds the limit ends and is replaced.
+ * What it makes of a block of events is garbage once the block is answered, so a larger young generation halves both
+ * kinds of collections.
  */
-const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
+const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 48 };
 
 /** Bytes that the main thread reads in one turn of the event loop: some milliseconds. */
 const TURN_BYTES = 256 * 1024;
