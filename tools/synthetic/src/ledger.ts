@@ -1,4 +1,5 @@
 import type { Outcome } from './draft.ts';
+import type { Member } from './member.ts';
 import type { ExpectedEvent, HeldResource, MemberStory } from './story.ts';
 
 type OutcomeCounts = Record<Outcome, number>;
@@ -11,8 +12,8 @@ const noOutcomes = (): OutcomeCounts => ({
   parked: 0,
 });
 
-/** What a correct platform stores of a member, and which providers may see it, after the last event. */
-export interface MemberLedger {
+/** Who may see a member after the last event. */
+export interface MemberOutline {
   readonly n: number;
   readonly member: string;
   readonly covered: boolean;
@@ -25,6 +26,9 @@ export interface MemberLedger {
   readonly attributedTo: readonly string[];
   /** Those that may see the member: attributed, in network, covered, not opted out. */
   readonly visibleTo: readonly string[];
+}
+/** What a correct platform stores of a member, and which providers may see it, after the last event. */
+export interface MemberLedger extends MemberOutline {
   readonly outcomes: OutcomeCounts;
   readonly parked: readonly ExpectedEvent[];
   /** By `Type/id` in the payer's form, with money. */
@@ -48,17 +52,8 @@ function collect(value: unknown, into: Set<string>): void {
   }
 }
 
-export function ledgerOf(story: MemberStory, asOf: number): MemberLedger {
-  const { member } = story;
-  const outcomes = noOutcomes();
-  for (const e of story.expected) outcomes[e.outcome]++;
-  const parked = story.expected.filter((e) => e.outcome === 'parked');
-  const perType: Record<string, number> = {};
-  const supporting = new Set<string>();
-  for (const { resource } of story.held.values()) {
-    perType[resource.resourceType] = (perType[resource.resourceType] ?? 0) + 1;
-    collect(resource, supporting);
-  }
+/** @param onHold whether the member has an unreadable opt-out */
+export function outlineOf(member: Member, onHold: boolean, asOf: number): MemberOutline {
   const out =
     member.optOut !== undefined && (member.optOut.back === undefined || member.optOut.back > asOf)
       ? member.optOut
@@ -66,7 +61,6 @@ export function ledgerOf(story: MemberStory, asOf: number): MemberLedger {
   const covered = member.terminatedAt === undefined || member.terminatedAt > asOf;
   const optedOut = out !== undefined && out.targets === undefined;
   const optedOutOf = (out?.targets ?? []).map((o) => o.npi);
-  const onHold = parked.some((e) => e.fault === 'unreadable-opt-out');
   const attributed = member.attributions.filter((a) => a.to === undefined || a.to > asOf).map((a) => a.organization);
   return {
     n: member.n,
@@ -80,11 +74,33 @@ export function ledgerOf(story: MemberStory, asOf: number): MemberLedger {
       covered && !optedOut && !onHold
         ? attributed.filter((o) => o.inNetwork && !optedOutOf.includes(o.npi)).map((o) => o.npi)
         : [],
+  };
+}
+
+export function ledgerOf({ member, expected, held }: MemberStory, asOf: number): MemberLedger {
+  const outcomes = noOutcomes();
+  for (const e of expected) outcomes[e.outcome]++;
+  const parked = expected.filter((e) => e.outcome === 'parked');
+  const perType: Record<string, number> = {};
+  for (const { resource } of held.values()) perType[resource.resourceType] = (perType[resource.resourceType] ?? 0) + 1;
+  let supporting: Set<string> | undefined;
+  return {
+    ...outlineOf(
+      member,
+      parked.some((e) => e.fault === 'unreadable-opt-out'),
+      asOf,
+    ),
     outcomes,
     parked,
-    resources: story.held,
+    resources: held,
     perType,
-    supporting,
+    // Walks all resources, and most callers ask for few members.
+    get supporting() {
+      if (supporting !== undefined) return supporting;
+      supporting = new Set<string>();
+      for (const { resource } of held.values()) collect(resource, supporting);
+      return supporting;
+    },
   };
 }
 
@@ -115,67 +131,90 @@ export interface LedgerSummary {
 export interface Ledger {
   member(n: number): MemberLedger;
   members(): IterableIterator<MemberLedger>;
+  /** The same members without their resources, which takes a fraction of the time. */
+  outlines(): IterableIterator<MemberOutline>;
   /** Members whom the organization with this NPI may see at the end. */
   visibleMembers(npi: string): IterableIterator<MemberLedger>;
   expectedForProvider(npi: string): ProviderExpectation;
-  /** One pass over all members: totals, and every provider's expectation. */
+  /** Totals, and every provider's expectation. One pass over all members, unless all events were taken before. */
   summary(): LedgerSummary;
 }
 
+/** Adds members up. */
+export class Totals {
+  readonly #outcomes = noOutcomes();
+  readonly #faults: Record<string, number> = {};
+  readonly #perType: Record<string, number> = {};
+  readonly #providers: ReadonlyMap<string, ProviderExpectation>;
+  #resources = 0;
+  #size = 0;
+
+  constructor(npis: readonly string[], providerEvents: number) {
+    this.#outcomes.recorded += providerEvents;
+    this.#providers = new Map(npis.map((npi) => [npi, nothingOf(npi)]));
+  }
+
+  add(m: MemberLedger): void {
+    this.#size++;
+    for (const outcome of Object.keys(this.#outcomes) as Outcome[]) this.#outcomes[outcome] += m.outcomes[outcome];
+    for (const e of m.parked) this.#faults[e.fault!] = (this.#faults[e.fault!] ?? 0) + 1;
+    this.#resources += add(this.#perType, m.perType);
+    for (const npi of m.attributedTo) count(this.#providers.get(npi)!, m);
+  }
+
+  summary(): LedgerSummary {
+    return {
+      members: this.#size,
+      events: Object.values(this.#outcomes).reduce((a, b) => a + b, 0),
+      outcomes: this.#outcomes,
+      faults: this.#faults,
+      resources: this.#resources,
+      perType: this.#perType,
+      providers: this.#providers,
+    };
+  }
+}
+
+const nothingOf = (npi: string): ProviderExpectation => ({
+  npi,
+  attributed: 0,
+  members: 0,
+  optedOut: 0,
+  notCovered: 0,
+  resources: 0,
+  perType: {},
+  supporting: new Set(),
+});
+
+/** @param known the summary, if something else has already added up all members */
 export function ledgerOver(
   numbers: () => Iterable<number>,
-  npis: readonly string[],
+  totals: () => Totals,
   member: (n: number) => MemberLedger,
-  providerEvents: number,
+  outline: (n: number) => MemberOutline,
+  known: () => LedgerSummary | undefined,
 ): Ledger {
   function* members(): IterableIterator<MemberLedger> {
     for (const n of numbers()) yield member(n);
   }
+  let own: LedgerSummary | undefined;
   const summary = (): LedgerSummary => {
-    const outcomes = noOutcomes();
-    outcomes.recorded += providerEvents;
-    const faults: Record<string, number> = {};
-    const perType: Record<string, number> = {};
-    const providers = new Map(
-      npis.map((npi): [string, ProviderExpectation] => [
-        npi,
-        {
-          npi,
-          attributed: 0,
-          members: 0,
-          optedOut: 0,
-          notCovered: 0,
-          resources: 0,
-          perType: {},
-          supporting: new Set(),
-        },
-      ]),
-    );
-    let resources = 0;
-    let size = 0;
-    for (const m of members()) {
-      size++;
-      for (const outcome of Object.keys(outcomes) as Outcome[]) outcomes[outcome] += m.outcomes[outcome];
-      for (const e of m.parked) faults[e.fault!] = (faults[e.fault!] ?? 0) + 1;
-      resources += add(perType, m.perType);
-      for (const npi of m.attributedTo) count(providers.get(npi)!, m);
-    }
-    return {
-      members: size,
-      events: Object.values(outcomes).reduce((a, b) => a + b, 0),
-      outcomes,
-      faults,
-      resources,
-      perType,
-      providers,
-    };
+    own ??= known();
+    if (own !== undefined) return own;
+    const all = totals();
+    for (const m of members()) all.add(m);
+    own = all.summary();
+    return own;
   };
   return {
     member,
     members,
     summary,
+    *outlines() {
+      for (const n of numbers()) yield outline(n);
+    },
     *visibleMembers(npi) {
-      for (const m of members()) if (m.visibleTo.includes(npi)) yield m;
+      for (const n of numbers()) if (outline(n).visibleTo.includes(npi)) yield member(n);
     },
     expectedForProvider(npi) {
       const found = summary().providers.get(npi);

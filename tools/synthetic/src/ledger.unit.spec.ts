@@ -230,6 +230,23 @@ describe('the ledger', () => {
     );
   });
 
+  it('outlines each member as the ledger has it, one with an unreadable opt-out too', () => {
+    const { ledger } = syntheticPayer({ seed: 'u', members: 60, asOf, unreadableOptOuts: [2] });
+    const outlines = [...ledger.outlines()];
+    expect(outlines.some((m) => m.onHold) && outlines.some((m) => m.optedOut)).toBe(true);
+    expect(outlines).toHaveLength(60);
+    for (const outline of outlines) expect(ledger.member(outline.n)).toMatchObject(outline);
+  });
+
+  it('adds up the same members while their events are taken as in a pass of its own', () => {
+    const published = syntheticPayer({ seed: 'u', members: 9, asOf });
+    const partly = syntheticPayer({ seed: 'u', members: 9, asOf });
+    expect([...published.events()].length).toBe(published.ledger.summary().events);
+    partly.events().next();
+    expect(partly.ledger.summary()).toEqual(published.ledger.summary());
+    expect(published.ledger.summary()).toEqual(syntheticPayer({ seed: 'u', members: 9, asOf }).ledger.summary());
+  });
+
   it('knows no provider outside the roster', () =>
     expect(() => syntheticPayer({ seed: 'u', members: 1, asOf }).ledger.expectedForProvider('1234567893')).toThrow());
 });

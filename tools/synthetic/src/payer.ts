@@ -1,6 +1,6 @@
 import type { DomainEvent } from '@provider-access/events';
 import { instantOf } from './calendar.ts';
-import { type Ledger, ledgerOf, ledgerOver, type MemberLedger } from './ledger.ts';
+import { type Ledger, ledgerOf, ledgerOver, type LedgerSummary, outlineOf, Totals } from './ledger.ts';
 import { memberOf } from './member.ts';
 import { PAYER, type Resource } from './profiles.ts';
 import { type ProviderOrganization, type Roster, roster as rosterOf } from './roster.ts';
@@ -61,23 +61,28 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   function* numbers(): IterableIterator<number> {
     for (let i = 0; i < size; i += 1) yield numberAt(i);
   }
+  const npis = roster.organizations.map((o) => o.npi);
+  const totals = (): Totals => new Totals(npis, countOf(roster));
+  /** Known once all stories were told for their events. */
+  let known: LedgerSummary | undefined;
   function* membersEvents(choose?: Choice): IterableIterator<DomainEvent> {
+    const all = totals();
     for (let first = 0; first < size; first += window) {
       yield* interleave(
         Array.from({ length: Math.min(window, size - first) }, (_, i) => {
           const story = memberEvents(numberAt(first + i));
+          all.add(ledgerOf(story, asOf));
           return queueOf(story, choose?.(story));
         }),
       );
     }
+    known ??= all.summary();
   }
   function* events(): IterableIterator<DomainEvent> {
     yield* providerEvents(roster);
     yield* membersEvents();
   }
 
-  const member = (n: number): MemberLedger => ledgerOf(memberEvents(n), asOf);
-  const npis = roster.organizations.map((o) => o.npi);
   return {
     roster,
     providerOrganizations: roster.organizations,
@@ -85,7 +90,13 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
     memberEvents,
     membersEvents,
     events,
-    ledger: ledgerOver(numbers, npis, member, countOf(roster)),
+    ledger: ledgerOver(
+      numbers,
+      totals,
+      (n) => ledgerOf(memberEvents(n), asOf),
+      (n) => outlineOf(memberOf(seed, n, asOf, roster), unreadable.has(n), asOf),
+      () => known,
+    ),
   };
 }
 

@@ -62,13 +62,13 @@ const claimOf = ({ resources }: MemberLedger): Readonly<Record<string, unknown>>
 function rosterOf({ payer, practices: [one, other], leaver }: Month): { stay: MemberLedger[]; leave: MemberLedger[] } {
   const npis = [one.organization.npi, other.organization.npi];
   const members: MemberLedger[] = [];
-  for (const member of payer.ledger.members()) {
+  for (const { n, member, visibleTo, attributedTo, optedOutOf } of payer.ledger.outlines()) {
     const fits =
-      member.member !== leaver.member &&
-      member.visibleTo.length > 0 &&
-      !member.attributedTo.includes(other.organization.npi) &&
-      !member.optedOutOf.some((npi) => npis.includes(npi));
-    if (fits) members.push(member);
+      member !== leaver.member &&
+      visibleTo.length > 0 &&
+      !attributedTo.includes(other.organization.npi) &&
+      !optedOutOf.some((npi) => npis.includes(npi));
+    if (fits) members.push(payer.ledger.member(n));
     if (members.length === MOST_ROWS) break;
   }
   // The first one shows a claim.
@@ -226,7 +226,7 @@ async function noticesDue(month: Month, { member }: MemberLedger): Promise<Month
     return [found, [...missing, ...extra, ...(set.size === found.length ? [] : ['a doubled row'])]];
   };
   const expected = new Set<string>();
-  for (const each of payer.ledger.members()) if (each.covered) expected.add(each.member);
+  for (const each of payer.ledger.outlines()) if (each.covered) expected.add(each.member);
   // The list follows the events; nothing waits for it.
   const check = async (what: string): Promise<number> => {
     const end = performance.now() + SEEN_WITHIN_MS;

@@ -121,7 +121,7 @@ export async function verifyExport(
 /** Ids of the members of the ledger who are attributed to the organization and opted out of it. */
 function optedOutBefore({ ledger }: SyntheticPayer, npi: string): ReadonlySet<string> {
   const ids = new Set<string>();
-  for (const { member, attributedTo, optedOut, optedOutOf } of ledger.members()) {
+  for (const { member, attributedTo, optedOut, optedOutOf } of ledger.outlines()) {
     if (attributedTo.includes(npi) && (optedOut || optedOutOf.includes(npi))) ids.add(member);
   }
   return ids;
