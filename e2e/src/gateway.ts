@@ -29,6 +29,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/probe', 'attribution'],
     ['/ops/notices', 'attribution'],
     ['/ops/feeds', 'resources'],
+    ['/ops/reviews', 'resources'],
     ['/ops/lines', 'auth'],
     ['/fhir/bulk', 'export'],
     ['/fhir', 'resources'],

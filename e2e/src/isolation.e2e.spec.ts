@@ -373,6 +373,7 @@ describe('one client and another', () => {
       '/ops/slo',
       '/ops/slo/freshness',
       '/ops/feeds',
+      '/ops/reviews',
       '/ops/lines',
     ])
       expect((await ask(path)).status, path).toBe(401);

@@ -89,6 +89,46 @@ test('N37: a receipt says what is wrong with a notice', async () => {
   });
 });
 
+test('N9: what representatives stated is listed for a review, and nothing changes silently', async () => {
+  const years = (n: number): string => `${new Date().getUTCFullYear() - n}-01-01`;
+  const proof = { kind: 'parent', reference: 'file 12', verifiedBy: 'call centre' };
+  const byParent = (member: string, until?: string): DomainEvent =>
+    say('member-opted-out.v2', member, {
+      scope: 'global',
+      setBy: 'personal-representative',
+      proof: { ...proof, ...(until !== undefined && { until }) },
+    });
+  await publishTaken(
+    platform(),
+    byParent('r-ended', dayFrom(-3)),
+    byParent('r-lasts', dayFrom(400)),
+    patient('r-minor', { birthDate: years(10) }),
+    byParent('r-minor'),
+    byParent('r-deceased', dayFrom(-3)),
+    patient('r-deceased', { deceasedBoolean: true }),
+    say('member-opted-out.v2', 'r-own', { scope: 'global' }),
+  );
+  const listed = async (): Promise<readonly string[]> => {
+    const { code, stdout } = await pa('reviews', '--out', 'reviews.csv');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('decisions of representatives are due for a review')]);
+    return rows('reviews.csv').filter((row) => row.startsWith('r-'));
+  };
+  const ended = `,${dayFrom(-2)},authority-ended,parent,file 12,call centre,`;
+  await eventually(async () => expect(await listed()).toEqual([expect.stringContaining(ended)]));
+  expect(rows('reviews.csv')[0]).toMatch(/^r-ended,opt-out,/);
+  const shown = await pa('--json', 'reviews');
+  expect(JSON.parse(shown.stdout)).toMatchObject({ count: 1, reviews: [{ member: 'r-ended' }] });
+  // The opt-out itself stays: only a statement of the payer ends it, and the entry with it.
+  const consent = await http(`${platform().base}/ops/explain?client=none&member=r-ended`, {
+    token: platform().administratorToken,
+  });
+  expect(String(consent.body)).toMatch(/"optOuts":\[\{[^\]]*"holds":true/);
+  await publishTaken(platform(), say('member-opted-out.v2', 'r-ended', { scope: 'global' }));
+  await eventually(async () => expect(await listed()).toEqual([]));
+  const refused = await http(`${platform().base}/ops/reviews`, { token: platform().payerToken });
+  expect(refused.status).toBe(401);
+});
+
 test('N33, N42: a member finds the notice without login, in the language of the browser', async () => {
   const ask = (language: string) => fetch(`${platform().base}/notice`, { headers: { 'accept-language': language } });
   const [english, spanish] = [await ask('en-US'), await ask('es-US')];

@@ -25,6 +25,7 @@
 - { prefix: /ops/probe, service: attribution }
 - { prefix: /ops/notices, service: attribution }
 - { prefix: /ops/feeds, service: resources }
+- { prefix: /ops/reviews, service: resources }
 - { prefix: /ops/lines, service: auth }
 {{- range include "pa.services" . | splitList " " }}
 - { prefix: /ops/views/{{ . }}, service: {{ . }} }

@@ -3,6 +3,7 @@ export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type Group
 export { lists, type ListPart, replacesList } from './lists.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersFacts, membersSay, type MembersPart } from './coverage.ts';
+export { personOfId } from './persons.ts';
 export { arrivedNotices, isKnownReturn, type NoticesPart } from './notices.ts';
 export {
   aboutOf,

@@ -34,6 +34,9 @@ export const resourcesSettings = z.object({
       'Days for which a prior authorization stays after the last change of its status, or the end of its period. ' +
         'Then a delete is published. The rule asks for a year.',
     ),
+  AGE_OF_MAJORITY: whole(14, 25)
+    .default(18)
+    .describe('Years. From this birthday on, what a representative stated for a minor is due for a review.'),
   ATTACHMENT_INLINE_KIB: whole(64, 4096)
     .default(1024)
     .describe(
@@ -80,6 +83,8 @@ export const resourcesConfig = (
   labels: labelPolicy(env),
   codeLists: codeLists(env),
   profiles: env.PROFILE_POLICY_FILE ?? {},
+  /** Years. */
+  ageOfMajority: env.AGE_OF_MAJORITY,
   /** ms: how long a prior authorization stays after its last change. */
   authorizationRetentionMs: env.PRIOR_AUTH_RETENTION_DAYS * 86_400_000,
   /** ms: how long a version stays readable after it was replaced. */

@@ -35,6 +35,8 @@ import { HistoryController } from './operations/history/history.controller.ts';
 import { VersionsOf } from './operations/history/versions-of.ts';
 import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
+import { DueReviews } from './operations/reviews/due-reviews.ts';
+import { ReviewsController } from './operations/reviews/reviews.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
 import { SearchMembers } from './operations/search/members.ts';
 import { PageLinks } from './operations/search/page-links.ts';
@@ -60,6 +62,7 @@ export const CONTROLLERS = [
   ReceiptsController,
   DeadLettersController,
   FeedsController,
+  ReviewsController,
   MetadataController,
   SystemExportController,
   DocrefController,
@@ -157,6 +160,7 @@ function backgroundJobs(
 function providers({ log, views, clock, metrics }: ServicePorts, config: ResourcesConfig): Provider[] {
   return [
     Carriers,
+    DueReviews,
     ResourceFinder,
     SearchAnswer,
     SearchMembers,

@@ -253,6 +253,10 @@ export class House {
   optOut(member: string): Promise<void> {
     return this.#append(optedOut(member, '2024-06-01T00:00:00.000Z'));
   }
+  /** Appends what other services derived, and waits until the facts have it. */
+  derived(...facts: readonly Fact[]): Promise<void> {
+    return this.#append(...facts);
+  }
 
   async #append(...facts: readonly Fact[]): Promise<void> {
     await appendFacts(this.log, facts, '/payer');

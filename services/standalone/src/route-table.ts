@@ -27,6 +27,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/probe', 'attribution'],
     ['/ops/notices', 'attribution'],
     ['/ops/feeds', 'resources'],
+    ['/ops/reviews', 'resources'],
     ['/ops/lines', 'auth'],
     ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
   ] as const

@@ -33,6 +33,7 @@ test.each([
   ['/ops/audit/AuditEvent?patient=m', 'attribution'],
   ['/ops/disclosures/document', 'attribution'],
   ['/ops/feeds?from=2026-11-01', 'resources'],
+  ['/ops/reviews?limit=3', 'resources'],
   ['/ops/lines', 'auth'],
   ['/fhir/AuditEvent', 'resources'],
   ['/ops/auditX', undefined],

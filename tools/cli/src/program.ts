@@ -21,6 +21,7 @@ import { profileCommands } from './commands/profile.ts';
 import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
 import { releasesCommand } from './commands/releases.ts';
+import { reviewsCommand } from './commands/reviews.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { sloCommand } from './commands/slo.ts';
@@ -76,6 +77,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   freshnessCommand(program);
   feedsCommand(program);
   noticeCommands(program);
+  reviewsCommand(program);
   labelsCommand(program);
   engineCommands(program);
   sandboxCommands(program);

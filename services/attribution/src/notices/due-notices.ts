@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { linesAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { addDays, NOTICE_LANGUAGES, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
-import { Facts, type MembersPart, toMemberFacts } from '@provider-access/facts';
+import { Facts, type MembersPart, personOfId, toMemberFacts } from '@provider-access/facts';
 import { isObject } from '@provider-access/fhir';
 import { MOST_IDS } from '@provider-access/intake';
 import { recordId, RecordsReader } from '@provider-access/records';
@@ -104,16 +104,12 @@ export class DueNotices {
 
   /** The parts of all ids of the person; undefined if another of its ids stands for it. */
   private async personOf(document: ViewDocument): Promise<readonly MembersPart[] | undefined> {
-    const parts = new Map<string, MembersPart>([[document._id, partOf(document)]]);
-    for (let open = partOf(document).mergedWith ?? []; open.length > 0 && parts.size <= MOST_IDS;) {
-      const unknown = open.filter((id) => !parts.has(id));
-      for (const each of await this.reader.getMany(unknown)) if (each !== undefined) parts.set(each._id, partOf(each));
-      open = [...new Set(unknown.flatMap((id) => parts.get(id)?.mergedWith ?? []))].filter((id) => !parts.has(id));
-    }
-    // The id that stays stands for the person. Where merges contradict each other, it is the first one.
-    const ids = [...parts.keys()].toSorted();
-    const staying = ids.filter((id) => parts.get(id)?.retired !== true);
-    return (staying[0] ?? ids[0]) === document._id ? [...parts.values()] : undefined;
+    const load = async (ids: readonly string[]): Promise<ReadonlyMap<string, NoticesDuePart>> => {
+      const found = await this.reader.getMany(ids);
+      return new Map(found.flatMap((one) => (one === undefined ? [] : [[one._id, partOf(one)] as const])));
+    };
+    const { parts, id } = await personOfId(document._id, partOf(document), { load, most: MOST_IDS });
+    return id === document._id ? [...parts.values()] : undefined;
   }
 
   /** How many notices are overdue. A count takes a small part of the time, however many members it looks at. */

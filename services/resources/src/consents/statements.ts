@@ -3,6 +3,7 @@ import { dataOf, type OptedIn, type OptedOut, type ProviderOptedIn, typeOf } fro
 import { base32 } from '@provider-access/kernel';
 import type { LogRecord } from '@provider-access/engines/log';
 import {
+  deciding,
   endOf,
   ends,
   eventIdOf,
@@ -45,6 +46,8 @@ export interface ConsentsPart {
   readonly withdrawals?: readonly OptIn[];
   /** When the newest statement was recorded, dropped ones included. */
   readonly at: string;
+  /** A representative made a statement that has not ended, for the index of reviews. */
+  readonly represented?: true;
 }
 
 /** So many statements of a member are kept, and beyond them all that can still decide (ADR 0017). */
@@ -91,7 +94,27 @@ export function withStated(
   const standIns = kept.outs.flatMap((out) => ('id' in out ? [] : [consentOf(out, member, at, { setBy: 'member' })]));
   const fresh = new Set([...(consent === undefined ? [] : [consent.id]), ...standIns.map(({ id }) => id)]);
   const stated = withEnds([...all.filter((one) => names.has(one)), ...standIns], withdrawals, { at, fresh });
-  return { ids: stated.map(({ id }) => id), stated, at, ...(withdrawals.length > 0 && { withdrawals }) };
+  const represented = stated.some((one) => isRepresented(one) && !hasEnded(one, at));
+  return {
+    ids: stated.map(({ id }) => id),
+    stated,
+    at,
+    ...(withdrawals.length > 0 && { withdrawals }),
+    ...(represented && { represented }),
+  };
+}
+
+const isRepresented = ({ details: { setBy } }: StatedConsent): boolean => setBy === 'personal-representative';
+/** Whether another statement decides from this RFC 3339 instant on or earlier. */
+const hasEnded = ({ versions }: StatedConsent, at: string): boolean => {
+  const { to } = versions.at(-1)!;
+  return to !== undefined && to <= at;
+};
+/** The statements that a representative made, and that still decide something at this RFC 3339 instant or later. */
+export function representedAt({ stated, withdrawals = [] }: ConsentsPart, at: string): readonly StatedConsent[] {
+  const [outs, ins] = apart(stated);
+  const still = deciding({ outs, ins: [...ins, ...withdrawals] }, at);
+  return stated.filter((one) => isRepresented(one) && !hasEnded(one, at) && still.has(one));
 }
 
 /** Opt-outs, and opt-ins. */

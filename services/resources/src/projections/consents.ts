@@ -17,11 +17,14 @@ const fromConsent: TopicEvolve<ConsentsPart> = {
 export const consents: Projection = {
   owner: 'resources',
   name: 'consents',
-  version: 1,
+  version: 2,
   topics: { [PA_CONSENT]: fromConsent },
   lingerMs: 100,
   commitMs: 100,
-  indexes: [{ name: 'by_id', fields: ['consents.ids'], array: true }],
+  indexes: [
+    { name: 'by_id', fields: ['consents.ids'], array: true },
+    { name: 'represented', fields: ['consents.represented'] },
+  ],
 };
 
 /** A Consent, and whose decision it is. */
@@ -42,4 +45,24 @@ export const consentsOf = async (reader: ViewReader, member: string): Promise<re
 export async function consentWith(reader: ViewReader, id: string): Promise<FoundConsent | undefined> {
   const found = await reader.find({ index: 'by_id', equals: [id], limit: 1 });
   return consentsIn(found[0]).find(({ consent }) => consent.id === id);
+}
+
+/** What one member id decided. */
+export interface FoundPart {
+  readonly member: string;
+  readonly part: ConsentsPart;
+}
+/** Members with a statement of a representative, in the order of their ids, behind the member `after`. */
+export async function representedMembers(
+  reader: ViewReader,
+  limit: number,
+  after?: string,
+): Promise<readonly FoundPart[]> {
+  const found = await reader.find({
+    index: 'represented',
+    equals: [true],
+    limit,
+    ...(after !== undefined && { after: { values: [], id: after } }),
+  });
+  return found.map((document) => ({ member: document._id, part: document['consents'] as ConsentsPart }));
 }

@@ -352,6 +352,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /ops/slo': operator('/ops/slo', { most: { rows: 200, bytes: 60_000 } }),
     'GET /ops/slo/freshness': operator('/ops/slo/freshness'),
     'GET /ops/feeds': operator('/ops/feeds', { most: { rows: 100, bytes: 60_000 } }),
+    'GET /ops/reviews': operator('/ops/reviews', { most: { rows: 1_500, bytes: 200_000 } }),
     'GET /ops/sources/{source}/{kind}': [{ url: '/ops/sources/nobody/roster', by: 'payer' }],
     'POST /ops/sources/{source}/{kind}/forecast': [
       { ...posted, url: '/ops/sources/nobody/roster/forecast', by: 'payer', body: '{"events":[]}' },
