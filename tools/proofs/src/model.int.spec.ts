@@ -20,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test(`${SEQUENCES} random sequences keep the promises (seed ${variant.seed})`, async () => {
   const before = process.cpuUsage();
-  expect(await runSequences({ keys, seed: variant.seed, goOn: (done) => done < SEQUENCES })).toBe(SEQUENCES);
+  expect(await runSequences({ keys, seed: variant.seed, goOn: (number) => number < SEQUENCES })).toBe(SEQUENCES);
   const { user, system } = process.cpuUsage(before);
   console.info(`${SEQUENCES} sequences: ${((user + system) / 1e6).toFixed(1)} CPU-seconds`);
 }, 1_200_000);

@@ -1,6 +1,7 @@
 import { ENGINE } from './declarations/engine.ts';
 import { EVENT } from './declarations/event.ts';
 import { INTAKE_STAGES } from './declarations/intake.ts';
+import { MODEL } from './declarations/model.ts';
 import { OPERATION } from './declarations/operation.ts';
 import { PROOFS } from './declarations/proofs.ts';
 import { WIRING } from './declarations/wiring.ts';
@@ -14,4 +15,5 @@ export const FAULTS: Readonly<Record<Declaration, readonly Fault[]>> = {
   intake: INTAKE_STAGES,
   wiring: WIRING,
   proofs: PROOFS,
+  model: MODEL,
 };

@@ -48,13 +48,13 @@ export interface EnginePorts {
    */
   readonly presenceNow?: () => number;
 }
-/** The services as a test configures them. */
-export const TESTED: readonly StartableService[] = [
-  attributionService.read({ PUBLIC_URL }, {}),
-  consentService.read({ PAYER_IDENTIFIERS: US }, {}),
-  resourcesService.with({ publicUrl: PUBLIC_URL, attachmentsAbove: 1000 }),
+/** The services as a test configures them. `holds`: nobody sees a member who has not got a notice. */
+export const testedServices = (holds: boolean): readonly StartableService[] => [
+  attributionService.read({ PUBLIC_URL, HOLD_UNTIL_NOTICE: String(holds) }, {}),
+  consentService.read({ PAYER_IDENTIFIERS: US, HOLD_UNTIL_NOTICE: String(holds) }, {}),
+  resourcesService.with({ publicUrl: PUBLIC_URL, attachmentsAbove: 1000, holdsUntilNotice: holds }),
   exportService.with({
-    ...exportService.config(exportService.settings.parse({ PUBLIC_URL })),
+    ...exportService.config(exportService.settings.parse({ PUBLIC_URL, HOLD_UNTIL_NOTICE: String(holds) })),
     writers: 0,
     chunkMembers: 2,
     skewMarginMs: 0,
@@ -64,8 +64,9 @@ export const TESTED: readonly StartableService[] = [
     kickOffsPerHour: 100_000,
     runningPerClient: 1000,
   }),
-  authService.read({ PUBLIC_URL }, {}),
+  authService.read({ PUBLIC_URL, HOLD_UNTIL_NOTICE: String(holds) }, {}),
 ];
+const TESTED = testedServices(false);
 /** The secrets that all services of a test share. */
 export const secretsOf = (keys: Secret<SigningKeys>) =>
   fixedSecrets(

@@ -10,7 +10,7 @@ import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { serviceOf } from '@provider-access/standalone/route-table';
 import { mapBlobs } from '../kill-points/blobs.ts';
-import { PUBLIC_URL, secretsOf, TESTED } from '../kill-points/platform-process.ts';
+import { PUBLIC_URL, secretsOf, testedServices } from '../kill-points/platform-process.ts';
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
 const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly Service[];
@@ -91,6 +91,7 @@ export class Cluster {
   now: number;
   readonly data = new MemoryData({ partitions: PARTITIONS, now: () => this.now });
   readonly instances: Instance[] = [];
+  readonly #services: ReturnType<typeof testedServices>;
   readonly #secrets: ReturnType<typeof secretsOf>;
   readonly #broker;
   readonly #state;
@@ -101,14 +102,15 @@ export class Cluster {
   readonly #dying: Promise<void>[] = [];
   #started = 0;
 
-  private constructor(now: number, keys: Secret<SigningKeys>) {
+  private constructor(now: number, keys: Secret<SigningKeys>, holdsUntilNotice: boolean) {
     this.now = now;
+    this.#services = testedServices(holdsUntilNotice);
     this.#secrets = secretsOf(keys);
     this.#broker = this.#connect();
     this.#state = openMemoryState({ log: this.#broker, now: () => this.now });
   }
-  static async start(now: number, keys: Secret<SigningKeys>): Promise<Cluster> {
-    const cluster = new Cluster(now, keys);
+  static async start(now: number, keys: Secret<SigningKeys>, holdsUntilNotice: boolean): Promise<Cluster> {
+    const cluster = new Cluster(now, keys, holdsUntilNotice);
     for (const name of MODULES) for (let i = 0; i < INSTANCES; i++) await cluster.#start(name, i);
     return cluster;
   }
@@ -209,12 +211,14 @@ export class Cluster {
       everyMs: 50,
     };
     instance.app = await createServiceApp(
-      await TESTED.find((service) => service.name === name)!.register({
-        ...this.#secrets,
-        ports,
-        presence,
-        blobs: mortalBlobs(this.#blobs, life),
-      }),
+      await this.#services
+        .find((service) => service.name === name)!
+        .register({
+          ...this.#secrets,
+          ports,
+          presence,
+          blobs: mortalBlobs(this.#blobs, life),
+        }),
       { name, ports },
     );
     instance.closing.push(() => instance.app!.close());

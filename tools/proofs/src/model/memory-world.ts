@@ -23,6 +23,7 @@ const DOOMED_STEPS = 2;
 /** Two instances of each module in this process. The test sets the clock. */
 export class MemoryWorld extends World {
   readonly completeAtOnce = true;
+  override readonly holdsUntilNotice: boolean;
   readonly attachmentBytes = 1500;
   protected readonly payerToken = PAYER_TOKEN;
   protected readonly administratorToken = ADMINISTRATOR_TOKEN;
@@ -31,8 +32,9 @@ export class MemoryWorld extends World {
   readonly #held = new Map<string, { readonly until: number; readonly token: Promise<string> }>();
   #doomed: { readonly module: string; left: number } | undefined;
 
-  private constructor(cluster: Cluster, keys: Secret<SigningKeys>) {
+  private constructor(cluster: Cluster, keys: Secret<SigningKeys>, holdsUntilNotice: boolean) {
     super();
+    this.holdsUntilNotice = holdsUntilNotice;
     this.#cluster = cluster;
     this.#tokens = new TokenIssuer({
       key: () => keys.current[0]!,
@@ -40,8 +42,8 @@ export class MemoryWorld extends World {
       clock: { now: () => cluster.now },
     });
   }
-  static async start(keys: Secret<SigningKeys>): Promise<MemoryWorld> {
-    const world = new MemoryWorld(await Cluster.start(STARTS, keys), keys);
+  static async start(keys: Secret<SigningKeys>, holdsUntilNotice = false): Promise<MemoryWorld> {
+    const world = new MemoryWorld(await Cluster.start(STARTS, keys, holdsUntilNotice), keys, holdsUntilNotice);
     await world.openPractices();
     return world;
   }

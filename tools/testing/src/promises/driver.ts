@@ -1,12 +1,11 @@
 import { type DomainEvent, toStructured } from '@provider-access/events';
-import { Model, type Span, type Statement as ModelStatement } from './model.ts';
-import { MEMBERS, type Operation, PRACTICES, type Practice, PROVIDERS, type Statement } from './operations.ts';
+import { Model, type Statement as ModelStatement } from './model.ts';
+import { MEMBERS, type Operation, PRACTICES, type Statement } from './operations.ts';
 import {
   conditionOf,
   consentOf,
   documentOf,
   FIRST,
-  iso,
   MINUTE,
   orderOf,
   Payer,
@@ -16,27 +15,38 @@ import {
   statedBy,
   when,
 } from './events.ts';
+import { AccessEvents } from './access-events.ts';
 import { Faults } from './faults.ts';
+import { PayerFiles } from './payer-files.ts';
+import { isOfPayer, PLANS } from './payer-operations.ts';
 import { reachOf } from './scopes.ts';
 import { isReading, Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
 
+/** Days since the first notice, so that every member has got one before a sequence. */
+const FIRST_NOTICE = 40;
+/** Minutes until a line starts that started long ago. */
+const LONG_AGO = -1_000_000;
+
 /** Runs a sequence and compares each answer of the platform with the model. Throws `Broken` if they disagree. */
 export class Driver {
   readonly #world: World;
-  readonly #model = new Model();
+  readonly #model: Model;
   readonly #observer: Observer;
-  readonly #name: string;
   readonly #members: readonly string[];
   readonly #payer: Payer;
   readonly #faults: Faults;
+  readonly #files: PayerFiles;
+  readonly #access: AccessEvents;
 
   constructor(world: World, name: string) {
     this.#world = world;
-    this.#name = name;
+    this.#model = new Model(world);
     this.#members = Array.from({ length: MEMBERS }, (_, i) => `${name}-m${i}`);
     this.#payer = new Payer(name, () => world.now);
     this.#faults = new Faults({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
+    this.#files = new PayerFiles({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
+    this.#access = new AccessEvents({ world, model: this.#model, payer: this.#payer, contract: name });
     const afterwards = (): Promise<void> => this.#afterwards();
     this.#observer = new Observer({ world, model: this.#model, members: this.#members, contract: name, afterwards });
   }
@@ -84,11 +94,18 @@ export class Driver {
         ...[orderOf(member, this.#observer.medication.id), provenanceOf(member)].map((resource) =>
           this.#payer.event('payer.resource-recorded.v1', member, { resource }),
         ),
-        this.#coverage(member, { ends: false, ago: 0, from: -100_000, day: false }),
-        this.#attribution(member, 'A', 'npi', false, -100_000),
+        this.#access.coverage(member, {
+          ends: false,
+          ago: 0,
+          from: -100_000,
+          day: false,
+          plan: PLANS[i % PLANS.length],
+        }),
+        this.#files.notice(member, FIRST_NOTICE, false),
+        this.#access.attribution(member, 'A', 'npi', false, -100_000),
       );
     }
-    events.push(this.#attribution(this.#members[0]!, 'B', 'npi', false, -100_000));
+    events.push(this.#access.attribution(this.#members[0]!, 'B', 'npi', false, -100_000));
     for (const practice of PRACTICES)
       events.push(...this.#payer.directory(practice, model.specialties.get(practice)![0]));
     await this.#world.publishAll(events);
@@ -99,6 +116,8 @@ export class Driver {
   }
   /** Leaves the world as the next sequence needs it. */
   async #end(): Promise<void> {
+    if (this.#world.table !== undefined)
+      await this.#do({ op: 'table of lines', starts: { gold: LONG_AGO, silver: LONG_AGO }, via: 0 });
     for (const [i, practice] of PRACTICES.entries()) {
       if (this.#model.approved[i] !== true) await this.#do({ op: 'client', client: i, suspend: false, via: 0 });
       if (this.#model.network.get(practice)!.at(-1) !== true)
@@ -110,6 +129,10 @@ export class Driver {
 
   async #do(operation: Operation): Promise<void> {
     if (!isReading(operation)) this.#observer.quietSince = undefined;
+    if (isOfPayer(operation)) {
+      await this.#files.send(operation);
+      return this.#afterwards();
+    }
     const member = (n: number): string => this.#members[n]!;
     switch (operation.op) {
       case 'opt-out':
@@ -143,11 +166,17 @@ export class Driver {
         await this.#post(this.#medication(operation.copy), operation.via);
         break;
       case 'coverage':
-        await this.#post(this.#coverage(member(operation.member), operation), operation.via);
+        await this.#post(this.#access.coverage(member(operation.member), operation), operation.via);
         break;
       case 'attribution':
         await this.#post(
-          this.#attribution(member(operation.member), operation.practice, operation.by, operation.ends, operation.from),
+          this.#access.attribution(
+            member(operation.member),
+            operation.practice,
+            operation.by,
+            operation.ends,
+            operation.from,
+          ),
           operation.via,
         );
         break;
@@ -300,38 +329,6 @@ export class Driver {
       this.#model.holds.push({ id: event.id, members: [stated.member], person: true, settled: true });
     else if (status !== 'accepted') stated.settled = true;
     if (status === 'parked' && deadLetter === undefined) throw new Broken('parked, and no dead letter is named');
-  }
-
-  #span(event: DomainEvent, span: Pick<Span, 'key' | 'start' | 'inForce' | 'end'>): DomainEvent {
-    this.#model.spans.push({ id: event.id, member: event.subject!, time: Date.parse(event.time), ...span });
-    return event;
-  }
-  #coverage(
-    member: string,
-    { ends, ago, from, to, day }: Pick<Extract<Operation, { op: 'coverage' }>, 'ends' | 'ago' | 'from' | 'to' | 'day'>,
-  ): DomainEvent {
-    const { now } = this.#world;
-    const start = when(now + from * MINUTE, day, ends ? 'last day' : 'gives');
-    // If a coverage would end before it begins, its event states no end.
-    const last = ends || to === undefined ? undefined : when(now + to * MINUTE, day, 'last day');
-    const end = last !== undefined && last.ms > start.ms ? last : undefined;
-    const data = ends
-      ? { coverageId: 'c', to: start.text }
-      : { coverageId: 'c', from: start.text, ...(end !== undefined && { to: end.text }) };
-    const event = this.#payer.event(ends ? 'payer.member-terminated.v1' : 'payer.member-enrolled.v1', member, data, {
-      ago,
-    });
-    return this.#span(event, { key: 'coverage', start: start.ms, inForce: !ends, end: end?.ms });
-  }
-  #attribution(member: string, practice: Practice, by: 'npi' | 'tin', ends: boolean, from: number): DomainEvent {
-    const start = this.#world.now + from * MINUTE;
-    const provider = { [by]: PROVIDERS[practice][by], contract: this.#name };
-    const event = this.#payer.event(
-      ends ? 'payer.attribution-ended.v1' : 'payer.attribution-asserted.v1',
-      member,
-      ends ? { provider, to: iso(start) } : { provider, from: iso(start) },
-    );
-    return this.#span(event, { key: `${practice}/${by}`, start, inForce: !ends });
   }
 
   #medication(copy: boolean): DomainEvent {

@@ -1,3 +1,5 @@
+import { Lines, type LinesTable } from './lines.ts';
+import { Notices } from './notices.ts';
 import { PRACTICES, type Practice, PROVIDERS } from './operations.ts';
 import { CARDIOLOGY, identifiersOf, isWithin, type Reach } from './scopes.ts';
 
@@ -37,6 +39,8 @@ export interface Statement extends Event {
 /** A coverage or an attribution from `start` on: in force until `end`, or not in force. */
 export interface Span extends Event {
   readonly key: string;
+  /** The full file that states it: who sent it, and the beginning of the day of which it tells, in UTC. */
+  readonly file?: { readonly sender: string; readonly asOf: number };
   readonly start: number;
   readonly inForce: boolean;
   readonly end?: number | undefined;
@@ -67,6 +71,12 @@ export interface DocumentVersion {
   kept?: boolean;
 }
 
+export interface ModelOptions {
+  /** The table of lines that is in force. */
+  readonly table: LinesTable | undefined;
+  readonly holdsUntilNotice: boolean;
+}
+
 export class Model {
   now = 0;
   /** How far the clock of an instance may be behind or ahead, and how far one was since everything was settled. */
@@ -86,6 +96,15 @@ export class Model {
     ['B', [undefined]],
   ]);
   readonly approved: boolean[] = [];
+  readonly lines: Lines;
+  readonly notices = new Notices();
+  /** Nobody sees a member who has not got a notice. */
+  readonly #holdsUntilNotice: boolean;
+
+  constructor({ table, holdsUntilNotice }: ModelOptions = { table: undefined, holdsUntilNotice: false }) {
+    this.lines = new Lines(table);
+    this.#holdsUntilNotice = holdsUntilNotice;
+  }
 
   /** Whether an answer for a practice's client may, or must, contain the member. `key`: only for this attribution. */
   visible(member: string, client: number, practice: string, lean: Lean, key?: string): boolean {
@@ -97,6 +116,7 @@ export class Model {
     if (!(wanted ? network.some(Boolean) : network.every(Boolean))) return false;
     const keys = key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
     if (!keys.some((k) => this.#inForce(member, k, lean)) || !this.#inForce(member, 'coverage', lean)) return false;
+    if (!this.lines.started(member, lean, this.#present) || !this.#isTold(member, lean)) return false;
     return !this.#outs(member, lean).some((o) => this.#bars(o, member, practice as Practice, lean));
   }
 
@@ -159,9 +179,10 @@ export class Model {
     if (this.#outs(stated.member, 'may').some((o) => this.#resists(o, stated, 'may'))) return effects;
     const another = this.#ins(stated.member, 'may').some((i) => i !== stated && (i.from ?? 0) <= this.now + this.lead);
     const applies = [...does, ...(another ? ['effective', 'scheduled'] : [])];
-    // What would apply now is answered `held` while a dead letter denies the member.
-    const held = applies.includes('effective') && this.#held(stated.member, 'must') ? ['held'] : [];
-    const free = applies.filter((effect) => effect !== 'effective' || !this.#held(stated.member, 'may'));
+    // What would apply now is answered `held` while a dead letter or a missing notice denies the member.
+    const waits = (lean: Lean): boolean => this.#held(stated.member, lean) || !this.#isTold(stated.member, lean);
+    const held = applies.includes('effective') && waits('must') ? ['held'] : [];
+    const free = applies.filter((effect) => effect !== 'effective' || !waits('may'));
     return [...effects, ...free, ...held];
   }
 
@@ -170,8 +191,10 @@ export class Model {
     for (const stated of this.statements) {
       if (stated.settled !== true) stated.lag = this.lag;
     }
-    for (const event of [...this.statements, ...this.spans, ...this.merges, ...this.holds, ...this.documents])
-      event.settled = true;
+    const { plans } = this.lines;
+    const { sent, returned } = this.notices;
+    for (const all of [this.statements, this.spans, this.merges, this.holds, this.documents, plans, sent, returned])
+      for (const event of all) event.settled = true;
     this.holds = this.holds.filter(({ ending }) => ending !== true);
     for (const all of [...this.network.values(), ...this.specialties.values()]) all.splice(0, all.length - 1);
     this.lag = 0;
@@ -195,6 +218,13 @@ export class Model {
     }
     return ids;
   }
+  /** The earliest and the latest time by which an instance may decide. */
+  get #present(): readonly [number, number] {
+    return [this.now - this.lag, this.now + this.lead];
+  }
+  #isTold(member: string, lean: Lean): boolean {
+    return !this.#holdsUntilNotice || this.notices.told(this.#person(member, lean === 'must'), lean, this.#present);
+  }
   #held(member: string, lean: Lean): boolean {
     const person = this.#person(member, lean === 'may');
     // An opt-in that is later than the opt-out of a correction may end it before everything is settled.
@@ -213,17 +243,10 @@ export class Model {
     const known = all.filter(({ settled }) => settled === true);
     const open = all.filter(({ settled }) => settled !== true);
     const edges = all.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end]));
-    const [first, last] = [this.now - this.lag, this.now + this.lead];
+    const [first, last] = this.#present;
     const instants = [first, last, ...edges.filter((t) => t >= first && t <= last)];
     const found = [...open.keys(), open.length].flatMap((n) =>
-      instants.map((t) => {
-        const begun = [...known, ...open.slice(0, n)].filter(({ start }) => start <= t);
-        const speaks = begun.reduce<Span | undefined>(
-          (a, b) => (a === undefined || b.time > a.time ? b : a),
-          undefined,
-        );
-        return speaks?.inForce === true && (speaks.end === undefined || t < speaks.end);
-      }),
+      instants.map((t) => isInForce([...known, ...open.slice(0, n)], t)),
     );
     return lean === 'may' ? found.some(Boolean) : found.every(Boolean);
   }
@@ -297,4 +320,23 @@ function coversAll(a: Reach | undefined, b: Reach | undefined): boolean {
   const covers = (some: readonly string[] = [], others: readonly string[] = []): boolean =>
     others.every((one) => some.includes(one));
   return covers(a.identifiers, b.identifiers) && covers(a.categories, b.categories);
+}
+
+const newest = (spans: readonly Span[]): Span | undefined =>
+  spans.reduce<Span | undefined>((a, b) => (a === undefined || b.time > a.time ? b : a), undefined);
+const holdsAt = (span: Span | undefined, t: number): boolean =>
+  span?.inForce === true && (span.end === undefined || t < span.end);
+/**
+ * Whether a single event or one sender of full files says so (docs/send-your-roster.md). The end of a single event also
+ * ends what files of its day and of earlier days say.
+ */
+function isInForce(spans: readonly Span[], t: number): boolean {
+  const begun = spans.filter(({ start }) => start <= t);
+  const single = newest(begun.filter(({ file }) => file === undefined));
+  if (holdsAt(single, t)) return true;
+  const senders = new Set(begun.flatMap(({ file }) => file?.sender ?? []));
+  return [...senders].some((sender) => {
+    const row = newest(begun.filter(({ file }) => file?.sender === sender))!;
+    return holdsAt(row, t) && (single === undefined || single.time < row.file!.asOf);
+  });
 }

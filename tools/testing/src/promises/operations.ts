@@ -1,15 +1,24 @@
 import { drawing } from './drawing.ts';
+import {
+  PAYER_WEIGHTS,
+  type PayerOperation,
+  payerOperation,
+  type Plan,
+  PLANS,
+  PRACTICES,
+  type Practice,
+} from './payer-operations.ts';
+import { type Disturbance, MODULES } from './disturbances.ts';
 import { CARDIOLOGY, scopeTable, SURGERY } from './scopes.ts';
 
+export type { Disturbance } from './disturbances.ts';
+export { PRACTICES, type Practice } from './payer-operations.ts';
 export const MEMBERS = 3;
-export const PRACTICES = ['A', 'B'] as const;
-export type Practice = (typeof PRACTICES)[number];
 /** The check digit of an NPI is computed by Luhn's algorithm with the prefix 80840, as CMS defines. */
 export const PROVIDERS: Readonly<Record<Practice, { readonly npi: string; readonly tin: string }>> = {
   A: { npi: '1234567893', tin: '111111111' },
   B: { npi: '1679576722', tin: '222222222' },
 };
-const MODULES = ['consent', 'attribution', 'resources', 'export', 'auth'] as const;
 /** The providers of an opt-out. It can name a practice by its NPI or its TIN. */
 const TARGETS = [
   'all',
@@ -110,6 +119,8 @@ export type Operation =
       readonly from: number;
       readonly to?: number | undefined;
       readonly day: boolean;
+      /** Of which plan the coverage is, if the event says so. */
+      readonly plan?: Plan | undefined;
       readonly via: number;
     }
   | {
@@ -164,33 +175,9 @@ export type Operation =
   /** An export of the changes since another one. `which` counts from the newest, here and in `download`. */
   | { readonly op: 'delta'; readonly which: number; readonly via: number }
   | { readonly op: 'download'; readonly which: number; readonly range: boolean; readonly via: number }
+  | PayerOperation
   | Disturbance
   | { readonly op: 'settle' };
-/** Operations on the platform itself. */
-export type Disturbance =
-  | {
-      readonly op: 'kill';
-      readonly module: (typeof MODULES)[number];
-      readonly instance: number;
-      readonly changes: number;
-      readonly side: 'before' | 'half' | 'after';
-    }
-  | { readonly op: 'partial append'; readonly module: 'consent' | 'attribution' }
-  | {
-      readonly op: 'clock';
-      readonly module: (typeof MODULES)[number];
-      readonly instance: number;
-      readonly seconds: number;
-    }
-  | { readonly op: 'time passes'; readonly minutes: number }
-  | {
-      readonly op: 'rebuild';
-      readonly view: 'members' | 'memberships';
-      /** Back to the build before the last rebuild. */
-      readonly back: boolean;
-      readonly via: number;
-    }
-  | { readonly op: 'roll-out' };
 /** Random sequences have no roll-out. A test inserts it. */
 export type Kind = Exclude<Operation['op'], 'roll-out'>;
 
@@ -226,6 +213,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   'time passes': 8,
   rebuild: 2,
   settle: 7,
+  ...PAYER_WEIGHTS,
 };
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 
@@ -299,6 +287,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
           from: one([-1440, -60, 0, 60]),
           to: one([undefined, undefined, 120]),
           day: draw(3) === 0,
+          plan: one([undefined, undefined, ...PLANS, 'bronze']),
           via: via(),
         };
       case 'attribution':
@@ -357,6 +346,8 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
         return { op, view: one(['members', 'memberships']), back: false, via: via() };
       case 'settle':
         return { op };
+      default:
+        return payerOperation(op, draw);
     }
   };
   // A disturbance shows only if a statement follows.

@@ -2,6 +2,7 @@ import type { JsonWebKey } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { newAppKey } from '../client-app.ts';
 import { eventually } from '../eventually.ts';
+import type { LinesTable } from './lines.ts';
 import { type Disturbance, PRACTICES, type Practice, PROVIDERS } from './operations.ts';
 
 /** An answer that contradicts the promises. */
@@ -53,6 +54,10 @@ export abstract class World {
   abstract readonly now: number;
   /** Whether an answer must be complete at once, or only soon after everything is settled. */
   abstract readonly completeAtOnce: boolean;
+  /** Whether nobody sees a member who has not got a notice. */
+  readonly holdsUntilNotice: boolean = false;
+  /** The table of lines of business that was set last. */
+  table: LinesTable | undefined;
   /** The size of an attachment that the platform moves to the file store. */
   abstract readonly attachmentBytes: number;
   protected abstract readonly payerToken: string;
@@ -156,6 +161,17 @@ export abstract class World {
     const { status, body } = await this.administer(`/ops/views/attribution/${view}/${how}`, undefined, via);
     // 409: there is no earlier build, or a process died during a build.
     if (status !== 200 && status !== 409) throw new Broken(`a ${how} was answered ${status} ${body}`);
+  }
+  /** Sets the table of lines. It decides in every process when this resolves. */
+  async setTable(table: LinesTable, via: number): Promise<void> {
+    const lines = Object.entries(table).map(([plan, start]) => ({
+      line: `line-of-${plan}`,
+      plans: [plan],
+      ...(start !== Infinity && { start: new Date(start).toISOString() }),
+    }));
+    const { status, body } = await this.administer('/ops/lines', { reason: 'a test', lines }, via);
+    if (status !== 200) throw new Broken(`a table of lines was answered ${status} ${body}`);
+    this.table = table;
   }
   async read(url: string, client: number, via: number, headers: Record<string, string> = {}): Promise<Answer> {
     return this.ask(url, { token: await this.token(client), headers }, via);

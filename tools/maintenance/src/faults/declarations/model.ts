@@ -1,0 +1,118 @@
+import type { Fault } from '../fault.ts';
+
+const suites = ['tools/proofs/src/model.int.spec.ts'];
+const LINES = 'libs/domain/src/access/lines.ts';
+const DECIDE = 'libs/domain/src/access/decide.ts';
+const ANSWERS = 'libs/facts/src/access.ts';
+const NOTICES = 'libs/facts/src/notices.ts';
+const FILES = 'libs/facts/src/file-steps.ts';
+
+/** What the model of the promises knows of lines of business, notices and full files: it alone must find each fault. */
+export const MODEL: readonly Fault[] = [
+  {
+    id: 'line-before-its-start',
+    what: 'a line of business is shared before it starts',
+    suites,
+    forms: [
+      { file: LINES, find: 'start?.from !== undefined && ms(start.from) <= now;', replace: 'start !== undefined;' },
+    ],
+  },
+  {
+    id: 'plan-without-a-line',
+    what: 'a plan that the table does not name is shared',
+    suites,
+    forms: [
+      {
+        file: LINES,
+        find: 'hasStarted(table.plans.get(plan), now);',
+        replace: '!table.plans.has(plan) || hasStarted(table.plans.get(plan), now);',
+      },
+    ],
+  },
+  {
+    id: 'newest-plan-alone',
+    what: 'only the newest plan of a coverage counts',
+    suites,
+    forms: [
+      {
+        file: LINES,
+        find: 'plans.every(({ plan }) => isPlanShared(table, plan, now));',
+        replace: 'plans.slice(-1).every(({ plan }) => isPlanShared(table, plan, now));',
+      },
+    ],
+  },
+  {
+    id: 'notice-not-waited-for',
+    what: 'a member who has got no notice is shown, although the deployment holds',
+    suites,
+    forms: [
+      {
+        file: DECIDE,
+        find: "if (waitsForNotice(member, party, now)) return deny('notice');",
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'returned-mail-counts',
+    what: 'a notice that came back counts as sent',
+    suites,
+    forms: [
+      {
+        file: NOTICES,
+        find: 'notices.filter(({ of, on }) => !returned.includes(markOf(of, on)));',
+        replace: 'notices.filter(({ of, on }) => returned.length >= 0 || markOf(of, on) === "");',
+      },
+    ],
+  },
+  {
+    id: 'opt-in-before-the-notice',
+    what: 'an opt-in is answered `effective` while the notice is missing',
+    suites,
+    forms: [
+      {
+        file: ANSWERS,
+        find: "if (waitsForNotice(facts, parties, now)) return { status: 'held', deadLetters, reason: 'notice' };",
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'file-ends-files-of-others',
+    what: 'a full file replaces what other senders said',
+    suites,
+    forms: [{ file: FILES, find: '{ ...all, [source]: part };', replace: '{ [source]: part };' }],
+  },
+  {
+    id: 'absent-row-stays',
+    what: 'a row that a full file lacks goes on',
+    suites,
+    forms: [
+      {
+        file: FILES,
+        find: 'if (steps.some(({ event }) => event === step.event)) return undefined;',
+        replace: 'if (step.from === undefined || steps.some(({ event }) => event === step.event)) return undefined;',
+      },
+    ],
+  },
+  {
+    id: 'file-overrules-a-later-end',
+    what: 'the end of a single event does not end what files say',
+    suites,
+    forms: [{ file: FILES, find: 'return pieces([...own, ...single]);', replace: 'return pieces(own);' }],
+  },
+  {
+    id: 'undo-without-effect',
+    what: 'an undo that gives a row the day of an earlier file back is overruled by the import',
+    suites,
+    forms: [
+      {
+        file: FILES,
+        find: 'const byTime = (a: Step, b: Step): number =>\n',
+        replace:
+          'const byTime = (a: Step, b: Step): number =>\n' +
+          "  compareText((a as FileStep).asOf ?? '', (b as FileStep).asOf ?? '') ||\n",
+      },
+    ],
+  },
+];
