@@ -220,6 +220,8 @@ describe('every scope of an opt-out', () => {
     const by = { setBy: 'personal-representative' };
     expect(await answered(payerEvent('payer.member-opted-in.v2', member, by))).toMatchObject({ status: 'parked' });
     const proof = { kind: 'power-of-attorney', reference: 'case 4711', verifiedBy: 'call centre' };
+    const ended = { ...by, proof: { ...proof, until: '2020-12-31' } };
+    expect(await answered(payerEvent('payer.member-opted-in.v2', member, ended))).toMatchObject({ status: 'parked' });
     expect(await answered(payerEvent('payer.member-opted-in.v2', member, { ...by, proof }))).toMatchObject({
       status: 'held',
     });

@@ -1,4 +1,5 @@
 import {
+  type EventFault,
   type OptedIn,
   type OptedOut,
   optOutRow,
@@ -12,7 +13,7 @@ import { type OptInEvent, type OptOutEvent, reachOfEvent, targetsOfOptIn } from 
 import { dateRange, toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 
-/** What a receipt says about an opt-out that counts: it bars nobody here (N5, N6), or has no proof (N9). */
+/** What a receipt says about an opt-out that counts: it bars nobody here (N5, N6), or has no proof that holds (N9). */
 export type ConsentNote = 'other-purpose' | 'other-payer' | 'no-proof';
 export type ConsentStatement =
   | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'>; readonly note?: ConsentNote }
@@ -20,6 +21,22 @@ export type ConsentStatement =
   | { readonly kind: 'provider-opted-in'; readonly data: Omit<ProviderOptedIn, 'member'> }
   | { readonly kind: 'opt-out-withdrawn'; readonly data: Omit<OptOutWithdrawn, 'member'> }
   | { readonly kind: 'merged'; readonly members: readonly [string, string] };
+
+/**
+ * What is wrong with a valid opt-in; undefined if nothing is. A representative whose authority had ended when the
+ * opt-in was stated speaks for nobody (N9). An opt-out of such a representative counts, because it gives no access.
+ */
+export function faultOfOptIn(event: PayerEvent, days: PayerDays): EventFault | undefined {
+  if (event.type !== 'payer.member-opted-in.v2' || !isOutdated(event, days)) return undefined;
+  const detail = 'data.proof.until: the authority had ended when the opt-in was stated';
+  return { reason: 'invalid-data', detail };
+}
+/** Whether the authority of the proof had ended at the time of the event. It lasts through its last day. */
+function isOutdated({ time, data }: OptInEvent | OptOutEvent, days: PayerDays): boolean {
+  const until = 'proof' in data ? data.proof?.until : undefined;
+  const end = until === undefined ? undefined : days.permitsUntil(until);
+  return end !== undefined && end <= dateRange(time)!.start;
+}
 
 type NotOwn = Exclude<PayerEvent['type'], OwnedBy<'consent'>>;
 /** Events whose outcome consent decides. */
@@ -68,7 +85,7 @@ export function decideConsentEvent(
       const { effectiveFrom } = event.data;
       const effective = effectiveFrom === undefined ? Math.min(stated, appendedAt) : days.restrictsFrom(effectiveFrom);
       const { scope, targets, categories, bars } = reachOfEvent(event, isOurs);
-      const note = noteOn(event, bars);
+      const note = noteOn(event, bars, days);
       const row = optOutRow(event);
       return {
         kind: 'opted-out',
@@ -99,9 +116,11 @@ export function decideConsentEvent(
   }
 }
 
-function noteOn({ type, data }: OptOutEvent, bars: 'nobody' | undefined): ConsentNote | undefined {
+function noteOn(event: OptOutEvent, bars: 'nobody' | undefined, days: PayerDays): ConsentNote | undefined {
+  const { type, data } = event;
   if (bars === 'nobody') return data.scope === 'payer-specific' ? 'other-payer' : 'other-purpose';
-  const isUnproved = type.endsWith('.v2') && data.setBy === 'personal-representative' && !('proof' in data);
+  const isUnproved =
+    type.endsWith('.v2') && data.setBy === 'personal-representative' && (!('proof' in data) || isOutdated(event, days));
   return isUnproved ? 'no-proof' : undefined;
 }
 

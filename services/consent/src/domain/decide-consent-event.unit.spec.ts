@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { optOutRow, type PayerEvent } from '@provider-access/events';
 import { deciding } from '@provider-access/process/testing';
-import { decideConsentEvent } from './decide-consent-event.ts';
+import { decideConsentEvent, faultOfOptIn } from './decide-consent-event.ts';
 
 /** How this payer is named. */
 const US = 'urn:oid:2.16.840.1.113883.6.300|12345';
@@ -114,4 +114,29 @@ it('a merge joins the statements of both ids', () => {
   given(APPENDED)
     .when(said('payer.members-merged.v1', '2026-05-31T08:00:00Z', { from: 'm0' }))
     .then({ kind: 'merged', members: ['m1', 'm0'] });
+});
+
+describe('N9 a representative whose authority has ended', () => {
+  const days = new PayerDays(['America/Chicago']);
+  const by = (until?: string): object => ({
+    setBy: 'personal-representative',
+    proof: { kind: 'parent', reference: '12', verifiedBy: 'us', ...(until !== undefined && { until }) },
+  });
+  it.each<[string, string | undefined, string, boolean]>([
+    ['on its last day', '2026-05-31', '2026-06-01T04:59:59Z', true],
+    ['after its last day', '2026-05-31', '2026-06-01T05:00:00Z', false],
+    ['before its instant', '2026-05-31T08:00:00Z', '2026-05-31T07:59:59Z', true],
+    ['after its instant', '2026-05-31T08:00:00Z', '2026-05-31T08:00:00Z', false],
+    ['without an end', undefined, '2026-06-01T05:00:00Z', true],
+    ['that has no end', '9999-12-31', '2026-06-01T05:00:00Z', true],
+  ])('gives no access: %s', (_what, until, time, isTaken) => {
+    const fault = faultOfOptIn(said('payer.member-opted-in.v2', time, { scope: 'global', ...by(until) }), days);
+    expect(fault === undefined).toBe(isTaken);
+    if (fault !== undefined) expect(fault.detail).toContain('data.proof.until');
+    // An opt-out counts in any case, and its receipt says that no proof holds.
+    const out = said('payer.member-opted-out.v2', time, { scope: 'global', ...by(until) });
+    const statement = decideConsentEvent(out, APPENDED, { days });
+    expect(statement).toMatchObject({ kind: 'opted-out', data: { scope: 'global' } });
+    expect('note' in statement ? statement.note : undefined).toBe(isTaken ? undefined : 'no-proof');
+  });
 });

@@ -40,6 +40,7 @@ import {
   type ConsentNote,
   type ConsentRules,
   decideConsentEvent,
+  faultOfOptIn,
   isOwn,
   MERGED,
 } from '../domain/decide-consent-event.ts';
@@ -170,6 +171,8 @@ function consentStage(
         : { kind: 'event' as const, event };
       if (stated.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
       if (stated.kind === 'fault') return { ok: false, fault: stated.fault };
+      const fault = faultOfOptIn(stated.event, rules.days);
+      if (fault !== undefined) return { ok: false, fault };
       const statement = decideConsentEvent(stated.event, appendedAt, rules);
       if (statement.kind === 'merged') {
         const { known, tooMany, records } = await register.merge(...statement.members);
