@@ -10,6 +10,45 @@ const operationsOf = ({ operations }: ExportParameter): string =>
 const withoutIt = ({ ignoring }: ExportParameter): string =>
   ignoring === 'more' ? 'would send more data: refused' : 'the same data: ignored, with a warning';
 
+const BULK = EXPORT_GUIDES.filter((guide) => guide.startsWith('Bulk '));
+/** The parameters of a version of Bulk Data that the one before does not have. */
+const newIn = (guide: (typeof BULK)[number]): string => {
+  const before = BULK[BULK.indexOf(guide) - 1];
+  const names = PARAMETERS.filter(
+    ({ guides }) => guides.includes(guide) && (before === undefined || !guides.includes(before)),
+  );
+  return names.map(({ name }) => `\`${name}\``).join(', ');
+};
+/** What the versions say beside parameters, and what the platform does. */
+const DIFFERENCES: readonly (readonly string[])[] = [
+  [
+    'kick-off',
+    'GET',
+    'GET, POST',
+    'GET; POST may be offered',
+    'POST',
+    'GET and POST; POST only with `EXPORT_MANIFEST=4`',
+  ],
+  [
+    'headers `Accept` and `Prefer`',
+    'required',
+    'a server may ask for them',
+    'as 2',
+    'as 2',
+    '`EXPORT_STRICT=true` asks for them',
+  ],
+  ['several filters', 'comma list, experimental', 'as 1', 'repeated', 'repeated', 'both'],
+  ['several types', 'comma list', 'comma list', 'comma list', 'repeated', 'both'],
+  ['URLs of files', 'any', 'absolute', 'absolute', 'absolute', 'absolute'],
+  ['status', 'status of the answer', 'as 1', 'or `X-Export-Status`, if the client prefers it', 'as 3', 'both'],
+  ['`deleted`', '', 'optional', 'optional', 'optional, items without `type`', 'there; `type` as the version'],
+  ['`request`', 'required', 'required', 'required', 'not there', 'there; not with `EXPORT_MANIFEST=4`'],
+  ['messages', '`error`', '`error`', '`error`', '`outcome`', '`error`; `outcome` with `EXPORT_MANIFEST=4`'],
+  ['`extension`', 'object', 'object', 'object', 'list', 'object; list with `EXPORT_MANIFEST=4`'],
+  ['`outputOrganizedBy`, `continuesInFile`', '', '', 'with `organizeOutputBy`', 'as 3', 'as 3'],
+  ['`manifestType`, `outputFormat`', '', '', '', 'optional', 'with `EXPORT_MANIFEST=4`'],
+];
+
 /** The page of the parameters of an export, from the table that the parser follows. */
 export function exportParametersPage(): string {
   const offered = PARAMETERS.filter((each) => each.offered);
@@ -55,6 +94,13 @@ ${table(
     `\`${name}\``,
     ...EXPORT_GUIDES.map((guide) => (guides.includes(guide) ? 'yes' : '')),
   ]),
+)}
+
+## Versions of Bulk Data
+
+${table(
+  ['', ...BULK, 'this platform'],
+  [['parameters that the version before lacks', ...BULK.map(newIn), ''], ...DIFFERENCES],
 )}
 `;
 }

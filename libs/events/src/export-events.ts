@@ -28,9 +28,11 @@ const exportRequested = z.object({
   /**
    * Names the file with the patients, searches and elements that the kick-off asks for. Absent: it asks for everything.
    * `positions` then also has a topic that no view follows, so that an earlier release, which does not know `ask`,
-   * never runs the job (docs/adr/0110-asks.md).
+   * never runs the job (docs/adr/0110-asks.md). So has a job whose files have blocks.
    */
   ask: z.string().optional(),
+  /** Whether status requests answer 200 and have the status of the export in `X-Export-Status`. */
+  separateStatus: z.boolean().optional(),
   /** W3C trace context of the kick-off. Later steps of the job are its children. */
   traceparent: z.string().optional(),
 });

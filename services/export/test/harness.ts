@@ -33,7 +33,8 @@ import {
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { summaryOf } from '../src/domain/job/job.ts';
-import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
+import type { ChunkTask } from '../src/jobs/chunk-task.ts';
+import { writeChunk } from '../src/jobs/chunk-writer.ts';
 import { JobStreams } from '../src/jobs/job-stream.ts';
 import { type ExportConfig, exportConfig, exportSettings } from '../src/config.ts';
 import { ExportModule } from '../src/export.module.ts';
@@ -329,6 +330,7 @@ export interface ManifestBody {
   request: string;
   requiresAccessToken: boolean;
   output: { type: string; url: string; count: number }[];
+  outputOrganizedBy?: string;
   deleted: { type: string; url: string; count: number }[];
   error: { type: string; url: string; count: number }[];
 }

@@ -259,8 +259,8 @@ describe('a kick-off', () => {
         .map((o) => (o['issue'] as { severity: string; expression: string[] }[])[0])
         .map((i) => [i!.severity, i!.expression[0]]),
     ).toEqual([
-      ['warning', 'organizeOutputBy'],
       ['warning', '_type'],
+      ['warning', 'organizeOutputBy'],
     ]);
   });
 
@@ -272,7 +272,7 @@ describe('a kick-off', () => {
     ['?_typeFilter=a', 400, 'value'],
     ['?patient=Patient/1', 400, 'not-supported'],
     ['?_elements=colour', 400, 'value'],
-    ['?organizeOutputBy=Patient', 400, 'not-supported'],
+    ['?organizeOutputBy=Group', 400, 'not-supported'],
     ['?exportType=x', 400, 'not-supported'],
   ])('%s is refused with an OperationOutcome that names it', async (query, status, code) => {
     const response = await platform.fetch(`/fhir/Group/${GROUP}/$export${query}`);

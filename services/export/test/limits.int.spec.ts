@@ -5,7 +5,8 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { RecordsReader, StoredRecord } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
-import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
+import type { ChunkTask } from '../src/jobs/chunk-task.ts';
+import { writeChunk } from '../src/jobs/chunk-writer.ts';
 import { Platform } from './harness.ts';
 
 const KB = 1024;

@@ -3,7 +3,7 @@ export { approveOwn } from './client/approval.ts';
 export * from './client/bulk.ts';
 export * from './client/credentials.ts';
 export * from './client/download.ts';
-export type { Manifest } from './client/export-folder.ts';
+export type { Manifest } from './client/manifest.ts';
 export * from './client/publish.ts';
 export * from './client/server.ts';
 export * from './client/sources.ts';

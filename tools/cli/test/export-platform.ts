@@ -23,6 +23,10 @@ export class ExportPlatform {
   status = 200;
   /** May answer a download first. */
   interfere: (name: string, response: ServerResponse) => boolean = () => false;
+  /** Whether an export starts by POST only. */
+  postOnly = false;
+  /** May change the manifest. */
+  shaped: (manifest: object) => object = (manifest) => manifest;
   #server: HttpServer | undefined;
 
   put(name: string, text: string | Buffer, etag = `"${name}"`): void {
@@ -46,6 +50,7 @@ export class ExportPlatform {
     if (pathname.endsWith('smart-configuration')) return json({ token_endpoint: `${this.base}/token` });
     if (pathname === '/token') return json({ access_token: 'token', expires_in: 300, scope: 'system/*.rs' });
     if (pathname.endsWith('$export')) {
+      if (this.postOnly && request.method === 'GET') return json({}, 405, { allow: 'POST' });
       this.kickOffs.push(`${pathname}${search}`);
       let body = '';
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
@@ -57,17 +62,13 @@ export class ExportPlatform {
     if (pathname.startsWith('/fhir/Group/')) return json({ resourceType: 'Group', quantity: this.members });
     if (pathname.startsWith('/status/')) {
       if (this.status !== 200) return json({ issue: [{ diagnostics: 'The export failed.' }] }, this.status);
-      return json({
-        transactionTime: this.transactionTime,
-        request: '',
-        requiresAccessToken: true,
-        output: [...this.files.keys()].map((name) => ({
-          type: name.split('-')[0],
-          url: `${this.base}/files/${name}`,
-          count: 1,
-        })),
-        error: [],
-      });
+      const output = [...this.files.keys()].map((name) => ({
+        type: name.split('-')[0],
+        url: `${this.base}/files/${name}`,
+        count: 1,
+      }));
+      const { transactionTime } = this;
+      return json(this.shaped({ transactionTime, request: '', requiresAccessToken: true, output, error: [] }));
     }
     const name = pathname.slice('/files/'.length);
     this.downloads.push({ name, range: request.headers.range });

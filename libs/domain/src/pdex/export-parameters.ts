@@ -73,6 +73,7 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'more',
     offered: true,
     description: 'Only what changed before this instant.',
+    option: { flags: '--until <instant>', text: 'what changed before an instant' },
   },
   {
     ...BOTH,
@@ -114,6 +115,10 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'more',
     offered: true,
     description: 'Which Provenance is sent: `LatestProvenanceResources` or `RelevantProvenanceResources`.',
+    option: {
+      flags: '--associated <kinds>',
+      text: 'which Provenance: LatestProvenanceResources or RelevantProvenanceResources',
+    },
   },
   {
     ...BOTH,
@@ -128,7 +133,7 @@ export const EXPORT_PARAMETERS = [
   {
     ...BOTH,
     name: '_outputFormat',
-    guides: [...BULK.slice(0, 3), 'ATR', 'PDex'],
+    guides: [...BULK, 'ATR', 'PDex'],
     cardinality: '0..1',
     ignoring: 'the same',
     offered: true,
@@ -140,8 +145,9 @@ export const EXPORT_PARAMETERS = [
     guides: ['Bulk 3', 'Bulk 4'],
     cardinality: '0..1',
     ignoring: 'the same',
-    offered: false,
-    description: 'Files in blocks, one for each patient.',
+    offered: true,
+    description: '`Patient`: files in blocks, one for each patient.',
+    option: { flags: '--organize <type>', text: '`Patient`: files in blocks, one for each patient' },
   },
   {
     ...BOTH,
@@ -151,24 +157,6 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'the same',
     offered: true,
     description: '`true` or `false`. Changes nothing, because the manifest is always complete.',
-  },
-  {
-    ...BOTH,
-    name: 'outputFormat',
-    guides: ['Bulk 4'],
-    cardinality: '0..1',
-    ignoring: 'the same',
-    offered: false,
-    description: 'The name of `_outputFormat` in the ballot of Bulk Data 4.',
-  },
-  {
-    ...BOTH,
-    name: 'manifestType',
-    guides: ['Bulk 4'],
-    cardinality: '0..1',
-    ignoring: 'the same',
-    offered: false,
-    description: 'The form of the manifest.',
   },
 ] as const satisfies readonly ExportParameter[];
 

@@ -6,8 +6,16 @@ const PREFERENCE =
  * Whether the headers `Prefer` have `handling=lenient`. The first `handling` counts. Clients also write it behind a
  * semicolon.
  */
-export function isLenient(prefer: string | readonly string[] | undefined): boolean {
+export const isLenient = (prefer: string | readonly string[] | undefined): boolean =>
+  valueOf(prefer, 'handling')?.toLowerCase() === 'lenient';
+
+/** Whether the headers `Prefer` have a preference that takes no value. */
+export const hasPreference = (prefer: string | readonly string[] | undefined, name: string): boolean =>
+  valueOf(prefer, name) === '';
+
+/** The value of the first preference of a name; empty if it has none. */
+function valueOf(prefer: string | readonly string[] | undefined, of: string): string | undefined {
   for (const [, name, quoted, token] of String(prefer ?? '').matchAll(PREFERENCE))
-    if (name?.toLowerCase() === 'handling') return (quoted ?? token)?.toLowerCase() === 'lenient';
-  return false;
+    if (name?.toLowerCase() === of) return quoted ?? token ?? '';
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isLenient } from './prefer.ts';
+import { hasPreference, isLenient } from './prefer.ts';
 
 // https://www.rfc-editor.org/rfc/rfc7240#section-2
 it.each([
@@ -25,4 +25,18 @@ it.each([
   [undefined, false],
 ])('Prefer: %s', (prefer, lenient) => {
   expect(isLenient(prefer)).toBe(lenient);
+});
+
+it('finds a preference without a value, in any place and any case', () => {
+  const name = 'separate-export-status';
+  for (const prefer of [
+    name,
+    `respond-async,${name}`,
+    `respond-async; ${name}`,
+    ['respond-async', name],
+    'Separate-Export-Status',
+  ])
+    expect(hasPreference(prefer, name)).toBe(true);
+  for (const prefer of [undefined, '', 'respond-async', `${name}=false`, `foo="${name}"`, `x${name}`])
+    expect(hasPreference(prefer, name)).toBe(false);
 });

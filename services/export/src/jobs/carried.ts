@@ -15,6 +15,9 @@ export class Carried {
   without(other: Carried): CarriedBy[] {
     return this.all().filter(([reference]) => !other.#by.has(reference));
   }
+  names(): Iterable<string> {
+    return this.#by.keys();
+  }
   all(): CarriedBy[] {
     return [...this.#by].toSorted(([a], [b]) => (a < b ? -1 : 1));
   }

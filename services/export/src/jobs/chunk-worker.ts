@@ -6,7 +6,8 @@ import { memberFacts } from '@provider-access/facts/views';
 import { LabelGate, RecordsReader } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
 import { extractsOptions } from './member-extract.ts';
-import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
+import type { ChunkSources, ChunkTask } from './chunk-task.ts';
+import { writeChunk } from './chunk-writer.ts';
 
 /**
  * A thread that writes chunks, with its own read-only connection to the views and its own access to the files. It must

@@ -1,76 +1,46 @@
 import { decide, type PartyFacts, visibleSince } from '@provider-access/domain/access';
-import type { Blobs } from '@provider-access/engines/blob';
 import type { DenialReason } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
-import type { Clock } from '@provider-access/kernel';
 import {
   broughtType,
   type LabelCheck,
-  type LabelGate,
+  mayBeShared,
   PROVENANCE,
+  recordId,
   type RecordPart,
-  type RecordsReader,
   type StoredRecord,
 } from '@provider-access/records';
-import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
-import { type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
+import type { FilledExtract } from '@provider-access/engines/views';
+import { type Segment, SegmentBuilder } from '../domain/segments/index.ts';
 import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
 import { Asked } from './asked.ts';
+import { BlockSupporting } from './block-supporting.ts';
 import { Carried } from './carried.ts';
+import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
 import { deleteBundle, DELETES_A_BUNDLE, isElsewhere } from './deletes.ts';
 import { ChosenProvenances } from './provenances.ts';
-import { type Ask, chunkPrefix, type ChunkSummary } from './job-files.ts';
+import { chunkPrefix, type ChunkSummary } from './job-files.ts';
 import { PartSet } from './part-set.ts';
-import { type PartySnapshot, partyOf } from './party-snapshot.ts';
+import { PatientBlocks } from './patient-blocks.ts';
+import { partyOf } from './party-snapshot.ts';
+import { BYTES_TOGETHER, ROWS_TOGETHER, type Unwithheld, unwithheld } from './unwithheld.ts';
 
-/** A task for a worker thread. It must be structured-clonable. */
-export interface ChunkTask {
-  readonly job: string;
-  readonly chunk: number;
-  readonly fence: number;
-  readonly client: string;
-  readonly group: string;
-  readonly types: readonly string[];
+/** Which resources of a member are read. Default: all exported ones. */
+interface Reading {
   /** ms since the epoch */
-  readonly since?: number;
-  readonly members: readonly string[];
-  readonly party: PartySnapshot;
-  readonly limits?: PartLimits;
-  /** Whether the job asks for patients, so that its seal must know who has no line. */
-  readonly named?: boolean;
-  /** What the job asks for of each member. Absent: everything. */
-  readonly asked?: Pick<Ask, 'filters' | 'elements' | 'until' | 'provenance'>;
-  /** The absolute base of our FHIR resources. Given with `asked`. */
-  readonly base?: string;
+  readonly since?: number | undefined;
+  readonly filling?: ExtractBuilder | undefined;
+  readonly types?: readonly string[];
+  readonly without?: readonly string[];
 }
-export interface ChunkSources {
-  readonly records: RecordsReader;
-  readonly facts: ViewReader;
-  readonly blobs: Blobs;
-  readonly clock: Clock;
-  readonly labels: LabelGate;
-  /** Absent on an engine that has none. */
-  readonly extracts?: Pick<Extracts, 'get'> | undefined;
-}
-export interface WrittenChunk {
-  readonly summary: ChunkSummary;
-  /** Extracts of members that had none, to keep for the next export. */
-  readonly extracts: readonly FilledExtract[];
-}
-
-/** A record that is not withheld, and the labels that decided. */
-interface Unwithheld<R> {
-  readonly record: R;
-  readonly labels: readonly string[];
+async function* others<R extends RecordPart>(records: AsyncIterable<R>, without: readonly string[]): AsyncGenerator<R> {
+  for await (const record of records) if (!without.includes(record.type)) yield record;
 }
 
 /** Types without a patient that are kept under a member. Two members may have the same resource. */
 const MAY_BE_COMMON = new Set(['Medication']);
 /** For more types than this, one scan of all records is cheaper than a scan of each type. */
 const SCAN_ALL_ABOVE = 8;
-/** Limits of one read: its records, and the bytes of their lines. Intake accepts at most 4 MB for one more line. */
-const ROWS_TOGETHER = 256;
-const BYTES_TOGETHER = 1024 * 1024;
 
 const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a === b || (a.length === b.length && a.every((label, at) => label === b[at]));
@@ -95,8 +65,9 @@ class ChunkWriter {
   readonly #asked: Asked | undefined;
   readonly #released: string[] = [];
   readonly #refused: Partial<Record<DenialReason, string[]>> = {};
-  readonly #references = new Carried();
-  readonly #unchanged = new Carried();
+  /** Of all members, or of the member at hand if each has a block. */
+  #references = new Carried();
+  #unchanged = new Carried();
   readonly #common = new Carried();
   readonly #extracts: FilledExtract[] = [];
   #extractBytes = 0;
@@ -104,6 +75,11 @@ class ChunkWriter {
   #chosen: ChosenProvenances | undefined;
   /** Positions in `#released` of members of whom something was written. */
   readonly #withLines = new Set<number>();
+  /** `Type/id` of what the block has of the member and a supporting resource may also be. */
+  readonly #own = new Set<string>();
+  /** Present if each member has a block of its own, with the supporting resources. */
+  readonly #blocks: PatientBlocks | undefined;
+  readonly #supporting: BlockSupporting | undefined;
 
   constructor(task: ChunkTask, sources: ChunkSources) {
     this.#task = task;
@@ -115,6 +91,16 @@ class ChunkWriter {
     this.#segments = new SegmentBuilder(task.limits?.segment);
     this.#types = new Set(task.types);
     this.#asked = task.asked && new Asked(task.asked, task.base ?? '');
+    if (this.#asked === undefined || task.asked?.organizeBy === undefined) return;
+    this.#blocks = new PatientBlocks(this.#parts);
+    const { since } = task;
+    this.#supporting = new BlockSupporting({
+      records: sources.records,
+      check: this.#check,
+      types: this.#types,
+      since,
+      asked: this.#asked,
+    });
   }
 
   async write(): Promise<WrittenChunk> {
@@ -159,17 +145,56 @@ class ChunkWriter {
     const at = this.#released.push(member) - 1;
     // A member that became visible after `_since` is exported as a whole.
     const partial = since !== undefined && visibleSince(request, facts) < since;
-    const from = partial ? { since } : {};
-    const provenance = this.#task.asked?.provenance;
-    if (provenance !== undefined) await this.#writeWithProvenances(member, at, from, provenance);
-    else if (partial) await this.#writeResources(member, at, from);
-    else await this.#writeAll(member, at);
+    if (this.#blocks !== undefined) return this.#writeBlock(member, at, partial, this.#blocks);
+    await this.#writeMember(member, at, partial);
     if (since !== undefined) await this.#writeDeletes(member, at, since, partial);
+  }
+
+  /** Without the Patient there is no block: its header would name the patient, and its lines would follow another. */
+  async #writeBlock(member: string, at: number, partial: boolean, blocks: PatientBlocks): Promise<void> {
+    const { records } = this.#sources;
+    const { since } = this.#task;
+    const [patient] = await records.heads([recordId(member, 'Patient', member)]);
+    const [decision] = patient === undefined ? [] : await this.#check.decideEach([patient]);
+    if (decision?.withheld !== true) {
+      [this.#references, this.#unchanged] = [new Carried(), new Carried()];
+      this.#own.clear();
+      blocks.begin(member, decision?.labels ?? []);
+      await this.#writeMember(member, at, partial);
+    }
+    if (since !== undefined) await this.#writeDeletes(member, at, since, partial);
+    if (decision?.withheld !== true) {
+      const shared = await this.#supporting!.of(this.#references.names(), this.#unchanged.names());
+      for (const { name, type, segment, labels } of shared)
+        if (!this.#own.has(name)) await blocks.add(type, segment, labels);
+      await blocks.end();
+    }
+    [this.#references, this.#unchanged] = [new Carried(), new Carried()];
+  }
+
+  async #writeMember(member: string, at: number, partial: boolean): Promise<void> {
+    const { types } = this.#task;
+    const from = partial ? { since: this.#task.since } : {};
+    const asked = this.#asked;
+    if (asked === undefined) {
+      await (partial ? this.#writeResources(member, at, from) : this.#writeAll(member, at));
+      return;
+    }
+    const kind = this.#task.asked?.provenance;
+    this.#chosen = kind && new ChosenProvenances(kind);
+    const some = kind === undefined ? types : types.filter((type) => type !== PROVENANCE);
+    const first = this.#blocks === undefined ? [] : some.filter((type) => type === 'Patient');
+    const rest = first.length === 0 ? some : some.filter((type) => type !== 'Patient');
+    for (const read of [first, rest]) {
+      if (read.length === 0) continue;
+      if (partial) await this.#writeResources(member, at, { ...from, ...this.#reading(read) });
+      else await this.#writeAsked(member, at, asked, read);
+    }
+    if (this.#chosen !== undefined) await this.#writeProvenances(member, at, from, asked, this.#chosen);
   }
 
   /** Writes all resources of the member, from the extract as far as there is one. Fills a reserved extract. */
   async #writeAll(member: string, at: number): Promise<void> {
-    if (this.#asked !== undefined) return this.#writeAsked(member, at, this.#asked, this.#task.types);
     const { types } = this.#task;
     const extract = await this.#sources.extracts?.get(member);
     const extracted = extract && extractedOf(extract, this.#types, this.#check.hasLines);
@@ -212,21 +237,21 @@ class ChunkWriter {
       for (const segment of segments) await this.#addLines(member, at, type, segment);
     }
     const types = extracted === undefined ? scanned : extracted.others;
-    if (types.length === this.#types.size) await this.#writeResources(member, at, {});
-    else if (types.length > 0) await this.#writeResources(member, at, { types });
+    if (types.length > 0) await this.#writeResources(member, at, this.#reading(types));
+  }
+  /** How to read these types: one scan of everything is cheaper than many of one type. */
+  #reading(types: readonly string[]): { readonly types: readonly string[] } | { readonly without: readonly string[] } {
+    const left = this.#task.types.filter((type) => !types.includes(type));
+    return left.every((type) => type === 'Patient') ? { without: left } : { types };
   }
   /** Writes the Provenances of what is released of the member after everything else (E41). */
-  async #writeWithProvenances(
+  async #writeProvenances(
     member: string,
     at: number,
     from: { readonly since?: number | undefined },
-    kind: NonNullable<Ask['provenance']>,
+    asked: Asked,
+    chosen: ChosenProvenances,
   ): Promise<void> {
-    const asked = this.#asked!;
-    const chosen = (this.#chosen = new ChosenProvenances(kind));
-    const types = this.#task.types.filter((type) => type !== PROVENANCE);
-    if (from.since === undefined) await this.#writeAsked(member, at, asked, types);
-    else await this.#writeResources(member, at, { ...from, types });
     const since = from.since === undefined ? {} : { since: from.since };
     const options = { pageSize: ROWS_TOGETHER, pageBytes: BYTES_TOGETHER, types: [PROVENANCE], ...since };
     const scan = (): AsyncIterable<StoredRecord> => this.#sources.records.scanMember(member, options);
@@ -236,24 +261,22 @@ class ChunkWriter {
   }
   async #addLines(member: string, at: number, type: string, segment: Segment, labels: readonly string[] = []) {
     this.#withLines.add(at);
-    await this.#parts.add('output', type, [member], segment, labels);
+    if (this.#blocks === undefined) await this.#parts.add('output', type, [member], segment, labels);
+    else await this.#blocks.add(type, segment, labels);
   }
 
   /** Writes the member's resources of some types, or of all exported types, or those that changed since `since`. */
-  async #writeResources(
-    member: string,
-    at: number,
-    { since, filling, types }: { since?: number; filling?: ExtractBuilder | undefined; types?: readonly string[] },
-  ): Promise<void> {
+  async #writeResources(member: string, at: number, { since, filling, types, without = [] }: Reading): Promise<void> {
     const { records } = this.#sources;
-    const wanted = types ?? (this.#types.size <= SCAN_ALL_ABOVE ? this.#task.types : undefined);
+    const few = this.#types.size <= SCAN_ALL_ABOVE;
+    const wanted = types ?? (few ? this.#task.types.filter((type) => !without.includes(type)) : undefined);
     const scanned = records.scanMember(member, {
       pageSize: ROWS_TOGETHER,
       pageBytes: BYTES_TOGETHER,
       ...(wanted !== undefined && { types: wanted }),
       ...(since !== undefined && { since }),
     });
-    await this.#writeRecords(member, at, scanned, filling);
+    await this.#writeRecords(member, at, without.length === 0 ? scanned : others(scanned, without), filling);
   }
 
   async #writeRecords(
@@ -282,7 +305,9 @@ class ChunkWriter {
       }
       this.#carry(record, this.#references, at);
       this.#chosen?.released(record);
-      if (MAY_BE_COMMON.has(type) && (await records.isHeldBy(2, type, record.id))) {
+      if (this.#blocks !== undefined) {
+        if (mayBeShared(type)) this.#own.add(`${type}/${record.id}`);
+      } else if (MAY_BE_COMMON.has(type) && (await records.isHeldBy(2, type, record.id))) {
         this.#common.add(`${type}/${record.id}`, at);
         this.#withLines.add(at);
         continue;
@@ -353,40 +378,10 @@ class ChunkWriter {
   #exports(type: string, reference: string): boolean {
     return this.#types.has(broughtType(type, reference) ?? '');
   }
-
-  /**
-   * The records of exported types that are not withheld, with the labels that decide about each. Records are decided
-   * in groups as large as a read, because one query finds the targets of many Provenances.
-   */
-  async *#unwithheld<R extends RecordPart>(
+  #unwithheld<R extends RecordPart>(
     records: AsyncIterable<R>,
     filling?: ExtractBuilder,
   ): AsyncGenerator<Unwithheld<R>> {
-    let waiting: R[] = [];
-    let bytes = 0;
-    for await (const record of records) {
-      if (!this.#types.has(record.type)) {
-        filling?.leave(record.type);
-        continue;
-      }
-      waiting.push(record);
-      bytes += record.bytes;
-      if (waiting.length < ROWS_TOGETHER && bytes < BYTES_TOGETHER) continue;
-      yield* this.#decided(waiting, filling);
-      waiting = [];
-      bytes = 0;
-    }
-    yield* this.#decided(waiting, filling);
-  }
-  async *#decided<R extends RecordPart>(
-    records: readonly R[],
-    filling: ExtractBuilder | undefined,
-  ): AsyncGenerator<Unwithheld<R>> {
-    const decisions = await this.#check.decideEach(records);
-    for (const [i, record] of records.entries()) {
-      const { withheld, labels } = decisions[i]!;
-      filling?.read(record.type, record.references, labels, withheld);
-      if (!withheld) yield { record, labels };
-    }
+    return unwithheld(records, { types: this.#types, check: this.#check, filling });
   }
 }

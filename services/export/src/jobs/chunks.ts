@@ -10,16 +10,17 @@ import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
 import type { Job } from '../domain/job/job.ts';
 import { PART_LIMITS } from '../domain/segments/index.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
-import { type ChunkTask, type WrittenChunk, writeChunk } from './chunk-writer.ts';
+import type { ChunkTask, WrittenChunk } from './chunk-task.ts';
+import { writeChunk } from './chunk-writer.ts';
 import { ExportedViews } from './exported-views.ts';
 import { type Ask, type ChunkSummary, readAsk } from './job-files.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
 /** What the job asks for beside patients, of whom the list of members has nobody else. Undefined: everything. */
-function restrictionsOf({ filters, elements, until, provenance }: Ask): ChunkTask['asked'] {
-  const restricts = [filters, elements, until, provenance].some((each) => each !== undefined);
-  return restricts ? { filters, elements, until, provenance } : undefined;
+function restrictionsOf({ filters, elements, until, provenance, organizeBy }: Ask): ChunkTask['asked'] {
+  const asked = { filters, elements, until, provenance, organizeBy };
+  return Object.values(asked).some((each) => each !== undefined) ? asked : undefined;
 }
 
 /**

@@ -16,6 +16,8 @@ export interface Ask {
   readonly until?: string;
   /** Which Provenances the export has. Absent: all. */
   readonly provenance?: AskedProvenance;
+  /** Each patient gets a block in the files. */
+  readonly organizeBy?: 'Patient';
 }
 
 /** The members of a chunk. */
@@ -47,6 +49,8 @@ export interface Manifest {
   readonly v: 1;
   readonly files: readonly PartInfo[];
   readonly dropped: readonly string[];
+  /** Present if the files have blocks, one for each patient. */
+  readonly organizedBy?: 'Patient';
 }
 
 /** The members that one item of a long seal dropped. */

@@ -6,6 +6,7 @@ import {
   PartIndexBuilder,
   type PartLimits,
   type Segment,
+  type SegmentSize,
 } from '../domain/segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';
@@ -21,6 +22,10 @@ export interface PartInfo {
   readonly compressed: number;
   /** Absent in a file of 0.2.0 or earlier. */
   readonly gzip?: Checksum;
+  /** Present if the file has blocks, one for each patient: the types in it. `type` is then that of the blocks. */
+  readonly types?: readonly string[];
+  /** The file (as `file`) in which the last block goes on. */
+  readonly continuesIn?: string;
 }
 /** Stands in the names of files with supporting resources. Those of a chunk have its number there. */
 export const SUPPORTING_PARTS = 'shared';
@@ -32,12 +37,18 @@ interface OpenPart extends Pick<PartInfo, 'kind' | 'type'> {
   readonly index: PartIndexBuilder;
   readonly digest: GzipDigest;
   readonly n: number;
+  /** Of a file of blocks. */
+  readonly types?: Set<string>;
   pending: Uint8Array[];
   pendingBytes: number;
   resources: number;
   plain: number;
   compressed: number;
 }
+type Sizes = Pick<SegmentSize, 'resources' | 'plain'>;
+
+/** The key of files that have blocks. No resource type has this name. */
+const BLOCKS = 'blocks';
 
 /** The part files of a chunk. One file of each type is open, and needs memory for one stretch. */
 export class PartSet {
@@ -67,40 +78,26 @@ export class PartSet {
     labels: readonly string[] = [],
   ): Promise<void> {
     const key = kind === 'output' ? type : kind;
-    let part = this.#open.get(key);
-    if (
-      part !== undefined &&
-      (part.resources + segment.resources > this.#limits.resources || part.plain + segment.plain > this.#limits.plain)
-    ) {
-      await this.#finish(key, part);
-      part = undefined;
-    }
-    if (part === undefined) {
-      const n = this.#counts.get(key) ?? 0;
-      this.#counts.set(key, n + 1);
-      part = {
-        kind,
-        type,
-        writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
-        index: new PartIndexBuilder(type, this.#rules),
-        digest: new GzipDigest(),
-        n,
-        pending: [],
-        pendingBytes: 0,
-        resources: 0,
-        plain: 0,
-        compressed: 0,
-      };
-      this.#open.set(key, part);
-    }
-    part.index.add(members, segment, labels);
-    part.digest.add(segment);
-    part.resources += segment.resources;
-    part.plain += segment.plain;
-    part.compressed += segment.compressed;
-    part.pending.push(segment.bytes);
-    part.pendingBytes += segment.bytes.byteLength;
-    if (part.pendingBytes >= this.#limits.stretch) await this.#flush(part);
+    if (!this.#hasRoom(key, segment)) await this.#finish(key);
+    const part = this.#open.get(key) ?? (await this.#start(key, { kind, type }));
+    await this.#append(part, members, segment, labels);
+  }
+
+  /** Appends a segment of a block to the open file of blocks, whatever its size. */
+  async addToBlock(type: string, member: string, segment: Segment, labels: readonly string[]): Promise<void> {
+    const of = { kind: 'output', type: 'Patient', types: new Set<string>() } as const;
+    const part = this.#open.get(BLOCKS) ?? (await this.#start(BLOCKS, of));
+    if (segment.resources > 0) part.types!.add(type);
+    await this.#append(part, [member], segment, labels);
+  }
+  /** Whether the open file of blocks has room for this, or is new. */
+  hasRoom(size: Sizes): boolean {
+    return this.#hasRoom(BLOCKS, size);
+  }
+  /** Ends the open file of blocks. `continues`: the last block goes on in the next file. */
+  async endBlocks(continues: boolean): Promise<void> {
+    const n = this.#counts.get(BLOCKS) ?? 0;
+    await this.#finish(BLOCKS, continues ? { continuesIn: this.#fileOf(BLOCKS, n) } : {});
   }
 
   /**
@@ -110,7 +107,7 @@ export class PartSet {
   async written(write: () => Promise<void>): Promise<readonly PartInfo[]> {
     try {
       await write();
-      for (const [key, part] of [...this.#open]) await this.#finish(key, part);
+      for (const key of [...this.#open.keys()]) await this.#finish(key);
     } catch (error) {
       for (const part of this.#open.values()) await part.writer.abort();
       throw error;
@@ -118,6 +115,49 @@ export class PartSet {
     return this.#done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
   }
 
+  #fileOf(key: string, n: number): string {
+    return `${key}-${this.#label}-${n}.ndjson`;
+  }
+  #hasRoom(key: string, { resources, plain }: Sizes): boolean {
+    const part = this.#open.get(key);
+    return (
+      part === undefined ||
+      (part.resources + resources <= this.#limits.resources && part.plain + plain <= this.#limits.plain)
+    );
+  }
+  async #start(key: string, of: Pick<OpenPart, 'kind' | 'type' | 'types'>): Promise<OpenPart> {
+    const n = this.#counts.get(key) ?? 0;
+    this.#counts.set(key, n + 1);
+    const part: OpenPart = {
+      ...of,
+      writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
+      index: new PartIndexBuilder(of.type, this.#rules),
+      digest: new GzipDigest(),
+      n,
+      pending: [],
+      pendingBytes: 0,
+      resources: 0,
+      plain: 0,
+      compressed: 0,
+    };
+    this.#open.set(key, part);
+    return part;
+  }
+  async #append(
+    part: OpenPart,
+    members: readonly string[],
+    segment: Segment,
+    labels: readonly string[],
+  ): Promise<void> {
+    part.index.add(members, segment, labels);
+    part.digest.add(segment);
+    part.resources += segment.resources;
+    part.plain += segment.plain;
+    part.compressed += segment.compressed;
+    part.pending.push(segment.bytes);
+    part.pendingBytes += segment.bytes.byteLength;
+    if (part.pendingBytes >= this.#limits.stretch) await this.#flush(part);
+  }
   async #flush(part: OpenPart): Promise<void> {
     const bytes = Buffer.concat(part.pending, part.pendingBytes);
     part.pending = [];
@@ -125,16 +165,28 @@ export class PartSet {
     part.digest.write(bytes);
     await part.writer.write(bytes);
   }
-  async #finish(key: string, part: OpenPart): Promise<void> {
+  async #finish(key: string, more: Pick<PartInfo, 'continuesIn'> = {}): Promise<void> {
+    const part = this.#open.get(key);
+    if (part === undefined) return;
     await this.#flush(part);
-    const name = `${this.#prefix}${key}-${part.n}`;
+    const { kind, type, types, n, resources, plain, compressed, digest } = part;
+    const name = `${this.#prefix}${key}-${n}`;
     // Write the index last, so that a part with an index is complete.
     await part.writer.commit();
     await this.#blobs.put(`${name}.index`, part.index.encode());
     this.#open.delete(key);
-    const { kind, type, n, resources, plain, compressed, digest } = part;
-    const file = `${key}-${this.#label}-${n}.ndjson`;
-    const names = { part: `${name}.part`, index: `${name}.index` };
-    this.#done.push({ file, kind, type, ...names, resources, plain, compressed, gzip: digest.end() });
+    this.#done.push({
+      file: this.#fileOf(key, n),
+      kind,
+      type,
+      part: `${name}.part`,
+      index: `${name}.index`,
+      resources,
+      plain,
+      compressed,
+      gzip: digest.end(),
+      ...(types !== undefined && { types: [...types].toSorted() }),
+      ...more,
+    });
   }
 }

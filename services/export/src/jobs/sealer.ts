@@ -97,7 +97,10 @@ export class Sealer {
     const written = await this.writeShared(warnings, sealPrefix(job.job, fence), supporting, check.rules);
     files.push(...written);
     const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
-    await this.blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
+    await this.blobs.put(
+      manifest,
+      JSON.stringify({ v: 1, files, dropped, organizedBy: asked?.organizeBy } satisfies Manifest),
+    );
     const now = this.ports.clock.now();
     return {
       job: job.job,

@@ -124,6 +124,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       transactionTime: { ...INSTANT, description: 'The `_since` of the next export.' },
       request: { type: 'string', format: 'uri' },
       requiresAccessToken: { const: true },
+      outputOrganizedBy: { const: 'Patient', description: 'Present if the files have a block for each patient.' },
       ...Object.fromEntries(
         ['output', 'deleted', 'error'].map((name) => [
           name,
@@ -131,11 +132,18 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
             type: 'array',
             items: {
               type: 'object',
-              required: ['type', 'url', 'count'],
+              required: ['url', 'count'],
               properties: {
-                type: { type: 'string' },
+                type: text('Absent from files that have blocks.'),
                 url: { type: 'string', format: 'uri' },
-                count: { type: 'integer' },
+                count: { type: 'integer', description: 'Lines, headers of blocks included.' },
+                ...(name === 'output' && {
+                  continuesInFile: {
+                    type: 'string',
+                    format: 'uri',
+                    description: 'The file in which the last block goes on.',
+                  },
+                }),
               },
             },
           },

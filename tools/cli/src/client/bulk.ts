@@ -2,7 +2,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 import { download, FileGone } from './download.ts';
-import { ExportFolder, type FileState, type Manifest, type Series } from './export-folder.ts';
+import { ExportFolder, type FileState, type Series } from './export-folder.ts';
+import { hasChecksum, type Manifest, readManifest } from './manifest.ts';
 import { inParallel } from './parallel.ts';
 import {
   authorized,
@@ -22,6 +23,7 @@ export interface BulkOptions {
   readonly out: string;
   readonly operation?: '$export' | '$davinci-data-export';
   readonly since?: string | undefined;
+  readonly until?: string | undefined;
   readonly types?: string | undefined;
   /** Other parameters, each with its values. The request is then a POST. */
   readonly asks?: readonly AskedParameter[] | undefined;
@@ -103,10 +105,11 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     );
   if (state === undefined) {
     const asking = { accept: FHIR, prefer: 'respond-async' };
-    const { headers } =
-      body === undefined
-        ? await call(url, asking)
-        : await call(url, { ...asking, 'content-type': FHIR }, [], { method: 'POST', body });
+    const post = (sent: string) => call(url, { ...asking, 'content-type': FHIR }, [], { method: 'POST', body: sent });
+    let answer = body === undefined ? await call(url, asking, [405]) : await post(body);
+    // Bulk Data 4 takes no GET.
+    if (answer.status === 405) answer = await post(JSON.stringify({ resourceType: 'Parameters' }));
+    const { headers } = answer;
     const status = headers.get('content-location');
     if (status === null) throw new CliError(EXIT.refused, 'the kick-off was answered without Content-Location');
     state = {
@@ -114,6 +117,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
       request,
       status,
       ...(options.since !== undefined && { since: options.since }),
+      ...(options.until !== undefined && { until: options.until }),
       ...(options.series !== undefined && { series: options.series }),
     };
     folder.save(state);
@@ -126,7 +130,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     if (answer.status === 404)
       throw new ExportEnded(EXIT.refused, `the export that ${join(out, 'export.json')} names ${GONE}`);
     if (answer.status === 200) {
-      const manifest = JSON.parse(answer.text) as Manifest;
+      const manifest = readManifest(answer.text);
       const numbers = new Map<string, number>();
       const files = (['output', 'deleted', 'error'] as const).flatMap((kind) =>
         (manifest[kind] ?? []).map((file): FileState => {
@@ -155,13 +159,25 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
 
   const files = state.files ?? [];
   const kept = state;
-  /** Whether the manifest of this moment still has the file. */
-  const listed = async (file: FileState): Promise<boolean> => {
+  /** The manifest of this moment. */
+  const present = async (): Promise<Manifest> => {
     const { status, text } = await call(kept.status, { accept: 'application/json' }, [404]);
     if (status !== 200)
       throw new ExportEnded(EXIT.refused, `the export that ${join(out, 'export.json')} names ${GONE}`);
-    const manifest = JSON.parse(text) as Manifest;
-    return (manifest[file.kind] ?? []).some(({ url }) => url === file.url);
+    return readManifest(text);
+  };
+  const listed = async (file: FileState): Promise<boolean> =>
+    ((await present())[file.kind] ?? []).some(({ url }) => url === file.url);
+  /** The bytes may differ from the manifest only if the file has changed since, and then it lists no checksum. */
+  const check = async ({ url, name }: FileState): Promise<void> => {
+    const target = join(out, name);
+    if ((await hasChecksum(target, url, kept.manifest!)) !== false) return;
+    if ((await hasChecksum(target, url, await present())) !== false) return;
+    rmSync(target);
+    throw new CliError(
+      EXIT.unavailable,
+      `${name} does not have the SHA-256 of the manifest, so its bytes changed on the way: run the command again`,
+    );
   };
   let bytes = files.reduce((sum, file) => sum + (file.done ? (file.bytes ?? 0) : 0), 0);
   const missing = files.filter((file) => file.withdrawn !== true && (!file.done || !existsSync(join(out, file.name))));
@@ -186,7 +202,10 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
       return undefined;
     });
     if (result === undefined) file.withdrawn = true;
-    else file.bytes = result.bytes;
+    else {
+      await check(file);
+      file.bytes = result.bytes;
+    }
     file.done = true;
     folder.save(kept);
   });

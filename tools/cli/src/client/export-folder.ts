@@ -1,21 +1,9 @@
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
+import type { Manifest } from './manifest.ts';
 import { ownFolder } from './own-folder.ts';
 
-interface ManifestFile {
-  readonly type: string;
-  readonly url: string;
-  readonly count?: number;
-}
-export interface Manifest {
-  readonly transactionTime: string;
-  readonly request: string;
-  readonly requiresAccessToken: boolean;
-  readonly output: readonly ManifestFile[];
-  readonly deleted?: readonly ManifestFile[];
-  readonly error: readonly ManifestFile[];
-}
 export interface FileState {
   readonly kind: 'output' | 'deleted' | 'error';
   readonly type: string;
@@ -46,6 +34,8 @@ export interface ExportState {
   readonly request: string;
   readonly status: string;
   readonly since?: string;
+  /** `_until`, an instant. */
+  readonly until?: string;
   /** Absent if the caller does not ask for what changed since the last export, and in files of earlier releases. */
   readonly series?: Series;
   manifest?: Manifest;
@@ -105,14 +95,17 @@ export class ExportFolder {
    * Remembers a finished export, so that the next one asks for what changed since. An export that began after the
    * remembered one ended leaves a gap and is not remembered.
    */
-  remember({ series, since, manifest }: ExportState & { readonly manifest: Manifest }): void {
+  remember({ series, since, until, manifest }: ExportState & { readonly manifest: Manifest }): void {
     if (series === undefined) return;
     const before = this.lastOf(series);
     const gap = since !== undefined && (before === undefined || Date.parse(since) > Date.parse(before));
-    const newer = before === undefined || Date.parse(manifest.transactionTime) > Date.parse(before);
+    // What changed between `_until` and the export is for the next one.
+    const early = until !== undefined && Date.parse(until) < Date.parse(manifest.transactionTime);
+    const transactionTime = early ? until : manifest.transactionTime;
+    const newer = before === undefined || Date.parse(transactionTime) > Date.parse(before);
     if (gap || !newer) return;
     const others = this.#lasts().filter((last) => !sameSeries(last, series));
-    this.#write(LAST, { exports: [...others, { ...series, transactionTime: manifest.transactionTime }] });
+    this.#write(LAST, { exports: [...others, { ...series, transactionTime }] });
   }
 
   /**

@@ -33,37 +33,47 @@ function patientsOf(text: string): string {
   return text;
 }
 
+const untilOf = (text: string): string => {
+  if (!isInstant(text))
+    throw new CliError(EXIT.usage, `--until ${text}: give an instant, such as 2026-01-31T10:00:00Z`);
+  return text;
+};
+
 interface ExportOptions extends AppOptions {
   readonly group?: string;
   readonly npi?: string;
   readonly out: string;
   readonly since?: string;
   readonly type?: string;
-  readonly patient?: string;
-  readonly filter?: string;
-  readonly elements?: string;
+  readonly until?: string;
   readonly davinci?: boolean;
   readonly resume?: boolean;
   readonly new?: boolean;
   readonly patience: number;
 }
 
+/** The parameters that have an option. */
+const WITH_OPTION = (EXPORT_PARAMETERS as readonly ExportParameter[]).flatMap(({ name, value, option }) =>
+  option === undefined ? [] : [{ name, value, key: keyOf(option.flags), option }],
+);
+/** The name under which commander keeps an option. */
+function keyOf(flags: string): string {
+  return /^--([a-z]+)/.exec(flags)![1]!;
+}
+/** Short parameters of an export by GET. */
+const IN_URL: ReadonlySet<string> = new Set(['_type', '_since']);
+
 /** Parameters that a URL cannot have, or that may be long. */
-function asksOf({ patient = '', filter, elements }: ExportOptions): readonly AskedParameter[] {
-  const ids = patient
-    .split(',')
-    .map((id) => id.trim())
-    .filter((id) => id !== '');
-  const text = (name: string, value: string | undefined): readonly AskedParameter[] =>
-    value === undefined ? [] : [{ name, value: { valueString: value } }];
-  return [
-    ...ids.map((id) => ({
-      name: 'patient',
-      value: { valueReference: { reference: id.includes('/') ? id : `Patient/${id}` } },
-    })),
-    ...text('_typeFilter', filter),
-    ...text('_elements', elements),
-  ];
+function asksOf(o: ExportOptions): readonly AskedParameter[] {
+  return WITH_OPTION.flatMap(({ name, value, key }): readonly AskedParameter[] => {
+    const text = (o as unknown as Readonly<Record<string, string | undefined>>)[key];
+    if (text === undefined || IN_URL.has(name)) return [];
+    if (value !== 'Reference') return [{ name, value: { valueString: text } }];
+    const ids = text.split(',').map((id) => id.trim());
+    return ids
+      .filter((id) => id !== '')
+      .map((id) => ({ name, value: { valueReference: { reference: id.includes('/') ? id : `Patient/${id}` } } }));
+  });
 }
 
 /** The Group that the options name. A provider with several contracts has several. */
@@ -113,9 +123,11 @@ function prepare(
   return since;
 }
 
-/** An export of some patients is another series than one of everybody. */
+/** An export of some patients is another series than one of everybody. The end of its time makes no other series. */
 const seriesOf = (o: ExportOptions): string =>
-  [typesOf(o.type), ...asksOf(o).map((each) => JSON.stringify(each))].join(' ').trim();
+  [typesOf(o.type), ...asksOf(o).flatMap((each) => (each.name === '_until' ? [] : JSON.stringify(each)))]
+    .join(' ')
+    .trim();
 
 async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   if (o.resume === true && (o.new === true || o.since === LAST))
@@ -141,6 +153,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
     group,
     out: o.out,
     since: from,
+    until: o.until,
     types: o.type,
     asks: asksOf(o),
     series,
@@ -179,11 +192,15 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
 }
 
 /** How an option's text is read. Others are sent as they are. */
-const READERS: Readonly<Record<string, (text: string) => string>> = { _since: sinceOf, patient: patientsOf };
+const READERS: Readonly<Record<string, (text: string) => string>> = {
+  _since: sinceOf,
+  _until: untilOf,
+  patient: patientsOf,
+};
 /** The options of the parameters that the platform takes. */
 function withParameters(command: Command): Command {
-  for (const { name, option } of EXPORT_PARAMETERS as readonly ExportParameter[])
-    if (option !== undefined) command.option(option.flags, option.text, READERS[name] ?? ((text: string) => text));
+  for (const { name, option } of WITH_OPTION)
+    command.option(option.flags, option.text, READERS[name] ?? ((text: string) => text));
   return command;
 }
 

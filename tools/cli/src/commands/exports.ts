@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { isId } from '@provider-access/fhir';
-import type { Manifest } from '../client/export-folder.ts';
+import { readManifest } from '../client/manifest.ts';
 import { faultOf } from '../client/server.ts';
 import { contextOf, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
@@ -64,15 +64,16 @@ async function show(text: string, o: AppOptions, command: Command): Promise<void
     const progress = answer.headers.get('x-progress') ?? 'accepted';
     return context.out.result({ id, state: 'running', progress }, [`The export runs: ${progress}.`]);
   }
-  const manifest = JSON.parse(answer.text) as Manifest & { readonly request: string };
+  const manifest = JSON.parse(answer.text) as { readonly request?: string; readonly transactionTime: string };
+  const lists = readManifest(answer.text);
   const expires = answer.headers.get('expires');
   const expiresAt = expires === null ? undefined : new Date(expires).toISOString();
   const files = (['output', 'deleted', 'error'] as const).flatMap((kind) =>
-    (manifest[kind] ?? []).map((file) => [kind, file.type, String(file.count ?? ''), file.url]),
+    (lists[kind] ?? []).map((file) => [kind, file.type, String(file.count ?? ''), file.url]),
   );
   context.out.result({ id, state: 'complete', ...(expiresAt !== undefined && { expiresAt }), manifest }, [
     `The export is complete${expiresAt === undefined ? '' : `, and its files are there until ${expiresAt}`}.`,
-    `request ${manifest.request}`,
+    ...(manifest.request === undefined ? [] : [`request ${manifest.request}`]),
     `transactionTime ${manifest.transactionTime}`,
     ...(files.length === 0
       ? ['It has no file that this app may see now.']

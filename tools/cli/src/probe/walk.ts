@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DomainEvent } from '@provider-access/events';
 import type { FhirResource } from '@provider-access/fhir';
 import { findMoney } from '@provider-access/domain/pdex';
-import type { Manifest } from '../client/export-folder.ts';
+import { type Manifest, readManifest } from '../client/manifest.ts';
 import { publish } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';
 import { groupsTarget, itemOf, postEvent, type GroupRow } from '../client/steps.ts';
@@ -193,7 +193,7 @@ class Road {
         accept: [202, 429, 503],
       });
       if (answer.status === 200) {
-        this.#manifest = JSON.parse(answer.text) as Manifest;
+        this.#manifest = readManifest(answer.text);
         return `${this.#manifest.output.length} files`;
       }
       progress = answer.headers.get('x-progress') ?? progress;

@@ -54,19 +54,24 @@ export function expiresAt(job: Job, keepMs: number): number | undefined {
   return job.sealed === undefined ? undefined : Date.parse(job.sealed.expiresAt);
 }
 /**
- * A job that asks for less than everything waits for this topic too. No view follows it, so an earlier release, which
- * does not know such jobs, takes none of their steps.
+ * Topics that no view follows. A job that an earlier build would run as an ordinary export waits for them too, so a
+ * build that does not know a topic takes none of the steps, and serves no file.
  */
-const NOT_FOR_EARLIER_RELEASES = 'pa.export-asks';
+const NOT_FOR_EARLIER_BUILDS = { ask: 'pa.export-asks', organizeBy: 'pa.export-organized' } as const;
+type Marked = { readonly [K in keyof typeof NOT_FOR_EARLIER_BUILDS]?: unknown };
 /** The positions of a new job as its event has them. */
-export const positionsInEvent = (positions: Position, ask: string | undefined): Record<string, number[]> => ({
+export const positionsInEvent = (positions: Position, marked: Marked): Record<string, number[]> => ({
   ...Object.fromEntries(Object.entries(positions).map(([topic, at]) => [topic, [...at]])),
-  ...(ask !== undefined && { [NOT_FOR_EARLIER_RELEASES]: [1] }),
+  ...Object.fromEntries(
+    (Object.keys(NOT_FOR_EARLIER_BUILDS) as (keyof Marked)[])
+      .filter((mark) => marked[mark] !== undefined)
+      .map((mark) => [NOT_FOR_EARLIER_BUILDS[mark], [1]]),
+  ),
 });
 /** The positions that views must have passed before a step of the job. */
 export function positionsOf({ positions }: Pick<Job, 'positions'>): Position {
-  const { [NOT_FOR_EARLIER_RELEASES]: _mark, ...others } = positions;
-  return others;
+  const known: readonly string[] = Object.values(NOT_FOR_EARLIER_BUILDS);
+  return Object.fromEntries(Object.entries(positions).filter(([topic]) => !known.includes(topic)));
 }
 export const isRunning = (job: Job): boolean => job.status === 'requested' || job.status === 'writing';
 export const chunksWritten = (job: Job): number => job.written.filter((fence) => fence > 0).length;

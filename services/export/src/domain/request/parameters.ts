@@ -29,6 +29,8 @@ export interface KickOffRequest {
   /** RFC 3339 instant. */
   readonly until?: string;
   readonly provenance?: AskedProvenance;
+  /** The files have a block for each patient. */
+  readonly organizeBy?: 'Patient';
   readonly warnings: readonly Warning[];
 }
 export interface KickOffContext {
@@ -40,7 +42,9 @@ export interface KickOffContext {
   /** The absolute base of our FHIR resources. */
   readonly base: string;
 }
-const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
+/** The media type of the files. */
+export const NDJSON = 'application/fhir+ndjson';
+const FORMATS = new Set([NDJSON, 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
 /** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
@@ -109,6 +113,7 @@ export function parseKickOff(
     elements: readElements(given, types),
     until: readUntil(given, since),
     provenance,
+    organizeBy: readOrganizeBy(given),
     warnings: given.warnings,
   };
 }
@@ -159,10 +164,19 @@ function checkPartialManifests(given: Given): void {
 }
 const PARTIAL = 'allowPartialManifests';
 
+/** Other values are refused, or give ordinary files with the same data. */
+function readOrganizeBy(given: Given): 'Patient' | undefined {
+  const [type] = given.values(ORGANIZE);
+  if (type === undefined || type === 'Patient') return type;
+  given.refuseOrIgnore(refusal('not-supported', ORGANIZE, `${ORGANIZE} takes: Patient.`));
+  return undefined;
+}
+const ORGANIZE = 'organizeOutputBy';
+
 function checkFormat(given: Given): void {
   const [format] = given.values('_outputFormat');
   if (format !== undefined && !FORMATS.has(format))
-    given.refuseOrIgnore(refusal('not-supported', '_outputFormat', 'Only NDJSON is offered: application/fhir+ndjson.'));
+    given.refuseOrIgnore(refusal('not-supported', '_outputFormat', `Only NDJSON is offered: ${NDJSON}.`));
 }
 
 /** RFC 3339 instant in UTC. */

@@ -26,6 +26,7 @@ interface Read {
   readonly id?: string;
   readonly meta?: { readonly lastUpdated?: unknown };
   readonly entry?: readonly Entry[];
+  readonly parameter?: readonly { readonly valueReference?: { readonly reference?: string } }[];
 }
 /** A line of a segment. */
 export interface SegmentLine {
@@ -47,11 +48,12 @@ const headOf = (line: Buffer): RegExpExecArray | null => HEAD.exec(line.toString
 const read = (line: Buffer): Read => JSON.parse(line.toString('utf8')) as Read;
 const urlOf = (entry: Entry): string => entry.request?.url ?? '';
 
-/** `Type/id` of a line; those of its entries if it is a Bundle of deletes. */
+/** `Type/id` of a line; those of its entries if it is a Bundle of deletes; of the Patient if it is a header. */
 function namesIn(line: Buffer): readonly string[] {
   const head = headOf(line);
   if (head !== null && head[1] !== 'Bundle') return [`${head[1]}/${head[2]}`];
-  const { resourceType, id, entry } = read(line);
+  const { resourceType, id, entry, parameter } = read(line);
+  if (resourceType === 'Parameters') return [String(parameter?.[0]?.valueReference?.reference)];
   return resourceType === 'Bundle' && Array.isArray(entry)
     ? entry.filter(isObject).map(urlOf)
     : [`${resourceType}/${id}`];

@@ -36,6 +36,31 @@ export function permittedSegments(index: PartIndex, permitted: (member: string) 
   return index.segments.filter((s) => s.of.some((m) => permitted(index.members[m]!)));
 }
 
+/** Whether the segment is the header of a block, a line that names the patient whose resources follow. */
+export const isHeader = ({ resources }: Pick<IndexedSegment, 'resources'>): boolean => resources === 0;
+
+/**
+ * What is left of a file of blocks: no lines whose header is gone, because they would follow another patient's header.
+ * @param whole whether these are all segments that are left. Then a header that nothing follows goes too.
+ */
+export function inBlocks(segments: readonly IndexedSegment[], whole: boolean): readonly IndexedSegment[] {
+  const kept: IndexedSegment[] = [];
+  const dropLoneHeader = (): void => {
+    if (whole && kept.length > 0 && isHeader(kept.at(-1)!)) kept.pop();
+  };
+  for (const segment of segments) {
+    if (isHeader(segment)) dropLoneHeader();
+    else if (kept.at(-1)?.of[0] !== segment.of[0]) continue;
+    kept.push(segment);
+  }
+  dropLoneHeader();
+  return kept;
+}
+
+/** The number of lines, headers of blocks included. */
+export const linesIn = (segments: readonly IndexedSegment[]): number =>
+  segments.reduce((sum, segment) => sum + (isHeader(segment) ? 1 : segment.resources), 0);
+
 export function layout(segments: readonly IndexedSegment[], coding: Coding): Layout {
   let resources = 0;
   let plain = 0;

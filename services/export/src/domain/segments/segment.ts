@@ -2,6 +2,7 @@ import { constants, crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 /** The data of a segment in the index. Lengths in bytes. */
 export interface SegmentSize {
+  /** Zero for the header of a block, which is the only line of its segment. */
   readonly resources: number;
   readonly plain: number;
   readonly compressed: number;

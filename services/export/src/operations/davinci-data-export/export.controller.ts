@@ -51,7 +51,8 @@ const kickOff = (method: 'GET' | 'POST', name: Name) =>
       {
         name: 'Prefer',
         description:
-          '`respond-async`; `handling=lenient` ignores parameters that restrict nothing and cannot be applied.',
+          '`respond-async`; `handling=lenient` ignores parameters that restrict nothing and cannot be applied; ' +
+          '`separate-export-status`: status requests answer 200 and have the status of the export in a header.',
       },
     ],
     ...(method === 'POST' && { body: { content: { [FHIR_TYPE]: { schema: { type: 'object' }, example: EXAMPLE } } } }),
@@ -89,7 +90,7 @@ export class ExportController {
     @Inject(Facts) private readonly facts: Facts,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(KickOffs) private readonly kickOffs: KickOffs,
-    @Inject(CONFIG) private readonly config: Pick<ExportConfig, 'strict'>,
+    @Inject(CONFIG) private readonly config: Pick<ExportConfig, 'strict' | 'manifest'>,
   ) {
     this.groups = ports.views.reader(groups);
   }
@@ -104,6 +105,10 @@ export class ExportController {
   }
 
   private async accept(name: Name, { client, scopes, params, query, request }: AskedExport): Promise<Answer> {
+    if (this.config.manifest === 4 && request.method === 'GET')
+      throw new Refusal('method-not-allowed', 'An export starts by POST (Bulk Data 4).', {
+        headers: { allow: 'POST' },
+      });
     if (this.config.strict) {
       const fault = strictFault(request.headers);
       if (fault !== undefined) throw fault;

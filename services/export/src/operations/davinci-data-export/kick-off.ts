@@ -3,13 +3,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
 import { base32 } from '@provider-access/kernel';
-import { isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { hasPreference, isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../../config.ts';
 import { parseKickOff } from '../../domain/request/parameters.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { ExportedViews } from '../../jobs/exported-views.ts';
 import { AskedPatients } from './asked-patients.ts';
 import { type Frozen, type KickOff, NewJobs, unavailable } from './new-jobs.ts';
+
+/** The preference that status requests tell how they went themselves, and the export's status in a header. */
+const SEPARATE_STATUS = 'separate-export-status';
 
 /** 128 random bits. A download needs a token of the client and this id, which nobody can guess. */
 const newJobId = (): string => base32(randomBytes(16));
@@ -38,6 +41,7 @@ export class KickOffs {
   async start(kickOff: KickOff): Promise<Readonly<Record<string, string>>> {
     const { client, scopes } = kickOff;
     const lenient = isLenient(kickOff.prefer);
+    const separateStatus = hasPreference(kickOff.prefer, SEPARATE_STATUS);
     const request = parseKickOff(kickOff.operation, kickOff.query, kickOff.body, {
       lenient,
       now: Math.max(this.ports.clock.now(), await this.transactionTimes.newest()),
@@ -52,14 +56,18 @@ export class KickOffs {
     const job = newJobId();
     await this.limits.takeSlot(client, job);
     try {
-      await this.newJobs.record(job, kickOff, request, frozen);
+      await this.newJobs.record(job, { ...kickOff, separateStatus }, request, frozen);
     } catch (error) {
       await this.limits.releaseSlot(client, job);
       throw error;
     }
     return {
       'content-location': `${this.config.publicUrl}/fhir/bulk/${job}`,
-      'preference-applied': lenient ? 'respond-async, handling=lenient' : 'respond-async',
+      'preference-applied': [
+        'respond-async',
+        ...(separateStatus ? [SEPARATE_STATUS] : []),
+        ...(lenient ? ['handling=lenient'] : []),
+      ].join(', '),
     };
   }
 

@@ -22,6 +22,10 @@ export interface KickOff extends Client {
   readonly body: readonly GivenParameter[];
   readonly prefer: string | undefined;
 }
+interface AcceptedKickOff extends KickOff {
+  /** Whether the client prefers `separate-export-status`. */
+  readonly separateStatus: boolean;
+}
 /** From when on a later export finds what changed, and the heads of the payer's topics that this export contains. */
 export interface Frozen {
   /** ms since the epoch */
@@ -51,7 +55,7 @@ export class NewJobs {
    * Writes the job to the audit, then to its stream. Resolves when the next status request will see the job.
    * @throws Refusal 503
    */
-  async record(job: string, kickOff: KickOff, request: KickOffRequest, frozen: Frozen): Promise<void> {
+  async record(job: string, kickOff: AcceptedKickOff, request: KickOffRequest, frozen: Frozen): Promise<void> {
     const { clock, tracing } = this.ports;
     const { client, group, operation } = kickOff;
     const now = instant(clock.now());
@@ -75,11 +79,12 @@ export class NewJobs {
         since: request.since,
         exportType: request.exportType,
         warnings: [...request.warnings],
-        positions: positionsInEvent(frozen.positions, ask),
+        positions: positionsInEvent(frozen.positions, { ask, organizeBy: request.organizeBy }),
         transactionTime: instant(frozen.transactionTime),
         requestedAt: now,
         traceparent,
         ask,
+        ...(kickOff.separateStatus && { separateStatus: true }),
       },
     });
     if (!executed.ok) throw new Error('a new random job id exists already');
@@ -96,14 +101,15 @@ export class NewJobs {
    */
   private async keepAsk(
     job: string,
-    { patients, filters, elements, until, provenance }: KickOffRequest,
+    { patients, filters, elements, until, provenance, organizeBy }: KickOffRequest,
   ): Promise<string | undefined> {
-    if ([patients, filters, elements, until, provenance].every((each) => each === undefined)) return undefined;
+    const ask: Ask = { v: 1, patients, filters, elements, until, provenance, organizeBy };
+    if (Object.values(ask).filter((each) => each !== undefined).length === 1) return undefined;
     const notBefore = this.ports.clock.now() + this.config.leaseMs * 2;
     const payload: JobItem = { job };
     await this.ports.state.work.put('export-sweep', [{ id: `${job}/sweep`, payload, notBefore }]);
     const name = askFile(job);
-    await this.blobs.put(name, JSON.stringify({ v: 1, patients, filters, elements, until, provenance } satisfies Ask));
+    await this.blobs.put(name, JSON.stringify(ask));
     return name;
   }
 }

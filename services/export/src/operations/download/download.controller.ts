@@ -19,7 +19,7 @@ import type { JobPart } from '../../projections/export-jobs.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
 import { type DownloadSlot, DownloadSlots } from './download-slots.ts';
-import { type Moment, Releases, type VisibleFile } from './releases.ts';
+import { type Moment, Releases, typesToCover, type VisibleFile } from './releases.ts';
 import { segmentStream } from './segment-stream.ts';
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request */
@@ -123,7 +123,11 @@ export class DownloadController {
     const of = { job: job.job, file: file.file };
     const { resources } = whole;
     return {
-      audit: [{ hourly: { ...membersOf(given), resources, types: [file.type], group: job.group, ...of } }],
+      audit: [
+        {
+          hourly: { ...membersOf(given), resources, types: [...(file.types ?? [file.type])], group: job.group, ...of },
+        },
+      ],
       answer: {
         ...answer,
         body: async () => {
@@ -175,8 +179,9 @@ export class DownloadController {
     const { manifest } = await this.releases.manifest(job);
     const file = manifest.files.find((f) => f.file === name);
     if (file === undefined) return undefined;
-    if (file.kind === 'output' && !covers(file.type))
-      throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
+    const uncovered = typesToCover(job, file).find((type) => !covers(type));
+    if (uncovered !== undefined)
+      throw new Refusal('insufficient-scope', `The access token does not cover ${uncovered}.`);
     const visible = await this.releases.visible(job, file, moment);
     return visible.segments.length === 0 ? undefined : visible;
   }

@@ -14,6 +14,7 @@ import {
 import {
   cutSegment,
   type IndexedSegment,
+  isHeader,
   lastUpdatedOf,
   linesOfSegment,
   type PartIndex,
@@ -102,8 +103,10 @@ export class LateLabels {
       // A list of deletes tells what an app has to know of a recalled resource.
       if (of.file.kind !== 'output') continue;
       const more = barred.length === 0 ? [] : (await this.#headsOf(names, barred)).heads;
+      // A header stands for each version of the Patient that there was when the file was written.
+      const unknown = isHeader(segment) ? of.time : Number.NEGATIVE_INFINITY;
       for (const { name, line } of some)
-        if (!without.has(name) && (await this.#isRecalled({ name, line }, heads, [...former, ...more])))
+        if (!without.has(name) && (await this.#isRecalled({ name, line, unknown }, heads, [...former, ...more])))
           without.add(name);
     }
     return without;
@@ -111,19 +114,19 @@ export class LateLabels {
 
   /**
    * Whether the line is a version that the payer recalled. The copy of another member, byte for byte, is none.
+   * @param unknown the time of a line that does not tell its own, as one cut to some elements, which may be any version
    * @param living current versions of members whom the client may see
    * @param others current versions that count only if they were recalled
    */
   async #isRecalled(
-    { name, line }: { readonly name: string; readonly line: Buffer },
+    { name, line, unknown }: { readonly name: string; readonly line: Buffer; readonly unknown: number },
     living: readonly RecordPart[],
     others: readonly RecordPart[],
   ): Promise<boolean> {
     const isNamed = ({ type, id }: RecordPart): boolean => `${type}/${id}` === name;
     const recalls = [...living, ...others].filter((head) => isNamed(head) && head.recalled !== undefined);
     if (recalls.length === 0) return false;
-    // A line that does not tell its version, as one cut to some elements, may be any.
-    const updated = lastUpdatedOf(line) ?? Number.NEGATIVE_INFINITY;
+    const updated = lastUpdatedOf(line) ?? unknown;
     if (recalls.every(({ recalled }) => updated >= recalled!)) return false;
     const copies = living.filter((head) => isNamed(head) && head.deleted !== true && head.lastUpdated === updated);
     const stored = await this.#records.load(copies.map(({ member, type, id }) => recordId(member, type, id)));
@@ -155,15 +158,19 @@ export class LateLabels {
   }
 }
 
-/** A list of deletes names resources of every type, and a Provenance is about resources of every type. */
-const namesEveryType = ({ kind, type }: PartInfo): boolean => kind === 'deleted' || type === PROVENANCE;
+/**
+ * A list of deletes and a block name resources of every type, and a Provenance is about resources of every type. The
+ * header of a block names the Patient, so what withholds the Patient withholds the header.
+ */
+const namesEveryType = ({ kind, type, types }: PartInfo): boolean =>
+  kind === 'deleted' || type === PROVENANCE || types !== undefined;
 const asksShared = (file: PartInfo): boolean => namesEveryType(file) || isSupporting(file);
 
 /** Whose records the segment may have lines of. Several members and the directory may have a copy of a Medication. */
 function ownersOf({ file, index, permitted }: LateLabelsOf, { of }: IndexedSegment): readonly string[] {
   if (isSupporting(file) && isSharedType(file.type)) return [SHARED];
   const members = of.map((at) => index.members[at]!).filter(permitted);
-  return isSupporting(file) ? [...members, SHARED] : members;
+  return isSupporting(file) || file.types !== undefined ? [...members, SHARED] : members;
 }
 
 /** Whose labels decide about the segments. */

@@ -8,7 +8,14 @@ import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-ac
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../../config.ts';
 import { type Job, positionsOf } from '../../domain/job/job.ts';
-import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../../domain/segments/index.ts';
+import {
+  decodeIndex,
+  inBlocks,
+  type IndexedSegment,
+  isHeader,
+  type PartIndex,
+  permittedSegments,
+} from '../../domain/segments/index.ts';
 import { ExportedViews } from '../../jobs/exported-views.ts';
 import { readManifest, type Manifest } from '../../jobs/job-files.ts';
 import type { PartInfo } from '../../jobs/part-set.ts';
@@ -40,6 +47,10 @@ export interface Moment {
   readonly check: LabelCheck;
   readonly last: LastLabelled;
 }
+
+/** The types that a token must cover: a file of blocks may have each type of the job. */
+export const typesToCover = ({ types }: Pick<Job, 'types'>, file: PartInfo): readonly string[] =>
+  file.kind !== 'output' ? [] : file.types === undefined ? [file.type] : types;
 
 /**
  * Decides what the client of a sealed job may see at this moment. Manifests and indexes never change and are cached.
@@ -94,7 +105,8 @@ export class Releases {
     if (file.kind === 'error') return { file, index, segments: index.segments };
     await this.labelledPassed(job);
     await this.decide(job, index.members, moment);
-    return { file, index, segments: await this.permittedOf(job, file, index, index.segments, moment) };
+    const segments = await this.permittedOf(job, file, index, index.segments, moment);
+    return { file, index, segments: file.types === undefined ? segments : inBlocks(segments, true) };
   }
 
   /**
@@ -137,7 +149,13 @@ export class Releases {
     const stored = segments.map(({ cut, ...segment }) => ({ ...segment, ...cut?.stored }));
     const members = new Set(segments.flatMap(({ of }) => of.map((at) => index.members[at]!)));
     await this.decide(job, [...members], moment);
-    const now = await this.permittedOf(job, file, index, stored, moment);
+    const [first] = stored;
+    // The lines of a block stay only while its header does, which may have been sent before.
+    const header = file.types === undefined || first === undefined ? undefined : headerOf(index, first);
+    const of = header === undefined ? stored : [header, ...stored];
+    const permitted = await this.permittedOf(job, file, index, of, moment);
+    const kept = file.types === undefined ? permitted : inBlocks(permitted, false);
+    const now = header === undefined ? kept : kept.filter(({ offset }) => offset !== header.offset);
     return now.length === segments.length && now.every(({ crc, plain }, i) => hasBytes(segments[i]!, crc, plain));
   }
 
@@ -216,6 +234,12 @@ export class Releases {
     return index;
   }
 }
+
+/** The header of the block that a segment is in, unless it is the header. */
+const headerOf = (index: PartIndex, { of: [member], offset }: IndexedSegment): IndexedSegment | undefined => {
+  const header = index.segments.findLast((each) => each.offset <= offset && isHeader(each) && each.of[0] === member);
+  return header?.offset === offset ? undefined : header;
+};
 
 const hasBytes = (segment: IndexedSegment, crc: number, plain: number): boolean =>
   segment.crc === crc && segment.plain === plain;

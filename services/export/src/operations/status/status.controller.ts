@@ -1,24 +1,24 @@
+import { STATUS_CODES } from 'node:http';
 import { Controller, Inject } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
 import { Refusal } from '@provider-access/kernel';
 import { operationOutcome } from '@provider-access/fhir';
-import { FHIR_TYPE, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { FHIR_TYPE, JSON_TYPE, PORTS, renderRefusal, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';
 import { chunksWritten } from '../../domain/job/job.ts';
+import { linesIn } from '../../domain/segments/index.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { JobStreams } from '../../jobs/job-stream.ts';
-import type { FileKind } from '../../jobs/part-set.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
 import { Turns } from '../../turns.ts';
-import { Releases } from '../download/releases.ts';
+import { Releases, typesToCover, type VisibleFile } from '../download/releases.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
+import { manifestOfBulk1To3 } from './manifests/bulk-1-to-3.ts';
+import { manifestOfBulk4 } from './manifests/bulk-4.ts';
+import type { ListedFile, ManifestContent } from './manifests/content.ts';
 
-const CHECKSUMS =
-  'Size in bytes and SHA-256 of the files, as a request with "Accept-Encoding: gzip" gets them now. An opt-out ' +
-  'changes the bytes, and size and SHA-256 are then not true any more. A file that has changed since it was written ' +
-  'is not listed.';
 const JOB = { job: 'The id of the export, from `Content-Location`.' };
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 const STATUS = operation({
@@ -29,11 +29,18 @@ const STATUS = operation({
   summary: 'Ask whether an export is done',
   parameters: JOB,
   answer: {
-    description: 'The manifest: the files, and what this app may see now.',
+    description:
+      'The manifest: the files, and what this app may see now. A platform with `EXPORT_MANIFEST=4` answers with the ' +
+      '[BulkDataManifest](https://build.fhir.org/ig/HL7/bulk-data/en/StructureDefinition-BulkDataManifest.html) of ' +
+      'Bulk Data 4.',
     type: JSON_TYPE,
     schema: ref('Manifest'),
   },
-  also: { 202: 'The export runs. `X-Progress` says how far, `Retry-After` when to ask again.' },
+  also: {
+    202:
+      'The export runs. `X-Progress` says how far, `Retry-After` when to ask again. After a kick-off with `Prefer: ' +
+      'separate-export-status` the status is 200, and `X-Export-Status` has `202 Accepted`, `200 OK` or `500 …`.',
+  },
   refusals: ['not-found', 'too-many-requests', 'storage-full'],
 });
 const CANCEL = operation({
@@ -67,40 +74,57 @@ export class StatusController {
   async status({ client, scopes, params }: Asked<typeof STATUS>): Promise<Answer> {
     const job = await this.jobs.find(client, params.job);
     await this.limits.countPoll('status', params.job);
-    if (job.status === 'failed') throw new Refusal('internal', failure(job));
+    const separate = job.separateStatus === true;
+    if (job.status === 'failed') {
+      const refusal = new Refusal('internal', failure(job));
+      if (!separate) throw refusal;
+      // The status request did not fail.
+      const { status, headers, body } = renderRefusal(refusal, 'fhir');
+      return { headers: { ...headers, ...exportStatus(status) }, body };
+    }
     if (job.status !== 'sealed') {
       const again = retryAfter(job, this.ports.clock.now());
-      return { status: 202, headers: { 'x-progress': progress(job), 'retry-after': String(again) } };
+      const headers = { 'x-progress': progress(job), 'retry-after': String(again) };
+      return separate ? { headers: { ...headers, ...exportStatus(202) } } : { status: 202, headers };
     }
-    const json = await this.manifest(job, (type) => allows(scopes, type, 'r'));
-    return { headers: { expires: new Date(job.sealed!.expiresAt).toUTCString() }, json };
+    const content = await this.content(job, (type) => allows(scopes, type, 'r'));
+    const { manifest, publicUrl } = this.config;
+    return {
+      headers: {
+        expires: new Date(job.sealed!.expiresAt).toUTCString(),
+        ...(separate && exportStatus(200)),
+      },
+      json: manifest === 4 ? manifestOfBulk4(content, publicUrl) : manifestOfBulk1To3(content),
+    };
   }
 
   /**
-   * The Bulk Data manifest of a sealed job. Counts include only what the client may see at this moment. A file without
+   * What the manifest of a sealed job says. Counts include only what the client may see at this moment. A file without
    * a permitted segment, or of a type that the token does not cover, is not listed. Throws FactsStale.
-   * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
    */
-  private async manifest(job: JobPart, covers: (type: string) => boolean) {
+  private async content(job: JobPart, covers: (type: string) => boolean): Promise<ManifestContent> {
     const { manifest } = await this.releases.manifest(job);
     const moment = this.releases.moment(job);
-    const files: object[] = [];
-    const lists: Record<FileKind, object[]> = { output: [], deleted: [], error: [] };
+    const files: (ListedFile & { readonly visible: VisibleFile })[] = [];
     const turns = new Turns();
     for (const file of manifest.files) {
       await turns.next();
-      if (file.kind === 'output' && !covers(file.type)) continue;
-      const { segments, index } = await this.releases.visible(job, file, moment);
-      const count = segments.reduce((n, s) => n + s.resources, 0);
-      const url = `${this.config.publicUrl}/fhir/bulk/${job.job}/${file.file}`;
+      if (!typesToCover(job, file).every(covers)) continue;
+      const visible = await this.releases.visible(job, file, moment);
+      const { segments, index } = visible;
+      const count = linesIn(segments);
       if (count === 0) continue;
-      lists[file.kind].push({ type: file.type, url, count });
       const isStored = segments.length === index.segments.length && segments.every(({ cut }) => cut === undefined);
-      if (isStored && file.gzip !== undefined) files.push({ url, ...file.gzip });
+      const url = `${this.config.publicUrl}/fhir/bulk/${job.job}/${file.file}`;
+      files.push({ kind: file.kind, type: file.type, url, count, gzip: isStored ? file.gzip : undefined, visible });
     }
-    const extension = { checksums: { note: CHECKSUMS, contentEncoding: 'gzip', files } };
     const { transactionTime, request } = job;
-    return { transactionTime, request, requiresAccessToken: true, ...lists, extension };
+    return {
+      transactionTime,
+      request,
+      organizedBy: manifest.organizedBy,
+      files: files.map(({ visible, ...file }) => ({ ...file, continuesIn: continuationOf(visible, files)?.url })),
+    };
   }
 
   @Operation(CANCEL)
@@ -114,6 +138,22 @@ export class StatusController {
       });
     return { json: operationOutcome('information', 'informational', 'The export and its files are deleted.') };
   }
+}
+
+const exportStatus = (status: number): { readonly 'x-export-status': string } => ({
+  'x-export-status': `${status} ${STATUS_CODES[status]}`,
+});
+
+/** The file in which the last block of a file goes on, if the client may see the end of the block and its rest. */
+function continuationOf<F extends { readonly visible: VisibleFile }>(
+  { file, index, segments }: VisibleFile,
+  all: readonly F[],
+): F | undefined {
+  const [stored, shown] = [index.segments.at(-1)?.of[0], segments.at(-1)?.of[0]];
+  if (file.continuesIn === undefined || stored === undefined || stored !== shown) return undefined;
+  const next = all.find(({ visible }) => visible.file.file === file.continuesIn);
+  const first = next?.visible.segments[0]?.of[0];
+  return first !== undefined && next!.visible.index.members[first] === index.members[stored] ? next : undefined;
 }
 
 /** Seconds from 1 to 5: half of the remaining time at the present speed. */
