@@ -48,6 +48,8 @@ export interface FoundRecord {
 }
 /** The head of a found record. Equal texts are equal heads, so nobody has to parse the second one. */
 export const headOf = ({ text }: FoundRecord): RecordPart => JSON.parse(text) as RecordPart;
+/** Whether the JSON text of a head is of a tombstone. No value can contain what it looks for, as with `unlabelled`. */
+export const isTombstone = (text: string): boolean => text.includes('deleted":true');
 
 type Lines = 'none' | 'of unlabelled' | 'all';
 const loadOf = (lines: Lines): Omit<LoadQuery, 'maxBytes'> => ({
@@ -163,8 +165,14 @@ export class RecordsReader {
 
   /** All members who have `Type/id` now, and all others who had it once. */
   async owners(type: string, id: string): Promise<Owners> {
-    const found = await this.views.records.having({ index: 'by_id', any: [[id, type]] });
-    return ownersOf(found.map(part));
+    const found = await this.views.records.having({ index: 'by_id', any: [[id, type]], fields: 'text' });
+    const [first] = found;
+    // Mostly one member has it, so there is nothing to compare.
+    if (first !== undefined && found.length === 1) {
+      const owner = [first._id.slice(0, first._id.indexOf('/'))];
+      return isTombstone(foundIn(first)!.text) ? { holders: [], former: owner } : { holders: owner, former: [] };
+    }
+    return ownersOf(found.map((document) => headOf(foundIn(document)!)));
   }
 
   /** Whether at least so many members have `Type/id` now. It reads few heads, however many members have it. */

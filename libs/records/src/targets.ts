@@ -86,7 +86,7 @@ export async function labelsOfProvenances(
   for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
     const ids = open.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : open;
     // A Provenance without labels has targets, which may have some.
-    const nested = ids.some((id) => id.includes(`/${PROVENANCE}/`));
+    const nested = ids.some((id) => id.startsWith(`${PROVENANCE}/`, id.indexOf('/') + 1));
     const heads = await (nested || asksAll ? records.heads(ids) : records.labelledHeads(ids));
     if (depth === 0 && heads.every((head) => head === undefined)) return some.map((one) => [own(one)]);
     const found = await withLines(records, heads);

@@ -186,6 +186,8 @@ export interface ValuesQuery {
   readonly index: string;
   /** The values of its first fields. All lists have the same length, which is at least one. */
   readonly any: readonly (readonly Scalar[])[];
+  /** As in `LoadQuery`. */
+  readonly fields?: 'all' | 'text';
 }
 
 /** What a read by ids loads of the documents. With `maxBytes` the answer has those of the first ids. */

@@ -103,12 +103,14 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
 /** A checked query for the documents with one of several lists of values. */
 export interface ValuesPlan extends Pick<ValuesQuery, 'any'> {
   /** The paths of the values, which the index begins with. */
-  readonly fields: readonly string[];
+  readonly paths: readonly string[];
+  /** As in `ValuesQuery`. */
+  readonly fields: 'all' | 'text';
   readonly index: IndexDefinition;
 }
 
 /** Throws UndeclaredQuery, without values. */
-export function planValues(projection: Projection, { index: name, any }: ValuesQuery): ValuesPlan {
+export function planValues(projection: Projection, { index: name, any, fields = 'all' }: ValuesQuery): ValuesPlan {
   const refuse = refusing(projection);
   const index =
     projection.indexes.find((i) => i.name === name && i.array !== true) ?? refuse(`no index "${name}" is declared`);
@@ -117,7 +119,7 @@ export function planValues(projection: Projection, { index: name, any }: ValuesQ
   if (length < 1 || length > index.fields.length || any.some((values) => values.length !== length))
     refuse(`${where}: each list has as many values, from 1 to ${index.fields.length}`);
   if (!any.flat().every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
-  return { index, fields: index.fields.slice(0, length), any };
+  return { index, paths: index.fields.slice(0, length), any, fields };
 }
 
 /** One condition of a query for ids: any of the keys, or an element in any of the ranges. Not both are empty. */

@@ -63,6 +63,33 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await others('plain', 'other')).toEqual([undefined, 10]);
     });
 
+    it('leaves plain documents out of getMany wherever the others are in the order of ids', async () => {
+      const owners = ['m1', 'm10', 'm1 ', 'm', '', 'sha"red', "o'", 'ä\u{1F600}', 'm1\u0000'];
+      const names = ['', '/', '/A', '/A/1', '/A/2', '/B/1', '/\u{1F600}/1', '0', '/~'];
+      const all = [...new Set(owners.flatMap((owner) => names.map((name) => owner + name)))].filter(Boolean);
+      const isPlain = (at: number): boolean => at % 3 !== 0;
+      await put(...all.map((id, at) => item(id, at, { n: at, group: isPlain(at) ? PLAIN_GROUP : 'g' })));
+      const reader = fresh.views.reader(items);
+      for (const [from, to, step] of [
+        [0, all.length, 1],
+        [0, all.length, 2],
+        [9, 27, 1],
+        [10, 70, 7],
+        [3, 4, 1],
+        [4, 5, 1],
+      ] as const) {
+        const places = all.map((_, at) => at).filter((at) => at >= from && at < to && (at - from) % step === 0);
+        // In another order, some twice, and some that nobody has.
+        const asked = [...places.toReversed(), ...places.slice(0, 3)].flatMap((at) => [all[at]!, `${all[at]!}?`]);
+        const found = await reader.getMany(asked, { plain: 'left out' });
+        const wanted = asked.map((id) => {
+          const at = all.indexOf(id);
+          return at < 0 || isPlain(at) ? undefined : { _id: id, item: { n: at, group: 'g' } };
+        });
+        expect(found).toEqual(wanted);
+      }
+    });
+
     it('loads the bodies of plain documents alone, and the rest of the others', async () => {
       await put(
         item('plain', 1, { n: 1, group: PLAIN_GROUP, line: 'of plain' }),

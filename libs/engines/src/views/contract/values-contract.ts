@@ -60,6 +60,11 @@ export function valuesContract(name: string, open: () => Promise<ViewsHarness>):
         });
         expect(found.map((d) => d._id).toSorted(), JSON.stringify(any)).toEqual(wanted.map(([id]) => id).toSorted());
         for (const { _id, item: part } of found) expect(part).toEqual(stored.get(_id));
+        const texts = (await reader.having({ index, any, fields: 'text' })).map(({ _id, item: part }) => [
+          _id,
+          JSON.parse((part as { json: string }).json) as unknown,
+        ]);
+        expect(Object.fromEntries(texts)).toEqual(Object.fromEntries(wanted));
       }
       expect(await reader.having({ index: 'by_n', any: [] })).toEqual([]);
       for (const [index, any] of [

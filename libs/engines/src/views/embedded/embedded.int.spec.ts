@@ -311,7 +311,7 @@ describe('embedded: readers of other threads', () => {
       ] as const) {
         const plan = planValues(items, { index, any });
         for (const one of [true, false]) {
-          const { sourceSQL } = statements.having(plan.index, plan.fields, one);
+          const { sourceSQL } = statements.having(plan.index, plan.paths, one);
           const steps = db.prepare(`EXPLAIN QUERY PLAN ${sourceSQL}`).all() as { detail: string }[];
           const search = `${one ? '' : 'SCAN j .*; '}SEARCH t .*${by.source}`;
           expect(steps.map(({ detail }) => detail).join('; ')).toMatch(new RegExp(`^${search}`));

@@ -101,14 +101,16 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
   return found;
 }
 
-export function documentsHaving(statements: Statements, { index, fields, any }: ValuesPlan): readonly ViewDocument[] {
+export function documentsHaving(statements: Statements, plan: ValuesPlan): readonly ViewDocument[] {
+  const { index, paths, any } = plan;
   const lists = any.map((values) => values.map(bound).map((v) => (typeof v === 'string' ? v.toWellFormed() : v)));
   const one = lists.length === 1;
   const values = one ? lists[0]! : [JSON.stringify(lists)];
-  const rows = statements.having(index, fields, one).all(...values) as unknown as readonly Row[];
+  const rows = statements.having(index, paths, one).all(...values) as unknown as readonly Row[];
   // A list may be there twice.
-  const byId = new Map(rows.map((row) => [row[0], row]));
-  return [...byId.values()].map((row) => documentOf(statements.layout, row, [])!);
+  const distinct = one ? rows : new Map(rows.map((row) => [row[0], row])).values();
+  const decode = decoderOf(plan);
+  return Array.from(distinct, (row) => documentOf(statements.layout, row, [], decode)!);
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {

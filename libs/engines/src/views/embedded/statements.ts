@@ -187,12 +187,12 @@ export class Statements extends WriteStatements {
    * The documents that have one of several lists of values (JSON) in these fields, with which the index begins. With
    * `one`, the values of one list are those of the statement.
    */
-  having(index: IndexDefinition, fields: readonly string[], one: boolean): StatementSync {
-    return this.prepare(`having/${index.name}/${fields.length}/${one}`, () => {
+  having(index: IndexDefinition, paths: readonly string[], one: boolean): StatementSync {
+    return this.prepare(`having/${index.name}/${paths.length}/${one}`, () => {
       const columns = index.fields.map((f) => `t.${this.layout.columns.get(f)!}`);
       const value = (i: number): string => (one ? '?' : `j.value ->> ${i}`);
       const where = columns
-        .map((c, i) => (i < fields.length ? `${c} = ${value(i)}` : `${c} IS NOT NULL`))
+        .map((c, i) => (i < paths.length ? `${c} = ${value(i)}` : `${c} IS NOT NULL`))
         .join(' AND ');
       const by = `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const from = one ? `${by} WHERE ${where}` : `json_each(?) j CROSS JOIN ${by} ON ${where}`;

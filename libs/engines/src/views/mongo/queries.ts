@@ -167,10 +167,10 @@ export function besideStagesOf(
  * The documents that have any of the values in each field, and so at least those that have one of the lists. The server
  * skips in the index from one value to the next, while an `$or` of the lists may scan the collection.
  */
-export const valuesFilterOf = ({ index, fields, any }: ValuesPlan): Filter<StoredDocument> =>
+export const valuesFilterOf = ({ index, paths, any }: ValuesPlan): Filter<StoredDocument> =>
   Object.fromEntries(
     index.fields.map((field, i) => {
-      const values = i < fields.length ? [...new Set(any.map((list) => list[i]!))] : [];
+      const values = i < paths.length ? [...new Set(any.map((list) => list[i]!))] : [];
       if (values.length === 1) return [field, values[0]];
       // The index is partial. Not every server infers from a list that a field exists, so the query says so.
       return [field, { ...(values.length > 0 && { $in: values }), $exists: true }];

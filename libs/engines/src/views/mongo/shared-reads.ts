@@ -58,8 +58,8 @@ export class SharedReads {
     projection: Projection,
     plan: ValuesPlan,
   ): Promise<readonly StoredDocument[]> {
-    const paths = plan.fields.map((path) => path.split('.'));
-    const fields = { ...wholeProjection([]), ...Object.fromEntries(plan.fields.map((path) => [path, 1 as const])) };
+    const paths = plan.paths.map((path) => path.split('.'));
+    const fields = { ...wholeProjection([]), ...Object.fromEntries(plan.paths.map((path) => [path, 1 as const])) };
     const read = (any: ValuesPlan['any']): Promise<readonly StoredDocument[]> =>
       collection.find(valuesFilterOf({ ...plan, any }), { projection: fields, batchSize: MANY }).toArray();
     const among = (any: ValuesPlan['any'], found: readonly StoredDocument[]): readonly StoredDocument[] => {
@@ -67,7 +67,7 @@ export class SharedReads {
       return found.filter((stored) => lists.has(asText(paths.map((path) => fieldOf(stored, path)))));
     };
     if (plan.any.length > 1) return among(plan.any, await read(plan.any));
-    const key = JSON.stringify([collection.collectionName, plan.index.name, plan.fields, plan.any[0]!.slice(1)]);
+    const key = JSON.stringify([collection.collectionName, plan.index.name, plan.paths, plan.any[0]!.slice(1)]);
     return this.#lists.call(key, plan.any, async (calls) => {
       const found = await this.#calls.asking(collectionName(projection), () => read(calls.flat()));
       return calls.map((any) => among(any, found));

@@ -275,7 +275,8 @@ export class MongoStore extends MongoBuilds {
     return this.#reading(projection, [], async (collection, layout) => {
       await this.#requireIndexes(layout, collection);
       const found = await this.#reads.having(collection, projection, plan);
-      return found.map((stored) => decode(layout, stored)!);
+      const decodePart = decoderOf(plan);
+      return found.map((stored) => decode(layout, stored, decodePart)!);
     });
   }
 

@@ -1,6 +1,6 @@
 import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { FhirResource } from '@provider-access/fhir';
-import { type RecordPart, unlabelled } from '@provider-access/records';
+import { isTombstone, type RecordPart, unlabelled } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
@@ -23,8 +23,6 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
-/** How the JSON text of a record shows a tombstone. No value can contain it, as with `unlabelled`. */
-const DELETED = 'deleted":true';
 const UPDATED = /"lastUpdated":(\d+)/;
 const UNLABELLED_LIST: Entry['labels'] = [];
 
@@ -35,7 +33,7 @@ const UNLABELLED_LIST: Entry['labels'] = [];
  */
 export function entryOfText({ _id, record }: ViewDocument, whole: boolean, fits = false): Entry | undefined {
   const { json, line } = record as { readonly json: string; readonly line?: Entry['line'] };
-  if (line === undefined || json.includes(DELETED)) return undefined;
+  if (line === undefined || isTombstone(json)) return undefined;
   const lastUpdated = whole ? undefined : updatedOf(json);
   return lastUpdated === undefined
     ? { ...(JSON.parse(json) as FoundHead), line, fits }
@@ -45,7 +43,7 @@ export function entryOfText({ _id, record }: ViewDocument, whole: boolean, fits 
 /** The head of a record in a document whose parts are JSON text. */
 export function headOfText({ _id, record }: ViewDocument, whole = false): FoundHead {
   const { json } = record as { readonly json: string };
-  const lastUpdated = whole || json.includes(DELETED) ? undefined : updatedOf(json);
+  const lastUpdated = whole || isTombstone(json) ? undefined : updatedOf(json);
   if (lastUpdated === undefined) return JSON.parse(json) as FoundHead;
   return { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules() };
 }
