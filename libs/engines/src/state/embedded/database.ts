@@ -42,14 +42,23 @@ const FROM_OLDER_BUILDS = `
 /** In a file of 0.2.0 or earlier, items have no app. Such a build may open the file again, and ignores apps. */
 const APPS = 'CREATE INDEX IF NOT EXISTS work_of_app ON work (queue, app, seq, leased_until) WHERE done = 0';
 
+/** Whether the loss of power may take a committed change back (docs/adr/0114-forgettable-state.md). */
+type Keeping = 'durable' | 'forgettable';
+/** With WAL, NORMAL commits without an fsync. The next FULL commit makes all commits before it durable. */
+const SYNCHRONOUS = { durable: 'PRAGMA synchronous = FULL', forgettable: 'PRAGMA synchronous = NORMAL' } as const;
+
 /**
- * One SQLite file with WAL and synchronous=FULL, so that an acknowledged change is durable. Changes of one turn of the
- * event loop share a transaction and its flush, but each change is atomic by itself.
+ * One SQLite file with WAL and synchronous=FULL, so that an acknowledged change is durable, unless it is forgettable.
+ * Changes of one turn of the event loop share a transaction and its flush, but each change is atomic by itself.
  */
 export class Database {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #writes = new WritesOfTurn((work) => this.#transaction(work));
+  readonly #writes = {
+    durable: new WritesOfTurn((work) => this.#transaction('durable', work)),
+    forgettable: new WritesOfTurn((work) => this.#transaction('forgettable', work)),
+  };
+  #keeping: Keeping = 'durable';
   #refusal: string | undefined;
 
   constructor(file: string) {
@@ -75,9 +84,12 @@ export class Database {
     );
   }
 
-  /** Runs the synchronous `work` in a transaction; resolves with its result when the change is durable. */
-  change<T>(work: () => T): Promise<T> {
-    return this.#writes.add(1, work);
+  /**
+   * Runs the synchronous `work` in a transaction; resolves with its result when the change is durable. A forgettable
+   * one resolves when it is committed: every process sees it, also after a crash of this one.
+   */
+  change<T>(work: () => T, keeping: Keeping = 'durable'): Promise<T> {
+    return this.#writes[keeping].add(1, work);
   }
 
   /**
@@ -104,12 +116,14 @@ export class Database {
   }
 
   close(): void {
-    this.#writes.flush();
+    for (const writes of Object.values(this.#writes)) writes.flush();
     if (this.#db.isOpen) this.#db.close();
   }
 
-  #transaction<T>(work: () => T): T {
+  #transaction<T>(keeping: Keeping, work: () => T): T {
     try {
+      if (keeping !== this.#keeping) this.#db.exec(SYNCHRONOUS[keeping]);
+      this.#keeping = keeping;
       const result = transaction(this.#db, work);
       this.#refusal = undefined;
       return result;

@@ -234,9 +234,16 @@ export class EmbeddedRows implements StateEngine {
       if (expires !== undefined && writes % PURGE_EVERY === 0)
         this.#db.run(`DELETE FROM ${kind} WHERE ${expires} <= ?`, this.clock.now());
       return work();
-    });
+    }, keepingOf(kind));
   }
 }
+
+/**
+ * A process that starts releases all leases, and counters only limit requests for some time. So nothing is lost with
+ * either if the machine loses power. Many requests write one.
+ */
+const keepingOf = (kind: Kind): 'durable' | 'forgettable' =>
+  kind === 'leases' || kind === 'counters' ? 'forgettable' : 'durable';
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_TOGETHER = 32;
