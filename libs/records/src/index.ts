@@ -5,6 +5,7 @@ export { records } from './projections.ts';
 export * from './search-keys.ts';
 export * from './directory.ts';
 export * from './patients.ts';
+export { PayerDirectory } from './payer-directory.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';

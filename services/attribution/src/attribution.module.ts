@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
-import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
+import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS, ListHeads } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
-import { LabelGate, RecordsReader } from '@provider-access/records';
+import { LabelGate, PayerDirectory, RecordsReader } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
 import { DueNotices } from './notices/due-notices.ts';
@@ -17,7 +17,6 @@ import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { Forecast } from './operations/ops/forecast.ts';
 import { GroupView } from './operations/group-view.ts';
-import { PayerDirectory } from './operations/payer-directory.ts';
 import { WithheldPatients } from './operations/withheld-patients.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
@@ -87,7 +86,17 @@ export class AttributionModule {
         ProviderEventsIntake,
         GroupView,
         { provide: AuditChain, useFactory: () => new AuditChain(runtime.ports) },
-        PayerDirectory,
+        {
+          provide: PayerDirectory,
+          inject: [Facts, LabelGate],
+          useFactory: ({ parties }: Facts, labels: LabelGate) => new PayerDirectory(views, parties, labels),
+        },
+        {
+          provide: ListHeads,
+          inject: [Facts, PayerDirectory],
+          useFactory: ({ parties }: Facts, payers: PayerDirectory) =>
+            new ListHeads({ views, parties, directory: payers }, config),
+        },
         WithheldPatients,
         GroupFilters,
         {

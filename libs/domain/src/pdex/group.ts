@@ -57,7 +57,8 @@ export interface GroupFacts {
 
 export interface GroupInput {
   readonly id: string;
-  readonly versionId: string;
+  /** Absent in an export, because a read gives another content this version. */
+  readonly versionId?: string | undefined;
   /** Instant of the last change of the list; its day is the start of the characteristic's period. */
   readonly lastUpdated: string;
   readonly providerNpi?: string | undefined;
@@ -96,7 +97,7 @@ export function groupResource(input: GroupInput): FhirResource {
     resourceType: 'Group',
     id,
     meta: {
-      versionId,
+      ...(versionId === undefined ? {} : { versionId }),
       lastUpdated,
       profile: [GROUP_PROFILES.pdex, GROUP_PROFILES.atr],
       ...(summary ? { tag: [SUBSETTED] } : {}),

@@ -1,42 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type GroupDenial, groupDenial, partyKnownAt } from '@provider-access/domain/access';
-import type { ProviderKey } from '@provider-access/events';
 import {
   Facts,
   type GroupPart,
   groups,
-  type ListPart,
-  lists,
+  ListHeads,
   memberships,
   type MembershipPart,
+  type NamedGroup,
+  type OwnedGroup,
 } from '@provider-access/facts';
 import { type FhirResource, isId, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import {
-  type GroupFacts,
-  type GroupInput,
-  type GroupPayer,
-  groupResource,
-  providerOf,
-} from '@provider-access/domain/pdex';
-import { allows, readGranted } from '@provider-access/domain/smart';
+import { groupResource, providerOf } from '@provider-access/domain/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { GroupVersions } from './group-versions.ts';
-import { PayerDirectory } from './payer-directory.ts';
 import { VisibleList } from './visible-list.ts';
 import { WithheldPatients } from './withheld-patients.ts';
 
-export interface ClientGroup extends GroupPart {
-  readonly id: string;
-  /** Of the provider, if the directory names it for the client. */
-  readonly providerName?: string | undefined;
-  /** The provider's resource in the directory, `Type/id`, if the client can read it. */
-  readonly providerReference?: string | undefined;
-  /** What the payer says about the list as a whole. */
-  readonly list?: ListPart | undefined;
-}
+export type ClientGroup = NamedGroup;
 /** Why the Group does not exist for the client. */
 export interface DeniedGroup {
   readonly denied: GroupDenial | 'group-unknown';
@@ -52,8 +36,6 @@ export interface VisibleGroup {
 }
 
 const PAGE = 500;
-const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined =>
-  providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
 
 /**
  * The Groups of a client: those of providers to which it is bound and that are in network. For the client, no others
@@ -63,30 +45,23 @@ const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): st
 export class GroupView {
   private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
-  private readonly lists: ViewReader;
   private readonly versions: GroupVersions;
-  /** The payer by an identifier and its name. Empty if nothing is configured that a client could use. */
-  private readonly payer: GroupPayer;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
-    @Inject(PayerDirectory) private readonly directory: PayerDirectory,
+    @Inject(ListHeads) private readonly heads: ListHeads,
     @Inject(WithheldPatients) private readonly patients: WithheldPatients,
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
-    this.lists = ports.views.reader(lists);
     this.versions = new GroupVersions(ports.state, config.boundMs);
-    const { payerIdentifiers = [], payerName: display } = config;
-    const [system, value] = payerIdentifiers.find((text) => text.includes('|'))?.split('|') ?? [];
-    this.payer = { identifier: system && value ? { system, value } : undefined, display };
   }
 
   /** In the order of ids. @throws FactsStale */
   async ofClient(client: string): Promise<readonly ClientGroup[]> {
     this.facts.access.assertFresh();
-    const found = new Map<string, ClientGroup>();
+    const found = new Map<string, OwnedGroup>();
     for (const provider of this.facts.parties.client(client)?.providers ?? []) {
       for await (const doc of this.groups.scan({ index: 'by_provider', equals: [provider] })) {
         const group = this.admit(doc, client);
@@ -94,7 +69,7 @@ export class GroupView {
       }
     }
     const all = [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    return this.named(client, all);
+    return this.heads.named(client, all);
   }
 
   /** The caller gives one answer for every denial, so that nobody can tell them apart. @throws FactsStale */
@@ -102,30 +77,10 @@ export class GroupView {
     this.facts.access.assertFresh();
     const doc = isId(id) ? await this.groups.get(id) : undefined;
     const group = doc === undefined ? { denied: 'group-unknown' as const } : this.admit(doc, client);
-    return 'denied' in group ? group : (await this.named(client, [group]))[0]!;
+    return 'denied' in group ? group : (await this.heads.named(client, [group]))[0]!;
   }
 
-  private async named(client: string, groups: readonly ClientGroup[]): Promise<readonly ClientGroup[]> {
-    const entries = await this.directory.entriesOf(
-      client,
-      groups.flatMap(({ providers }) => providers),
-    );
-    const said = groups.length === 0 ? [] : await this.lists.getMany(groups.map(({ id }) => id));
-    const scope = readGranted(this.facts.parties.client(client)?.scope ?? '');
-    return groups.map((group, i) => {
-      // The NPI comes first, because a TIN may name the practice of several providers.
-      const [known] = group.providers.toSorted().flatMap((provider) => entries.get(provider) ?? []);
-      const isReadable = known !== undefined && allows(scope, known.resource.split('/')[0]!, 'r');
-      return {
-        ...group,
-        providerName: known?.name,
-        providerReference: isReadable ? known.resource : undefined,
-        list: said[i]?.['list'] as ListPart | undefined,
-      };
-    });
-  }
-
-  private admit(doc: ViewDocument, client: string): ClientGroup | DeniedGroup {
+  private admit(doc: ViewDocument, client: string): OwnedGroup | DeniedGroup {
     const group = doc['group'] as GroupPart;
     const { parties } = this.facts;
     const denied = groupDenial(client, group.providers, parties, parties.decisionTime(this.ports.clock.now()));
@@ -143,7 +98,7 @@ export class GroupView {
     summary: boolean | 'when-large',
     most = this.config.maxGroupMembers,
   ): Promise<VisibleGroup> {
-    const head = { ...headOf(group, this.config.contractSystem), payer: await this.payerFor(client) };
+    const head = { ...group.head, payer: await this.heads.payer(client) };
     for (;;) {
       const seen = await this.versions.last(client, group.id);
       const list = new VisibleList(providerOf(head), seen, this.config.boundMs);
@@ -160,7 +115,7 @@ export class GroupView {
       const party = this.facts.parties.client(client);
       const known = Math.max(
         partyKnownAt(this.facts.parties, party, { providers, sources: list.sources }, now),
-        ...[group.openedAt, group.list?.recordedAt ?? group.openedAt].map((at) => Date.parse(at)),
+        ...[group.openedAt, group.changedAt ?? group.openedAt].map((at) => Date.parse(at)),
       );
       const common = { ...head, quantity };
       // The members are in the hash already. A summary has the version of the whole Group.
@@ -207,19 +162,6 @@ export class GroupView {
     }
     if (page.length > 0) yield await decided();
   }
-
-  /**
-   * The payer as `Group.managingEntity` names it. A reference must resolve: it is there only if the payer published its
-   * Organization, no label withholds that, and the scope of the client covers the type. The registered scope counts and
-   * not that of the token, so that a Group has one content for a client.
-   */
-  private async payerFor(client: string): Promise<GroupPayer> {
-    const { payerOrganization: reference } = this.config;
-    const scope = readGranted(this.facts.parties.client(client)?.scope ?? '');
-    if (!allows(scope, 'Organization', 'r')) return this.payer;
-    const readable = await this.directory.readable(client, [reference]);
-    return readable.length === 0 ? this.payer : { reference, ...this.payer };
-  }
 }
 
 const tooLarge = (most: number): string => `This Group has more than ${most} members. ${INSTEAD}`;
@@ -227,27 +169,3 @@ const tooLarge = (most: number): string => `This Group has more than ${most} mem
 export const INSTEAD =
   'Read it with _summary=true, which gives the number of members. ' +
   'Group/[id]/$export?_type=Patient gives the Patient of each member.';
-
-/**
- * What a Group says about itself, without its members.
- * @param system that of numbers of contracts and lists which events give without one
- */
-export function headOf(
-  { id, providers, providerName, providerReference, contract: value, list }: ClientGroup,
-  system: string,
-): Omit<GroupInput, 'versionId' | 'lastUpdated' | 'payer' | 'members' | 'quantity' | 'summary'> {
-  const contract = value === undefined ? undefined : { system: list?.contractSystem ?? system, value };
-  const [providerNpi, tin] = [valueOf(providers, 'npi|'), valueOf(providers, 'tin|')];
-  const facts = list && factsOf(list, system);
-  return { id, providerNpi, tin, providerName, providerReference, contract, facts };
-}
-function factsOf(
-  { status, name, validFrom, validTo, acoIds = [], settlementIds = [], recipient }: ListPart,
-  system: string,
-): GroupFacts {
-  return {
-    ...{ status, name, validFrom, validTo },
-    identifiers: [...acoIds, ...settlementIds].map((one) => ({ system, ...one })),
-    recipient: recipient && { system, ...recipient },
-  };
-}

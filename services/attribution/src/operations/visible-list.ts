@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { AttributionFact } from '@provider-access/domain/access';
-import { type ChangeType, type GroupMember, groupMember, type GroupProvider } from '@provider-access/domain/pdex';
+import {
+  changeSince,
+  type GroupMember,
+  groupMember,
+  type GroupProvider,
+  type ListEntry,
+  listEntry,
+} from '@provider-access/domain/pdex';
 import type { ListedMember } from '@provider-access/facts';
-import { instant } from '@provider-access/kernel';
 import { ContentHash, type Hidden, type SeenVersion, type Since, sinceOf, type Visible } from './group-versions.ts';
-
-/** Ends inside are exclusive; Period.end is the last moment. */
-const lastMoment = (end: string): string => instant(Date.parse(end) - 1);
-
-/** An entry, with the times that tell how it changed: ms since the epoch. */
-interface Entry extends Omit<GroupMember, 'change'> {
-  readonly since: number;
-  readonly changed: number;
-}
 
 /** More marks than this are not kept. Then all entries of the next version are new. */
 const MOST_HIDDEN = 1000;
@@ -28,7 +24,7 @@ export class VisibleList {
   readonly #next: { readonly since: Since; readonly content: ContentHash };
   readonly #hidden: string[] = [];
   readonly sources = new Set<string>();
-  #entries: Entry[] = [];
+  #entries: ListEntry[] = [];
   #known = 0;
   quantity = 0;
 
@@ -54,7 +50,7 @@ export class VisibleList {
       return;
     }
     this.quantity++;
-    const entry = entryOf(member, decision.attributions, since);
+    const entry = listEntry(member, decision.attributions, since);
     this.#entries.push(entry);
     for (const { since: from, content } of [this.#same, this.#next])
       content.add(groupMember(this.#entryAt(entry, from), this.#provider));
@@ -89,28 +85,16 @@ export class VisibleList {
     return this.#entries.map((entry) => this.#entryAt(entry, version));
   }
 
-  #entryAt({ since, changed, ...entry }: Entry, from: Since): GroupMember {
-    return { ...entry, change: this.#changeOf(entry.member, since, changed, from) };
-  }
   /** An entry that came so shortly before `before` that the client may not have seen it counts as new once more. */
-  #changeOf(member: string, since: number, changed: number, { before, hidden }: Since): ChangeType {
-    if (before === undefined || since > before - this.#boundMs || isIn(hidden, member)) return 'new';
-    return changed > before - this.#boundMs ? 'changed' : 'nochange';
+  #entryAt(entry: ListEntry, { before, hidden }: Since): GroupMember {
+    const { since: _since, changed: _changed, ...member } = entry;
+    const isBack = isIn(hidden, entry.member);
+    return {
+      ...member,
+      change: changeSince(entry, isBack || before === undefined ? undefined : before - this.#boundMs),
+    };
   }
 }
 
 const isIn = (hidden: Hidden, member: string): boolean =>
   hidden === 'many' || (hidden.length > 0 && hidden.includes(markOf(member)));
-
-/** One entry for a member, whichever attributions to the provider permit. */
-function entryOf(member: string, attributions: readonly AttributionFact[], since: number): Entry {
-  const { from, to, coverageId, changedAt } = attributions[0]!;
-  return {
-    member,
-    from,
-    ...(to !== undefined && { to: lastMoment(to) }),
-    ...(coverageId !== undefined && { coverageId }),
-    since,
-    changed: changedAt === undefined ? since : Date.parse(changedAt),
-  };
-}

@@ -8,9 +8,8 @@ import {
   type SearchQuery,
   type SearchWork,
 } from '@provider-access/fhir';
-import { CONFIG, type AttributionConfig } from '../../config.ts';
-import { type ClientGroup, headOf } from '../group-view.ts';
-import { PayerDirectory } from '../payer-directory.ts';
+import type { ClientGroup } from '../group-view.ts';
+import { PayerDirectory } from '@provider-access/records';
 
 const OF_PROVIDER = 'characteristic-value-reference';
 
@@ -23,10 +22,7 @@ interface Reader {
 /** Decides which Groups a search means, by what a Group says without its members. */
 @Injectable()
 export class GroupFilters {
-  constructor(
-    @Inject(PayerDirectory) private readonly directory: PayerDirectory,
-    @Inject(CONFIG) private readonly config: AttributionConfig,
-  ) {}
+  constructor(@Inject(PayerDirectory) private readonly directory: PayerDirectory) {}
 
   /** A reference to a resource that the client cannot read finds nothing. */
   async matching(
@@ -47,7 +43,7 @@ export class GroupFilters {
       work.evaluate(providers.length);
       if (
         providers.every((any) => group.providers.some((one) => any.has(one))) &&
-        matcher.matches(searchable(group, this.config.contractSystem), work)
+        matcher.matches(searchable(group), work)
       )
         found.push(group);
     }
@@ -72,8 +68,7 @@ export class GroupFilters {
 }
 
 /** A Group without members. A TIN is also found with its hyphen, as the IRS writes it. */
-function searchable(group: ClientGroup, system: string): FhirResource {
-  const head = headOf(group, system);
+function searchable({ head }: ClientGroup): FhirResource {
   const resource = groupResource({ ...head, versionId: '', lastUpdated: '', quantity: 0, members: [], payer: {} });
   const { tin } = head;
   if (tin === undefined) return resource;

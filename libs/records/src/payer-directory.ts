@@ -1,43 +1,35 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { Facts } from '@provider-access/facts';
+import type { PartyFacts } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
-import type { ViewReader } from '@provider-access/engines/views';
-import {
-  directory,
-  directoryEntries,
-  type DirectoryEntry,
-  hasAllLabels,
-  LabelGate,
-  recordId,
-  RecordsReader,
-  SHARED,
-} from '@provider-access/records';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import type { ViewReader, Views } from '@provider-access/engines/views';
+import { directory, directoryEntries, type DirectoryEntry } from './directory.ts';
+import type { LabelGate } from './labels.ts';
+import { RecordsReader } from './reader.ts';
+import { recordId, SHARED } from './record.ts';
+import { hasAllLabels } from './record-labels.ts';
 
 /** The payer's directory, as far as it exists for a client. */
-@Injectable()
 export class PayerDirectory {
-  private readonly records: RecordsReader;
-  private readonly directory: ViewReader;
-  constructor(
-    @Inject(PORTS) ports: ServicePorts,
-    @Inject(Facts) private readonly facts: Facts,
-    @Inject(LabelGate) private readonly labels: LabelGate,
-  ) {
-    this.records = new RecordsReader(ports.views);
-    this.directory = ports.views.reader(directory);
+  readonly #records: RecordsReader;
+  readonly #directory: ViewReader;
+  readonly #parties: PartyFacts;
+  readonly #labels: LabelGate;
+  constructor(views: Views, parties: PartyFacts, labels: LabelGate) {
+    this.#records = new RecordsReader(views);
+    this.#directory = views.reader(directory);
+    this.#parties = parties;
+    this.#labels = labels;
   }
 
   /** The given references (`Type/id`) that a read by the client would find. The caller checks the scope. */
   async readable(client: string, references: readonly string[]): Promise<readonly string[]> {
-    const labels = this.labels.check(this.facts.parties, client);
+    const labels = this.#labels.check(this.#parties, client);
     const ids = references.map((reference) => reference.split('/') as [string, string]);
-    const heads = await this.records.heads(ids.map(([type, id]) => recordId(SHARED, type, id)));
+    const heads = await this.#records.heads(ids.map(([type, id]) => recordId(SHARED, type, id)));
     const readable = await Promise.all(
       heads.map(async (head) => {
         if (head === undefined || head.deleted === true) return false;
         // The labels of a record of an earlier release are only in its line.
-        const record = !hasAllLabels(head) ? await this.records.byTypeId(SHARED, head.type, head.id) : head;
+        const record = !hasAllLabels(head) ? await this.#records.byTypeId(SHARED, head.type, head.id) : head;
         return record !== undefined && !(await labels.withheld(record));
       }),
     );
@@ -52,7 +44,7 @@ export class PayerDirectory {
     const found: { readonly provider: ProviderKey; readonly named: readonly DirectoryEntry[] }[] = [];
     // One after the other: a client may be bound to hundreds of providers.
     for (const provider of new Set(providers)) {
-      const entries = await directoryEntries(this.directory, provider);
+      const entries = await directoryEntries(this.#directory, provider);
       const named = entries.filter(({ name }) => name !== '');
       found.push({ provider, named: named.toSorted((a, b) => (a.resource < b.resource ? -1 : 1)) });
     }
@@ -69,7 +61,7 @@ export class PayerDirectory {
   /** The providers that each of the references (`Type/id`) names, without those that the client cannot read. */
   async providersOf(client: string, references: readonly string[]): Promise<ReadonlyMap<string, ProviderKey[]>> {
     const readable = await this.readable(client, references);
-    const documents = await this.directory.getMany(readable);
+    const documents = await this.#directory.getMany(readable);
     return new Map(
       documents.flatMap((document, at) => {
         const found = document?.['directory'] as { providers: ProviderKey[] } | undefined;
