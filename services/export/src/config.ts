@@ -7,6 +7,8 @@ import {
   codeLists,
   labelPolicy,
   labelsEnv,
+  listEnv,
+  payerEnv,
   processEnv,
   secretsEnv,
 } from '@provider-access/service/config';
@@ -19,6 +21,8 @@ const count = (fallback: number) =>
 /** The variables of export alone; every limit has a default (docs/regulation.md#limits). */
 export const exportSettings = z.object({
   PUBLIC_URL: publicUrl,
+  ...payerEnv,
+  ...listEnv,
   ...factsEnv,
   ...labelsEnv,
   EXPORT_STRICT: flag
@@ -95,6 +99,10 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   publicUrl: env.PUBLIC_URL,
   facts: { boundMs: env.FACTS_BOUND_MS, holdsUntilNotice: env.HOLD_UNTIL_NOTICE },
   labels: labelPolicy(env),
+  payerOrganization: env.PAYER_ORGANIZATION,
+  payerIdentifiers: env.PAYER_IDENTIFIERS,
+  payerName: env.PAYER_NAME,
+  contractSystem: env.CONTRACT_SYSTEM ?? `${env.PUBLIC_URL}/contracts`,
   strict: env.EXPORT_STRICT,
   manifest: env.EXPORT_MANIFEST === '4' ? (4 as const) : (3 as const),
   codeLists: codeLists(env),

@@ -1,8 +1,8 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
-import { Facts } from '@provider-access/facts';
+import { Facts, ListHeads } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
-import { LabelGate } from '@provider-access/records';
+import { LabelGate, PayerDirectory } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, CONFIG, type ExportConfig } from './config.ts';
@@ -62,7 +62,7 @@ export class ExportModule {
   }
 
   static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig): DynamicModule {
-    const { clock } = runtime.ports;
+    const { clock, views } = runtime.ports;
     putInForce(config.codeLists);
     return {
       module: ExportModule,
@@ -90,6 +90,12 @@ export class ExportModule {
           inject: [ExportedViews, Facts],
           useFactory: ({ records }: ExportedViews, { reader: members }: Facts) =>
             new LabelGate({ policy: config.labels, records, members, clock }),
+        },
+        {
+          provide: ListHeads,
+          inject: [Facts, LabelGate],
+          useFactory: ({ parties }: Facts, labels: LabelGate) =>
+            new ListHeads({ views, parties, directory: new PayerDirectory(views, parties, labels) }, config),
         },
         ExportedViews,
         JobStreams,

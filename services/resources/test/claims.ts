@@ -33,27 +33,15 @@ export const CLAIMS: readonly Claim[] = [
     guide: 'http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
     lacks: [],
-    unmet: [
-      { shall: '`exportType` takes `hl7.fhir.us.davinci-atr`', where: '§297, §361', explained: true },
-      { shall: 'A Consent with `permit` ends an opt-out', where: 'Consent profile', explained: true },
-    ],
+    unmet: [{ shall: 'A Consent with `permit` ends an opt-out', where: 'Consent profile', explained: true }],
   },
   {
     name: 'ATR 2.1.0',
     guide: 'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer',
-    lacks: [
-      'Coverage atr-coverage',
-      'Location atr-location',
-      'Organization atr-organization',
-      'Patient atr-patient',
-      'Practitioner atr-practitioner',
-      'PractitionerRole atr-practitionerrole',
-      'RelatedPerson atr-relatedperson',
-    ],
+    lacks: [],
     unmet: [
-      { shall: 'The list is exported, with the Group and its members', where: 'export section', explained: false },
-      { shall: 'A member who leaves is `inactive` first', where: 'narrative of the Group', explained: false },
+      { shall: 'A member who leaves is `inactive` and `dropped` first', where: 'spec, §344 of PDex', explained: true },
     ],
   },
   {

@@ -12,6 +12,15 @@ type ExportType = keyof typeof EXPORT_TYPES;
 
 /** The attribution list export of ATR needs at least these types. */
 const ATTRIBUTION_LIST_TYPES = ['Group', 'Patient', 'Coverage'] as const;
+/** All that it may have. */
+export const LIST_TYPES: readonly string[] = [
+  ...ATTRIBUTION_LIST_TYPES,
+  'RelatedPerson',
+  'Practitioner',
+  'PractitionerRole',
+  'Organization',
+  'Location',
+];
 
 const BY_TEXT = new Map<string, ExportType>(
   (Object.entries(EXPORT_TYPES) as [ExportType, string][]).flatMap(([name, canonical]) => [

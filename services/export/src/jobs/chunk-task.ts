@@ -7,7 +7,7 @@ import type { Ask, ChunkSummary } from './job-files.ts';
 import type { PartySnapshot } from './party-snapshot.ts';
 
 /** A task for a worker thread. It must be structured-clonable. */
-export interface ChunkTask {
+export interface ChunkTask extends Pick<Ask, 'list'> {
   readonly job: string;
   readonly chunk: number;
   readonly fence: number;

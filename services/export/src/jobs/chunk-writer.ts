@@ -20,6 +20,7 @@ import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
 import { deleteBundle, DELETES_A_BUNDLE, isElsewhere } from './deletes.ts';
 import { ChosenProvenances } from './provenances.ts';
 import { chunkPrefix, type ChunkSummary } from './job-files.ts';
+import { ListEntries } from './list-entries.ts';
 import { PartSet } from './part-set.ts';
 import { PatientBlocks } from './patient-blocks.ts';
 import { partyOf } from './party-snapshot.ts';
@@ -61,6 +62,7 @@ class ChunkWriter {
   readonly #check: LabelCheck;
   readonly #parts: PartSet;
   readonly #segments: SegmentBuilder;
+  readonly #entries: ListEntries | undefined;
   readonly #types: ReadonlySet<string>;
   readonly #asked: Asked | undefined;
   readonly #released: string[] = [];
@@ -89,6 +91,7 @@ class ChunkWriter {
     const prefix = chunkPrefix(task.job, task.chunk, task.fence);
     this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits, this.#check.rules);
     this.#segments = new SegmentBuilder(task.limits?.segment);
+    this.#entries = ListEntries.of(task, { ...sources, check: this.#check, parts: this.#parts });
     this.#types = new Set(task.types);
     this.#asked = task.asked && new Asked(task.asked, task.base ?? '');
     if (this.#asked === undefined || task.asked?.organizeBy === undefined) return;
@@ -145,6 +148,9 @@ class ChunkWriter {
     const at = this.#released.push(member) - 1;
     // A member that became visible after `_since` is exported as a whole.
     const partial = since !== undefined && visibleSince(request, facts) < since;
+    const listed = await this.#entries?.add(member, decision.attributions, visibleSince(request, facts, decision));
+    if (listed !== undefined) this.#withLines.add(at);
+    if (this.#types.size === 0) return;
     if (this.#blocks !== undefined) return this.#writeBlock(member, at, partial, this.#blocks);
     await this.#writeMember(member, at, partial);
     if (since !== undefined) await this.#writeDeletes(member, at, since, partial);

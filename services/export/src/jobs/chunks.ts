@@ -11,9 +11,10 @@ import type { Job } from '../domain/job/job.ts';
 import { PART_LIMITS } from '../domain/segments/index.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
 import type { ChunkTask, WrittenChunk } from './chunk-task.ts';
-import { writeChunk } from './chunk-writer.ts';
 import { ExportedViews } from './exported-views.ts';
 import { type Ask, type ChunkSummary, readAsk } from './job-files.ts';
+import { GROUP } from './asked-list.ts';
+import { writeChunkOf } from './list-chunk.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
@@ -66,16 +67,19 @@ export class Chunks {
       fence,
       client,
       group,
-      types,
+      types: types.filter((type) => type !== GROUP),
       ...(since !== undefined && { since: Date.parse(since) }),
       members,
       ...(asked?.patients !== undefined && { named: true }),
-      ...(restrictions !== undefined && { asked: restrictions, base: `${this.config.publicUrl}/fhir` }),
+      ...(restrictions !== undefined && { asked: restrictions }),
+      ...(asked !== undefined && { base: `${this.config.publicUrl}/fhir` }),
+      ...(asked?.list !== undefined && { list: asked.list }),
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
       party: await partySnapshot(client, group, members, access, parties),
     };
     // An extract that does not fit, for example on a full disk, is computed again by the next export.
-    if (restrictions === undefined) await this.extracts?.reserve(members).catch(() => undefined);
+    if (restrictions === undefined && asked?.list?.kind !== 'attribution')
+      await this.extracts?.reserve(members).catch(() => undefined);
     const { tracing } = this.ports;
     if (tracing === undefined) return this.run(task);
     return tracing.span(
@@ -103,7 +107,14 @@ export class Chunks {
     if (this.pool === undefined) {
       const { blobs, labels, extracts } = this;
       const { records } = this.views;
-      return writeChunk(task, { records, facts: this.facts.reader, blobs, clock: this.ports.clock, labels, extracts });
+      return writeChunkOf(task, {
+        records,
+        facts: this.facts.reader,
+        blobs,
+        clock: this.ports.clock,
+        labels,
+        extracts,
+      });
     }
     return this.pool.call(task).catch(({ thrown, message, stack }: ThreadError): never => {
       if (thrown === undefined) throw new EngineUnavailable(message);

@@ -4,6 +4,7 @@ import type { ElementsOfTypes } from '../domain/request/elements.ts';
 import type { AskedProvenance } from '../domain/request/associated-data.ts';
 import type { TypeFilter } from '../domain/request/type-filters.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
+import type { AskedList } from './asked-list.ts';
 import type { PartInfo } from './part-set.ts';
 
 /** What a kick-off asks for. An absent property restricts nothing. */
@@ -18,6 +19,8 @@ export interface Ask {
   readonly provenance?: AskedProvenance;
   /** Each patient gets a block in the files. */
   readonly organizeBy?: 'Patient';
+  /** What the export has of the list itself. Absent: nothing. */
+  readonly list?: AskedList;
 }
 
 /** The members of a chunk. */

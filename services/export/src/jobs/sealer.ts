@@ -23,6 +23,7 @@ import {
   sealPrefix,
 } from './job-files.ts';
 import { PartSet, type PartInfo, SUPPORTING_PARTS } from './part-set.ts';
+import { isOfList, sealList } from './sealed-list.ts';
 import { Supporting } from './supporting.ts';
 
 /** How far a seal is: chunks whose members are decided, and the files with those that were dropped. */
@@ -81,11 +82,13 @@ export class Sealer {
     const since = job.since === undefined ? undefined : Date.parse(job.since);
     const supporting = new Supporting(job.types, since, check, restrictions);
     const withLines = new Set<string>();
+    const entries: PartInfo[] = [];
     for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
       const summary = await this.summary(job, chunk);
       const denied = chunk < from ? earlier : await this.deniedNow(job, summary.released, turns);
       if (chunk >= from) dropped.push(...denied);
-      files.push(...summary.parts);
+      files.push(...summary.parts.filter((part) => !isOfList(part)));
+      entries.push(...summary.parts.filter(isOfList));
       const bare = new Set(summary.bare);
       if (asked?.patients !== undefined)
         summary.released.forEach((member, at) => {
@@ -96,6 +99,8 @@ export class Sealer {
     const warnings = [...job.warnings, ...nothingOf(asked?.patients ?? [], withLines)];
     const written = await this.writeShared(warnings, sealPrefix(job.job, fence), supporting, check.rules);
     files.push(...written);
+    if (asked?.list !== undefined)
+      files.push(await sealList(this.blobs, sealPrefix(job.job, fence), asked.list, entries, check.rules));
     const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
     await this.blobs.put(
       manifest,

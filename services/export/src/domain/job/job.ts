@@ -57,7 +57,11 @@ export function expiresAt(job: Job, keepMs: number): number | undefined {
  * Topics that no view follows. A job that an earlier build would run as an ordinary export waits for them too, so a
  * build that does not know a topic takes none of the steps, and serves no file.
  */
-const NOT_FOR_EARLIER_BUILDS = { ask: 'pa.export-asks', organizeBy: 'pa.export-organized' } as const;
+const NOT_FOR_EARLIER_BUILDS = {
+  ask: 'pa.export-asks',
+  organizeBy: 'pa.export-organized',
+  list: 'pa.export-lists',
+} as const;
 type Marked = { readonly [K in keyof typeof NOT_FOR_EARLIER_BUILDS]?: unknown };
 /** The positions of a new job as its event has them. */
 export const positionsInEvent = (positions: Position, marked: Marked): Record<string, number[]> => ({

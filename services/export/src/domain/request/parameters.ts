@@ -7,6 +7,7 @@ import {
   type ExportParameter,
   exportParameter,
   type ExportTypeParse,
+  LIST_TYPES,
   parseExportType,
 } from '@provider-access/domain/pdex';
 import { type AskedPatient, readPatients } from './patients.ts';
@@ -31,6 +32,8 @@ export interface KickOffRequest {
   readonly provenance?: AskedProvenance;
   /** The files have a block for each patient. */
   readonly organizeBy?: 'Patient';
+  /** The export has the line of the Group: as ATR's list export, or beside ordinary files. */
+  readonly list?: 'attribution' | 'group';
   readonly warnings: readonly Warning[];
 }
 export interface KickOffContext {
@@ -50,7 +53,6 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})
 /** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
 const TYPE_ALIAS = 'resourceTypes';
 type ExportTypeFault = Extract<ExportTypeParse, { readonly ok: false }>['reason'];
-const LIST_EXPORT: Fault = ['not-supported', 'exportType', 'The list export of ATR is not offered yet.'];
 /** Why an `exportType` is refused: by what is wrong with it, or by the type itself. */
 const EXPORT_TYPE_FAULTS: Readonly<Record<ExportTypeFault, Fault> & Partial<Record<keyof typeof EXPORT_TYPES, Fault>>> =
   {
@@ -60,8 +62,11 @@ const EXPORT_TYPE_FAULTS: Readonly<Record<ExportTypeFault, Fault> & Partial<Reco
       'exportType provider-delta needs _since. Send the transactionTime of the previous export.',
     ],
     unknown: ['invalid-value', 'exportType', 'exportType is not a code that PDex or ATR defines for this operation.'],
-    'needs-types': LIST_EXPORT,
-    'attribution-list': LIST_EXPORT,
+    'needs-types': [
+      'required',
+      '_type',
+      'exportType hl7.fhir.us.davinci-atr needs _type with at least Group, Patient and Coverage.',
+    ],
     payertopayer: ['not-supported', 'exportType', 'exportType payertopayer belongs to the Payer-to-Payer API.'],
   };
 
@@ -71,7 +76,7 @@ const unescapedPlus = (parameter: GivenParameter): GivenParameter =>
 
 /** A list of types that an error names, so that the client need not look for it. */
 const listed = (types: readonly string[]): string => (types.length === 0 ? 'no type' : types.join(', '));
-const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
+const SERVES = `This server exports: ${listed([...SERVED_TYPES, 'Group'])}.`;
 
 /**
  * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores what restricts nothing, and adds a
@@ -104,18 +109,43 @@ export function parseKickOff(
   const provenance = readAssociatedData(given);
   const types = withProvenance(readTypes(given, typeName, asked, context.inScope), provenance, context.inScope);
   const exportType = operation === '$davinci-data-export' ? readExportType(given, since, asked) : undefined;
+  const list = readList(given, types, exportType, typeName);
+  const others = types.filter((type) => type !== GROUP);
   return {
     types: types.toSorted(),
     since,
     exportType,
     patients: readPatients(given, context.base),
-    filters: readTypeFilters(given, { types, inScope: context.inScope, base: context.base, url }),
-    elements: readElements(given, types),
+    filters: readTypeFilters(given, { types: others, inScope: context.inScope, base: context.base, url }),
+    elements: readElements(given, others),
     until: readUntil(given, since),
     provenance,
-    organizeBy: readOrganizeBy(given),
+    organizeBy: readOrganizeBy(given, list),
+    list,
     warnings: given.warnings,
   };
+}
+
+const GROUP = 'Group';
+/** Restrictions that the line of the Group, which is always whole, does not follow. */
+const NOT_FOR_GROUP = ['_until', '_elements'];
+
+/** What the export has of the list. What a list export has not is refused, and so is what cannot restrict the list. */
+function readList(
+  given: Given,
+  types: readonly string[],
+  exportType: string | undefined,
+  typeName: string,
+): KickOffRequest['list'] {
+  if (!types.includes(GROUP)) return undefined;
+  const ignored = NOT_FOR_GROUP.find((name) => given.names().has(name));
+  if (ignored !== undefined)
+    throw refusal('not-supported', ignored, `${ignored} cannot be used with the type Group, which is always whole.`);
+  if (exportType !== 'attribution-list') return 'group';
+  const other = types.find((type) => !LIST_TYPES.includes(type));
+  if (other === undefined) return 'attribution';
+  const text = `${other} is not valid with exportType hl7.fhir.us.davinci-atr. It takes: ${listed(LIST_TYPES)}.`;
+  throw refusal('invalid-value', typeName, text);
 }
 
 /** Refuses or ignores what is not for this request, and refuses what is given too often. */
@@ -165,10 +195,11 @@ function checkPartialManifests(given: Given): void {
 const PARTIAL = 'allowPartialManifests';
 
 /** Other values are refused, or give ordinary files with the same data. */
-function readOrganizeBy(given: Given): 'Patient' | undefined {
+function readOrganizeBy(given: Given, list: KickOffRequest['list']): 'Patient' | undefined {
   const [type] = given.values(ORGANIZE);
-  if (type === undefined || type === 'Patient') return type;
-  given.refuseOrIgnore(refusal('not-supported', ORGANIZE, `${ORGANIZE} takes: Patient.`));
+  if (type === undefined || (type === 'Patient' && list === undefined)) return type;
+  const why = type === 'Patient' ? 'cannot be used with the type Group.' : 'takes: Patient.';
+  given.refuseOrIgnore(refusal('not-supported', ORGANIZE, `${ORGANIZE} ${why}`));
   return undefined;
 }
 const ORGANIZE = 'organizeOutputBy';
@@ -216,9 +247,10 @@ function readTypes(
   inScope: (type: string) => boolean,
 ): readonly string[] {
   const covered = SERVED_TYPES.filter(inScope);
+  const named = inScope(GROUP) ? [...covered, GROUP] : covered;
   const types: string[] = asked.length === 0 ? [...covered] : [];
   for (const type of new Set(asked)) {
-    const fault = typeFault(type, parameter, covered);
+    const fault = typeFault(type, parameter, named);
     if (fault === undefined) types.push(type);
     else if (fault.kind === 'insufficient-scope') throw fault;
     else given.refuseOrLeaveOut(fault);
@@ -247,7 +279,7 @@ function withProvenance(
 
 function typeFault(type: string, parameter: string, covered: readonly string[]): Refusal | undefined {
   if (covered.includes(type)) return undefined;
-  if (isServedType(type)) {
+  if (isServedType(type) || type === GROUP) {
     const text = `${parameter}: the access token does not cover ${type}. It covers: ${listed(covered)}.`;
     return refusal('insufficient-scope', parameter, text);
   }

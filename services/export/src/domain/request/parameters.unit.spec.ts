@@ -49,7 +49,7 @@ describe('_type', () => {
     ['_type=Appointment', 'invalid-value'],
     ['_type=Claim', 'invalid-value'],
   ])('%s is %s', (query, kind) => {
-    const served = `This server exports: ${SERVED_TYPES.join(', ')}.`;
+    const served = `This server exports: ${[...SERVED_TYPES, 'Group'].join(', ')}.`;
     expect(parse(query)).toMatchObject({
       ok: false,
       fault: { kind, parameter: '_type', text: expect.stringContaining(served) },
@@ -242,8 +242,12 @@ describe('exportType on $davinci-data-export', () => {
     ['exportType=provider-delta', 'required'],
     ['exportType=everything', 'invalid-value'],
     ['exportType=hl7.fhir.us.davinci-pdex%23payertopayer', 'not-supported'],
-    ['exportType=hl7.fhir.us.davinci-atr', 'not-supported'],
-    ['exportType=hl7.fhir.us.davinci-atr&_type=Patient,Coverage', 'not-supported'],
+    // E51, E52
+    ['exportType=hl7.fhir.us.davinci-atr', 'required'],
+    ['exportType=hl7.fhir.us.davinci-atr&_type=Patient,Coverage', 'required'],
+    ['exportType=hl7.fhir.us.davinci-atr&_type=Group,Patient,Coverage,Condition', 'invalid-value'],
+    ['exportType=hl7.fhir.us.davinci-atr&_type=Group,Patient,Coverage&_until=2025-01-01T00:00:00Z', 'not-supported'],
+    ['exportType=hl7.fhir.us.davinci-atr&_type=Group,Patient,Coverage&organizeOutputBy=Patient', 'not-supported'],
   ])('%s is %s', (query, kind) => {
     expect(davinci(query)).toMatchObject({ ok: false, fault: { kind } });
   });

@@ -135,7 +135,7 @@ export function tagOf(part: string, of: Layout): string {
   // The offsets of the segments identify the permitted set, and reveal nothing about members.
   hash.update(Float64Array.from(of.segments, (s) => s.offset));
   // A segment that is served in part has other bytes than the stored one.
-  const cut = of.segments.filter((s) => s.cut !== undefined);
+  const cut = of.segments.filter((s) => s.cut !== undefined || s.inline !== undefined);
   hash.update(Float64Array.from(cut.flatMap((s) => [s.offset, s.plain, s.compressed, s.crc])));
   return hash.digest('base64url').slice(0, 32);
 }

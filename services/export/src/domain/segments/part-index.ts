@@ -24,6 +24,13 @@ export interface IndexedSegment extends SegmentSize {
   readonly offset: number;
   /** Present if the segment is served without some of its resources: the sizes above are then those that are served. */
   readonly cut?: Cut;
+  /** Present if these bytes are served, whatever the part file has: the sizes above are theirs. */
+  readonly inline?: Inline;
+}
+interface Inline {
+  readonly lines: Uint8Array;
+  /** The same, deflated. */
+  readonly bytes: Uint8Array;
 }
 /** What is stored of a segment that is served without some of its resources. */
 interface Cut {

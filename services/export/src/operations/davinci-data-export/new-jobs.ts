@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Audit, auditedQuery } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { Position } from '@provider-access/engines/log';
+import { type GroupPart, groups, ListHeads, type NamedGroup } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { Client } from '@provider-access/service/operation';
@@ -10,6 +11,7 @@ import { positionsInEvent } from '../../domain/job/job.ts';
 import type { GivenParameter } from '../../domain/request/given.ts';
 import type { KickOffRequest, Operation } from '../../domain/request/parameters.ts';
 import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
+import type { AskedList } from '../../jobs/asked-list.ts';
 import { askFile, type Ask } from '../../jobs/job-files.ts';
 import { JobStreams } from '../../jobs/job-stream.ts';
 import type { JobItem } from '../../jobs/job-steps.ts';
@@ -49,6 +51,7 @@ export class NewJobs {
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(JobStreams) private readonly streams: JobStreams,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(ListHeads) private readonly heads: ListHeads,
   ) {}
 
   /**
@@ -69,7 +72,8 @@ export class NewJobs {
       ...about,
       ...auditedQuery(givenOf(kickOff)),
     });
-    const ask = await this.keepAsk(job, request);
+    const list = await this.listOf(kickOff, request, frozen);
+    const ask = await this.keepAsk(job, request, list);
     const executed = await this.streams.execute({
       kind: 'request',
       data: {
@@ -79,7 +83,7 @@ export class NewJobs {
         since: request.since,
         exportType: request.exportType,
         warnings: [...request.warnings],
-        positions: positionsInEvent(frozen.positions, { ask, organizeBy: request.organizeBy }),
+        positions: positionsInEvent(frozen.positions, { ask, organizeBy: request.organizeBy, list }),
         transactionTime: instant(frozen.transactionTime),
         requestedAt: now,
         traceparent,
@@ -94,6 +98,20 @@ export class NewJobs {
     throw unavailable();
   }
 
+  /** What the Group says beside its members, for an export of the list. The Group exists for the client. */
+  private async listOf(
+    { client, group: id }: KickOff,
+    { list: kind }: KickOffRequest,
+    { transactionTime }: Frozen,
+  ): Promise<AskedList | undefined> {
+    if (kind === undefined) return undefined;
+    const part = (await this.ports.views.reader(groups).get(id))?.['group'] as GroupPart | undefined;
+    if (part === undefined) throw new Error('the Group of an export is not in its view');
+    const [{ head }] = (await this.heads.named(client, [{ ...part, id }])) as [NamedGroup];
+    const payer = await this.heads.payer(client);
+    return { kind, head: { ...head, payer }, lastUpdated: instant(transactionTime) };
+  }
+
   /**
    * Writes what the request asks for to a file, because it may be larger than an event. The item of the sweep comes
    * first: if this process dies before the event exists, the sweep removes the file.
@@ -102,8 +120,9 @@ export class NewJobs {
   private async keepAsk(
     job: string,
     { patients, filters, elements, until, provenance, organizeBy }: KickOffRequest,
+    list: AskedList | undefined,
   ): Promise<string | undefined> {
-    const ask: Ask = { v: 1, patients, filters, elements, until, provenance, organizeBy };
+    const ask: Ask = { v: 1, patients, filters, elements, until, provenance, organizeBy, ...(list && { list }) };
     if (Object.values(ask).filter((each) => each !== undefined).length === 1) return undefined;
     const notBefore = this.ports.clock.now() + this.config.leaseMs * 2;
     const payload: JobItem = { job };

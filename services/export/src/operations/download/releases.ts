@@ -19,8 +19,10 @@ import {
 import { ExportedViews } from '../../jobs/exported-views.ts';
 import { readManifest, type Manifest } from '../../jobs/job-files.ts';
 import type { PartInfo } from '../../jobs/part-set.ts';
+import { isOfList } from '../../jobs/sealed-list.ts';
 import { DECIDE_BATCH } from '../../jobs/sealer.ts';
 import { Turns } from '../../turns.ts';
+import { groupLine, withoutLateLabels } from './group-line.ts';
 import { LateLabels } from './late-labels.ts';
 
 /** Segments whose decoded indexes are cached, about 20 MB. */
@@ -73,11 +75,11 @@ export class Releases {
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(Facts) private readonly facts: Pick<Facts, 'access' | 'parties'>,
     @Inject(LabelGate) private readonly labels: LabelGate,
-    @Inject(ExportedViews) { records }: Pick<ExportedViews, 'records'>,
+    @Inject(ExportedViews) private readonly exported: Pick<ExportedViews, 'records'>,
   ) {
     this.claims = state.claims;
     this.labelled = views.reader(labelled);
-    this.late = new LateLabels(blobs, records);
+    this.late = new LateLabels(blobs, exported.records);
   }
 
   moment(job: Job): Moment {
@@ -105,8 +107,25 @@ export class Releases {
     if (file.kind === 'error') return { file, index, segments: index.segments };
     await this.labelledPassed(job);
     await this.decide(job, index.members, moment);
+    if (isOfList(file)) {
+      const entries = await this.entriesOf(job, index, index.segments.slice(1), moment);
+      return { file, index, segments: await groupLine(this.blobs, file, index.segments, entries) };
+    }
     const segments = await this.permittedOf(job, file, index, index.segments, moment);
     return { file, index, segments: file.types === undefined ? segments : inBlocks(segments, true) };
+  }
+
+  /** The entries of the Group line whose members are permitted, and whose Patients no label withholds. */
+  private async entriesOf(
+    job: Job,
+    index: PartIndex,
+    segments: readonly IndexedSegment[],
+    moment: Moment,
+  ): Promise<readonly IndexedSegment[]> {
+    const permitted = (member: string): boolean => moment.decided.get(member) === true;
+    const entries = await this.unwithheld(index, permittedSegments({ ...index, segments }, permitted), moment);
+    const time = Date.parse(job.transactionTime);
+    return withoutLateLabels(this.exported.records, { ...moment, index, time }, entries);
   }
 
   /**
@@ -124,8 +143,10 @@ export class Releases {
   }
 
   /** Whether the file has all bytes that it had when the job was sealed. */
-  async isAsSealed(job: Job, { index, segments }: Omit<VisibleFile, 'file'>): Promise<boolean> {
+  async isAsSealed(job: Job, { file, index, segments }: VisibleFile): Promise<boolean> {
     const { dropped } = await this.manifest(job);
+    // The line has its head and its end beside the entries.
+    if (isOfList(file)) return segments.length - 2 === index.members.filter((member) => !dropped.has(member)).length;
     const sealed = dropped.size === 0 ? index.segments : permittedSegments(index, (member) => !dropped.has(member));
     return segments.length === sealed.length && segments.every(({ cut }) => cut === undefined);
   }
@@ -146,6 +167,11 @@ export class Releases {
   /** Whether these segments, which `visible` returned, are what it would return now. Throws FactsStale. */
   async stay(job: Job, file: PartInfo, index: PartIndex, segments: readonly IndexedSegment[]): Promise<boolean> {
     const moment = this.moment(job);
+    if (isOfList(file)) {
+      const entries = segments.filter(({ of }) => of.length > 0);
+      await this.decide(job, [...new Set(entries.map(({ of }) => index.members[of[0]!]!))], moment);
+      return (await this.entriesOf(job, index, entries, moment)).length === entries.length;
+    }
     const stored = segments.map(({ cut, ...segment }) => ({ ...segment, ...cut?.stored }));
     const members = new Set(segments.flatMap(({ of }) => of.map((at) => index.members[at]!)));
     await this.decide(job, [...members], moment);

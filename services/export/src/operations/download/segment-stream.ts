@@ -77,6 +77,11 @@ async function* chunks(
     const from = run[0]!.segment.offset;
     const last = run.at(-1)!;
     const [{ segment, skip, take }] = run as [SegmentPiece];
+    if (segment.inline !== undefined) {
+      const bytes = layout.coding === 'gzip' ? segment.inline.bytes : segment.inline.lines;
+      yield bytes.subarray(skip, skip + take);
+      continue;
+    }
     if (segment.cut !== undefined) {
       const served = cutSegment(await storedBytes(blobs, part, segment), segment, segment.cut.without);
       const bytes = layout.coding === 'gzip' ? served!.bytes : served!.lines;
@@ -131,15 +136,16 @@ const bytesOf = async (blobs: Blobs, part: string, from: number, to: number): Pr
 export const storedBytes = (blobs: Blobs, part: string, { offset, ...segment }: IndexedSegment): Promise<Buffer> =>
   bytesOf(blobs, part, offset, offset + storedSize(segment).compressed);
 
-/** Groups segments that are adjacent in the part file. A segment that is served in part stands alone. */
+/** Groups segments that are adjacent in the part file. A segment that is not served as it is stored stands alone. */
 function runs(batch: readonly SegmentPiece[]): SegmentPiece[][] {
   const found: SegmentPiece[][] = [];
   let expected = -1;
   for (const piece of batch) {
-    const { offset, compressed, cut } = piece.segment;
-    if (offset === expected && cut === undefined) found.at(-1)!.push(piece);
+    const { offset, compressed, cut, inline } = piece.segment;
+    const isStored = cut === undefined && inline === undefined;
+    if (offset === expected && isStored) found.at(-1)!.push(piece);
     else found.push([piece]);
-    expected = cut === undefined ? offset + compressed : -1;
+    expected = isStored ? offset + compressed : Number.NaN;
   }
   return found;
 }

@@ -10,6 +10,7 @@ import { chunksWritten } from '../../domain/job/job.ts';
 import { linesIn } from '../../domain/segments/index.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { JobStreams } from '../../jobs/job-stream.ts';
+import { isOfList } from '../../jobs/sealed-list.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
 import { Turns } from '../../turns.ts';
 import { Releases, typesToCover, type VisibleFile } from '../download/releases.ts';
@@ -112,7 +113,7 @@ export class StatusController {
       if (!typesToCover(job, file).every(covers)) continue;
       const visible = await this.releases.visible(job, file, moment);
       const { segments, index } = visible;
-      const count = linesIn(segments);
+      const count = isOfList(file) ? 1 : linesIn(segments);
       if (count === 0) continue;
       const isStored = segments.length === index.segments.length && segments.every(({ cut }) => cut === undefined);
       const url = `${this.config.publicUrl}/fhir/bulk/${job.job}/${file.file}`;

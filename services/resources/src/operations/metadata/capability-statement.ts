@@ -1,13 +1,23 @@
 import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/fhir';
 import { profilesOf } from '@provider-access/fhir/profiles';
 import { mayBeShared } from '@provider-access/records';
-import { GROUP_PROFILES } from '@provider-access/domain/pdex';
+import { ATR, GROUP_PROFILES } from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
 import { CONSENT_PROFILE } from '../../consents/resource.ts';
 import { CONSENT_PARAMETERS } from '../consents/search.ts';
 
+/** Profiles of ATR 2.1.0 beside that of Group. The list export has these types. */
+const ATR_PROFILES: Readonly<Record<string, string>> = {
+  Coverage: `${ATR}atr-coverage`,
+  Location: `${ATR}atr-location`,
+  Organization: `${ATR}atr-organization`,
+  Patient: `${ATR}atr-patient`,
+  Practitioner: `${ATR}atr-practitioner`,
+  PractitionerRole: `${ATR}atr-practitionerrole`,
+  RelatedPerson: `${ATR}atr-relatedperson`,
+};
 /** The versions of guides whose profiles the statement names (docs/regulation.md#profiles). */
 const GUIDES: ReadonlySet<string> = new Set(['US Core 6.1.0', 'CARIN BB 2.2.0', 'CARIN BB 2.1.0', 'PDex 2.2.0']);
 /** The profiles of a type that intake checks. A payer's resource may declare others, which nobody here has checked. */
@@ -17,6 +27,7 @@ const profilesOfType = (type: string): readonly string[] => [
       .filter(({ guide }) => GUIDES.has(`${guide.name} ${guide.version}`))
       .map(({ url }) => url),
   ),
+  ...(ATR_PROFILES[type] === undefined ? [] : [ATR_PROFILES[type]]),
 ];
 
 /**
@@ -28,6 +39,10 @@ const CLAIMED: readonly { readonly guide: string; readonly statement?: string }[
   {
     guide: 'http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
+  },
+  {
+    guide: 'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',
+    statement: 'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer',
   },
   {
     guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',

@@ -210,11 +210,16 @@ describe('the CapabilityStatement', () => {
     for (const [, guide, shall, , reason = ''] of rows) expect(reason.length, `${guide}: ${shall}`).toBeGreaterThan(20);
   });
 
-  it('does not claim ATR, whose list export it does not have', () => {
-    expect([...own.instantiates, ...own.implementationGuide].filter((url) => url.includes('davinci-atr'))).toEqual([]);
+  it('claims ATR with its list export and its profiles', () => {
+    const claimed = [...own.instantiates, ...own.implementationGuide].filter((url) => url.includes('davinci-atr'));
+    expect(claimed).toEqual([
+      'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer',
+      'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',
+    ]);
+    for (const type of ['Coverage', 'Patient', 'RelatedPerson'])
+      expect(ownEntry(type)!.supportedProfile!.some((url) => url.includes('/davinci-atr/'))).toBe(true);
   });
 
-  // J4
   it('names the SearchParameter of each parameter that R4 or a guide defines', () => {
     const without = own.rest[0].resource.flatMap(({ type, searchParam = [] }) =>
       searchParam.filter(({ definition }) => definition === undefined).map(({ name }) => `${type} ${name}`),
