@@ -51,6 +51,12 @@ describe('full files of a roster', () => {
     );
     return (group.member ?? []).map(({ entity }) => entity.reference.replace('Patient/', '')).toSorted();
   };
+  /** The lists that the app finds: none while its provider is out of network. */
+  const listsOf = async (app: TestApp, npi: string): Promise<readonly unknown[]> => {
+    const token = await app.tokens.get();
+    const query = `identifier=http://hl7.org/fhir/sid/us-npi|${npi}`;
+    return json<{ entry?: unknown[] }>(await http(`${platform().base}/fhir/Group?${query}`, { token })).entry ?? [];
+  };
   const expected = (members: readonly string[]): string[] => members.filter((m) => m !== OPTED_OUT).toSorted();
 
   beforeAll(async () => {
@@ -328,6 +334,51 @@ describe('full files of a roster', () => {
     const back = await reported('import', 'opt-outs', 'outs-5.csv', '--full', ...full('portal'), '--confirm', number);
     expect(back, back.said).toMatchObject({ code: 0, imported: true, added: 1, lost: 1 });
     expect(await idsOf(apps.south, SOUTH)).toEqual(expectedNow.filter((m) => m !== a));
+  });
+
+  test('A70 A72 A73 A76 a network file ends only what its own source said', async () => {
+    // Only files say that this practice is in the network.
+    const west = npiOf(11_000_003);
+    await publishTaken(
+      platform(),
+      ...MEMBERS.slice(0, 12).map((member) =>
+        payerEvent('payer.attribution-asserted.v1', member, { provider: { npi: west }, from: '2020-01-01' }),
+      ),
+    );
+    const app = await registerApp(platform(), { name: 'West', npi: west });
+    const seen = expected(MEMBERS.slice(0, 12));
+    const npis = [west, ...Array.from({ length: 19 }, (_, n) => npiOf(11_000_010 + n))];
+    const network = (name: string, rows: readonly string[]): string => {
+      writeFileSync(at(name), `npi,status,from\n${rows.map((npi) => `${npi},in-network,2020-01-01\n`).join('')}`);
+      return name;
+    };
+    const first = network('network-1.csv', npis);
+    const taken = await reported('import', 'network', first, '--full', ...full('east'));
+    expect(taken, taken.said).toMatchObject({ code: 0, imported: true, first: true, added: 20, gained: seen.length });
+    expect(await idsOf(app, west)).toEqual(seen);
+    expect(await reported('import', 'network', first, '--full', ...full('coast'))).toMatchObject({
+      code: 0,
+      gained: 0,
+    });
+
+    // The practice stays as long as one of the two lists it.
+    const next = network('network-2.csv', npis.slice(1));
+    expect(await reported('import', 'network', next, '--full', ...full('east'))).toMatchObject({
+      code: 0,
+      imported: true,
+      ended: 1,
+      lost: 0,
+    });
+    expect(await idsOf(app, west)).toEqual(seen);
+    const last = await reported('simulate', 'network', next, ...full('coast'));
+    const list = { held: seen.length, gained: 0, lost: seen.length };
+    expect(last).toMatchObject({ ended: 1, gained: 0, lost: seen.length, lists: { [`npi|${west}`]: list } });
+    expect(last.reasons).toEqual([expect.stringContaining(`npi|${west} loses ${seen.length} members`)]);
+    const ended = await reported('import', 'network', next, '--full', ...full('coast'), '--confirm', last.number);
+    expect(ended, ended.said).toMatchObject({ code: 0, imported: true });
+    expect(await listsOf(app, west)).toEqual([]);
+    expect((await pa('undo', ended.batch)).stdout).toMatch(/1 rows are as they were/);
+    expect(await idsOf(app, west)).toEqual(seen);
   });
 
   test('A71 a kind that has no full file says so, and a faulty row refuses the whole file', async () => {

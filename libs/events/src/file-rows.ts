@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { PayerEvent } from './payer-contract.ts';
-import type { FileKind } from './payer-events.ts';
+import type { FileKind } from './file-events.ts';
 import { providerKeys } from './provider-key.ts';
 
 /** A row of a full file, as it is compared: what names it beside its subject, and its values (ADR 0107). */
@@ -39,6 +39,14 @@ export function fileRowOf(event: PayerEvent): FileRow | undefined {
     case 'payer.member-terminated.v1': {
       const { coverageId } = event.data;
       return coverageId === undefined ? undefined : { kind: 'coverage', key: coverageId, row: null };
+    }
+    case 'payer.network-status-changed.v1': {
+      const { file: _file, absent, ...values } = event.data;
+      return {
+        kind: 'network',
+        key: JSON.stringify(providerKeys(values)),
+        row: absent === true ? null : given(values),
+      };
     }
     case 'payer.member-opted-out.v2': {
       const { file: _file, scope = 'global', setBy = 'member', ...values } = event.data as Partial<typeof event.data>;

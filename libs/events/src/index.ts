@@ -3,6 +3,7 @@ export * from './envelope.ts';
 export * from './record-value.ts';
 export * from './topics.ts';
 export * from './payer-events.ts';
+export { FILE_KINDS, FILE_SOURCE, type FileKind } from './file-events.ts';
 export type * from './audit-entry.ts';
 export * from './audit-events.ts';
 export * from './audit-words.ts';

@@ -1,5 +1,6 @@
 import { isObject } from '@provider-access/fhir';
 import { z } from 'zod';
+import { file, fileImported } from './file-events.ts';
 import { listChanged } from './payer-list-events.ts';
 import { id, instantOrDate, npi, shortText, tin } from './payer-values.ts';
 import { isNpi } from './provider-key.ts';
@@ -8,9 +9,6 @@ import { isNpi } from './provider-key.ts';
  * Inbound facts of a payer's systems (docs/architecture.md#what-each-service-owns): input, not truth. `subject` is the
  * member id or provider id.
  */
-
-/** The name that a payer gives to a sender of files. */
-export const FILE_SOURCE = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 /**
  * One FHIR R4 resource as the payer has it, money included. It is passed on and not copied: a copy costs time and
@@ -31,19 +29,6 @@ const resourceDeleted = z.object({
 });
 /** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
 const priorAuthorizationChanged = resourceRecorded;
-/**
- * Of a statement that comes from a full file (docs/send-your-roster.md). It stands beside what others state: only the
- * next file of the same source, or an event without `file`, ends it.
- */
-const file = z
-  .strictObject({
-    source: z.string().regex(FILE_SOURCE, 'a name: lower-case letters, digits and -, at most 40'),
-    /** The import. `pa undo` takes it back. */
-    batch: z.string().min(1).max(128),
-    /** The day of which the file tells. */
-    asOf: z.iso.date(),
-  })
-  .optional();
 const enrolment = z.object({
   coverageId: id,
   from: instantOrDate,
@@ -101,21 +86,6 @@ const attributionAsserted = z.object({
   file,
 });
 const attributionEnded = z.object({ provider, to: instantOrDate, file });
-/** What a full file may hold. */
-export const FILE_KINDS = ['roster', 'coverage', 'opt-outs'] as const;
-export type FileKind = (typeof FILE_KINDS)[number];
-/** The last event of an import, after its rows: from now on an older file of the source is refused. */
-const fileImported = z.strictObject({
-  source: z.string().regex(FILE_SOURCE),
-  kind: z.enum(FILE_KINDS),
-  asOf: z.iso.date(),
-  batch: z.string().min(1).max(128),
-  /** SHA-256 of the content of the rows, in hex. */
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
-  rows: z.int().nonnegative(),
-  /** The import that this one takes back. */
-  undoes: z.string().min(1).max(128).optional(),
-});
 /** PDex 2.2.0, CodeSystem opt-out-scope. */
 export const OPT_OUT_SCOPES = [
   'global',
@@ -221,8 +191,15 @@ const networkStatusChanged = z
     tin: tin.optional(),
     status: z.enum(['in-network', 'out-of-network']),
     from: instantOrDate,
+    /** A full file does not list the provider any more: from then on its source says nothing of it. */
+    absent: z.literal(true).optional(),
+    file,
   })
-  .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
+  .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required')
+  .refine((p) => p.absent === undefined || (p.file !== undefined && p.status === 'out-of-network'), {
+    path: ['absent'],
+    message: 'only a full file lacks a provider, and the status is out-of-network then',
+  });
 
 /**
  * `owner`: the service that decides the outcome of the event, and makes a dead letter of a faulty one.

@@ -115,6 +115,11 @@ const networkStatusRecorded = z.object({
   /** Other identifiers of the same provider, as the payer's event names them. */
   with: z.array(providerKey).optional(),
   tie: tie.optional(),
+  file: file.optional(),
+  /** What names the row of the file. One provider may stand in several rows, such as a TIN with each of its NPIs. */
+  row: z.string().optional(),
+  /** The file does not have the row any more, so only what the row said has ended. */
+  absent: z.literal(true).optional(),
 });
 
 /**

@@ -1,7 +1,5 @@
 import type { ClientFacts, HoldFact, LinesFact, NetworkFact, PartyFacts } from '@provider-access/domain/access';
 import {
-  type AccessHeld,
-  type NetworkStatusRecorded,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_DIRECTORY,
@@ -10,7 +8,6 @@ import {
   PROGRESS_TYPE,
   type ProviderKey,
   unknownType,
-  dataOf,
 } from '@provider-access/events';
 import {
   type Batch,
@@ -24,14 +21,13 @@ import {
 } from '@provider-access/engines/log';
 import type { Views } from '@provider-access/engines/views';
 import type { ClientDetails } from './client-details.ts';
-import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.ts';
-import { eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
+import type { NetworkStatements } from './network-status.ts';
+import { Networks } from './networks.ts';
+import { subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { Specialties } from './specialties.ts';
-import { staircase, type Step } from './steps.ts';
 import { type ErrorLog, logPassedOver } from './passed-over-log.ts';
-import { withNetworkStatus, outWhileHeld } from './network-status.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_DIRECTORY, PA_CONSENT, PA_ATTRIBUTION] as const;
 
@@ -64,12 +60,8 @@ export interface PartyPolicy {
 export class Parties implements PartyFacts {
   /** Clients, our signing keys, and restores of the log. */
   readonly registry: Registrations;
-  readonly #networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
+  readonly #networks = new Networks();
   readonly #holds = new SourceHolds();
-  /** Holds of providers: a dead letter may have changed their network status. */
-  readonly #providerHolds = new Map<ProviderKey, Holds>();
-  /** The identifiers of one provider. Each identifier maps to the same list. */
-  readonly #identities = new Map<ProviderKey, ProviderKey[]>();
   readonly #directory = new Specialties();
   readonly #inbound = new InboundProgress(PARTY_TOPICS);
   readonly #listeners = new Set<(client: string) => void>();
@@ -162,12 +154,14 @@ export class Parties implements PartyFacts {
     return this.registry.get(id);
   }
   network(provider: ProviderKey): readonly NetworkFact[] {
-    const facts = this.#networks.get(provider)?.facts ?? [];
-    const holds = this.#providerHolds.get(provider);
-    return holds === undefined ? facts : outWhileHeld(facts, holdFacts(holds));
+    return this.#networks.of(provider);
+  }
+  /** The same, if these were all statements about the provider. */
+  networkBy(provider: ProviderKey, statements: NetworkStatements): readonly NetworkFact[] {
+    return this.#networks.by(provider, statements);
   }
   identity(provider: ProviderKey): readonly ProviderKey[] {
-    return this.#identities.get(provider) ?? [provider];
+    return this.#networks.identity(provider);
   }
   specialties(provider: ProviderKey): readonly string[] {
     return this.#directory.of(provider);
@@ -180,8 +174,8 @@ export class Parties implements PartyFacts {
     return this.#directory.newest(entry);
   }
   /** The statements about this provider's network status that still matter, as far as `waitFor` has passed them. */
-  networkSteps(provider: ProviderKey): readonly Step[] {
-    return this.#networks.get(provider)?.steps ?? [];
+  networkStatements(provider: ProviderKey): NetworkStatements {
+    return this.#networks.statements(provider);
   }
   sourceHolds(source: string): readonly HoldFact[] {
     return this.#holds.facts(source);
@@ -307,10 +301,8 @@ export class Parties implements PartyFacts {
       this.#directory.forget(subjectOf(record) ?? '');
       return undefined;
     }
-    const provider = subjectOf(record) as ProviderKey | undefined;
-    if (record.topic !== PA_PROVIDERS) this.#holds.failed(record);
-    else if (provider !== undefined)
-      this.#providerHolds.set(provider, heldUnprojected(this.#providerHolds.get(provider), record));
+    if (record.topic === PA_PROVIDERS) this.#networks.failed(record);
+    else this.#holds.failed(record);
     return undefined;
   }
 
@@ -320,63 +312,8 @@ export class Parties implements PartyFacts {
       if (typeOfRecord(record) === 'pa.directory-entry-recorded.v1') this.#directory.evolve(record);
       return undefined;
     }
-    if (record.topic !== PA_PROVIDERS) {
-      this.#holds.evolve(record);
-      return undefined;
-    }
-    const type = typeOfRecord(record);
-    if (type === 'pa.network-status-recorded.v1') this.#networkChanged(record);
-    else if (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') this.#providersHeld(record, type);
+    if (record.topic === PA_PROVIDERS) this.#networks.evolve(record);
+    else this.#holds.evolve(record);
     return undefined;
-  }
-
-  #providersHeld(record: LogRecord, type: string): void {
-    const h = dataOf<AccessHeld>(record);
-    const at = record.headers['ce_time']!;
-    for (const provider of h.providers ?? []) {
-      const known = this.#providerHolds.get(provider);
-      this.#providerHolds.set(
-        provider,
-        type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at),
-      );
-    }
-  }
-
-  #known(provider: ProviderKey): ProviderKey[] {
-    let known = this.#identities.get(provider);
-    if (known === undefined) this.#identities.set(provider, (known = [provider]));
-    return known;
-  }
-  /**
-   * Identifiers that were joined once stay joined, so that a later event cannot undo an opt-out that named one of them.
-   */
-  #join(providers: readonly ProviderKey[]): void {
-    for (const provider of providers.slice(1)) {
-      const [a, b] = [this.#known(providers[0]!), this.#known(provider)];
-      if (a === b) continue;
-      // The smaller list joins the larger one, because a TIN may have thousands of NPIs, and each event joins one more.
-      const [few, many] = a.length < b.length ? [a, b] : [b, a];
-      for (const one of few) {
-        many.push(one);
-        this.#identities.set(one, many);
-      }
-    }
-  }
-
-  /** A newer statement overrules everything from its date on, even if that date is earlier. */
-  #networkChanged(record: LogRecord): void {
-    const change = dataOf<NetworkStatusRecorded>(record);
-    const { provider } = change;
-    if (change.with !== undefined) this.#join([provider, ...change.with]);
-    const steps = withNetworkStatus(this.networkSteps(provider), eventIdOf(record), change, recordedAt(record));
-    if (steps === undefined) return;
-    this.#networks.set(provider, {
-      steps,
-      facts: staircase(steps).map((s) => ({
-        status: s.from === undefined ? 'out-of-network' : 'in-network',
-        from: s.appliesFrom,
-        recordedAt: s.recordedAt,
-      })),
-    });
   }
 }

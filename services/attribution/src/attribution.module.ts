@@ -1,4 +1,6 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Inject, Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS, ListHeads } from '@provider-access/facts';
@@ -16,6 +18,7 @@ import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { Forecast } from './operations/ops/forecast.ts';
+import { NetworkForecast } from './operations/ops/network-forecast.ts';
 import { GroupView } from './operations/group-view.ts';
 import { WithheldPatients } from './operations/withheld-patients.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
@@ -44,8 +47,17 @@ const PROJECTIONS = [...FACTS_PROJECTIONS, fileRows, disclosures, serviceLevels,
 export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS];
 
 /** Coverage, attribution, Groups and the network; what operators ask about decisions. */
+/** Bytes: the forecast of a network file has all its changes in one request. */
+const FORECAST_LIMIT = 16 * 1024 * 1024;
+
 @Module({})
 export class AttributionModule {
+  constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+    // In the constructor, because Nest registers the routes before it calls the lifecycle hooks of a module.
+    host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (route) => {
+      if (route.url.endsWith('/forecast')) route.bodyLimit = FORECAST_LIMIT;
+    });
+  }
   static register(runtime: ServiceRuntime, config: AttributionConfig): DynamicModule {
     const { views, clock } = runtime.ports;
     putInForce(config.codeLists);
@@ -107,6 +119,7 @@ export class AttributionModule {
         },
         ServiceLevels,
         Forecast,
+        NetworkForecast,
         NewLabels,
         DueNotices,
         LabelSimulator,

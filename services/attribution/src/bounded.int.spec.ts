@@ -54,7 +54,7 @@ async function costOf(event: DomainEvent): Promise<Cost> {
     logBytes: added.reduce((sum, r) => sum + r.value.byteLength + size(r.headers), 0),
     statements: h.calls.length,
     documentBytes: size(await h.facts.reader.get('m1')),
-    memoryBytes: size([parties.networkSteps(key), parties.network(key), parties.identity(key)]),
+    memoryBytes: size([parties.networkStatements(key).steps, parties.network(key), parties.identity(key)]),
   };
 }
 

@@ -13,7 +13,7 @@ export * from './demo/child-process.ts';
 export * from './demo/platform-process.ts';
 export * from './demo/verify.ts';
 export { importPlan } from './full/import-plan.ts';
-export { planOf } from './full/plan.ts';
+export { type FullFile, planOf, type Platform } from './full/plan.ts';
 export { batchNamed, undoBatch } from './full/undo.ts';
 export { IMPORT_KINDS } from './import/kinds.ts';
 export { NO_MAP } from './import/map.ts';

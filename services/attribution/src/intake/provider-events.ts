@@ -1,18 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  type NetworkStatusRecorded,
   PA_ATTRIBUTION,
   PA_DIRECTORY,
   PA_FILE_ROWS,
   PA_GROUPS,
   PA_LISTS,
   PA_PROVIDERS,
-  type PayerEvent,
   type ProviderKey,
-  providerKeys,
 } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
-import { Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
+import { Facts, type NetworkStatements, networkStatusStands, withNetworkChange } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
   type AccessEvent,
@@ -23,20 +20,19 @@ import {
   fileRecord,
   type Output,
   PROVIDER_RECORDED,
+  rowOutputs,
   type Stage,
 } from '@provider-access/intake';
-import { toInstant } from '@provider-access/fhir';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';
 import { FILE_IMPORTED, NETWORK_STATUS } from '../domain/decide-member-event.ts';
+import { networkChanges, type NetworkStatusChanged } from '../domain/network-changes.ts';
 import { orderedAfter } from '../domain/step-order.ts';
 import { directoryStage, WAIT_MS } from './directory-stage.ts';
 import { GroupDirectory } from './group-directory.ts';
 import { DERIVER, sharedRole } from './holds.ts';
 import { listStage } from './list-stage.ts';
-
-type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
 /**
  * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN; and pa.directory: which
@@ -75,7 +71,7 @@ export class ProviderEventsIntake extends AccessIntake {
 
 function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<AccessEvent> {
   /** The known state of a provider with the changes of this batch. */
-  const known = new Map<ProviderKey, readonly Step[]>();
+  const known = new Map<ProviderKey, NetworkStatements>();
   return {
     async before(events) {
       if (events.some(({ inbound }) => inbound.type === NETWORK_STATUS))
@@ -100,30 +96,21 @@ function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<Acce
       }
       if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
       const outputs: Output[] = [];
-      const identity = providerKeys((event as NetworkStatusChanged).data);
       let stands = true;
       let isNews = false;
       let sameTime = false;
-      for (const provider of identity) {
+      for (const recorded of networkChanges(event as NetworkStatusChanged, days)) {
+        const { provider } = recorded;
         const id = derivedEventId(event, provider);
-        const steps = known.get(provider) ?? facts.parties.networkSteps(provider);
-        const { status, from } = (event as NetworkStatusChanged).data;
-        const begins = status === 'in-network' ? days.permitsFrom(from) : days.restrictsFrom(from);
-        const joined = identity.filter((other) => other !== provider);
-        const recorded: NetworkStatusRecorded = {
-          provider,
-          status,
-          from: toInstant(begins),
-          businessTime: instantOf(event.time),
-          ...(joined.length > 0 && { with: joined }),
-        };
-        const data = orderedAfter(recorded, id, steps);
-        const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
-        stands &&= networkStatusStands(after ?? steps, id, recorded);
+        const before = known.get(provider) ?? facts.parties.networkStatements(provider);
+        // Rows of one source's files are ordered by the time of their import alone.
+        const data = recorded.file === undefined ? orderedAfter(recorded, id, before.steps) : recorded;
+        const after = data === undefined ? undefined : withNetworkChange(before, id, data, at);
+        stands &&= networkStatusStands(after ?? before, id, recorded);
         // An overtaken statement may still be the first that joins the identifiers of one provider.
-        const joins = joined.some((other) => !facts.parties.identity(provider).includes(other));
-        if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.event === id))))
-          continue;
+        const joins = (recorded.with ?? []).some((other) => !facts.parties.identity(provider).includes(other));
+        const isKnown = before.steps.some((step) => step.event === id);
+        if (data === undefined || (after === undefined && (!joins || isKnown))) continue;
         isNews ||= after !== undefined;
         sameTime ||= (data.tie?.events.length ?? 0) > 0;
         if (after !== undefined) known.set(provider, after);
@@ -139,6 +126,7 @@ function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<Acce
         // the change that counts.
         outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
       }
+      outputs.push(...rowOutputs(event, { deriver: DERIVER, at }));
       if (!stands) return { ok: true, outcome: 'superseded', outputs };
       return {
         ok: true,

@@ -146,7 +146,7 @@ export function importCommand(program: Command): void {
     )
     .option(
       '--full',
-      'the file says everything that --source knows: rows that it lacks end (roster, coverage, opt-outs)',
+      'the file says everything that --source knows: rows that it lacks end (roster, coverage, network)',
     )
     .option('--confirm <number>', 'of a full file: the number of the report that a person has checked')
     .option('--dry-run', 'read the whole file, show its first events, publish nothing')

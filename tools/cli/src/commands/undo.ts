@@ -43,25 +43,27 @@ const linesOf = ({ batch, by, rows, kept }: Undone, access: readonly Access[]): 
   ...(kept === 0 ? [] : [`${kept} rows stay, because a later import changed them.`]),
   ...(rows === 0
     ? []
-    : access.length === 0
-      ? ['Nobody used an access that only this import gave.']
-      : [
-          `${access.length} accesses that only this import gave:`,
-          ...table(
-            ['at', 'member', 'app', 'action', 'resources', 'of'],
-            access
-              .slice(0, SHOWN)
-              .map((a) => [
-                a.at,
-                a.member,
-                a.app ?? a.client,
-                a.action,
-                String(a.resources ?? '?'),
-                (a.types ?? []).join(' '),
-              ]),
-          ),
-          ...(access.length > SHOWN ? [`… ${access.length - SHOWN} more with --json`] : []),
-        ]),
+    : batch.startsWith('network.')
+      ? ['A network opens lists, so its accesses are not listed by member: ask pa audit for the apps of the providers.']
+      : access.length === 0
+        ? ['Nobody used an access that only this import gave.']
+        : [
+            `${access.length} accesses that only this import gave:`,
+            ...table(
+              ['at', 'member', 'app', 'action', 'resources', 'of'],
+              access
+                .slice(0, SHOWN)
+                .map((a) => [
+                  a.at,
+                  a.member,
+                  a.app ?? a.client,
+                  a.action,
+                  String(a.resources ?? '?'),
+                  (a.types ?? []).join(' '),
+                ]),
+            ),
+            ...(access.length > SHOWN ? [`… ${access.length - SHOWN} more with --json`] : []),
+          ]),
 ];
 
 /** `pa undo`: takes a full import back. */

@@ -6,6 +6,8 @@ const DAY_MS = 86_400_000;
 /** The last day before a day: a row that a file of this day does not have held until then. */
 const dayBefore = (day: string): string => new Date(Date.parse(day) - DAY_MS).toISOString().slice(0, 10);
 
+const dayAfter = (day: string): string => new Date(Date.parse(day) + DAY_MS).toISOString().slice(0, 10);
+
 /** What makes an event of a row: the import, and the time under which it is published. */
 export interface Publication {
   readonly kind: FileKind;
@@ -45,6 +47,13 @@ export function eventOfRow(publication: Publication, stated: Stated): DomainEven
     const { scope, targets, purposes, payers, categories } = held!;
     const data = { scope, targets, purposes, payers, categories, file };
     return eventOf({ type: 'payer.opt-out-withdrawn.v1', subject, data }, about);
+  }
+  if (kind === 'network') {
+    const { to: last } = stated;
+    const from = last === undefined ? file.asOf : last.includes('T') ? last : dayAfter(last);
+    const data = row ?? { npi, tin, status: 'out-of-network', from, absent: true };
+    const about = { id: idOf(publication, stated), time, source: sourceOf(file) };
+    return eventOf({ type: 'payer.network-status-changed.v1', subject, data: { ...data, file } }, about);
   }
   const said =
     kind === 'roster'

@@ -73,13 +73,27 @@ export class Held {
     }
   }
   async forecast(events: readonly unknown[]): Promise<readonly ForecastChange[]> {
-    const { changes } = await this.#server.post<{ readonly changes: readonly ForecastChange[] }>(
-      `${this.#path}/forecast`,
-      { events },
-      { token: this.#token },
-    );
-    return changes;
+    return (await this.#forecast<{ readonly changes: readonly ForecastChange[] }>(events)).changes;
   }
+  /** The same for changes of a network, which must come together. */
+  async networkForecast(events: readonly unknown[]): Promise<readonly ListForecast[]> {
+    return (await this.#forecast<{ readonly lists: readonly ListForecast[] }>(events)).lists;
+  }
+  #forecast<T>(events: readonly unknown[]): Promise<T> {
+    const call = { token: this.#token, timeoutMs: FORECAST_TIMEOUT_MS };
+    return this.#server.post<T>(`${this.#path}/forecast`, { events }, call);
+  }
+}
+/** It may decide about each member of large lists. */
+const FORECAST_TIMEOUT_MS = 600_000;
+/** How a list of a provider would change. */
+interface ListForecast {
+  readonly list: string;
+  /** Members whom apps of the provider see now. */
+  readonly seen: number;
+  readonly gained: number;
+  readonly lost: number;
+  readonly labels: Readonly<Record<string, number>>;
 }
 export interface ForecastChange {
   readonly member: string;

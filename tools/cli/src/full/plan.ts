@@ -44,17 +44,24 @@ const FORECAST = 500;
 /** Stands for the batch in a forecast, which is not known before the last row is read. */
 const NO_BATCH = 'forecast';
 
+/** So many changes of a network are foreseen, because they go in one request. */
+const MOST_OF_NETWORK = 20_000;
+
 /** Collects what the forecast of some events at a time says about each list. */
 class Lists {
   readonly #held: Held;
+  readonly #isNetwork: boolean;
   readonly lists = new Map<string, ListChange>();
   /** Gained members by the labels of resources that come with them. */
   readonly labels = new Map<string, number>();
   gained = 0;
   lost = 0;
+  /** Changes of a network that are too many to be foreseen. */
+  unforeseen = 0;
   #open: DomainEvent[] = [];
-  constructor(held: Held) {
+  constructor(held: Held, kind: FileKind) {
     this.#held = held;
+    this.#isNetwork = kind === 'network';
   }
   list(name: string): ListChange {
     let list = this.lists.get(name);
@@ -62,11 +69,18 @@ class Lists {
     return list;
   }
   async add(events: readonly DomainEvent[]): Promise<void> {
+    if (this.#isNetwork) {
+      this.unforeseen += events.length;
+      if (this.unforeseen > MOST_OF_NETWORK) this.#open = [];
+      else this.#open.push(...events);
+      return;
+    }
     this.#open.push(...events);
     if (this.#open.length >= FORECAST) await this.end();
   }
   async end(): Promise<void> {
     if (this.#open.length === 0) return;
+    if (this.#isNetwork) return this.#foreseeNetwork();
     const changes: readonly ForecastChange[] = await this.#held.forecast(this.#open);
     this.#open = [];
     for (const { list, change, labels = [] } of changes) {
@@ -74,6 +88,17 @@ class Lists {
       this[change] += 1;
       this.list(list)[change] += 1;
     }
+  }
+  async #foreseeNetwork(): Promise<void> {
+    for (const { list, seen, gained, lost, labels } of await this.#held.networkForecast(this.#open)) {
+      for (const [label, count] of Object.entries(labels))
+        this.labels.set(label, (this.labels.get(label) ?? 0) + count);
+      Object.assign(this.list(list), { held: seen, gained, lost });
+      this.gained += gained;
+      this.lost += lost;
+    }
+    this.#open = [];
+    this.unforeseen = 0;
   }
 }
 
@@ -108,7 +133,7 @@ export async function planOf(
   );
   try {
     const changes = new LineFile(join(sorted.folder, 'changes.ndjson'));
-    const lists = new Lists(held);
+    const lists = new Lists(held, kind);
     const absent = new AbsentRows(source, { marks, ...(absentFile !== undefined && { out: absentFile }) });
     const digest = createHash('sha256');
     const forecast: Publication = {
@@ -144,8 +169,8 @@ export async function planOf(
     const isAgain = last?.digest === found.digest && last.asOf === asOf;
     const known = imports.map(({ batch: name }) => name);
     const batch = isAgain ? last.batch : batchOf({ kind, source, asOf }, found.digest, known);
-    const { gained, lost } = lists;
-    const about = { ...found, kind, source, asOf, batch, first: last === undefined, gained, lost };
+    const { gained, lost, unforeseen } = lists;
+    const about = { ...found, kind, source, asOf, batch, first: last === undefined, gained, lost, unforeseen };
     const sensitive = Object.fromEntries([...lists.labels].sort());
     const foreseen = { ...about, lists: Object.fromEntries([...lists.lists].sort()), sensitive };
     const number = numberOf(foreseen, digest.digest('hex'));

@@ -5,7 +5,7 @@ import type { Comparison } from './compare.ts';
 
 /** How a list of a provider changes. */
 export interface ListChange {
-  /** Rows of the source that name the provider. */
+  /** Rows of the source that name the provider. Of a network: members whom its apps see now. */
   held: number;
   /** Members whom apps of the provider would see, and see not now. */
   gained: number;
@@ -25,6 +25,8 @@ export interface FullReport extends Comparison {
   /** Members and lists that change: a member on two lists counts twice. */
   readonly gained: number;
   readonly lost: number;
+  /** Changes of a network for which nobody can say what lists gain and lose, because they are too many. */
+  readonly unforeseen: number;
   /** By the providers of the list. */
   readonly lists: Readonly<Record<string, ListChange>>;
   /** Gained members by security label (`system|code`), of resources that their new providers would get (A72). */
@@ -45,6 +47,8 @@ const percent = (count: number, of: number): string =>
 
 /** Why a report needs a confirmation (A73). */
 export function reasonsOf({
+  kind,
+  unforeseen,
   first,
   held,
   ended,
@@ -53,14 +57,19 @@ export function reasonsOf({
   lost,
   lists,
 }: Omit<FullReport, 'reasons' | 'number'>): readonly string[] {
-  if (first) return [];
   const reasons: string[] = [];
-  // A row that stays and is over loses its member as one that is absent does.
+  if (unforeseen > 0) reasons.push(`${unforeseen} changes of the network are too many to say what lists gain and lose`);
+  if (first) return reasons;
+  // A row that stays and is over loses its member as one that is absent does. A row of a network has many members.
   const totals = [
     ['rows end', ended],
     ['rows are new', added],
-    ['members are lost', lost],
-    ['members are gained', gained],
+    ...(kind === 'network'
+      ? []
+      : ([
+          ['members are lost', lost],
+          ['members are gained', gained],
+        ] as const)),
   ] as const;
   for (const [what, count] of totals)
     if (isAbove(count, held)) reasons.push(`${count} ${what}: ${percent(count, held)} rows`);
@@ -110,12 +119,12 @@ export function reportLines(report: FullReport): string[] {
     ...(kept === 0
       ? []
       : [`${kept} opt-outs of this source are not in the file. They stay, because nobody has confirmed their ends.`]),
-    `Lists of providers gain ${gained} members and lose ${lost}.`,
+    ...(report.unforeseen > 0 ? [] : [`Lists of providers gain ${gained} members and lose ${lost}.`]),
     ...countLines('new access to labelled data, in members by label', report.sensitive),
     ...(largest.length === 0
       ? []
       : table(
-          ['list', 'rows held', 'gains', 'loses'],
+          ['list', kind === 'network' ? 'members now' : 'rows held', 'gains', 'loses'],
           largest.slice(0, LISTED).map(([list, c]) => [list, String(c.held), String(c.gained), String(c.lost)]),
         )),
     ...(largest.length > LISTED ? [`… ${largest.length - LISTED} more lists with --json`] : []),

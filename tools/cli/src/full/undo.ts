@@ -95,7 +95,8 @@ export async function undoBatch(
       rows += 1;
       since = since === undefined || row.time < since ? row.time : since;
       events.add(JSON.stringify(eventBack(publication, row)));
-      if (row.row !== null && row.subject !== last) given.add((last = row.subject));
+      // The subjects of a network are providers.
+      if (kind !== 'network' && row.row !== null && row.subject !== last) given.add((last = row.subject));
       onProgress(`${rows} rows compared`);
     }
     events.end();

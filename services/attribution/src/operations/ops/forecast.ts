@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  type AttributionFact,
   decide,
   type MemberFacts,
   namesOneOf,
@@ -31,6 +30,7 @@ import { payerIdentity } from '../../domain/payer-identity.ts';
 import { GroupDirectory } from '../../intake/group-directory.ts';
 import { DERIVER } from '../../intake/holds.ts';
 import { MemberState } from '../../intake/member-state.ts';
+import { ANYBODY, listOf, partyOf } from './anybody.ts';
 import { NewLabels } from './new-labels.ts';
 
 /** A list of a provider, and the member that it gains or loses. */
@@ -51,10 +51,6 @@ interface Known {
   readonly consent: Map<string, ConsentPart | undefined>;
 }
 type WithdrawalEvent = Extract<PayerEvent, { type: 'payer.opt-out-withdrawn.v1' }>;
-/** Stands for any app of the providers of a list, so that `decide` says who sees the member there. */
-const ANYBODY = 'anybody';
-const APPROVED = [{ status: 'approved', at: '0001-01-01T00:00:00.000Z' }] as const;
-
 /**
  * What events would change if somebody published them: whom the apps of each list's providers would see, and would no
  * longer see. It uses the code of the intake and the one decision, and appends nothing.
@@ -182,16 +178,7 @@ export class Forecast {
     return lists;
   }
   private partyOf(providers: readonly ProviderKey[]): PartyFacts {
-    const { parties } = this.facts;
-    return {
-      client: (client) => ({ client, name: client, status: 'approved', scope: '', providers, history: APPROVED }),
-      network: (provider) => parties.network(provider),
-      identity: (provider) => parties.identity(provider),
-      specialties: (provider) => parties.specialties(provider),
-      sourceHolds: (source) => parties.sourceHolds(source),
-      lines: () => parties.lines(),
-      asOf: () => parties.asOf(),
-    };
+    return partyOf(this.facts.parties, providers);
   }
 }
 
@@ -208,6 +195,3 @@ function addConsent(
   const after = evolveConsent(consent.get(member), { ...read, value: bufferOf(record.value) });
   if (after !== undefined) consent.set(member, after);
 }
-
-const listOf = ({ providers, contract }: Pick<AttributionFact, 'providers' | 'contract'>): string =>
-  [...providers.toSorted(), ...(contract === undefined ? [] : [`contract ${contract}`])].join(' ');

@@ -7,6 +7,7 @@ import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/ht
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { type FileRowPart, fileRows, type ImportedFile, importsId, listOf } from '../../projections/file-rows.ts';
+import { NetworkForecast } from './network-forecast.ts';
 import { Forecast } from './forecast.ts';
 import { jsonOf } from './json-body.ts';
 
@@ -14,6 +15,8 @@ import { jsonOf } from './json-body.ts';
 const PAGE = 1000;
 /** Events of one forecast at most. */
 const MOST_EVENTS = 2000;
+/** Of a network all events are in one request, because rows share identifiers. */
+const MOST_OF_NETWORK = 20_000;
 /** How long the first page waits until the view has what the payer has published, ms. */
 const WAIT_MS = 20_000;
 
@@ -44,8 +47,12 @@ const event = z.looseObject({
   subject: z.string(),
   data: z.unknown(),
 });
-const EVENTS_TEXT = `events is a list of at most ${MOST_EVENTS} CloudEvents.`;
-const EVENTS = z.strictObject({ events: z.array(event, EVENTS_TEXT).max(MOST_EVENTS, EVENTS_TEXT) });
+const eventsOf = (most: number) => {
+  const text = `events is a list of at most ${most} CloudEvents.`;
+  return z.strictObject({ events: z.array(event, text).max(most, text) });
+};
+const EVENTS = eventsOf(MOST_EVENTS);
+const NETWORK_EVENTS = eventsOf(MOST_OF_NETWORK);
 /** For `pa simulate` (A72): it appends nothing. */
 const FORECAST = operation({
   ...COMMON,
@@ -53,7 +60,8 @@ const FORECAST = operation({
   summary: 'Tell what events would change, without publishing them',
   description:
     'Answers which members the lists of providers would gain and lose now, by the decision that reads use. All ' +
-    'events about one member must be in one request.',
+    'events about one member must be in one request. Of a network, all changes are in one request of at most ' +
+    `${MOST_OF_NETWORK} events, and the answer has a row for each list, with numbers of members (\`lists\`).`,
   body: {
     required: true,
     content: { [JSON_TYPE]: { schema: EVENTS, fields: { events: 'As for `POST /events`.' } } },
@@ -69,6 +77,7 @@ export class SourcesController {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(Forecast) private readonly forecast: Forecast,
+    @Inject(NetworkForecast) private readonly network: NetworkForecast,
   ) {
     this.reader = ports.views.reader(fileRows);
   }
@@ -93,7 +102,15 @@ export class SourcesController {
     const last = found.length < PAGE ? undefined : found.at(-1)!;
     const next = last && { values: [(last['row'] as FileRowPart).subject], id: last._id };
     return {
-      audit: [{ released: { members: [...new Set(rows.map(({ subject }) => subject))], resources: 0 } }],
+      // The subjects of a network are providers.
+      audit: [
+        {
+          released: {
+            members: params['kind'] === 'network' ? [] : [...new Set(rows.map(({ subject }) => subject))],
+            resources: 0,
+          },
+        },
+      ],
       answer: {
         json: {
           ...params,
@@ -108,14 +125,20 @@ export class SourcesController {
   @Operation(FORECAST)
   async tell({ params, body }: Asked<typeof FORECAST>): Promise<Audited> {
     named(params);
-    const read = EVENTS.safeParse(jsonOf(body));
+    const isNetwork = params['kind'] === 'network';
+    const read = (isNetwork ? NETWORK_EVENTS : EVENTS).safeParse(jsonOf(body));
     if (!read.success)
       throw new Refusal(
         'invalid-request',
         read.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '),
       );
-    const { events } = read.data;
-    const changes = await this.forecast.of(events as unknown as readonly DomainEvent[]);
+    const events = read.data.events as unknown as readonly DomainEvent[];
+    if (isNetwork)
+      return {
+        audit: [{ released: { members: [], resources: 0 } }],
+        answer: { json: { lists: await this.network.of(events) } },
+      };
+    const changes = await this.forecast.of(events);
     const members = [...new Set(changes.map(({ member }) => member))];
     return { audit: [{ released: { members, resources: 0 } }], answer: { json: { changes } } };
   }
