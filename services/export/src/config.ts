@@ -1,4 +1,5 @@
 import {
+  exportManifest,
   factsEnv,
   flag,
   publicUrl,
@@ -28,13 +29,7 @@ export const exportSettings = z.object({
   EXPORT_STRICT: flag
     .default(false)
     .describe('Whether a kick-off needs the headers `Accept` and `Prefer: respond-async`, as Bulk Data 1.0.0 says.'),
-  EXPORT_MANIFEST: z
-    .enum(['3', '4'])
-    .default('3')
-    .describe(
-      'Version of Bulk Data whose manifest exports have. `3` also has what versions 1 and 2 require. `4` is the ' +
-        'ballot: exports then start by POST only, and clients of earlier versions cannot read the manifest.',
-    ),
+  EXPORT_MANIFEST: exportManifest,
   EXPORT_CHUNK_MEMBERS: count(250).describe(
     'Members a chunk: the unit of work, of retry and of progress. With 10 or more, an export of at most 10 patients ' +
       'is one chunk.',

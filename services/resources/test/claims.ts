@@ -45,8 +45,8 @@ export const CLAIMS: readonly Claim[] = [
     ],
   },
   {
-    name: 'Bulk Data 2.0.0',
-    guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
+    name: 'Bulk Data 3.0.0',
+    guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|3.0.0',
     statement: 'http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data',
     lacks: [],
     unmet: [

@@ -29,6 +29,15 @@ export const publicUrl = baseUrl.refine(
 );
 /** `true` or `false`. */
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((v) => v === 'true');
+/** Export writes the manifest, and the CapabilityStatement of resources claims its version. */
+export const exportManifest = z
+  .enum(['3', '4'], 'must be 3 or 4')
+  .default('3')
+  .describe(
+    'Version of Bulk Data whose manifest exports have, and which the CapabilityStatement claims. `3` also has what ' +
+      'versions 1 and 2 require. `4` is the ballot: exports then start by POST only, and clients of earlier versions ' +
+      'cannot read the manifest.',
+  );
 /** A whole number between two bounds, both allowed. */
 export const whole = (min: number, max: number) => {
   const range = `must be a whole number from ${min} to ${max}`;

@@ -1,7 +1,13 @@
 import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/fhir';
 import { profilesOf } from '@provider-access/fhir/profiles';
 import { mayBeShared } from '@provider-access/records';
-import { ATR, GROUP_PROFILES } from '@provider-access/domain/pdex';
+import {
+  ATR,
+  EXPORT_PARAMETERS,
+  type ExportOperation,
+  type ExportParameter,
+  GROUP_PROFILES,
+} from '@provider-access/domain/pdex';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
@@ -45,11 +51,17 @@ const CLAIMED: readonly { readonly guide: string; readonly statement?: string }[
     statement: 'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer',
   },
   {
-    guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
+    guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|3.0.0',
     statement: 'http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data',
   },
   { guide: 'http://hl7.org/fhir/smart-app-launch/ImplementationGuide/hl7.fhir.uv.smart-app-launch|2.2.0' },
 ];
+
+/** With `EXPORT_MANIFEST=4`, the manifest is none of an earlier version. */
+const claimedWith = (manifest: '3' | '4') =>
+  manifest === '3'
+    ? CLAIMED
+    : CLAIMED.map((claim) => ({ ...claim, guide: claim.guide.replace('bulkdata|3.0.0', 'bulkdata|4.0.0-ballot') }));
 
 const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
 const COMBINATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination';
@@ -107,6 +119,13 @@ function resource(type: string, operations: readonly Descriptor[]): unknown {
   };
 }
 
+/** Every search parameter of a type works in `_typeFilter` too, so no parameter is marked with operation-not-supported. */
+const parametersOf = (operation: ExportOperation): string =>
+  (EXPORT_PARAMETERS as readonly ExportParameter[])
+    .filter(({ operations, offered: isOffered }) => isOffered && operations.includes(operation))
+    .map(({ name }) => name)
+    .join(', ');
+
 const group = {
   type: 'Group',
   documentation: 'The own Groups of the caller only, by GET and by POST _search.',
@@ -122,12 +141,13 @@ const group = {
       name: 'export',
       definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export',
       documentation:
-        'FHIR NDJSON of the members of the Group; _type, _since, _outputFormat. Resources of the directory that a ' +
+        `FHIR NDJSON of the members of the Group, with ${parametersOf('$export')}. Resources of the directory that a ` +
         'released resource refers to come along. A member who became visible after _since comes whole.',
     },
     {
       name: 'davinci-data-export',
       definition: 'http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export',
+      documentation: `As export, also with exportType: ${parametersOf('$davinci-data-export')}.`,
     },
   ],
 };
@@ -166,7 +186,13 @@ const server = ({ publicUrl, sandbox }: About) => ({
  * that their handlers use. It has what an app can use, and nothing else.
  * https://hl7.org/fhir/R4/capabilitystatement.html
  */
-export function capabilityStatement(publicUrl: string, operations: readonly Descriptor[], sandbox = false): string {
+export function capabilityStatement(
+  publicUrl: string,
+  operations: readonly Descriptor[],
+  sandbox = false,
+  manifest: '3' | '4' = '3',
+): string {
+  const claimed = claimedWith(manifest);
   const base = `${publicUrl}/fhir`;
   return JSON.stringify({
     resourceType: 'CapabilityStatement',
@@ -178,8 +204,8 @@ export function capabilityStatement(publicUrl: string, operations: readonly Desc
     description:
       'Provider Access API of CMS-0057-F: data of attributed members for in-network providers, without remittances ' +
       'and cost sharing.',
-    instantiates: CLAIMED.flatMap(({ statement }) => statement ?? []),
-    implementationGuide: CLAIMED.map(({ guide }) => guide),
+    instantiates: claimed.flatMap(({ statement }) => statement ?? []),
+    implementationGuide: claimed.map(({ guide }) => guide),
     rest: [
       {
         mode: 'server',

@@ -184,14 +184,19 @@ describe('the CapabilityStatement', () => {
     });
   });
 
-  it('claims a guide together with its statement, and none of which something is lacking', () => {
+  it('E80: claims a guide together with its statement, and none of which something is lacking', () => {
     expect(own.instantiates).toContain('http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data');
     expect(own.implementationGuide).toContain(
-      'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
+      'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|3.0.0',
     );
     const claimed = CLAIMS.filter(isClaimed);
     expect(own.implementationGuide).toEqual(claimed.map(({ guide }) => guide));
     expect(own.instantiates).toEqual(claimed.flatMap(({ statement }) => statement ?? []));
+    // E80: with EXPORT_MANIFEST=4 the manifest is that of the ballot, so no earlier version is claimed.
+    const ballot = JSON.parse(capabilityStatement(BASE, operationsOf(CONTROLLERS), false, '4')) as Statement;
+    expect(ballot.implementationGuide.filter((guide) => guide.includes('bulkdata'))).toEqual([
+      'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|4.0.0-ballot',
+    ]);
     for (const { guide } of CLAIMS) expect(guide).toMatch(/\|\d+\.\d+\.\d+$/);
   });
 

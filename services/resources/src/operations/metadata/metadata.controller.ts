@@ -35,11 +35,11 @@ export class MetadataController {
   private readonly statement: string;
   private readonly ofPortal: string;
   constructor(
-    @Inject(CONFIG) { publicUrl, sandbox }: ResourcesConfig,
+    @Inject(CONFIG) { publicUrl, sandbox, manifest }: ResourcesConfig,
     @Inject(OPERATIONS) operations: readonly Descriptor[],
     @Inject(STATIC_TOKENS) private readonly tokens: StaticTokens,
   ) {
-    this.statement = capabilityStatement(publicUrl, operations, sandbox);
+    this.statement = capabilityStatement(publicUrl, operations, sandbox, manifest);
     this.ofPortal = portalStatement(publicUrl, operations, sandbox);
   }
 
