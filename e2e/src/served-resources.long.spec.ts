@@ -225,6 +225,7 @@ describe.skipIf(!HAS_VALIDATOR)('everything that is generated or served, by HL7â
     );
     const app = await registerApp(fresh.platform(), { name: 'Reader', npi: mine.npi, tin: mine.tin });
     token = await app.tokens.get();
+    // E82: HL7's validator finds no error in the statement.
     await ask(200, '/fhir/metadata');
     for (const type of SERVED_TYPES) await askFor(type);
     await ask(200, `/fhir/DocumentReference/$docref?patient=${member}`);

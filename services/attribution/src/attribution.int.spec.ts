@@ -204,7 +204,7 @@ describe('Group', () => {
     expect((await h.get(`/fhir/Group/${id}?_summary=true`, app)).json()).toMatchObject({ quantity: 2 });
   });
 
-  // S9: one large Group made the whole list a 413.
+  // E78, S9: one large Group made the whole list a 413.
   it('comes as a summary in a list when it is too large, and the others come whole', async () => {
     await h.stop();
     h = await new Harness().start({ maxGroupMembers: 1 });
@@ -243,7 +243,7 @@ describe('Group', () => {
 });
 
 describe('a list of Groups that are large together', () => {
-  // S9: no Group is too large by itself, and the answer would have any number of members.
+  // E78, S9: no Group is too large by itself, and the answer would have any number of members.
   it('shows as many members as one Group may have, and the other Groups as summaries', async () => {
     await h.stop();
     h = await new Harness().start({ maxGroupMembers: 2 });

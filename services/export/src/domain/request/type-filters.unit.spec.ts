@@ -55,7 +55,10 @@ it('E80: a filter takes every search parameter of every type', () => {
     for (const { name, kind, owner } of searchOf(type)!.parameters) {
       const value = owner === true ? 'Patient/p' : VALUES[kind]!;
       const filter = `${type}?${name}=${encodeURIComponent(value)}`;
-      expect(faultOf(() => inBody(filter)), filter).toBeUndefined();
+      expect(
+        faultOf(() => inBody(filter)),
+        filter,
+      ).toBeUndefined();
       taken += 1;
     }
   expect(taken).toBeGreaterThan(100);

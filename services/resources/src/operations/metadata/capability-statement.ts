@@ -119,7 +119,7 @@ function resource(type: string, operations: readonly Descriptor[]): unknown {
   };
 }
 
-/** Every search parameter of a type works in `_typeFilter` too, so no parameter is marked with operation-not-supported. */
+/** Every search parameter works in `_typeFilter` too, so none is marked with operation-not-supported. */
 const parametersOf = (operation: ExportOperation): string =>
   (EXPORT_PARAMETERS as readonly ExportParameter[])
     .filter(({ operations, offered: isOffered }) => isOffered && operations.includes(operation))
