@@ -13,7 +13,7 @@ export const HAS_VALIDATOR: boolean = program !== undefined && existsSync(progra
 /** Packages of `shared/data/ig`, from the one whose definitions lose to the one whose definitions win. */
 const PACKAGES = ['us_core_311.tgz', 'us_core_610.tgz', 'carin-bb-2.2.0-sushi.tgz', 'pdex-2.2.0.tgz'];
 /** Profiles that served resources declare and that the tables of intake do not have. */
-const MORE_PACKAGES = ['hrex-1.0.0.tgz', 'atr-2.1.0.tgz'];
+const MORE_PACKAGES = ['us_core_700.tgz', 'hrex-1.0.0.tgz', 'atr-2.1.0.tgz'];
 
 /** The profiles of BALP as a package of HL7's form. */
 function balpPackage(folder: string): string {

@@ -50,7 +50,10 @@ const SILENT = {
     { source: 'PDex 2.2.0', level: 'MAY', names: ['use'] },
   ],
   CareTeam: [{ source: 'R4', level: 'MAY', names: ['participant'] }],
-  Group: [{ source: ATR, level: 'SHALL', names: ['identifier', 'name', 'period'] }],
+  Group: [
+    { source: ATR, level: 'SHALL', names: ['identifier', 'name', 'period'] },
+    { source: ATR, level: 'SHOULD', names: ['characteristic-value'] },
+  ],
   Media: [{ source: 'R4', level: 'MAY', names: ['patient'] }],
   MedicationDispense: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
   MedicationRequest: [{ source: 'R4', level: 'MAY', names: ['medication'] }],

@@ -6,15 +6,11 @@ import { directory, recordId, records } from '@provider-access/records';
 import { searchOf } from '@provider-access/fhir';
 import { instant } from '@provider-access/kernel';
 import { attributed, Harness, inNetwork, NPI, OTHER_NPI, panel, payerEvent } from '../test/harness.ts';
+import { TIN, NPI_SYSTEM, TIN_SYSTEM, ROWS } from '../test/group-search-rows.ts';
 import { type BundleJson, find, typed } from '../test/groups.ts';
 
-const TIN = '123456789';
 /** In network, and in no directory. */
 const UNLISTED = '1999999984';
-const NPI_SYSTEM = 'http://hl7.org/fhir/sid/us-npi';
-const TIN_SYSTEM = 'urn:oid:2.16.840.1.113883.4.4';
-const CODES = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS';
-const PROFILE = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-provider-group';
 const SCOPE = 'system/Group.rs system/Organization.rs';
 
 let h: Harness;
@@ -95,61 +91,9 @@ const post = (body: string, type = 'application/x-www-form-urlencoded', query = 
   });
 const idsOf = (bundle: BundleJson): string[] => (bundle.entry ?? []).map(({ resource }) => resource.id);
 const ids = async (query: string, headers = token): Promise<string[]> => idsOf(await find(h, headers, query));
-type Name = keyof typeof groups;
-const all: readonly Name[] = ['npi', 'tin', 'contract'];
 
 describe('a search for Groups', () => {
-  /** Each row: a search, and the Groups that it means. */
-  const rows: readonly (readonly [query: string, found: readonly Name[]])[] = [
-    ['', all],
-    ['_lastUpdated=ge2026-06-01', all],
-    ['_lastUpdated=lt2026-06-01', []],
-    [`_profile=${PROFILE}`, all],
-    ['_profile=http://example.org/other', []],
-    [`identifier=${NPI}`, ['npi', 'contract']],
-    [`identifier=${NPI_SYSTEM}|${NPI}`, ['npi', 'contract']],
-    [`identifier=${NPI_SYSTEM}|`, ['npi', 'contract']],
-    [`identifier=|${NPI}`, []],
-    ['identifier=|K-1', []],
-    ['identifier=https://pa.example/contracts|K-1', ['contract']],
-    [`identifier=${TIN}`, ['tin']],
-    ['identifier=12-3456789', ['tin']],
-    [`identifier=${TIN_SYSTEM}|12-3456789`, ['tin']],
-    [`identifier=${TIN},K-1`, ['tin', 'contract']],
-    [`identifier=${NPI}&identifier=K-1`, ['contract']],
-    [`identifier=${OTHER_NPI}`, []],
-    ['identifier:missing=false', all],
-    [`identifier:not=${NPI}`, ['tin']],
-    ['code=pdexprovidergroup', all],
-    [`code=${CODES}|pdexprovidergroup`, all],
-    [`code=${CODES}|pdex-member,${CODES}|pdexprovidergroup`, all],
-    [`code=pdex-member&code=pdexprovidergroup`, []],
-    ['characteristic=pdexprovidergroup', all],
-    ['characteristic=other', []],
-    [`characteristic-value-reference:identifier=${NPI_SYSTEM}|${NPI}`, ['npi', 'contract']],
-    [`characteristic-value-reference:identifier=${TIN}`, ['tin']],
-    ['characteristic-value-reference=Organization/clinic', ['npi', 'contract']],
-    ['characteristic-value-reference=https://pa.example/fhir/Organization/practice', ['tin']],
-    ['characteristic-value-reference:Organization=clinic', ['npi', 'contract']],
-    ['characteristic-value-reference=clinic,practice', all],
-    ['characteristic-value-reference=Organization/elsewhere', []],
-    ['characteristic-value-reference=Organization/nobody', []],
-    ['characteristic-value-reference=https://other.example/fhir/Organization/clinic', []],
-    // U10: a Group is named after its provider in the directory. Without an entry it is named by the NPI or TIN.
-    ['name=CLINIC', ['npi', 'contract']],
-    ['name=lini', []],
-    ['name:contains=lini', ['npi', 'contract']],
-    ['name:exact=clinic', ['npi']],
-    ['name:exact=clinic (contract K-1)', ['contract']],
-    ['name=practice', ['tin']],
-    ['name=elsewhere', []],
-    ['name:missing=true', []],
-    // A7
-    ['period=2026', ['contract']],
-    ['period=lt2026', []],
-    ['period:missing=true', ['npi', 'tin']],
-  ];
-  it.each(rows)('by %s', async (query, found) => {
+  it.each(ROWS)('by %s', async (query, found) => {
     const expected = found.map((name) => groups[name]).toSorted();
     expect(await ids(`?${query}`)).toEqual(expected);
     const posted = await post(query);
@@ -158,7 +102,7 @@ describe('a search for Groups', () => {
 
   it('uses every declared parameter, and only these', () => {
     const used = new Set(
-      rows.flatMap(([query]) => [...new URLSearchParams(query).keys()].map((k) => k.split(':')[0]!)),
+      ROWS.flatMap(([query]) => [...new URLSearchParams(query).keys()].map((k) => k.split(':')[0]!)),
     );
     expect([...used, '_id'].toSorted()).toEqual(
       searchOf('Group')!
@@ -222,6 +166,12 @@ describe('a search for Groups', () => {
     ['period=soon', 'value', 'period'],
     ['name:above=x', 'not-supported', 'name'],
     ['characteristic-value-reference=%23x', 'value', 'characteristic-value-reference'],
+    ['characteristic-value=x', 'value', 'characteristic-value'],
+    ['characteristic-value=x$', 'value', 'characteristic-value'],
+    ['characteristic-value=$x', 'value', 'characteristic-value'],
+    ['characteristic-value=x$y$z', 'value', 'characteristic-value'],
+    ['characteristic-value=x%5C$y', 'value', 'characteristic-value'],
+    ['characteristic-value=x$Organization/a/_history/1', 'value', 'characteristic-value'],
     ['_count=x', 'value', '_count'],
     ['_summary=some', 'value', '_summary'],
     ['_total=many', 'value', '_total'],

@@ -1,8 +1,16 @@
-import type { AttributionFact } from '../access/facts.ts';
 import type { ChangeType, GroupMember } from './group.ts';
 
 /** Ends inside are exclusive; Period.end is the last moment. */
 const lastMoment = (end: string): string => new Date(Date.parse(end) - 1).toISOString();
+
+/** What an entry shows of an attribution. RFC 3339 instants, [from, to). */
+interface Attribution {
+  readonly from: string;
+  readonly to?: string;
+  readonly coverageId?: string;
+  /** When the end or the Coverage changed. */
+  readonly changedAt?: string;
+}
 
 /** An entry, with the times that tell how it changed: ms since the epoch. */
 export interface ListEntry extends Omit<GroupMember, 'change'> {
@@ -13,7 +21,7 @@ export interface ListEntry extends Omit<GroupMember, 'change'> {
 }
 
 /** One entry for a member, whichever of the attributions to the provider permit. @param since see `ListEntry` */
-export function listEntry(member: string, attributions: readonly AttributionFact[], since: number): ListEntry {
+export function listEntry(member: string, attributions: readonly Attribution[], since: number): ListEntry {
   const { from, to, coverageId, changedAt } = attributions[0]!;
   return {
     member,

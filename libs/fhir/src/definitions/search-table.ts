@@ -9,7 +9,7 @@ export interface SearchRow {
   readonly sources: readonly string[];
   /** A statement lists the parameter as SHALL or SHOULD by itself, and not only in combinations. */
   readonly single?: true;
-  readonly kind?: 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri';
+  readonly kind?: 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri' | 'composite';
   readonly path?: string;
   /** Canonical of the SearchParameter; absent where no guide has one. */
   readonly definition?: string;
@@ -218,6 +218,7 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
     parameters: [
       {"name":"identifier","level":"SHALL","sources":["PDex 2.2.0","ATR 2.1.0"],"single":true,"kind":"token","path":"Group.identifier","definition":"http://hl7.org/fhir/SearchParameter/Group-identifier","documentation":"Unique id"},
       {"name":"characteristic","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.characteristic.code","definition":"http://hl7.org/fhir/SearchParameter/Group-characteristic","documentation":"Kind of characteristic"},
+      {"name":"characteristic-value","level":"SHOULD","sources":["ATR 2.1.0"],"single":true,"kind":"composite","path":"Group.characteristic","definition":"http://hl7.org/fhir/SearchParameter/Group-characteristic-value","documentation":"A composite of both characteristic and value"},
       {"name":"code","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.code","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/group-code","documentation":"The kind of resources contained"},
       {"name":"characteristic-value-reference","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"reference","path":"Group.characteristic.value.ofType(Reference)","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/pdex-group-characteristic-value-reference","targets":["Organization"],"documentation":"Search for Group resources by the Reference value of a characteristic. Used to find PDex Member Match Groups and Provider Groups associated with a specific requesting payer or provider Organization (stored in characteristic.valueReference)"},
       {"name":"name","level":"SHALL","sources":["ATR 2.1.0"],"single":true,"kind":"string","path":"Group.name","documentation":"The name of the list"},

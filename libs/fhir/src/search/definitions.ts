@@ -3,7 +3,7 @@ import { isSharedType, KNOWN_R4_TYPES, PATIENT_ELEMENT, SERVED_TYPES } from '../
 
 /** How strongly a guide asks for a parameter or a combination. */
 type SearchLevel = 'SHALL' | 'SHOULD' | 'MAY';
-export type SearchKind = 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri';
+export type SearchKind = 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri' | 'composite';
 
 export interface SearchParameter {
   readonly name: string;
@@ -62,6 +62,7 @@ const MODIFIERS: Readonly<Record<SearchKind, readonly string[]>> = {
   string: ['missing', 'exact', 'contains'],
   quantity: ['missing'],
   uri: ['missing'],
+  composite: ['missing'],
 };
 
 /**
@@ -106,7 +107,8 @@ function common(type: string, name: string, row: SearchRow | undefined): SearchP
  * Provenance.
  */
 function isIndexed(type: string, row: SearchRow, combinations: readonly SearchCombination[]): boolean {
-  if (row.kind === 'quantity' || row.system !== undefined || UNINDEXED.has(row.name)) return false;
+  if (row.kind === 'quantity' || row.kind === 'composite' || row.system !== undefined || UNINDEXED.has(row.name))
+    return false;
   return (
     row.level !== 'MAY' ||
     aloneOf(type, row) ||

@@ -12,7 +12,7 @@ import {
   timeOf,
   unversioned,
 } from './extract.ts';
-import type { QuantitySearch, SearchModifier, SearchValue } from './read-value.ts';
+import type { CompositeSearch, QuantitySearch, SearchModifier, SearchValue } from './read-value.ts';
 import { fold, foldCode } from './text.ts';
 import { COST, type SearchWork } from './work.ts';
 
@@ -131,6 +131,7 @@ const READERS = {
   reference: readReference,
   uri: readUri,
   quantity: readAsIs,
+  composite: readAsIs,
 } satisfies Record<SearchParameter['kind'], Reader>;
 
 function readerOf({ parameter, modifier }: SearchFilter): Reader {
@@ -186,6 +187,8 @@ function positive(
       );
     case 'quantity':
       return oneByOne<'quantity', unknown>(only('quantity', any), holdsQuantity);
+    case 'composite':
+      return oneByOne<'composite', unknown>(only('composite', any), holdsComposite);
   }
 }
 
@@ -261,6 +264,29 @@ function holdsQuantity({ prefix, number, low, high, system, unit }: QuantitySear
       return least <= number + margin && most >= number - margin;
     }
   }
+}
+
+/** Whether an element has the code, and the value as a coding, a boolean, a reference or the identifier of one. */
+function holdsComposite({ code, value }: CompositeSearch, element: unknown): boolean {
+  if (!isObject(element)) return false;
+  const has = (wanted: Of<'token'>, type: string, part: unknown): boolean => {
+    const found: unknown[] = [];
+    eachToken(type, part, (system, text) =>
+      found.push({ system, named: system, folded: text === undefined ? undefined : foldCode(text) }),
+    );
+    return ofTokens([wanted]).holds(found);
+  };
+  if (!has(code, 'CodeableConcept', element['code'])) return false;
+  const { valueReference } = element;
+  if (value.kind === 'token')
+    return (
+      has(value, 'CodeableConcept', element['valueCodeableConcept']) ||
+      has(value, 'boolean', element['valueBoolean']) ||
+      has(value, 'Identifier', identifierOf('Reference', valueReference))
+    );
+  const reference = referenceOf('Reference', valueReference);
+  const key = reference?.kind === 'literal' ? referenceKey(reference.base, reference.name) : undefined;
+  return key !== undefined && referenceKeysOf(value).includes(key);
 }
 
 /**

@@ -14,6 +14,8 @@ const READABLE: Readonly<Record<SearchKind, ReadonlySet<string>>> = {
   string: new Set(['string', 'markdown', 'HumanName', 'Address']),
   quantity: new Set(['Quantity', 'SimpleQuantity', 'Age', 'Duration', 'Count', 'Distance', 'MoneyQuantity']),
   uri: new Set(['uri', 'url', 'canonical', 'oid', 'uuid']),
+  // A composite compares parts of one element.
+  composite: new Set(['Group.characteristic']),
 };
 
 const compiled = new Map<SearchParameter, readonly Leaf[]>();

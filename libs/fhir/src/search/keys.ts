@@ -193,6 +193,7 @@ function isExact(value: SearchValue): boolean {
     case 'reference':
     case 'date':
     case 'quantity':
+    case 'composite':
     case 'missing':
       return false;
   }
@@ -282,6 +283,7 @@ function rangesOf(
     case 'uri':
       return [{ key: uriKey(name, value.text) }];
     case 'quantity':
+    case 'composite':
     case 'missing':
       return undefined;
   }

@@ -3,7 +3,7 @@ import { isId } from '../primitives.ts';
 import { parseReference } from '../references.ts';
 import type { SearchParameter } from './definitions.ts';
 import { fold, foldCode } from './text.ts';
-import { parseDateSearch, parseToken, type Token, unescapeValue } from './values.ts';
+import { parseDateSearch, parseToken, splitAt, type Token, unescapeValue } from './values.ts';
 
 export type SearchModifier = 'not' | 'text' | 'exact' | 'contains' | 'missing' | 'identifier';
 
@@ -15,8 +15,16 @@ export type SearchValue =
   | ReferenceSearch
   | QuantitySearch
   | { readonly kind: 'uri'; readonly text: string }
+  | CompositeSearch
   | { readonly kind: 'missing'; readonly missing: boolean };
 
+type TokenSearch = Extract<SearchValue, { kind: 'token' }>;
+/** Both parts are of one element: its code, and its value as a token or as a reference. */
+export interface CompositeSearch {
+  readonly kind: 'composite';
+  readonly code: TokenSearch;
+  readonly value: TokenSearch | ReferenceSearch;
+}
 interface ReferenceSearch {
   readonly kind: 'reference';
   /**
@@ -83,6 +91,8 @@ export function readValue(
       return readQuantity(raw);
     case 'uri':
       return ok({ kind: 'uri', text: unescapeValue(raw) });
+    case 'composite':
+      return readComposite(parameter, raw, base);
   }
 }
 
@@ -90,6 +100,22 @@ function readToken(raw: string): ReadValue {
   const token = parseToken(raw);
   if (token === undefined) return fail('must be code, system|code, |code or system|');
   return ok({ kind: 'token', ...token, ...(token.code === undefined ? {} : { folded: foldCode(token.code) }) });
+}
+
+/** `code$value`. A value that names a resource is a reference, any other one a token. */
+function readComposite(parameter: SearchParameter, raw: string, base: string): ReadValue {
+  const fault = 'must be code$value, and the value a token or Type/id';
+  const parts = splitAt(raw, '$');
+  const [code, value] = parts.map((part) => (part === '' ? fail(fault) : readToken(part)));
+  if (parts.length !== 2 || code?.ok !== true || value?.ok !== true) return fail(fault);
+  const text = unescapeValue(parts[1]!);
+  const reference = parseReference(text).kind === 'literal' ? readReference(parameter, undefined, text, base) : value;
+  if (!reference.ok) return reference;
+  return ok({
+    kind: 'composite',
+    code: code.value as TokenSearch,
+    value: reference.value as TokenSearch | ReferenceSearch,
+  });
 }
 
 function readString(raw: string): ReadValue {

@@ -15,7 +15,10 @@ export interface DateSearch {
 }
 
 /** Splits an OR list at unescaped commas. Escapes (`\,` `\|` `\$` `\\`) stay, and parseToken removes them. */
-export function splitOr(value: string): string[] {
+export const splitOr = (value: string): string[] => splitAt(value, ',');
+
+/** Splits a value at an unescaped character. Escapes stay. */
+export function splitAt(value: string, separator: ',' | '$'): string[] {
   const parts: string[] = [];
   let current = '';
   for (let index = 0; index < value.length; index++) {
@@ -23,7 +26,7 @@ export function splitOr(value: string): string[] {
     if (character === '\\' && index + 1 < value.length) {
       current += character + value.charAt(index + 1);
       index += 1;
-    } else if (character === ',') {
+    } else if (character === separator) {
       parts.push(current);
       current = '';
     } else current += character;

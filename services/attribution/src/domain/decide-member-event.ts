@@ -140,8 +140,7 @@ export function decideMemberEvent(
       const end = endOf(days, to);
       if (end === undefined)
         return invalid('data.to: a termination needs the day of its end; 9999 means that there is none');
-      const what = { coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true };
-      return coverage({ ...what, ...(file !== undefined && { file }) });
+      return coverage({ coverageId: coverageId ?? EVERY_COVERAGE, from: end, cancelled: true, ...(file && { file }) });
     }
     case 'payer.notice-sent.v1':
       return noticeSent(member, event.data, event.time, days);

@@ -7,7 +7,8 @@ import { LabelGate, RecordsReader } from '@provider-access/records';
 import type { Views } from '@provider-access/engines/views';
 import { extractsOptions } from './member-extract.ts';
 import type { ChunkSources, ChunkTask } from './chunk-task.ts';
-import { writeChunkOf } from './list-chunk.ts';
+import { writeChunk } from './chunk-writer.ts';
+import { listChunkOr } from './list-chunk.ts';
 
 /**
  * A thread that writes chunks, with its own read-only connection to the views and its own access to the files. It must
@@ -39,7 +40,7 @@ async function open({ views, blobs, labels: policy, segment }: ChunkWorkerData):
 let sources: Promise<ChunkSources> | undefined;
 answerCalls(async (task: ChunkTask) => {
   try {
-    return await writeChunkOf(task, await (sources ??= open(workerData as ChunkWorkerData)));
+    return await listChunkOr(writeChunk)(task, await (sources ??= open(workerData as ChunkWorkerData)));
   } catch (error) {
     // A rebuild may have swapped the views, so the next task opens them again.
     sources = undefined;

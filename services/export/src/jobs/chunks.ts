@@ -11,10 +11,11 @@ import type { Job } from '../domain/job/job.ts';
 import { PART_LIMITS } from '../domain/segments/index.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
 import type { ChunkTask, WrittenChunk } from './chunk-task.ts';
+import { writeChunk } from './chunk-writer.ts';
 import { ExportedViews } from './exported-views.ts';
 import { type Ask, type ChunkSummary, readAsk } from './job-files.ts';
 import { GROUP } from './asked-list.ts';
-import { writeChunkOf } from './list-chunk.ts';
+import { listChunkOr } from './list-chunk.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
@@ -107,7 +108,7 @@ export class Chunks {
     if (this.pool === undefined) {
       const { blobs, labels, extracts } = this;
       const { records } = this.views;
-      return writeChunkOf(task, {
+      return listChunkOr(writeChunk)(task, {
         records,
         facts: this.facts.reader,
         blobs,

@@ -7,7 +7,6 @@ import { type LabelCheck, recordId, SHARED, type StoredRecord } from '@provider-
 import { Asked } from './asked.ts';
 import { Carried } from './carried.ts';
 import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
-import { writeChunk } from './chunk-writer.ts';
 import { chunkPrefix } from './job-files.ts';
 import { PartSet } from './part-set.ts';
 import { partyOf } from './party-snapshot.ts';
@@ -22,11 +21,14 @@ interface Selected {
   readonly entry: ListEntry;
 }
 
-/** Writes a chunk of any job. See `writeChunk`. */
-export const writeChunkOf = (task: ChunkTask, sources: ChunkSources): Promise<WrittenChunk> => {
-  const { list } = task;
-  return list?.kind === 'attribution' ? new ListChunk({ ...task, list }, sources).write() : writeChunk(task, sources);
-};
+type WriteChunk = (task: ChunkTask, sources: ChunkSources) => Promise<WrittenChunk>;
+/** Writes chunks of list exports, and those of every other job by `write`. */
+export const listChunkOr =
+  (write: WriteChunk): WriteChunk =>
+  (task, sources) => {
+    const { list } = task;
+    return list?.kind === 'attribution' ? new ListChunk({ ...task, list }, sources).write() : write(task, sources);
+  };
 
 /**
  * Writes a chunk of ATR's list export. Of each member it has the entry, the Patient, the Coverage of the entry, and the

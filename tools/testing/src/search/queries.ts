@@ -86,6 +86,9 @@ function wantedOf(
           : random.one(['5', '5.4', '5.40', '-3', '0.001', '100']),
         ...random.one([{}, {}, { system: '', unit: 'mg' }, { system: 'http://unitsofmeasure.org', unit: 'mg' }]),
       };
+    // Group alone has such a parameter, and its spec has the rows.
+    case 'composite':
+      return { text: 'code$value' };
     case 'date': {
       const near: string =
         typeof found === 'string' ? found : (found?.['start'] ?? found?.['end'] ?? randomDate(random));

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { groupResource } from '@provider-access/domain/pdex';
+import { groupResource, US_NPI } from '@provider-access/domain/pdex';
 import { type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
 import {
   type FhirResource,
@@ -33,8 +33,10 @@ export class GroupFilters {
   ): Promise<readonly ClientGroup[]> {
     const isOfProvider = ({ parameter, modifier }: SearchFilter): boolean =>
       parameter.name === OF_PROVIDER && modifier === undefined;
-    const { referred = [], others = [] } = Object.groupBy(filters, (f) => (isOfProvider(f) ? 'referred' : 'others'));
-    const providers = await this.providersOf(referred, reader);
+    const { referred = [], rest = [] } = Object.groupBy(filters, (f) => (isOfProvider(f) ? 'referred' : 'rest'));
+    const known = await this.known([...referred, ...rest].flatMap(referencesIn), reader);
+    const providers = referred.map((filter) => new Set(referencesIn(filter).flatMap((name) => known.get(name) ?? [])));
+    const others = rest.map((filter) => byIdentifier(filter, known));
     const matcher = new Matcher(others);
     const found: ClientGroup[] = [];
     for (const group of groups) {
@@ -54,17 +56,35 @@ export class GroupFilters {
    * A Group names its provider by NPI or TIN. A reference to an Organization means the Groups of the identifiers that
    * the payer's directory has for it. One look at the directory serves all conditions.
    */
-  private async providersOf(
-    filters: readonly SearchFilter[],
+  private async known(
+    names: readonly string[],
     { client, mayRead }: Reader,
-  ): Promise<readonly ReadonlySet<ProviderKey>[]> {
-    if (filters.length === 0) return [];
-    const namesOf = ({ any }: SearchFilter): readonly string[] =>
-      any.flatMap((value) => (value.kind === 'reference' && !value.foreign ? value.names : []));
-    const covered = filters.flatMap(namesOf).filter((name) => mayRead(name.split('/')[0]!));
-    const providers = await this.directory.providersOf(client, [...new Set(covered)]);
-    return filters.map((filter) => new Set(namesOf(filter).flatMap((name) => providers.get(name) ?? [])));
+  ): Promise<ReadonlyMap<string, readonly ProviderKey[]>> {
+    if (names.length === 0) return new Map();
+    const covered = names.filter((name) => mayRead(name.split('/')[0]!));
+    return this.directory.providersOf(client, [...new Set(covered)]);
   }
+}
+
+/** `Type/id` of the resources of ours that a condition names. */
+const referencesIn = ({ any }: SearchFilter): readonly string[] =>
+  any
+    .map((value) => (value.kind === 'composite' ? value.value : value))
+    .flatMap((value) => (value.kind === 'reference' && !value.foreign ? value.names : []));
+
+/** A composite condition with the identifiers of the providers to whom its references lead. */
+function byIdentifier(filter: SearchFilter, known: ReadonlyMap<string, readonly ProviderKey[]>): SearchFilter {
+  if (filter.parameter.kind !== 'composite') return filter;
+  const any = filter.any.flatMap((value) => {
+    if (value.kind !== 'composite' || value.value.kind !== 'reference') return [value];
+    const { names, foreign } = value.value;
+    const keys = foreign ? [] : names.flatMap((name) => known.get(name) ?? []);
+    return keys.map((key): SearchFilter['any'][number] => {
+      const [system, code] = [key.startsWith('npi|') ? US_NPI : TIN_SYSTEM, key.slice(4)];
+      return { ...value, value: { kind: 'token', system, code, folded: code } };
+    });
+  });
+  return { ...filter, any };
 }
 
 /** A Group without members. A TIN is also found with its hyphen, as the IRS writes it. */

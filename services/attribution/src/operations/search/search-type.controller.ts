@@ -265,6 +265,9 @@ export class GroupSearchController {
   }
 }
 
+/** A list without a contract period comes last. */
+const validFrom = ({ head }: ClientGroup): string => head.facts?.validFrom ?? '~';
+
 /** Sorts by `_sort`. Groups come in the order of their ids, and equal ones stay in it. */
 async function sort(
   groups: ClientGroup[],
@@ -278,6 +281,8 @@ async function sort(
     const sign = descending ? -1 : 1;
     if (by === '_id') groups.sort((a, b) => (a.id < b.id ? -sign : sign));
     if (by === '_lastUpdated') groups.sort((a, b) => sign * (updated.get(a.id)! - updated.get(b.id)!));
+    if (by === 'period')
+      groups.sort((a, b) => sign * (validFrom(a) < validFrom(b) ? -1 : Number(validFrom(a) > validFrom(b))));
   }
 }
 
