@@ -33,8 +33,8 @@ export interface OptOutReach {
   readonly bars?: 'nobody';
 }
 
-/** Lists that another scope than their own has. A statement with one of them is not fully understood (N4). */
-const LISTS = {
+/** The list of each scope that has one. A statement with the list of another scope is not fully understood (N4). */
+export const OPT_OUT_LISTS = {
   targets: 'provider-specific',
   purposes: 'purpose-specific',
   payers: 'payer-specific',
@@ -52,7 +52,7 @@ const EVERYBODY: OptOutReach = { scope: 'global' };
 export function reachOf(stated: StatedOptOut, isOurs: ((payer: string) => boolean) | undefined): OptOutReach {
   const { scope, ...lists } = stated;
   const isUnderstood = Object.entries(lists).every(
-    ([name, value]) => value === undefined || (LISTS as Readonly<Record<string, OptOutScope>>)[name] === scope,
+    ([name, value]) => value === undefined || (OPT_OUT_LISTS as Readonly<Record<string, OptOutScope>>)[name] === scope,
   );
   if (!isUnderstood) return EVERYBODY;
   switch (scope) {

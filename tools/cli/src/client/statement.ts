@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type DomainEvent, isNpi, PAYER_CONTRACT, type PayerEventType, type PayerEvent } from '@provider-access/events';
-import { isCategory, isPayerIdentifier, isPurposeOfUse } from '@provider-access/domain/access';
+import { isCategory, isPayerIdentifier, isPurposeOfUse, OPT_OUT_LISTS } from '@provider-access/domain/access';
 import { dateRange, isObject } from '@provider-access/fhir';
 
 export const SOURCE = 'urn:provider-access:pa';
@@ -64,18 +64,20 @@ function wrongNpis(data: unknown, path = ''): readonly Fault[] {
 }
 
 type OptOutData = Extract<PayerEvent, { type: 'payer.member-opted-out.v2' }>['data'];
-/** The list of each scope of an opt-out, and what is in it. */
-const LISTS = {
-  targets: { scope: 'provider-specific', names: 'a provider: an NPI or a TIN', understood: () => true },
-  purposes: { scope: 'purpose-specific', names: 'a purpose: a code such as HPAYMT', understood: isPurposeOfUse },
-  payers: { scope: 'payer-specific', names: 'a payer: system|value or Organization/ID', understood: isPayerIdentifier },
-  categories: { scope: 'provider-category', names: 'a category: a code such as 207RC0000X', understood: isCategory },
-} as const;
+type ListName = keyof typeof OPT_OUT_LISTS;
+/** What is in the list of a scope. */
+const CONTENT: Readonly<Record<ListName, { readonly names: string; readonly understood: (one: string) => boolean }>> = {
+  targets: { names: 'a provider: an NPI or a TIN', understood: () => true },
+  purposes: { names: 'a purpose: a code such as HPAYMT', understood: isPurposeOfUse },
+  payers: { names: 'a payer: system|value or Organization/ID', understood: isPayerIdentifier },
+  categories: { names: 'a category: a code such as 207RC0000X', understood: isCategory },
+};
 
 /** What the server would take for an opt-out of all providers, although its sender means less. */
 function contradictionsOfOptOut(data: OptOutData): readonly Fault[] {
-  return Object.entries(LISTS).flatMap(([path, { scope, names, understood }]): readonly Fault[] => {
-    const list = (data as Readonly<Record<string, unknown>>)[path] as readonly unknown[] | undefined;
+  return Object.entries(OPT_OUT_LISTS).flatMap(([path, scope]): readonly Fault[] => {
+    const { names, understood } = CONTENT[path as ListName];
+    const list: readonly unknown[] | undefined = data[path as ListName];
     if (data.scope === scope && (list === undefined || list.length === 0))
       return [{ path, text: `a ${scope} opt-out names ${names}` }];
     if (data.scope !== scope && list !== undefined)

@@ -1,3 +1,4 @@
+import type { OPT_OUT_LISTS } from '@provider-access/domain/access';
 import type { PayerEventType } from '@provider-access/events';
 import type { Statement } from '../client/statement.ts';
 
@@ -39,7 +40,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   purposes: 'purpose',
   payers: 'payer',
   categories: 'category',
-};
+} satisfies Record<keyof typeof OPT_OUT_LISTS, string>;
 /** `provider.npi` and `targets.0.npi` come from the column of the NPI. */
 const last = (path: string): string => path.split('.').at(-1)!;
 
