@@ -3,7 +3,7 @@ import { contextOf, type Context } from '../context.ts';
 import { batchNamed, type Undone, undoBatch } from '../full/undo.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { table } from '../output.ts';
-import { deniedAt, givenOf } from '../releases/given.ts';
+import { deniedAt, givenOf, releasedAmong } from '../releases/given.ts';
 
 /** A release that only the undone import permitted. */
 interface Access {
@@ -23,10 +23,13 @@ const SHOWN = 20;
  * The releases since the import that nothing permits now that it is undone (A77): the decision for the app at the
  * moment of the release denies.
  */
-async function accessOf(context: Context, { given, since }: Undone): Promise<readonly Access[]> {
+export async function accessOf(
+  context: Pick<Context, 'server' | 'administratorToken'>,
+  { given, since }: Undone,
+): Promise<readonly Access[]> {
   const token = context.administratorToken();
   const found: Access[] = [];
-  for await (const member of given)
+  for await (const member of releasedAmong(context, token, given, since!))
     for await (const { outcome: _outcome, agent, query: _query, ...one } of givenOf(context, token, {
       member,
       since: since!,

@@ -42,6 +42,34 @@ export async function* givenOf(
   }
 }
 
+/** So many members are asked for at a time. */
+const TOGETHER = 1000;
+
+/**
+ * Of members, those of whom anything was released since an instant. One request for a thousand, so that the cost of a
+ * list of releases follows the list and not the members.
+ */
+export async function* releasedAmong(
+  { server }: Pick<Context, 'server'>,
+  token: string,
+  members: AsyncIterable<string>,
+  since: string,
+): AsyncGenerator<string> {
+  let some: string[] = [];
+  const ask = async (): Promise<readonly string[]> => {
+    const asked = some;
+    some = [];
+    if (asked.length === 0) return [];
+    const body = { since, members: asked };
+    return (await server.post<{ readonly members: readonly string[] }>(`${PATH}/members`, body, { token })).members;
+  };
+  for await (const member of members) {
+    some.push(member);
+    if (some.length >= TOGETHER) yield* await ask();
+  }
+  yield* await ask();
+}
+
 /** Why the decision for an app and a member, made again for an instant, denies; undefined if it permits. */
 export async function deniedAt(
   { server }: Pick<Context, 'server'>,

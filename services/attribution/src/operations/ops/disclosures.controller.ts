@@ -9,16 +9,19 @@ import {
 } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/fhir';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
+import { jsonOf } from './json-body.ts';
 import { cursorOf, documentOf, isCursor } from './page-cursor.ts';
 
 const MOST = 1000;
 /** Rows of a document at most. A longer one is made in parts, by `since` and `until`. */
 const MOST_ROWS = 10_000;
+/** Members who are looked up at the same time. */
+const AT_ONCE = 50;
 const NAMED = 'member is required: an id.';
 const MEMBER = {
   schema: z.string(NAMED).refine(isId, NAMED),
@@ -60,6 +63,29 @@ const LIST = operation({
     page: { schema: PAGE, description: 'From the `next` of an answer.' },
   },
   answer: jsonObject('The newest first.'),
+});
+const SINCE_TEXT = 'since must be an RFC 3339 instant with a zone.';
+const MEMBERS_TEXT = `members is a list of at most ${MOST} ids.`;
+const AMONG = z.strictObject({
+  since: z.string(SINCE_TEXT).refine(isInstant, SINCE_TEXT),
+  members: z.array(z.string(MEMBERS_TEXT).refine(isId, MEMBERS_TEXT), MEMBERS_TEXT).max(MOST, MEMBERS_TEXT),
+});
+/** For a list about many members, most of whom nobody has looked at (`pa undo`). */
+const RELEASED_AMONG = operation({
+  ...COMMON,
+  route: 'POST /ops/disclosures/members',
+  summary: 'Tell of which members anything was released since an instant',
+  body: {
+    required: true,
+    content: {
+      [JSON_TYPE]: {
+        schema: AMONG,
+        fields: { since: 'An instant with a zone: releases that are not before.', members: 'Ids of members.' },
+      },
+    },
+  },
+  answer: jsonObject('Those of the members, in their order.'),
+  refusals: ['invalid-request'],
 });
 /** 45 CFR 164.528, as a page to print or to hand over. */
 const DOCUMENT = operation({
@@ -113,6 +139,23 @@ export class DisclosuresController {
         ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
       },
     };
+  }
+
+  @Operation(RELEASED_AMONG)
+  async among({ body }: Asked<typeof RELEASED_AMONG>): Promise<Answer> {
+    const read = AMONG.safeParse(jsonOf(body));
+    if (!read.success) throw new Refusal('invalid-request', read.error.issues.map(({ message }) => message).join('; '));
+    const { members } = read.data;
+    const from = instant(Date.parse(read.data.since));
+    const found: string[] = [];
+    for (let at = 0; at < members.length; at += AT_ONCE) {
+      const some = members.slice(at, at + AT_ONCE);
+      const newest = await Promise.all(
+        some.map((member) => findDisclosures(this.reader, { member, from, outcome: 'released' }, { count: 1 })),
+      );
+      found.push(...some.filter((_, n) => newest[n]!.found.length > 0));
+    }
+    return { json: { members: found } };
   }
 
   @Operation(DOCUMENT)

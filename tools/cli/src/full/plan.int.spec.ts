@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { npiOf } from '@provider-access/synthetic';
+import { Server } from '../client/server.ts';
+import { IMPORT_KINDS } from '../import/kinds.ts';
+import { NO_MAP } from '../import/map.ts';
+import { type FullFile, planOf } from './plan.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'pa-plan-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Holds nothing of the source. It counts the events of each forecast. */
+class Empty extends Server {
+  readonly forecasts: number[] = [];
+  constructor() {
+    super('http://127.0.0.1:9');
+  }
+  override json<T>(): Promise<T> {
+    return Promise.resolve({ imports: [], rows: [] } as T);
+  }
+  override post<T>(_target: string, body: unknown): Promise<T> {
+    this.forecasts.push((body as { readonly events: readonly unknown[] }).events.length);
+    return Promise.resolve({ changes: [], lists: [] } as T);
+  }
+}
+function fileOf(kind: 'roster' | 'network', lines: readonly string[]): FullFile {
+  const file = join(folder, `${kind}.csv`);
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const time = new Date().toISOString();
+  return { file: { file, kind: IMPORT_KINDS[kind], map: NO_MAP, time }, kind, source: 'north', asOf: '2026-11-01' };
+}
+
+test('A78 a plan tells how far it is, and asks for forecasts of a few hundred rows', async () => {
+  const server = new Empty();
+  const rows = Array.from({ length: 2_100 }, (_, n) => `m-${n},1234567893,2026-01-01`);
+  const told: string[] = [];
+  const plan = await planOf(fileOf('roster', ['member,npi,from', ...rows]), { server, token: 't' }, (text) =>
+    told.push(text),
+  );
+  plan.close();
+  expect(plan.report).toMatchObject({ rows: 2_100, added: 2_100, first: true, reasons: [] });
+  expect(told.filter((text) => text.endsWith('rows read'))).toHaveLength(2_100);
+  expect(told.at(-1)).toBe('2000 members compared');
+  expect(server.forecasts).toEqual([500, 500, 500, 500, 100]);
+});
+
+test('A72 A73 changes of a network are foreseen together, and too many of them need a confirmation', async () => {
+  const rows = Array.from({ length: 20_001 }, (_, n) => `${npiOf(30_000_000 + n)},in-network,2026-01-01`);
+  const planned = async (count: number) => {
+    const server = new Empty();
+    const file = fileOf('network', ['npi,status,from', ...rows.slice(0, count)]);
+    const { report, close } = await planOf(file, { server, token: 't' });
+    close();
+    return { report, forecasts: server.forecasts };
+  };
+  const few = await planned(3_000);
+  expect([few.forecasts, few.report.unforeseen, few.report.reasons]).toEqual([[3_000], 0, []]);
+  const many = await planned(20_001);
+  expect([many.forecasts, many.report.unforeseen]).toEqual([[], 20_001]);
+  expect(many.report.reasons).toEqual([expect.stringContaining('20001 changes of the network are too many')]);
+});
