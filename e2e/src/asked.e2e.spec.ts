@@ -60,6 +60,25 @@ describe('an export of what was asked for', () => {
     }
   });
 
+  test('E48, E60: gives one patient after the other, and tells the status in a header', async () => {
+    const prefer = 'respond-async, separate-export-status';
+    const parameter = [{ name: 'organizeOutputBy', valueString: 'Patient' }];
+    const answer = await ask({ prefer, parameter });
+    expect([answer.status, answer.headers['preference-applied']]).toEqual([202, prefer]);
+    const job = String(answer.headers['content-location']);
+    await expect.poll(async () => (await http(job, { token })).headers['x-export-status']).toBe('200 OK');
+    const manifest = await sealed(job, token);
+    expect(manifest).toMatchObject({ outputOrganizedBy: 'Patient' });
+    const lines = [...(await texts(manifest, token)).values()].join('').trim().split('\n');
+    const read = lines.map((line) => JSON.parse(line) as { resourceType: string; id?: string });
+    const headers = read.flatMap(({ resourceType }, at) => (resourceType === 'Parameters' ? [at] : []));
+    expect(headers.map((at) => JSON.stringify(read[at])).toSorted()).toEqual([
+      expect.stringContaining(`"Patient/${ANN}"`),
+      expect.stringContaining(`"Patient/${BOB}"`),
+    ]);
+    for (const at of headers) expect(JSON.stringify(read[at])).toContain(`"Patient/${read[at + 1]!.id}"`);
+  });
+
   test('E10, E12: gives one patient and nobody else, and never says why another one is not there', async () => {
     const one = await given({ parameter: [patient(ANN)] });
     expect(one).toContain(ANN);

@@ -106,17 +106,25 @@ function memoryBlobs() {
   return { files, blobs: blobs as Blobs };
 }
 
+/** The lines of each block by its patient; those of all files without blocks by ''. */
+type Blocks = Map<string, Map<string, FhirResource>>;
+
 /** What the export writes for a kick-off with these parameters. */
-async function exported(body: readonly GivenParameter[]): Promise<Map<string, FhirResource>> {
+async function exported(body: readonly GivenParameter[]): Promise<Blocks> {
   const base = BASE;
   const request = parseKickOff('$export', [], body, { lenient: false, now: Date.UTC(2101), inScope: () => true, base });
-  const { types, since: from, patients, ...asks } = JSON.parse(JSON.stringify(request)) as typeof request;
+  const {
+    types,
+    since: from,
+    patients,
+    warnings: _none,
+    ...asks
+  } = JSON.parse(JSON.stringify(request)) as typeof request;
   const since = from === undefined ? undefined : Date.parse(from);
   const members = patients === undefined ? MEMBERS : patients.flatMap(({ id }) => id ?? []);
   const { files, blobs } = memoryBlobs();
   const labels = platform.labels();
-  const restricts = asks.filters !== undefined || asks.elements !== undefined || asks.until !== undefined;
-  const asked = restricts ? asks : undefined;
+  const asked = Object.keys(asks).length > 0 ? asks : undefined;
   const task = { ...platform.taskOf({ job: 'j', chunk: 0, fence: 1, group: GROUP, types, members }), asked, base };
   const { summary } = await writeChunk(since === undefined ? task : { ...task, since }, {
     records: platform.records(),
@@ -130,18 +138,34 @@ async function exported(body: readonly GivenParameter[]): Promise<Map<string, Fh
   supporting.collect(summary, () => true);
   const parts = new PartSet(blobs, 'seal/', 'shared');
   const shared = await parts.written(() => supporting.write(platform.records(), parts));
-  const found = new Map<string, FhirResource>();
+  const found: Blocks = new Map(asks.organizeBy === undefined ? [['', new Map()]] : []);
   for (const { kind, part, index } of [...summary.parts, ...shared]) {
     if (kind !== 'output') continue;
     const { segments } = decodeIndex(files.get(index)!);
+    let block = '';
     for (const text of inflateSegments(files.get(part)!, segments).toString().trim().split('\n')) {
       const resource = JSON.parse(text) as FhirResource;
+      if (resource.resourceType === 'Parameters') {
+        block = headerOf(resource);
+        if (found.has(block)) throw new Error(`${block} has two blocks`);
+        found.set(block, new Map());
+        continue;
+      }
       const name = `${resource.resourceType}/${resource.id!}`;
-      if (found.has(name)) throw new Error(`${name} is there twice`);
-      found.set(name, resource);
+      const of = found.get(block)!;
+      if (of.has(name)) throw new Error(`${name} is there twice`);
+      if (resource.resourceType === 'Patient' && block !== '' && of.size > 0) throw new Error(`${name} is not first`);
+      of.set(name, resource);
     }
   }
   return found;
+}
+
+/** E60: one parameter `header` with a Reference. */
+function headerOf(line: FhirResource): string {
+  const [header, ...others] = line['parameter'] as { name: string; valueReference: { reference: string } }[];
+  if (header?.name !== 'header' || others.length > 0) throw new Error('a header of another form');
+  return header.valueReference.reference;
 }
 
 const some = <T>(from: readonly T[], chance: number): readonly T[] => from.filter(() => random.chance(chance));
@@ -186,30 +210,55 @@ function drawnRequest(): { readonly wanted: Wanted; readonly body: readonly Give
       ? [{ name: '_typeFilter', value: filters.map(({ text }) => text).join(',') }]
       : filters.map(({ text }) => ({ name: '_typeFilter', value: text }))),
     ...(elements === undefined ? [] : [{ name: '_elements', value: elements.join(',') }]),
+    ...(random.chance(0.3) ? [{ name: 'organizeOutputBy', value: 'Patient' }] : []),
   ];
   const optional = { patients, since, until, elements };
   return { body, wanted: { types: asked, filters, ...JSON.parse(JSON.stringify(optional)) } as Wanted };
 }
 
-it('E10 to E40: random requests give what the rules select from an export without restrictions', async () => {
-  const everything = await exported([]);
+/**
+ * What each block has, from E60 to E62: what the request would find of this patient alone, which includes each
+ * supporting resource that the block refers to. A patient of whom it finds nothing has no block.
+ */
+function blocksOf(wanted: Wanted, isOrganized: boolean): Map<string, ReadonlySet<string>> {
+  if (!isOrganized) return new Map([['', expected(lines, wanted, BASE)]]);
+  const patients = wanted.patients ?? MEMBERS;
+  const each = MEMBERS.filter((member) => patients.includes(member)).map(
+    (member) => [`Patient/${member}`, expected(lines, { ...wanted, patients: [member] }, BASE)] as const,
+  );
+  return new Map(each.filter(([, names]) => names.size > 0));
+}
+
+it('E10 to E43, E60 to E62: random requests give what the rules select from an export of everything', async () => {
+  const everything = (await exported([])).get('')!;
   const byName = new Map(lines.map((line) => [nameOf(line), line]));
   const reached = new Set([...everything.keys()]);
   expect(reached).toEqual(expected(lines, { types: Object.keys(KEPT), filters: [] }, BASE));
   let resources = 0;
   let filtered = 0;
+  let blocks = 0;
   for (let n = 0; n < REQUESTS; n++) {
     const { wanted, body } = drawnRequest();
     const given = await exported(body);
-    const want = expected(lines, wanted, BASE);
-    expect([...given.keys()].toSorted(), JSON.stringify(body)).toEqual([...want].toSorted());
-    for (const [name, resource] of given) {
-      const fault = faultOfForm(byName.get(name)!, resource, wanted);
-      if (fault !== undefined) throw new Error(`${name} ${fault}: ${JSON.stringify(body)}`);
+    const want = blocksOf(
+      wanted,
+      body.some(({ name }) => name === 'organizeOutputBy'),
+    );
+    expect([...given.keys()], JSON.stringify(body)).toEqual([...want.keys()]);
+    for (const [block, found] of given) {
+      expect([...found.keys()].toSorted(), JSON.stringify(body)).toEqual([...want.get(block)!].toSorted());
+      for (const [name, resource] of found) {
+        const fault = faultOfForm(byName.get(name)!, resource, wanted);
+        if (fault !== undefined) throw new Error(`${name} ${fault}: ${JSON.stringify(body)}`);
+      }
+      resources += found.size;
+      blocks += block === '' ? 0 : 1;
     }
-    resources += given.size;
-    if (wanted.filters.length > 0) filtered += want.size > 0 ? 1 : 0;
+    if (wanted.filters.length > 0) filtered += [...want.values()].some(({ size }) => size > 0) ? 1 : 0;
   }
-  process.stderr.write(`${resources} resources of ${REQUESTS} requests; ${filtered} filtered ones found some\n`);
+  process.stderr.write(
+    `${resources} resources and ${blocks} blocks of ${REQUESTS} requests; ${filtered} filtered ones found some\n`,
+  );
   expect(filtered).toBeGreaterThan(REQUESTS / 3);
+  expect(blocks).toBeGreaterThan(REQUESTS / 4);
 });
