@@ -53,3 +53,31 @@ describe('E79: docs/exporting.md answers the questions of Bulk Data, as the code
     expect(answerTo(/attachments/)).toMatch(/1 MiB.*absolute URL.*relative URL/);
   });
 });
+
+/** PDex 2.2.0, §334 to §377. */
+describe('E81: docs/regulation.md has a test or a reason for each SHALL about exports', () => {
+  const root = new URL('../../../', import.meta.url);
+  const text = readFileSync(new URL('docs/regulation.md', root), 'utf8');
+  const proofs = text
+    .slice(text.indexOf('### Each SHALL of PDex about exports'))
+    .split('\n')
+    .filter((line) => /^\| \d/.test(line))
+    .map((line) => line.split(' | ') as [string, string, string]);
+  it('names only tests that exist', () => {
+    expect(proofs.length).toBeGreaterThan(12);
+    for (const [sections, , proof] of proofs) {
+      const [, file, title] = /`([^`]+\.spec\.ts)`: _([^_]+(?:_\w+)*[^_]*)_/.exec(proof) ?? [];
+      if (file === undefined) {
+        expect(proof, sections).toMatch(/^None: .{20}/);
+        continue;
+      }
+      const spec = readFileSync(new URL(file, root), 'utf8');
+      expect(spec.includes(title!), `${sections}: ${file} has no test "${title}"`).toBe(true);
+    }
+  });
+  it('is in the order of the sections, each once', () => {
+    const first = proofs.map(([sections]) => Number(/\d+/.exec(sections)![0]));
+    expect(first).toEqual([...new Set(first)].toSorted((a, b) => a - b));
+    expect([Math.min(...first) >= 334, Math.max(...first) <= 377]).toEqual([true, true]);
+  });
+});
