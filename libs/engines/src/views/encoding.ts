@@ -16,10 +16,11 @@ export const decoderOf = ({ fields }: Pick<QueryPlan, 'fields'>): ((json: string
   fields === 'text' ? (json) => ({ json }) : JSON.parse;
 
 const utf8 = new TextEncoder();
+const NO_BODIES: readonly undefined[] = [];
 
 export function encodePart(value: unknown, bodyFields: readonly string[]): EncodedPart {
   if (bodyFields.length === 0 || typeof value !== 'object' || value === null)
-    return { json: JSON.stringify(value), bodies: [] };
+    return { json: JSON.stringify(value), bodies: NO_BODIES };
   const rest: Record<string, unknown> = { ...(value as Record<string, unknown>) };
   const bodies = bodyFields.map((field) => {
     const body = rest[field];

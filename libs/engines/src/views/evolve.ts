@@ -3,7 +3,7 @@ import { unknownType } from '@provider-access/events';
 import { type Batch, type LogRecord, type ProgressEntry, progressOf } from '../log/index.ts';
 import { isNewer } from './encoding.ts';
 import type { TopicEvolve } from './projection.ts';
-import type { StoredPart, ViewOp } from './store.ts';
+import type { PartPosition, StoredPart, ViewOp } from './store.ts';
 
 /**
  * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. It has the
@@ -94,7 +94,8 @@ export async function evolveBatch(
   const { work, progress, passedOver, stop: unknown } = sorted(topic, batch, guess);
   let stop = unknown;
   const ops = new Map<string, ViewOp>();
-  const known = new Set(work.flatMap(({ keys, begins }) => (begins ? [] : keys)));
+  const known = new Set<string>();
+  for (const { keys, begins } of work) if (!begins) for (const id of keys) known.add(id);
   /**
    * Whether a part that was taken for missing stays as it is, or a record fails with it. A stored part might change, or
    * the record might not fail, and then no refused write tells that the part was there.
@@ -102,36 +103,42 @@ export async function evolveBatch(
   let unsure = false;
   const isGuess = (id: string): boolean => !known.has(id);
   const loaded = topic.blind || work.length === 0 ? undefined : await load([...known]);
-  for (const { record, keys } of work) {
+  /** Returns whether the record changes one of its documents. If it fails, none of its documents changes. */
+  const apply = ({ record, keys }: Work, next: Next): boolean => {
     const { partition, offset } = record;
-    const before = new Map(keys.map((id) => [id, ops.get(id)]));
-    /** Returns whether the record changes one of its documents. If it fails, none of its documents changes. */
-    const apply = (next: (part: unknown, id: string) => unknown): boolean => {
-      let news = false;
-      try {
-        for (const id of keys) {
-          const stored = loaded?.get(id);
-          const base = stored?.position ?? {};
-          if (loaded !== undefined && !isNewer(base, partition, offset)) continue;
-          news = true;
-          const current = ops.has(id) ? ops.get(id)!.value : stored?.value;
-          const value = next(topic.blind ? undefined : (current ?? undefined), id);
-          if (value === undefined) unsure ||= isGuess(id);
-          else ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
-        }
-      } catch (error) {
-        for (const [id, op] of before) {
-          if (op === undefined) ops.delete(id);
-          else ops.set(id, op);
-        }
-        throw error;
+    // Of one document nothing is to be put back, because setting it comes last.
+    const before = keys.length > 1 ? keys.map((id) => [id, ops.get(id)] as const) : [];
+    let news = false;
+    try {
+      for (const id of keys) {
+        const stored = loaded?.get(id);
+        const base = stored?.position ?? NOWHERE;
+        if (loaded !== undefined && !isNewer(base, partition, offset)) continue;
+        news = true;
+        const op = ops.get(id);
+        const current = op === undefined ? stored?.value : op.value;
+        const value = next(topic.blind ? undefined : (current ?? undefined), record, id);
+        if (value === undefined) unsure ||= isGuess(id);
+        else if (loaded === undefined) ops.set(id, { id, part: topic.part, partition, offset, value });
+        else ops.set(id, { id, part: topic.part, partition, offset, value, base });
       }
-      return news;
-    };
+    } catch (error) {
+      for (const [id, op] of before) {
+        if (op === undefined) ops.delete(id);
+        else ops.set(id, op);
+      }
+      throw error;
+    }
+    return news;
+  };
+  const evolve: Next = (part, record, id) => topic.evolve(part, record, id);
+  for (const one of work) {
+    const { record, keys } = one;
+    const { offset } = record;
     let failed: unknown;
     try {
       if (failing === undefined) {
-        apply((part, id) => topic.evolve(part, record, id));
+        apply(one, evolve);
         continue;
       }
     } catch (error) {
@@ -140,7 +147,7 @@ export async function evolveBatch(
     }
     const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
     try {
-      if (apply((part, id) => partOfFailed(topic, part, record, id, failing)))
+      if (apply(one, (part, same, id) => partOfFailed(topic, part, same, id, failing)))
         passedOver.push(passOver(record, key, what, failed));
     } catch {
       stop = { offset, sentence: failure(record, key, what, failed) };
@@ -161,8 +168,19 @@ export async function evolveBatch(
   };
 }
 
+/** A record that concerns documents. */
+interface Work {
+  readonly record: LogRecord;
+  readonly keys: readonly string[];
+  /** Whether its documents are taken for new ones. */
+  readonly begins: boolean;
+}
+type Next = (part: unknown, record: LogRecord, id: string) => unknown;
+/** The position of a part that is not stored. */
+const NOWHERE: PartPosition = {};
+
 interface Sorted {
-  readonly work: readonly { readonly record: LogRecord; readonly keys: readonly string[]; readonly begins: boolean }[];
+  readonly work: readonly Work[];
   readonly progress: readonly { readonly offset: number; readonly entry: ProgressEntry }[];
   readonly passedOver: PassedOver[];
   readonly stop?: Stop;
@@ -171,7 +189,7 @@ interface Sorted {
 /** The records of a batch that concern documents, and those that report progress. It ends at an unknown type. */
 function sorted(topic: TopicEvolve, batch: Batch, guess: boolean): Sorted {
   const progress: Sorted['progress'][number][] = [];
-  const work: Sorted['work'][number][] = [];
+  const work: Work[] = [];
   const passedOver: PassedOver[] = [];
   for (const record of batch.records) {
     const unknown = unknownType(record);

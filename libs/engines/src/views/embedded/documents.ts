@@ -1,10 +1,10 @@
 import { groupsOf } from '../../log/embedded/index.ts';
 import { encodePart, isNewer, samePosition } from '../encoding.ts';
 import { fieldOf } from '../query.ts';
-import type { StoredPart, ViewOp } from '../store.ts';
+import type { PartPosition, StoredPart, ViewOp } from '../store.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
 import { restored, type SharedArray, sharedArrayOf, withoutShared } from './shared-arrays.ts';
-import { columnsOf } from './shared-writes.ts';
+import { columnsOf, type StoredArray } from './shared-writes.ts';
 import type { Statements } from './statements.ts';
 import type { PartColumns } from './tables.ts';
 import { bound } from './values.ts';
@@ -38,10 +38,13 @@ export function writeParts(statements: Statements, ops: readonly ViewOp[]): stri
   const added = new Set<ViewOp>();
   for (const [part, some] of Map.groupBy(probablyNew, partOf))
     for (const together of groups(part, some)) for (const op of insert(statements, part, together)) added.add(op);
-  const known = new Set(probablyNew);
-  const lost = ops.filter((op) => !added.has(op) && !isWritten(statements, partOf(op), op, known.has(op)));
+  const lost: string[] = [];
+  if (added.size < ops.length) {
+    const known = new Set(probablyNew);
+    for (const op of ops) if (!added.has(op) && !isWritten(statements, partOf(op), op, known.has(op))) lost.push(op.id);
+  }
   statements.shared?.flush();
-  return lost.map(({ id }) => id);
+  return lost;
 }
 
 /** Deletes documents within the caller's transaction. */
@@ -63,7 +66,11 @@ export function removeDocuments(statements: Statements, ids: readonly string[]):
 
 /** Most documents are new. Then nothing is to be compared or removed, and one statement inserts several of them. */
 const isProbablyNew = (part: PartColumns, { base, partition, offset }: ViewOp): boolean =>
-  packed(partition, offset) !== undefined && (base === undefined ? hasArrays(part) : samePosition(base, {}));
+  packed(partition, offset) !== undefined && (base === undefined ? hasArrays(part) : isNowhere(base));
+function isNowhere(base: PartPosition): boolean {
+  for (const _partition in base) return false;
+  return true;
+}
 const hasArrays = ({ arrays, shared }: PartColumns): boolean => arrays.length > 0 || shared !== undefined;
 
 /** Each number of rows up to these is a statement that stays prepared. */
@@ -79,12 +86,17 @@ interface Encoded {
 }
 
 function encoded(part: PartColumns, op: ViewOp): Encoded {
-  const fields = part.bodies.map((b) => b.field);
   const array = part.shared && sharedArrayOf(op.value, part.shared);
   const value = array?.isWhole ? withoutShared(op.value, part.shared!) : op.value;
-  const { json, bodies } = value === null ? { json: null, bodies: [] } : encodePart(value, fields);
-  return { op, values: [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), json], bodies, array };
+  const fields = part.bodies.length === 0 ? NO_FIELDS : part.bodies.map((b) => b.field);
+  const { json, bodies } = value === null ? NOTHING : encodePart(value, fields);
+  const values: (string | number | null)[] = [];
+  for (const index of part.indexed) values.push(bound(fieldOf(op.value, index.fields)));
+  values.push(json);
+  return { op, values, bodies, array };
 }
+const NO_FIELDS: readonly string[] = [];
+const NOTHING = { json: null, bodies: [] };
 
 /** Groups of as many documents as one statement inserts. */
 function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly Encoded[]> {
@@ -105,21 +117,30 @@ function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly 
 
 /** @returns the operations whose documents were not there */
 function insert(statements: Statements, part: PartColumns, group: readonly Encoded[]): readonly ViewOp[] {
-  const numbers = group.map(() => statements.nextBody());
   const { shared } = statements;
-  const taken = group.map(({ op: { id }, array }) => shared?.take(id, array) ?? { id: [id], stored: undefined });
-  const rows = group.flatMap(({ op, values }, i) => [
-    ...[numbers[i]!, ...taken[i]!.id, packed(op.partition, op.offset)!, ...values],
-    ...(part.shared === undefined ? [] : columnsOf(taken[i]!.stored)),
-  ]);
+  const numbers: (number | null)[] = [];
+  const stored: (StoredArray | undefined)[] = [];
+  const rows: (string | number | null)[] = [];
+  for (const { op, values, array } of group) {
+    const number = statements.nextBody();
+    numbers.push(number);
+    rows.push(number);
+    const taken = shared?.take(op.id, array);
+    stored.push(taken?.stored);
+    if (taken === undefined) rows.push(op.id);
+    else rows.push(...taken.id);
+    rows.push(packed(op.partition, op.offset)!);
+    for (const value of values) rows.push(value);
+    if (part.shared !== undefined) rows.push(...columnsOf(taken?.stored));
+  }
   const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [
     string | number,
   ])[];
   const fresh = new Set(inserted.map(([key]) => key));
   const added = group.flatMap(({ op, bodies }, i) => {
     if (fresh.delete(numbers[i] ?? op.id.toWellFormed()))
-      return [{ op, bodies, number: numbers[i]!, stored: taken[i]!.stored }];
-    shared?.drop(taken[i]!.stored);
+      return [{ op, bodies, number: numbers[i]!, stored: stored[i] }];
+    shared?.drop(stored[i]);
     return [];
   });
   if (added.length === 0) return [];

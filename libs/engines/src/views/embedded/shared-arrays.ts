@@ -17,12 +17,19 @@ export function sharedArrayOf(value: unknown, { paths }: ArrayPaths): SharedArra
   if (!Array.isArray(array)) return undefined;
   const prefix = paths.slice(0, -1).map((fields) => bound(fieldOf(value, fields)));
   if (prefix.includes(null)) return undefined;
-  const texts = new Set(array.filter((element) => typeof element === 'string').map((text) => text.toWellFormed()));
+  const texts = new Set<string>();
+  let isWhole = true;
+  for (const element of array as unknown[]) {
+    if (typeof element !== 'string') {
+      isWhole = false;
+      continue;
+    }
+    const text = element.toWellFormed();
+    if (text !== element || texts.has(text)) isWhole = false;
+    texts.add(text);
+  }
   if (texts.size === 0) return undefined;
-  const isWhole =
-    texts.size === array.length &&
-    array.every((text) => texts.has(text as string)) &&
-    prefix.every((field) => typeof field === 'string' && field.isWellFormed());
+  isWhole &&= prefix.every((field) => typeof field === 'string' && field.isWellFormed());
   return { prefix: prefix as Values, texts: [...texts], isWhole };
 }
 
@@ -31,20 +38,22 @@ export const withoutShared = (part: unknown, { paths }: ArrayPaths): unknown => 
 
 /** A copy, because `delete` would make the object a slow one. */
 function without(value: object, paths: readonly (readonly string[])[]): object {
-  const kept: [string, unknown][] = [];
+  const kept: Record<string, unknown> = {};
   for (const [field, inner] of Object.entries(value)) {
-    const found = paths.filter(([first]) => first === field);
-    if (found.length === 0) kept.push([field, inner]);
-    else if (found.every(({ length }) => length > 1))
-      kept.push([
-        field,
-        without(
-          inner as object,
-          found.map((path) => path.slice(1)),
-        ),
-      ]);
+    let isDropped = false;
+    const deeper: (readonly string[])[] = [];
+    for (const path of paths) {
+      if (path[0] !== field) continue;
+      if (path.length === 1) isDropped = true;
+      else deeper.push(path.slice(1));
+    }
+    if (isDropped) continue;
+    const next: unknown = deeper.length === 0 ? inner : without(inner as object, deeper);
+    if (field === '__proto__')
+      Object.defineProperty(kept, field, { value: next, enumerable: true, configurable: true, writable: true });
+    else kept[field] = next;
   }
-  return Object.fromEntries(kept);
+  return kept;
 }
 
 /** The values of the fields of an index: those in front of its array, and the texts of the array. */
