@@ -65,7 +65,9 @@ export class Instance {
             )
           : (target[name] as (...args: unknown[]) => unknown).bind(target),
     });
-    const ports = { log: late, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+    // As on a store that processes share: their claims are there and not in the memory of one of them.
+    const shared = { ...state, bridging: state.claims };
+    const ports = { log: late, state: shared, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
     const members = {
       get: async (member: string) => ({ _id: member, members: { mergedWith: await mergedWith(member) } }),
       getMany: async (ids: readonly string[]) => ids.map(() => undefined),

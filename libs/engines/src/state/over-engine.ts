@@ -1,4 +1,5 @@
 import { StoredClaims } from './claims.ts';
+import { ClaimsInMemory } from './claims-in-memory.ts';
 import type { StateEngine } from './engine.ts';
 import { StoredCounters, StoredLeases } from './leases.ts';
 import type { State } from './port.ts';
@@ -19,9 +20,11 @@ export function overEngine(engine: StateEngine, options: RelayOptions): State {
     log === undefined || relayTopics?.length === 0
       ? undefined
       : new Relay(engine, log, leases, () => streams.wake(), options);
+  const claims = new StoredClaims(engine);
   return {
     streams,
-    claims: new StoredClaims(engine),
+    claims,
+    bridging: engine.isShared ? claims : new ClaimsInMemory(() => engine.clock.now()),
     leases,
     counters: new StoredCounters(engine),
     work: new StoredWork(engine),

@@ -55,6 +55,13 @@ export interface Claims {
   release(namespace: string, key: string, owner: string): Promise<boolean>;
 }
 
+/**
+ * Claims that bridge the time until something else, such as a view, tells the owner. They last until they expire, and
+ * at least until `MOST_BRIDGING` newer ones were made. If one process alone uses the store, they are in its memory.
+ * They cost no write then, and go when the process ends. So what they decide must be known elsewhere when it starts.
+ */
+export type BridgingClaims = Pick<Claims, 'claimMany' | 'get' | 'release'>;
+
 export interface Lease {
   readonly name: string;
   readonly holder: string;
@@ -128,6 +135,7 @@ export interface Presence {
 export interface State {
   readonly streams: Streams;
   readonly claims: Claims;
+  readonly bridging: BridgingClaims;
   readonly leases: Leases;
   readonly counters: Counters;
   readonly work: Work;

@@ -37,6 +37,7 @@ export abstract class IntakeHarness {
       ...this.state,
       streams: counted(this.state.streams, 'streams', this.calls),
       claims: counted(this.state.claims, 'claims', this.calls),
+      bridging: counted(this.state.bridging, 'bridging', this.calls),
     },
     clock: { now: () => this.now },
     logger: silentLogger,

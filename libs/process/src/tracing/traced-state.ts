@@ -37,6 +37,7 @@ export function tracedState(state: State, tracing: Tracing, system: string): Sta
   return overlay(state, {
     streams,
     claims: surround(state.claims, ['claim', 'claimMany', 'insertOnce', 'release'], span('claims')),
+    bridging: surround(state.bridging, ['claimMany', 'release'], span('claims')),
     counters: surround(state.counters, ['hit'], span('counters')),
     work: surround(state.work, ['put'], span('work')),
   });

@@ -376,14 +376,25 @@ describe('an engine that fails', () => {
     house = await House.open({ log: first });
     await house.publish(input.slice(0, 12));
     await house.settled();
-    // Only the log survives. Views and state start empty.
-    const { data } = first;
     await house.close();
-    house = await House.open({ log: openMemoryLog({ data }) });
+    // Only the log survives. Views and state start empty.
+    house = await House.open({ log: openMemoryLog({ data: first.data }) });
     await house.publish(input);
     await house.settled();
     const heads = (await house.log.head([PA_RECORDS]))[PA_RECORDS]!.reduce((a, b) => a + b, 0);
     expect(heads).toBeGreaterThan(0);
     expect(await stateOf()).toMatchObject({ 'c4-m1': 'text 19' });
+  });
+
+  it('gives an id after a restart to nobody but its owner, whom the log alone knows', async () => {
+    const first = openMemoryLog();
+    house = await House.open({ log: first });
+    await house.publish([{ subject: 'm1', resource: named('m1', 'c1', 'mine') }]);
+    await house.close();
+    // Claims and views start empty, and the event of the other member is handled at once.
+    house = await House.open({ log: openMemoryLog({ data: first.data }) });
+    const { receipt } = await house.publish([{ subject: 'm2', resource: named('m2', 'c1', 'theirs') }]);
+    expect(receipt.items).toMatchObject([{ reason: 'owned-by-another-member', about: 'Condition/c1' }]);
+    expect(await house.records.holders('Condition', 'c1')).toEqual(['m1']);
   });
 });

@@ -2,7 +2,7 @@ import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
 import { nameOf, recordId, type RecordPart, type RecordsReader, SHARED } from '@provider-access/records';
-import type { Claims } from '@provider-access/engines/state';
+import type { BridgingClaims, Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberFactsDocument } from '@provider-access/facts';
 import { isServedType } from '@provider-access/fhir';
@@ -13,6 +13,8 @@ import type { CurrentVersions } from './current-versions.ts';
 
 /**
  * A claim only bridges the time until the view of records knows the owner. It expires, so that the store stays bounded.
+ * In memory, thousands of newer claims may replace it, and a restart forgets it. The view knows the owner by then: it
+ * lacks fewer records of this process (`CurrentVersions`), and the first batch waits until it has all of them.
  */
 const CLAIM_MS = 7 * 24 * 3600_000;
 const VIEW_PATIENCE_MS = 10_000;
@@ -23,7 +25,10 @@ const VIEW_PATIENCE_MS = 10_000;
  */
 export interface OwnershipOptions {
   readonly log: Pick<EventLog, 'head'>;
-  readonly claims: Claims;
+  /** Merges. */
+  readonly claims: Pick<Claims, 'claim' | 'get'>;
+  /** Owners. */
+  readonly owners: BridgingClaims;
   readonly reader: RecordsReader;
   readonly clock: Clock;
   readonly current: Pick<CurrentVersions, 'inFlight'>;
@@ -84,7 +89,7 @@ export class Ownership {
     });
     if (free.length === 0) return;
     const expiresAt = this.#options.clock.now() + CLAIM_MS;
-    const owners = await this.#options.claims.claimMany(
+    const owners = await this.#options.owners.claimMany(
       OWNER,
       free.map((key) => ({ key, owner: wanted.get(key)!.member, expiresAt })),
     );
@@ -211,7 +216,7 @@ export class Ownership {
   #claimed(key: string, { member, type, id }: ResourceKey): Promise<string | undefined> | string | undefined {
     if (!isServedType(type)) return undefined;
     const own = this.#options.current.inFlight.get(recordId(member, type, id));
-    return own !== undefined && own.deleted !== true ? member : this.#options.claims.get(OWNER, key);
+    return own !== undefined && own.deleted !== true ? member : this.#options.owners.get(OWNER, key);
   }
 
   /** Whether two ids were merged, by the claims store or, if the store was lost, by the facts. */
@@ -233,9 +238,9 @@ export class Ownership {
 
   /** Called after the append. Releases removed ids and claims ids that were taken over. */
   async settle(batch: BatchOwners): Promise<void> {
-    await Promise.all([...batch.releases].map(([key, owner]) => this.#options.claims.release(OWNER, key, owner)));
+    await Promise.all([...batch.releases].map(([key, owner]) => this.#options.owners.release(OWNER, key, owner)));
     if (batch.claims.size > 0)
-      await this.#options.claims.claimMany(
+      await this.#options.owners.claimMany(
         OWNER,
         [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.#options.clock.now() + CLAIM_MS })),
       );

@@ -34,7 +34,15 @@ export interface RecordStagesOptions {
 export function recordStages({ ports, reader, members, current, attachments, ledger, config }: RecordStagesOptions) {
   const { log, state, clock, logger } = ports;
   const { labels, levelsSince = Number.NEGATIVE_INFINITY } = config;
-  const ownership = new Ownership({ log, reader, clock, claims: state.claims, current, members });
+  const ownership = new Ownership({
+    log,
+    reader,
+    clock,
+    claims: state.claims,
+    owners: state.bridging,
+    current,
+    members,
+  });
   const keeper = new VersionKeeper({ log, reader, logger });
   const levels = { ledger, reported: new ReportedFeeds(), since: levelsSince };
   const known = { patients: reader.views.patients, members };

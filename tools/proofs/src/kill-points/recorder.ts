@@ -112,6 +112,7 @@ export class Recorder<Known> {
     return {
       streams: watch('streams', state.streams, ['load', 'published']),
       claims: watch('claims', state.claims, ['get']),
+      bridging: watch('bridging', state.bridging, ['get']),
       leases: watch('leases', state.leases, ['current']),
       counters: watch('counters', state.counters, []),
       work: watch('work', state.work, ['count']),

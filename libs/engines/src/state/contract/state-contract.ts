@@ -249,6 +249,25 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.claims.get('many', 'k199')).toBeUndefined();
       });
 
+      it('that bridge a time belong to the first owner until it releases them or they expire', async () => {
+        const { bridging } = at.state;
+        const of = (owner: string, ...keys: string[]) => keys.map((key) => ({ key, owner, expiresAt: at.clock + 100 }));
+        expect(await bridging.claimMany('id', of('m1', 'a', 'b\ud800'))).toEqual(['m1', 'm1']);
+        expect(await bridging.claimMany('id', [...of('m2', 'a', 'c'), ...of('m3', 'c')])).toEqual(['m1', 'm2', 'm2']);
+        expect(await bridging.claimMany('other', of('m2', 'a'))).toEqual(['m2']);
+        expect(await bridging.claimMany('id', [])).toEqual([]);
+        const raced = await Promise.all(['x', 'y', 'z'].map((owner) => bridging.claimMany('id', of(owner, 'r'))));
+        expect(new Set(raced.flat()).size).toBe(1);
+        expect([await bridging.release('id', 'a', 'm2'), await bridging.get('id', 'a')]).toEqual([false, 'm1']);
+        expect([await bridging.release('id', 'a', 'm1'), await bridging.get('id', 'a')]).toEqual([true, undefined]);
+        expect([await bridging.release('id', 'a', 'm1'), await bridging.get('id', 'b\ud800')]).toEqual([false, 'm1']);
+        at.clock += 50;
+        expect(await bridging.claimMany('id', of('m2', 'c'))).toEqual(['m2']); // a later end
+        at.clock += 50;
+        expect([await bridging.get('id', 'b\ud800'), await bridging.get('id', 'c')]).toEqual([undefined, 'm2']);
+        expect(await bridging.claimMany('id', of('m4', 'b\ud800', 'c'))).toEqual(['m4', 'm2']);
+      });
+
       it('insert once: a jti is taken until it expires, also after a restart', async () => {
         const raced = await Promise.all([1, 2, 3].map(() => at.state.claims.insertOnce('jti', 'j1', at.clock + 300)));
         expect(raced.filter(Boolean)).toHaveLength(1);
