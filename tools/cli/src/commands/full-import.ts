@@ -51,24 +51,20 @@ export async function simulateFull(full: FullFile, platform: Platform, out: Outp
   }
 }
 
-/** `pa import --full`. */
-export async function importFull(
-  full: FullFile,
-  platform: Platform,
-  out: Output,
-  confirm: string | undefined,
-): Promise<void> {
+/** `pa import --full`. @returns whether the platform holds what the file says: otherwise it waits for a confirmation */
+export async function importFull(full: FullFile, platform: Platform, out: Output, confirm?: string): Promise<boolean> {
   const progress = out.progress('importing');
   const plan = await planOf(full, platform, (text) => progress.update(text));
   try {
     const { report, last } = plan;
     if (last?.batch === report.batch && isNothing(report)) {
       progress.done(`${report.rows} rows`);
-      return out.result({ ...report, imported: false }, [
+      out.result({ ...report, imported: false }, [
         `This file was imported on ${last.time} as batch ${last.batch}. Nothing changed.`,
       ]);
+      return true;
     }
-    if (!mayImport(report, confirm, out)) return void (process.exitCode = EXIT.refused);
+    if (!mayImport(report, confirm, out)) return false;
     await importPlan(plan, platform, (accepted) => progress.update(`${accepted} rows published`));
     progress.done(`${report.rows} rows`);
     out.result({ ...report, imported: true }, [
@@ -78,6 +74,7 @@ export async function importFull(
         ? `Imported as batch ${report.batch}.`
         : `Imported as batch ${report.batch}. \`pa undo ${report.batch}\` takes it back.`,
     ]);
+    return true;
   } finally {
     plan.close();
   }

@@ -102,3 +102,51 @@ test('refuses to share a folder with another process, and takes over from one th
   writeFileSync(join(folder, '.pa-import.lock'), '2147483646');
   expect((await once()).code).toBe(0);
 });
+
+test('A70 A73 imports full files by the names of their sources and days, and leaves some to a person', async () => {
+  const roster = (...members: string[]): string =>
+    `member,npi,from\n${members.map((m) => `${m},${NPI},2026-01-01\n`).join('')}`;
+  put('roster.north.2026-12-01.csv', roster('m-1', 'm-2'));
+  put('roster.south.2026-12-01.csv', roster('m-3', 'm-4'));
+  put('roster.east.2026-12-01.csv', roster('m-5').trimEnd());
+  put('roster-2.csv', roster('m-6'));
+  // Of the southern source the platform holds twenty other rows.
+  const held = Array.from({ length: 20 }, (_, n) => ({
+    subject: `m-old-${n + 10}`,
+    key: JSON.stringify([`npi|${NPI}`, null]),
+    row: { npi: NPI, from: '2026-01-01' },
+    batch: 'b',
+    asOf: '2026-11-01',
+    time: '2026-11-01T00:00:00.000Z',
+  }));
+  const imports = [{ batch: 'b', asOf: '2026-11-01', digest: 'd', rows: 20, time: '2026-11-01T00:00:00.000Z' }];
+  platform.interfere = ({ method, url = '' }, response) => {
+    if (!url.startsWith('/ops/sources/')) return false;
+    const isSouth = url.includes('/south/');
+    const page = { imports: isSouth ? imports : [], rows: isSouth ? held : [] };
+    response
+      .setHeader('content-type', 'application/json')
+      .end(JSON.stringify(method === 'POST' ? { changes: [] } : page));
+    return true;
+  };
+  const { code, stdout } = await once('--full');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/20 rows end[^]*To import it: pa import roster \S+roster\.south\.2026-12-01\.csv --full/);
+  expect(stdout).toContain('--source south --as-of 2026-12-01 --confirm NUMBER');
+  expect(stdout).toMatch(/roster\.east\.2026-12-01\.csv[^]*may be cut/);
+  expect([inside('refused'), inside('done')]).toEqual([
+    ['roster.east.2026-12-01.csv', 'roster.south.2026-12-01.csv'],
+    ['roster-2.csv', 'roster-2.outcomes.ndjson', 'roster.north.2026-12-01.csv'],
+  ]);
+  const said = [...platform.events.values()].map(({ type, subject, data }) => [
+    type,
+    subject,
+    (data as { file?: { source: string } }).file?.source,
+  ]);
+  expect(said).toEqual([
+    ['payer.attribution-asserted.v1', 'm-6', undefined],
+    ['payer.attribution-asserted.v1', 'm-1', 'north'],
+    ['payer.attribution-asserted.v1', 'm-2', 'north'],
+    ['payer.file-imported.v1', 'north', undefined],
+  ]);
+});

@@ -17,10 +17,12 @@ import { IMPORT_NAMES, type ImportName } from '../import/kinds.ts';
 import { outcomesOf, refusedOf } from '../import/row-files.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, type ExitCode } from '../output.ts';
+import { fullFileOf, importFull } from './full-import.ts';
 import { exitCodeOf, linesOf, sourceOf } from './import.ts';
 import { whole } from '../options.ts';
 
 interface FolderOptions {
+  readonly full?: boolean;
   readonly once?: boolean;
   readonly every: number;
   readonly settled: number;
@@ -40,6 +42,9 @@ const kindOf = (file: string): ImportName | undefined =>
   IMPORT_NAMES.toSorted((a, b) => b.length - a.length).find(
     (name) => file === name || (/^[^a-z]/i.test(file.slice(name.length)) && file.startsWith(name)),
   );
+
+/** `roster.north-mso.2026-12-01.csv`: a full file of a source. */
+const FULL = /^([a-z-]+)\.([a-z0-9-]+)\.(\d{4}-\d{2}-\d{2})\.(?:csv|txt|tsv)(?:\.gz)?$/;
 
 /** Complete files, in the order of import. A link, and a file that somebody still writes, are left alone. */
 function filesOf(folder: string, settledMs: number): Found[] {
@@ -88,6 +93,31 @@ function put(folder: string, place: string, files: readonly (string | undefined)
   return to;
 }
 
+/** Imports a full file and moves it. One that needs a confirmation waits in refused/ for a person. */
+async function importWhole(context: Context, folder: string, { name, file }: Found): Promise<ExitCode | 0> {
+  const { server, out, payerToken } = context;
+  const [, , source, asOf] = FULL.exec(basename(file))!;
+  const mapFile = join(folder, `${name}.yaml`);
+  try {
+    const full = fullFileOf(name, await sourceOf(name, file, existsSync(mapFile) ? { map: mapFile } : {}), {
+      source,
+      asOf,
+    });
+    const isImported = await importFull(full, { server, token: payerToken() }, out);
+    const to = put(folder, isImported ? 'done' : 'refused', [file, full.absentFile]);
+    const again = `pa import ${name} ${join(to, basename(file))} --full --source ${source} --as-of ${asOf}`;
+    const how = `Look at the report. To import it: ${again} --confirm NUMBER`;
+    out.result({ file, movedTo: to }, [`${basename(file)}: it is in ${to}.`, ...(isImported ? [] : [how])]);
+    return isImported ? 0 : EXIT.refused;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const stays = error.code !== EXIT.usage && error.code !== EXIT.refused;
+    const to = stays ? folder : put(folder, 'refused', [file]);
+    out.result({ file, error: error.message, movedTo: to }, [`${basename(file)}: ${error.message}`, `It is in ${to}.`]);
+    return stays ? error.code : EXIT.refused;
+  }
+}
+
 /** Imports a file and moves it, unless the platform cannot be reached: then it stays. @returns the exit code */
 async function importOne(context: Context, folder: string, { name, file }: Found): Promise<ExitCode | 0> {
   const { server, out, payerToken } = context;
@@ -120,10 +150,11 @@ async function importOne(context: Context, folder: string, { name, file }: Found
   return code;
 }
 
-async function importAll(context: Context, folder: string, settledMs: number): Promise<ExitCode | 0> {
+async function importAll(context: Context, folder: string, { full, settled }: FolderOptions): Promise<ExitCode | 0> {
   let worst: ExitCode | 0 = 0;
-  for (const found of filesOf(folder, settledMs)) {
-    const code = await importOne(context, folder, found);
+  for (const found of filesOf(folder, settled * 1000)) {
+    const isFull = full === true && FULL.test(basename(found.file));
+    const code = await (isFull ? importWhole : importOne)(context, folder, found);
     worst = code > worst ? code : worst;
     // The next file would fail in the same way.
     if (code !== 0 && code !== EXIT.refused) break;
@@ -137,6 +168,7 @@ export function importFolderCommand(program: Command): void {
     .command('import-folder')
     .argument('<folder>', `files such as roster-2026-11-29.csv: the name begins with what it is`)
     .description('import each file that arrives in a folder, then move it to done/ or refused/')
+    .option('--full', 'files named KIND.SOURCE.DAY.csv say everything that SOURCE knows on DAY')
     .option('--once', 'import what is there, then end')
     .option('--every <seconds>', 'how often to look', whole('--every', 1, 86_400), 30)
     .option(
@@ -159,7 +191,7 @@ Exit code of --once: 1 a file is in refused/ · 3 the platform cannot be reached
       const release = lock(folder);
       try {
         for (;;) {
-          const code = await importAll(context, folder, o.settled * 1000);
+          const code = await importAll(context, folder, o);
           if (o.once !== true) await delay(o.every * 1000);
           else if (code !== 0) return void (process.exitCode = code);
           else return;

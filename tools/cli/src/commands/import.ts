@@ -169,7 +169,8 @@ Exit code 1: rows were refused or parked, and the others were published.`,
         const full = fullFileOf(name, source, o);
         if (o.dryRun === true) throw new CliError(EXIT.usage, '--full has its own dry run: pa simulate');
         afterInterrupt(PUBLISH_STOPPED);
-        return importFull(full, { server, token: payerToken() }, out, o.confirm);
+        if (!(await importFull(full, { server, token: payerToken() }, out, o.confirm))) process.exitCode = EXIT.refused;
+        return;
       }
       if (
         o.source !== undefined ||
