@@ -28,6 +28,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/notices', 'attribution'],
+    ['/ops/lists', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
     ['/ops/lines', 'auth'],

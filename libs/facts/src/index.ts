@@ -1,7 +1,7 @@
 export { FORMER_PROJECTIONS } from './former-views.ts';
 export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
 export { lists, type ListPart, replacesList } from './lists.ts';
-export { type GroupHead, ListHeads, type ListSettings, type NamedGroup, type OwnedGroup } from './list-heads.ts';
+export { type GroupHead, ListHeads, type NamedGroup, type OwnedGroup } from './list-heads.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersFacts, membersSay, type MembersPart } from './coverage.ts';
 export { personOfId } from './persons.ts';

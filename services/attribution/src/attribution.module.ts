@@ -28,6 +28,8 @@ import { DisclosuresController } from './operations/ops/disclosures.controller.t
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { NewLabels } from './operations/ops/new-labels.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
+import { ListDemands } from './operations/ops/list-demands.ts';
+import { ListsController } from './operations/ops/lists.controller.ts';
 import { LabelSimulationController } from './operations/ops/label-simulation.controller.ts';
 import { LabelSimulator } from './operations/ops/label-simulation.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
@@ -90,6 +92,7 @@ export class AttributionModule {
         SloController,
         SourcesController,
         NoticesController,
+        ListsController,
         LabelSimulationController,
       ],
       providers: [
@@ -122,6 +125,7 @@ export class AttributionModule {
         NetworkForecast,
         NewLabels,
         DueNotices,
+        ListDemands,
         LabelSimulator,
       ],
     };

@@ -26,6 +26,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/notices', 'attribution'],
+    ['/ops/lists', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
     ['/ops/lines', 'auth'],

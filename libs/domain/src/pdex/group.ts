@@ -39,7 +39,7 @@ export interface GroupPayer {
   readonly display?: string | undefined;
 }
 
-export interface GroupIdentifier {
+interface GroupIdentifier {
   readonly system: string;
   readonly value: string;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Feed, FeedReport } from '@provider-access/domain/pdex/feeds';
+import type { Feed, FeedReport, ListLacks } from '@provider-access/domain/pdex/feeds';
 import { contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { text } from '../options.ts';
@@ -66,6 +66,47 @@ function feedLines({ from, to, feeds }: FeedReport): string[] {
   ];
 }
 
+interface ListPage {
+  readonly lists: readonly ListLacks[];
+  readonly next?: string;
+}
+/** The lists with members who lack something, in a form for people. */
+function listLines(lists: readonly ListLacks[]): string[] {
+  const lacking = lists.filter((list) => list.lacking > 0);
+  const members = lists.reduce((sum, list) => sum + list.members, 0);
+  return [
+    `${lists.length} lists with ${members} members · ${lacking.length} lists lack something that ATR demands`,
+    ...lacking.flatMap(({ group, providers, contract, members: all, lacking: some, lacks }) => [
+      '',
+      `Group/${group} (${[...providers, ...(contract === undefined ? [] : [`contract ${contract}`])].join(', ')}): ` +
+        `${some} of ${all} members lack`,
+      ...table(
+        ['element', 'members'],
+        lacks.map(({ element, count }) => [element, String(count)]),
+      ).map((line) => `  ${line}`),
+    ]),
+  ];
+}
+async function reportLists(command: Command): Promise<void> {
+  const context = contextOf(command);
+  const lists: ListLacks[] = [];
+  for (let path: string | undefined = '/ops/lists'; path !== undefined;) {
+    const page: ListPage = await context.server.json<ListPage>(path, { token: context.payerToken() });
+    lists.push(...page.lists);
+    path = page.next;
+  }
+  context.out.result({ lists }, listLines(lists));
+  if (lists.some(({ lacking }) => lacking > 0)) process.exitCode = EXIT.refused;
+}
+
+interface FeedsOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly source?: string;
+  readonly for?: string;
+  readonly lists?: boolean;
+}
+
 /** What the payer's data lacks. */
 export function feedsCommand(program: Command): void {
   program
@@ -75,6 +116,7 @@ export function feedsCommand(program: Command): void {
     .option('--to <day>', 'last day, included (default: today)')
     .option('--source <uri>', 'only this source of events', text('--source'))
     .option('--for <canonical>', 'only this profile, with a version or in every version', text('--for'))
+    .option('--lists', 'instead: what ATR demands of Patient and Coverage of members on lists, by list')
     .addHelpText(
       'after',
       ({ command }) => `
@@ -82,7 +124,12 @@ Exit codes: 0 nothing is lacking · 1 something is lacking, or a security label 
 2 wrong usage · 3 cannot be reached · 4 not authorized
 What is checked, and how to refuse, unmark or keep such resources: ${documentationOf(command, 'feeds')}`,
     )
-    .action(async (o: { from?: string; to?: string; source?: string; for?: string }, command: Command) => {
+    .action(async (o: FeedsOptions, command: Command) => {
+      if (o.lists === true) {
+        const other = (['from', 'to', 'source', 'for'] as const).find((name) => o[name] !== undefined);
+        if (other !== undefined) throw new CliError(EXIT.usage, `--${other} cannot be used with --lists`);
+        return reportLists(command);
+      }
       for (const name of ['from', 'to'] as const)
         if (o[name] !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(o[name]))
           throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
