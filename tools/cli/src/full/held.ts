@@ -1,4 +1,5 @@
 import { CliError, EXIT } from '../output.ts';
+import { Patience } from '../client/patience.ts';
 import type { Server } from '../client/server.ts';
 
 /** What a file said about a row; `row` is null where the file did not have it. */
@@ -36,7 +37,7 @@ export class Held {
   readonly #server: Server;
   readonly #token: string;
   readonly #path: string;
-  #first: Page | undefined;
+  #imports: readonly Imported[] | undefined;
   constructor(server: Server, token: string, of: { readonly source: string; readonly kind: string }) {
     this.#server = server;
     this.#token = token;
@@ -44,6 +45,13 @@ export class Held {
   }
   #page(path: string): Promise<Page> {
     return this.#server.json<Page>(path, { token: this.#token });
+  }
+  /**
+   * Repeats a request that failed for a temporary reason, because all of them only read. While a large file is read,
+   * connections end, and a platform may restart.
+   */
+  #patiently<T>(request: () => Promise<T>): Promise<T> {
+    return new Patience().run(request);
   }
 
   /** The imports that count, the oldest first: without those that were undone. */
@@ -58,18 +66,19 @@ export class Held {
   }
   /** All imports, undone ones and undoes too. */
   async allImports(): Promise<readonly Imported[]> {
-    this.#first ??= await this.#page(this.#path);
-    return this.#first.imports;
+    this.#imports ??= (await this.#page(this.#path)).imports;
+    return this.#imports;
   }
   async *rows(): AsyncGenerator<HeldRow> {
-    let page = this.#first ?? (await this.#page(this.#path));
-    this.#first = undefined;
+    // Not the first answer again: since then a large file was read, for minutes.
+    let page = await this.#patiently(() => this.#page(this.#path));
     for (;;) {
       yield* page.rows;
       if (page.next === undefined) return;
       if (!page.next.startsWith(`${this.#path}?`))
         throw new CliError(EXIT.unavailable, 'the server named a next page elsewhere');
-      page = await this.#page(page.next);
+      const { next } = page;
+      page = await this.#patiently(() => this.#page(next));
     }
   }
   async forecast(events: readonly unknown[]): Promise<readonly ForecastChange[]> {
@@ -81,7 +90,7 @@ export class Held {
   }
   #forecast<T>(events: readonly unknown[]): Promise<T> {
     const call = { token: this.#token, timeoutMs: FORECAST_TIMEOUT_MS };
-    return this.#server.post<T>(`${this.#path}/forecast`, { events }, call);
+    return this.#patiently(() => this.#server.post<T>(`${this.#path}/forecast`, { events }, call));
   }
 }
 /** It may decide about each member of large lists. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { npiOf } from '@provider-access/synthetic';
+import { TemporaryFault } from '../client/patience.ts';
 import { Server } from '../client/server.ts';
 import { IMPORT_KINDS } from '../import/kinds.ts';
 import { NO_MAP } from '../import/map.ts';
@@ -14,13 +15,25 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Holds nothing of the source. It counts the events of each forecast. */
 class Empty extends Server {
   readonly forecasts: number[] = [];
+  /** So many of the next requests fail, as they do while the platform restarts. */
+  failing = 0;
+  #asked = 0;
   constructor() {
     super('http://127.0.0.1:9');
   }
-  override json<T>(): Promise<T> {
+  #fail(): void {
+    // The first request tells whether the platform can be reached at all.
+    this.#asked += 1;
+    if (this.#asked === 1 || this.failing === 0) return;
+    this.failing -= 1;
+    throw new TemporaryFault(this.base, 'UND_ERR_SOCKET');
+  }
+  override async json<T>(): Promise<T> {
+    this.#fail();
     return Promise.resolve({ imports: [], rows: [] } as T);
   }
-  override post<T>(_target: string, body: unknown): Promise<T> {
+  override async post<T>(_target: string, body: unknown): Promise<T> {
+    this.#fail();
     this.forecasts.push((body as { readonly events: readonly unknown[] }).events.length);
     return Promise.resolve({ changes: [], lists: [] } as T);
   }
@@ -44,6 +57,15 @@ test('A78 a plan tells how far it is, and asks for forecasts of a few hundred ro
   expect(told.filter((text) => text.endsWith('rows read'))).toHaveLength(2_100);
   expect(told.at(-1)).toBe('2000 members compared');
   expect(server.forecasts).toEqual([500, 500, 500, 500, 100]);
+});
+
+test('A78 a connection that ended while a large file was read costs a pause, and not the plan', async () => {
+  const server = new Empty();
+  server.failing = 2;
+  const file = fileOf('roster', ['member,npi,from', 'm-1,1234567893,2026-01-01']);
+  const plan = await planOf(file, { server, token: 't' });
+  plan.close();
+  expect([plan.report.added, server.failing, server.forecasts]).toEqual([1, 0, [1]]);
 });
 
 test('A72 A73 changes of a network are foreseen together, and too many of them need a confirmation', async () => {
