@@ -80,6 +80,8 @@ export class MemoryWorld extends World {
     const { id } = this.clients[client]!;
     const found: Gate[] = [];
     for (const { name, index, facts } of this.#cluster.instances) {
+      // It answers nobody about a member, and does not have the setting.
+      if (name === 'consent' && this.holdsUntilNotice) continue;
       const decisions = await facts?.access.decideMany(id, { kind: 'read' }, members).catch(() => []);
       const permits = members.filter((_, i) => decisions?.[i]?.permit === true);
       found.push({ where: `${name} ${index}`, permits });

@@ -18,13 +18,11 @@ import {
 import { AccessEvents } from './access-events.ts';
 import { Faults } from './faults.ts';
 import { PayerFiles } from './payer-files.ts';
-import { isOfPayer, PLANS } from './payer-operations.ts';
+import { FIRST_NOTICE, isOfPayer, PLANS } from './payer-operations.ts';
 import { reachOf } from './scopes.ts';
 import { isReading, Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
 
-/** Days since the first notice, so that every member has got one before a sequence. */
-const FIRST_NOTICE = 40;
 /** Minutes until a line starts that started long ago. */
 const LONG_AGO = -1_000_000;
 
@@ -86,9 +84,10 @@ export class Driver {
       for (const n of [1, 2])
         events.push(
           this.#payer.event('payer.resource-recorded.v1', member, {
-            resource: conditionOf(member, `${member}-c${n}`, 'asthma'),
+            resource: conditionOf(member, `${member}-c${n}`, `asthma of ${member}, ${n}`),
           }),
         );
+      model.recalls.revise(member, `asthma of ${member}, 1`);
       events.push(
         this.#document({ member: i, attachments: FIRST, labelled: false }),
         ...[orderOf(member, this.#observer.medication.id), provenanceOf(member)].map((resource) =>
@@ -131,6 +130,7 @@ export class Driver {
     if (!isReading(operation)) this.#observer.quietSince = undefined;
     if (isOfPayer(operation)) {
       await this.#files.send(operation);
+      if (operation.op === 'recall') this.#observer.recalled(this.#members[operation.member]!);
       return this.#afterwards();
     }
     const member = (n: number): string => this.#members[n]!;
@@ -151,7 +151,9 @@ export class Driver {
       case 'record': {
         const id = `${member(operation.member)}-c1`;
         // Use new content each time, because the same content would change nothing.
-        const resource = conditionOf(member(operation.member), id, `asthma, report ${this.#payer.sent.length}`);
+        const text = `asthma, report ${this.#payer.sent.length}`;
+        const resource = conditionOf(member(operation.member), id, text);
+        this.#model.recalls.revise(member(operation.member), text);
         await this.#post(
           this.#payer.event('payer.resource-recorded.v1', member(operation.member), { resource }),
           operation.via,

@@ -1,6 +1,7 @@
 import { Lines, type LinesTable } from './lines.ts';
 import { Notices } from './notices.ts';
 import { PRACTICES, type Practice, PROVIDERS } from './operations.ts';
+import { Recalls } from './recalls.ts';
 import { CARDIOLOGY, identifiersOf, isWithin, type Reach } from './scopes.ts';
 
 /**
@@ -98,6 +99,7 @@ export class Model {
   readonly approved: boolean[] = [];
   readonly lines: Lines;
   readonly notices = new Notices();
+  readonly recalls = new Recalls();
   /** Nobody sees a member who has not got a notice. */
   readonly #holdsUntilNotice: boolean;
 
@@ -195,6 +197,7 @@ export class Model {
     const { sent, returned } = this.notices;
     for (const all of [this.statements, this.spans, this.merges, this.holds, this.documents, plans, sent, returned])
       for (const event of all) event.settled = true;
+    this.recalls.settle();
     this.holds = this.holds.filter(({ ending }) => ending !== true);
     for (const all of [...this.network.values(), ...this.specialties.values()]) all.splice(0, all.length - 1);
     this.lag = 0;

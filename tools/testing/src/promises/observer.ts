@@ -15,11 +15,19 @@ interface Job {
   readonly hidden: ReadonlySet<string>;
   /** Members with new records since the kick-off. */
   readonly recorded: Set<string>;
+  /** Members whose first Condition was recalled since the kick-off. */
+  readonly recalled: Set<string>;
+  /** Members whose recalled Condition the delta must list in `deleted`. */
+  deletes: Set<string>;
   /** `Observer.quietSince` at the kick-off. */
   readonly quietSince: number | undefined;
   /** Nothing happened since the export that this delta continues. */
   readonly empty: boolean;
   transactionTime?: string;
+}
+interface Manifest {
+  readonly output: readonly { readonly url: string }[];
+  readonly deleted?: readonly { readonly url: string }[];
 }
 const PROVENANCE = '_revinclude=Provenance:target';
 /** Ways to search for what some members have. */
@@ -110,7 +118,8 @@ export class Observer {
     this.#model.lag = Math.max(this.#model.lag, 0, ...skews.map((skew) => -skew));
     this.#model.lead = Math.max(this.#model.lead, 0, ...skews);
     for (const job of this.#jobs)
-      job.must = new Set([...job.must].filter((member) => this.#visible(member, job.client, 'must', true)));
+      for (const kept of ['must', 'deletes'] as const)
+        job[kept] = new Set([...job[kept]].filter((member) => this.#visible(member, job.client, 'must', true)));
   }
   #visible(member: string, client: number, lean: 'may' | 'must', ofGroup = false): boolean {
     const practice = PRACTICES[client]!;
@@ -166,8 +175,10 @@ export class Observer {
         }
       }
       const member = this.#members[this.#looks % MEMBERS]!;
-      for (const form of ['', '/_history'])
+      for (const form of ['', '/_history']) {
         await this.#readPatient(`${member}${form}`, member, client, this.#looks % 2);
+        for (const one of this.#members) await this.#readCondition(`${one}-c1${form}`, one, client, this.#looks % 2);
+      }
       await this.documents.lookAround(client, this.#looks % 2);
       await this.#lookAtMedication(client, this.#looks % 2);
     }
@@ -183,6 +194,18 @@ export class Observer {
         `practice ${PRACTICES[client]} cannot read Patient/${path} at resources ${via}: ${answer.status}`,
       );
   }
+  /** The first Condition is there while nothing recalled its newest version. */
+  async #readCondition(path: string, member: string, client: number, via: number): Promise<void> {
+    const answer = await this.#world.readOnce(`/fhir/Condition/${path}`, client, via);
+    if (answer === undefined) return;
+    const where = `Condition/${path} at resources ${via}`;
+    this.#mustNotRecall(answer.body, client, where);
+    if (answer.status === 200 && !this.#visible(member, client, 'may'))
+      throw new Broken(`practice ${PRACTICES[client]} reads ${where}`);
+    const isGone = this.#model.recalls.isGone(member);
+    if (answer.status !== 200 && !isGone && this.#visible(member, client, 'must'))
+      throw new Missing(`practice ${PRACTICES[client]} cannot read ${where}: ${answer.status}`);
+  }
   /** Checks that the answer contains no data of a member that the client may not see. */
   #compare(
     answer: Answer,
@@ -194,6 +217,7 @@ export class Observer {
     readonly next: string | undefined;
   } {
     this.tick();
+    this.#mustNotRecall(answer.body, client, `resources ${via}`);
     const bundle = answer.status === 200 ? json(answer) : {};
     const entries = (bundle.entry ?? []) as readonly Entry[];
     const of = (mode: string): readonly Entry['resource'][] =>
@@ -232,6 +256,7 @@ export class Observer {
         included !== undefined &&
         this.#visible(member, client, 'must') &&
         this.#model.permits(member, 'must') &&
+        !this.#model.recalls.isGone(member) &&
         !included.some(({ id }) => id === `${member}-p`)
       )
         throw new Missing(`practice ${PRACTICES[client]} gets no Provenance of ${member} at resources ${via}`);
@@ -292,6 +317,8 @@ export class Observer {
       must: new Set(must.filter((m) => base === undefined || base.recorded.has(m) || base.hidden.has(m))),
       hidden,
       recorded: new Set(),
+      recalled: new Set(),
+      deletes: new Set([...(base?.recalled ?? [])].filter((m) => must.includes(m) && !base!.hidden.has(m))),
       quietSince: this.quietSince,
       empty: this.#world.completeAtOnce && this.quietSince !== undefined && base?.quietSince === this.quietSince,
     };
@@ -299,7 +326,20 @@ export class Observer {
   }
   /** Notes that the platform accepted a resource of the member. */
   recorded(member: string): void {
-    for (const job of this.#jobs) job.recorded.add(member);
+    for (const job of this.#jobs) {
+      job.recorded.add(member);
+      job.recalled.delete(member);
+      job.deletes.delete(member);
+    }
+  }
+  /** Notes that the platform accepted a recall of the member's first Condition. */
+  recalled(member: string): void {
+    for (const job of this.#jobs) job.recalled.add(member);
+  }
+  #mustNotRecall(text: string, client: number, where: string): void {
+    const found = this.#model.recalls.foundIn(text);
+    if (found !== undefined)
+      throw new Broken(`practice ${PRACTICES[client]} gets what was recalled, "${found}", at ${where}`);
   }
   async #download(which: number, range: boolean, via: number): Promise<void> {
     const job = this.#jobs.at(-1 - (which % this.#jobs.length));
@@ -311,12 +351,16 @@ export class Observer {
       for (const member of await this.#file(job, url, range, via)) found.add(member);
     }
     this.tick();
+    const gone = await Promise.all((manifest.deleted ?? []).map(({ url }) => this.#world.read(url, job.client, via)));
+    for (const member of job.deletes)
+      if (!gone.some(({ body }) => body.includes(`Condition/${member}-c1"`)))
+        throw new Broken(`the recalled Condition of ${member} is not in \`deleted\` of ${PRACTICES[job.client]}`);
     if (job.empty && found.size > 0) throw new Broken(`nothing happened, and an export since then has ${[...found]}`);
     for (const member of job.must)
       if (!range && !found.has(member))
         throw new Broken(`${member} is missing in an export of practice ${PRACTICES[job.client]}`);
   }
-  async #manifest(job: Job, via: number): Promise<{ readonly output: readonly { readonly url: string }[] }> {
+  async #manifest(job: Job, via: number): Promise<Manifest> {
     const status = await eventually(
       async () => {
         await this.#world.work();
@@ -345,6 +389,7 @@ export class Observer {
         : whole;
     if (answer.status !== 200 && answer.status !== 206) return [];
     this.tick();
+    this.#mustNotRecall(answer.body, job.client, `export ${via}`);
     const members = this.#members.filter((member) => answer.body.includes(member));
     for (const member of members)
       if (!this.#visible(member, job.client, 'may', true))

@@ -356,9 +356,20 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     if (disturbs.includes(done.op) && draw(2) === 0) return [done, statement('opt-out')];
     if (done.op === 'document' && draw(2) === 0) return [done, opposite(done)];
     if (done.op === 'fault' && draw(2) === 0) return [done, resolution()];
+    if (done.op === 'table of lines' && draw(2) === 0) return [done, changeOfPlan()];
     if (done.op === 'rebuild') return [done, statement('opt-out'), { ...done, back: true, via: via() }];
     return done.op === 'export' ? continued(done) : [done];
   };
+  const changeOfPlan = (): Operation => ({
+    op: 'coverage',
+    member: member(),
+    ends: false,
+    ago: 0,
+    from: -60,
+    day: false,
+    plan: one(PLANS),
+    via: via(),
+  });
   /** The next version of a document has the other attachments and the other label. */
   const opposite = (done: Extract<Operation, { op: 'document' }>): Operation => ({
     ...done,

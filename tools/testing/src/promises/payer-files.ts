@@ -33,7 +33,10 @@ export interface PayerFilesOptions {
   readonly payer: Payer;
 }
 
-/** Sets lines of business, reports notices, and sends full files as `pa import roster --full` and `pa undo` do. */
+/**
+ * Sets lines of business, reports notices, recalls resources, and sends full files as `pa import roster --full` and `pa
+ * undo` do.
+ */
 export class PayerFiles {
   readonly #options: PayerFilesOptions;
   readonly #senders: readonly [Sender, Sender] = [sender(), sender()];
@@ -54,6 +57,8 @@ export class PayerFiles {
         );
       case 'roster':
         return this.#publish(this.#import(operation, dayOf(world.now - operation.daysAgo * DAY)), operation.via);
+      case 'recall':
+        return this.#recall(operation);
       case 'undo':
         return this.#publish(this.#undo(operation.sender), operation.via);
     }
@@ -81,6 +86,14 @@ export class PayerFiles {
     model.lines.tables = [...model.lines.tables, table];
     await world.setTable(table, via);
     model.lines.tables = [table];
+  }
+
+  async #recall({ member: n, via }: Extract<PayerOperation, { op: 'recall' }>): Promise<void> {
+    const { model, payer, members } = this.#options;
+    const member = members[n]!;
+    model.recalls.recall(member);
+    const data = { resourceType: 'Condition', id: `${member}-c1`, recall: 'a test' };
+    await this.#publish([payer.event('payer.resource-deleted.v1', member, data)], via);
   }
 
   async #publish(events: readonly DomainEvent[], via: number): Promise<void> {

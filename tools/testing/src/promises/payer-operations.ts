@@ -8,7 +8,7 @@ export const PLANS = ['gold', 'silver'] as const;
 export type Plan = (typeof PLANS)[number] | 'bronze';
 /** Minutes from now until the line of a plan starts. */
 type Start = number | 'never' | 'not in the table';
-/** What payers set and send beside statements: lines of business, notices, and full files. */
+/** What payers set and send beside statements: lines of business, notices, full files, and recalls. */
 export type PayerOperation =
   | {
       readonly op: 'table of lines';
@@ -32,14 +32,20 @@ export type PayerOperation =
       readonly daysAgo: number;
       readonly via: number;
     }
+  /** The first Condition of the member was wrong. */
+  | { readonly op: 'recall'; readonly member: number; readonly via: number }
   /** The last import of the sender is taken back. */
   | { readonly op: 'undo'; readonly sender: number; readonly via: number };
+
+/** Days since the first notice, which every member has got before a sequence. */
+export const FIRST_NOTICE = 40;
 
 export const PAYER_WEIGHTS: Readonly<Record<PayerOperation['op'], number>> = {
   'table of lines': 8,
   notice: 8,
   roster: 10,
   undo: 4,
+  recall: 5,
 };
 const OPS = Object.keys(PAYER_WEIGHTS) as PayerOperation['op'][];
 export const isOfPayer = <O extends { readonly op: string }>(operation: O): operation is O & PayerOperation =>
@@ -54,7 +60,13 @@ export function payerOperation(op: PayerOperation['op'], draw: Draw): PayerOpera
       return { op, starts: { gold: start(), silver: start() }, via };
     }
     case 'notice':
-      return { op, member: one([0, 0, 0, 1, 1, 2]), daysAgo: one([0, 1, 2]), returned: draw(2) === 0, via };
+      return {
+        op,
+        member: one([0, 0, 0, 1, 1, 2]),
+        daysAgo: one([0, 1, FIRST_NOTICE, FIRST_NOTICE]),
+        returned: draw(2) === 0,
+        via,
+      };
     case 'roster':
       return {
         op,
@@ -64,6 +76,8 @@ export function payerOperation(op: PayerOperation['op'], draw: Draw): PayerOpera
         daysAgo: one([2, 1, 0, 0]),
         via,
       };
+    case 'recall':
+      return { op, member: one([0, 0, 1, 2]), via };
     case 'undo':
       return { op, sender: draw(2), via };
   }

@@ -7,7 +7,7 @@ const ANSWERS = 'libs/facts/src/access.ts';
 const NOTICES = 'libs/facts/src/notices.ts';
 const FILES = 'libs/facts/src/file-steps.ts';
 
-/** What the model of the promises knows of lines of business, notices and full files: it alone must find each fault. */
+/** What the model of the promises knows of lines of business, notices, full files and recalls. */
 export const MODEL: readonly Fault[] = [
   {
     id: 'line-before-its-start',
@@ -15,18 +15,6 @@ export const MODEL: readonly Fault[] = [
     suites,
     forms: [
       { file: LINES, find: 'start?.from !== undefined && ms(start.from) <= now;', replace: 'start !== undefined;' },
-    ],
-  },
-  {
-    id: 'plan-without-a-line',
-    what: 'a plan that the table does not name is shared',
-    suites,
-    forms: [
-      {
-        file: LINES,
-        find: 'hasStarted(table.plans.get(plan), now);',
-        replace: '!table.plans.has(plan) || hasStarted(table.plans.get(plan), now);',
-      },
     ],
   },
   {
@@ -103,15 +91,25 @@ export const MODEL: readonly Fault[] = [
   },
   {
     id: 'undo-without-effect',
-    what: 'an undo that gives a row the day of an earlier file back is overruled by the import',
+    what: 'an undo, which gives a row the day of an earlier file back, is taken for an older file',
     suites,
     forms: [
       {
         file: FILES,
-        find: 'const byTime = (a: Step, b: Step): number =>\n',
-        replace:
-          'const byTime = (a: Step, b: Step): number =>\n' +
-          "  compareText((a as FileStep).asOf ?? '', (b as FileStep).asOf ?? '') ||\n",
+        find: 'if (steps.some(({ event }) => event === step.event)) return undefined;',
+        replace: 'if (steps.some(({ event, asOf }) => event === step.event || asOf > step.asOf)) return undefined;',
+      },
+    ],
+  },
+  {
+    id: 'recall-leaves-the-history',
+    what: 'the history of a recalled resource has its wrong versions',
+    suites,
+    forms: [
+      {
+        file: 'services/resources/src/domain/judge.ts',
+        find: "reason: 'entered-in-error', labels: [RECALLED] };",
+        replace: "reason: 'deleted', labels: [RECALLED] };",
       },
     ],
   },
