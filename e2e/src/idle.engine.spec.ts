@@ -8,7 +8,9 @@ import { toStructured, type DomainEvent } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { startCountedEngines, type CountedEngines, type Counter } from './counted-engines.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
-import { http, optIn, optOut, tell, type EventRow } from './road.ts';
+import { ALL, EVENTS, Gates, MEMBERS, NPI, OPEN, sharesTheOpenLineAlone, STARTED } from './lines-of-business.ts';
+import { publishTaken } from './payers.ts';
+import { http, optIn, optOut, registerApp, tell, type EventRow } from './road.ts';
 
 /**
  * The end of a start is not visible from outside. A rate counts from the moment when the work of the start is over:
@@ -91,5 +93,26 @@ describe('five services', () => {
     expect.soft(last.commands).toBeLessThan(Math.min(6, 2 * first.commands));
     expect.soft(last.bytes).toBeLessThan(Math.min(10_000, 1.25 * first.bytes));
     expect.soft(last.appends).toBeLessThan(0.5);
+  });
+
+  test('N60 N62 N63 share nothing of a line that has not started, at every gate', async () => {
+    await publishTaken(platform, ...EVENTS);
+    const gates = new Gates(() => platform, await registerApp(platform, { name: 'Lines', npi: NPI }));
+    const readable = async (path: string): Promise<void> =>
+      eventually(async () => expect((await gates.read(path)).status).toBe(200));
+    await readable(`Patient/${MEMBERS.planless}`);
+    await readable('ExplanationOfBenefit/eob-later');
+    const before = await gates.kickOff();
+    expect(await gates.exported(before)).toEqual(ALL);
+    const lines = (start?: string): readonly object[] => [
+      { line: 'medicare-advantage', start: '2020-01-01', plans: ['H1234'] },
+      { line: 'medicaid-managed-care', plans: ['MCO-7'], ...(start !== undefined && { start }) },
+    ];
+    expect((await gates.setLines(lines(), 'the state has set no day')).status).toBe(200);
+    await sharesTheOpenLineAlone(gates);
+    expect(await gates.exported(before)).toEqual(OPEN);
+    expect((await gates.setLines(lines('2020-01-01'), 'the state has set a day')).status).toBe(200);
+    await readable(`Patient/${MEMBERS.waiting}`);
+    expect(await gates.exported(before)).toEqual(STARTED);
   });
 });

@@ -217,6 +217,10 @@ describe('every scope of an opt-out', () => {
     const parked = await answered(out(member, { data: { scope: 'family' } }));
     expect(parked).toMatchObject({ status: 'parked', denies: 'member' });
     expect((await read(apps.p, `Patient/${member}`)).status).toBe(404);
+    // N3, N4: a list that is too long is not fully understood.
+    const targets = Array.from({ length: 10_000 }, () => ({ npi: '1992999825' }));
+    const long = await answered(out(member, { data: { scope: 'provider-specific', targets } }));
+    expect(long).toMatchObject({ status: 'parked', denies: 'member' });
     const by = { setBy: 'personal-representative' };
     expect(await answered(payerEvent('payer.member-opted-in.v2', member, by))).toMatchObject({ status: 'parked' });
     const proof = { kind: 'power-of-attorney', reference: 'case 4711', verifiedBy: 'call centre' };

@@ -86,7 +86,7 @@ describe('an opt-out against everything that runs', () => {
   /** Opts the member in again afterwards, so that later tests have files of the same size. */
   const back = (member: string): Promise<void> => takesEffect(platform, optIn(member));
 
-  test('before an export: in no file and not in the Group; back again, _since has everything of theirs', async () => {
+  test('N1 before an export: in no file and no Group; back again, _since has everything of theirs', async () => {
     const member = take();
     const before = await exported();
     const theirs = linesOf(everything(before.files), member).sort();
@@ -194,7 +194,7 @@ describe('an opt-out against everything that runs', () => {
     },
   );
 
-  test('reads, searches and every next page: as if there had never been such a member', async () => {
+  test('N1 at once in reads, searches and every next page: as if there had never been such a member', async () => {
     const member = take((m) => (m.perType['Observation'] ?? 0) > 4);
     const page = await http(`${platform.base}/fhir/Observation?patient=${member}&_count=2`, { token });
     const next = json<{ link: { relation: string; url: string }[] }>(page).link.find((l) => l.relation === 'next')!.url;

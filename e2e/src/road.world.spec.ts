@@ -6,6 +6,7 @@ import { SERVICES, type ServiceName } from './gateway.ts';
 import { freshPlatform, IN_CLUSTER, instancesOf, registerApp, type Fresh, type TestApp } from './harness.ts';
 import { holdsExactly, versionsOf } from './interrupted.ts';
 import { byMembers } from './payers.ts';
+import { consent, FHIR, portalToken } from './portal.ts';
 import { findGroup, http, json, optIn, optOut, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
@@ -129,6 +130,38 @@ test.skipIf(IN_CLUSTER)(
           true,
         ]);
       }
+  },
+);
+
+test.skipIf(IN_CLUSTER)(
+  'N20 N21 N22 N23 N25 the portal of the payer takes decisions through the gateway, and an app gets 404 (not in the ' +
+    'cluster, whose secrets the test does not know)',
+  async () => {
+    const portal = portalToken(fresh);
+    const { member } = mine.visible.at(-1)!;
+    const url = `${platform.base}/fhir/Consent`;
+    const create = async (type: 'deny' | 'permit') =>
+      http(url, {
+        method: 'POST',
+        token: portal,
+        headers: { 'content-type': FHIR },
+        body: JSON.stringify(consent(member, type, [mine.npi])),
+      });
+    const read = async (): Promise<number> =>
+      (await http(`${platform.base}/fhir/Patient/${member}`, { token: await app.tokens.get() })).status;
+    expect([(await create('deny')).status, await read()]).toEqual([201, 404]);
+    const found = async () =>
+      json<{ entry: { resource: { id: string; provision: { type: string } } }[] }>(
+        await http(`${url}?patient=${member}`, { token: portal }),
+      ).entry.map(({ resource }) => resource);
+    const [stated] = await found();
+    expect(stated).toMatchObject({ provision: { type: 'deny' } });
+    for (const path of [`/${stated!.id}`, `/${stated!.id}/_history`, `?patient=${member}`]) {
+      expect([path, (await http(`${url}${path}`, { token: portal })).status]).toEqual([path, 200]);
+      expect([path, (await http(`${url}${path}`, { token: await app.tokens.get() })).status]).toEqual([path, 404]);
+    }
+    expect([(await create('permit')).status, await read()]).toEqual([201, 200]);
+    expect((await found()).map(({ provision }) => provision.type).toSorted()).toEqual(['deny', 'permit']);
   },
 );
 

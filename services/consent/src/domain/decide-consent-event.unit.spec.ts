@@ -140,3 +140,15 @@ describe('N9 a representative whose authority has ended', () => {
     expect('note' in statement ? statement.note : undefined).toBe(isTaken ? undefined : 'no-proof');
   });
 });
+
+it.each([
+  ['privacy-concern', { reason: 'privacy-concern' }],
+  ['other', { reason: 'other' }],
+  ['my neighbour works there', { reason: 'other', reasonText: 'my neighbour works there' }],
+  ['Privacy-Concern', { reason: 'other', reasonText: 'Privacy-Concern' }],
+])('N8 the reason %s is kept', (reason, kept) => {
+  for (const type of ['payer.member-opted-out.v2', 'payer.member-opted-in.v2']) {
+    const event = said(type, '2026-05-31T08:00:00Z', { scope: 'global', setBy: 'member', reason });
+    expect(decideConsentEvent(event, APPENDED, { days: new PayerDays(['UTC']) })).toMatchObject({ data: kept });
+  }
+});
