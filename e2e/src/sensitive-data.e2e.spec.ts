@@ -45,6 +45,32 @@ const CLAIMS = [
   claim('asthma', { system: ICD10, code: 'J45.909' }),
   claim('plain', { system: ICD10, code: 'I10' }),
 ];
+interface EarlierRelease {
+  readonly client: string;
+  readonly action: string;
+  readonly members: number;
+  readonly job?: string;
+  readonly file?: string;
+}
+const PART_2 = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|42CFRPart2';
+const line = (sequence: number, code: string, more: object): object => ({
+  sequence,
+  productOrService: { coding: [{ system: 'https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets', code }] },
+  ...more,
+});
+/** A visit, methadone that another clinic gave, and a service that only the payer's state will list. */
+const MIXED = claim(
+  'mixed',
+  { system: ICD10, code: 'M54.5' },
+  {
+    item: [
+      line(1, '99213', { servicedDate: '2025-02-01', diagnosisSequence: [1] }),
+      line(2, 'H0020', { servicedDate: '2025-02-02', noteNumber: [1] }),
+      line(3, 'T2000', { servicedDate: '2025-02-01', bodySite: { coding: [{ system: ICD10, code: 'Z99.9' }] } }),
+    ],
+    processNote: [{ number: 1, text: 'methadone clinic' }],
+  },
+);
 const ALL = ['asthma', 'from-x12', 'opioids', 'plain'];
 
 const WHY = SHARED !== undefined || IN_CLUSTER ? 'it restarts the platform' : undefined;
@@ -57,6 +83,11 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     const labels = codes.length === 0 ? [] : [{ label: STATE, law: 'State law 12.3', system: ICD10, codes }];
     writeFileSync(join(folder, 'state.json'), JSON.stringify({ list: name, source: 'the state', labels }));
   };
+  const policy = (rule?: string): void =>
+    writeFileSync(
+      join(folder, 'labels.json'),
+      JSON.stringify({ labels: rule === undefined ? {} : { [PART_2]: rule, [STATE]: rule } }),
+    );
   const read = async (path: string): Promise<HttpAnswer> =>
     http(`${fresh.platform().base}/fhir/${path}`, { token: await app.tokens.get() });
   /** The claims that the app sees in every way: by id, by search, by count, and in a new export. */
@@ -89,7 +120,7 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     exported: ids,
   });
   /** `pa simulate labels` with the file as it is now. */
-  const simulate = async (): Promise<{ earlierReleases: { client: string; action: string; members: number }[] }> => {
+  const simulate = async (): Promise<{ earlierReleases: EarlierRelease[] }> => {
     const pa = paOf(fresh.platform(), folder);
     return jsonOf(pa, 'simulate', 'labels', 'state.json');
   };
@@ -103,7 +134,13 @@ describeUnless(WHY, 'sensitive data without labels', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'lists-'));
     list('State 2025');
-    fresh = await freshPlatform({ env: { SENSITIVE_CODES_FILES: join(folder, 'state.json') } });
+    policy();
+    fresh = await freshPlatform({
+      env: {
+        SENSITIVE_CODES_FILES: join(folder, 'state.json'),
+        SECURITY_LABELS_FILE: join(folder, 'labels.json'),
+      },
+    });
     app = await registerApp(fresh.platform(), { name: 'Practice', npi: NPI });
     const network = { status: 'in-network', from: '2020-01-01', npi: NPI };
     await publishTaken(
@@ -157,9 +194,9 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     list('State 2026', 'J45.909');
     const simulated = await simulate();
     expect(simulated).toMatchObject({
-      ...{ resources: 5, members: 1, withheld: 1, released: 0 },
-      byType: { ExplanationOfBenefit: { withheld: 1, released: 0 } },
-      byProvider: { [`npi|${NPI}`]: { withheld: 1, released: 0 } },
+      ...{ resources: 5, members: 1, withheld: 1, released: 0, lines: 0 },
+      byType: { ExplanationOfBenefit: { withheld: 1, released: 0, lines: 0 } },
+      byProvider: { [`npi|${NPI}`]: { withheld: 1, released: 0, lines: 0 } },
       byTag: { 'ICD-10 J45.909, list State 2026, State law 12.3': 1 },
       more: false,
     });
@@ -168,6 +205,10 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     const actions = new Set(simulated.earlierReleases.map(({ action }) => action));
     expect([...actions].toSorted()).toEqual(expect.arrayContaining(['download', 'read', 'search']));
     expect(simulated.earlierReleases.every(({ members }) => members === 1)).toBe(true);
+    // A download names its job and its file.
+    const downloads = simulated.earlierReleases.filter(({ action }) => action === 'download');
+    expect(downloads.every(({ job, file }) => job !== undefined && file !== undefined)).toBe(true);
+    expect(downloads.some(({ job }) => status.endsWith(job!))).toBe(true);
     await fresh.restart('stop');
     // Whether or not stored data are tagged again already.
     expect(await seen()).toEqual(everywhere('plain'));
@@ -192,6 +233,59 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     expect(await explained()).toMatchObject({
       tags: { 'ICD-10 I10, list State 2027, State law 12.3': 1, 'ICD-10 F11.20, list 2026-08-22, 42 CFR Part 2': 1 },
     });
+  });
+
+  test('R15 of a mixed claim the policy withholds the claim or the line, also in files of before', async () => {
+    const exportAll = async (): Promise<{ status: string; text: string }> => {
+      const token = await app.tokens.get();
+      const group = await findGroup(fresh.platform(), token, NPI);
+      const job = await kickOff(fresh.platform(), token, group.id, '?_type=ExplanationOfBenefit');
+      return { status: job, text: [...(await texts(await sealed(job, token), token)).values()].join('\n') };
+    };
+    const tells = /H0020|methadone|2025-02-02/;
+    await publishTaken(fresh.platform(), ...memberOf(M, { npi: NPI }, MIXED));
+    await eventually(async () => expect(await explained()).toMatchObject({ labels: { [PART_2]: 3 } }));
+    expect((await read('ExplanationOfBenefit/mixed')).status).toBe(404);
+
+    const cut = async (total: number, ...codes: string[]): Promise<void> => {
+      await eventually(async () => {
+        const rest = await read('ExplanationOfBenefit/mixed');
+        expect(rest.status).toBe(200);
+        const { item } = json<{ item: { productOrService: { coding: { code: string }[] } }[] }>(rest);
+        expect(item.map(({ productOrService: { coding } }) => coding[0]!.code)).toEqual(codes);
+        expect(rest.body.toString()).not.toMatch(tells);
+      });
+      await eventually(async () => {
+        const found = await read(`ExplanationOfBenefit?patient=${M}`);
+        expect(json(found)).toMatchObject({ total });
+        expect(found.body.toString()).not.toMatch(/H0020|methadone/);
+      });
+    };
+    policy('withhold line');
+    await fresh.restart('stop');
+    await cut(2, '99213', 'T2000');
+    const before = await exportAll();
+    expect(before.text).toMatch(/"mixed".*T2000/);
+    expect(before.text).not.toMatch(/H0020|methadone/);
+    expect(await explained()).toMatchObject({
+      labels: { [PART_2]: 2 },
+      lines: { 'HCPCS H0020, list 2026-08-22, 42 CFR Part 2 (line)': 1 },
+    });
+
+    // A list that comes later takes another line. The file of before has it, so its claim is left out.
+    list('State 2028', 'Z99.9');
+    expect(await simulate()).toMatchObject({
+      ...{ withheld: 0, lines: 1, byTag: { 'ICD-10 Z99.9, list State 2028, State law 12.3 (line)': 1 } },
+    });
+    await fresh.restart('stop');
+    const token = await app.tokens.get();
+    const old = async (): Promise<string> =>
+      [...(await texts(await sealed(before.status, token), token)).values()].join('\n');
+    expect(await old()).not.toMatch(/"mixed"|T2000/);
+    // The claim that the list no longer names is back.
+    await cut(3, '99213');
+    expect(await old()).not.toMatch(/"mixed"|T2000/);
+    expect((await exportAll()).text).toMatch(/"mixed"/);
   });
 });
 

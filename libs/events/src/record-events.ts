@@ -77,6 +77,11 @@ export const recordAccepted = recordChange.extend({
   ...decision,
   /** The encoded resource, one line, without the newline. */
   line: z.string(),
+  /**
+   * Of a claim without its sensitive lines (ADR 0115): the same with them. No reader serves it. The views are built
+   * from it again when the lists of codes change.
+   */
+  whole: z.object({ line: z.string(), references: z.array(z.string()), serviceDate: z.string().optional() }).optional(),
 });
 const removal = z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']);
 export const recordDeleted = recordChange.extend({

@@ -3,7 +3,8 @@ import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, typeOf } from '@prov
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { RECORD_DELETED, recordKeys } from './record-events.ts';
-import { labelsOfRecord, unlabelled } from './record-labels.ts';
+import { asServed } from './as-served.ts';
+import { unlabelled } from './record-labels.ts';
 
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
 /** Labels that many payers put on every resource, and that policies seldom name. */
@@ -51,7 +52,7 @@ function labelsFound(record: LogRecord): readonly string[] {
   const given = labelsIn(value);
   if (typeOf(record) === RECORD_DELETED || value.includes(BY + JSON.stringify(labelRules()))) return given;
   try {
-    return [...new Set([...given, ...labelsOfRecord(dataOf<RecordAccepted>(record))])];
+    return [...new Set([...given, ...asServed(dataOf<RecordAccepted>(record)).labels!])];
   } catch {
     // A line that nobody can read may have any label, and one record must not stop the view.
     return [...given, UNREADABLE_LABEL];

@@ -1,6 +1,7 @@
 import type { PartyFacts } from '@provider-access/domain/access';
 import {
   ANOTHER_MEMBER,
+  isCut,
   isTag,
   type Label,
   type LabelFacts,
@@ -72,6 +73,10 @@ export class LabelGate {
 const sorted = (counts: ReadonlyMap<string, number>): Readonly<Record<string, number>> =>
   Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
+/** The reasons why lines of a claim are gone, each once. A Provenance of the claim has the labels of the claim too. */
+const cutsOf = ([own, ...targets]: readonly OwnedLabels[]): readonly string[] =>
+  targets.length > 0 ? [] : [...new Set(own?.labels.filter(isCut).map(reasonOf))];
+
 export interface LabelDecision {
   readonly withheld: boolean;
   readonly labels: readonly Label[];
@@ -83,6 +88,8 @@ export interface WithheldResources {
   readonly labels: Readonly<Record<Label, number>>;
   /** Number of withheld resources by the reason why the platform gave them a label. Absent without any. */
   readonly tags?: Readonly<Record<string, number>>;
+  /** Number of claims that are served without some lines, by the reason. Absent without any. */
+  readonly lines?: Readonly<Record<string, number>>;
   /**
    * Number of resources by the Coverage that they name, whose line of business is not shared. The empty id stands for a
    * claim that names none. Absent without a table of lines.
@@ -241,6 +248,7 @@ export class LabelCheck {
   async withheldOf(member: string): Promise<WithheldResources> {
     const counts = new Map<Label, number>();
     const tags = new Map<string, number>();
+    const lines = new Map<string, number>();
     const coverages = new Map<string, number>();
     let resources = 0;
     const count = async (some: readonly RecordPart[]): Promise<void> => {
@@ -252,6 +260,7 @@ export class LabelCheck {
           for (const label of await this.because(one.member, labels)) because.add(label);
         }
         if (because.size > 0) resources += 1;
+        else for (const reason of cutsOf(owned ?? [])) lines.set(reason, (lines.get(reason) ?? 0) + 1);
         const labels = [...because].filter((label) => !isCoverageLabel(label));
         for (const label of new Set(labels.map(tagged))) counts.set(label, (counts.get(label) ?? 0) + 1);
         for (const tag of labels.filter(isTag)) tags.set(reasonOf(tag), (tags.get(reasonOf(tag)) ?? 0) + 1);
@@ -273,6 +282,7 @@ export class LabelCheck {
       resources,
       labels: sorted(counts),
       ...(tags.size > 0 && { tags: sorted(tags) }),
+      ...(lines.size > 0 && { lines: sorted(lines) }),
       ...(this.hasLines && { coverages: sorted(coverages) }),
     };
   }

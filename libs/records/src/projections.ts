@@ -1,9 +1,10 @@
 import { PA_RECORDS } from '@provider-access/events';
-import { isFirstVersion, orderOf, recordData, recordKeys, replaces } from './record-events.ts';
+import { asServed } from './as-served.ts';
+import { type AcceptedData, isFirstVersion, orderOf, recordData, recordKeys, replaces } from './record-events.ts';
 import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import type { RecordPart } from './record.ts';
-import { labelsOfRecord, unlabelled } from './record-labels.ts';
+import { unlabelled } from './record-labels.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
   part: 'record',
@@ -37,18 +38,22 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       };
     return {
       ...common,
-      contentHash: data.contentHash,
-      ...(data.sourceHash !== undefined && { sourceHash: data.sourceHash }),
-      ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
-      references: data.references,
-      bytes: Buffer.byteLength(data.line),
-      // Side by side, because `unlabelled` is looked for in the text of a document.
-      labels: labelsOfRecord(data),
-      labelsBy: labelRules(),
-      line: data.line,
+      ...servedPart(asServed(data)),
     };
   },
 };
+
+const servedPart = ({ contentHash, sourceHash, serviceDate, references, labels, line }: AcceptedData) => ({
+  contentHash,
+  ...(sourceHash !== undefined && { sourceHash }),
+  ...(serviceDate !== undefined && { serviceDate }),
+  references,
+  bytes: Buffer.byteLength(line),
+  // Side by side, because `unlabelled` is looked for in the text of a document.
+  labels: labels!,
+  labelsBy: labelRules(),
+  line,
+});
 
 /**
  * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.

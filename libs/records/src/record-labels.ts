@@ -1,10 +1,13 @@
 import {
+  asCut,
   codeListsInForce,
+  isCut,
   isTag,
   type Label,
   labelRules,
   labelsOf,
   mentionsLabel,
+  tagged,
 } from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
 import { type FhirResource, targetsOf } from '@provider-access/fhir';
@@ -52,10 +55,13 @@ export function labelsOfRecord(record: Pick<Labelled, 'labels' | 'labelsBy' | 'l
   const resource = parsed(line);
   const found = mentionsLabel(textOf(line)) ? labelsOf(resource) : [];
   // The line may lack a part that had a label, or a code that a list still has.
-  const tags = codeListsInForce().tagger.again(resource, labels.filter(isTag));
-  const given = labels.filter((label) => !isTag(label));
+  const { tagger, lines } = codeListsInForce();
+  const tags = tagger.again(resource, labels.filter(isTag));
+  // The lines of these codes are gone. If such a code withholds the claim today, it withholds the rest too.
+  const cut = tagger.ofCut(labels.filter(isCut)).map((tag) => (lines.includes(tagged(tag)) ? asCut(tag) : tag));
+  const given = labels.filter((label) => !isTag(label) && !isCut(label));
   const more = found.filter((label) => !given.includes(label));
-  return [...(more.length === 0 ? given : [...given, ...more].toSorted()), ...tags];
+  return [...new Set([...(more.length === 0 ? given : [...given, ...more].toSorted()), ...tags, ...cut])];
 }
 
 /** `Type/id` of the targets of a Provenance, by its line. */

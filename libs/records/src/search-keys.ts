@@ -2,9 +2,9 @@ import { bufferOf, PA_RECORDS } from '@provider-access/events';
 import type { Projection, TopicEvolve, ViewDocument } from '@provider-access/engines/views';
 import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/fhir';
+import { asServed } from './as-served.ts';
 import { ORDINARY } from './labelled.ts';
 import type { Ordered } from './record.ts';
-import { labelsOfRecord } from './record-labels.ts';
 import { type AcceptedData, isFirstVersion, orderOf, recordData, recordKeys, replaces } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. A reader may lack `member`, `type` and `keys`. */
@@ -60,8 +60,9 @@ function keysOf({ tokens, tokensBy, line }: AcceptedData): readonly string[] {
 }
 
 function partOf(data: AcceptedData): Pick<SearchPart, 'keys' | 'labels'> {
-  const labels = labelsOfRecord(data);
-  return { keys: [...keysOf(data), ...labelKeys(labels)], ...(labels.length > 0 && { labels }) };
+  const served = asServed(data);
+  const labels = served.labels!;
+  return { keys: [...keysOf(served), ...labelKeys(labels)], ...(labels.length > 0 && { labels }) };
 }
 
 /** Whose record the document of its keys is about, and its labels. */

@@ -62,7 +62,7 @@ export class AttributionModule {
   }
   static register(runtime: ServiceRuntime, config: AttributionConfig): DynamicModule {
     const { views, clock } = runtime.ports;
-    putInForce(config.codeLists);
+    putInForce(config.codeLists, config.labels);
     return {
       module: AttributionModule,
       imports: [

@@ -32,7 +32,7 @@ it('names what is wrong with lists of codes, and is for operators alone', async 
 it('finds nothing on an empty platform', async () => {
   const list = { list: 'a', source: 'b', labels: [] };
   expect((await simulate({ files: [JSON.stringify(list)] })).json()).toEqual({
-    ...{ resources: 0, members: 0, withheld: 0, released: 0, byType: {}, byProvider: {}, byTag: {} },
+    ...{ resources: 0, members: 0, withheld: 0, released: 0, lines: 0, byType: {}, byProvider: {}, byTag: {} },
     ...{ earlierReleases: [], more: false },
   });
 });

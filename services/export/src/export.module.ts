@@ -63,7 +63,7 @@ export class ExportModule {
 
   static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig): DynamicModule {
     const { clock, views } = runtime.ports;
-    putInForce(config.codeLists);
+    putInForce(config.codeLists, config.labels);
     return {
       module: ExportModule,
       imports: [

@@ -86,7 +86,7 @@ export class ResourcesModule implements OnModuleInit {
 
   static register({ config: given, pageKeys, blobs, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
-    putInForce(config.codeLists);
+    putInForce(config.codeLists, config.labels);
     const { publicUrl, boundMs, holdsUntilNotice, pollMs } = config;
     const attachments = new AttachmentStore(blobs);
     const jobs = backgroundJobs(runtime.ports, config, attachments).map((useValue) => ({

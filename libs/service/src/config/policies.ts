@@ -35,7 +35,7 @@ export const labelsEnv = {
   SECURITY_LABELS_FILE: policyFile(readLabelPolicy)
     .optional()
     .describe(
-      'A JSON file with rules by security label, which change the built-in ones: `withhold`, ' +
+      'A JSON file with rules by security label, which change the built-in ones: `withhold`, `withhold line`, ' +
         '`withhold unless consented` or `release` (`docs/security-labels.md`). It is read at the start. Give ' +
         'attribution, resources and export the same file.',
     ),

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { authorizationStatus } from '@provider-access/domain/pdex';
 import {
   codeListsInForce,
+  isCut,
   labelsOf,
   mentionsLabel,
   personLabels,
@@ -41,6 +42,8 @@ export interface AcceptedContent {
   readonly payerUpdated: string;
   /** The text after that, to the end of the line. From the thread that reads events, its bytes. */
   readonly tail: string | Uint8Array;
+  /** Of a claim without its sensitive lines: what the claim has with them. */
+  readonly whole?: Pick<AcceptedContent, 'references' | 'serviceDate' | 'tail'>;
 }
 
 /** A resource with more persons inside is withheld, and nobody asks who they are. */
@@ -111,11 +114,11 @@ export function encodeContent(
   };
 }
 
-/** Tags of parts that redaction removed. */
+/** Tags of parts that redaction removed. Another code in a line that was cut makes no version: it would tell of it. */
 function hiddenTags(resource: FhirResource, { tags = [] }: Sent): readonly string[] {
   if (tags.length === 0) return tags;
   const visible = new Set(codeListsInForce().tagger.search(resource));
-  return tags.filter((tag) => !visible.has(tag));
+  return tags.filter((tag) => !isCut(tag) && !visible.has(tag));
 }
 
 /** The extension that keeps the time at which the payer's system of record last changed the resource. */

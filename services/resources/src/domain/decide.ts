@@ -3,7 +3,7 @@ import { labelRules, RECALLED } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/fhir';
 import type { AcceptedData, RecordPart, VersionOrder } from '@provider-access/records';
-import { lineOf } from './content.ts';
+import { type AcceptedContent, lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { isRetirement } from './retirement.ts';
 import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';
@@ -197,6 +197,7 @@ function write(
         ...(content.targets !== undefined && { targets: content.targets as string[] }),
         ...statusData(status, since),
         line: lineOf(content, versionId, at),
+        ...(content.whole !== undefined && { whole: wholeOf(content, content.whole, versionId, at) }),
       },
     },
     head: {
@@ -217,6 +218,16 @@ function write(
 
 const recalledAt = (recalled: number | undefined): { recalled?: string } =>
   recalled === undefined ? {} : { recalled: instant(recalled) };
+function wholeOf(
+  content: AcceptedContent,
+  whole: NonNullable<AcceptedContent['whole']>,
+  versionId: number,
+  at: string,
+) {
+  const { tail, references, serviceDate } = whole;
+  const line = lineOf({ ...content, tail }, versionId, at).toString();
+  return { line, references: [...references], ...(serviceDate !== undefined && { serviceDate }) };
+}
 
 const statusData = (status: string | undefined, since: number | undefined) =>
   status === undefined || since === undefined ? {} : { status, statusChanged: instant(since) };

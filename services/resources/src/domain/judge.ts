@@ -31,6 +31,7 @@ import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
 import { type AcceptedContent, areTooMany, encodeContent } from './content.ts';
+import { tagsOfRemoved, withoutTagged } from './cut-content.ts';
 import { enteredInErrorContent } from './entered-in-error.ts';
 import {
   attachmentsIn,
@@ -237,7 +238,6 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
   const moving = movedFrom(marked, about, options, received.bytes);
   if (!moving.ok) return deadLetter('invalid-resource', `${moving.path}: is not base64`, name);
   const { resource: kept, moved: attachments } = moving;
-  const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
   // The policy of profiles changes `meta.profile` alone, which has no references.
   const isSame = (drugs === undefined || drugs.resource === redacted) && attachments.length === 0;
@@ -245,7 +245,9 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
   const persons = personsIn(inside, about.member);
   const tags = reading.tags();
   const text = members === undefined ? undefined : received.data?.resource(members);
-  const content = encodeContent(kept, id, references, date, { resource: fhir, text, tags }, publicUrl, persons);
+  const sent = { resource: fhir, text, tags };
+  const whole = encodeContent(kept, id, references, serviceDate(kept), sent, publicUrl, persons);
+  const content = tags.length === 0 ? whole : withoutTagged(kept, whole, sent, { publicUrl, persons });
   const counts = { ...dropped, ...drugs?.removed };
   const removed = Object.keys(counts).length > 0 ? { removed: counts } : {};
   const { lost, own } = attachmentsIn(inside, publicUrl);
@@ -272,7 +274,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
 function removal(resource: FhirResource, about: About, reason: 'entered-in-error' | 'before-floor'): Removal {
   // A mixed prior authorization was served without its drugs, so its removal is no secret.
   const { resource: rest } = withoutDrugs(resource);
-  const labels = [...labelsOf(rest), ...codeListsInForce().tagger.search(rest)];
+  const labels = [...labelsOf(rest), ...tagsOfRemoved(rest)];
   return { kind: 'remove', about, reason, ...(labels.length > 0 && { labels }) };
 }
 

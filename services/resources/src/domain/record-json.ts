@@ -40,6 +40,7 @@ function membersOf(data: Omit<AcceptedData, 'line'>): string {
     texts('targets', data.targets) +
     optional('status', data.status) +
     optional('statusChanged', data.statusChanged) +
+    (data.whole === undefined ? '' : `,"whole":${JSON.stringify(data.whole)}`) +
     '}'
   );
 }

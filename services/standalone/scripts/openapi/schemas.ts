@@ -257,7 +257,9 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       ),
       lacks: counts('What recorded resources lack of profiles that they declare, by profile, element and rule.'),
       unknownLabels: counts('Security labels of recorded resources that the policy of the platform does not know.'),
-      withheldTags: counts('Recorded resources that are withheld because of a code of a list, by code, list and law.'),
+      withheldTags: counts(
+        'Recorded resources that are withheld because of a code of a list, or lost a line, by code, list and law.',
+      ),
       items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),
     },
   },

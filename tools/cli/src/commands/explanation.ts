@@ -33,6 +33,8 @@ export interface Explanation extends Verdict {
     readonly coverages?: Readonly<Record<string, number>>;
     /** By the reason why the platform gave them a label. */
     readonly tags?: Readonly<Record<string, number>>;
+    /** Claims that are served without some lines, by the reason. */
+    readonly lines?: Readonly<Record<string, number>>;
   };
   readonly memberFacts: {
     readonly coverage: readonly Marked<CoverageFact>[];
@@ -193,7 +195,15 @@ export function factRows({ memberFacts }: Explanation): string[] {
 
 /** The resources that security labels and lines of business keep from the app; none if nothing is withheld. */
 export function withheldLines({ withheld }: Explanation): string[] {
-  if (withheld === undefined || withheld.resources === 0) return [];
+  const lines = withheld?.lines ?? {};
+  const cut =
+    Object.keys(lines).length === 0
+      ? []
+      : table(
+          ['claims without a line, because of a code', 'claims'],
+          Object.entries(lines).map(([tag, count]) => [tag, String(count)]),
+        );
+  if (withheld === undefined || withheld.resources === 0) return cut;
   const { resources, labels, coverages = {}, tags = {} } = withheld;
   const [hasLabels, hasCoverages] = [Object.keys(labels).length > 0, Object.keys(coverages).length > 0];
   const because = [
@@ -217,5 +227,6 @@ export function withheldLines({ withheld }: Explanation): string[] {
           ['because of a code', 'resources'],
           Object.entries(tags).map(([tag, count]) => [tag, String(count)]),
         )),
+    ...cut,
   ];
 }

@@ -5,6 +5,8 @@ import { CliError, EXIT, table } from '../output.ts';
 interface Change {
   readonly withheld: number;
   readonly released: number;
+  /** Claims that would be served without lines. Absent in answers of earlier releases. */
+  readonly lines?: number;
 }
 /** What `POST /ops/explain/labels` answers. */
 interface Simulation extends Change {
@@ -45,14 +47,31 @@ function textOf(name: string): string {
 
 const changesOf = (what: string, changes: Readonly<Record<string, Change>>): readonly string[] =>
   table(
-    [what, 'withheld in addition', 'no longer withheld'],
-    Object.entries(changes).map(([name, { withheld, released }]) => [name, String(withheld), String(released)]),
+    [what, 'withheld in addition', 'no longer withheld', 'without a line'],
+    Object.entries(changes).map(([name, { withheld, released, lines = 0 }]) => [
+      name,
+      String(withheld),
+      String(released),
+      String(lines),
+    ]),
   );
 
 function linesOf(found: Simulation): string[] {
-  const { resources, members, withheld, released, byType, byProvider, byTag, earlierReleases, more } = found;
+  const {
+    resources,
+    members,
+    withheld,
+    released,
+    lines: cut = 0,
+    byType,
+    byProvider,
+    byTag,
+    earlierReleases,
+    more,
+  } = found;
   const lines = [
     `${withheld} of ${resources} resources would be withheld in addition, and ${released} no longer withheld.`,
+    ...(cut > 0 ? [`${cut} claims would be served without a line.`] : []),
     `${members} members have such resources.`,
   ];
   if (members === 0) return lines;

@@ -1,6 +1,6 @@
 export { type CodeList, type CodeListFile, listsOf, readCodeList } from './codes/code-list.ts';
-export { codeListsInForce, isLabelling, putInForce } from './codes/in-force.ts';
-export { isTag, reasonOf, tagged } from './tag.ts';
+export { codeListsInForce, isLabelling, putInForce } from './in-force.ts';
+export { asCut, asTag, isCut, isTag, reasonOf, tagged } from './tag.ts';
 export { type Hit, Tagger } from './codes/tagger.ts';
 export * from './consented.ts';
 export * from './label.ts';
@@ -11,4 +11,5 @@ export { RECALLED } from './recalled.ts';
 export * from './read-policy.ts';
 export { isDrugAuthorization } from './drugs.ts';
 export { withoutDrugs } from './without-drugs.ts';
+export { withoutLines } from './lines/without-lines.ts';
 export type { PolicyReading } from '../policy-file.ts';

@@ -1,5 +1,5 @@
 import { type FhirResource, isObject, LABEL_ELEMENTS } from '@provider-access/fhir';
-import { codeListsInForce } from './codes/in-force.ts';
+import { codeListsInForce } from './in-force.ts';
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 import { type Label, labelOfText, normalLabel, UNREADABLE_LABEL } from './names.ts';
 

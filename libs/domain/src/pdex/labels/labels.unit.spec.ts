@@ -236,7 +236,7 @@ describe('a policy file', () => {
     ['{', 'is not JSON'],
     ['[]', 'must be a JSON object'],
     ['{}', '"labels" must be an object of system|code and rule'],
-    ['{"label":{},"labels":{}}', 'has a member other than "default" and "unknown" and "labels"'],
+    ['{"label":{},"labels":{}}', 'has a member other than "default", "unknown", "labels"'],
     ['{"default":"no","labels":{}}', '"default" must be true or false'],
     ['{"unknown":"hide","labels":{}}', '"unknown" must be one of "withhold", "withhold unless consented", "release"'],
     ['{"labels":{"HIV":"withhold"}}', '"labels" entry 1 must be named system|code'],
@@ -247,7 +247,7 @@ describe('a policy file', () => {
     ],
     [
       '{"labels":{"x|y":"withhold","x|z":"hide"}}',
-      '"labels" entry 2 must be one of "withhold", "withhold unless consented", "release"',
+      '"labels" entry 2 must be one of "withhold", "withhold line", "withhold unless consented", "release"',
     ],
   ])('with the content %s is refused', (text, fault) => {
     expect(readLabelPolicy(text)).toEqual({ ok: false, fault });

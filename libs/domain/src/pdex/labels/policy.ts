@@ -5,10 +5,16 @@ import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { isPersonLabel } from './persons.ts';
 import { formsOf, type Label, normalLabel, UNREADABLE_LABEL } from './names.ts';
 import { RECALLED } from './recalled.ts';
-import { isTag, reasonOf } from './tag.ts';
+import { isCut, isTag, reasonOf } from './tag.ts';
 
-export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] as const;
+/**
+ * `withhold line`: of a claim, only the lines with a code of a list, if the rest can be served without them. Everything
+ * else with the label is withheld (ADR 0115).
+ */
+export const LABEL_RULES = ['withhold', 'withhold line', 'withhold unless consented', 'release'] as const;
 export type LabelRule = (typeof LABEL_RULES)[number];
+/** What a rule means for one resource as it is stored. */
+type Effect = Exclude<LabelRule, 'withhold line'>;
 
 /** A rule that ends at an instant (RFC 3339, UTC). Until `policyAt` has looked at the clock, it withholds. */
 type DatedRule = LabelRule | `withhold until ${string}`;
@@ -33,7 +39,7 @@ export interface LabelFacts {
   readonly providers: readonly ProviderKey[];
 }
 
-const STRICTNESS: readonly LabelRule[] = ['release', 'withhold unless consented', 'withhold'];
+const STRICTNESS: readonly LabelRule[] = ['release', 'withhold unless consented', 'withhold line', 'withhold'];
 const isStricter = (a: LabelRule, b: LabelRule | undefined): boolean =>
   b === undefined || STRICTNESS.indexOf(a) > STRICTNESS.indexOf(b);
 const undated = (rule: DatedRule): LabelRule => (rule.startsWith(UNTIL) ? 'withhold' : (rule as LabelRule));
@@ -98,18 +104,30 @@ export function withListed(policy: LabelPolicy, lists: readonly CodeList[]): Lab
 }
 
 interface RuleOf {
-  readonly rule: LabelRule;
+  readonly rule: Effect;
   /** The label of the policy whose rule it is; absent for a label that the policy does not know. */
   readonly by?: Label;
 }
+/** What a rule does to a resource with this label. A line that was cut is gone, so its rule is obeyed. */
+const effectOf = (rule: LabelRule, label: Label): Effect =>
+  rule !== 'withhold line' ? rule : isCut(label) ? 'release' : 'withhold';
 /** The rule for a label: its own one, else that of the label that was probably meant, else that for unknown labels. */
 function ruleOf(label: Label, policy: LabelPolicy): RuleOf {
   // Labels of ours that no policy names.
   if (isPersonLabel(label) || label === RECALLED) return { rule: 'release', by: label };
   const { normal, near } = formsOf(label);
   const by = policy[normal] === undefined ? near.find((each) => policy[each] !== undefined) : normal;
-  if (by === undefined) return { rule: undated(policy[UNKNOWN_LABEL] ?? 'release') };
-  return { rule: undated(policy[by]!), by };
+  if (by === undefined) return { rule: effectOf(undated(policy[UNKNOWN_LABEL] ?? 'release'), label) };
+  return { rule: effectOf(undated(policy[by]!), label), by };
+}
+/** The labels of these lists of which the policy withholds a line alone, sorted. */
+export function lineLabels(lists: readonly CodeList[], policy: LabelPolicy): readonly Label[] {
+  const labels = new Set(lists.flatMap(({ entries }) => entries.map(({ label }) => label)));
+  const isOfLine = (label: Label): boolean => {
+    const { normal, near } = formsOf(label);
+    return [normal, ...near].map((each) => policy[each]).find((rule) => rule !== undefined) === 'withhold line';
+  };
+  return [...labels].filter(isOfLine).toSorted();
 }
 /** The labels for which the policy has no rule, in a form for people: signs that nobody sees are escaped. */
 export const unknownLabels = (labels: readonly Label[], policy: LabelPolicy): readonly string[] =>
@@ -117,11 +135,13 @@ export const unknownLabels = (labels: readonly Label[], policy: LabelPolicy): re
     .filter((label) => ruleOf(label, policy).by === undefined)
     .map((label) => label.replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`));
 /**
- * The tags among these labels that withhold their resource, each reason once (`reasonOf`). A tag that a consent of the
- * member could release counts as well.
+ * The tags among these labels that withhold their resource or cut a line of it, each reason once (`reasonOf`). A tag
+ * that a consent of the member could release counts as well.
  */
 export const withheldTags = (labels: readonly Label[], policy: LabelPolicy): readonly string[] => [
-  ...new Set(labels.filter((label) => isTag(label) && ruleOf(label, policy).rule !== 'release').map(reasonOf)),
+  ...new Set(
+    labels.filter((label) => isCut(label) || (isTag(label) && ruleOf(label, policy).rule !== 'release')).map(reasonOf),
+  ),
 ];
 /** Whether the policy withholds prior authorizations of drugs at this moment (ms since the epoch). */
 export const excludesDrugs = (policy: LabelPolicy, now: number): boolean =>
@@ -131,8 +151,8 @@ export const excludesDrugs = (policy: LabelPolicy, now: number): boolean =>
  * The strictest rule for these labels, without consents. A caller that gets `withhold unless consented` needs the
  * member's consents.
  */
-export function strictestRule(labels: readonly Label[], policy: LabelPolicy): LabelRule {
-  let strictest: LabelRule = 'release';
+export function strictestRule(labels: readonly Label[], policy: LabelPolicy): Effect {
+  let strictest: Effect = 'release';
   for (const label of labels) {
     const { rule } = ruleOf(label, policy);
     if (isStricter(rule, strictest)) strictest = rule;

@@ -2,6 +2,7 @@ import { addCounts, type Counts } from '@provider-access/events';
 import { type FhirResource, isObject } from '@provider-access/fhir';
 import { namesDrug } from './drug-codes.ts';
 import { authorizedBy, authorizedIn, codingsIn, hasCode, itemsOf, objectsOf, PARTS, type Source } from './drugs.ts';
+import { hasText, isOwn, localIn, numbersOf, refersToNothing, wordsOf } from './parts.ts';
 
 /** A prior authorization without its drugs. */
 export interface WithoutDrugs {
@@ -16,23 +17,6 @@ export interface WithoutDrugs {
 }
 const NONE: Counts = {};
 
-/** Words that say nothing about a certain drug. Other words of a removed item must not stand in the rest. */
-const ORDINARY = new Set(
-  (
-    'administered administration adult agent approved auto authorization authorized autoinjector biological ' +
-    'biologicals biosimilar capsule capsules chemotherapy chloride classified compounded concentrate ' +
-    'contraceptive contrast covered delivery device diagnostic disease dose doses drops drug drugs each ' +
-    'excludes extended fluid formulation generic hours human hydrochloride imaging implant implants include ' +
-    'includes including infusion inhalation inhaler initial injectable injection intramuscular intravenous ' +
-    'iodine kit less liquid maintenance material medical medication medications microgram micrograms milligram ' +
-    'milligrams million nasal noncovered ointment ophthalmic other otherwise package patch patient pediatric ' +
-    'pharmacy phosphate powder prefilled prescription product products quantity release requested saline ' +
-    'service services single sodium solution specified spray sterile study subcutaneous sulfate supplies ' +
-    'supply suspension syringe system tablet tablets therapeutic therapy topical treatment unclassified under ' +
-    'units vaccine vials virus water weekly weight within without'
-  ).split(' '),
-);
-const SHORTEST = 5;
 /** Elements that name the product of an item. */
 const PRODUCTS = new Set(['productOrService', 'productOrServiceCode', 'productOrServiceCodeEnd']);
 const DRUG_TYPES = /^(?:Medication|Immunization)/;
@@ -63,7 +47,6 @@ function unknownIn(resource: FhirResource): Counts {
   return unknown;
 }
 
-const numbersOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const hasDrugCode = (value: unknown): boolean => {
   for (const [, coding] of codingsIn(value)) if (namesDrug(coding) !== 'no') return true;
   return false;
@@ -208,26 +191,8 @@ class Cut {
   }
 }
 
-/** The ids of contained resources to which references lead. */
-const localIn = (value: unknown): readonly unknown[] =>
-  [...(JSON.stringify(value) ?? '').matchAll(/"reference":"#([^"]+)"/g)].map(([, id]) => id);
-const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\d]+(?:-[\p{L}\d]+)*/gu) ?? [];
-/** Whether the word may be the name of a drug. */
-const isOwn = (word: string): boolean => word.length >= SHORTEST && !ORDINARY.has(word) && /\p{L}{3}/u.test(word);
-const hasText = (value: unknown): boolean => {
-  if (Array.isArray(value)) return (value as unknown[]).some(hasText);
-  if (!isObject(value)) return false;
-  return Object.entries(value).some(([name, child]) =>
-    typeof child === 'string' ? name === 'text' || name === 'valueString' || name === 'valueMarkdown' : hasText(child),
-  );
-};
 /** Whether a reference leads to a resource about a drug, also by a condition (`MedicationRequest?identifier=`). */
 const isOfDrug = (reference: unknown): boolean =>
   isObject(reference) &&
   typeof reference['reference'] === 'string' &&
   /(?:^|\/)(?:Medication|Immunization)/.test(reference['reference']);
-/** Whether a reference leads to a contained resource that is gone. */
-function refersToNothing(rest: Source): boolean {
-  const there = new Set(objectsOf(rest['contained']).map(({ id }) => id));
-  return localIn(rest).some((id) => !there.has(id));
-}

@@ -19,8 +19,8 @@ const SIMULATE = operation({
   summary: 'Tell what other lists of sensitive codes would withhold',
   description:
     'Reads every record once. Counts the resources that these lists would withhold in addition, and would no longer ' +
-    'withhold, by type, provider and reason, and lists the entries of the audit with which such resources may have ' +
-    'left. Names no member.',
+    'withhold, and the claims that would lose lines, by type, provider and reason, and lists the entries of the ' +
+    'audit with which such resources may have left. Names no member.',
   body: {
     required: true,
     content: {

@@ -2,14 +2,19 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { disclosures, findDisclosures } from '@provider-access/audit';
 import {
+  asCut,
   type CodeList,
+  isCut,
   isTag,
   type LabelPolicy,
+  lineLabels,
   policyAt,
   reasonOf,
   strictestRule,
+  tagged,
   Tagger,
   withListed,
+  withoutLines,
 } from '@provider-access/domain/pdex/labels';
 import { bufferOf, type Disclosure } from '@provider-access/events';
 import { Facts } from '@provider-access/facts';
@@ -18,10 +23,14 @@ import { labelsOfRecord, type RecordPart, records, SHARED } from '@provider-acce
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 
-/** Numbers of resources that other lists would withhold in addition, and would no longer withhold. */
+/** Numbers of resources. */
 interface Change {
+  /** Other lists would withhold them in addition. */
   readonly withheld: number;
+  /** Other lists would no longer withhold them, or lines of them. */
   readonly released: number;
+  /** Claims from which other lists would withhold lines alone, and of which more is served now, or nothing. */
+  readonly lines: number;
 }
 /** An entry of the audit with which a resource may have left that other lists withhold. */
 interface EarlierRelease extends Pick<Disclosure, 'at' | 'client' | 'action' | 'job' | 'file'> {
@@ -35,7 +44,7 @@ export interface LabelSimulation extends Change {
   readonly byType: Readonly<Record<string, Change>>;
   /** By identifier of the providers to whom the members are attributed now. A resource counts for each of them. */
   readonly byProvider: Readonly<Record<string, Change>>;
-  /** Resources that would be withheld in addition, by reason. */
+  /** Resources that would be withheld in addition, or lines of them, by reason. */
   readonly byTag: Readonly<Record<string, number>>;
   /** The oldest first, at most 1000. */
   readonly earlierReleases: readonly EarlierRelease[];
@@ -50,17 +59,23 @@ const LINE = ['record.line'];
 
 /** What changes for the resources of one member. */
 interface OfMember {
-  readonly withheld: RecordPart[];
-  released: number;
+  /** Resources of which an app would get less than now. */
+  readonly less: RecordPart[];
+  readonly changes: Counts;
 }
 
 class Counts {
-  readonly #counts = new Map<string, { withheld: number; released: number }>();
-  add(name: string, { withheld, released }: Change): void {
-    const found = this.#counts.get(name) ?? { withheld: 0, released: 0 };
+  readonly #counts = new Map<string, { -readonly [Name in keyof Change]: number }>();
+  add(name: string, { withheld, released, lines }: Change): void {
+    const found = this.#counts.get(name) ?? { withheld: 0, released: 0, lines: 0 };
     found.withheld += withheld;
     found.released += released;
+    found.lines += lines;
     this.#counts.set(name, found);
+  }
+  get total(): Change {
+    const sum = (of: keyof Change): number => [...this.#counts.values()].reduce((all, one) => all + one[of], 0);
+    return { withheld: sum('withheld'), released: sum('released'), lines: sum('lines') };
   }
   get all(): Readonly<Record<string, Change>> {
     return Object.fromEntries([...this.#counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
@@ -82,19 +97,19 @@ export class LabelSimulator {
   async simulate(lists: readonly CodeList[]): Promise<LabelSimulation> {
     const { policy: now } = policyAt(this.config.labels, this.ports.clock.now());
     const then = withListed(now, lists);
-    const tagger = new Tagger(lists);
+    const rules = { tagger: new Tagger(lists), lines: lineLabels(lists, then) };
     const [byType, byProvider] = [new Counts(), new Counts()];
     const byTag = new Map<string, number>();
     const releases = new Map<string, EarlierRelease>();
-    const total = { resources: 0, members: 0, withheld: 0, released: 0 };
+    const total = { resources: 0, members: 0 };
     let member: string | undefined;
-    let of: OfMember = { withheld: [], released: 0 };
+    let of: OfMember = { less: [], changes: new Counts() };
     const end = async (): Promise<void> => {
-      if (member === undefined || of.withheld.length + of.released === 0) return;
+      const { [ALL]: change } = of.changes.all;
+      if (member === undefined || change === undefined) return;
       total.members += 1;
-      const change = { withheld: of.withheld.length, released: of.released };
       for (const provider of await this.providersOf(member)) byProvider.add(provider, change);
-      if (member !== SHARED && of.withheld.length > 0) await this.addReleases(member, of.withheld, releases);
+      if (member !== SHARED && of.less.length > 0) await this.addReleases(member, of.less, releases);
     };
     const scanned = this.ports.views.reader(records).scan({ index: 'by_type', bodies: LINE, pageSize: TURN });
     for await (const document of scanned) {
@@ -103,28 +118,34 @@ export class LabelSimulator {
       if (record.member !== member) {
         await end();
         member = record.member;
-        of = { withheld: [], released: 0 };
+        of = { less: [], changes: new Counts() };
       }
       total.resources += 1;
       if (total.resources % TURN === 0) await nextTurn();
       const labels = labelsOfRecord(record);
-      const tags = tagger.again(resourceOf(record.line), labels.filter(isTag));
-      const others = labels.filter((label) => !isTag(label));
-      const before = isWithheld(labels, now);
-      const after = isWithheld([...others, ...tags], then);
-      if (before === after) continue;
-      const change = { withheld: after ? 1 : 0, released: after ? 0 : 1 };
-      total.withheld += change.withheld;
-      total.released += change.released;
+      const again = tagsBy(resourceOf(record.line), labels, rules);
+      const others = labels.filter((label) => !isTag(label) && !isCut(label));
+      const before = servedBy(labels, now);
+      const after = servedBy([...others, ...again.tags], then);
+      if (before === after && (after !== 'rest' || !(again.cutsMore || again.bringsBack))) continue;
+      const isSame = before === after;
+      const change: Change = {
+        withheld: after === 'nothing' ? 1 : 0,
+        released: after === 'all' || before === 'nothing' || (isSame && again.bringsBack) ? 1 : 0,
+        lines: after === 'rest' && (!isSame || again.cutsMore) ? 1 : 0,
+      };
       byType.add(record.type, change);
-      if (after) of.withheld.push(record);
-      else of.released += 1;
-      if (after) for (const tag of new Set(tags.map(reasonOf))) byTag.set(tag, (byTag.get(tag) ?? 0) + 1);
+      of.changes.add(ALL, change);
+      if (change.withheld + change.lines === 0) continue;
+      if (before !== 'nothing') of.less.push(record);
+      const reasons = new Set(again.tags.filter((tag) => !isSame || !labels.includes(tag)).map(reasonOf));
+      for (const tag of reasons) byTag.set(tag, (byTag.get(tag) ?? 0) + 1);
     }
     await end();
     const earlier = [...releases.values()].toSorted((a, b) => (a.at < b.at ? -1 : 1));
+    const { withheld, released, lines } = byType.total;
     return {
-      ...total,
+      ...{ ...total, withheld, released, lines },
       byType: byType.all,
       byProvider: byProvider.all,
       byTag: Object.fromEntries([...byTag].toSorted(([a], [b]) => (a < b ? -1 : 1))),
@@ -166,7 +187,36 @@ export class LabelSimulator {
   }
 }
 
-const isWithheld = (labels: readonly string[], policy: LabelPolicy): boolean =>
-  strictestRule(labels, policy) !== 'release';
+/** The name of all changes of a member. */
+const ALL = '';
+/** How much of a resource is served: a claim may be without some lines. */
+function servedBy(labels: readonly string[], policy: LabelPolicy): 'all' | 'rest' | 'nothing' {
+  if (strictestRule(labels, policy) !== 'release') return 'nothing';
+  return labels.some(isCut) ? 'rest' : 'all';
+}
+interface TaggedAgain {
+  readonly tags: readonly string[];
+  /** Whether the stored claim loses lines. */
+  readonly cutsMore: boolean;
+  /** Whether lines that the stored claim has lost come back. */
+  readonly bringsBack: boolean;
+}
+/** The tags of a stored resource by other rules. A claim that was cut keeps the tags of its lines. */
+function tagsBy(
+  resource: FhirResource,
+  labels: readonly string[],
+  rules: { readonly tagger: Tagger; readonly lines: readonly string[] },
+): TaggedAgain {
+  const { tagger, lines } = rules;
+  const tags = tagger.again(resource, labels.filter(isTag));
+  const former = labels.filter(isCut);
+  const gone = tagger.ofCut(former).map((tag) => (lines.includes(tagged(tag)) ? asCut(tag) : tag));
+  const cut = withoutLines(resource, tags, rules);
+  return {
+    tags: [...(cut?.tags ?? tags), ...gone],
+    cutsMore: cut !== undefined,
+    bringsBack: former.some((tag) => tagger.ofCut([tag]).length === 0),
+  };
+}
 const resourceOf = (line: Uint8Array | string): FhirResource =>
   JSON.parse(typeof line === 'string' ? line : bufferOf(line).toString()) as FhirResource;

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { PartyFacts } from '@provider-access/domain/access';
-import { tagged } from '@provider-access/domain/pdex/labels';
+import { isCut, tagged } from '@provider-access/domain/pdex/labels';
 import { isServedType } from '@provider-access/fhir';
 import { labelled, LabelGate, ORDINARY, type RecordPart, RecordsReader } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -37,7 +37,7 @@ export class NewLabels {
     const found = new Set<string>();
     const take = async (some: readonly RecordPart[]): Promise<void> => {
       for (const { withheld, labels } of await check.decideEach(some))
-        if (!withheld) for (const label of labels) if (!ORDINARY.has(label)) found.add(tagged(label));
+        if (!withheld) for (const label of labels) if (!ORDINARY.has(label) && !isCut(label)) found.add(tagged(label));
     };
     let some: RecordPart[] = [];
     for await (const document of this.records.views.records.scan({ index: 'by_type', equals: [member] })) {

@@ -1,3 +1,4 @@
+import { isCut } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { isSharedType } from '@provider-access/fhir';
 import {
@@ -98,8 +99,13 @@ export class LateLabels {
       const some = named.slice(i, i + TOGETHER);
       const names = some.map(({ name }) => name);
       const { heads, former } = await this.#headsOf(names, owners);
-      const withheld = await of.check.withheldEach(heads);
-      for (const [at, { type, id }] of heads.entries()) if (withheld[at] === true) without.add(`${type}/${id}`);
+      const decisions = await of.check.decideEach(heads);
+      for (const [at, { type, id }] of heads.entries()) {
+        const { withheld, labels } = decisions[at]!;
+        // Under other rules the file may have got the lines of the claim that are cut today.
+        const mayBeWhole = of.index.labelsBy !== of.check.rules && of.file.kind !== 'deleted' && labels.some(isCut);
+        if (withheld || mayBeWhole) without.add(`${type}/${id}`);
+      }
       // A list of deletes tells what an app has to know of a recalled resource.
       if (of.file.kind !== 'output') continue;
       const more = barred.length === 0 ? [] : (await this.#headsOf(names, barred)).heads;

@@ -1,3 +1,4 @@
+import { isCut } from '@provider-access/domain/pdex/labels';
 import {
   keysWithLabels,
   type LabelCheck,
@@ -77,8 +78,12 @@ export class VisibleRecords {
         const heads = found
           .map((document) => headOfText(document, this.hasLines))
           .filter(({ deleted }) => deleted !== true);
-        const answers = await this.#check.withheldEach(heads);
-        for (const [at, { id }] of heads.entries()) if (answers[at] === true) withheld.add(recordId(member, type, id));
+        const answers = await this.#check.decideEach(heads);
+        for (const [at, { id }] of heads.entries()) {
+          const { withheld: is, labels } = answers[at]!;
+          // The keys of other rules may be those of lines that are cut today.
+          if (is || (!this.#check.keysAreTagged && labels.some(isCut))) withheld.add(recordId(member, type, id));
+        }
         if (found.length < TOGETHER) break;
         after = headOfText(found.at(-1)!).id;
       }

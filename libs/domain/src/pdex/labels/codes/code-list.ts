@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { dateRange, isObject } from '@provider-access/fhir';
-import { fault, type PolicyReading } from '../../policy-file.ts';
+import { faultOf, type PolicyReading, readFile, type Schema } from '../../policy-file.ts';
 import { type Label, UNREADABLE_LABEL } from '../names.ts';
 import { DEFAULT_CODES, DEFAULT_LIST_DATE, DEFAULT_LIST_SOURCE } from './default-list.ts';
 
@@ -46,12 +46,13 @@ export const listsOf = (files: readonly CodeListFile[]): readonly CodeList[] => 
   ...files.map(({ list, source, entries }) => ({ list, source, entries })),
 ];
 
-/** Names the lists: equal lists have one digest in every process. */
-export const digestOf = (lists: readonly CodeList[]): string =>
-  hash('sha256', JSON.stringify(lists), 'base64url').slice(0, 10);
+/**
+ * Names the lists: equal lists have one digest in every process.
+ * @param lines labels of which a line of a claim is withheld alone: they decide what is stored, as the lists do
+ */
+export const digestOf = (lists: readonly CodeList[], lines: readonly Label[] = []): string =>
+  hash('sha256', JSON.stringify(lines.length === 0 ? lists : [lists, lines]), 'base64url').slice(0, 10);
 
-const MEMBERS = ['list', 'source', 'default', 'labels'];
-const ENTRY = ['label', 'law', 'system', 'from', 'to', 'codes'];
 /** A reason quotes names, and is a part of a label. */
 const NAME = /^[A-Za-z0-9][\w .,§()/-]{0,59}$/;
 const LABEL = /^\S+\|\S+$/;
@@ -59,47 +60,51 @@ const CODE = /^[A-Za-z0-9][A-Za-z0-9.\- ]{0,29}$/;
 const SYSTEM = /^[^\s|#]{1,200}$/;
 const MOST_CODES = 100_000;
 
-/** Reads a file with a list of codes. It ignores nothing, because a misspelt name would leave a code without label. */
+const isName = (value: unknown): boolean => typeof value === 'string' && NAME.test(value);
+const datesOf = (date: unknown) => (typeof date === 'string' ? dateRange(date) : undefined);
+
+const FILE: Schema = {
+  list: (value) => (isName(value) ? undefined : '"list" must be the date or name of the list'),
+  source: (value) =>
+    typeof value === 'string' && value !== '' ? undefined : '"source" must say where the list comes from',
+  default: (value = true) => (typeof value === 'boolean' ? undefined : '"default" must be true or false'),
+  labels: faultOfLabels,
+};
+const ENTRY: Schema = {
+  label: (value) =>
+    typeof value === 'string' && LABEL.test(value) && value.length <= 120 && value !== UNREADABLE_LABEL
+      ? undefined
+      : 'needs "label": system|code of a security label',
+  law: (value) => (isName(value) ? undefined : 'needs "law": what forbids the disclosure'),
+  system: (value) => (typeof value === 'string' && SYSTEM.test(value) ? undefined : 'needs "system": the code system'),
+  from: (value) => (value === undefined || datesOf(value) !== undefined ? undefined : 'has a "from" that is no date'),
+  to: (value) => (value === undefined || datesOf(value) !== undefined ? undefined : 'has a "to" that is no date'),
+  codes: (value) => {
+    if (!Array.isArray(value) || value.length === 0) return 'needs "codes": a list of codes';
+    const wrong = (value as unknown[]).findIndex((code) => typeof code !== 'string' || !CODE.test(code));
+    return wrong < 0 ? undefined : `has a code, the ${wrong + 1}. one, that is no code`;
+  },
+};
+
+/** Reads a file with a list of codes. */
 export function readCodeList(text: string): PolicyReading<CodeListFile> {
-  let file: unknown;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    return fault('is not JSON');
-  }
-  if (!isObject(file)) return fault('must be a JSON object');
-  const strange = Object.keys(file).find((name) => !MEMBERS.includes(name));
-  if (strange !== undefined) return fault(`has a member other than ${quoted(MEMBERS)}`);
-  const { list, source, default: builtIn = true, labels } = file;
-  if (typeof list !== 'string' || !NAME.test(list)) return fault('"list" must be the date or name of the list');
-  if (typeof source !== 'string' || source === '') return fault('"source" must say where the list comes from');
-  if (typeof builtIn !== 'boolean') return fault('"default" must be true or false');
-  if (!Array.isArray(labels)) return fault('"labels" must be a list');
-  let codes = 0;
-  for (const [at, entry] of (labels as unknown[]).entries()) {
-    const wrong = faultOf(entry);
-    if (wrong !== undefined) return fault(`"labels" entry ${at + 1} ${wrong}`);
-    codes += (entry as ListedCodes).codes.length;
-  }
-  if (codes > MOST_CODES) return fault(`has more than ${MOST_CODES} codes`);
-  return { ok: true, policy: { list, source, default: builtIn, entries: labels as ListedCodes[] } };
+  const reading = readFile<Omit<CodeListFile, 'entries'> & { readonly labels: readonly ListedCodes[] }>(text, FILE);
+  if (!reading.ok) return reading;
+  const { list, source, default: builtIn = true, labels } = reading.policy;
+  return { ok: true, policy: { list, source, default: builtIn, entries: labels } };
 }
 
-const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
-
-function faultOf(entry: unknown): string | undefined {
-  if (!isObject(entry)) return 'must be an object';
-  if (Object.keys(entry).some((name) => !ENTRY.includes(name))) return `has a member other than ${quoted(ENTRY)}`;
-  const { label, law, system, from, to, codes } = entry;
-  if (typeof label !== 'string' || !LABEL.test(label) || label.length > 120 || label === UNREADABLE_LABEL)
-    return 'needs "label": system|code of a security label';
-  if (typeof law !== 'string' || !NAME.test(law)) return 'needs "law": what forbids the disclosure';
-  if (typeof system !== 'string' || !SYSTEM.test(system)) return 'needs "system": the code system';
-  const [start, end] = [from, to].map((date) => (typeof date === 'string' ? dateRange(date) : undefined));
-  if (from !== undefined && start === undefined) return 'has a "from" that is no date';
-  if (to !== undefined && end === undefined) return 'has a "to" that is no date';
-  if (start !== undefined && end !== undefined && end.end <= start.start) return 'ends before it begins';
-  if (!Array.isArray(codes) || codes.length === 0) return 'needs "codes": a list of codes';
-  const wrong = (codes as unknown[]).findIndex((code) => typeof code !== 'string' || !CODE.test(code));
-  return wrong < 0 ? undefined : `has a code, the ${wrong + 1}. one, that is no code`;
+function faultOfLabels(labels: unknown): string | undefined {
+  if (!Array.isArray(labels)) return '"labels" must be a list';
+  let codes = 0;
+  for (const [at, entry] of (labels as unknown[]).entries()) {
+    const wrong = isObject(entry) ? (faultOf(ENTRY, entry) ?? faultOfPeriod(entry)) : 'must be an object';
+    if (wrong !== undefined) return `"labels" entry ${at + 1} ${wrong}`;
+    codes += (entry as ListedCodes).codes.length;
+  }
+  return codes > MOST_CODES ? `has more than ${MOST_CODES} codes` : undefined;
+}
+function faultOfPeriod({ from, to }: Readonly<Record<string, unknown>>): string | undefined {
+  const [start, end] = [datesOf(from), datesOf(to)];
+  return start !== undefined && end !== undefined && end.end <= start.start ? 'ends before it begins' : undefined;
 }

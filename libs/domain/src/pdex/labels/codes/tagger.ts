@@ -22,7 +22,7 @@ export interface Hit {
 }
 
 /** More would not help to explain why a resource is withheld. Each label keeps at least one tag. */
-const MOST_TAGS = 20;
+export const MOST_TAGS = 20;
 /** A code that is written in full: letters and digits, so that the first word of a text is seldom one by chance. */
 const WORD = /^(?=[^\s]*[A-Za-z])(?=[^\s]*\d)([A-Za-z0-9.-]{3,12})(?:$|[\s:,;–-])/;
 /** Blanks, dots and other signs within a code. */
@@ -33,7 +33,7 @@ const BEYOND = 128;
 const MAY_BE_CODES: ReadonlySet<string> = new Set(['code', 'display', 'text']);
 
 /** Letters and digits in upper case: `f11.20` and `F1120` are one code. */
-const normalCode = (code: string): string =>
+export const normalCode = (code: string): string =>
   code
     .normalize('NFKC')
     .replace(/[^A-Za-z0-9]/g, '')
@@ -107,8 +107,11 @@ export class Tagger {
 
   /** The labels (`labelOfTag`) of a resource by what it has of lists, each once, sorted. */
   tagsOf(resource: FhirResource, hits: readonly Hit[]): readonly string[] {
-    if (hits.length === 0) return [];
-    const period = servicePeriod(resource);
+    return hits.length === 0 ? [] : this.tagsIn(servicePeriod(resource), hits);
+  }
+
+  /** As `tagsOf`, of something with this period of service. */
+  tagsIn(period: ReturnType<typeof servicePeriod>, hits: readonly Hit[]): readonly string[] {
     const found = new Map<string, Set<string>>();
     for (const { listed, system, inside } of hits) {
       const systems = systemsNamed(system);
@@ -128,17 +131,29 @@ export class Tagger {
    * the codes of the former tags count as well.
    */
   again(resource: FhirResource, former: readonly string[]): readonly string[] {
-    const hits = former.flatMap((label) => {
+    return this.search(resource, this.#hitsOf(former));
+  }
+
+  /** The tags that these lists give to the codes of tags of lines that were cut, on whatever day. */
+  ofCut(cut: readonly string[]): readonly string[] {
+    return cut.length === 0 ? [] : this.tagsIn(undefined, this.#hitsOf(cut));
+  }
+  #hitsOf(former: readonly string[]): readonly Hit[] {
+    return former.flatMap((label) => {
       const tag = tagOf(label);
       return (tag && this.hitOf('code', tag.code, { system: tag.system }, false)) ?? [];
     });
-    return this.search(resource, hits);
   }
 
   /** The tags of a resource, found by a walk of its own. @param before codes that were found elsewhere */
   search(resource: FhirResource, before: readonly Hit[] = []): readonly string[] {
-    const hits = [...before];
-    const open: (readonly [node: unknown, inside: boolean])[] = [[resource, false]];
+    return this.tagsOf(resource, [...before, ...this.hitsIn(resource)]);
+  }
+
+  /** The codes of lists in a resource or a part of one. @param isInside whether it is a contained resource */
+  hitsIn(part: unknown, isInside = false): readonly Hit[] {
+    const hits: Hit[] = [];
+    const open: (readonly [node: unknown, inside: boolean])[] = [[part, isInside]];
     while (open.length > 0) {
       const [node, inside] = open.pop()!;
       if (Array.isArray(node)) for (const item of node as unknown[]) open.push([item, inside]);
@@ -149,6 +164,6 @@ export class Tagger {
           if (hit !== undefined) hits.push(hit);
         } else if (typeof child === 'object') open.push([child, inside || name === 'contained' || name === 'resource']);
     }
-    return this.tagsOf(resource, hits);
+    return hits;
   }
 }
