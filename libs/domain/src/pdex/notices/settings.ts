@@ -1,5 +1,5 @@
 import { isObject } from '@provider-access/fhir';
-import { fault, type PolicyReading } from '../policy-file.ts';
+import { hasOthers, type PolicyReading, quoted, readFile, type Schema } from '../policy-file.ts';
 import { NOTICE_LANGUAGES, NOTICE_TEMPLATES, type NoticeLanguage, type NoticeTemplate } from './templates.ts';
 
 type ByLanguage = Readonly<Partial<Record<NoticeLanguage, string>>>;
@@ -29,50 +29,34 @@ const isLine = (value: unknown): value is string =>
 const isLink = (value: string): boolean =>
   URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).username === '';
 
-/** The lines of the file, by member; `''` has those beside all members. */
-const LINES: Readonly<Record<string, readonly string[]>> = {
-  '': ['payer', 'optOutLink'],
-  members: ['phone', 'tty', 'email', 'address'],
-  providers: ['phone', 'email'],
+const FILE: Schema = {
+  payer: (value) => lineFault('"payer"', 'payer', value),
+  optOutLink: (value) => lineFault('"optOutLink"', 'optOutLink', value),
+  members: (value) => linesFault('members', ['phone', 'tty', 'email', 'address'], value),
+  providers: (value) => linesFault('providers', ['phone', 'email'], value),
+  attribution: (value) => textsFault('"attribution"', value),
+  counsel: counselFault,
 };
-const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
-const hasOthers = (object: object, known: readonly string[]): boolean =>
-  Object.keys(object).some((name) => !known.includes(name));
 
-/** Reads the file of a payer. It ignores nothing, because a misspelt name would leave a place empty. */
-export function readNoticeSettings(text: string): PolicyReading<NoticeSettings> {
-  let file: unknown;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    return fault('is not JSON');
-  }
-  if (!isObject(file)) return fault('must be a JSON object');
-  const known = [...LINES['']!, 'members', 'providers', 'attribution', 'counsel'];
-  if (hasOthers(file, known)) return fault(`has a member other than ${quoted(known)}`);
-  const wrong =
-    linesFault('', file) ??
-    linesFault('members', file['members']) ??
-    linesFault('providers', file['providers']) ??
-    textsFault('"attribution"', file['attribution']) ??
-    counselFault(file['counsel']);
-  return wrong === undefined ? { ok: true, policy: file as NoticeSettings } : fault(wrong);
-}
+/** Reads the file of a payer. */
+export const readNoticeSettings = (text: string): PolicyReading<NoticeSettings> => readFile(text, FILE);
 
 /** What is wrong with the lines of a member of the file. */
-function linesFault(member: string, lines: unknown): string | undefined {
+function linesFault(member: string, names: readonly string[], lines: unknown): string | undefined {
   if (lines === undefined) return undefined;
-  const names = LINES[member]!;
-  if (!isObject(lines) || (member !== '' && hasOthers(lines, names)))
+  if (!isObject(lines) || hasOthers(lines, names))
     return `"${member}" must have the members ${quoted(names)} and no other`;
   for (const name of names) {
-    const value = lines[name];
-    if (value === undefined) continue;
-    const place = member === '' ? `"${name}"` : `"${member}" "${name}"`;
-    if (!isLine(value)) return `${place} must be one line of at most ${LINE} characters, without {{ and }}`;
-    if (name === 'email' && !EMAIL.test(value)) return `${place} must be an address such as help@payer.example`;
-    if (name === 'optOutLink' && !isLink(value)) return `${place} must be an https URL without a user name`;
+    const wrong = lineFault(`"${member}" "${name}"`, name, lines[name]);
+    if (wrong !== undefined) return wrong;
   }
+  return undefined;
+}
+function lineFault(place: string, name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (!isLine(value)) return `${place} must be one line of at most ${LINE} characters, without {{ and }}`;
+  if (name === 'email' && !EMAIL.test(value)) return `${place} must be an address such as help@payer.example`;
+  if (name === 'optOutLink' && !isLink(value)) return `${place} must be an https URL without a user name`;
   return undefined;
 }
 
