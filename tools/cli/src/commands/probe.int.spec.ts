@@ -255,7 +255,7 @@ describe('pa probe', () => {
     ['member', /^GET \/fhir\/Patient\/pa-probe$/],
     ['search', /^GET \/fhir\/ExplanationOfBenefit\?/],
     ['publish', /^POST \/events$/, '--publish'],
-    ['kick-off', /^GET \/fhir\/Group\/[^/]+\/\$export/],
+    ['kick-off', /^POST \/fhir\/Group\/[^/]+\/\$export/],
     ['status', /^GET \/fhir\/bulk\/[^/]+$/],
     ['download', /^GET \/fhir\/bulk\/[^/]+\/[^/]+$/],
     ['foreign', /^GET \/fhir\/Patient\/pa-probe-stranger$/],

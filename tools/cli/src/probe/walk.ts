@@ -174,8 +174,15 @@ class Road {
   }
   async kickOff(): Promise<string> {
     const { headers } = await this.#o.server.call(`/fhir/Group/${encodeURIComponent(this.#group!.id)}/$export`, {
+      // Each version of Bulk Data but the first takes a POST, and the fourth takes nothing else.
+      method: 'POST',
       token: await this.#token(),
-      headers: { accept: 'application/fhir+json', prefer: 'respond-async' },
+      headers: {
+        accept: 'application/fhir+json',
+        'content-type': 'application/fhir+json',
+        prefer: 'respond-async',
+      },
+      body: JSON.stringify({ resourceType: 'Parameters' }),
     });
     this.#status = headers.get('content-location') ?? fault('the kick-off was answered without Content-Location');
     return `job ${this.#status.slice(this.#status.lastIndexOf('/') + 1)}`;
