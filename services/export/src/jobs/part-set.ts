@@ -50,6 +50,12 @@ type Sizes = Pick<SegmentSize, 'resources' | 'plain'>;
 /** The key of files that have blocks. No resource type has this name. */
 const BLOCKS = 'blocks';
 
+/**
+ * Parts that are finished at once. They share syncs of their folder. A process has four threads for files, and the
+ * audit of other requests needs one.
+ */
+const TOGETHER = 3;
+
 /** The part files of a chunk. One file of each type is open, and needs memory for one stretch. */
 export class PartSet {
   readonly #blobs: Blobs;
@@ -107,12 +113,28 @@ export class PartSet {
   async written(write: () => Promise<void>): Promise<readonly PartInfo[]> {
     try {
       await write();
-      for (const key of [...this.#open.keys()]) await this.#finish(key);
+      await this.#finishAll();
     } catch (error) {
       for (const part of this.#open.values()) await part.writer.abort();
       throw error;
     }
     return this.#done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
+  }
+
+  /** Finishes the open parts, a few at a time. @throws the first error, when no part is being finished any more */
+  async #finishAll(): Promise<void> {
+    const open = [...this.#open.keys()];
+    let failed = false;
+    const finishSome = async (): Promise<void> => {
+      try {
+        for (let key = open.shift(); key !== undefined && !failed; key = open.shift()) await this.#finish(key);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    };
+    const ended = await Promise.allSettled(Array.from({ length: TOGETHER }, finishSome));
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
   }
 
   #fileOf(key: string, n: number): string {

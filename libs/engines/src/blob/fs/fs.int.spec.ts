@@ -32,6 +32,15 @@ describe('files on local disk', () => {
     expect(await full.get('f/a')).toBeUndefined();
   });
 
+  it('makes the folders that are missing, also after somebody removed them', async () => {
+    const blobs = openFsBlobs({ root: join(root, 'new') });
+    for (const text of ['one', 'two']) {
+      await blobs.put('f/g/a', text);
+      expect(Buffer.from((await blobs.get('f/g/a'))!).toString()).toBe(text);
+      await rm(join(root, 'new'), { recursive: true });
+    }
+  });
+
   it('leaves no file of an aborted writer, and removes those of a crashed process at start', async () => {
     const blobs = openFsBlobs({ root });
     await (await blobs.writer('a')).abort();

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { blobName, blobPrefix } from '../name.ts';
 import { BlobStoreFull, type BlobInfo, type Blobs } from '../port.ts';
 import { OpenWriter } from '../writer.ts';
+import { FolderSyncs } from './folder-syncs.ts';
 
 /** Default of `reserveBytes`. */
 export const RESERVE_BYTES = 64 * 1024 * 1024;
@@ -30,14 +31,13 @@ const missing = (error: unknown): undefined => {
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
   throw error;
 };
-/** A rename survives a power failure only if its folder is synced too. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+/** Most folders are there, so it makes the folder only if `work` does not find it. */
+async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  return work().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await mkdir(folder, { recursive: true });
+    return work();
+  });
 }
 
 /** How many bytes are written between two checks of the free space. */
@@ -68,9 +68,9 @@ class FsWriter extends OpenWriter {
     await this.#handle.sync().catch(asFull);
     await this.#handle.close();
     const path = this.#store.path(this.name);
-    await mkdir(dirname(path), { recursive: true }).catch(asFull);
-    await rename(this.#temporary, path).catch(asFull);
-    await syncFolder(dirname(path));
+    const folder = dirname(path);
+    await inFolder(folder, () => rename(this.#temporary, path)).catch(asFull);
+    await this.#store.folders.sync(folder);
   }
 
   protected async discard(): Promise<void> {
@@ -81,6 +81,7 @@ class FsWriter extends OpenWriter {
 
 class FsBlobs implements Blobs {
   readonly remote: Blobs['remote'];
+  readonly folders = new FolderSyncs();
   readonly #root: string;
   readonly #reserve: number;
   constructor(options: FsBlobOptions) {
@@ -107,10 +108,12 @@ class FsBlobs implements Blobs {
     blobName(name);
     // Names never begin with a dot, so unfinished files can neither be read nor listed.
     const folder = join(this.#root, '.unfinished');
-    await mkdir(folder, { recursive: true }).catch(asFull);
-    await this.ensureRoom();
     const temporary = join(folder, randomBytes(12).toString('hex'));
-    return new FsWriter(this, name, temporary, await open(temporary, 'wx', 0o600).catch(asFull));
+    const handle = await inFolder(folder, async () => {
+      await this.ensureRoom();
+      return open(temporary, 'wx', 0o600);
+    }).catch(asFull);
+    return new FsWriter(this, name, temporary, handle);
   }
 
   async get(name: string): Promise<Uint8Array | undefined> {
