@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { toStructured } from '@provider-access/events';
 import { npiOf } from '@provider-access/synthetic';
@@ -8,9 +8,11 @@ import { cliPlatform } from './cli-platform.ts';
 import { condition } from './cli-resources.ts';
 import { registerApp, type TestApp } from './harness.ts';
 import { memberOf, publishTaken } from './payers.ts';
+import { plantedRecall } from './planted-recall.ts';
 import { findGroup, http, kickOff, payerEvent, sealed, texts, viewsCaughtUp } from './road.ts';
 
-const { pa, at, platform } = cliPlatform();
+const world = cliPlatform();
+const { pa, at, platform } = world;
 const run = randomInt(1e6);
 const [NORTH, SOUTH] = [npiOf(12_000_000 + run), npiOf(13_000_000 + run)];
 /** One with a claim of another person, one whom the payer attributed wrongly, and one with whom nothing is wrong. */
@@ -187,16 +189,53 @@ test('says what it cannot read or use, and needs the token of an administrator',
   expect([foreign.code, foreign.stdout]).toEqual([4, '']);
 });
 
-test('a label takes a resource out of live files, and a deletion without a label is in the next delta', async () => {
-  const [npi, member] = [npiOf(14_000_000 + run), `m-label-${run}`];
-  const [labelled, deleted, stays] = [`c-labelled-${run}`, `c-deleted-${run}`, `c-stays-${run}`];
+interface Recalled extends Listed {
+  readonly number: string;
+  readonly recall: string;
+  readonly withdrawn: boolean;
+  readonly marked?: number;
+  readonly notes: readonly string[];
+}
+const recalled = async (...args: string[]): Promise<Recalled> => {
+  const { code, stdout, stderr } = await pa('--json', 'recall', ...args);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as Recalled;
+};
+const told = ({ releases }: Listed): string[] =>
+  releases.map(({ member, action, agent, why }) => [member, agent.name, action, ...why].join(' ')).toSorted();
+/** `name [recalls]` of each release of a member that the accounting has. */
+async function accounted(member: string): Promise<string[]> {
+  const rows = JSON.parse((await pa('--json', 'disclosures', member)).stdout) as {
+    readonly action: string;
+    readonly agent?: { readonly name: string };
+    readonly recalled?: readonly string[];
+  }[];
+  return rows.flatMap(({ agent, action, recalled: by = [] }) =>
+    agent === undefined ? [] : [[agent.name, action, ...by].join(' ')],
+  );
+}
+
+test('a recall withdraws a wrong resource, lists its releases and marks them, and leaves the correction', async () => {
+  const [npi, other] = [npiOf(14_000_000 + run), npiOf(15_000_000 + run)];
+  const [wronged, right] = [`m-recall-${run}`, `m-beside-${run}`];
+  const [wrong, stays] = [`c-recall-${run}`, `c-stays-${run}`];
   await publishTaken(
     platform(),
-    payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2020-01-01' }),
-    ...memberOf(member, { npi }, ...[labelled, deleted, stays].map((id) => ({ resource: condition(id, member) }))),
+    ...[npi, other].map((each) =>
+      payerEvent('payer.network-status-changed.v1', each, { npi: each, status: 'in-network', from: '2020-01-01' }),
+    ),
+    ...memberOf(wronged, { npi }, { resource: { ...condition(stays, wronged), resourceType: 'Condition' } }),
+    ...memberOf(right, { npi: other }, { resource: condition(`c-${right}`, right) }),
   );
-  const app = await registerApp(platform(), { name: 'Labels', npi });
-  const token = await app.tokens.get();
+  const a = await registerApp(platform(), { name: 'App A', npi });
+  const b = await registerApp(platform(), { name: 'App B', npi: other });
+  await ask(a, `Condition/${stays}`);
+  const since = await moment();
+  const event = payerEvent('payer.resource-recorded.v1', wronged, { resource: condition(wrong, wronged) });
+  await publishTaken(platform(), event);
+  writeFileSync(at('recall.ndjson'), `${JSON.stringify(toStructured(event))}\n`);
+
+  const token = await a.tokens.get();
   const group = (await findGroup(platform(), token, npi)).id;
   const whole = await sealed(await kickOff(platform(), token, group, '?_type=Condition'), token);
   const lines = async (): Promise<string[]> =>
@@ -204,31 +243,119 @@ test('a label takes a resource out of live files, and a deletion without a label
       .flatMap((text) => text.split('\n').filter((line) => line !== ''))
       .map((line) => (JSON.parse(line) as { id: string }).id)
       .toSorted();
-  const delta = async (): Promise<string[]> => {
-    const query = `?_type=Condition&_since=${encodeURIComponent(whole.transactionTime)}`;
-    const { deleted: files = [] } = await sealed(await kickOff(platform(), token, group, query), token);
-    const bodies = await Promise.all(files.map(({ url }) => http(url, { token })));
-    const text = bodies.map(({ body }) => body.toString('utf8')).join('');
-    return [labelled, deleted, stays].filter((id) => text.includes(`Condition/${id}`));
-  };
-  const withhold = (id: string) => {
-    const security = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'V' }];
-    const resource = { ...condition(id, member), meta: { security } };
-    return publishTaken(platform(), payerEvent('payer.resource-recorded.v1', member, { resource }));
-  };
-  const remove = (id: string) =>
-    publishTaken(platform(), payerEvent('payer.resource-deleted.v1', member, { resourceType: 'Condition', id }));
+  expect(await lines()).toEqual([wrong, stays].toSorted());
+  await ask(a, `Condition/${wrong}`);
+  await ask(b, `Condition/c-${right}`);
+  await viewsCaughtUp(platform());
 
-  expect(await lines()).toEqual([deleted, labelled, stays]);
-  await withhold(labelled);
-  await eventually(async () => expect(await lines()).toEqual([deleted, stays]));
-  await remove(labelled);
-  await remove(deleted);
-  expect(await delta()).toEqual([deleted]);
-  // The label holds after the deletion. A deletion alone leaves the file as it is, and a label after it does not.
-  expect(await lines()).toEqual([deleted, stays]);
-  await withhold(deleted);
+  // The dry run tells the releases and changes nothing.
+  const args = ['--events', 'recall.ndjson', '--since', since];
+  const dry = await recalled(...args);
+  const given = [`${wronged} App A download data`, `${wronged} App A read data`];
+  expect([dry.withdrawn, told(dry), dry.notes.at(-1)]).toEqual([false, given, expect.stringMatching(/--confirm/)]);
+  await ask(a, `Condition/${wrong}`);
+  expect((await accounted(wronged)).filter((row) => row.includes('recall'))).toEqual([]);
+  const refused = await pa('recall', ...args, '--confirm', `0000000000.${dry.number.split('.')[1]}`);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/of another recall/)]);
+
+  const done = await recalled(...args, '--confirm', dry.number, '--people', at('people.csv'), '--what', 'Wrong claim.');
+  expect([done.withdrawn, told(done), done.marked]).toEqual([true, [...given, given[1]], 3]);
+  await ask(a, `Condition/${wrong}`, 410);
   await eventually(async () => expect(await lines()).toEqual([stays]));
-  // Nothing tells of a resource that a label withholds, also not the next delta.
-  expect(await delta()).toEqual([]);
+  const query = `?_type=Condition&_since=${encodeURIComponent(whole.transactionTime)}`;
+  const { deleted = [], output } = await sealed(await kickOff(platform(), token, group, query), token);
+  const bodies = await Promise.all(deleted.map(({ url }) => http(url, { token })));
+  expect(bodies.map(({ body }) => body.toString('utf8')).join('')).toContain(`"Condition/${wrong}"`);
+  expect(output).toEqual([]);
+
+  // The accounting: what was given with the wrong resource has the mark, and nothing else.
+  await eventually(async () =>
+    expect((await accounted(wronged)).filter((row) => row.includes('recall.')).toSorted()).toEqual([
+      `App A download ${done.recall}`,
+      `App A read ${done.recall}`,
+      `App A read ${done.recall}`,
+    ]),
+  );
+  await pa('disclosures', wronged, '--html', `accounting-${run}.html`);
+  const page = readFileSync(at(`accounting-${run}.html`), 'utf8');
+  expect(page.match(/Had wrong data: recall/g)).toHaveLength(3);
+  expect((await accounted(right)).some((row) => row.includes('recall.'))).toBe(false);
+  const [header, row, ...more] = readFileSync(at('people.csv'), 'utf8').trim().split('\n');
+  expect([statSync(at('people.csv')).mode & 0o777, more]).toEqual([0o600, []]);
+  expect(header).toMatch(/^member,what happened,first release,last release,discovered,notify until,types of data,/);
+  expect(row).toMatch(new RegExp(`^${wronged},Wrong claim\\.,.*,Condition,App A,npi\\|${npi},3,recall\\.`));
+
+  // A correction is served, and the same recall again does not remove it.
+  const corrected = { ...condition(wrong, wronged), code: { text: 'corrected' } };
+  await publishTaken(platform(), payerEvent('payer.resource-recorded.v1', wronged, { resource: corrected }));
+  await ask(a, `Condition/${wrong}`);
+  const again = await recalled(...args, '--until', await moment(), '--confirm', dry.number).catch((e: unknown) => e);
+  expect(String(again)).toMatch(/of another recall/);
+  const repeated = await recalled(...args, '--confirm', dry.number);
+  expect(repeated.notes.join(' ')).toMatch(/1 of them have a version that came after the dry run/);
+  await ask(a, `Condition/${wrong}`);
+  expect(await lines()).toEqual([stays]);
+});
+
+test('a recall of an import lists what only the import permitted, before and after', async () => {
+  const npi = npiOf(16_000_000 + run);
+  const [wronged, right] = [`m-batch-${run}`, `m-batch-right-${run}`];
+  await publishTaken(
+    platform(),
+    payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2020-01-01' }),
+    ...memberOf(right, { npi }),
+    ...[wronged].flatMap((member) => memberOf(member, { npi: npiOf(17_000_000 + run) })),
+  );
+  const app = await registerApp(platform(), { name: 'Batch', npi });
+  writeFileSync(at('roster.csv'), `member,npi,from\n${wronged},${npi},2020-01-01\n`);
+  const full = ['roster', 'roster.csv', '--full', '--source', `mso-${run}`, '--as-of', '2026-01-31'];
+  const { batch } = JSON.parse((await pa('--json', 'import', ...full)).stdout) as { readonly batch: string };
+  await ask(app, `Patient/${wronged}`);
+  await ask(app, `Patient/${right}`);
+  const dry = await recalled('--batch', batch);
+  expect([dry.withdrawn, told(dry)]).toEqual([false, [`${wronged} Batch read access`]]);
+  await ask(app, `Patient/${wronged}`);
+  const done = await recalled('--batch', batch, '--confirm', dry.number);
+  expect([told(done), done.marked]).toEqual([Array(2).fill(`${wronged} Batch read access`), 2]);
+  await ask(app, `Patient/${wronged}`, 404);
+  await ask(app, `Patient/${right}`);
+  expect(new Set(done.people.map(({ member }) => member))).toEqual(new Set([wronged]));
+  const none = await pa('recall', '--batch', batch);
+  expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/nothing to take back/)]);
+});
+
+test('a recall finds what the apps themselves know to have got of a planted batch, and nothing else', () =>
+  plantedRecall(world, { members: 9, steps: 25 }));
+
+test('only an administrator marks releases, and only releases about the member', async () => {
+  const [npi, member] = [npiOf(18_000_000 + run), `m-marks-${run}`];
+  const network = { npi, status: 'in-network', from: '2020-01-01' };
+  await publishTaken(
+    platform(),
+    payerEvent('payer.network-status-changed.v1', npi, network),
+    ...memberOf(member, { npi }),
+  );
+  const app = await registerApp(platform(), { name: 'Marks', npi });
+  await ask(app, `Patient/${member}`);
+  const body = JSON.stringify({
+    recall: 'recall.forged',
+    members: [{ member: RIGHT, entries: ['2026-01-01T00:00:00.000Z/none/0'] }],
+  });
+  const mark = async (token: string, text = body): Promise<number> => {
+    const headers = { 'content-type': 'application/json' };
+    return (await http(`${platform().base}/ops/disclosures/recalls`, { method: 'POST', token, body: text, headers }))
+      .status;
+  };
+  expect(await mark(await app.tokens.get())).toBe(401);
+  expect(await mark(platform().payerToken)).toBe(401);
+  const admin = platform().administratorToken;
+  expect(await mark(admin)).toBe(400);
+  expect(await mark(admin, '{}')).toBe(400);
+  const rows = await eventually(async () => {
+    const found = JSON.parse((await pa('--json', 'disclosures', member)).stdout) as { readonly id: string }[];
+    expect(found.length).toBeGreaterThan(0);
+    return found;
+  });
+  const foreign = { recall: 'r', members: [{ member: RIGHT, entries: [rows[0]!.id] }] };
+  expect(await mark(admin, JSON.stringify(foreign))).toBe(400);
 });

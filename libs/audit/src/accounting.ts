@@ -33,11 +33,12 @@ function recipient({ client, agent }: DisclosureOf): string {
   const more = agent.more === undefined ? [] : [`and ${agent.more} more`];
   return `${text(agent.name)}<br>${text([...agent.providers.map(provider), ...more].join(', '))}<br>${text(client)}`;
 }
-function content({ action, types = [], resources, job }: DisclosureOf): string {
+function content({ action, types = [], resources, job, recalled }: DisclosureOf): string {
   const what = types.length === 0 ? 'Resources' : types.join(', ');
   const count = resources === undefined ? '' : ` (${resources})`;
   const how = action === 'search' && resources === 0 ? 'asked about by a search' : AUDIT_ACTIONS[action].gives;
-  return text(`${what}${count}, ${how ?? action}${job === undefined ? '' : `, export ${job}`}`);
+  const given = text(`${what}${count}, ${how ?? action}${job === undefined ? '' : `, export ${job}`}`);
+  return recalled === undefined ? given : `${given}<br>${text(`Had wrong data: recall ${recalled.join(', ')}`)}`;
 }
 const purpose = (code: string | undefined): string =>
   text(code === undefined ? 'Treatment' : `${PURPOSES[code] ?? code} (${code})`);

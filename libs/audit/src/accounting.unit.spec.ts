@@ -3,6 +3,7 @@ import { accountingDocument } from './accounting.ts';
 import type { DisclosureOf } from './disclosures.ts';
 
 const one = (changes: Partial<DisclosureOf>): DisclosureOf => ({
+  id: 'one',
   client: 'c1',
   action: 'read',
   outcome: 'released',
@@ -24,6 +25,12 @@ describe('the accounting of disclosures', () => {
       expect(text).toContain(part);
     expect(text.match(/<tr><td>/g)).toHaveLength(1);
     expect(text).not.toContain('opted-out');
+  });
+
+  it('says which releases had wrong data, by the name of the recall', () => {
+    const text = page(one({ recalled: ['recall.<1>', 'recall.2'] }), one({}));
+    expect(text.match(/Had wrong data: recall recall\.&#60;1&#62;, recall\.2/g)).toHaveLength(1);
+    expect(text.match(/<tr><td>/g)).toHaveLength(2);
   });
 
   it('has every way in which a member is given to somebody, and none in which nothing leaves', () => {

@@ -5,7 +5,7 @@ import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Audit } from './audit.ts';
 import { type DisclosureOf, disclosures } from './disclosures.ts';
-import { disclosureOf, findDisclosures } from './find-disclosures.ts';
+import { disclosureOf, findDisclosures, recallsOf } from './find-disclosures.ts';
 
 /** Disclosures of a member, newest first, at most `limit`. */
 async function disclosuresOf(reader: ViewReader, member: string, limit: number): Promise<readonly DisclosureOf[]> {
@@ -98,6 +98,7 @@ describe('audit', () => {
     expect(await reader.waitFor(await log.head([PA_AUDIT]), 60_000)).toBe(true);
     expect(await disclosuresOf(reader, 'm1', 10)).toEqual([
       {
+        id: expect.stringMatching(/^2026-01-01T00:00:00\.000Z\/[0-9a-f-]{36}\/0$/) as string,
         client: 'c1',
         purpose: 'TREAT',
         action: 'read',
@@ -111,6 +112,33 @@ describe('audit', () => {
     expect(await disclosuresOf(reader, 'm3', 10)).toEqual([]);
     // The refusal without a member has a document too, for a search by client.
     expect(await views.store.count(disclosures)).toBe(2);
+    await set.stop();
+    await log.close();
+  });
+
+  it('joins the marks of recalls, each once, also if a member has many looks of operators', async () => {
+    const [log, views] = [openMemoryLog(), openMemoryViews()];
+    const set = new ProjectionSet({ log, views, projections: [disclosures] });
+    await set.start();
+    const audit = new Audit({ log, clock });
+    const about = { client: 'administrator', outcome: 'released' as const, resources: 0 };
+    const looked = { ...about, action: 'explain' as const, members: ['m1'] };
+    const mark = (member: string, name: string, entries: string[]): Promise<void> =>
+      audit.record({ ...about, action: 'recall', members: [member], recall: { name, entries } });
+    await mark('m1', 'b', ['e1', 'e2']);
+    for (let n = 0; n < 250; n++) await audit.record(looked);
+    await mark('m1', 'b', ['e1']);
+    await mark('m1', 'a', ['e1']);
+    await mark('m2', 'c', ['e1']);
+    const reader = views.reader(disclosures);
+    expect(await reader.waitFor(await log.head([PA_AUDIT]), 60_000)).toBe(true);
+    expect(await recallsOf(reader, 'm1')).toEqual(
+      new Map([
+        ['e1', ['a', 'b']],
+        ['e2', ['b']],
+      ]),
+    );
+    expect(await recallsOf(reader, 'm3')).toEqual(new Map());
     await set.stop();
     await log.close();
   });

@@ -4,7 +4,11 @@ import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
 /** A release or refusal, for one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {
+  /** Names the entry in a recall. */
+  readonly id: string;
   readonly member: string;
+  /** Names of recalls that say that the release had what was wrong. */
+  readonly recalled?: readonly string[];
   /** Resources of this member. Absent if an earlier version of the platform counted several members together. */
   readonly resources?: number;
 }

@@ -92,9 +92,39 @@ export async function findDisclosures(
   return { found, next: last! };
 }
 
-/** What a document says of one of its members. */
-export function disclosureOf({ disclosure }: StoredDisclosure, member: string): DisclosureOf {
+/**
+ * What a document says of one of its members.
+ * @param recalls as `recallsOf` answers
+ */
+export function disclosureOf(
+  { id, disclosure }: StoredDisclosure,
+  member: string,
+  recalls: ReadonlyMap<string, readonly string[]> = new Map(),
+): DisclosureOf {
   const { members, perMember, resources: _ofAll, ...common } = disclosure;
   const resources = perMember?.[members.indexOf(member)];
-  return { ...common, member, ...(resources !== undefined && { resources }) };
+  const recalled = recalls.get(id);
+  return {
+    id,
+    ...common,
+    member,
+    ...(resources !== undefined && { resources }),
+    ...(recalled !== undefined && { recalled }),
+  };
 }
+
+/** Entries of a member that a recall says had what was wrong: names of recalls, by the id of the entry's document. */
+export async function recallsOf(reader: ViewReader, member: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const marks = new Map<string, Set<string>>();
+  for (let after: string | undefined; ;) {
+    const { found, next } = await findDisclosures(reader, { member, client: RECALLING }, { count: BATCH, after });
+    for (const { disclosure } of found)
+      for (const entry of disclosure.recall?.entries ?? [])
+        marks.set(entry, (marks.get(entry) ?? new Set()).add(disclosure.recall!.name));
+    if (next === undefined) break;
+    after = next;
+  }
+  return new Map(Array.from(marks, ([entry, names]) => [entry, [...names].toSorted()]));
+}
+/** The role whose token a recall needs. */
+const RECALLING = 'administrator';

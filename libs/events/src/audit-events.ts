@@ -38,6 +38,8 @@ const disclosure = z.object({
   agent: z.object({ name: z.string(), providers: z.array(z.string()), more: z.int().positive().optional() }).optional(),
   /** Groups to which the members are attributed, and which permitted the release; at most 20. */
   basis: z.array(z.string()).optional(),
+  /** Of the action `recall`: its name, and the entries about the member that had what was wrong (ADR 0117). */
+  recall: z.object({ name: z.string(), entries: z.array(z.string()) }).optional(),
   /**
    * The number of refusals since the record before of this client, action and reason. Absent: one. Counted are
    * refusals of callers who proved nothing, and 400 and 403 of authenticated clients.

@@ -29,6 +29,7 @@ const ACTIONS = {
   token: { purpose: undefined, gives: undefined },
   explain: { purpose: 'HOPERAT', gives: undefined },
   'file-rows': { purpose: 'HOPERAT', gives: undefined },
+  recall: { purpose: 'HOPERAT', gives: undefined },
 } as const satisfies Record<string, Action>;
 export type AuditAction = keyof typeof ACTIONS;
 export const AUDIT_ACTIONS: Readonly<Record<AuditAction, Action>> = ACTIONS;

@@ -33,6 +33,7 @@ import { ListsController } from './operations/ops/lists.controller.ts';
 import { LabelSimulationController } from './operations/ops/label-simulation.controller.ts';
 import { LabelSimulator } from './operations/ops/label-simulation.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
+import { RecallsController } from './operations/ops/recalls.controller.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
 import { fileRows } from './projections/file-rows.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
@@ -90,6 +91,7 @@ export class AttributionModule {
         AuditEventController,
         VerificationController,
         SloController,
+        RecallsController,
         SourcesController,
         NoticesController,
         ListsController,

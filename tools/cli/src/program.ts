@@ -20,6 +20,7 @@ import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
 import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
+import { recallCommand } from './commands/recall.ts';
 import { releasesCommand } from './commands/releases.ts';
 import { reviewsCommand } from './commands/reviews.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
@@ -71,6 +72,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   linesCommands(program);
   disclosureCommand(program);
   releasesCommand(program);
+  recallCommand(program);
   auditCommands(program);
   probeCommand(program);
   sloCommand(program);

@@ -98,6 +98,7 @@ const PATTERNS: Readonly<Record<AuditAction, Pattern>> = {
   },
   explain: LOOK,
   'file-rows': LOOK,
+  recall: LOOK,
 };
 
 /** The audit keeps no address of a client, and the profiles want to know of a network. */

@@ -18,6 +18,8 @@ interface Disclosure {
   readonly job?: string;
   readonly purpose?: string;
   readonly query?: string;
+  /** Names of recalls. */
+  readonly recalled?: readonly string[];
 }
 interface Page {
   readonly disclosures: readonly Disclosure[];
@@ -94,7 +96,8 @@ export function disclosureCommand(program: Command): void {
           d.agent?.name ?? '',
           providersOf(d),
           d.action,
-          d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`,
+          (d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`) +
+            (d.recalled === undefined ? '' : `; ${d.recalled.join(' ')}`),
           String(d.resources ?? '?'),
           (d.types ?? []).join(' '),
           d.job ?? '',

@@ -33,19 +33,25 @@ const cellsOf = (one: Release): string[] => [
   (one.agent?.providers ?? []).join(' '),
 ];
 
-function linesOf({ releases, permitted }: Found, people: readonly Person[], { without, unread }: Wrong): string[] {
+/** The first releases, for people. */
+export function releaseLines(releases: readonly Release[], people: number): string[] {
+  if (releases.length === 0) return ['No release had it.'];
   const apps = new Set(releases.map(({ client }) => client));
   return [
-    ...(releases.length === 0
-      ? ['No release had it.']
-      : [
-          `${releases.length} releases, of ${people.length} members to ${apps.size} apps:`,
-          ...table(
-            HEADER.slice(0, 9),
-            releases.slice(0, SHOWN).map((one) => cellsOf(one).slice(0, 9)),
-          ),
-          ...(releases.length > SHOWN ? [`… ${releases.length - SHOWN} more with --csv or --json`] : []),
-        ]),
+    `${releases.length} releases, of ${people} members to ${apps.size} apps:`,
+    ...table(
+      HEADER.slice(0, 9),
+      releases.slice(0, SHOWN).map((one) => cellsOf(one).slice(0, 9)),
+    ),
+    ...(releases.length > SHOWN ? [`… ${releases.length - SHOWN} more with --csv or --json`] : []),
+  ];
+}
+/** All releases, as rows of a CSV file. */
+export const releaseTable = (releases: readonly Release[]): string[] => [HEADER, ...releases.map(cellsOf)].map(csvLine);
+
+function linesOf({ releases, permitted }: Found, people: readonly Person[], { without, unread }: Wrong): string[] {
+  return [
+    ...releaseLines(releases, people.length),
     ...(permitted === 0
       ? []
       : [`${permitted} more releases are permitted now. If a wrong event permits them, correct it and ask again.`]),
@@ -89,7 +95,7 @@ opt-in must be corrected first. Exit code 1: a place of the file could not be re
       const { unread, without } = wrong;
       out.result(
         { ...period, ...found, people, without: Object.fromEntries(without), unread },
-        csv === true ? [HEADER, ...found.releases.map(cellsOf)].map(csvLine) : linesOf(found, people, wrong),
+        csv === true ? releaseTable(found.releases) : linesOf(found, people, wrong),
       );
       if (csv === true) for (const { place, reason } of unread) out.note(`Not read: ${place}: ${reason}`);
       if (unread.length > 0) process.exitCode = EXIT.refused;

@@ -30,7 +30,7 @@ export async function accessOf(
   const token = context.administratorToken();
   const found: Access[] = [];
   for await (const member of releasedAmong(context, token, given, since!))
-    for await (const { outcome: _outcome, agent, query: _query, ...one } of givenOf(context, token, {
+    for await (const { id: _id, outcome: _outcome, agent, query: _query, ...one } of givenOf(context, token, {
       member,
       since: since!,
     }))

@@ -62,7 +62,7 @@ function eventBack(publication: Publication, row: HeldRow): DomainEvent {
   return eventOfRow({ ...publication, file }, { ...stated, ...(to !== undefined && { to: instantBefore(to) }) });
 }
 /** A day before a day, so that nothing of it is left; an instant as it is. */
-function instantBefore(from: string): string {
+export function instantBefore(from: string): string {
   if (from.includes('T')) return from;
   return new Date(Date.parse(from) - 86_400_000).toISOString().slice(0, 10);
 }

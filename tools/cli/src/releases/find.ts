@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { deniedAt, type Given, givenOf } from './given.ts';
+import { type Explained, explained, type Given, givenOf, listedUntilNow, releasedAmong } from './given.ts';
 import type { Wrong } from './wrong.ts';
 
 /** A release that wrong events may have been part of. */
@@ -28,28 +28,41 @@ function mayHaveHad({ action, types, resources, query }: Given, wrong: ReadonlyS
   return resources !== 0 || (action === 'search' && query !== undefined && COUNTS.test(query));
 }
 
+export interface Wanted extends Pick<Wrong, 'data' | 'access'> {
+  readonly since: string;
+  readonly until?: string;
+  /** Why the decision denies, as if wrong statements had been corrected. Default: as it decides now. */
+  readonly deniedBy?: (member: string, explained: Explained) => string | undefined;
+}
+export const deniedNow = ({ decision, reason }: Explained): string | undefined =>
+  decision === 'deny' ? (reason ?? 'denied') : undefined;
+
 /** Every release in [since, until) that may have had what was wrong, or that only a wrong event permitted. */
 export async function releasesOf(
   context: Pick<Context, 'server'>,
   token: string,
-  { data, access, since, until }: Wrong & { readonly since: string; readonly until?: string },
+  { data, access, since, until, deniedBy = (_member, now) => deniedNow(now) }: Wanted,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Found> {
   const releases: Release[] = [];
   let [permitted, looked] = [0, 0];
   const members = [...new Set([...data.keys(), ...access])].toSorted();
+  await listedUntilNow(context, token);
+  const released = new Set<string>();
+  for await (const member of releasedAmong(context, token, members, since)) released.add(member);
   for (const member of members) {
+    looked += 1;
+    if (!released.has(member)) continue;
     const period = { member, since, ...(until !== undefined && { until }) };
     for await (const given of givenOf(context, token, period)) {
       const { outcome: _outcome, query: _query, ...one } = given;
       const had = mayHaveHad(given, data.get(member));
       const about = { client: one.client, member, at: one.at };
-      const denied = access.has(member) ? await deniedAt(context, token, about) : undefined;
+      const denied = access.has(member) ? deniedBy(member, await explained(context, token, about)) : undefined;
       if (access.has(member) && denied === undefined) permitted += 1;
       const why = [...(had ? (['data'] as const) : []), ...(denied === undefined ? [] : (['access'] as const))];
       if (why.length > 0) releases.push({ ...one, member, why, ...(denied !== undefined && { denied }) });
     }
-    looked += 1;
     onProgress(`${looked} of ${members.length} members`);
   }
   return { releases, permitted };
@@ -61,6 +74,8 @@ export interface Person {
   readonly first: string;
   readonly last: string;
   readonly apps: readonly string[];
+  /** NPIs and TINs of these apps. */
+  readonly providers: readonly string[];
   readonly types: readonly string[];
   readonly releases: number;
 }
@@ -82,6 +97,7 @@ export function peopleOf(releases: readonly Release[]): readonly Person[] {
       first: times[0]!,
       last: times.at(-1)!,
       apps: unique(all.map(({ agent, client }) => agent?.name ?? client)),
+      providers: unique(all.flatMap(({ agent }) => agent?.providers ?? [])),
       types: unique(all.flatMap(({ types }) => types ?? [])),
       releases: all.length,
     };

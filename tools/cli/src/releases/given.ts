@@ -4,6 +4,8 @@ import { CliError, EXIT } from '../output.ts';
 
 /** A release about one member, as `GET /ops/disclosures` names it. */
 export interface Given {
+  /** Names the entry of the audit. */
+  readonly id: string;
   readonly at: string;
   readonly client: string;
   readonly agent?: { readonly name: string; readonly providers?: readonly string[]; readonly more?: number };
@@ -52,7 +54,7 @@ const TOGETHER = 1000;
 export async function* releasedAmong(
   { server }: Pick<Context, 'server'>,
   token: string,
-  members: AsyncIterable<string>,
+  members: AsyncIterable<string> | Iterable<string>,
   since: string,
 ): AsyncGenerator<string> {
   let some: string[] = [];
@@ -70,15 +72,64 @@ export async function* releasedAmong(
   yield* await ask();
 }
 
-/** Why the decision for an app and a member, made again for an instant, denies; undefined if it permits. */
-export async function deniedAt(
+/** What `GET /ops/explain` answers, as far as it is used here. */
+export interface Explained {
+  readonly decision: string;
+  readonly reason?: string;
+  readonly memberFacts: {
+    readonly mergedWith?: readonly string[];
+    readonly attributions: readonly {
+      readonly providers: readonly string[];
+      readonly holds: boolean;
+      readonly boundToClient: boolean;
+      readonly inNetwork: boolean;
+    }[];
+    readonly coverage: readonly { readonly coverageId?: string; readonly holds: boolean }[];
+  } | null;
+}
+type About = { readonly client: string; readonly member: string; readonly at: string };
+
+/** The decision for an app and a member, made again for an instant with the facts of now. */
+export const explained = (
   { server }: Pick<Context, 'server'>,
   token: string,
-  about: { readonly client: string; readonly member: string; readonly at: string },
+  { client, member, at }: About,
+): Promise<Explained> => server.json(`/ops/explain?${new URLSearchParams({ client, member, at })}`, { token });
+
+/** Why the decision for an app and a member, made again for an instant, denies; undefined if it permits. */
+export async function deniedAt(
+  context: Pick<Context, 'server'>,
+  token: string,
+  about: About,
 ): Promise<string | undefined> {
-  const { decision, reason } = await server.json<{ decision: string; reason?: string }>(
-    `/ops/explain?${new URLSearchParams({ ...about })}`,
-    { token },
-  );
+  const { decision, reason } = await explained(context, token, about);
   return decision === 'deny' ? (reason ?? 'denied') : undefined;
+}
+
+interface ViewStatus {
+  readonly view: string;
+  readonly position: { readonly topics: Positions };
+  readonly head: Positions;
+}
+type Positions = Readonly<Record<string, readonly number[]>>;
+const PATIENCE_MS = 30_000;
+
+/** Waits until the list of releases has what was released before this call. @throws CliError after half a minute */
+export async function listedUntilNow({ server }: Pick<Context, 'server'>, token: string): Promise<void> {
+  const look = async (): Promise<readonly ViewStatus[]> =>
+    (await server.json<{ views: ViewStatus[] }>('/ops/views/attribution', { token })).views.filter(({ view }) =>
+      view.startsWith('audit_disclosures'),
+    );
+  const until = Date.now() + PATIENCE_MS;
+  let now = await look();
+  const heads = new Map(now.map(({ view, head }) => [view, head]));
+  const isBehind = ({ view, position }: ViewStatus): boolean =>
+    Object.entries(heads.get(view) ?? {}).some(([topic, offsets]) =>
+      offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset),
+    );
+  for (; now.some(isBehind); now = await look()) {
+    if (Date.now() > until)
+      throw new CliError(EXIT.unavailable, 'the list of releases is behind the audit: run the same command again');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }

@@ -6,6 +6,7 @@ import {
   type DisclosureOf,
   disclosures,
   findDisclosures,
+  recallsOf,
 } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/fhir';
@@ -124,6 +125,7 @@ export class DisclosuresController {
   async list({ query: { member, since, until, limit, page } }: Asked<typeof LIST>): Promise<Answer> {
     const after = page === undefined ? undefined : documentOf(page);
     const filter = { member, from: since, before: until };
+    const recalls = await recallsOf(this.reader, member);
     const { found, next } = await findDisclosures(this.reader, filter, { count: limit, after });
     const link = new URLSearchParams({
       member,
@@ -135,7 +137,7 @@ export class DisclosuresController {
     return {
       json: {
         member,
-        disclosures: found.map((one) => disclosureOf(one, member)),
+        disclosures: found.map((one) => disclosureOf(one, member, recalls)),
         ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
       },
     };
@@ -162,9 +164,10 @@ export class DisclosuresController {
   async document({ query: { member, since, until } }: Asked<typeof DOCUMENT>): Promise<Answer> {
     const filter = { member, from: since, before: until, outcome: 'released' as const };
     const rows: DisclosureOf[] = [];
+    const recalls = await recallsOf(this.reader, member);
     for (let after: string | undefined; ;) {
       const { found, next } = await findDisclosures(this.reader, filter, { count: MOST, after });
-      for (const one of found) rows.push(disclosureOf(one, member));
+      for (const one of found) rows.push(disclosureOf(one, member, recalls));
       if (next === undefined) break;
       if (rows.length >= MOST_ROWS)
         throw new Refusal(
