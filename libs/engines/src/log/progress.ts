@@ -54,17 +54,20 @@ function highestOf(): (entry: ProgressEntry) => Highest {
  */
 export function settledProgress(at: Position, entries: readonly ProgressEntry[]): readonly ProgressEntry[] {
   const find = highestOf();
-  const found = new Set<Highest>();
-  const ofEntries = entries.map((entry) => {
+  const found: Highest[] = [];
+  const ofEntries: Highest[] = [];
+  for (const entry of entries) {
     const highest = find(entry);
-    if (entry.next > (highest.entry?.next ?? -1) && holds(at, entry)) {
-      highest.entry = entry;
-      found.add(highest);
-    }
-    return highest;
-  });
-  const settled = [...found].map(({ entry }) => withoutAfter(entry!));
-  for (const [i, entry] of entries.entries()) if (entry.next > (ofEntries[i]!.entry?.next ?? -1)) settled.push(entry);
+    ofEntries.push(highest);
+    if (entry.next <= (highest.entry?.next ?? -1) || !holds(at, entry)) continue;
+    if (highest.entry === undefined) found.push(highest);
+    highest.entry = entry;
+  }
+  const settled: ProgressEntry[] = [];
+  for (const { entry } of found) settled.push(withoutAfter(entry!));
+  // By index, because an iterator of pairs makes a list for each entry.
+  for (let i = 0; i < entries.length; i++)
+    if (entries[i]!.next > (ofEntries[i]!.entry?.next ?? -1)) settled.push(entries[i]!);
   return settled;
 }
 

@@ -25,6 +25,12 @@ export class Group {
   get lanes(): Iterable<Lane> {
     return this.#lanes.values();
   }
+  /** Starts the lanes of a topic, or all lanes. */
+  kick(topic?: string): void {
+    this.#lanes.forEach((lane) => {
+      if (topic === undefined || lane.topic === topic) lane.kick();
+    });
+  }
 
   async join(options: SubscribeOptions): Promise<Subscription> {
     const ask = options.accepted ?? acceptedByDefault;

@@ -45,7 +45,9 @@ export class LocalLog implements EventLog {
 
   /** Starts the lanes of a topic, or all lanes, because there may be new records. */
   wake(topic?: string): void {
-    for (const { lanes } of [...this.#groups.values(), ...this.#follows])
+    // Each append does this, and a group has many lanes, so nothing is copied.
+    for (const group of this.#groups.values()) group.kick(topic);
+    for (const { lanes } of this.#follows)
       for (const lane of lanes) if (topic === undefined || lane.topic === topic) lane.kick();
   }
 
