@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const plusDays = (day: string, days: number): string =>
   new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
 /** 45 CFR 164.408(b): from this number of persons on, HHS is told at the same time as they are. */
-export const MANY = 500;
+const MANY = 500;
 const NOTICE_DAYS = 60;
 
 /** What nobody but the payer can say, for each row or for the list. */
