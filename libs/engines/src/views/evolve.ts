@@ -123,10 +123,7 @@ export async function evolveBatch(
         else ops.set(id, { id, part: topic.part, partition, offset, value, base });
       }
     } catch (error) {
-      for (const [id, op] of before) {
-        if (op === undefined) ops.delete(id);
-        else ops.set(id, op);
-      }
+      putBack(ops, before);
       throw error;
     }
     return news;
@@ -134,7 +131,6 @@ export async function evolveBatch(
   const evolve: Next = (part, record, id) => topic.evolve(part, record, id);
   for (const one of work) {
     const { record, keys } = one;
-    const { offset } = record;
     let failed: unknown;
     try {
       if (failing === undefined) {
@@ -150,7 +146,7 @@ export async function evolveBatch(
       if (apply(one, (part, same, id) => partOfFailed(topic, part, same, id, failing)))
         passedOver.push(passOver(record, key, what, failed));
     } catch {
-      stop = { offset, sentence: failure(record, key, what, failed) };
+      stop = { offset: record.offset, sentence: failure(record, key, what, failed) };
       break;
     }
   }
@@ -166,6 +162,13 @@ export async function evolveBatch(
     passedOver: passed,
     ...(stop && { stop }),
   };
+}
+
+function putBack(ops: Map<string, ViewOp>, before: readonly (readonly [id: string, op: ViewOp | undefined])[]): void {
+  for (const [id, op] of before) {
+    if (op === undefined) ops.delete(id);
+    else ops.set(id, op);
+  }
 }
 
 /** A record that concerns documents. */
