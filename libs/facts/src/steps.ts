@@ -20,8 +20,8 @@ export interface Step {
   /** When the state was recorded, or the earlier state that it continues without a break. */
   readonly recordedAt: string;
   /**
-   * When this statement was recorded, if it continues an earlier state with another end or coverage. Absent: nothing
-   * changed since `recordedAt`, or an earlier release wrote the step.
+   * When this statement was recorded, if it continues an earlier state with other days or another coverage. Absent:
+   * nothing changed since `recordedAt`, or an earlier release wrote the step.
    */
   readonly changedAt?: string;
   /** The coverage on which an attribution depends. */
@@ -103,10 +103,12 @@ export function timesOf(
   const seen = max(from, recordedAt);
   const continued = before.find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
   if (continued === undefined) return { recordedAt };
-  const isSame = continued.to === until && continued.coverageId === coverageId;
-  const changedAt = isSame ? continued.changedAt : seen;
+  const isSame = continued.from <= from && continued.to === until && continued.coverageId === coverageId;
+  const changedAt = isSame ? continued.changedAt : recordedAt;
+  const since = max(continued.from, continued.recordedAt);
   return {
-    recordedAt: max(continued.from, continued.recordedAt),
+    // The state may begin later. A time of recording in the future would move the time of decisions (`asOf`) there.
+    recordedAt: since < recordedAt ? since : recordedAt,
     ...(changedAt !== undefined && { changedAt }),
   };
 }

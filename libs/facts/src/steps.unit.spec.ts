@@ -115,3 +115,12 @@ it('of very many steps ahead the last ones hold nothing', () => {
   expect(holdsAt(steps, 1_010)).toBeDefined();
   expect(holdsAt(steps, 5_000)).toBeUndefined();
 });
+
+// The newest time of recording moves the time of a decision (ADR 0016): the member would have access before its start.
+it('a statement that continues a state of a later day is recorded when it came, and not on that day', () => {
+  const first = step({ said: 1, start: 100, from: 100, to: 200, recorded: 1, id: 'a' });
+  const second = step({ said: 2, start: 150, from: 150, recorded: 2, id: 'b' });
+  const steps = withStep(withStep([], first, instant(1))!, second, instant(2))!;
+  expect(steps.map(({ recordedAt }) => recordedAt)).toEqual([instant(1), instant(2)]);
+  expect(pieces(steps)).toMatchObject([{ from: instant(100), recordedAt: instant(1) }]);
+});
