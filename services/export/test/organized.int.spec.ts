@@ -67,12 +67,19 @@ describe('an export with organizeOutputBy=Patient', () => {
       ...MEMBERS.flatMap((member) => [
         { member, type: 'Patient', id: member, references: REFERENCES[`Patient/${member}`]! },
         { member, type: 'Coverage', id: `${member}-c` },
-        { member, type: 'Observation', id: `${member}-o`, references: [`Practitioner/of-${member}`] },
+        // The directory has this Medication too. The block has the member's own one, once.
+        {
+          member,
+          type: 'Observation',
+          id: `${member}-o`,
+          references: [`Practitioner/of-${member}`, 'Medication/common'],
+        },
         { member, type: 'Medication', id: 'common' },
       ]),
       ...MEMBERS.map((member) => ({ member: 'shared', type: 'Practitioner', id: `of-${member}` })),
       { member: 'shared', type: 'Organization', id: 'all', references: REFERENCES['Organization/all']! },
       { member: 'shared', type: 'Organization', id: 'parent' },
+      { member: 'shared', type: 'Medication', id: 'common' },
       { member: 'shared', type: 'Organization', id: 'of-nobody' },
     ]);
   };
