@@ -10,7 +10,7 @@ export const FILE_SOURCE = /^[a-z0-9][a-z0-9-]{0,39}$/;
 export const file = z
   .strictObject({
     source: z.string().regex(FILE_SOURCE, 'a name: lower-case letters, digits and -, at most 40'),
-    /** The import. `pa undo` takes it back. */
+    /** The import. `undo.` before the name of an import takes that one back. */
     batch: z.string().min(1).max(128),
     /** The day of which the file tells. */
     asOf: z.iso.date(),

@@ -113,7 +113,7 @@ function withFile(
   let groups: FileGroups = own;
   for (const { group, about, steps: known, step } of found) {
     const others = [...(ofName(part?.groups, group)?.steps ?? []), ...endSteps(part, about)];
-    const steps = withFileStep(known, step, recordedAt(record), others);
+    const steps = withFileStep(known, step, recordedAt(record), { others });
     if (steps === undefined) continue;
     if (known.length === 0 && Object.keys(groups).length >= MOST_NAMES) continue;
     groups = { ...groups, [group]: { ...about, steps } };

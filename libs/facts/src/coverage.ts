@@ -115,7 +115,7 @@ function withFile(
   let coverages = own;
   for (const { name, steps: known, step } of found) {
     const others = [...(ofName(part?.coverage, name) ?? []), ...(part?.all ?? [])];
-    const steps = withFileStep(known, step, recordedAt(record), others);
+    const steps = withFileStep(known, step, recordedAt(record), { others });
     if (steps === undefined || (known.length === 0 && Object.keys(coverages).length >= MOST_NAMES)) continue;
     coverages = { ...coverages, [name]: steps };
   }

@@ -31,16 +31,16 @@ export const fileStep = (step: NewStep, { asOf }: FileNote): Omit<FileStep, 'rec
 });
 
 /** The steps with one more; undefined if the step is known, or older than all that are kept. */
-export function withFileStep(
-  steps: readonly FileStep[],
-  step: Omit<FileStep, 'recordedAt' | 'changedAt'>,
+export function withFileStep<S extends FileStep>(
+  steps: readonly S[],
+  step: Omit<S, 'recordedAt' | 'changedAt'>,
   recordedAt: string,
-  others: readonly Step[],
-): readonly FileStep[] | undefined {
+  { others, most = MOST_STEPS }: { readonly others: readonly Step[]; readonly most?: number },
+): readonly S[] | undefined {
   if (steps.some(({ event }) => event === step.event)) return undefined;
   const before = [...pieces(steps), ...pieces(others)];
-  const added: FileStep = { ...step, ...timesOf(before, step, recordedAt) };
-  const kept = [...steps, added].sort(byTime).slice(-MOST_STEPS);
+  const added = { ...step, ...timesOf(before, step, recordedAt) } as S;
+  const kept = [...steps, added].sort(byTime).slice(-most);
   return kept.includes(added) ? kept : undefined;
 }
 

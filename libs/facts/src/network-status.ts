@@ -7,6 +7,8 @@ import { type NewStep, type Piece, pieces, stands, staircase, type Step, withSte
 export interface NetworkRowStep extends FileStep {
   /** The file lacks the row. Without this, a statement without `from` says that the provider left the network. */
   readonly absent?: true;
+  /** The import that states it. `undo.` before the name of an import takes back what that import said of the row. */
+  readonly batch: string;
 }
 /** What is stated about the network status of one identifier. */
 export interface NetworkStatements {
@@ -41,7 +43,7 @@ export function withNetworkRow(
   change: NetworkStatusRecorded,
   at: string,
 ): readonly NetworkRowStep[] | undefined {
-  return withFileStep(rows.get(rowOf(change)!) ?? [], rowStep(event, change), at, steps);
+  return withFileStep(rows.get(rowOf(change)!) ?? [], rowStep(event, change), at, { others: steps, most: MOST_STEPS });
 }
 
 /** Whether a change of the network status still counts. `event` is the id of our event. */
@@ -76,12 +78,31 @@ function networkStep(event: string, { businessTime, from, status, tie }: Network
 }
 const rowStep = (event: string, change: NetworkStatusRecorded): Omit<NetworkRowStep, 'recordedAt'> => ({
   ...fileStep(networkStep(event, change), change.file!),
+  batch: change.file!.batch,
   ...(change.absent === true && { absent: true }),
 });
+/** A row that leaves keeps what it said before, so more are kept than of a row that replaces another one. */
+const MOST_STEPS = 8;
+const UNDO = 'undo.';
+/**
+ * The statements of a row without those that an undo took back, in whatever order they came. The undo itself says
+ * nothing else: what it states again may have been only that the provider leaves, which would not take back what the
+ * undone import said of the time before.
+ */
+function inForce(row: readonly NetworkRowStep[]): readonly NetworkRowStep[] {
+  const undone = new Set<string>();
+  // The newest first, because an undo may be undone.
+  return row.toReversed().filter(({ batch }) => {
+    if (undone.has(batch)) return false;
+    if (!batch.startsWith(UNDO)) return true;
+    undone.add(batch.slice(UNDO.length));
+    return false;
+  });
+}
 
 /** The status of a provider in the course of time, oldest first. */
 export function networkFacts({ steps, rows }: NetworkStatements): readonly NetworkFact[] {
-  if (rows.size > 0) return factsWithRows(steps, [...rows.values()]);
+  if (rows.size > 0) return factsWithRows(steps, [...rows.values()].map(inForce));
   return staircase(steps).map((s) => ({
     status: s.from === undefined ? 'out-of-network' : 'in-network',
     from: s.appliesFrom,

@@ -160,6 +160,34 @@ describe('A70 the network status of a provider in full files', () => {
     ['nothing is known before the first statement', [{ status: 'in', from: 5, said: 10, row: 'a1' }], 4, undefined],
   ])('%s', (_, all, t, status) => expect(statusOf(all)(t)).toBe(status));
 
+  it('A76 is after an undo what it was before the import, in whatever order the statements come', () => {
+    const undoOf = ([, change]: readonly [string, NetworkStatusRecorded, string], before?: NetworkStatusRecorded) => {
+      const [event, again, at] = recorded({ status: 'absent', from: 0, said: 31, row: change.row! }, 50);
+      // As pa states it: what the row said before, or that the row is not there from its beginning on.
+      const said = before ?? { ...again, from: change.from };
+      const file = { ...change.file!, batch: `undo.${change.file!.batch}` };
+      return [event, { ...said, file, businessTime: again.businessTime }, at] as const;
+    };
+    fc.assert(
+      fc.property(fc.array(ofRow, { maxLength: 2 }), ofRow, fc.boolean(), (earlier, wrong, isLate) => {
+        const rows = earlier.map((one, n): Said => ({ ...one, row: 'a1', said: n }));
+        const known = stateOf(rows);
+        const last = rows.length === 0 ? undefined : recorded(rows.at(-1)!, rows.length - 1)[1];
+        // Two files of one day differ in their batch.
+        const imported = recorded({ ...wrong, row: 'a1', said: 5 }, 40);
+        const undo = undoOf(imported, last?.absent === true ? undefined : last);
+        const after = (isLate ? [undo, imported] : [imported, undo]).reduce(
+          (state, one) => withNetworkChange(state, ...one) ?? state,
+          known,
+        );
+        const isIn = (state: NetworkStatements, t: number): boolean =>
+          networkFacts(state).findLast(({ from }) => from <= day(t))?.status === 'in-network';
+        for (let t = 0; t <= 31; t += 1) expect(isIn(after, t), `day ${t}`).toBe(isIn(known, t));
+      }),
+      { numRuns: cases(300) },
+    );
+  });
+
   it('begins for a client when the platform knew it again, and goes on where one source follows another', () => {
     const sinceOf = (all: readonly Said[]) =>
       networkFacts(stateOf(all)).map(({ status, recordedAt }) => [status, recordedAt]);

@@ -81,8 +81,9 @@ export function importedEvent(
 
 /**
  * `roster.north-mso.2026-12-01.1f0c9a33e2`: it names what was imported. The same content of the same day, imported
- * again after another file, gets `-2`. An import that was interrupted gets its name again.
- * @param known the batches that are complete
+ * again after another file, gets `-2`. An import that was interrupted gets its name again, unless somebody took back
+ * what it had published.
+ * @param known the batches that are complete, undoes too
  */
 export function batchOf(
   { kind, source, asOf }: { readonly kind: FileKind; readonly source: string; readonly asOf: string },
@@ -90,6 +91,7 @@ export function batchOf(
   known: readonly string[],
 ): string {
   const name = [kind, source, asOf, digest.slice(0, 10)].join('.');
-  const before = known.filter((batch) => batch === name || batch.startsWith(`${name}-`)).length;
+  const names = new Set(known.map((batch) => batch.replace(/^(?:undo\.)+/, '')));
+  const before = [...names].filter((batch) => batch === name || batch.startsWith(`${name}-`)).length;
   return before === 0 ? name : `${name}-${before + 1}`;
 }

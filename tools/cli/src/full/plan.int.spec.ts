@@ -7,6 +7,7 @@ import { TemporaryFault } from '../client/patience.ts';
 import { Server } from '../client/server.ts';
 import { IMPORT_KINDS } from '../import/kinds.ts';
 import { NO_MAP } from '../import/map.ts';
+import { batchOf } from './events.ts';
 import { type FullFile, planOf } from './plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'pa-plan-'));
@@ -44,6 +45,16 @@ function fileOf(kind: 'roster' | 'network', lines: readonly string[]): FullFile 
   const time = new Date().toISOString();
   return { file: { file, kind: IMPORT_KINDS[kind], map: NO_MAP, time }, kind, source: 'north', asOf: '2026-11-01' };
 }
+
+test('A76 an import after an undo has a name that nobody has taken back', () => {
+  const about = { kind: 'network', source: 'north', asOf: '2026-11-01' } as const;
+  const name = batchOf(about, 'a'.repeat(64), []);
+  expect(name).toBe('network.north.2026-11-01.aaaaaaaaaa');
+  // Also after an import that was interrupted, and never complete.
+  for (const known of [[name], [name, `undo.${name}`], [`undo.${name}`]])
+    expect(batchOf(about, 'a'.repeat(64), known)).toBe(`${name}-2`);
+  expect(batchOf(about, 'a'.repeat(64), [name, `undo.${name}`, `${name}-2`, `undo.${name}-2`])).toBe(`${name}-3`);
+});
 
 test('A78 a plan tells how far it is, and asks for forecasts of a few hundred rows', async () => {
   const server = new Empty();
