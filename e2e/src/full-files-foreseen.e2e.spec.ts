@@ -169,6 +169,7 @@ test(`A74 A76 what the dry run of ${FILES} random files foresees is what apps se
       expect(await seen(), `undo of ${name}`).toEqual(before);
     } else before = after;
   }
-  // Otherwise the files would have changed nothing, and the test would show nothing.
-  expect(changed).toBeGreaterThan(FILES);
+  // Otherwise the files would have changed next to nothing, and the test would show nothing. A file that takes a
+  // provider out of the network hides what the next ones change.
+  expect(changed).toBeGreaterThan(FILES / 2);
 }, 3_600_000);
