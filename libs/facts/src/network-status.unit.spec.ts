@@ -176,10 +176,8 @@ describe('A70 the network status of a provider in full files', () => {
         // Two files of one day differ in their batch.
         const imported = recorded({ ...wrong, row: 'a1', said: 5 }, 40);
         const undo = undoOf(imported, last?.absent === true ? undefined : last);
-        const after = (isLate ? [undo, imported] : [imported, undo]).reduce(
-          (state, one) => withNetworkChange(state, ...one) ?? state,
-          known,
-        );
+        const both: readonly ReturnType<typeof recorded>[] = isLate ? [undo, imported] : [imported, undo];
+        const after = both.reduce((state, one) => withNetworkChange(state, ...one) ?? state, known);
         const isIn = (state: NetworkStatements, t: number): boolean =>
           networkFacts(state).findLast(({ from }) => from <= day(t))?.status === 'in-network';
         for (let t = 0; t <= 31; t += 1) expect(isIn(after, t), `day ${t}`).toBe(isIn(known, t));
