@@ -95,6 +95,9 @@ describe('a resource that the payer recalls', () => {
     gate.letThrough();
     interference = () => undefined;
     expect(await exported(job)).toEqual(['a m1 2', 'b m1 6', 'c m2 4']);
+    // A later version replaces it, as any other: the line in the file was not recalled.
+    await publish('m1', 'Observation', 'b', { recalled });
+    expect(await exported(job)).toEqual(['a m1 2', 'b m1 6', 'c m2 4']);
   });
 
   it('is left out whichever file of the export is written or read while it is recalled', async () => {
