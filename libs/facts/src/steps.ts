@@ -1,4 +1,4 @@
-import type { Interval } from '@provider-access/domain/access';
+import type { FormerCoverage, Interval } from '@provider-access/domain/access';
 
 /** Earlier than everything. A step from here covers the whole time of its coverage. */
 export const EVER = '0001-01-01T00:00:00.000Z';
@@ -44,6 +44,8 @@ export interface Piece extends Interval {
   readonly changedAt?: string;
   readonly event: string;
   readonly coverageId?: string;
+  /** As in `AttributionFact`. */
+  readonly formerly?: readonly FormerCoverage[];
 }
 
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -78,6 +80,7 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
     const last = out.at(-1);
     const joins = last !== undefined && last.to === from;
     if (joins) out.pop();
+    const formerly = joins ? formerCoverages(last, from, step.coverageId) : undefined;
     out.push({
       from: joins ? last.from : from,
       ...(to !== undefined && { to }),
@@ -85,9 +88,20 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
       event: step.event,
       ...(changedAt !== undefined && { changedAt }),
       ...(step.coverageId !== undefined && { coverageId: step.coverageId }),
+      ...(formerly !== undefined && { formerly }),
     });
   }
   return out;
+}
+
+/** On what a merged interval depended before it continues from `until` on with a coverage. */
+function formerCoverages(
+  { coverageId, formerly }: Piece,
+  until: string,
+  next: string | undefined,
+): readonly FormerCoverage[] | undefined {
+  if (coverageId === next) return formerly;
+  return [...(formerly ?? []), { until, ...(coverageId !== undefined && { coverageId }) }];
 }
 
 /**

@@ -124,3 +124,27 @@ it('a statement that continues a state of a later day is recorded when it came, 
   expect(steps.map(({ recordedAt }) => recordedAt)).toEqual([instant(1), instant(2)]);
   expect(pieces(steps)).toMatchObject([{ from: instant(100), recordedAt: instant(1) }]);
 });
+
+it('tells on which coverage an interval depended before it continued with another one', () => {
+  const stated = (event: string, from: number, coverageId: string | undefined): Step => ({
+    event,
+    businessTime: instant(from),
+    sequence: 0,
+    appliesFrom: instant(from),
+    from: instant(from),
+    recordedAt: instant(0),
+    ...(coverageId !== undefined && { coverageId }),
+  });
+  expect(pieces([stated('a', 1, 'A'), stated('b', 2, 'B'), stated('c', 3, 'B'), stated('d', 4, undefined)])).toEqual([
+    {
+      from: instant(1),
+      recordedAt: instant(0),
+      event: 'd',
+      formerly: [
+        { until: instant(2), coverageId: 'A' },
+        { until: instant(4), coverageId: 'B' },
+      ],
+    },
+  ]);
+  expect(pieces([stated('a', 1, 'A'), stated('b', 2, 'A')])[0]).not.toHaveProperty('formerly');
+});

@@ -11,7 +11,7 @@ import {
   type PlanFact,
   sourcesOf,
 } from './facts.ts';
-import { coverageSharedSince, isAttributionShared, isCoverageShared, linesAt } from './lines.ts';
+import { coverageSharedSince, isAttributionShared, isCoverageShared, linesAt, withCoverageAt } from './lines.ts';
 import { isInCategory } from './specialties.ts';
 
 /** For what a decision is asked. */
@@ -177,12 +177,14 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => applies(h, now))))
     return deny('source-on-hold');
   const { group } = request.purpose;
-  const attributed = member.attributions.filter(
-    (a) =>
-      applies(a, now) &&
-      (group === undefined || a.group === group) &&
-      a.providers.some((p) => client.providers.includes(p)),
-  );
+  const attributed = member.attributions
+    .filter(
+      (a) =>
+        applies(a, now) &&
+        (group === undefined || a.group === group) &&
+        a.providers.some((p) => client.providers.includes(p)),
+    )
+    .map((a) => withCoverageAt(a, now));
   if (attributed.length === 0) return deny('not-attributed');
   const optOuts = member.optOuts.filter((o) => applies(o, now));
   const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));

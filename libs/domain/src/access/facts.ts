@@ -37,11 +37,18 @@ export interface NoticeFact extends Interval {
   readonly event: string;
   readonly recordedAt: string;
 }
+export interface FormerCoverage {
+  readonly until: string;
+  /** Absent if it depended on none. */
+  readonly coverageId?: string;
+}
 export interface AttributionFact extends Interval {
   readonly group: string;
   readonly providers: readonly ProviderKey[];
   readonly contract?: string;
   readonly coverageId?: string;
+  /** Coverages on which the same attribution depended before, each until an instant, oldest first. */
+  readonly formerly?: readonly FormerCoverage[];
   readonly recordedAt: string;
   /** When its end or its coverage changed, if that was later than `recordedAt`. */
   readonly changedAt?: string;

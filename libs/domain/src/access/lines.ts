@@ -55,6 +55,14 @@ export function lineOpens(
   return (instants as string[]).toSorted((a, b) => ms(b) - ms(a))[0];
 }
 
+/** The attribution with the coverage on which it depends at a time, if it was or will be another one. */
+export function withCoverageAt(attribution: AttributionFact, now: number): AttributionFact {
+  const former = attribution.formerly?.find(({ until }) => now < ms(until));
+  if (former === undefined) return attribution;
+  const { coverageId: _later, ...rest } = attribution;
+  return { ...rest, ...(former.coverageId !== undefined && { coverageId: former.coverageId }) };
+}
+
 /** Whether an attribution may ground access: one that depends on a coverage does so only while that one is shared. */
 export const isAttributionShared = (
   table: LinesFact | undefined,

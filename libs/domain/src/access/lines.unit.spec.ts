@@ -121,6 +121,21 @@ describe('decide, with lines of business', () => {
   ])('%s: %s', (_what, verdict, args) => expect(ask(...args)).toBe(verdict));
 });
 
+it('N62: asks for the coverage on which an attribution depends now, and not for the one that it will have', () => {
+  // From minute 20 on it depends on another coverage. Each line starts late once.
+  const attributions = [{ ...attribution, coverageId: 'c2', formerly: [{ until: minute(20), coverageId: 'c1' }] }];
+  const two = { coverage: [covered('c1'), covered('c2')], plans: [plan('c1', 'A'), plan('c2', 'B')], attributions };
+  const answers = (stated: Stated): string[] => [10, 19, 20, 29, 30].map((now) => ask([table(-90, stated)], two, now));
+  expect(answers({ A: 30, B: -50 })).toEqual([
+    ...['line-not-started', 'line-not-started'],
+    ...['permit', 'permit', 'permit'],
+  ]);
+  expect(answers({ A: -50, B: 30 })).toEqual([
+    ...['permit', 'permit'],
+    ...['line-not-started', 'line-not-started', 'permit'],
+  ]);
+});
+
 const stated = fc.record({
   A: fc.option(fc.integer({ min: -5, max: 60 }), { nil: null }),
   B: fc.option(fc.integer({ min: -5, max: 60 }), { nil: null }),
