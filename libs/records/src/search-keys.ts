@@ -99,7 +99,7 @@ const fromRecords: TopicEvolve<SearchPart> = {
 export const searchKeys: Projection = {
   owner: 'resources',
   name: 'search',
-  version: 6,
+  version: 7,
   topics: { [PA_RECORDS]: fromRecords },
   commitMs: 100,
   indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true, shared: true }],

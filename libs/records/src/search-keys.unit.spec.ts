@@ -40,7 +40,7 @@ const keysOf = (record: LogRecord): readonly string[] =>
 
 describe('search keys', () => {
   it('have a new version of their view when they change (raise the version of the view, then this line)', () => {
-    expect([searchKeys.version, KEYS_VERSION]).toEqual([6, 'fjtNwjVe']);
+    expect([searchKeys.version, KEYS_VERSION]).toEqual([7, 'MiQQ8KXL']);
   });
 
   it('are those of the event if it has the keys of this version, and of its line otherwise', () => {

@@ -169,7 +169,7 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   [/^[A-Z]+ \/fhir\//, ['app']],
   [/^POST \/events$/, ['payer']],
   [/^[A-Z]+ \/events\/(receipts|dead-letters)\b/, ['payer', 'administrator']],
-  [/^GET \/ops\/(feeds|notices)$/, ['payer', 'administrator']],
+  [/^GET \/ops\/(feeds|lists|notices)$/, ['payer', 'administrator']],
   [/^[A-Z]+ \/ops\/sources\//, ['payer']],
   [/^[A-Z]+ \/ops\//, ['administrator']],
 ];

@@ -343,11 +343,33 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /ops/disclosures/document': operator(`/ops/disclosures/document?member=${member}`, {
       most: { rows: 200, bytes: 100_000 },
     }),
+    // A thousand members of whom most have no entry, and marks of as many entries as a request may name.
+    'POST /ops/disclosures/members': operator('/ops/disclosures/members', {
+      ...posted,
+      body: JSON.stringify({
+        since: '2020-01-01T00:00:00Z',
+        members: Array.from({ length: 1000 }, (_, i) => (i === 0 ? member : `nobody-${i}`)),
+      }),
+      most: { rows: 50, bytes: 20_000 },
+    }),
+    'POST /ops/disclosures/recalls': operator('/ops/disclosures/recalls', {
+      ...posted,
+      status: 400,
+      most: { rows: 250 },
+      body: JSON.stringify({
+        recall: 'r',
+        members: Array.from({ length: 100 }, () => ({
+          member,
+          entries: Array.from({ length: 200 }, (_, i) => `2026-01-01T00:00:00.000Z/never/${i}`),
+        })),
+      }),
+    }),
     'GET /ops/audit/AuditEvent': operator('/ops/audit/AuditEvent?date=ge2020&_count=1000', {
       most: { rows: 300, bytes: 1_000_000 },
     }),
     'GET /ops/audit/AuditEvent/{id}': missing('/ops/audit/AuditEvent/unknown', 'administrator'),
     'GET /ops/audit/verification': operator('/ops/audit/verification'),
+    'GET /ops/lists': operator('/ops/lists', { most: { rows: 1_500, bytes: 200_000 } }),
     'GET /ops/notices': operator('/ops/notices?until=2030-01-01', { most: { rows: 1_500, bytes: 100_000 } }),
     'GET /ops/slo': operator('/ops/slo', { most: { rows: 200, bytes: 60_000 } }),
     'GET /ops/slo/freshness': operator('/ops/slo/freshness'),

@@ -249,7 +249,7 @@ describe('dead letters', () => {
     const { views } = (await house.call('GET', '/ops/views/resources', { token: house.administratorToken })).json();
     expect(views.map((v: Loose) => v.view).toSorted()).toEqual([
       'resources_authorizations_v2',
-      'resources_consents_v1',
+      'resources_consents_v2',
       'resources_dead-letters_v1',
       'resources_directory_v1',
       'resources_feeds_v1',
@@ -257,7 +257,7 @@ describe('dead letters', () => {
       'resources_patients_v1',
       'resources_receipts_v2',
       'resources_records_v1',
-      'resources_search_v6',
+      'resources_search_v7',
       'resources_versions_v2',
     ]);
     expect((await house.call('GET', '/ops/views/resources', token())).status).toBe(401);
