@@ -97,13 +97,23 @@ spec:
       backendRefs:
         - { name: {{ include "pa.fullname" $.root }}-export, port: 8080 }
     {{- end }}
-    {{- range .routes | fromYamlArray }}
+    {{- /* One rule for each service, because a route has at most 16 rules, and a rule at most 8 matches. */}}
+    {{- $routes := .routes | fromYamlArray }}
+    {{- range $service := include "pa.services" .root | splitList " " }}
+    {{- $own := list }}
+    {{- range $routes }}
+    {{- if eq .service $service }}{{ $own = append $own . }}{{ end }}
+    {{- end }}
+    {{- range chunk 8 $own }}
     - matches:
+        {{- range . }}
         - path: { type: {{ ternary "Exact" "PathPrefix" (default false .exact) }}, value: {{ .prefix }} }
+        {{- end }}
       {{- with $.root.Values.gateway.timeouts }}
       timeouts: {{- toYaml . | nindent 8 }}
       {{- end }}
       backendRefs:
-        - { name: {{ include "pa.fullname" $.root }}-{{ .service }}, port: 8080 }
+        - { name: {{ include "pa.fullname" $.root }}-{{ $service }}, port: 8080 }
+    {{- end }}
     {{- end }}
 {{- end }}

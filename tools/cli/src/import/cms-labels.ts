@@ -1,4 +1,5 @@
-import { readCodeList } from '@provider-access/domain/pdex/labels';
+// Not the whole of labels: it has the profiles, which `pa` must not carry.
+import { readCodeList } from '@provider-access/domain/pdex/labels/code-list';
 import { isObject } from '@provider-access/fhir';
 import { parse } from 'yaml';
 import { CliError, EXIT } from '../output.ts';

@@ -34,6 +34,8 @@ const list = (number: number, make: (i: number) => string): string =>
   Array.from({ length: number }, (_, i) => make(i)).join(',');
 const NE = (i: number): string => `ne${1000 + i}`;
 const EXPENSIVE = VALUES - 10;
+const IDS = Array.from({ length: 1000 }, (_, i) => `nobody-${i}`);
+const ENTRIES = IDS.slice(0, 200).map((id) => `2026-01-01T00:00:00.000Z/${id}/0`);
 const INCLUDES = ['_include=*', '_include:iterate=MedicationRequest:medication'];
 
 /** Rows that a search reads for each candidate: its id in the index, its head or its line. */
@@ -343,13 +345,9 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /ops/disclosures/document': operator(`/ops/disclosures/document?member=${member}`, {
       most: { rows: 200, bytes: 100_000 },
     }),
-    // A thousand members of whom most have no entry, and marks of as many entries as a request may name.
     'POST /ops/disclosures/members': operator('/ops/disclosures/members', {
       ...posted,
-      body: JSON.stringify({
-        since: '2020-01-01T00:00:00Z',
-        members: Array.from({ length: 1000 }, (_, i) => (i === 0 ? member : `nobody-${i}`)),
-      }),
+      body: JSON.stringify({ since: '2020-01-01T00:00:00Z', members: [member, ...IDS.slice(1)] }),
       most: { rows: 50, bytes: 20_000 },
     }),
     'POST /ops/disclosures/recalls': operator('/ops/disclosures/recalls', {
@@ -358,10 +356,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       most: { rows: 250 },
       body: JSON.stringify({
         recall: 'r',
-        members: Array.from({ length: 100 }, () => ({
-          member,
-          entries: Array.from({ length: 200 }, (_, i) => `2026-01-01T00:00:00.000Z/never/${i}`),
-        })),
+        members: Array.from({ length: 100 }, () => ({ member, entries: ENTRIES })),
       }),
     }),
     'GET /ops/audit/AuditEvent': operator('/ops/audit/AuditEvent?date=ge2020&_count=1000', {
