@@ -16,6 +16,8 @@ const STANDALONE_ONLY = [
   'src/metrics.e2e.spec.ts',
   'src/start.e2e.spec.ts',
   'src/foreign-*.e2e.spec.ts',
+  // A thousand random files; the suite `long` has them.
+  'src/full-files-foreseen.e2e.spec.ts',
   'src/image/**',
 ];
 /** These depend on nothing but HTTP. */
@@ -66,7 +68,7 @@ export default configure({
       },
     ),
     suite('programs', specs('program'), alone),
-    longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts', 'src/search.e2e.spec.ts'], {
+    longSuite('long', [...specs('long'), ...scenarios('metrics', 'search', 'full-files-foreseen')], {
       ...alone,
       // They need packages and a validator, and have a suite of their own.
       exclude: ['**/faults-of-*', 'src/foreign-*'],
