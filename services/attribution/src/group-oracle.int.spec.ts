@@ -20,11 +20,13 @@ interface Entry {
   readonly start: number;
   readonly end: number | undefined;
   readonly coverage: string | undefined;
+  /** The Coverage of its last day. */
+  readonly later: string | undefined;
 }
 
 /**
  * The rules, by hand: on each day the last statement that applies decides; an entry has the unbroken days around today,
- * and the Coverage of the last of these days (A8; ADR 0120, limits). Who opted out has no entry (A12).
+ * and the Coverage of today (A8). Who opted out has no entry (A12).
  */
 function entriesOf(steps: readonly Step[], today: number): ReadonlyMap<string, Entry> {
   const found = new Map<string, Entry>();
@@ -45,18 +47,16 @@ function entriesOf(steps: readonly Step[], today: number): ReadonlyMap<string, E
     let end = today;
     while (end <= last && on(end) !== undefined) end++;
     const isOpen = end > last;
-    found.set(member, { start, end: isOpen ? undefined : end, coverage: on(isOpen ? last + 1 : end - 1)!.coverage });
+    const later = on(isOpen ? last + 1 : end - 1)!.coverage;
+    found.set(member, { start, end: isOpen ? undefined : end, coverage: on(today)!.coverage, later });
   }
   return found;
 }
 
-/** `new`: not in the version before. `changed`: other days or another Coverage. Else `nochange` (A9). */
-const changeOf = (before: Entry | undefined, { start, end, coverage }: Entry): string =>
-  before === undefined
-    ? 'new'
-    : [before.start, before.end, before.coverage].join() === [start, end, coverage].join()
-      ? 'nochange'
-      : 'changed';
+/** `new`: not in the version before. `changed`: other days, or another Coverage now or later. Else `nochange` (A9). */
+const textOf = ({ start, end, coverage, later }: Entry): string => [start, end, coverage, later].join();
+const changeOf = (before: Entry | undefined, entry: Entry): string =>
+  before === undefined ? 'new' : textOf(before) === textOf(entry) ? 'nochange' : 'changed';
 
 const dateOf = (day: number): string => instant(day * DAY).slice(0, 10);
 const member = fc.constantFrom(...MEMBERS);
@@ -106,10 +106,10 @@ it('A8, A9, A12: the entries are those that a page of rules finds', { timeout: 6
             before = seen;
             seen = entries;
           }
-          const expected = [...entries].map(([id, entry]) => ({
+          const expected = [...entries].map(([id, { later, ...entry }]) => ({
             id,
             ...entry,
-            change: changeOf(before!.get(id), entry),
+            change: changeOf(before!.get(id), { ...entry, later }),
           }));
           for (const { change } of expected) tally[change] = (tally[change] ?? 0) + 1;
           expect(shown(group), JSON.stringify(step)).toEqual(expected);

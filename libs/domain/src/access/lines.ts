@@ -55,12 +55,22 @@ export function lineOpens(
   return (instants as string[]).toSorted((a, b) => ms(b) - ms(a))[0];
 }
 
-/** The attribution with the coverage on which it depends at a time, if it was or will be another one. */
+/**
+ * The attribution with the coverage on which it depends at a time, if it was or will be another one. It counts as
+ * changed when the newest of them began.
+ */
 export function withCoverageAt(attribution: AttributionFact, now: number): AttributionFact {
-  const former = attribution.formerly?.find(({ until }) => now < ms(until));
-  if (former === undefined) return attribution;
-  const { coverageId: _later, ...rest } = attribution;
-  return { ...rest, ...(former.coverageId !== undefined && { coverageId: former.coverageId }) };
+  const { formerly, coverageId, changedAt, ...rest } = attribution;
+  if (formerly === undefined) return attribution;
+  const former = formerly.find(({ until }) => now < ms(until));
+  const at = former === undefined ? coverageId : former.coverageId;
+  const began = formerly.findLast(({ until }) => ms(until) <= now)?.until;
+  const changed = [changedAt, began].filter((each) => each !== undefined).toSorted((a, b) => ms(b) - ms(a))[0];
+  return {
+    ...rest,
+    ...(at !== undefined && { coverageId: at }),
+    ...(changed !== undefined && { changedAt: changed }),
+  };
 }
 
 /** Whether an attribution may ground access: one that depends on a coverage does so only while that one is shared. */
