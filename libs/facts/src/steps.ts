@@ -74,8 +74,9 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
     const next = following?.appliesFrom;
     const isCut = next !== undefined && (step.until === undefined || next <= step.until);
     const to = isCut ? next : step.until;
-    // A statement that ends the state changes it.
-    const changedAt = isCut && following?.from === undefined ? following?.recordedAt : step.changedAt;
+    // A statement that ends the state earlier changes it.
+    const isEnded = isCut && next !== step.until && following?.from === undefined;
+    const changedAt = isEnded ? following?.recordedAt : step.changedAt;
     if (to !== undefined && to <= from) continue;
     const last = out.at(-1);
     const joins = last !== undefined && last.to === from;

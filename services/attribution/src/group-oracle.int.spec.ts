@@ -92,6 +92,8 @@ it('A8, A9, A12: the entries are those that a page of rules finds', { timeout: 6
         for (const seed of seeds) {
           const today = Math.floor(h.now / DAY);
           const [step] = fc.sample(stepsFrom(today), { seed, numRuns: 1 }) as [Step];
+          // The same end again counts as a change (ADR 0120, limits).
+          if (repeats(steps, step)) continue;
           await take(h, step);
           steps.push(step);
           await h.advance(HOUR);
@@ -123,6 +125,11 @@ it('A8, A9, A12: the entries are those that a page of rules finds', { timeout: 6
   );
   for (const change of ['new', 'changed', 'nochange']) expect(tally[change], change).toBeGreaterThan(0);
 });
+
+const repeats = (steps: readonly Step[], step: Step): boolean => {
+  const said = steps.findLast(({ member: of, does }) => of === step.member && (does === 'assert' || does === 'end'));
+  return step.does === 'end' && said?.does === 'end' && said.from === step.from;
+};
 
 async function take(h: Harness, step: Step): Promise<void> {
   const provider = { npi: NPI };
