@@ -1,0 +1,3 @@
+export * from './bundle.ts';
+export * from './groups.ts';
+export * from './request.ts';
