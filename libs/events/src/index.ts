@@ -11,6 +11,7 @@ export type { LinesSet } from './line-events.ts';
 export type * from './consent-events.ts';
 export type { FileNote } from './shared-schemas.ts';
 export type { ListRecorded } from './list-events.ts';
+export type { AttestationEnded, MemberAttested, MembersMatched } from './match-events.ts';
 export * from './platform-events.ts';
 export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';

@@ -4,6 +4,7 @@ import { CONSENT_EVENTS } from './consent-events.ts';
 import { FEED_EVENTS } from './feed-events.ts';
 import { linesSet } from './line-events.ts';
 import { LIST_EVENTS } from './list-events.ts';
+import { MATCH_EVENTS } from './match-events.ts';
 import { NOTICE_EVENTS } from './notice-events.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 import { file, instant, providerKey } from './shared-schemas.ts';
@@ -342,6 +343,7 @@ export const PLATFORM_EVENTS = {
   ...CONSENT_EVENTS,
   ...NOTICE_EVENTS,
   ...LIST_EVENTS,
+  ...MATCH_EVENTS,
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
   [GAP_TYPE]: { topic: '*', schema: gap },
   'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },

@@ -53,6 +53,8 @@ export const PA_FILE_ROWS = 'pa.file-rows';
 export const PA_GROUPS = 'pa.groups';
 /** What is known of a list as a whole, beside its members (ADR 0121). */
 export const PA_LISTS = 'pa.lists';
+/** What providers attest, and its end (ADR 0124). */
+export const PA_ATTESTATIONS = 'pa.attestations';
 export const PA_CONSENT = 'pa.consent';
 export const PA_REGISTRY = 'pa.registry';
 export const PA_EXPORTS = 'pa.exports';
@@ -101,6 +103,7 @@ export const TOPICS: readonly Topic[] = [
   row(PA_ATTRIBUTION, 'member id', DERIVED, ['attribution'], SERVICES),
   row(PA_GROUPS, 'Group id', DERIVED, ['attribution'], ['attribution']),
   row(PA_LISTS, 'Group id', { ...DERIVED, spread: 'narrow' }, ['attribution'], ['attribution']),
+  row(PA_ATTESTATIONS, 'member id, or Group id', DERIVED, [], []),
   row(PA_CONSENT, 'member id', DERIVED, ['consent'], SERVICES),
   row(PA_REGISTRY, 'client id', DECIDED, ['auth'], SERVICES),
   row(PA_EXPORTS, 'job id', DECIDED, ['export'], ['export']),

@@ -1,5 +1,6 @@
 import type { DenialReason, ProviderKey } from '@provider-access/events';
 import {
+  type AttestationFact,
   type AttributionFact,
   type ClientFacts,
   type CoverageFact,
@@ -44,6 +45,8 @@ export interface MemberFacts {
   /** Of which plans the coverages are, as far as the payer has said so. */
   readonly plans?: readonly PlanFact[];
   readonly attributions: readonly AttributionFact[];
+  /** What providers attested. Absent without any. */
+  readonly attestations?: readonly AttestationFact[];
   readonly optOuts: readonly OptOutFact[];
   readonly holds: readonly HoldFact[];
   /** Notices about Provider Access that were sent and have not come back. Absent without any. */

@@ -54,6 +54,26 @@ export interface AttributionFact extends Interval {
   readonly changedAt?: string;
   readonly event: string;
 }
+/**
+ * A provider attested a treatment relationship, and opened the member to one app (MATCH.md M36). `to` is its expiry, or
+ * its end if that came before.
+ */
+export interface AttestationFact extends Interval {
+  /** The matched Group, which belongs to the app (M70). */
+  readonly group: string;
+  readonly client: string;
+  /** The provider who attested. */
+  readonly provider: ProviderKey;
+  /** When the provider says that it attested. */
+  readonly attestedAt: string;
+  /** The policy that accepted it, with its version. */
+  readonly policy: string;
+  readonly job: string;
+  readonly recordedAt: string;
+  readonly event: string;
+  /** When an end before its expiry was recorded. */
+  readonly endRecordedAt?: string;
+}
 export interface OptOutFact extends Interval {
   readonly scope: string;
   /** See `OptOutReach`. */
