@@ -158,7 +158,7 @@ function nameOf({
 }
 
 /** The profile demands a payer. Where none can be named, the reason stands for it. */
-function managingEntity({ reference, identifier, display }: GroupPayer): { managingEntity: object } {
+export function managingEntity({ reference, identifier, display }: GroupPayer): { managingEntity: object } {
   const found = {
     ...(reference === undefined ? {} : { reference }),
     ...(identifier === undefined ? {} : { identifier }),

@@ -2,7 +2,10 @@ import { isId, isObject, patientReference } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
-import { isPaidByUs, type Json, objects, type PayerIdentity } from './payer-identity.ts';
+import { isPaidByUs, type PayerIdentity } from '@provider-access/domain/access';
+
+type Json = Readonly<Record<string, unknown>>;
+const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 /** What a Coverage resource states about the time for which the member is covered. */
 interface CoverageSpan {

@@ -23,11 +23,10 @@ import {
   type Stage,
   TOO_MANY_IDS,
 } from '@provider-access/intake';
-import { type LinesFact, linesAt } from '@provider-access/domain/access';
+import { type LinesFact, linesAt, type PayerIdentity, payerIdentity } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { decideMemberEvent, type MemberStatement, type Statement } from '../domain/decide-member-event.ts';
 import { CONFIG, type AttributionConfig } from '../config.ts';
-import { type PayerIdentity, payerIdentity } from '../domain/payer-identity.ts';
 import { orderedAfter } from '../domain/step-order.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, sharedRole } from './holds.ts';

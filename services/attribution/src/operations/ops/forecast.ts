@@ -6,6 +6,7 @@ import {
   type OptOutEvent,
   type PartyFacts,
   reachOfEvent,
+  payerIdentity,
 } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
@@ -26,7 +27,6 @@ import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { decideMemberEvent, type GroupIdentity, type MemberStatement } from '../../domain/decide-member-event.ts';
-import { payerIdentity } from '../../domain/payer-identity.ts';
 import { GroupDirectory } from '../../intake/group-directory.ts';
 import { DERIVER } from '../../intake/holds.ts';
 import { MemberState } from '../../intake/member-state.ts';

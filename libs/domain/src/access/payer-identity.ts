@@ -20,8 +20,8 @@ export function payerIdentity(listed: readonly string[] | undefined, organizatio
   };
 }
 
-export type Json = Readonly<Record<string, unknown>>;
-export const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+type Json = Readonly<Record<string, unknown>>;
+const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 const CONDITION = /^Organization\?identifier=(.+)$/;
 
 function hasIdentifier(identifier: unknown, { identifiers }: PayerIdentity): boolean {
