@@ -7,6 +7,8 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const operationsOf = ({ operations }: ExportParameter): string =>
   operations.length === EXPORT_OPERATIONS.length ? 'both' : operations.map((name) => `\`${name}\``).join(', ');
+const uncapitalized = (sentence: string): string =>
+  `${sentence.charAt(0).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
 const withoutIt = ({ ignoring }: ExportParameter): string =>
   ignoring === 'more' ? 'would send more data: refused' : 'the same data: ignored, with a warning';
 
@@ -67,7 +69,7 @@ ${table(
     each.where,
     operationsOf(each),
     each.description,
-    each.option === undefined ? '' : `\`${each.option.flags}\``,
+    'none' in each.option ? `none: ${uncapitalized(each.option.none)}` : `\`${each.option.flags}\``,
   ]),
 )}
 

@@ -1,3 +1,5 @@
+import { EXPORT_TYPES } from './export-type.ts';
+
 /** The two operations that start an export of a Group. */
 export const EXPORT_OPERATIONS = ['$export', '$davinci-data-export'] as const;
 export type ExportOperation = (typeof EXPORT_OPERATIONS)[number];
@@ -26,8 +28,8 @@ export interface ExportParameter {
   readonly description: string;
   /** The page of the docs that explains it. */
   readonly page: string;
-  /** The option of `pa export`, with its help text. */
-  readonly option?: { readonly flags: string; readonly text: string };
+  /** The option of `pa export` with its help text, or a sentence that says why there is none. */
+  readonly option: { readonly flags: string; readonly text: string } | { readonly none: string };
 }
 
 const BULK = ['Bulk 1', 'Bulk 2', 'Bulk 3', 'Bulk 4'] as const;
@@ -54,6 +56,7 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'more',
     offered: true,
     description: 'Another name of `_type`. Give only one of them.',
+    option: { none: '`--type` sends `_type`.' },
   },
   {
     ...BOTH,
@@ -129,6 +132,7 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'more',
     offered: true,
     description: 'What kind of export it is, for example `hl7.fhir.us.davinci-pdex#provider-download`.',
+    option: { flags: '--export-type <code>', text: `what kind of export: ${Object.keys(EXPORT_TYPES).join(', ')}` },
   },
   {
     ...BOTH,
@@ -138,6 +142,7 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'the same',
     offered: true,
     description: 'Only `application/fhir+ndjson`.',
+    option: { none: 'It has one value.' },
   },
   {
     ...BOTH,
@@ -157,6 +162,7 @@ export const EXPORT_PARAMETERS = [
     ignoring: 'the same',
     offered: true,
     description: '`true` or `false`. Changes nothing, because the manifest is always complete.',
+    option: { none: 'It changes nothing.' },
   },
 ] as const satisfies readonly ExportParameter[];
 

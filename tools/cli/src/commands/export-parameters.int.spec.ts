@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pa, type Captured } from '../../test/captured.ts';
 import { ExportPlatform } from '../../test/export-platform.ts';
+import { EXPORT_PARAMETERS } from '@provider-access/domain/pdex';
 import { newKey } from '../client/credentials.ts';
 
 const key = JSON.stringify(await newKey('ES384'));
@@ -89,6 +90,50 @@ describe('the parameters of the table', () => {
     platform.put('Patient-1', 'patients of another night');
     expect(await exported('--type', 'Patient', '--new')).toMatchObject({ code: 3 });
   });
+});
+
+describe('E46, E51: --export-type', () => {
+  const sent = (): unknown => (JSON.parse(platform.bodies.at(-1)!) as { parameter?: unknown }).parameter;
+  const asked = (valueString: string): unknown => [{ name: 'exportType', valueString }];
+  const operation = '/fhir/Group/g/$davinci-data-export';
+  test('asks the operation that has the parameter, by the full code of a short name', async () => {
+    expect(await exported('--export-type', 'provider-snapshot', '--type', 'Patient')).toMatchObject({ code: 0 });
+    expect(platform.kickOffs).toEqual([`${operation}?_type=Patient`]);
+    expect(sent()).toEqual(asked('hl7.fhir.us.davinci-pdex#provider-snapshot'));
+    expect(await exported('--new', '--export-type', 'hl7.fhir.us.davinci-pdex#provider-download')).toMatchObject({
+      code: 0,
+    });
+    expect(sent()).toEqual(asked('hl7.fhir.us.davinci-pdex#provider-download'));
+  });
+  test('attribution-list has all types of a member list, unless --type names some', async () => {
+    expect(await exported('--export-type', 'attribution-list')).toMatchObject({ code: 0 });
+    const types = 'Group,Patient,Coverage,RelatedPerson,Practitioner,PractitionerRole,Organization,Location';
+    expect(platform.kickOffs).toEqual([`${operation}?_type=${encodeURIComponent(types)}`]);
+    expect(sent()).toEqual(asked('hl7.fhir.us.davinci-atr'));
+    const some = ['--type', 'Group,Patient,Coverage'];
+    expect(await exported('--export-type', 'hl7.fhir.us.davinci-atr', ...some, '--new')).toMatchObject({ code: 0 });
+    expect(platform.kickOffs.at(-1)).toBe(`${operation}?_type=Group%2CPatient%2CCoverage`);
+  });
+  test('--since last of a member list goes on where the last member list ended, and not another export', async () => {
+    expect(await exported('--davinci', '--since', 'last')).toMatchObject({ code: 0 });
+    const list = ['--export-type', 'attribution-list', '--since', 'last'];
+    expect(await exported(...list)).toMatchObject({ code: 0 });
+    expect(platform.kickOffs.at(-1)).not.toContain('_since');
+    expect(await exported(...list)).toMatchObject({ code: 0 });
+    expect(platform.kickOffs.at(-1)).toContain(`_since=${encodeURIComponent(platform.transactionTime)}`);
+  });
+  test('an unknown code is refused before anything is requested, with the codes that there are', async () => {
+    const ran = await exported('--export-type', 'provider-deltas');
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('provider-delta, ') as string });
+    expect(platform.kickOffs).toEqual([]);
+  });
+});
+
+test('each parameter of the table is an option of `pa export`, or the table says why it is none', async () => {
+  const { stdout } = await pa('export', '--help');
+  for (const { name, option } of EXPORT_PARAMETERS)
+    if ('none' in option) expect(option.none, name).toMatch(/\.$/);
+    else expect(stdout, name).toContain(option.flags);
 });
 
 describe('E71: the SHA-256 of the manifest', () => {

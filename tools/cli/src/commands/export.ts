@@ -1,5 +1,11 @@
-import type { Command } from 'commander';
-import { EXPORT_PARAMETERS, type ExportParameter } from '@provider-access/domain/pdex';
+import { type Command, Option } from 'commander';
+import {
+  EXPORT_PARAMETERS,
+  EXPORT_TYPES,
+  type ExportOperation,
+  type ExportParameter,
+  LIST_TYPES,
+} from '@provider-access/domain/pdex';
 import { isInstant } from '@provider-access/fhir';
 import { type AskedParameter, bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
 import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
@@ -39,6 +45,14 @@ const untilOf = (text: string): string => {
   return text;
 };
 
+/** The full code, which a short name stands for as well. */
+function exportTypeOf(text: string): string {
+  const found = Object.entries(EXPORT_TYPES).find((codes) => (codes as readonly string[]).includes(text));
+  if (found !== undefined) return found[1];
+  const known = Object.keys(EXPORT_TYPES).join(', ');
+  throw new CliError(EXIT.usage, `--export-type ${text}: give one of ${known}, or the full code of one`);
+}
+
 interface ExportOptions extends AppOptions {
   readonly group?: string;
   readonly npi?: string;
@@ -46,6 +60,7 @@ interface ExportOptions extends AppOptions {
   readonly since?: string;
   readonly type?: string;
   readonly until?: string;
+  readonly exportType?: string;
   readonly davinci?: boolean;
   readonly resume?: boolean;
   readonly new?: boolean;
@@ -53,15 +68,26 @@ interface ExportOptions extends AppOptions {
 }
 
 /** The parameters that have an option. */
-const WITH_OPTION = (EXPORT_PARAMETERS as readonly ExportParameter[]).flatMap(({ name, value, option }) =>
-  option === undefined ? [] : [{ name, value, key: keyOf(option.flags), option }],
+const WITH_OPTION = (EXPORT_PARAMETERS as readonly ExportParameter[]).flatMap(({ name, value, operations, option }) =>
+  'none' in option ? [] : [{ name, value, operations, option, key: keyOf(option.flags) }],
 );
 /** The name under which commander keeps an option. */
 function keyOf(flags: string): string {
-  return /^--([a-z]+)/.exec(flags)![1]!;
+  return new Option(flags).attributeName();
 }
 /** Short parameters of an export by GET. */
 const IN_URL: ReadonlySet<string> = new Set(['_type', '_since']);
+
+/** The types that the options name. A member list must name its types, and has them all by default. */
+const typeOf = ({ type, exportType }: ExportOptions): string | undefined =>
+  type ?? (exportType === EXPORT_TYPES['attribution-list'] ? LIST_TYPES.join(',') : undefined);
+
+/** The operation that has all parameters. `$export` is the default. */
+function operationOf(o: ExportOptions): ExportOperation {
+  const asked = new Set(asksOf(o).map(({ name }) => name));
+  const lacking = WITH_OPTION.some(({ name, operations }) => asked.has(name) && !operations.includes('$export'));
+  return o.davinci === true || lacking ? '$davinci-data-export' : '$export';
+}
 
 /** Parameters that a URL cannot have, or that may be long. */
 function asksOf(o: ExportOptions): readonly AskedParameter[] {
@@ -125,7 +151,7 @@ function prepare(
 
 /** An export of some patients is another series than one of everybody. The end of its time makes no other series. */
 const seriesOf = (o: ExportOptions): string =>
-  [typesOf(o.type), ...asksOf(o).flatMap((each) => (each.name === '_until' ? [] : JSON.stringify(each)))]
+  [typesOf(typeOf(o)), ...asksOf(o).flatMap((each) => (each.name === '_until' ? [] : JSON.stringify(each)))]
     .join(' ')
     .trim();
 
@@ -154,10 +180,10 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
     out: o.out,
     since: from,
     until: o.until,
-    types: o.type,
+    types: typeOf(o),
     asks: asksOf(o),
     series,
-    ...(o.davinci === true && { operation: '$davinci-data-export' as const }),
+    operation: operationOf(o),
     onProgress: (text) => progress.update(text),
   });
   let asked = since;
@@ -177,7 +203,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   if (ExportFolder.finished(state)) folder.remember(state);
   progress.done(`${files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
   const empty = files.every(({ kind }) => kind !== 'output')
-    ? emptyLines({ group, since: asked, types: o.type }, await sizeOf(server, await tokens.get(), group))
+    ? emptyLines({ group, since: asked, types: typeOf(o) }, await sizeOf(server, await tokens.get(), group))
     : [];
   out.result({ transactionTime: manifest.transactionTime, status, files, ...(empty.length > 0 && { empty }) }, [
     ...empty,
@@ -196,6 +222,7 @@ const READERS: Readonly<Record<string, (text: string) => string>> = {
   _since: sinceOf,
   _until: untilOf,
   patient: patientsOf,
+  exportType: exportTypeOf,
 };
 /** The options of the parameters that the platform takes. */
 function withParameters(command: Command): Command {
