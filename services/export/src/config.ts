@@ -1,3 +1,4 @@
+import { DEFAULT_MATCH_POLICIES } from '@provider-access/domain/pdex/match';
 import {
   exportManifest,
   factsEnv,
@@ -9,6 +10,7 @@ import {
   labelPolicy,
   labelsEnv,
   listEnv,
+  matchEnv,
   payerEnv,
   processEnv,
   secretsEnv,
@@ -26,6 +28,7 @@ export const exportSettings = z.object({
   ...listEnv,
   ...factsEnv,
   ...labelsEnv,
+  ...matchEnv,
   EXPORT_STRICT: flag
     .default(false)
     .describe('Whether a kick-off needs the headers `Accept` and `Prefer: respond-async`, as Bulk Data 1.0.0 says.'),
@@ -98,6 +101,8 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   payerIdentifiers: env.PAYER_IDENTIFIERS,
   payerName: env.PAYER_NAME,
   contractSystem: env.CONTRACT_SYSTEM ?? `${env.PUBLIC_URL}/contracts`,
+  matchPolicies: env.MATCH_POLICY_FILE ?? DEFAULT_MATCH_POLICIES,
+  consentConstrained: env.MATCH_CONSENT_CONSTRAINED,
   strict: env.EXPORT_STRICT,
   manifest: env.EXPORT_MANIFEST === '4' ? (4 as const) : (3 as const),
   codeLists: codeLists(env),

@@ -11,11 +11,13 @@ import {
   withDrugs,
   withListed,
 } from '@provider-access/domain/pdex/labels';
+import { readMatchPolicies } from '@provider-access/domain/pdex/match';
 import { readNoticeSettings } from '@provider-access/domain/pdex/notices';
 import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
 import { FileFault, fileAs, publicOf } from './secret-file.ts';
+import { flag } from './values.ts';
 
 /** A variable that names a policy file, as the policy. */
 const policyFile = <Policy>(read: (text: string) => PolicyReading<Policy>) =>
@@ -120,5 +122,22 @@ export const noticesEnv = {
     .describe(
       "A JSON file with the payer's name, contacts and links, and the words of counsel, for `/notice` and " +
         '`/providers` (`docs/notices.md`). Without it the pages show marks in their places. It is read at the start.',
+    ),
+};
+
+/** What `$provider-member-match` accepts, and how it answers. */
+export const matchEnv = {
+  MATCH_POLICY_FILE: policyFile(readMatchPolicies)
+    .optional()
+    .describe(
+      'A JSON file that says from which day on attestations of treatment are accepted: `accept`, `require-evidence` ' +
+        'or `reject` (`docs/match.md`). Without it each one is accepted. It is read at the start.',
+    ),
+  MATCH_CONSENT_CONSTRAINED: flag
+    .default(false)
+    .describe(
+      'Whether the result of a match lists members who opted out in a Group of their own. The Group names them, so ' +
+        'the provider learns that they are members, and that they opted out. By default they are among the ' +
+        'members who were not matched.',
     ),
 };

@@ -130,6 +130,12 @@ export const METRICS = {
   pa_export_written_resources_total: counter('Resources written to part files', {}),
   pa_export_written_bytes_total: counter('Compressed bytes written to part files', {}),
   pa_export_downloaded_bytes_total: counter('Bytes of export files that were sent', {}),
+  // Matches
+  pa_match_guesses_total: counter(
+    'Searches for a member without a match whose demographics were near to those of another such search of the app',
+    {},
+  ),
+  pa_match_suspensions_total: counter('Apps for which the match was suspended, because they guessed', {}),
   // Access
   pa_tokens_issued_total: counter('Access tokens issued', {}),
   pa_token_refusals_total: counter('Token requests refused', { reason: label.TOKEN_REASON }),

@@ -1,0 +1,183 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Demographics } from '@provider-access/domain/pdex/match';
+import type { State } from '@provider-access/engines/state';
+import { openEmbeddedState } from '@provider-access/engines/state/embedded';
+import type { Refusal } from '@provider-access/kernel';
+import { Metrics } from '@provider-access/service/observability';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { GuessGuard } from './guess-guard.ts';
+
+const HOUR = 3_600_000;
+const START = Date.parse('2027-01-11T09:00:00Z');
+const app = { client: 'app-1', approvedAt: '2027-01-01T00:00:00.000Z' };
+
+let folder: string;
+let state: State;
+let now: number;
+let metrics: Metrics;
+let guard: GuessGuard;
+const open = (file = ':memory:') => openEmbeddedState({ file, now: () => now });
+/** Another process over the same store. */
+const another = () => new GuessGuard({ state, metrics, clock: { now: () => now } });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'guesses-'));
+  now = START;
+  state = open();
+  metrics = new Metrics();
+  guard = another();
+});
+afterEach(async () => {
+  await state.close();
+  rmSync(folder, { recursive: true });
+});
+
+const person = (n: number, changes: Partial<Demographics> = {}): Demographics => ({
+  memberIds: [],
+  subscriberId: `M${n}`,
+  birthDate: '1965-08-15',
+  family: 'Johnson',
+  given: ['Robert'],
+  gender: 'male',
+  ...changes,
+});
+/** Guesses of one person: another id each time. */
+const guesses = (count: number, from = 0) => Array.from({ length: count }, (_, n) => person(from + n));
+const refusal = async (of = app): Promise<Pick<Refusal, 'kind' | 'retryAfter'> | undefined> =>
+  guard.admit(of).then(
+    () => undefined,
+    (error: Refusal) => ({ kind: error.kind, retryAfter: error.retryAfter }),
+  );
+
+describe('M77: ids of one person are guessed', () => {
+  it('after 100 within an hour the next request is 429 until the hour is over', async () => {
+    await guard.count(app, guesses(100));
+    expect(await refusal()).toBeUndefined();
+    await guard.count(app, guesses(1, 100));
+    now += HOUR / 2;
+    expect(await refusal()).toEqual({ kind: 'too-many-requests', retryAfter: 1800 });
+    now += HOUR / 2;
+    expect(await refusal()).toBeUndefined();
+  });
+  it('after 1,000 the operation is suspended, and stays so', async () => {
+    await guard.count(app, guesses(1001));
+    expect(await guard.isSuspended(app)).toBe(true);
+    now += 1000 * 24 * HOUR;
+    expect(await refusal()).toMatchObject({ kind: 'too-many-requests' });
+    expect(await metrics.text()).toMatch(/^pa_match_suspensions_total\{?[^}]*\}? 1$/m);
+  });
+  it('counts across requests, processes and restarts', async () => {
+    await state.close();
+    state = open(join(folder, 'state.db'));
+    for (let n = 0; n < 10; n++) await another().count(app, guesses(101, n * 101));
+    await state.close();
+    state = open(join(folder, 'state.db'));
+    guard = another();
+    expect(await guard.isSuspended(app)).toBe(true);
+  });
+  it('a slow attack of 99 an hour is suspended within a day', async () => {
+    for (let n = 0; n < 11; n++) {
+      await guard.count(app, guesses(99, n * 99));
+      now += HOUR;
+    }
+    expect(await guard.isSuspended(app)).toBe(true);
+  });
+  it.each<[string, (n: number) => Demographics]>([
+    [
+      'one digit of the birth date varies',
+      (n) => person(1, { birthDate: `1965-08-${String(10 + (n % 19))}`, given: [`R${n}`] }),
+    ],
+    ['the year varies', (n) => person(n, { birthDate: `${1900 + n}-08-15` })],
+    [
+      'the family name varies for one id',
+      (n) => person(1, { family: `Name${n}`, birthDate: `19${10 + (n % 89)}-01-01` }),
+    ],
+  ])('%s', async (_what, of) => {
+    await guard.count(
+      app,
+      Array.from({ length: 120 }, (_, n) => of(n)),
+    );
+    expect(await refusal()).toMatchObject({ kind: 'too-many-requests' });
+  });
+  it('a retry of the same work counts once', async () => {
+    for (let n = 0; n < 5; n++) await guard.count(app, guesses(90));
+    expect(await refusal()).toBeUndefined();
+  });
+});
+
+describe('M77: what is no guess', () => {
+  it('a practice with 1,000 patients of another payer', async () => {
+    const patients = Array.from({ length: 1000 }, (_, n) =>
+      person(n, {
+        family: `Family${n % 300}`,
+        birthDate: new Date(Date.UTC(1940, 0, 1 + ((n * 7919) % 25_000))).toISOString().slice(0, 10),
+      }),
+    );
+    await guard.count(app, patients);
+    expect(await refusal()).toBeUndefined();
+  });
+  it('the same patients again each hour', async () => {
+    for (let n = 0; n < 24; n++) {
+      await guard.count(app, guesses(50));
+      now += HOUR;
+    }
+    expect(await refusal()).toBeUndefined();
+  });
+  it('a request without a miss', async () => {
+    await guard.count(app, []);
+    expect(await refusal()).toBeUndefined();
+  });
+});
+
+describe('M77: each app has its own count', () => {
+  it('another app is not slowed', async () => {
+    await guard.count(app, guesses(1001));
+    expect(await refusal({ ...app, client: 'app-2' })).toBeUndefined();
+  });
+  it('twenty apps that guess together are counted for the alert', async () => {
+    for (let n = 0; n < 20; n++) await guard.count({ ...app, client: `app-${n}` }, guesses(60, n * 60));
+    expect(await metrics.text()).toMatch(/^pa_match_guesses_total\{?[^}]*\}? 1180$/m);
+  });
+});
+
+describe('M77: a suspension is lifted by a reviewer', () => {
+  it('who approves the app again', async () => {
+    await guard.count(app, guesses(1001));
+    now += HOUR;
+    const approved = { ...app, approvedAt: new Date(now).toISOString() };
+    now += 1000;
+    expect(await refusal(approved)).toBeUndefined();
+    expect(await guard.isSuspended(approved)).toBe(false);
+  });
+  it('and the count begins anew', async () => {
+    await guard.count(app, guesses(1001));
+    now += HOUR;
+    const approved = { ...app, approvedAt: new Date(now).toISOString() };
+    await guard.count(approved, guesses(50, 5000));
+    expect(await refusal(approved)).toBeUndefined();
+    await guard.count(approved, guesses(1001, 6000));
+    expect(await guard.isSuspended(approved)).toBe(true);
+  });
+});
+
+it('M77: the number of writes depends on the questions, and not on why a member was not found', async () => {
+  let hits = 0;
+  const { counters } = state;
+  const counted = {
+    ...state,
+    counters: { hit: (...of: Parameters<typeof counters.hit>) => (hits++, counters.hit(...of)) },
+  };
+  const watched = new GuessGuard({ state: counted, metrics, clock: { now: () => now } });
+  const costs: number[] = [];
+  for (const batch of [0, 1, 2]) {
+    hits = 0;
+    await watched.count(
+      app,
+      Array.from({ length: 10 }, (_, n) => person(n, { family: `F${batch}x${n}`, subscriberId: `S${batch}x${n}` })),
+    );
+    costs.push(hits);
+  }
+  expect(new Set(costs).size).toBe(1);
+});
