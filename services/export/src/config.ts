@@ -16,7 +16,8 @@ import {
   secretsEnv,
 } from '@provider-access/service/config';
 import { z } from 'zod';
-import type { PartLimits } from './domain/segments/index.ts';
+import type { JobsConfig } from '@provider-access/jobs';
+import type { PartLimits } from '@provider-access/jobs/files';
 
 const count = (fallback: number) =>
   z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
@@ -89,8 +90,6 @@ const FIXED = {
 };
 
 export const CONFIG = Symbol('ExportConfig');
-/** Injection token of the store of part files. */
-export const BLOBS = Symbol('Blobs');
 /** The options of the module. Durations in ms. */
 export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   ...FIXED,
@@ -118,10 +117,9 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,
   leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
 });
-export interface ExportConfig extends Readonly<Omit<ReturnType<typeof exportConfig>, 'facts'>> {
+export interface ExportConfig extends JobsConfig, Readonly<Omit<ReturnType<typeof exportConfig>, 'facts'>> {
   /** `pollMs`: time between queries for the payer's heads. */
   readonly facts: { readonly boundMs: number; readonly holdsUntilNotice?: boolean; readonly pollMs?: number };
-  readonly backoffMs?: (attempts: number) => number;
   /** Default PART_LIMITS. */
   readonly partLimits?: PartLimits;
 }

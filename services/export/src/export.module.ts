@@ -5,30 +5,31 @@ import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, PayerDirectory } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
-import { BLOBS, CONFIG, type ExportConfig } from './config.ts';
-import { measureExports } from './export-metrics.ts';
+import {
+  ANSWERING,
+  BLOBS,
+  DownloadNotes,
+  exportJobs,
+  JOBS_CONFIG,
+  type JobKind,
+  JobViews,
+  JobWork,
+  type Kinds,
+  KINDS,
+  measureJobs,
+  OPERATIONS,
+  RUNNING,
+} from '@provider-access/jobs';
+import { CONFIG, type ExportConfig } from './config.ts';
 import { AnsweredLevels } from './jobs/answered-levels.ts';
-import { ChunkStep } from './jobs/chunk-step.ts';
 import { Chunks } from './jobs/chunks.ts';
-import { ClientLimits } from './jobs/client-limits.ts';
-import { ExportedViews } from './jobs/exported-views.ts';
-import { ExportWork } from './jobs/export-work.ts';
-import { JobSteps } from './jobs/job-steps.ts';
-import { JobStreams } from './jobs/job-stream.ts';
+import { ExportKind } from './jobs/export-kind.ts';
 import { Sealer } from './jobs/sealer.ts';
 import { AskedPatients } from './operations/davinci-data-export/asked-patients.ts';
 import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
 import { ExportController } from './operations/davinci-data-export/export.controller.ts';
 import { KickOffs } from './operations/davinci-data-export/kick-off.ts';
 import { NewJobs } from './operations/davinci-data-export/new-jobs.ts';
-import { DownloadController } from './operations/download/download.controller.ts';
-import { DownloadNotes } from './operations/download/download-notes.ts';
-import { DownloadSlots } from './operations/download/download-slots.ts';
-import { Releases } from './operations/download/releases.ts';
-import { ListController } from './operations/list/list.controller.ts';
-import { OwnJobs } from './operations/own-jobs.ts';
-import { StatusController } from './operations/status/status.controller.ts';
-import { exportJobs } from './projections/export-jobs.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 /** ms. If no worker has asked for work for this time, the process is not ready. */
@@ -40,9 +41,9 @@ export class ExportModule {
   constructor(
     @Inject(PORTS) { views, state, clock, metrics }: ServicePorts,
     @Inject(READINESS) checks: ReadinessCheck[],
-    @Inject(ExportWork) work: ExportWork,
+    @Inject(JobWork) work: JobWork,
   ) {
-    measureExports(metrics, { jobs: views.reader(exportJobs), work: state.work, clock });
+    measureJobs(metrics, { jobs: views.reader(exportJobs), work: state.work, clock });
     checks.push(
       {
         name: 'workers',
@@ -72,23 +73,24 @@ export class ExportModule {
           facts: config.facts,
           publicUrl: config.publicUrl,
           projections: [exportJobs],
-          jobs: [DownloadNotes, ExportWork],
+          jobs: [DownloadNotes, JobWork],
           consumers: (get) => [
-            consumer(SUBSCRIPTIONS.work, get(ExportWork)),
+            consumer(SUBSCRIPTIONS.work, get(JobWork)),
             // A group of its own, so that the next step of a job does not wait for the measurement.
             consumer(SUBSCRIPTIONS.levels, get(AnsweredLevels)),
           ],
           http: bodyParsers,
         }),
       ],
-      controllers: [ExportController, ListController, StatusController, DownloadController],
+      controllers: [ExportController, ...OPERATIONS],
       providers: [
         { provide: CONFIG, useValue: config },
+        { provide: JOBS_CONFIG, useValue: config },
         { provide: BLOBS, useValue: blobs },
         {
           provide: LabelGate,
-          inject: [ExportedViews, Facts],
-          useFactory: ({ records }: ExportedViews, { reader: members }: Facts) =>
+          inject: [JobViews, Facts],
+          useFactory: ({ records }: JobViews, { reader: members }: Facts) =>
             new LabelGate({ policy: config.labels, records, members, clock }),
         },
         {
@@ -97,22 +99,20 @@ export class ExportModule {
           useFactory: ({ parties }: Facts, labels: LabelGate) =>
             new ListHeads({ views, parties, directory: new PayerDirectory(views, parties, labels) }, config),
         },
-        ExportedViews,
-        JobStreams,
-        ClientLimits,
+        ...RUNNING,
+        ...ANSWERING,
+        {
+          provide: KINDS,
+          inject: [ExportKind],
+          useFactory: (kind: JobKind): Kinds => ({ of: () => kind, all: [kind] }),
+        },
+        ExportKind,
         Chunks,
-        ChunkStep,
         Sealer,
-        JobSteps,
-        ExportWork,
         AnsweredLevels,
         AskedPatients,
         NewJobs,
         KickOffs,
-        OwnJobs,
-        Releases,
-        DownloadNotes,
-        DownloadSlots,
       ],
     };
   }

@@ -1,4 +1,4 @@
-import { exportJobs } from './projections/export-jobs.ts';
+import { exportJobs } from '@provider-access/jobs';
 
 export { exportService } from './service.ts';
 export { SUBSCRIPTIONS as EXPORT_SUBSCRIPTIONS } from './subscriptions.ts';

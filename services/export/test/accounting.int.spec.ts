@@ -3,7 +3,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { Audit } from '@provider-access/audit';
 import { type Disclosure, PA_AUDIT, PA_EXPORTS } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
-import { DownloadNotes } from '../src/operations/download/download-notes.ts';
+import { DownloadNotes } from '@provider-access/jobs';
 import { GROUP, Platform } from './harness.ts';
 
 const HOUR = 3_600_000;

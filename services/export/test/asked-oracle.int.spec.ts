@@ -12,14 +12,12 @@ import {
   randomResource,
   seed,
 } from '@provider-access/testing/search';
-import { inflateSegments } from '../src/domain/segments/index.ts';
-import { decodeIndex } from '../src/domain/segments/part-index.ts';
+import { decodeIndex, inflateSegments, PartSet } from '@provider-access/jobs/files';
 import { parseKickOff } from '../src/domain/request/parameters.ts';
 import type { GivenParameter } from '../src/domain/request/given.ts';
 import { Asked } from '../src/jobs/asked.ts';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
 import { partyOf } from '../src/jobs/party-snapshot.ts';
-import { PartSet } from '../src/jobs/part-set.ts';
 import { Supporting } from '../src/jobs/supporting.ts';
 import { GROUP, Platform } from './harness.ts';
 import { expected, faultOfForm, KEPT, type Line, nameOf, type Wanted } from './oracle.ts';

@@ -1,9 +1,9 @@
 // eslint-disable-next-line no-restricted-imports -- statements are what is counted
 import { StatementSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { JobViews } from '@provider-access/jobs';
 import { readPatients } from '../src/domain/request/patients.ts';
 import { Given } from '../src/domain/request/given.ts';
-import { ExportedViews } from '../src/jobs/exported-views.ts';
 import { ask, asked, type Asking, namesOf, patient, text, warningsOf } from './asked.ts';
 import { Platform } from './harness.ts';
 
@@ -174,7 +174,7 @@ describe('a roll-out', () => {
     const job = (await platform.streams().load(id))!;
     // The steps of an earlier release begin with this question, and with these positions.
     const impatient = await platform.another({ waitMs: 100 });
-    const views = impatient.app.get(ExportedViews, { strict: false });
+    const views = impatient.app.get(JobViews, { strict: false });
     expect(await views.passed(job.positions)).toBe(false);
     await expect(views.assertPassed(job)).resolves.toBeUndefined();
     const whole = await platform.kickOff(`?_type=Patient`);

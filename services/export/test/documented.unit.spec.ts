@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EXPORT_OPERATIONS } from '@provider-access/domain/pdex';
+import { PART_LIMITS } from '@provider-access/jobs/files';
 import { exportConfig, exportSettings } from '../src/config.ts';
-import { PART_LIMITS } from '../src/domain/segments/index.ts';
 import { Given } from '../src/domain/request/given.ts';
 import { readAssociatedData } from '../src/domain/request/associated-data.ts';
 

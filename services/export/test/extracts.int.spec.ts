@@ -4,7 +4,7 @@ import { DEFAULT_LABEL_POLICY, labelPolicy } from '@provider-access/domain/pdex/
 import type { Extract, Extracts } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
 import { cases } from '@provider-access/testing/variant';
-import { decodeIndex, inflateSegment } from '../src/domain/segments/index.ts';
+import { decodeIndex, inflateSegment } from '@provider-access/jobs/files';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
 import { extractsOptions } from '../src/jobs/member-extract.ts';
 import { GROUP, Platform } from './harness.ts';

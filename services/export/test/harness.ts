@@ -32,10 +32,9 @@ import {
 } from '@provider-access/engines/views';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { summaryOf } from '../src/domain/job/job.ts';
+import { JobStreams, summaryOf } from '@provider-access/jobs';
 import type { ChunkTask } from '../src/jobs/chunk-task.ts';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
-import { JobStreams } from '../src/jobs/job-stream.ts';
 import { type ExportConfig, exportConfig, exportSettings } from '../src/config.ts';
 import { ExportModule } from '../src/export.module.ts';
 import { NPI, GROUP, ALL, Publisher } from './publisher.ts';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BlobStoreFull } from '@provider-access/engines/blob';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { JobStreams } from '../src/jobs/job-stream.ts';
+import type { JobStreams } from '@provider-access/jobs';
 import { Gate, interfered } from './faults.ts';
 import { GROUP, Platform } from './harness.ts';
 

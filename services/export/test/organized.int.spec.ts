@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PART_LIMITS } from '../src/domain/segments/index.ts';
-import { ExportedViews } from '../src/jobs/exported-views.ts';
+import { JobViews } from '@provider-access/jobs';
+import { PART_LIMITS } from '@provider-access/jobs/files';
 import { ask, asked, patient, text, warningsOf } from './asked.ts';
 import { Gate, interfered, type Interference } from './faults.ts';
 import { type ManifestBody, Platform } from './harness.ts';
@@ -330,7 +330,7 @@ describe('an export with organizeOutputBy=Patient', () => {
   it('is never run by an earlier build, neither by 0.2.0 nor by one that knows only restrictions', async () => {
     const job = (await platform.streams().load((await sealed()).split('/').at(-1)!))!;
     const impatient = await platform.another({ waitMs: 100 });
-    const views = impatient.app.get(ExportedViews, { strict: false });
+    const views = impatient.app.get(JobViews, { strict: false });
     // What such a build asks before each step, with the topics that it knows.
     expect(await views.passed(job.positions)).toBe(false);
     const { 'pa.export-asks': _known, ...others } = job.positions;

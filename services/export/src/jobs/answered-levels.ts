@@ -13,8 +13,7 @@ import { exportScope, LevelLedger } from '@provider-access/levels';
 import type { Batch } from '@provider-access/engines/log';
 import { BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import type { Job } from '../domain/job/job.ts';
-import { JobStreams } from './job-stream.ts';
+import { type Job, JobStreams } from '@provider-access/jobs';
 
 type Type = keyof typeof EXPORT_EVENTS;
 const ENDS = new Set<Type | undefined>(['pa.export-sealed.v1', 'pa.export-failed.v1', 'pa.export-cancelled.v1']);

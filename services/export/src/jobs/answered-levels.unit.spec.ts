@@ -5,7 +5,7 @@ import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { recordsOf } from '@provider-access/process/testing';
 import { Metrics } from '@provider-access/service/observability';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
-import type { Job } from '../domain/job/job.ts';
+import type { Job } from '@provider-access/jobs';
 import { AnsweredLevels, measureEnd, NOT_ACKNOWLEDGED } from './answered-levels.ts';
 
 const calendar = new BusinessCalendar();

@@ -1,9 +1,6 @@
 import type { GroupPayer } from '@provider-access/domain/pdex';
 import type { GroupHead } from '@provider-access/facts';
 
-/** The type of the line that an export has about the list as a whole. */
-export const GROUP = 'Group';
-
 /** What a job exports of the list itself. */
 export interface AskedList {
   /** `attribution`: the list export of ATR. `group`: the line of the Group beside ordinary files. */

@@ -9,8 +9,8 @@ import {
   subsetOf,
 } from '@provider-access/fhir';
 import { NOBODY, recordId, type RecordPart, type RecordsReader, type StoredRecord } from '@provider-access/records';
+import type { Ask } from './ask.ts';
 import { parseFilter } from '../domain/request/type-filters.ts';
-import type { Ask } from './job-files.ts';
 
 /** Ids that one query of the index of keys returns. */
 const IDS = 500;

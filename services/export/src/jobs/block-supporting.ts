@@ -1,6 +1,6 @@
 import { BoundedMap } from '@provider-access/kernel';
 import { broughtType, type LabelCheck, labelsOfRecord, type RecordsReader, SHARED } from '@provider-access/records';
-import { deflateSegment, type Segment } from '../domain/segments/index.ts';
+import { deflateSegment, type Segment } from '@provider-access/jobs/files';
 import type { Asked } from './asked.ts';
 
 /** A resource without a patient as a segment, which any block may have. */

@@ -1,5 +1,5 @@
-import { MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
-import type { CarriedBy } from './job-files.ts';
+import { MEMBERS_OF_SUPPORTING } from '@provider-access/jobs/files';
+import type { CarriedBy } from './ask.ts';
 
 /** References to supporting resources, and the members whose resources contain them. */
 export class Carried {

@@ -2,8 +2,8 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';
 import type { LabelGate, RecordsReader } from '@provider-access/records';
-import type { PartLimits } from '../domain/segments/index.ts';
-import type { Ask, ChunkSummary } from './job-files.ts';
+import type { PartLimits } from '@provider-access/jobs/files';
+import type { Ask, ChunkSummary } from './ask.ts';
 import type { PartySnapshot } from './party-snapshot.ts';
 
 /** A task for a worker thread. It must be structured-clonable. */

@@ -11,7 +11,8 @@ import {
   type StoredRecord,
 } from '@provider-access/records';
 import type { FilledExtract } from '@provider-access/engines/views';
-import { type Segment, SegmentBuilder } from '../domain/segments/index.ts';
+import { chunkPrefix, PartSet, type Segment, SegmentBuilder } from '@provider-access/jobs/files';
+import type { ChunkSummary } from './ask.ts';
 import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
 import { Asked } from './asked.ts';
 import { BlockSupporting } from './block-supporting.ts';
@@ -19,9 +20,7 @@ import { Carried } from './carried.ts';
 import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
 import { deleteBundle, DELETES_A_BUNDLE, isElsewhere } from './deletes.ts';
 import { ChosenProvenances } from './provenances.ts';
-import { chunkPrefix, type ChunkSummary } from './job-files.ts';
 import { ListEntries } from './list-entries.ts';
-import { PartSet } from './part-set.ts';
 import { PatientBlocks } from './patient-blocks.ts';
 import { partyOf } from './party-snapshot.ts';
 import { BYTES_TOGETHER, ROWS_TOGETHER, type Unwithheld, unwithheld } from './unwithheld.ts';

@@ -6,15 +6,13 @@ import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
 import { Facts } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
-import type { Job } from '../domain/job/job.ts';
-import { PART_LIMITS } from '../domain/segments/index.ts';
+import { BLOBS, type Job, JobViews } from '@provider-access/jobs';
+import { GROUP, PART_LIMITS } from '@provider-access/jobs/files';
+import { type Ask, type ChunkSummary, readAsk } from './ask.ts';
+import { CONFIG, type ExportConfig } from '../config.ts';
 import type { ChunkWorkerData } from './chunk-worker.ts';
 import type { ChunkTask, WrittenChunk } from './chunk-task.ts';
 import { writeChunk } from './chunk-writer.ts';
-import { ExportedViews } from './exported-views.ts';
-import { type Ask, type ChunkSummary, readAsk } from './job-files.ts';
-import { GROUP } from './asked-list.ts';
 import { listChunkOr } from './list-chunk.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
@@ -39,7 +37,7 @@ export class Chunks {
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(LabelGate) private readonly labels: LabelGate,
-    @Inject(ExportedViews) private readonly views: ExportedViews,
+    @Inject(JobViews) private readonly views: JobViews,
   ) {
     const { segment } = config.partLimits ?? PART_LIMITS;
     this.extracts = ports.views.extracts(extractsOptions({ segment }));

@@ -4,13 +4,11 @@ import type { DenialReason } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import { parseReference } from '@provider-access/fhir';
 import { type LabelCheck, recordId, SHARED, type StoredRecord } from '@provider-access/records';
+import { chunkPrefix, deflateSegment, PartSet } from '@provider-access/jobs/files';
 import { Asked } from './asked.ts';
 import { Carried } from './carried.ts';
 import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
-import { chunkPrefix } from './job-files.ts';
-import { PartSet } from './part-set.ts';
 import { partyOf } from './party-snapshot.ts';
-import { deflateSegment } from '../domain/segments/index.ts';
 import type { AskedList } from './asked-list.ts';
 import { ListEntries } from './list-entries.ts';
 

@@ -1,9 +1,8 @@
 import type { AttributionFact } from '@provider-access/domain/access';
 import { changeSince, groupMember, listEntry, type ListEntry, providerOf } from '@provider-access/domain/pdex';
 import { type LabelCheck, recordId, type RecordsReader } from '@provider-access/records';
-import { deflateSegment } from '../domain/segments/index.ts';
-import type { PartSet } from './part-set.ts';
-import { type AskedList, GROUP } from './asked-list.ts';
+import { deflateSegment, GROUP, type PartSet } from '@provider-access/jobs/files';
+import type { AskedList } from './asked-list.ts';
 
 interface Sources {
   readonly records: Pick<RecordsReader, 'heads'>;

@@ -2,7 +2,7 @@ import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { Extract, ExtractsOptions, FilledExtract } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
 import { belongsToLine, broughtType, PROVENANCE, records } from '@provider-access/records';
-import { PART_LIMITS, type PartLimits, type Segment, type SegmentSize } from '../domain/segments/index.ts';
+import { PART_LIMITS, type PartLimits, type Segment, type SegmentSize } from '@provider-access/jobs/files';
 
 /**
  * The segments of a type that an export of the whole member writes. They hold only resources without a security label,

@@ -1,5 +1,4 @@
-import { deflateSegment, type Segment } from '../domain/segments/index.ts';
-import type { PartSet } from './part-set.ts';
+import { deflateSegment, type PartSet, type Segment } from '@provider-access/jobs/files';
 
 /** Compressed bytes of a block that wait in memory, so that the block can begin in another file. */
 const HELD_BYTES = 16 * 1024 * 1024;

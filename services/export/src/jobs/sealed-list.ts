@@ -1,12 +1,14 @@
 import type { Blobs } from '@provider-access/engines/blob';
 import { groupResource } from '@provider-access/domain/pdex';
-import { decodeIndex, deflateSegment, PartIndexBuilder, type SegmentSize } from '../domain/segments/index.ts';
-import type { PartInfo } from './part-set.ts';
-import { type AskedList, GROUP } from './asked-list.ts';
-
-/** Whether a file has entries of the Group, or its whole line. No client gets it as it is stored. */
-export const isOfList = ({ kind, type }: Pick<PartInfo, 'kind' | 'type'>): boolean =>
-  kind === 'output' && type === GROUP;
+import {
+  decodeIndex,
+  deflateSegment,
+  GROUP,
+  PartIndexBuilder,
+  type PartInfo,
+  type SegmentSize,
+} from '@provider-access/jobs/files';
+import type { AskedList } from './asked-list.ts';
 
 /** The line of the Group up to its entries: everything but `member`, `quantity` and the end. */
 function headLine({ head, lastUpdated }: AskedList): Buffer {

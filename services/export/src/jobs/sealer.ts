@@ -6,34 +6,24 @@ import { LabelGate } from '@provider-access/records';
 import { instant } from '@provider-access/kernel';
 import { operationOutcome, type IssueType } from '@provider-access/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
-import { summaryOf, type Job } from '../domain/job/job.ts';
-import { deflateSegment } from '../domain/segments/index.ts';
-import { Turns } from '../turns.ts';
-import { Asked } from './asked.ts';
-import { ExportedViews } from './exported-views.ts';
-import type { AskedPatient } from '../domain/request/patients.ts';
+import { BLOBS, DECIDE_BATCH, type Job, JobViews, type Sealing, summaryOf, Turns } from '@provider-access/jobs';
 import {
-  type ChunkSummary,
+  deflateSegment,
+  isOfList,
   type Manifest,
-  readAsk,
+  type PartInfo,
+  PartSet,
   readSlice,
-  readSummary,
-  type SealSlice,
   sealPrefix,
-} from './job-files.ts';
-import { PartSet, type PartInfo, SUPPORTING_PARTS } from './part-set.ts';
-import { isOfList, sealList } from './sealed-list.ts';
+  type SealSlice,
+  SUPPORTING_PARTS,
+} from '@provider-access/jobs/files';
+import { type ChunkSummary, readAsk, readSummary } from './ask.ts';
+import { CONFIG, type ExportConfig } from '../config.ts';
+import { Asked } from './asked.ts';
+import type { AskedPatient } from '../domain/request/patients.ts';
+import { sealList } from './sealed-list.ts';
 import { Supporting } from './supporting.ts';
-
-/** How far a seal is: chunks whose members are decided, and the files with those that were dropped. */
-export interface Sealing {
-  readonly from: number;
-  readonly checked: readonly string[];
-}
-
-/** Members in a batch of decisions. A batch takes some ms; other requests run between batches. */
-export const DECIDE_BATCH = 100;
 
 /**
  * The last check of a job before downloads. On facts that have passed every head, decides about every member again, and
@@ -47,7 +37,7 @@ export class Sealer {
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(LabelGate) private readonly labels: LabelGate,
-    @Inject(ExportedViews) private readonly views: ExportedViews,
+    @Inject(JobViews) private readonly views: JobViews,
   ) {}
 
   /**

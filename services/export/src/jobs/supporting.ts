@@ -8,10 +8,9 @@ import {
   type RecordPart,
   type RecordsReader,
 } from '@provider-access/records';
-import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
+import { deflateSegment, MEMBERS_OF_SUPPORTING, type PartSet } from '@provider-access/jobs/files';
+import type { ChunkSummary } from './ask.ts';
 import type { Asked } from './asked.ts';
-import type { ChunkSummary } from './job-files.ts';
-import type { PartSet } from './part-set.ts';
 
 /** The references of a chunk, and the member ids to which its positions refer. */
 type Carriers = Pick<ChunkSummary, 'references' | 'unchanged' | 'common' | 'released'>;

@@ -10,6 +10,7 @@ import {
   LIST_TYPES,
   parseExportType,
 } from '@provider-access/domain/pdex';
+import { NDJSON } from '@provider-access/jobs/files';
 import { type AskedPatient, readPatients } from './patients.ts';
 import { type AskedProvenance, readAssociatedData } from './associated-data.ts';
 import { type ElementsOfTypes, readElements } from './elements.ts';
@@ -46,7 +47,6 @@ export interface KickOffContext {
   readonly base: string;
 }
 /** The media type of the files. */
-export const NDJSON = 'application/fhir+ndjson';
 const FORMATS = new Set([NDJSON, 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 

@@ -3,9 +3,8 @@ import { Audit } from '@provider-access/audit';
 import { type DenialReason, namesOf } from '@provider-access/events';
 import { Facts } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
+import { DECIDE_BATCH, Turns } from '@provider-access/jobs';
 import type { AskedPatient } from '../../domain/request/patients.ts';
-import { DECIDE_BATCH } from '../../jobs/sealer.ts';
-import { Turns } from '../../turns.ts';
 
 /** Decides about the patients that a kick-off names. */
 @Injectable()

@@ -4,10 +4,9 @@ import { allows } from '@provider-access/domain/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
 import { base32 } from '@provider-access/kernel';
 import { hasPreference, isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { ClientLimits, JobViews } from '@provider-access/jobs';
 import { CONFIG, type ExportConfig } from '../../config.ts';
 import { parseKickOff } from '../../domain/request/parameters.ts';
-import { ClientLimits } from '../../jobs/client-limits.ts';
-import { ExportedViews } from '../../jobs/exported-views.ts';
 import { AskedPatients } from './asked-patients.ts';
 import { type Frozen, type KickOff, NewJobs, unavailable } from './new-jobs.ts';
 
@@ -25,7 +24,7 @@ export class KickOffs {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ExportConfig,
     @Inject(ClientLimits) private readonly limits: ClientLimits,
-    @Inject(ExportedViews) private readonly views: ExportedViews,
+    @Inject(JobViews) private readonly views: JobViews,
     @Inject(AskedPatients) private readonly patients: AskedPatients,
     @Inject(NewJobs) private readonly newJobs: NewJobs,
   ) {

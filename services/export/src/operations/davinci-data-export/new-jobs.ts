@@ -6,15 +6,14 @@ import { type GroupPart, groups, ListHeads, type NamedGroup } from '@provider-ac
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { Client } from '@provider-access/service/operation';
-import { BLOBS, CONFIG, type ExportConfig } from '../../config.ts';
-import { positionsInEvent } from '../../domain/job/job.ts';
+import { BLOBS, type JobItem, JobStreams, positionsInEvent } from '@provider-access/jobs';
+import { askFile } from '@provider-access/jobs/files';
+import type { Ask } from '../../jobs/ask.ts';
+import { CONFIG, type ExportConfig } from '../../config.ts';
 import type { GivenParameter } from '../../domain/request/given.ts';
 import type { KickOffRequest, Operation } from '../../domain/request/parameters.ts';
 import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
 import type { AskedList } from '../../jobs/asked-list.ts';
-import { askFile, type Ask } from '../../jobs/job-files.ts';
-import { JobStreams } from '../../jobs/job-stream.ts';
-import type { JobItem } from '../../jobs/job-steps.ts';
 
 export interface KickOff extends Client {
   readonly operation: Operation;

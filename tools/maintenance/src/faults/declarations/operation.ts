@@ -123,7 +123,7 @@ export const OPERATION: readonly Fault[] = [
     suites: ['services/export/test/http.int.spec.ts', 'services/export/test/access.int.spec.ts'],
     forms: [
       {
-        file: 'services/export/src/operations/own-jobs.ts',
+        file: 'libs/jobs/src/operations/own-jobs.ts',
         find: 'if (job.client !== client) return',
         replace: 'if (job.client === undefined) return',
       },

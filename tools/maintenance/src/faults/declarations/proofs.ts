@@ -61,7 +61,7 @@ export const PROOFS: readonly Fault[] = [
     suites: ['services/export/test/processes.int.spec.ts', `${HERE}/kill-points.int.spec.ts`],
     forms: [
       {
-        file: 'services/export/src/jobs/export-work.ts',
+        file: 'libs/jobs/src/run/job-work.ts',
         find: 'for (const status of RECOVERED) await this.putAll(jobs, status);',
         replace: 'for (const status of RECOVERED.slice(3)) await this.putAll(jobs, status);',
       },

@@ -77,7 +77,7 @@ export const WIRING: readonly Fault[] = [
     what: 'ended downloads are not published',
     suites: ['services/export/test/http.int.spec.ts', 'services/export/test/accounting.int.spec.ts'],
     forms: [
-      { file: EXPORT, find: 'jobs: [DownloadNotes, ExportWork],', replace: 'jobs: [ExportWork],' },
+      { file: EXPORT, find: 'jobs: [DownloadNotes, JobWork],', replace: 'jobs: [JobWork],' },
       { file: EXPORT, find: 'downloads.start();', replace: 'void downloads;' },
     ],
   },
@@ -87,7 +87,7 @@ export const WIRING: readonly Fault[] = [
     suites: ['services/export/test/limits.int.spec.ts', 'services/export/test/lifecycle.int.spec.ts'],
     forms: [
       {
-        file: 'services/export/src/jobs/client-limits.ts',
+        file: 'libs/jobs/src/run/client-limits.ts',
         find: 'length: this.config.runningPerClient }',
         replace: 'length: this.config.runningPerClient * 100 }',
       },

@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Audit } from '@provider-access/audit';
+import type { ViewReader } from '@provider-access/engines/views';
+import type { RefusalReason } from '@provider-access/events';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
+import { expiresAt } from '../domain/job.ts';
+import { exportJobs, getJob, type JobPart } from '../jobs-view.ts';
+
+/** The form of our job ids: base32 of 128 bits. Text of another form needs no query. */
+const JOB_ID = /^[a-z2-7]{26}$/;
+
+/** The jobs of a client, as its requests find them. */
+@Injectable()
+export class OwnJobs {
+  private readonly jobs: ViewReader;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(JOBS_CONFIG) private readonly config: JobsConfig,
+    @Inject(Audit) private readonly audit: Audit,
+  ) {
+    this.jobs = ports.views.reader(exportJobs);
+  }
+
+  current(id: string): Promise<JobPart | undefined> {
+    return getJob(this.jobs, id);
+  }
+
+  /** The client's own job. @throws Refusal 404 */
+  async find(client: string, id: string): Promise<JobPart> {
+    const job = JOB_ID.test(id) ? await this.current(id) : undefined;
+    if (job === undefined) return this.refuse(client, 'export-unknown');
+    if (job.client !== client) return this.refuse(client, 'export-of-another', job);
+    const ended = (expiresAt(job, this.config.keepMs) ?? Infinity) <= this.ports.clock.now();
+    if (ended || job.status === 'cancelled' || job.status === 'expired') return this.refuse(client, 'export-gone', job);
+    this.ports.tracing?.link(job.traceparent);
+    return job;
+  }
+
+  /**
+   * Gives the same answer for a job or file that is unknown, deleted, expired or of another client. Each of them is
+   * audited, so that the time does not tell them apart either. The audit names a job that exists, and keeps no text
+   * that the client made up. @throws Refusal 404
+   */
+  async refuse(client: string, reason: RefusalReason, of?: Pick<JobPart, 'job' | 'group'>): Promise<never> {
+    const about = of === undefined ? {} : { job: of.job, group: of.group };
+    await this.audit.refuse({ client, action: 'download', reason, ...about });
+    throw new Refusal('not-found', 'There is no such export, or it is no longer available.');
+  }
+}

@@ -1,0 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Position } from '@provider-access/engines/log';
+import type { ViewReader } from '@provider-access/engines/views';
+import {
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+} from '@provider-access/events';
+import { Facts, FactsStale, MEMBER_DERIVERS, memberships } from '@provider-access/facts';
+import { RecordsReader } from '@provider-access/records';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
+import { type Job, positionsOf } from '../domain/job.ts';
+
+/** The views that an export reads. Other services keep them up. */
+@Injectable()
+export class JobViews {
+  readonly records: RecordsReader;
+  readonly memberships: ViewReader;
+
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(JOBS_CONFIG) private readonly config: JobsConfig,
+    @Inject(Facts) private readonly facts: Facts,
+  ) {
+    this.records = new RecordsReader(ports.views);
+    this.memberships = ports.views.reader(memberships);
+  }
+
+  /** The present heads of the payer's topics. */
+  payerHead(): Promise<Position> {
+    return this.facts.access.payerHead();
+  }
+
+  /** True once records, facts and memberships have passed these positions of payer topics, false after `waitMs`. */
+  async passed(positions: Position): Promise<boolean> {
+    const { waitMs } = this.config;
+    const members = { [PAYER_MEMBER_EVENTS]: positions[PAYER_MEMBER_EVENTS] ?? [] };
+    const all = await Promise.all([
+      this.records.views.records.waitFor(positions, waitMs, ['resources']),
+      this.facts.access.waitForPayer(positions, waitMs),
+      this.memberships.waitFor(
+        members,
+        waitMs,
+        MEMBER_DERIVERS.filter((d) => d === 'attribution'),
+      ),
+    ]);
+    return all.every(Boolean);
+  }
+
+  /**
+   * Each step of a job checks the positions of its kick-off, because a view may be lost or rebuilt in between, and its
+   * missing data would be missing from the files without a warning.
+   * @throws Refusal while a view has not passed them. The step then waits without a limit.
+   */
+  async assertPassed(job: Pick<Job, 'positions' | 'ask'>): Promise<void> {
+    const positions = positionsOf(job);
+    const { search } = this.records.views;
+    // The filters of a job find their candidates by the index of keys.
+    const keys = job.ask === undefined || (await search.waitFor(positions, this.config.waitMs, ['resources']));
+    if (!keys || !(await this.passed(positions)))
+      throw new Refusal('unavailable', 'A view that exports read has not passed the kick-off yet.');
+  }
+
+  /** Waits until the facts have passed the present heads of the log. @throws FactsStale if they do not in time */
+  async assertNewestFacts(): Promise<void> {
+    const { log } = this.ports;
+    const { waitMs } = this.config;
+    const { access, parties, reader } = this.facts;
+    const payer = await access.payerHead();
+    const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
+    // Clients, networks and holds of sources are in the memory of this process. Another process may have acknowledged a
+    // newer change, so wait for these topics too.
+    const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION]);
+    const passed = await Promise.all([
+      access.waitForPayer(payer, waitMs),
+      reader.waitFor(ours, waitMs),
+      parties.waitFor(party, waitMs),
+    ]);
+    if (!passed.every(Boolean)) throw new FactsStale();
+  }
+}
