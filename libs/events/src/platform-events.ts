@@ -124,7 +124,8 @@ const networkStatusRecorded = z.object({
 });
 
 /**
- * pa.directory: key is the entry. What a resource of the payer's directory says about specialties. A role names parties
+ * pa.directory: key is the entry. What a resource of the payer's directory says about specialties, and whether it is
+ * active. A role names parties
  * (`of`: `Practitioner/id`, or `providers`), and a party has identifiers.
  */
 const directoryEntryRecorded = z.object({
@@ -135,6 +136,8 @@ const directoryEntryRecorded = z.object({
   of: z.array(z.string()).optional(),
   /** Of a role: codes of the NUCC taxonomy. */
   specialties: z.array(z.string()).optional(),
+  /** Of a party that is not active. */
+  active: z.literal(false).optional(),
 });
 
 /** pa.groups. Minted once; never changes, never returns. */

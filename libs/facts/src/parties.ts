@@ -166,6 +166,9 @@ export class Parties implements PartyFacts {
   specialties(provider: ProviderKey): readonly string[] {
     return this.#directory.of(provider);
   }
+  deactivated(provider: ProviderKey): boolean {
+    return this.#directory.deactivated(provider);
+  }
   lines(): readonly LinesFact[] {
     return this.registry.lines.facts();
   }

@@ -67,3 +67,45 @@ describe('N7 the specialties of a provider', () => {
     expect(product.of(NPIS[0]!)).toEqual([]);
   });
 });
+
+describe('M31 a provider that is not active', () => {
+  const [NPI, OTHER] = NPIS as [ProviderKey, ProviderKey];
+  const party = (entry: string, at: number, active?: false): DirectoryEntryRecorded => ({
+    entry,
+    businessTime: instant(at),
+    providers: [NPI],
+    ...(active === false && { active }),
+  });
+  const after = (...all: readonly DirectoryEntryRecorded[]): Specialties => {
+    const known = new Specialties();
+    for (const one of all) known.evolve(record(one));
+    return known;
+  };
+  it.each<[string, readonly DirectoryEntryRecorded[], boolean]>([
+    ['nobody knows the provider', [], false],
+    ['an active entry', [party('Practitioner/p1', 1)], false],
+    ['an entry that is not active', [party('Practitioner/p1', 1, false)], true],
+    ['an entry that became active', [party('Practitioner/p1', 1, false), party('Practitioner/p1', 2)], false],
+    ['an entry that was active later', [party('Practitioner/p1', 2), party('Practitioner/p1', 1, false)], false],
+    ['one of two entries is active', [party('Practitioner/p1', 2, false), party('Practitioner/p2', 1)], false],
+    ['an active role of a party that is not', [party('Practitioner/p1', 1, false), role(NPI)], true],
+    ['a role alone', [role(NPI)], false],
+  ])('%s', (_name, all, expected) => {
+    expect(after(...all).deactivated(NPI)).toBe(expected);
+    expect(after(...all).deactivated(OTHER)).toBe(false);
+  });
+  it('counts as not active while its newest entry cannot be read', () => {
+    const known = after(party('Practitioner/p1', 1));
+    known.forget('Practitioner/p1');
+    expect(known.deactivated(NPI)).toBe(true);
+    known.evolve(record(party('Practitioner/p1', 2)));
+    expect(known.deactivated(NPI)).toBe(false);
+  });
+});
+const role = (npi: ProviderKey): DirectoryEntryRecorded => ({
+  entry: 'PractitionerRole/r1',
+  businessTime: instant(3),
+  providers: [npi],
+  of: ['Practitioner/p1'],
+  specialties: [CODES[0]!],
+});

@@ -61,6 +61,7 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
       sourceHolds: () => [],
       identity: () => [key],
       specialties: () => (provider === NPIS[1] ? [CARDIOLOGY] : []),
+      deactivated: () => false,
       lines: () => [],
       asOf: () => undefined,
     },

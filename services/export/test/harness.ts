@@ -205,6 +205,7 @@ export class Platform extends Publisher {
       network: new Map([[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]]]),
       sourceHolds: new Map(),
       specialties: new Map(),
+      deactivated: new Set<ProviderKey>(),
       lines: [],
       identities: new Map(),
       asOf: undefined,

@@ -18,8 +18,8 @@ import { isInCategory } from './specialties.ts';
 /** For what a decision is asked. */
 export const PURPOSES = ['read', 'search', 'match', 'export', 'download', 'group', 'explain'] as const;
 /**
- * With `group`, only attributions of this Group count (export, download, Group read). Without it, each attribution to
- * one of the client's providers counts.
+ * With `group`, only attributions and attestations of this Group count (export, download, Group read). Without it, each
+ * attribution to one of the client's providers counts, and so does each attestation of the client (MATCH.md M70).
  */
 export interface Purpose {
   readonly kind: (typeof PURPOSES)[number];
@@ -66,7 +66,13 @@ export interface DecisionFacts {
   readonly party: PartyFacts;
 }
 export type Decision =
-  | { readonly permit: true; readonly attributions: readonly AttributionFact[] }
+  | {
+      readonly permit: true;
+      /** Empty if attestations alone permit. */
+      readonly attributions: readonly AttributionFact[];
+      /** Absent if attributions alone permit. */
+      readonly attestations?: readonly AttestationFact[];
+    }
   | { readonly permit: false; readonly reason: DenialReason };
 
 const deny = (reason: DenialReason): Decision => ({ permit: false, reason });
@@ -145,13 +151,22 @@ function bars(
   return true;
 }
 
-/** How many attributions of the member at `now` (ms since the epoch) an opt-out bars. */
+/** What grounds access: an attribution, or an attestation in the form of one. */
+type Ground = AttributionFact & { readonly attestation?: AttestationFact };
+const groundOf = (attestation: AttestationFact): Ground => {
+  const { group, provider, from, to, recordedAt, event } = attestation;
+  const interval = { from, ...(to !== undefined && { to }) };
+  return { ...interval, group, providers: [provider], recordedAt, event, attestation };
+};
+
+/** How many attributions and attestations of the member at `now` (ms since the epoch) an opt-out bars. */
 export const barredBy = (
   optOut: Pick<OptOutFact, 'scope' | 'targets' | 'categories' | 'bars'>,
-  { attributions }: MemberFacts,
+  { attributions, attestations = [] }: MemberFacts,
   party: PartyFacts,
   now: number,
-): number => attributions.filter((a) => applies(a, now) && bars(optOut, a, a, party)).length;
+): number =>
+  [...attributions, ...attestations.map(groundOf)].filter((a) => applies(a, now) && bars(optOut, a, a, party)).length;
 
 /** The holds that deny a member to everybody at `now`, ms since the epoch: its own, and those of its sources. */
 export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): readonly HoldFact[] =>
@@ -165,8 +180,9 @@ export const waitsForNotice = (member: MemberFacts, party: PartyFacts, now: numb
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
  * docs/regulation.md#who-may-see-what). It permits if the client is approved, and the member is covered, has not opted
  * out and is not on hold. The coverage must be of a started line of business (PEOPLE.md N62). Where the deployment asks
- * for it, the member has got a notice. The member must also be
- * attributed to a provider in network to which the client is bound. Intervals are [from, to).
+ * for it, the member has got a notice. The member must also be attributed to a provider in network to which the client
+ * is bound, or such a provider must have attested for this client that it treats the member (MATCH.md M36). The NPI of
+ * an attestation must not be deactivated (M31). Intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const now = decisionTime(request, facts);
@@ -180,17 +196,20 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => applies(h, now))))
     return deny('source-on-hold');
   const { group } = request.purpose;
-  const attributed = member.attributions
+  const attested = (member.attestations ?? []).filter(
+    (a) => a.client === request.client && !party.deactivated(a.provider),
+  );
+  const grounds = [...member.attributions, ...attested.map(groundOf)]
     .filter(
-      (a) =>
+      (a: Ground) =>
         applies(a, now) &&
         (group === undefined || a.group === group) &&
         a.providers.some((p) => client.providers.includes(p)),
     )
-    .map((a) => withCoverageAt(a, now));
-  if (attributed.length === 0) return deny('not-attributed');
+    .map((a): Ground => withCoverageAt(a, now));
+  if (grounds.length === 0) return deny('not-attributed');
   const optOuts = member.optOuts.filter((o) => applies(o, now));
-  const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
+  const open = grounds.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
   if (open.length === 0) return deny('opted-out');
   const covered = member.coverage.filter((c) => applies(c, now));
   if (covered.length === 0) return deny('not-covered');
@@ -201,13 +220,18 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   if (waitsForNotice(member, party, now)) return deny('notice');
   const permitted = started.filter((a) => inNetwork(facts.party, a.providers, now));
   if (permitted.length === 0) return deny('not-in-network');
-  return { permit: true, attributions: permitted };
+  const attestations = permitted.flatMap(({ attestation }) => attestation ?? []);
+  return {
+    permit: true,
+    attributions: permitted.filter(({ attestation }) => attestation === undefined),
+    ...(attestations.length > 0 && { attestations }),
+  };
 }
 
 /**
  * The instant since which the permitted member has been visible to the client without a break, ms since the epoch. If
- * attribution, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a line of
- * business started, the member gets everything (docs/regulation.md#members-who-become-visible).
+ * attribution, attestation, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a
+ * line of business started, the member gets everything (docs/regulation.md#members-who-become-visible).
  */
 export function visibleSince(
   request: AccessRequest,
@@ -219,8 +243,8 @@ export function visibleSince(
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
   const member = facts.member!;
   const shared = (coverageId: string): number => coverageSharedSince(facts.party, member, coverageId, now);
-  const attributed = Math.min(
-    ...decision.attributions.map((a) =>
+  const grounded = Math.min(
+    ...[...decision.attributions, ...(decision.attestations ?? []).map(groundOf)].map((a) =>
       Math.max(
         since(a),
         ...a.providers.map((p) => inNetworkSince(facts.party, p, now)),
@@ -243,5 +267,5 @@ export function visibleSince(
   const released = Math.max(0, ...held.filter((h) => h.to !== undefined && ms(h.to) <= now).map((h) => ms(h.to!)));
   const told = facts.party.holdsUntilNotice === true ? facts.member!.notices!.filter((n) => applies(n, now)) : [];
   const toldSince = told.length === 0 ? 0 : Math.min(...told.map(since));
-  return Math.max(attributed, covered, optedIn, released, toldSince, ...lines);
+  return Math.max(grounded, covered, optedIn, released, toldSince, ...lines);
 }

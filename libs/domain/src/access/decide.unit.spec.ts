@@ -47,6 +47,7 @@ const party = (w: World = {}): PartyFacts => ({
   asOf: () => w.asOf,
   identity: (p) => (w.joined?.includes(p) ? w.joined : [p]),
   specialties: (p) => w.specialties?.[p] ?? [],
+  deactivated: () => false,
   lines: () => w.lines ?? [],
   ...(w.holdsUntilNotice !== undefined && { holdsUntilNotice: w.holdsUntilNotice }),
 });

@@ -138,6 +138,8 @@ export interface PartyFacts {
   identity(provider: ProviderKey): readonly ProviderKey[];
   /** Codes of the NUCC taxonomy that the payer's directory has of this provider; [] if it has none. */
   specialties(provider: ProviderKey): readonly string[];
+  /** Whether the payer's directory has this provider as not active, and has no active entry of it (MATCH.md M31). */
+  deactivated(provider: ProviderKey): boolean;
   /** Every table of lines that was set, oldest first. Without one all lines are started. */
   lines(): readonly LinesFact[];
   /** Whether nobody sees a member who has not got a notice (HOLD_UNTIL_NOTICE). Default: false. */

@@ -21,6 +21,7 @@ function party(client: Partial<ClientFacts> | undefined, network: Readonly<Recor
     sourceHolds: () => [],
     identity: (provider) => [provider],
     specialties: () => [],
+    deactivated: () => false,
     lines: () => [],
     asOf: () => undefined,
   } satisfies PartyFacts;

@@ -33,6 +33,7 @@ const party = (...tables: readonly LinesFact[]): PartyFacts => ({
   sourceHolds: () => [],
   identity: (p) => [p],
   specialties: () => [],
+  deactivated: () => false,
   lines: () => tables,
   asOf: () => undefined,
 });

@@ -11,14 +11,18 @@ const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? val
 
 /**
  * What a resource of the directory says about specialties (N7): a Practitioner or an Organization, which identifiers it
- * has; a PractitionerRole, which specialties its parties have. A role that is not active gives none. Pure.
+ * has, and whether it is active (MATCH.md M31); a PractitionerRole, which specialties its parties have. A role that is
+ * not active gives none. Pure.
  * @returns undefined for another resource, and for one without an id
  */
 export function directoryEntryOf(resource: Json, businessTime: string): DirectoryEntryRecorded | undefined {
   const { resourceType: type, id } = resource;
   if (typeof type !== 'string' || typeof id !== 'string' || !DIRECTORY_TYPES.has(type)) return undefined;
   const entry = { entry: `${type}/${id}`, businessTime };
-  if (type !== 'PractitionerRole') return { ...entry, providers: keysOf(objects(resource['identifier'])) };
+  if (type !== 'PractitionerRole') {
+    const providers = keysOf(objects(resource['identifier']));
+    return { ...entry, providers, ...(resource['active'] === false && { active: false }) };
+  }
   if (resource['active'] === false) return { ...entry, specialties: [], of: [], providers: [] };
   const parties = [resource['practitioner'], resource['organization']];
   return {

@@ -65,3 +65,12 @@ describe('N7 an entry of the directory', () => {
     expect(directoryEntryOf(resource as Readonly<Record<string, unknown>>, AT)).toEqual(expected);
   });
 });
+
+it('M31 a party says that it is not active, and nothing if it is', () => {
+  const party = (more: object) =>
+    directoryEntryOf({ resourceType: 'Practitioner', id: 'p1', identifier: [NPI], ...more }, AT);
+  const active = { entry: 'Practitioner/p1', businessTime: AT, providers: ['npi|1234567893'] };
+  expect(party({ active: false })).toEqual({ ...active, active: false });
+  expect(party({ active: true })).toEqual(active);
+  expect(party({})).toEqual(active);
+});

@@ -20,6 +20,8 @@ export interface PartySnapshot {
   readonly identities: ReadonlyMap<ProviderKey, readonly ProviderKey[]>;
   /** Specialties of each identifier that has some. */
   readonly specialties: ReadonlyMap<ProviderKey, readonly string[]>;
+  /** Those of the attesting providers that are deactivated. */
+  readonly deactivated: ReadonlySet<ProviderKey>;
   readonly lines: readonly LinesFact[];
   readonly holdsUntilNotice?: boolean;
   /** RFC 3339 instant of the newest event in these facts. */
@@ -43,6 +45,8 @@ export async function partySnapshot(
     for (const attribution of facts?.attributions ?? [])
       if (attribution.group === group)
         for (const provider of attribution.providers) network.set(provider, parties.network(provider));
+    for (const attestation of facts?.attestations ?? [])
+      if (attestation.group === group) network.set(attestation.provider, parties.network(attestation.provider));
     for (const source of facts === undefined ? [] : sourcesOf(facts)) {
       const holds = parties.sourceHolds(source);
       if (holds.length > 0) sourceHolds.set(source, holds);
@@ -57,6 +61,7 @@ export async function partySnapshot(
       .map((p) => [p, parties.specialties(p)] as const)
       .filter(([, codes]) => codes.length > 0),
   );
+  const deactivated = new Set([...network.keys()].filter((provider) => parties.deactivated(provider)));
   const lines = parties.lines();
   const holdsUntilNotice = parties.holdsUntilNotice === true;
   return {
@@ -65,6 +70,7 @@ export async function partySnapshot(
     sourceHolds,
     identities,
     specialties,
+    deactivated,
     lines,
     holdsUntilNotice,
     asOf: parties.asOf(),
@@ -78,6 +84,7 @@ export const partyOf = ({
   sourceHolds,
   identities,
   specialties,
+  deactivated,
   lines,
   holdsUntilNotice = false,
   asOf,
@@ -87,6 +94,7 @@ export const partyOf = ({
   sourceHolds: (s) => sourceHolds.get(s) ?? [],
   identity: (p) => identities.get(p) ?? [p],
   specialties: (p) => specialties.get(p) ?? [],
+  deactivated: (p) => deactivated.has(p),
   lines: () => lines,
   holdsUntilNotice,
   asOf: () => asOf,

@@ -12,6 +12,7 @@ export const partyOf = (parties: Parties, providers: readonly ProviderKey[]): Pa
   network: (provider) => parties.network(provider),
   identity: (provider) => parties.identity(provider),
   specialties: (provider) => parties.specialties(provider),
+  deactivated: (provider) => parties.deactivated(provider),
   sourceHolds: (source) => parties.sourceHolds(source),
   lines: () => parties.lines(),
   holdsUntilNotice: parties.holdsUntilNotice,
