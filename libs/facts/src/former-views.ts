@@ -1,4 +1,5 @@
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { PA_ATTESTATIONS } from '@provider-access/events';
 import { memberFacts, memberships } from './projections.ts';
 
 /**
@@ -73,7 +74,12 @@ function formerTopic({ evolve, failed, ...topic }: TopicEvolve<Fields>): TopicEv
 const formerVersion = (projection: Projection): Projection => ({
   ...projection,
   version: 1,
-  topics: Object.fromEntries(Object.entries(projection.topics).map(([name, topic]) => [name, formerTopic(topic)])),
+  topics: Object.fromEntries(
+    Object.entries(projection.topics)
+      // The release that reads this version does not know attestations.
+      .filter(([name]) => name !== PA_ATTESTATIONS)
+      .map(([name, topic]) => [name, formerTopic(topic)]),
+  ),
 });
 
 export const FORMER_PROJECTIONS: readonly Projection[] = [memberFacts, memberships].map(formerVersion);

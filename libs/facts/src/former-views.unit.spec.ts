@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
+import { PA_ATTESTATIONS, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
 import type { LogRecord, Position } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { type Projection, ProjectionSet } from '@provider-access/engines/views';
@@ -105,19 +105,20 @@ describe('the former version of a view', () => {
     });
   });
 
-  it('has a collection of its own, the same indexes, and the same topics', () => {
+  it('has a collection of its own, the same indexes, and the same topics, without attestations', () => {
     const about = ({ owner, name, version, indexes, topics }: Projection) => [
       owner,
       name,
       version,
       indexes,
-      Object.keys(topics),
+      Object.keys(topics).filter((topic) => topic !== PA_ATTESTATIONS),
     ];
     for (const [former, now] of [
       [formerFacts, memberFacts],
       [formerMemberships, memberships],
     ] as const)
       expect(about(former)).toEqual(about({ ...now, version: 1 }));
+    expect(formerFacts.topics).not.toHaveProperty([PA_ATTESTATIONS]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
+import { PA_ATTESTATIONS, PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type EventLog, lossSentence, type Position, reached } from '@provider-access/engines/log';
 import { beyond, type ViewReader } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';
@@ -14,7 +14,7 @@ import { visibleHead } from './visible-head.ts';
  */
 const SHORT_POLLS = 6;
 export const DEFAULT_BOUND_MS = 5000;
-const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
+const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY, PA_ATTESTATIONS] as const;
 
 export interface FreshnessOptions {
   readonly log: EventLog;
@@ -166,7 +166,7 @@ export class Freshness {
   async #reachable(head: Position): Promise<Position> {
     if (this.ageMs() < this.boundMs / 2) return head;
     const { log, parties } = this.#options;
-    const { [PA_REGISTRY]: registry = [], ...payer } = head;
+    const { [PA_REGISTRY]: registry = [], [PA_ATTESTATIONS]: attestations = [], ...payer } = head;
     return {
       ...(await visibleHead(
         log,
@@ -174,6 +174,7 @@ export class Freshness {
         MEMBER_DERIVERS.map((deriver) => parties.derived(deriver)),
       )),
       [PA_REGISTRY]: registry,
+      [PA_ATTESTATIONS]: attestations,
     };
   }
 
@@ -187,7 +188,7 @@ export class Freshness {
 
   async #confirm(): Promise<void> {
     const { memberFactsReader, parties } = this.#options;
-    const { derived } = await memberFactsReader.position();
+    const { derived, topics } = await memberFactsReader.position();
     this.#passedBefore = this.#passedOf(derived);
     const passed = ({ head }: { head: Position }): boolean => {
       const members = { [PAYER_MEMBER_EVENTS]: head[PAYER_MEMBER_EVENTS] ?? [] };
@@ -195,7 +196,9 @@ export class Freshness {
       return (
         MEMBER_DERIVERS.every((d) => reached(derived[d] ?? {}, members) && reached(parties.derived(d), members)) &&
         PROVIDER_DERIVERS.every((d) => reached(parties.derived(d), providers)) &&
-        reached(parties.position(), { [PA_REGISTRY]: head[PA_REGISTRY] ?? [] })
+        reached(parties.position(), { [PA_REGISTRY]: head[PA_REGISTRY] ?? [] }) &&
+        // Nothing is derived for these: services append what they decide.
+        [topics, parties.position()].every((at) => reached(at, { [PA_ATTESTATIONS]: head[PA_ATTESTATIONS] ?? [] }))
       );
     };
     let newest = this.#samples.length - 1;

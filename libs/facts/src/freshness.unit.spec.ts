@@ -7,12 +7,13 @@ import { Parties } from './parties.ts';
 
 const M = 'payer.member-events';
 const P = 'payer.provider-events';
+const A = 'pa.attestations';
 
 /** A world in which the test sets every figure. */
 function world() {
   const w = {
     now: 1_000_000,
-    head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position,
+    head: { [M]: [0], [P]: [0], 'pa.registry': [0], [A]: [0] } as Position,
     away: false,
     viewsAway: false,
     /** The readable records. Any other offset is a marker, or retention removed it. */
@@ -24,7 +25,8 @@ function world() {
     ] as { topic: string; offset: number }[],
     view: { attribution: { [M]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
     party: { attribution: { [M]: [0], [P]: [0] }, consent: { [M]: [0] } } as Record<string, Position>,
-    registry: { 'pa.registry': [0] } as Position,
+    registry: { 'pa.registry': [0], [A]: [0] } as Position,
+    attested: { [A]: [0] } as Position,
   };
   const parties = Object.assign(new Parties(), {
     derived: (d: string) => w.party[d] ?? {},
@@ -35,7 +37,7 @@ function world() {
     w.viewsAway ? Promise.reject(new Error('away')) : Promise.resolve(value);
   const reader = {
     asked: 0,
-    position: () => (reader.asked++, answer({ topics: {}, derived: w.view })),
+    position: () => (reader.asked++, answer({ topics: w.attested, derived: w.view })),
     getMany: (ids: readonly string[]) => answer(ids.map(() => undefined)),
   } as unknown as ViewReader & { asked: number };
   const log = {
@@ -268,6 +270,20 @@ describe('freshness', () => {
       'the registry stands',
       (w) => {
         w.head = { ...w.head, 'pa.registry': [1] };
+      },
+    ],
+    [
+      'M73 the view stands on attestations',
+      (w) => {
+        w.head = { ...w.head, [A]: [1] };
+        w.registry = { ...w.registry, [A]: [1] };
+      },
+    ],
+    [
+      'M73 the parties stand on attestations',
+      (w) => {
+        w.head = { ...w.head, [A]: [1] };
+        w.attested = { [A]: [1] };
       },
     ],
     [

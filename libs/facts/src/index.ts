@@ -1,4 +1,11 @@
 export { FORMER_PROJECTIONS } from './former-views.ts';
+export {
+  attested,
+  type AttestedPart,
+  matchedGroups,
+  type MatchedGroupPart,
+  type AttestationsPart,
+} from './attestations.ts';
 export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
 export { lists, type ListPart, replacesList } from './lists.ts';
 export { type GroupHead, ListHeads, type NamedGroup, type OwnedGroup } from './list-heads.ts';

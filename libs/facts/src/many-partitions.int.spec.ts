@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import {
   encodeEvent,
+  PA_ATTESTATIONS,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_MEMBERS,
@@ -22,6 +23,7 @@ const PARTITIONS: Readonly<Record<string, number>> = {
   [PAYER_PROVIDER_EVENTS]: 4,
   [PA_MEMBERS]: 12,
   [PA_ATTRIBUTION]: 12,
+  [PA_ATTESTATIONS]: 12,
   [PA_CONSENT]: 5,
   [PA_PROVIDERS]: 3,
   'pa.registry': 1,
@@ -120,7 +122,10 @@ it('a process that starts from the view while the payer is silent is fresh at on
   const follow = vi.spyOn(log, 'follow');
   const second = new Facts({ log, views, clock, pollMs: 1_000_000 });
   await second.start();
-  expect(follow.mock.calls[0]![0].from).toEqual(await log.head([PA_CONSENT, PA_ATTRIBUTION]));
+  expect(follow.mock.calls[0]![0].from).toEqual({
+    ...(await log.head([PA_CONSENT, PA_ATTRIBUTION])),
+    [PA_ATTESTATIONS]: [],
+  });
   expect([second.freshness.ageMs(), second.check()]).toEqual([0, { ready: true }]);
   await second.stop();
 });

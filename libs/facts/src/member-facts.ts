@@ -1,5 +1,6 @@
 import type { MemberFacts } from '@provider-access/domain/access';
 import type { ViewDocument } from '@provider-access/engines/views';
+import { attestationFacts, attestationsRecorded, type AttestationsPart } from './attestations.ts';
 import { attributionFacts, attributionFileSteps, type AttributionPart } from './attribution.ts';
 import { type ConsentPart, optOutFacts } from './consent.ts';
 import { membersFacts, type MembersPart, membersSteps } from './coverage.ts';
@@ -11,6 +12,7 @@ export interface MemberFactsDocument {
   readonly members?: MembersPart;
   readonly attribution?: AttributionPart;
   readonly consent?: ConsentPart;
+  readonly attestations?: AttestationsPart;
 }
 
 /**
@@ -28,8 +30,9 @@ export function toMemberFacts(doc: ViewDocument | MemberFactsDocument): MemberFa
 
 function read(doc: MemberFactsDocument): MemberFacts {
   const { members, attribution, consent } = doc;
-  const asOf = newestOf(members, attribution, consent);
-  const since = [attribution?.since, consent?.since].reduce((a, b) =>
+  const asOf = newestOf(doc);
+  const attestations = attestationFacts(doc.attestations);
+  const since = [attribution?.since, consent?.since, doc.attestations?.since].reduce((a, b) =>
     a === undefined || (b !== undefined && b > a) ? b : a,
   );
   return {
@@ -37,6 +40,7 @@ function read(doc: MemberFactsDocument): MemberFacts {
     sources: [...new Set([...(members?.sources ?? []), ...(attribution?.sources ?? []), ...(consent?.sources ?? [])])],
     ...membersFacts(members),
     attributions: attributionFacts(attribution),
+    ...(attestations.length > 0 && { attestations }),
     optOuts: optOutFacts(consent),
     holds: [...holdFacts(members?.holds), ...holdFacts(attribution?.holds), ...holdFacts(consent?.holds)],
     ...(asOf !== undefined && { asOf }),
@@ -48,11 +52,7 @@ function read(doc: MemberFactsDocument): MemberFacts {
  * When the newest statement of the document was recorded. For a continued span it is the time when the span was first
  * seen.
  */
-function newestOf(
-  members: MembersPart | undefined,
-  attribution: AttributionPart | undefined,
-  consent: ConsentPart | undefined,
-): string | undefined {
+function newestOf({ members, attribution, consent, attestations }: MemberFactsDocument): string | undefined {
   const groups = [...Object.values(attribution?.groups ?? {}), ...Object.values(attribution?.ends ?? {})];
   const steps = [
     ...membersSteps(members),
@@ -64,6 +64,7 @@ function newestOf(
   for (const at of [
     ...[...steps, ...(consent?.outs ?? []), ...(consent?.ins ?? [])].map(({ recordedAt }) => recordedAt),
     ...(members?.notices ?? []).map(({ recordedAt }) => recordedAt),
+    ...attestationsRecorded(attestations),
     consent?.at,
     ...holds.flatMap(({ from, until }) => [from, until]),
   ]) {

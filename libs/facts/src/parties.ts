@@ -1,5 +1,6 @@
 import type { ClientFacts, HoldFact, LinesFact, NetworkFact, PartyFacts } from '@provider-access/domain/access';
 import {
+  PA_ATTESTATIONS,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_DIRECTORY,
@@ -29,11 +30,18 @@ import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { Specialties } from './specialties.ts';
 import { type ErrorLog, logPassedOver } from './passed-over-log.ts';
 
-export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_DIRECTORY, PA_CONSENT, PA_ATTRIBUTION] as const;
+export const PARTY_TOPICS = [
+  PA_REGISTRY,
+  PA_PROVIDERS,
+  PA_DIRECTORY,
+  PA_CONSENT,
+  PA_ATTRIBUTION,
+  PA_ATTESTATIONS,
+] as const;
 
 type MemberListener = (member: string, record: LogRecord) => void;
 /** Those of the topics whose events are about members. */
-const MEMBER_TOPICS: ReadonlySet<string> = new Set([PA_CONSENT, PA_ATTRIBUTION]);
+const MEMBER_TOPICS: ReadonlySet<string> = new Set([PA_CONSENT, PA_ATTRIBUTION, PA_ATTESTATIONS]);
 
 /**
  * The log to follow, and the views of the deployment. Attribution keeps a view of the holds of whole sources, so that a
@@ -55,7 +63,7 @@ export interface PartyPolicy {
 /**
  * Keeps clients, network status and holds of whole sources in memory, and follows the topics that change them
  * (docs/architecture.md#one-decision). Of pa.consent and pa.attribution it keeps only events without a member. A start
- * reads those from a view (`sourceHolds`).
+ * reads those from a view (`sourceHolds`). Of pa.attestations it keeps nothing, and tells its listeners of the members.
  */
 export class Parties implements PartyFacts {
   /** Clients, our signing keys, and restores of the log. */
@@ -305,7 +313,7 @@ export class Parties implements PartyFacts {
       return undefined;
     }
     if (record.topic === PA_PROVIDERS) this.#networks.failed(record);
-    else this.#holds.failed(record);
+    else if (record.topic !== PA_ATTESTATIONS) this.#holds.failed(record);
     return undefined;
   }
 
@@ -316,7 +324,7 @@ export class Parties implements PartyFacts {
       return undefined;
     }
     if (record.topic === PA_PROVIDERS) this.#networks.evolve(record);
-    else this.#holds.evolve(record);
+    else if (record.topic !== PA_ATTESTATIONS) this.#holds.evolve(record);
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import {
   type GroupOpened,
+  PA_ATTESTATIONS,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_GROUPS,
@@ -9,6 +10,7 @@ import {
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { attestationsTopic, attested, matchedGroups } from './attestations.ts';
 import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
 import { evolveConsent, type ConsentPart } from './consent.ts';
 import { evolveMembers, type MembersPart, unprojectedMembers } from './coverage.ts';
@@ -50,7 +52,13 @@ export const memberFacts: Projection = {
   indexes: [],
   keepDecoded: 5000,
   subject: '_id',
-  topics: { [PA_MEMBERS]: membersTopic, [PA_ATTRIBUTION]: attributionTopic, [PA_CONSENT]: consentTopic },
+  topics: {
+    [PA_MEMBERS]: membersTopic,
+    [PA_ATTRIBUTION]: attributionTopic,
+    [PA_CONSENT]: consentTopic,
+    // A release that does not follow this topic shows nobody by an attestation.
+    [PA_ATTESTATIONS]: attestationsTopic,
+  },
 };
 
 export interface MembershipPart extends GroupAttribution {
@@ -105,4 +113,12 @@ export const groups: Projection = {
 };
 
 /** Attribution runs these, each in a consumer group of its own. Every service reads them. */
-export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups, sourceHolds, lists];
+export const FACTS_PROJECTIONS: readonly Projection[] = [
+  memberFacts,
+  memberships,
+  groups,
+  sourceHolds,
+  lists,
+  attested,
+  matchedGroups,
+];

@@ -1,5 +1,5 @@
 import { ANY_SOURCE, EVERY_SOURCE, type HoldFact } from '@provider-access/domain/access';
-import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT, dataOf } from '@provider-access/events';
+import { type AccessHeld, PA_ATTESTATIONS, PA_ATTRIBUTION, PA_CONSENT, dataOf } from '@provider-access/events';
 import { type EventLog, type LogRecord, reached } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/engines/views';
 import { fewReleased, heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
@@ -61,7 +61,12 @@ export const sourceHolds: Projection = {
   owner: 'facts',
   name: 'source-holds',
   version: 2,
-  topics: { [PA_CONSENT]: topicOf('consent'), [PA_ATTRIBUTION]: topicOf('attribution') },
+  topics: {
+    [PA_CONSENT]: topicOf('consent'),
+    [PA_ATTRIBUTION]: topicOf('attribution'),
+    // It holds no source. The view has its position, so that a start does not read every attestation.
+    [PA_ATTESTATIONS]: { part: 'attestations', keys: () => [], evolve: () => undefined },
+  },
   indexes: [
     { name: 'by_consent', fields: ['consent.deadLetter'] },
     { name: 'by_attribution', fields: ['attribution.deadLetter'] },

@@ -18,7 +18,8 @@ function newest(now: number, instants: Iterable<string | undefined>): number {
  */
 export function memberKnownAt(member: MemberFacts, now: number): number {
   const { attributions, coverage, optOuts, holds, notices = [], plans = [], asOf } = member;
-  const intervals = [...attributions, ...coverage, ...optOuts, ...holds, ...notices, ...plans];
+  const { attestations = [] } = member;
+  const intervals = [...attributions, ...attestations, ...coverage, ...optOuts, ...holds, ...notices, ...plans];
   return newest(now, [asOf, ...intervals.flatMap(({ from, to }) => [from, to])]);
 }
 

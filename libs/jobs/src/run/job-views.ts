@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Position } from '@provider-access/engines/log';
 import type { ViewReader } from '@provider-access/engines/views';
 import {
+  PA_ATTESTATIONS,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_MEMBERS,
@@ -72,10 +73,10 @@ export class JobViews {
     const { waitMs } = this.config;
     const { access, parties, reader } = this.facts;
     const payer = await access.payerHead();
-    const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
+    const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS, PA_ATTESTATIONS]);
     // Clients, networks and holds of sources are in the memory of this process. Another process may have acknowledged a
     // newer change, so wait for these topics too.
-    const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION]);
+    const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION, PA_ATTESTATIONS]);
     const passed = await Promise.all([
       access.waitForPayer(payer, waitMs),
       reader.waitFor(ours, waitMs),
