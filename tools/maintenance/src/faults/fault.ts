@@ -1,6 +1,6 @@
 import ts from 'typescript';
 
-/** The parts of the platform that are declared once. Each has ten faults. */
+/** The parts of the platform that are declared once. Each has at least ten faults. */
 export type Declaration = 'operation' | 'event' | 'engine' | 'intake' | 'wiring' | 'proofs' | 'model';
 
 /** How the fault is written in one state of the code. Code that moves gets another form in front of this one. */

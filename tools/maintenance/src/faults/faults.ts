@@ -7,7 +7,7 @@ import { PROOFS } from './declarations/proofs.ts';
 import { WIRING } from './declarations/wiring.ts';
 import type { Declaration, Fault } from './fault.ts';
 
-/** Ten faults for each declaration, written before the declarations changed. */
+/** At least ten faults for each declaration. */
 export const FAULTS: Readonly<Record<Declaration, readonly Fault[]>> = {
   operation: OPERATION,
   event: EVENT,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run faults`: plants each fault of this folder in a throw-away worktree, runs the suites that cover the place,
- * and prints whether they found it. `--declaration NAME` takes the ten of one declaration, `--commit COMMIT` another
+ * and prints whether they found it. `--declaration NAME` takes those of one declaration, `--commit COMMIT` another
  * commit than HEAD; other arguments are ids of faults. Fails if a fault is not found.
  */
 import { existsSync, readFileSync } from 'node:fs';

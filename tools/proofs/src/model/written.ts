@@ -1,4 +1,4 @@
-import type { Operation } from '@provider-access/testing/promises';
+import type { Ask, Operation } from '@provider-access/testing/promises';
 
 const settle: Operation = { op: 'settle' };
 const via = 0;
@@ -56,6 +56,41 @@ export const WRITTEN: Readonly<Record<string, readonly Operation[]>> = {
     { op: 'download', which: 1, range: false, via },
   ],
 };
+const optOut = (member: number): Operation => ({ op: 'opt-out', member, target: 'all', ...stated });
+const optIn = (member: number): Operation => ({ op: 'opt-in', member, ...stated });
+const exported = (ask: Ask, client = 0): Operation => ({ op: 'export', client, ask, via });
+const download = (which = 0): Operation => ({ op: 'download', which, range: false, via });
+/** The same about exports that ask for less, or in another form. Practice B sees nobody but member 0. */
+export const WRITTEN_ABOUT_EXPORTS: Readonly<Record<string, readonly Operation[]>> = {
+  'an export of some patients has nobody else, and tells of no patient why nothing was released': [
+    exported({ form: 'organized', patients: [0, 2], davinci: false }),
+    optOut(2),
+    settle,
+    download(),
+    exported({ form: 'files and list', patients: [0, 2, 'unknown'], davinci: true }),
+    exported({ form: 'files', patients: [0, 2], davinci: false }),
+    exported({ form: 'files', patients: [0, 'unknown'], davinci: false }),
+    exported({ form: 'files and list', patients: [1, 'unknown'], davinci: true }, 1),
+    download(),
+    optOut(0),
+    settle,
+    download(1),
+  ],
+  'a member leaves a list without a trace, and comes back as new': [
+    exported({ form: 'list', davinci: true }),
+    optOut(1),
+    settle,
+    download(),
+    { op: 'delta', which: 0, via },
+    { op: 'time passes', minutes: 1 },
+    optIn(1),
+    settle,
+    { op: 'delta', which: 0, via },
+    download(),
+    { op: 'delta', which: 0, via },
+    download(),
+  ],
+};
 /** The same where nobody sees a member who has not got a notice. The first notices were sent 40 days ago. */
 export const WRITTEN_WITH_NOTICES: Readonly<Record<string, readonly Operation[]>> = {
   'returned mail closes access until the next notice, and a merge shares notices': [
@@ -70,5 +105,34 @@ export const WRITTEN_WITH_NOTICES: Readonly<Record<string, readonly Operation[]>
     settle,
     { op: 'merge', member: 0, other: 1, via, post: true },
     settle,
+  ],
+};
+
+const one = { member: 0, day: false, via: 1, post: true } as const;
+/** Random sequences that found a fault, shortened. */
+export const FOUND: Readonly<Record<string, readonly Operation[]>> = {
+  'an opt-in after a corrected opt-out shows the member at once (sequence 496712160)': [
+    { op: 'fault', how: 'an opt-out of the future', member: 0, other: 0, via: 1 },
+    settle,
+    { op: 'time passes', minutes: 4 },
+    { op: 'resolve', which: 0, how: 'correct', via: 0 },
+    { ...one, op: 'opt-in', source: 0, ago: 0 },
+  ],
+  'an opt-out for which a scheduled one stands is answered with that one (sequence 379726102)': [
+    {
+      op: 'lines',
+      statements: [
+        { ...one, op: 'consent', source: 1, ago: 1, from: 20, target: 'all', content: 'deny' },
+        { ...one, op: 'opt-in', source: 1, ago: 3, from: 900, day: true, post: false },
+        { ...one, op: 'opt-out', source: 0, ago: 10, from: 900, target: 'B by NPI' },
+      ],
+      junk: false,
+      via,
+    },
+  ],
+  'N10 an opt-in by NPI has no effect while an opt-out by TIN bars the practice (sequence 90417014)': [
+    { op: 'opt-out', member: 0, target: 'A by TIN', ...stated },
+    settle,
+    { op: 'opt-in', member: 0, target: 'A by NPI', ...stated },
   ],
 };

@@ -110,7 +110,7 @@ export class Driver {
     await this.#world.publishAll(events);
     await this.#settle();
     if (!this.#world.completeAtOnce) await this.#observer.lookAround('at the beginning');
-    await this.#observer.findGroups();
+    await this.#observer.exports.findGroups();
     await this.#world.settled(() => this.#observer.documents.checkUrls());
   }
   /** Leaves the world as the next sequence needs it. */
@@ -127,10 +127,10 @@ export class Driver {
   }
 
   async #do(operation: Operation): Promise<void> {
-    if (!isReading(operation)) this.#observer.quietSince = undefined;
+    if (!isReading(operation)) this.#observer.exports.quietSince = undefined;
     if (isOfPayer(operation)) {
       await this.#files.send(operation);
-      if (operation.op === 'recall') this.#observer.recalled(this.#members[operation.member]!);
+      if (operation.op === 'recall') this.#observer.exports.recalled(this.#members[operation.member]!);
       return this.#afterwards();
     }
     const member = (n: number): string => this.#members[n]!;
@@ -158,7 +158,7 @@ export class Driver {
           this.#payer.event('payer.resource-recorded.v1', member(operation.member), { resource }),
           operation.via,
         );
-        this.#observer.recorded(member(operation.member));
+        this.#observer.exports.recorded(member(operation.member));
         break;
       }
       case 'document':
@@ -392,6 +392,6 @@ export class Driver {
     // Advance the clock, so that an export from now on is later than all records.
     await this.#world.work();
     this.#observer.tick();
-    this.#observer.quietSince = this.#world.now;
+    this.#observer.exports.quietSince = this.#world.now;
   }
 }

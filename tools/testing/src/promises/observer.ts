@@ -1,34 +1,12 @@
-import { eventually } from '../eventually.ts';
 import { Documents } from './documents.ts';
 import { CODE } from './events.ts';
+import { isOfExport } from './export-operations.ts';
+import { Exports, mustNotRecall } from './exports.ts';
 import { Medication } from './medication.ts';
 import type { Model } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES } from './operations.ts';
 import { type Answer, Broken, json, Missing, type World } from './world.ts';
 
-interface Job {
-  readonly client: number;
-  readonly url: string;
-  /** Members that the export must contain, from its kick-off on. */
-  must: Set<string>;
-  /** Members that the client could not see at the kick-off. */
-  readonly hidden: ReadonlySet<string>;
-  /** Members with new records since the kick-off. */
-  readonly recorded: Set<string>;
-  /** Members whose first Condition was recalled since the kick-off. */
-  readonly recalled: Set<string>;
-  /** Members whose recalled Condition the delta must list in `deleted`. */
-  deletes: Set<string>;
-  /** `Observer.quietSince` at the kick-off. */
-  readonly quietSince: number | undefined;
-  /** Nothing happened since the export that this delta continues. */
-  readonly empty: boolean;
-  transactionTime?: string;
-}
-interface Manifest {
-  readonly output: readonly { readonly url: string }[];
-  readonly deleted?: readonly { readonly url: string }[];
-}
 const PROVENANCE = '_revinclude=Provenance:target';
 /** Ways to search for what some members have. */
 const SEARCHES: readonly ((patients: string) => string)[] = [
@@ -71,43 +49,33 @@ export class Observer {
   readonly #world: World;
   readonly #model: Model;
   readonly #members: readonly string[];
-  readonly #contract: string;
-  readonly #afterwards: () => Promise<void>;
   readonly documents: Documents;
+  readonly exports: Exports;
   readonly medication: Medication;
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
-  readonly #jobs: Job[] = [];
-  readonly #groups: (string | undefined)[] = [];
-  /** Since when everything has been settled with only reads, ms since the epoch. */
-  quietSince: number | undefined;
   #looks = 0;
 
-  constructor({ world, model, members, contract, afterwards }: ObserverOptions) {
+  constructor(options: ObserverOptions) {
+    const { world, model, members, contract } = options;
     this.#world = world;
     this.#model = model;
     this.#members = members;
-    this.#contract = contract;
-    this.#afterwards = afterwards;
     this.medication = new Medication(contract, members[0]!);
-    this.documents = new Documents({ world, model, members, tick: () => this.tick() });
+    const tick = (): void => this.tick();
+    this.documents = new Documents({ world, model, members, tick });
+    this.exports = new Exports({ ...options, tick });
   }
 
   /** Does what a client does, and compares the answer. */
   read(operation: Reading): Promise<void> {
-    const { via } = operation;
+    if (isOfExport(operation)) return this.exports.do(operation);
     switch (operation.op) {
       case 'next page':
-        return this.#nextPage(operation.which, via);
+        return this.#nextPage(operation.which, operation.via);
       case '$docref':
         return this.documents.docref(operation);
       case 'binary':
         return this.documents.binary(operation);
-      case 'export':
-        return this.#kickOff(operation.client, via);
-      case 'delta':
-        return this.#delta(operation.which, via);
-      case 'download':
-        return this.#download(operation.which, operation.range, via);
     }
   }
 
@@ -117,13 +85,10 @@ export class Observer {
     this.#model.now = this.#world.now;
     this.#model.lag = Math.max(this.#model.lag, 0, ...skews.map((skew) => -skew));
     this.#model.lead = Math.max(this.#model.lead, 0, ...skews);
-    for (const job of this.#jobs)
-      for (const kept of ['must', 'deletes'] as const)
-        job[kept] = new Set([...job[kept]].filter((member) => this.#visible(member, job.client, 'must', true)));
+    this.exports.tick();
   }
-  #visible(member: string, client: number, lean: 'may' | 'must', ofGroup = false): boolean {
-    const practice = PRACTICES[client]!;
-    return this.#model.visible(member, client, practice, lean, ...(ofGroup ? [`${practice}/npi`] : []));
+  #visible(member: string, client: number, lean: 'may' | 'must'): boolean {
+    return this.#model.visible(member, client, PRACTICES[client]!, lean);
   }
 
   /** Compares the decisions of every process with the model. */
@@ -135,10 +100,6 @@ export class Observer {
         if (shown !== undefined) throw new Broken(`practice ${practice} may see ${shown} at ${where}`);
       }
     }
-  }
-  /** The Groups of the members. */
-  async findGroups(): Promise<void> {
-    for (const client of PRACTICES.keys()) this.#groups.push(await this.#world.group(client, this.#contract));
   }
   /** Compares the members that one search for all of them shows. */
   async look(client: number, via: number): Promise<void> {
@@ -199,7 +160,7 @@ export class Observer {
     const answer = await this.#world.readOnce(`/fhir/Condition/${path}`, client, via);
     if (answer === undefined) return;
     const where = `Condition/${path} at resources ${via}`;
-    this.#mustNotRecall(answer.body, client, where);
+    mustNotRecall(this.#model, answer.body, client, where);
     if (answer.status === 200 && !this.#visible(member, client, 'may'))
       throw new Broken(`practice ${PRACTICES[client]} reads ${where}`);
     const isGone = this.#model.recalls.isGone(member);
@@ -217,7 +178,7 @@ export class Observer {
     readonly next: string | undefined;
   } {
     this.tick();
-    this.#mustNotRecall(answer.body, client, `resources ${via}`);
+    mustNotRecall(this.#model, answer.body, client, `resources ${via}`);
     const bundle = answer.status === 200 ? json(answer) : {};
     const entries = (bundle.entry ?? []) as readonly Entry[];
     const of = (mode: string): readonly Entry['resource'][] =>
@@ -290,110 +251,5 @@ export class Observer {
     const { client, url } = this.#pages[which % this.#pages.length]!;
     const answer = await this.#world.readOnce(url, client, via);
     if (answer !== undefined) this.#compare(answer, client, via);
-  }
-
-  /** Starts an export of the changes since an earlier one. It must be empty if nothing happened in between. */
-  async #delta(which: number, via: number): Promise<void> {
-    const base = this.#jobs.at(-1 - (which % this.#jobs.length));
-    if (base === undefined || this.#model.approved[base.client] !== true) return;
-    await this.#manifest(base, via);
-    await this.#kickOff(base.client, via, base);
-  }
-  async #kickOff(client: number, via: number, base?: Job): Promise<void> {
-    const group = this.#groups[client];
-    if (group === undefined || this.#model.approved[client] !== true) return;
-    const since = base === undefined ? '' : `&_since=${base.transactionTime}`;
-    const url = `/fhir/Group/${group}/$export?_type=Patient,Condition,Provenance,MedicationRequest,Medication${since}`;
-    const hidden = new Set(this.#members.filter((m) => !this.#visible(m, client, 'may', true)));
-    const answer = await this.#world.read(url, client, via, { prefer: 'respond-async' });
-    const must = this.#members.filter((m) => this.#visible(m, client, 'must', true));
-    if (answer.status !== 202) {
-      if (must.length > 0) throw new Broken(`an export was answered ${answer.status} ${answer.body}`);
-      return;
-    }
-    const job: Job = {
-      client,
-      url: String(answer.headers['content-location']),
-      must: new Set(must.filter((m) => base === undefined || base.recorded.has(m) || base.hidden.has(m))),
-      hidden,
-      recorded: new Set(),
-      recalled: new Set(),
-      deletes: new Set([...(base?.recalled ?? [])].filter((m) => must.includes(m) && !base!.hidden.has(m))),
-      quietSince: this.quietSince,
-      empty: this.#world.completeAtOnce && this.quietSince !== undefined && base?.quietSince === this.quietSince,
-    };
-    this.#jobs.push(job);
-  }
-  /** Notes that the platform accepted a resource of the member. */
-  recorded(member: string): void {
-    for (const job of this.#jobs) {
-      job.recorded.add(member);
-      job.recalled.delete(member);
-      job.deletes.delete(member);
-    }
-  }
-  /** Notes that the platform accepted a recall of the member's first Condition. */
-  recalled(member: string): void {
-    for (const job of this.#jobs) job.recalled.add(member);
-  }
-  #mustNotRecall(text: string, client: number, where: string): void {
-    const found = this.#model.recalls.foundIn(text);
-    if (found !== undefined)
-      throw new Broken(`practice ${PRACTICES[client]} gets what was recalled, "${found}", at ${where}`);
-  }
-  async #download(which: number, range: boolean, via: number): Promise<void> {
-    const job = this.#jobs.at(-1 - (which % this.#jobs.length));
-    if (job === undefined) return;
-    if (this.#model.approved[job.client] !== true) return;
-    const manifest = await this.#manifest(job, via);
-    const found = new Set<string>();
-    for (const { url } of manifest.output) {
-      for (const member of await this.#file(job, url, range, via)) found.add(member);
-    }
-    this.tick();
-    const gone = await Promise.all((manifest.deleted ?? []).map(({ url }) => this.#world.read(url, job.client, via)));
-    for (const member of job.deletes)
-      if (!gone.some(({ body }) => body.includes(`Condition/${member}-c1"`)))
-        throw new Broken(`the recalled Condition of ${member} is not in \`deleted\` of ${PRACTICES[job.client]}`);
-    if (job.empty && found.size > 0) throw new Broken(`nothing happened, and an export since then has ${[...found]}`);
-    for (const member of job.must)
-      if (!range && !found.has(member))
-        throw new Broken(`${member} is missing in an export of practice ${PRACTICES[job.client]}`);
-  }
-  async #manifest(job: Job, via: number): Promise<Manifest> {
-    const status = await eventually(
-      async () => {
-        await this.#world.work();
-        await this.#afterwards();
-        const answer = await this.#world.read(job.url, job.client, via);
-        return answer.status !== 202 && answer;
-      },
-      { what: 'the export is complete', timeout: 180_000 },
-    );
-    if (status.status !== 200) throw new Broken(`an export was answered ${status.status} ${status.body}`);
-    const manifest = json(status);
-    job.transactionTime = manifest.transactionTime;
-    return manifest;
-  }
-  /** Members with a line in one of the files. */
-  async #file(job: Job, url: string, range: boolean, via: number): Promise<readonly string[]> {
-    const plain = { 'accept-encoding': 'identity' };
-    const whole = await this.#world.read(url, job.client, via, plain);
-    const answer =
-      range && whole.status === 200
-        ? await this.#world.read(url, job.client, 1 - via, {
-            ...plain,
-            range: 'bytes=0-',
-            'if-range': String(whole.headers['etag']),
-          })
-        : whole;
-    if (answer.status !== 200 && answer.status !== 206) return [];
-    this.tick();
-    this.#mustNotRecall(answer.body, job.client, `export ${via}`);
-    const members = this.#members.filter((member) => answer.body.includes(member));
-    for (const member of members)
-      if (!this.#visible(member, job.client, 'may', true))
-        throw new Broken(`practice ${PRACTICES[job.client]} downloads something of ${member} at export ${via}`);
-    return members;
   }
 }

@@ -1,4 +1,5 @@
 import { drawing } from './drawing.ts';
+import { EXPORT_WEIGHTS, type ExportOperation, exportOperation } from './export-operations.ts';
 import {
   PAYER_WEIGHTS,
   type PayerOperation,
@@ -171,10 +172,7 @@ export type Operation =
       readonly form: (typeof FORMS)[number];
       readonly via: number;
     }
-  | { readonly op: 'export'; readonly client: number; readonly via: number }
-  /** An export of the changes since another one. `which` counts from the newest, here and in `download`. */
-  | { readonly op: 'delta'; readonly which: number; readonly via: number }
-  | { readonly op: 'download'; readonly which: number; readonly range: boolean; readonly via: number }
+  | ExportOperation
   | PayerOperation
   | Disturbance
   | { readonly op: 'settle' };
@@ -204,15 +202,13 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   'next page': 4,
   $docref: 3,
   binary: 4,
-  export: 4,
-  delta: 1,
-  download: 4,
   kill: 6,
   'partial append': 9,
   clock: 8,
   'time passes': 8,
   rebuild: 2,
   settle: 7,
+  ...EXPORT_WEIGHTS,
   ...PAYER_WEIGHTS,
 };
 const KINDS = Object.keys(WEIGHTS) as Kind[];
@@ -318,11 +314,9 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       case 'binary':
         return { op, client: draw(2), member: member(), attachment: draw(3), form: one(FORMS), via: via() };
       case 'export':
-        return { op, client: one([0, 0, 1]), via: via() };
       case 'delta':
-        return { op, which: draw(2), via: via() };
       case 'download':
-        return { op, which: draw(3), range: draw(2) === 0, via: via() };
+        return exportOperation(op, draw);
       case 'kill':
         return {
           op,
@@ -378,7 +372,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     via: via(),
   });
   /** An export, an operation on a member after it, and an export since then. */
-  const continued = (done: Operation): readonly Operation[] => {
+  const continued = (done: Extract<Operation, { op: 'export' }>): readonly Operation[] => {
     const who = { member: member(), via: via() };
     const now = { ...who, source: draw(2), ago: 0, day: false, post: true };
     const [before, after] = one<readonly (readonly Operation[])[]>([
@@ -388,7 +382,10 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       [[{ op: 'opt-out', ...now, target: 'all' }], [{ op: 'settle' }, { op: 'opt-in', ...now }]],
     ]);
     const then = { which: 0, via: via() };
-    return [...before!, done, ...after!, { op: 'delta', ...then }, { op: 'download', ...then, range: false }];
+    const download: Operation = { op: 'download', ...then, range: false };
+    // A download decides again about what was asked for.
+    if (done.ask !== undefined && draw(2) === 0) return [done, statement('opt-out'), { op: 'settle' }, download];
+    return [...before!, done, ...after!, { op: 'delta', ...then }, download];
   };
   return Array.from({ length: 3 + draw(10) }, operation).flatMap(followed);
 }

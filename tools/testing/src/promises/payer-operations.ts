@@ -57,7 +57,10 @@ export function payerOperation(op: PayerOperation['op'], draw: Draw): PayerOpera
   switch (op) {
     case 'table of lines': {
       const start = (): Start => one([-1440, -1440, -10, 20, 600, 'never', 'not in the table']);
-      return { op, starts: { gold: start(), silver: start() }, via };
+      const [gold, silver] = [start(), start()];
+      // A table names at least one plan.
+      const isEmpty = gold === 'not in the table' && silver === gold;
+      return { op, starts: { gold: isEmpty ? 'never' : gold, silver }, via };
     }
     case 'notice':
       return {

@@ -6,8 +6,9 @@ const DECIDE = 'libs/domain/src/access/decide.ts';
 const ANSWERS = 'libs/facts/src/access.ts';
 const NOTICES = 'libs/facts/src/notices.ts';
 const FILES = 'libs/facts/src/file-steps.ts';
+const RELEASES = 'services/export/src/operations/download/releases.ts';
 
-/** What the model of the promises knows of lines of business, notices, full files and recalls. */
+/** What the model of the promises knows of lines of business, notices, full files, recalls and forms of exports. */
 export const MODEL: readonly Fault[] = [
   {
     id: 'line-before-its-start',
@@ -110,6 +111,96 @@ export const MODEL: readonly Fault[] = [
         file: 'services/resources/src/domain/judge.ts',
         find: "reason: 'entered-in-error', labels: [RECALLED] };",
         replace: "reason: 'deleted', labels: [RECALLED] };",
+      },
+    ],
+  },
+  {
+    id: 'list-keeps-who-opted-out',
+    what: 'the line of the Group in an export keeps a member who opted out',
+    suites,
+    forms: [
+      {
+        file: RELEASES,
+        find: 'const entries = await this.entriesOf(job, index, index.segments.slice(1), moment);',
+        replace: 'const entries = index.segments.slice(1);',
+      },
+    ],
+  },
+  {
+    id: 'header-stays',
+    what: 'the header of a block stays in an organized file when its member opts out',
+    suites,
+    forms: [
+      {
+        file: RELEASES,
+        find: 'inBlocks(segments, true) };',
+        replace: 'index.segments.filter((one) => isHeader(one) || segments.includes(one)) };',
+      },
+    ],
+  },
+  {
+    id: 'nobody-means-everybody',
+    what: 'an export that asks for patients of others alone has the whole Group',
+    suites,
+    forms: [
+      {
+        file: 'services/export/src/jobs/job-steps.ts',
+        find: 'asked === undefined ? this.membersOf(group) : idsOf(asked)',
+        replace:
+          'asked === undefined ||\n' +
+          '    (await Array.fromAsync(this.membersOf(group))).every((one) => !idsOf(asked).includes(one))\n' +
+          '      ? this.membersOf(group)\n' +
+          '      : idsOf(asked)',
+      },
+    ],
+  },
+  {
+    id: 'patient-is-not-refused',
+    what: 'Bulk Data’s operation accepts a patient of whom it releases nothing',
+    suites,
+    forms: [
+      {
+        file: 'services/export/src/operations/davinci-data-export/kick-off.ts',
+        find: "kickOff.operation === '$export' && !lenient",
+        replace: "kickOff.operation === '$export' && lenient",
+      },
+    ],
+  },
+  {
+    id: 'no-warning-tells-an-opt-out',
+    what: 'an export names unknown patients in its warnings, and not those who opted out',
+    suites,
+    forms: [
+      {
+        file: 'services/export/src/jobs/sealer.ts',
+        find: 'const bare = new Set(summary.bare);',
+        replace:
+          'const bare = new Set(summary.bare);\n' +
+          "      for (const member of summary.refused['opted-out'] ?? []) withLines.add(member);",
+      },
+    ],
+  },
+  {
+    id: 'comes-back-unseen',
+    what: 'a member who comes back to a list since `_since` is no new entry, and has no Patient',
+    suites,
+    forms: [
+      {
+        file: 'libs/domain/src/pdex/list-entry.ts',
+        find: "if (before === undefined || since > before) return 'new';",
+        replace: "if (before === undefined) return 'new';",
+      },
+    ],
+  },
+  {
+    id: 'list-of-changes',
+    what: 'the line of the Group has only the entries that changed since `_since`',
+    suites,
+    forms: [
+      {
+        file: 'services/export/src/jobs/list-entries.ts',
+        find: 'const change = changeSince(entry, this.#since);',
+        replace: "const change = changeSince(entry, this.#since);\n    if (change === 'nochange') return undefined;",
       },
     ],
   },
