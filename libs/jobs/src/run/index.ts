@@ -9,7 +9,7 @@ import { JobWork } from './job-work.ts';
 export { ClientLimits } from './client-limits.ts';
 export { type JobKind, type Kinds, KINDS, type Sealing } from './job-kind.ts';
 export { type Executed, JobStreams } from './job-stream.ts';
-export { type JobItem, QUEUES } from './job-steps.ts';
+export { type JobItem, QUEUES, sweepOfKickOff } from './job-steps.ts';
 export { JobViews } from './job-views.ts';
 export { JobWork } from './job-work.ts';
 

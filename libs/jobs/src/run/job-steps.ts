@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { WorkItem } from '@provider-access/engines/state';
+import type { NewItem, WorkItem } from '@provider-access/engines/state';
 import type { ExportPlanned } from '@provider-access/events';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS, JOBS_CONFIG, type JobsConfig } from '../config.ts';
@@ -21,6 +21,16 @@ export interface JobItem {
   /** Trace context of the kick-off. */
   readonly traceparent?: string;
 }
+
+/**
+ * The item that removes the files of a job whose kick-off died before the job existed. It is another one than the item
+ * that sweeps an ended job: a store does not take an id again whose item is done.
+ * @param notBefore ms since the epoch: the kick-off has ended by then
+ */
+export const sweepOfKickOff = (job: string, notBefore: number): NewItem => {
+  const payload: JobItem = { job };
+  return { id: `${job}/kick-off`, payload, notBefore };
+};
 
 /**
  * The steps of a job before and after its chunks. A step may run twice or die in the middle. Only the event that it

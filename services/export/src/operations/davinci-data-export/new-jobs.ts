@@ -6,7 +6,7 @@ import { type GroupPart, groups, ListHeads, type NamedGroup } from '@provider-ac
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { Client } from '@provider-access/service/operation';
-import { BLOBS, type JobItem, JobStreams, positionsInEvent } from '@provider-access/jobs';
+import { BLOBS, JobStreams, positionsInEvent, sweepOfKickOff } from '@provider-access/jobs';
 import { askFile } from '@provider-access/jobs/files';
 import type { Ask } from '../../jobs/ask.ts';
 import { CONFIG, type ExportConfig } from '../../config.ts';
@@ -124,8 +124,7 @@ export class NewJobs {
     const ask: Ask = { v: 1, patients, filters, elements, until, provenance, organizeBy, ...(list && { list }) };
     if (Object.values(ask).filter((each) => each !== undefined).length === 1) return undefined;
     const notBefore = this.ports.clock.now() + this.config.leaseMs * 2;
-    const payload: JobItem = { job };
-    await this.ports.state.work.put('export-sweep', [{ id: `${job}/sweep`, payload, notBefore }]);
+    await this.ports.state.work.put('export-sweep', [sweepOfKickOff(job, notBefore)]);
     const name = askFile(job);
     await this.blobs.put(name, JSON.stringify(ask));
     return name;

@@ -6,7 +6,7 @@ const DECIDE = 'libs/domain/src/access/decide.ts';
 const ANSWERS = 'libs/facts/src/access.ts';
 const NOTICES = 'libs/facts/src/notices.ts';
 const FILES = 'libs/facts/src/file-steps.ts';
-const RELEASES = 'services/export/src/operations/download/releases.ts';
+const RELEASES = 'libs/jobs/src/operations/download/releases.ts';
 
 /** What the model of the promises knows of lines of business, notices, full files, recalls and forms of exports. */
 export const MODEL: readonly Fault[] = [
@@ -144,7 +144,7 @@ export const MODEL: readonly Fault[] = [
     suites,
     forms: [
       {
-        file: 'services/export/src/jobs/job-steps.ts',
+        file: 'services/export/src/jobs/export-kind.ts',
         find: 'asked === undefined ? this.membersOf(group) : idsOf(asked)',
         replace:
           'asked === undefined ||\n' +
