@@ -32,8 +32,8 @@ export function personsOf(labels: readonly Label[]): Persons | undefined {
   return { ids: after(ID), identifiers: after(IDENTIFIER) };
 }
 
-/** One name for the spellings of a system, and one value for those of an identifier: `1EG4-TE5-MK73`, `1eg4te5mk73`. */
-const normalSystem = (system: unknown): string =>
+/** One name for the spellings of a system. */
+export const normalSystem = (system: unknown): string =>
   typeof system === 'string'
     ? withoutEnd(
         system
@@ -42,13 +42,16 @@ const normalSystem = (system: unknown): string =>
           .replace(/^https:/, 'http:'),
       )
     : '';
+/** One value for the spellings of an identifier: `1EG4-TE5-MK73`, `1eg4te5mk73`. Empty if it has no value. */
+export const normalValue = (value: unknown): string =>
+  typeof value === 'string' ? value.replace(/[\s\p{P}\p{C}]/gu, '').toLowerCase() : '';
 const keyOf = (system: string, value: string): string =>
   hash('sha256', JSON.stringify([system, value]), 'base64url').slice(0, 22);
 
 /** The key by which an identifier is looked for. Undefined if it has no value. */
 export function identifierKey(identifier: unknown): string | undefined {
   const { system, value } = isObject(identifier) ? identifier : {};
-  const normal = typeof value === 'string' ? value.replace(/[\s\p{P}\p{C}]/gu, '').toLowerCase() : '';
+  const normal = normalValue(value);
   return normal === '' ? undefined : keyOf(normalSystem(system), normal);
 }
 /** A Patient has few identifiers; more would make a document that no view can keep. */
