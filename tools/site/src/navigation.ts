@@ -35,6 +35,7 @@ const SECTIONS = {
     'exporting.md',
     'keeping-your-copy-right.md',
     'prior-authorizations.md',
+    'matching.md',
     'client-keys.md',
     'going-to-production.md',
   ],

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Demographics } from './bundle.ts';
 import { describedBy, describedIn } from './described.ts';
-import { type Candidate, findMember, type Found } from './find.ts';
+import { type Candidate, findMember, type Found, STEPS } from './find.ts';
 
 const ASKED: Demographics = {
   memberIds: [{ value: 'id' }],
@@ -161,4 +162,13 @@ describe('hostile descriptions', () => {
     expect(find({ birthDate: '1980-02-30' }, member('m1', 'own', { birthDate: '1980-02-30' }))).toEqual({
       miss: 'id-of-another',
     }));
+});
+
+it('has the steps of docs/matching.md (M43)', () => {
+  const page = readFileSync(new URL('../../../../../docs/matching.md', import.meta.url), 'utf8');
+  const rows = page.split('\n').flatMap((line) => {
+    const [, step, , agree, except] = line.split('|').map((cell) => cell.trim());
+    return /^(1a|1b|2)$/.test(step ?? '') ? [[step, agree, except]] : [];
+  });
+  expect(rows).toEqual(STEPS.map(({ step, agree, except }) => [step, agree.join(', '), except.join('; ')]));
 });

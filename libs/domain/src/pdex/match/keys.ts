@@ -11,8 +11,8 @@ import { type Described, describedIn, listOf } from './described.ts';
 
 const IDENTIFIER_TYPES = 'http://terminology.hl7.org/CodeSystem/v2-0203';
 const C4BB_TYPES = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType';
-/** A submitted Coverage has one member id. More would be a search for ids (M77), and find nobody. */
-export const MOST_MEMBER_IDS = 4;
+/** A submitted Coverage has one or two ids. A bundle with more tries ids out (M77), and finds nobody. */
+export const MOST_SUBMITTED_IDS = 4;
 
 const keyOf = (parts: readonly string[]): string => hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22);
 /** Of an id in a system; `''` is no system. */
@@ -49,20 +49,23 @@ export function storedKeys(resource: unknown): readonly string[] {
 }
 
 /**
- * The keys of the submitted ids, without ids of others (M45). Without `systems`, an id with a system finds the same id
- * in this system, and an id without one finds it in any. With `systems`, which are all systems of this payer, an id of
- * another system is ignored, and so are stored ids of other systems.
+ * For each submitted id the keys that find it, without ids of others (M45). Without `systems`, an id with a system is
+ * found in this system alone, and an id without one in any. With `systems`, which are all systems of this
+ * payer, an id of another system is ignored, and so are stored ids of other systems.
  */
-export function submittedIdKeys(
+export function submittedIds(
   { memberIds, subscriberId }: Pick<Demographics, 'memberIds' | 'subscriberId'>,
   systems: readonly string[],
-): readonly string[] {
-  const own = systems.map(normalSystem);
+): readonly (readonly string[])[] {
+  const own = [...new Set(systems.map(normalSystem))];
   const keysOf = (system: string, value: string): readonly string[] => {
     if (value === '') return [];
     if (own.length === 0) return [system === '' ? ofValue(value) : ofSystem(system, value)];
     return system === '' || own.includes(system) ? ['', ...own].map((each) => ofSystem(each, value)) : [];
   };
-  const ids = memberIds.flatMap(({ system, value }) => keysOf(normalSystem(system), normalValue(value)));
-  return [...new Set([...ids, ...keysOf('', normalValue(subscriberId))])];
+  const all = [
+    ...memberIds.map(({ system, value }) => keysOf(normalSystem(system), normalValue(value))),
+    keysOf('', normalValue(subscriberId)),
+  ].filter((keys) => keys.length > 0);
+  return [...new Map(all.map((keys) => [keys.join(' '), keys])).values()];
 }

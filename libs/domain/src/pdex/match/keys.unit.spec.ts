@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { storedKeys, submittedIdKeys } from './keys.ts';
+import { storedKeys, submittedIds } from './keys.ts';
 
 const MB = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MB' }] };
 const OURS = 'https://payer.example/members';
@@ -8,11 +8,13 @@ const coverage = (identifier: object, subscriberId?: string): object => ({
   identifier: [identifier],
   ...(subscriberId !== undefined && { subscriberId }),
 });
-const asked = (system: string | undefined, value: string): Parameters<typeof submittedIdKeys>[0] => ({
+const asked = (system: string | undefined, value: string): Parameters<typeof submittedIds>[0] => ({
   memberIds: [{ value, ...(system !== undefined && { system }) }],
 });
-const finds = (submitted: Parameters<typeof submittedIdKeys>[0], stored: object, systems: string[] = []): boolean =>
-  submittedIdKeys(submitted, systems).some((key) => storedKeys(stored).includes(key));
+const finds = (submitted: Parameters<typeof submittedIds>[0], stored: object, systems: string[] = []): boolean =>
+  submittedIds(submitted, systems)
+    .flat()
+    .some((key) => storedKeys(stored).includes(key));
 
 describe('ids and their systems (M40, M45)', () => {
   const stored = coverage({ type: MB, system: OURS, value: 'W12' });
@@ -47,8 +49,12 @@ describe('ids and their systems (M40, M45)', () => {
     );
   });
   it('does not find an almost equal id (M43)', () => expect(finds(asked(undefined, 'W21'), stored)).toBe(false));
+  it('counts an id that was given twice once', () =>
+    expect(submittedIds({ memberIds: [{ value: 'W12' }, { value: 'w-12' }], subscriberId: 'W12' }, [])).toHaveLength(
+      1,
+    ));
   it('has no key for an empty id', () => {
-    expect(submittedIdKeys({ memberIds: [{ value: ' - ' }], subscriberId: '' }, [OURS])).toEqual([]);
+    expect(submittedIds({ memberIds: [{ value: ' - ' }], subscriberId: '' }, [OURS])).toEqual([]);
     expect(storedKeys(coverage({ type: MB, value: '--' }, ' '))).toEqual([]);
   });
 });

@@ -254,6 +254,7 @@ describe('dead letters', () => {
       'resources_directory_v1',
       'resources_feeds_v1',
       'resources_labelled_v1',
+      'resources_member-keys_v1',
       'resources_patients_v1',
       'resources_receipts_v2',
       'resources_records_v1',
