@@ -1,4 +1,5 @@
 export * from './payer.ts';
+export { enrolled } from './enrolled.ts';
 export { LivingPayer } from './live.ts';
 export type { MemberLedger } from './ledger.ts';
 export type { MemberStory } from './story.ts';
