@@ -118,8 +118,8 @@ export interface UpdateOptions<R> {
 
 /**
  * Each write is durable when its promise resolves, and atomic for each row; a row of a stream contains its outbox. A
- * loss of power may take the last writes of leases and counters back. All methods throw EngineUnavailable. After it, a
- * write may have been made.
+ * loss of power may take the last writes of leases and counters back, the last changes of lanes, and that events are
+ * published. All methods throw EngineUnavailable. After it, a write may have been made.
  */
 export interface StateEngine {
   /** Whether several processes use it at the same time. */

@@ -43,7 +43,7 @@ const FROM_OLDER_BUILDS = `
 const APPS = 'CREATE INDEX IF NOT EXISTS work_of_app ON work (queue, app, seq, leased_until) WHERE done = 0';
 
 /** Whether the loss of power may take a committed change back (docs/adr/0114-forgettable-state.md). */
-type Keeping = 'durable' | 'forgettable';
+export type Keeping = 'durable' | 'forgettable';
 /** With WAL, NORMAL commits without an fsync. The next FULL commit makes all commits before it durable. */
 const SYNCHRONOUS = { durable: 'PRAGMA synchronous = FULL', forgettable: 'PRAGMA synchronous = NORMAL' } as const;
 

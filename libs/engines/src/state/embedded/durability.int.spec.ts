@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { State } from '../port.ts';
+import { openMemoryLog } from '../../log/memory/index.ts';
+import type { State, WorkItem } from '../port.ts';
 import { openEmbeddedState } from './index.ts';
 
 /** What SQLite itself says of `synchronous` at each COMMIT. FULL is 2: it calls fsync. */
@@ -18,7 +19,8 @@ beforeEach(async () => {
   state = openEmbeddedState({ file: join(folder, 'state.db') });
   const exec = DatabaseSync.prototype.exec;
   vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
-    if (sql === 'COMMIT') commits.push(this.prepare('PRAGMA synchronous').get()!['synchronous'] as number);
+    if (sql === 'COMMIT' && this.location()?.endsWith('state.db') === true)
+      commits.push(this.prepare('PRAGMA synchronous').get()!['synchronous'] as number);
     exec.call(this, sql);
   });
   commits.splice(0);
@@ -44,11 +46,6 @@ it('calls fsync for what must survive a loss of power, also after changes that n
     () => claims.claimMany('n', [{ key: 'k2', owner: 'owner' }]),
     () => claims.insertOnce('jti', 'k', Date.now() + 60_000),
     () => claims.release('n', 'k', 'owner'),
-    () => work.put('q', [{ id: 'a', payload: 1 }]),
-    async () => {
-      const item = await work.take('q', 'me', 60_000);
-      await work.done(item!);
-    },
   ];
   for (const change of durable) {
     const found = await committed(change);
@@ -56,6 +53,60 @@ it('calls fsync for what must survive a loss of power, also after changes that n
     await committed(() => counters.hit('c', 60_000));
     await committed(() => leases.acquire('l', 'me', 60_000));
   }
+  // Of work: the item, and the place of a new app in its queue.
+  const put = (id: string) => () => work.put('q', [{ id, app: 'app', payload: 1 }]);
+  expect(await committed(put('a'))).toEqual([FULL, NORMAL, NORMAL, FULL, NORMAL, FULL]);
+  expect(await committed(put('b'))).toEqual([FULL, NORMAL]);
+  const taken = async (together: readonly number[]): Promise<WorkItem> => {
+    const item = (await work.take('q', 'me', 60_000))!;
+    // The number of the service comes later.
+    await expect.poll(() => commits).toEqual(together);
+    commits.splice(0);
+    return item;
+  };
+  // The first look of a process into a queue also makes the lane of items without an app. The second one looks there.
+  await taken([NORMAL, NORMAL, FULL, FULL, NORMAL, NORMAL]);
+  const item = await taken([FULL, NORMAL, FULL, NORMAL, NORMAL]);
+  expect(await committed(() => work.heartbeat(item, 60_000))).toEqual([FULL]);
+  expect(await committed(() => work.done(item))).toEqual([FULL]);
+});
+
+it('gives an item whose wake of the lane a loss of power took back', async () => {
+  const { work } = state;
+  await work.put('q', [{ id: 'a', app: 'app', payload: 1 }]);
+  await work.done((await work.take('q', 'me', 60_000))!);
+  // It finds nothing, so the lane rests until somebody puts an item.
+  expect(await work.take('q', 'me', 60_000)).toBeUndefined();
+  const file = join(folder, 'state.db');
+  const lanes = new DatabaseSync(file);
+  const before = lanes.prepare("SELECT look_at FROM lanes WHERE queue = 'q' AND app = 'app'").get()!['look_at']!;
+  await work.put('q', [{ id: 'b', app: 'app', payload: 2 }]);
+  await state.close();
+  lanes.prepare("UPDATE lanes SET look_at = ? WHERE queue = 'q' AND app = 'app'").run(before);
+  lanes.close();
+  state = openEmbeddedState({ file, soleOwner: true });
+  expect(await state.work.take('q', 'me', 60_000)).toMatchObject({ id: 'b' });
+});
+
+it('takes published events out of the outbox without an fsync, and publishes again what was left', async () => {
+  await state.close();
+  const log = openMemoryLog({ partitions: 1 });
+  const file = join(folder, 'state.db');
+  state = openEmbeddedState({ file, log });
+  const inLog = async (): Promise<number> => (await log.head(['t']))['t']![0]!;
+  commits.splice(0);
+  await state.streams.append('s', 0, [event], {});
+  await expect.poll(() => commits).toEqual([FULL, NORMAL]);
+  expect(await inLog()).toBe(1);
+  await state.close();
+  // As after a loss of power, which took the second change back.
+  const outbox = new DatabaseSync(file);
+  outbox
+    .prepare("INSERT INTO outbox (stream, version, topic, record, value) VALUES ('s', 1, 't', ?, ?)")
+    .run(JSON.stringify({ key: 'k', partitionKey: 'k', headers: {} }), Buffer.from('{}'));
+  outbox.close();
+  state = openEmbeddedState({ file, log });
+  await expect.poll(inLog).toBe(2);
 });
 
 it('calls no fsync for leases and counters', async () => {

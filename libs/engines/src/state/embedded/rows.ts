@@ -1,7 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
 import { groupsOf, placesOf } from '../../log/embedded/index.ts';
-import type { Database } from './database.ts';
+import type { Database, Keeping } from './database.ts';
 
 /** A table of the file, whose columns have names of their own. */
 interface Table {
@@ -157,7 +157,7 @@ export class EmbeddedRows implements StateEngine {
     { returns, order }: UpdateOptions<Kinds[K]> = {},
   ): Promise<{ readonly changed: number; readonly row?: Kinds[K] }> {
     const by = order as string | undefined;
-    return this.#change(kind, () => {
+    const work = () => {
       let changed = 0;
       for (const { where, published, ...change } of changes) {
         if (published !== undefined) this.#publish((where as Where<Stream>)._id as string, published);
@@ -177,7 +177,8 @@ export class EmbeddedRows implements StateEngine {
         if (own > 0) this.#decide({ ...change.set, _id: where._id as string });
       }
       return { changed };
-    });
+    };
+    return this.#change(kind, work, isForgettable(kind, changes) ? 'forgettable' : keepingOf(kind));
   }
 
   delete<K extends Stored>(kind: K, where: Where<Kinds[K]>): Promise<number> {
@@ -226,7 +227,7 @@ export class EmbeddedRows implements StateEngine {
       this.#db.run('DELETE FROM outbox WHERE stream = ? AND version = ?', stream, version);
   }
 
-  #change<T>(kind: Kind, work: () => T): Promise<T> {
+  #change<T>(kind: Kind, work: () => T, keeping = keepingOf(kind)): Promise<T> {
     return this.#db.change(() => {
       const writes = this.#writes.get(kind) ?? 0;
       this.#writes.set(kind, writes + 1);
@@ -234,7 +235,7 @@ export class EmbeddedRows implements StateEngine {
       if (expires !== undefined && writes % PURGE_EVERY === 0)
         this.#db.run(`DELETE FROM ${kind} WHERE ${expires} <= ?`, this.clock.now());
       return work();
-    }, keepingOf(kind));
+    }, keeping);
   }
 }
 
@@ -242,8 +243,18 @@ export class EmbeddedRows implements StateEngine {
  * A process that starts releases all leases, and counters only limit requests for some time. So nothing is lost with
  * either if the machine loses power. Many requests write one.
  */
-const keepingOf = (kind: Kind): 'durable' | 'forgettable' =>
-  kind === 'leases' || kind === 'counters' ? 'forgettable' : 'durable';
+const keepingOf = (kind: Kind): Keeping => (kind === 'leases' || kind === 'counters' ? 'forgettable' : 'durable');
+
+/**
+ * Changes that a process which starts makes again by itself. It looks into every lane (`releaseAll`), and only the
+ * order of the apps may differ then. It publishes what is left in an outbox, as after a crash between the append and
+ * this change. A lane that is new must stay: nobody would look for its items.
+ */
+function isForgettable<K extends Stored>(kind: K, changes: readonly Change<Kinds[K]>[]): boolean {
+  if (kind === 'lanes') return true;
+  if (kind !== 'streams') return false;
+  return changes.every(({ published, set, add }) => published !== undefined && set === undefined && add === undefined);
+}
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_TOGETHER = 32;
