@@ -14,11 +14,25 @@ export interface ProgressEntry extends TopicPartition {
 /** Positions of inbound topics by deriver. */
 export type Derived = Readonly<Record<string, Position>>;
 
-/** The entry of a progress record, undefined for any other record. */
+/**
+ * By the headers of the record, which a log in this process hands on as they are (`EventLog.handsOnHeaders`). Ten views
+ * and followers of facts read each progress record of attribution and consent.
+ */
+const parsed = new WeakMap<LogRecord['headers'], ProgressEntry>();
+
+/**
+ * The entry of a progress record, undefined for any other record. All readers of a record in this process get the same
+ * entry, which nobody changes. @throws if the record cannot be read
+ */
 export function progressOf(record: LogRecord): ProgressEntry | undefined {
-  if (record.headers['ce_type'] !== PROGRESS_TYPE) return undefined;
-  const { deriver, topic, partition, next, after } = dataOf<ProgressEntry>(record);
-  return { deriver, topic, partition, next, ...(after !== undefined && { after }) };
+  const { headers } = record;
+  if (headers['ce_type'] !== PROGRESS_TYPE) return undefined;
+  let entry = parsed.get(headers);
+  if (entry === undefined) {
+    const { deriver, topic, partition, next, after } = dataOf<ProgressEntry>(record);
+    parsed.set(headers, (entry = { deriver, topic, partition, next, ...(after !== undefined && { after }) }));
+  }
+  return entry;
 }
 
 /** Whether the reader has passed `after` in each of its topics. */

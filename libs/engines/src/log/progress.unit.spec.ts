@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Progress, PROGRESS_TYPE } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
-import { InboundProgress, settledProgress } from './progress.ts';
+import { InboundProgress, progressOf, settledProgress } from './progress.ts';
 import type { LogRecord } from './port.ts';
 
 const record = (topic: string, partition: number, offset: number, progress?: Partial<Progress>): LogRecord => ({
@@ -45,6 +45,20 @@ describe('progress', () => {
   it('never goes back, and keeps derivers of one topic apart', () => {
     const records = [record('out', 0, 0, { next: 5 }), record('out', 0, 1, { next: 3 })];
     expect(counted(['out'], ...records, record('out', 0, 2, { deriver: 'e', next: 7 }))).toEqual({ in: [5] });
+  });
+
+  it('is parsed once for all readers of a record in this process', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      const [one, other] = [record('out', 0, 0, { next: 5 }), record('out', 0, 1, { next: 7 })];
+      const read = (): unknown => [counted(['out'], one), counted(['out'], one, other)];
+      expect([read(), read()]).toEqual(Array(2).fill([{ in: [5] }, { in: [7] }]));
+      // A log in this process hands on the headers, whatever else is new.
+      expect(progressOf({ ...one })).toBe(progressOf(one));
+      expect(parse).toHaveBeenCalledTimes(2);
+    } finally {
+      parse.mockRestore();
+    }
   });
 
   it('passes over a record that cannot be read', () => {

@@ -1,6 +1,14 @@
 import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_LABEL_POLICY, labelsOf, mentionsLabel, policyAt, strictestRule, withDrugs } from './index.ts';
+import {
+  DEFAULT_LABEL_POLICY,
+  excludesDrugs,
+  labelsOf,
+  mentionsLabel,
+  policyAt,
+  strictestRule,
+  withDrugs,
+} from './index.ts';
 
 const coding = (system: string, code: string) => ({ coding: [{ system, code }] });
 const HCPCS = 'https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets';
@@ -50,6 +58,15 @@ describe('the policy for prior authorizations of drugs', () => {
     const from = '2027-10-01T12:00:00.000Z';
     expect(ruleAt(from, '2027-10-01T11:59:59Z')).toBe('withhold');
     expect(ruleAt(from, '2027-10-01T12:00:00Z')).toBe('release');
+    for (const [drugs, now] of [
+      ['exclude', '2099-01-01T00:00:00Z'],
+      [from, '2027-10-01T11:59:59Z'],
+      [from, '2027-10-01T12:00:00Z'],
+    ] as const)
+      expect(excludesDrugs(withDrugs(DEFAULT_LABEL_POLICY, drugs), Date.parse(now))).toBe(
+        ruleAt(drugs, now) === 'withhold',
+      );
+    expect(excludesDrugs({}, Date.parse(from))).toBe(true);
     // A caller that does not look at the clock withholds.
     expect(strictestRule([DRUG_AUTHORIZATION], withDrugs(DEFAULT_LABEL_POLICY, from))).toBe('withhold');
   });

@@ -12,6 +12,7 @@ export class Group {
   readonly #store: LocalStore;
   readonly #backoff: Backoff;
   readonly #lanes = new Map<string, Lane>();
+  readonly #ofTopic = new Map<string, Lane[]>();
   readonly #consumers = new Map<Consumer, SubscribeOptions>();
   readonly #owners = new Map<Lane, Consumer>();
   #rebalancing: Promise<void> = Promise.resolve();
@@ -27,9 +28,9 @@ export class Group {
   }
   /** Starts the lanes of a topic, or all lanes. */
   kick(topic?: string): void {
-    this.#lanes.forEach((lane) => {
-      if (topic === undefined || lane.topic === topic) lane.kick();
-    });
+    // Each append asks each group, and most of them do not read its topic.
+    if (topic === undefined) this.#lanes.forEach((lane) => lane.kick());
+    else this.#ofTopic.get(topic)?.forEach((lane) => lane.kick());
   }
 
   async join(options: SubscribeOptions): Promise<Subscription> {
@@ -43,7 +44,11 @@ export class Group {
         const id = `${topic}/${partition}`;
         if (this.#lanes.has(id)) continue;
         const commit = ({ next }: Lane): void => this.#store.commit(group, topic, partition, next);
-        this.#lanes.set(id, new Lane(this.#store, { topic, partition }, this.#backoff, commit));
+        const lane = new Lane(this.#store, { topic, partition }, this.#backoff, commit);
+        this.#lanes.set(id, lane);
+        const others = this.#ofTopic.get(topic);
+        if (others === undefined) this.#ofTopic.set(topic, [lane]);
+        else others.push(lane);
       }
     }
     this.#consumers.set(consumer, options);
