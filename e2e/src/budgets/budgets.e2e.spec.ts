@@ -11,7 +11,7 @@ import { BUDGETS } from '@provider-access/testing/budgets';
 import { tablesOf } from '../bench/embedded/tables.ts';
 import { appOf } from '../bench/measures.ts';
 import { largest, memberOf } from '../payers.ts';
-import { AS_OF, http, json, publishItems, viewsCaughtUp, type TestApp } from '../road.ts';
+import { AS_OF, http, json, kickOff, publishItems, sealed, viewsCaughtUp, type TestApp } from '../road.ts';
 import { between, combined, counting, type Counts, each, MARK, writtenBy } from './counts.ts';
 import { grouping } from './grouping.ts';
 import { inRandomOrder } from './random-order.ts';
@@ -36,6 +36,7 @@ const dataDir = join(folder, 'data');
 const { env, counts } = counting(join(folder, 'counts.json'));
 let platform: PlatformProcess;
 let app: TestApp;
+let group: string;
 let intake: Counts;
 let received = 0;
 let kept = 0;
@@ -100,7 +101,7 @@ beforeAll(async () => {
   );
   await publishItems(platform, own.map(itemOf));
   await viewsCaughtUp(platform);
-  ({ app } = await appOf(platform, provider));
+  ({ app, group } = await appOf(platform, provider));
 }, 300_000);
 afterAll(async () => {
   await platform?.stop();
@@ -169,6 +170,21 @@ describe('a request costs at most', () => {
     expect.soft(servingSqlite).toBeLessThanOrEqual(BUDGETS.servingSqliteCallsOfARead.most);
     expect.soft(parses).toBeLessThanOrEqual(BUDGETS.parsesOfARead.most);
     expect.soft(stringifies).toBeLessThanOrEqual(BUDGETS.stringifiesOfARead.most);
+  });
+
+  it('the commits of an export that block', async () => {
+    const token = await app.tokens.get();
+    const exported = async (): Promise<number> => {
+      const before = await counts(platform);
+      const manifest = await sealed(await kickOff(platform, token, group), token);
+      expect(manifest.output.length).toBeGreaterThan(1);
+      for (const { url } of manifest.output) expect((await http(url, { token })).status).toBe(200);
+      return between(before, await counts(platform)).blockingCommits;
+    };
+    await exported();
+    const commits = await exported();
+    expect(commits).toBeGreaterThan(5);
+    expect(commits).toBeLessThanOrEqual(BUDGETS.blockingCommitsOfAnExport.most);
   });
 
   it('the parses of a count by code', async () => {

@@ -15,6 +15,8 @@ export interface Counts {
   readonly markedParses: number;
   readonly stringifies: number;
   readonly stringifiedBytes: number;
+  /** Commits that call fsync while the thread that answers requests waits. Some of them write nothing. */
+  readonly blockingCommits: number;
   /** Bytes that the process gave the file system to write. */
   readonly written: number;
 }

@@ -111,6 +111,12 @@ export const BUDGETS = {
     at010: 3.73,
     reason: 'Half of 0.1.0. What is produced to Kafka, and the documents and keys of MongoDB before its compression.',
   },
+  blockingCommitsOfAnExport: {
+    most: 26,
+    reason:
+      'From the kick-off to the last of its files: 23. During an fsync nobody else is answered. What a process that ' +
+      'starts makes again by itself needs none (ADR 0114).',
+  },
   queriesOfAFirstExport: {
     most: 62,
     reason: 'For 1,000 resources of 20 members. A query brings up to 256 records, and 1 MB of lines.',
