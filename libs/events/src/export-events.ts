@@ -12,6 +12,11 @@ const exportRequested = z.object({
   job: z.string(),
   client: z.string(),
   group: z.string(),
+  /**
+   * Another Group that is one list with `group`, and since when. `positions` then also has a topic that no view
+   * follows, so that an earlier release never exports the half of a list (docs/adr/0098-one-list.md).
+   */
+  also: z.object({ group: z.string(), since: instant }).optional(),
   operation: z.enum(['$export', '$davinci-data-export']),
   /** The kick-off URL as the manifest repeats it. */
   request: z.string(),

@@ -159,9 +159,8 @@ export class Access {
   }
 
   /** As `decideMany` for the list of a Group, with the times at which something changed. @throws FactsStale */
-  async listMany(client: string, group: string, members: readonly string[]): Promise<readonly ListedMember[]> {
+  async listMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly ListedMember[]> {
     const { parties: party, clock } = this.#options;
-    const purpose: Purpose = { kind: 'group', group };
     const documents = await this.#documents(members);
     const decisions = this.#counted(purpose, this.#judge(client, purpose, members, documents));
     const now = instant(clock.now());

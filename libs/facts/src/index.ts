@@ -8,7 +8,18 @@ export {
 } from './attestations.ts';
 export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
 export { lists, type ListPart, replacesList } from './lists.ts';
-export { type GroupHead, ListHeads, type NamedGroup, type OwnedGroup } from './list-heads.ts';
+export { type GroupHead, ListHeads, type NamedGroup } from './list-heads.ts';
+export {
+  type DeniedGroup,
+  FORMER_ID_MS,
+  GroupLists,
+  type OpenedGroup,
+  type OwnedGroup,
+  partsOf,
+  purposeOfList,
+  ROLL_OUT_MS,
+} from './group-lists.ts';
+export { membersOfGroups } from './list-members.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersFacts, membersSay, type MembersPart } from './coverage.ts';
 export { personOfId } from './persons.ts';

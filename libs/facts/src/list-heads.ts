@@ -2,9 +2,9 @@ import type { GroupFacts, GroupInput, GroupPayer } from '@provider-access/domain
 import { allows, readGranted } from '@provider-access/domain/smart';
 import type { ViewReader, Views } from '@provider-access/engines/views';
 import type { ProviderKey } from '@provider-access/events';
-import { type ListPart, lists } from './lists.ts';
+import type { OwnedGroup } from './group-lists.ts';
+import { type ListPart, lists, replacesList } from './lists.ts';
 import type { Parties } from './parties.ts';
-import type { GroupPart } from './projections.ts';
 
 /** The payer's directory, as far as a client can read it. */
 interface Directory {
@@ -28,9 +28,6 @@ export interface ListSettings {
   readonly payerName?: string | undefined;
 }
 
-export interface OwnedGroup extends GroupPart {
-  readonly id: string;
-}
 /** What a Group says about itself, without the payer and without its members. */
 export type GroupHead = Omit<GroupInput, 'versionId' | 'lastUpdated' | 'payer' | 'members' | 'quantity' | 'summary'>;
 export interface NamedGroup extends OwnedGroup {
@@ -62,16 +59,30 @@ export class ListHeads {
       client,
       groups.flatMap(({ providers }) => providers),
     );
-    const said = groups.length === 0 ? [] : await this.#lists.getMany(groups.map(({ id }) => id));
+    const ids = groups.flatMap(({ shown }) => shown);
+    const said = new Map<string, ListPart>();
+    for (const document of ids.length === 0 ? [] : await this.#lists.getMany(ids))
+      if (document?.['list'] !== undefined) said.set(document._id, document['list'] as ListPart);
     const scope = readGranted(parties.client(client)?.scope ?? '');
-    return groups.map((group, i) => {
+    return groups.map((group) => {
       // The NPI comes first, because a TIN may name the practice of several providers.
       const [known] = group.providers.toSorted().flatMap((provider) => entries.get(provider) ?? []);
       const isReadable = known !== undefined && allows(scope, known.resource.split('/')[0]!, 'r');
-      const list = said[i]?.['list'] as ListPart | undefined;
+      const all = group.shown.flatMap((part) => said.get(part) ?? []);
+      const list = all.reduce<ListPart | undefined>(
+        (known, one) => (replacesList(known, one) ? one : known),
+        undefined,
+      );
       const head = headOf(group, list, this.#settings.contractSystem);
       const provider = { providerName: known?.name, providerReference: isReadable ? known.resource : undefined };
-      return { ...group, head: { ...head, ...provider }, changedAt: list?.recordedAt };
+      return {
+        ...group,
+        head: { ...head, ...provider },
+        changedAt: all
+          .map((one) => one.recordedAt)
+          .toSorted()
+          .at(-1),
+      };
     });
   }
 

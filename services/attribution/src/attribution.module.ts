@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
-import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS, ListHeads } from '@provider-access/facts';
+import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS, GroupLists, ListHeads } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, PayerDirectory, RecordsReader } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
@@ -107,6 +107,12 @@ export class AttributionModule {
           provide: PayerDirectory,
           inject: [Facts, LabelGate],
           useFactory: ({ parties }: Facts, labels: LabelGate) => new PayerDirectory(views, parties, labels),
+        },
+        {
+          provide: GroupLists,
+          inject: [Facts],
+          useFactory: ({ parties }: Facts) =>
+            new GroupLists({ views, parties, claims: runtime.ports.state.claims, clock }),
         },
         {
           provide: ListHeads,

@@ -1,6 +1,6 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
-import { Facts, ListHeads } from '@provider-access/facts';
+import { Facts, GroupLists, ListHeads } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, PayerDirectory } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
@@ -63,7 +63,7 @@ export class ExportModule {
   }
 
   static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig): DynamicModule {
-    const { clock, views } = runtime.ports;
+    const { clock, views, state } = runtime.ports;
     putInForce(config.codeLists, config.labels);
     return {
       module: ExportModule,
@@ -92,6 +92,11 @@ export class ExportModule {
           inject: [JobViews, Facts],
           useFactory: ({ records }: JobViews, { reader: members }: Facts) =>
             new LabelGate({ policy: config.labels, records, members, clock }),
+        },
+        {
+          provide: GroupLists,
+          inject: [Facts],
+          useFactory: ({ parties }: Facts) => new GroupLists({ views, parties, claims: state.claims, clock }),
         },
         {
           provide: ListHeads,

@@ -192,7 +192,10 @@ export class Platform extends Publisher {
     return new JobStreams({ state, views, clock, metrics: new Metrics() }, { waitMs: 10_000 });
   }
   /** A task of client c1, with party facts that permit it. */
-  taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {
+  taskOf({
+    group,
+    ...of
+  }: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'types' | 'members'> & { readonly group: string }): ChunkTask {
     const party = {
       client: {
         client: 'c1',
@@ -210,7 +213,7 @@ export class Platform extends Publisher {
       identities: new Map(),
       asOf: undefined,
     };
-    return { ...of, client: 'c1', party };
+    return { ...of, client: 'c1', purpose: { kind: 'export', group }, party };
   }
   labels(policy: LabelPolicy = DEFAULT_LABEL_POLICY): LabelGate {
     const members = this.views.reader(memberFacts);

@@ -17,13 +17,21 @@ import { isInCategory } from './specialties.ts';
 
 /** For what a decision is asked. */
 export const PURPOSES = ['read', 'search', 'match', 'export', 'download', 'group', 'explain'] as const;
+/** Another Group that is one list with the Group of a purpose (ADR 0098). */
+export interface AlsoGroup {
+  readonly group: string;
+  /** RFC 3339 instant since when both are one list. A member of this one alone was not in the other before. */
+  readonly since: string;
+}
 /**
- * With `group`, only attributions and attestations of this Group count (export, download, Group read). Without it, each
- * attribution to one of the client's providers counts, and so does each attestation of the client (MATCH.md M70).
+ * With `group`, only attributions and attestations of this Group count, and of `also` (export, download, Group read).
+ * Without it, each attribution to one of the client's providers counts, and so does each attestation of the client
+ * (MATCH.md M70).
  */
 export interface Purpose {
   readonly kind: (typeof PURPOSES)[number];
   readonly group?: string;
+  readonly also?: AlsoGroup;
 }
 export interface AccessRequest {
   readonly client: string;
@@ -195,7 +203,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   if (member.holds.some((h) => applies(h, now))) return deny('on-hold');
   if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => applies(h, now))))
     return deny('source-on-hold');
-  const { group } = request.purpose;
+  const { group, also } = request.purpose;
   const attested = (member.attestations ?? []).filter(
     (a) => a.client === request.client && !party.deactivated(a.provider),
   );
@@ -203,7 +211,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
     .filter(
       (a: Ground) =>
         applies(a, now) &&
-        (group === undefined || a.group === group) &&
+        (group === undefined || a.group === group || a.group === also?.group) &&
         a.providers.some((p) => client.providers.includes(p)),
     )
     .map((a): Ground => withCoverageAt(a, now));
@@ -243,10 +251,12 @@ export function visibleSince(
   const since = (i: Interval & { recordedAt: string }): number => Math.max(ms(i.from), ms(i.recordedAt));
   const member = facts.member!;
   const shared = (coverageId: string): number => coverageSharedSince(facts.party, member, coverageId, now);
+  const { also } = request.purpose;
   const grounded = Math.min(
     ...[...decision.attributions, ...(decision.attestations ?? []).map(groundOf)].map((a) =>
       Math.max(
         since(a),
+        ...(also !== undefined && a.group === also.group ? [ms(also.since)] : []),
         ...a.providers.map((p) => inNetworkSince(facts.party, p, now)),
         ...(a.coverageId === undefined ? [] : [shared(a.coverageId)]),
       ),

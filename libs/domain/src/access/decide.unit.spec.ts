@@ -314,6 +314,41 @@ describe('decide, whatever the facts', () => {
   });
 });
 
+describe('A2 two Groups that are one list', () => {
+  const TIN: ProviderKey = 'tin|123456789';
+  const joined = '2026-05-01T00:00:00.000Z';
+  const taxed: AttributionFact = { ...attribution, group: 'g2', providers: [NPI, TIN] };
+  const purpose = { kind: 'group', group: 'g1', also: { group: 'g2', since: joined } } as const;
+
+  it('both count, and no third one', () => {
+    for (const [group, decided] of [
+      ['g1', 'permit'],
+      ['g2', 'permit'],
+      ['g3', 'not-attributed'],
+    ] as const)
+      expect([group, ask({ attributions: [{ ...taxed, group }] }, {}, { purpose })]).toEqual([group, decided]);
+    expect(ask({ attributions: [taxed] }, {}, { purpose: { kind: 'group', group: 'g1' } })).toBe('not-attributed');
+  });
+
+  it('show nobody to a client that is not bound to an identifier of the attribution', () => {
+    const ofTin = { client: { ...client, providers: [TIN] } };
+    expect(ask({ attributions: [attribution] }, ofTin, { purpose })).toBe('not-attributed');
+    expect(ask({ attributions: [taxed] }, ofTin, { purpose })).toBe('permit');
+  });
+
+  it('have a member of the other Group alone since they are one list, so that a delta brings everything', () => {
+    const since = (...attributions: readonly AttributionFact[]): string =>
+      new Date(
+        visibleSince({ ...request, purpose }, { member: { ...member, attributions }, party: party() }),
+      ).toISOString();
+    expect(since(attribution)).toBe(PAST);
+    expect(since(taxed)).toBe(joined);
+    expect(since(taxed, attribution)).toBe(PAST);
+    const later = '2026-05-20T00:00:00.000Z';
+    expect(since({ ...taxed, recordedAt: later })).toBe(later);
+  });
+});
+
 describe('visibleSince', () => {
   const since = (m: Partial<MemberFacts>): string =>
     new Date(visibleSince(request, { member: { ...member, ...m }, party: party() })).toISOString();

@@ -1,3 +1,4 @@
+import type { Purpose } from '@provider-access/domain/access';
 import type { Position } from '@provider-access/engines/log';
 import type { EXPORT_EVENTS, ExportRequested } from '@provider-access/events';
 import type { z } from 'zod';
@@ -61,8 +62,14 @@ const NOT_FOR_EARLIER_BUILDS = {
   ask: 'pa.export-asks',
   organizeBy: 'pa.export-organized',
   list: 'pa.export-lists',
+  also: 'pa.export-joined-groups',
 } as const;
 type Marked = { readonly [K in keyof typeof NOT_FOR_EARLIER_BUILDS]?: unknown };
+/** What a decision about a member of the job is asked for: both parts of the list count. */
+export const purposeOf = <K extends 'export' | 'download'>(
+  kind: K,
+  { group, also }: Pick<Job, 'group' | 'also'>,
+): Purpose & { readonly kind: K } => ({ kind, group, ...(also !== undefined && { also }) });
 /** The positions of a new job as its event has them. */
 export const positionsInEvent = (positions: Position, marked: Marked): Record<string, number[]> => ({
   ...Object.fromEntries(Object.entries(positions).map(([topic, at]) => [topic, [...at]])),

@@ -5,12 +5,21 @@ import {
   PA_ATTESTATIONS,
   PA_ATTRIBUTION,
   PA_CONSENT,
+  PA_GROUPS,
   PA_MEMBERS,
   PA_PROVIDERS,
   PA_REGISTRY,
   PAYER_MEMBER_EVENTS,
 } from '@provider-access/events';
-import { Facts, FactsStale, MEMBER_DERIVERS, memberships } from '@provider-access/facts';
+import {
+  Facts,
+  FactsStale,
+  GroupLists,
+  groups,
+  MEMBER_DERIVERS,
+  memberships,
+  type OwnedGroup,
+} from '@provider-access/facts';
 import { RecordsReader } from '@provider-access/records';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -22,14 +31,17 @@ import { type Job, positionsOf } from '../domain/job.ts';
 export class JobViews {
   readonly records: RecordsReader;
   readonly memberships: ViewReader;
+  private readonly groups: ViewReader;
 
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(JOBS_CONFIG) private readonly config: JobsConfig,
     @Inject(Facts) private readonly facts: Facts,
+    @Inject(GroupLists) private readonly lists: GroupLists,
   ) {
     this.records = new RecordsReader(ports.views);
     this.memberships = ports.views.reader(memberships);
+    this.groups = ports.views.reader(groups);
   }
 
   /** The present heads of the payer's topics. */
@@ -51,6 +63,21 @@ export class JobViews {
       ),
     ]);
     return all.every(Boolean);
+  }
+
+  /**
+   * The list of which this Group is, after the view of Groups has passed the present head. A Group is in the log before
+   * the first attribution to it, so after `passed` no part is missing that an exported member has. Undefined if the
+   * Group does not exist for the client any more.
+   * @throws Refusal 503 if the view does not pass in time
+   */
+  async listOf(client: string, group: string): Promise<OwnedGroup | undefined> {
+    if (!(await this.groups.waitFor(await this.ports.log.head([PA_GROUPS]), this.config.waitMs)))
+      throw new Refusal('unavailable', 'The view of Groups has not passed the newest events yet. Repeat the request.', {
+        retryAfter: 2,
+      });
+    const list = await this.lists.one(client, group);
+    return 'denied' in list ? undefined : list;
   }
 
   /**

@@ -1,30 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type GroupDenial, groupDenial, partyKnownAt } from '@provider-access/domain/access';
+import { partyKnownAt } from '@provider-access/domain/access';
 import {
+  type DeniedGroup,
   Facts,
-  type GroupPart,
-  groups,
+  GroupLists,
   ListHeads,
   memberships,
-  type MembershipPart,
+  membersOfGroups,
   type NamedGroup,
-  type OwnedGroup,
+  purposeOfList,
 } from '@provider-access/facts';
-import { type FhirResource, isId, nextTurn } from '@provider-access/fhir';
+import { type FhirResource, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { groupResource, providerOf } from '@provider-access/domain/pdex';
-import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
+import type { ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { GroupVersions } from './group-versions.ts';
 import { VisibleList } from './visible-list.ts';
 import { WithheldPatients } from './withheld-patients.ts';
 
 export type ClientGroup = NamedGroup;
-/** Why the Group does not exist for the client. */
-export interface DeniedGroup {
-  readonly denied: GroupDenial | 'group-unknown';
-}
 /** A Group in the form in which one client may see it now. */
 export interface VisibleGroup {
   readonly id: string;
@@ -37,23 +33,19 @@ export interface VisibleGroup {
 
 const PAGE = 500;
 
-/**
- * The Groups of a client: those of providers to which it is bound and that are in network. For the client, no others
- * exist.
- */
+/** The Groups of a client (`GroupLists`), with what it may see of their members. */
 @Injectable()
 export class GroupView {
-  private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
   private readonly versions: GroupVersions;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
+    @Inject(GroupLists) private readonly lists: GroupLists,
     @Inject(ListHeads) private readonly heads: ListHeads,
     @Inject(WithheldPatients) private readonly patients: WithheldPatients,
   ) {
-    this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
     this.versions = new GroupVersions(ports.state, config.boundMs);
   }
@@ -61,30 +53,14 @@ export class GroupView {
   /** In the order of ids. @throws FactsStale */
   async ofClient(client: string): Promise<readonly ClientGroup[]> {
     this.facts.access.assertFresh();
-    const found = new Map<string, OwnedGroup>();
-    for (const provider of this.facts.parties.client(client)?.providers ?? []) {
-      for await (const doc of this.groups.scan({ index: 'by_provider', equals: [provider] })) {
-        const group = this.admit(doc, client);
-        if (!('denied' in group)) found.set(group.id, group);
-      }
-    }
-    const all = [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    return this.heads.named(client, all);
+    return this.heads.named(client, await this.lists.ofClient(client));
   }
 
   /** The caller gives one answer for every denial, so that nobody can tell them apart. @throws FactsStale */
   async one(client: string, id: string): Promise<ClientGroup | DeniedGroup> {
     this.facts.access.assertFresh();
-    const doc = isId(id) ? await this.groups.get(id) : undefined;
-    const group = doc === undefined ? { denied: 'group-unknown' as const } : this.admit(doc, client);
+    const group = await this.lists.one(client, id);
     return 'denied' in group ? group : (await this.heads.named(client, [group]))[0]!;
-  }
-
-  private admit(doc: ViewDocument, client: string): OwnedGroup | DeniedGroup {
-    const group = doc['group'] as GroupPart;
-    const { parties } = this.facts;
-    const denied = groupDenial(client, group.providers, parties, parties.decisionTime(this.ports.clock.now()));
-    return denied === undefined ? { ...group, id: doc._id } : { denied };
   }
 
   /**
@@ -122,7 +98,11 @@ export class GroupView {
       const shown = groupResource({ ...common, versionId: '', lastUpdated: '', members: [] });
       const visible = list.visible(
         shown,
-        [party?.providers, { ...head, facts: undefined, contract: undefined }],
+        [
+          party?.providers,
+          { ...head, facts: undefined, contract: undefined },
+          ...(group.parts.length > 1 ? [group.parts] : []),
+        ],
         now,
         known,
       );
@@ -144,15 +124,16 @@ export class GroupView {
   /** The members of a Group in pages, ended memberships included, with the decision about each. */
   private async *pages(client: string, group: ClientGroup) {
     let page: string[] = [];
+    const purpose = purposeOfList('group', group, group.id);
     const decided = async () => {
-      const listed = await this.facts.access.listMany(client, group.id, page);
+      const listed = await this.facts.access.listMany(client, purpose, page);
       const permitted = page.filter((_, i) => listed[i]!.decision.permit);
       const withheld = await this.patients.withheld(client, permitted);
       return { listed: page.map((member, i) => [member, listed[i]!] as const), withheld };
     };
     let isFirst = true;
-    for await (const doc of this.memberships.scan({ index: 'by_group', equals: [group.id], pageSize: PAGE })) {
-      page.push((doc['membership'] as MembershipPart).member);
+    for await (const member of membersOfGroups(this.memberships, group.parts, PAGE)) {
+      page.push(member);
       if (page.length < PAGE) continue;
       // A large Group is many decisions, so the rest of the process goes on between two pages.
       if (!isFirst) await nextTurn();

@@ -1,3 +1,4 @@
+import type { Purpose } from '@provider-access/domain/access';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';
@@ -12,7 +13,7 @@ export interface ChunkTask extends Pick<Ask, 'list'> {
   readonly chunk: number;
   readonly fence: number;
   readonly client: string;
-  readonly group: string;
+  readonly purpose: Purpose;
   readonly types: readonly string[];
   /** ms since the epoch */
   readonly since?: number;

@@ -125,11 +125,11 @@ class ChunkWriter {
   }
 
   async #decide(member: string) {
-    const { client, group } = this.#task;
+    const { client, purpose } = this.#task;
     const document = await this.#sources.facts.get(member);
     const request = {
       client,
-      purpose: { kind: 'export' as const, group },
+      purpose,
       member,
       now: new Date(this.#sources.clock.now()).toISOString(),
     };

@@ -6,7 +6,7 @@ import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
 import { Facts } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { BLOBS, type Job, JobViews } from '@provider-access/jobs';
+import { BLOBS, type Job, JobViews, purposeOf } from '@provider-access/jobs';
 import { GROUP, PART_LIMITS } from '@provider-access/jobs/files';
 import { type Ask, type ChunkSummary, readAsk } from './ask.ts';
 import { CONFIG, type ExportConfig } from '../config.ts';
@@ -56,7 +56,8 @@ export class Chunks {
 
   /** @throws BlobStoreFull, or EngineUnavailable for any other failure; the chunk can be tried again */
   async write(job: Job, chunk: number, fence: number, members: readonly string[]): Promise<ChunkSummary> {
-    const { client, group, types, since } = job;
+    const { client, types, since } = job;
+    const purpose = purposeOf('export', job);
     const { access, parties } = this.facts;
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
     const restrictions = asked && restrictionsOf(asked);
@@ -65,7 +66,7 @@ export class Chunks {
       chunk,
       fence,
       client,
-      group,
+      purpose,
       types: types.filter((type) => type !== GROUP),
       ...(since !== undefined && { since: Date.parse(since) }),
       members,
@@ -74,7 +75,7 @@ export class Chunks {
       ...(asked !== undefined && { base: `${this.config.publicUrl}/fhir` }),
       ...(asked?.list !== undefined && { list: asked.list }),
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
-      party: await partySnapshot(client, group, members, access, parties),
+      party: await partySnapshot(client, purpose, members, access, parties),
     };
     // An extract that does not fit, for example on a full disk, is computed again by the next export.
     if (restrictions === undefined && asked?.list?.kind !== 'attribution')

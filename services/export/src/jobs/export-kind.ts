@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ExportSealed } from '@provider-access/events';
-import type { MembershipPart } from '@provider-access/facts';
+import { membersOfGroups } from '@provider-access/facts';
 import { BLOBS, type Job, type JobKind, JobViews, type Sealing } from '@provider-access/jobs';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import { type ChunkSummary, readAsk } from './ask.ts';
 import { Chunks } from './chunks.ts';
 import { Sealer } from './sealer.ts';
+
+/** Members that one query returns. */
+const PAGE = 500;
 
 /** The ids of the references that have one, each once. */
 const idsOf = (asked: readonly AskedPatient[]): readonly string[] =>
@@ -26,14 +29,10 @@ export class ExportKind implements JobKind {
    * Ended memberships are included, because the chunk decides about each member again. A job that asks for patients has
    * these, whoever they are: the chunk decides about an unknown one as about one of another provider.
    */
-  async members({ group, ask }: Job): Promise<AsyncIterable<string> | Iterable<string>> {
+  async members({ group, also, ask }: Job): Promise<AsyncIterable<string> | Iterable<string>> {
     const asked = ask === undefined ? undefined : (await readAsk(this.blobs, ask)).patients;
-    return asked === undefined ? this.membersOf(group) : idsOf(asked);
-  }
-
-  private async *membersOf(group: string): AsyncGenerator<string> {
-    for await (const document of this.views.memberships.scan({ index: 'by_group', equals: [group], pageSize: 500 }))
-      yield (document['membership'] as MembershipPart).member;
+    if (asked !== undefined) return idsOf(asked);
+    return membersOfGroups(this.views.memberships, [group, ...(also === undefined ? [] : [also.group])], PAGE);
   }
 
   write(job: Job, chunk: number, fence: number, members: readonly string[]): Promise<ChunkSummary> {

@@ -80,10 +80,10 @@ class ListChunk {
   }
 
   async #writeIfPermitted(member: string): Promise<void> {
-    const { client, group } = this.#task;
+    const { client, purpose } = this.#task;
     const document = await this.#sources.facts.get(member);
     const now = new Date(this.#sources.clock.now()).toISOString();
-    const request = { client, purpose: { kind: 'export' as const, group }, member, now };
+    const request = { client, purpose, member, now };
     const facts = { member: document && toMemberFacts(document), party: this.#party };
     const decision = decide(request, facts);
     if (!decision.permit) {

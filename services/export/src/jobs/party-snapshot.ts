@@ -4,6 +4,7 @@ import {
   type LinesFact,
   type NetworkFact,
   type PartyFacts,
+  type Purpose,
   sourcesOf,
 } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
@@ -34,7 +35,7 @@ export interface PartySnapshot {
  */
 export async function partySnapshot(
   client: string,
-  group: string,
+  { group, also }: Purpose,
   members: readonly string[],
   access: Access,
   parties: PartyFacts,
@@ -43,7 +44,7 @@ export async function partySnapshot(
   const sourceHolds = new Map<string, readonly HoldFact[]>();
   for (const facts of await access.factsOfMany(members)) {
     for (const attribution of facts?.attributions ?? [])
-      if (attribution.group === group)
+      if (attribution.group === group || attribution.group === also?.group)
         for (const provider of attribution.providers) network.set(provider, parties.network(provider));
     for (const attestation of facts?.attestations ?? [])
       if (attestation.group === group) network.set(attestation.provider, parties.network(attestation.provider));

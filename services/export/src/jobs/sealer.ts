@@ -6,7 +6,16 @@ import { LabelGate } from '@provider-access/records';
 import { instant } from '@provider-access/kernel';
 import { operationOutcome, type IssueType } from '@provider-access/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { BLOBS, DECIDE_BATCH, type Job, JobViews, type Sealing, summaryOf, Turns } from '@provider-access/jobs';
+import {
+  BLOBS,
+  DECIDE_BATCH,
+  type Job,
+  JobViews,
+  purposeOf,
+  type Sealing,
+  summaryOf,
+  Turns,
+} from '@provider-access/jobs';
 import {
   deflateSegment,
   isOfList,
@@ -118,7 +127,7 @@ export class Sealer {
     for (let i = 0; i < released.length; i += DECIDE_BATCH) {
       await turns.next();
       const members = released.slice(i, i + DECIDE_BATCH);
-      const decisions = await this.facts.access.decideMany(job.client, { kind: 'export', group: job.group }, members);
+      const decisions = await this.facts.access.decideMany(job.client, purposeOf('export', job), members);
       decisions.forEach((decision, at) => {
         if (!decision.permit) denied.add(members[at]!);
       });

@@ -7,7 +7,7 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../../config.ts';
-import { type Job, positionsOf } from '../../domain/job.ts';
+import { type Job, positionsOf, purposeOf } from '../../domain/job.ts';
 import {
   decodeIndex,
   inBlocks,
@@ -234,7 +234,7 @@ export class Releases {
     for (let i = 0; i < open.length; i += DECIDE_BATCH) {
       await turns.next();
       const batch = open.slice(i, i + DECIDE_BATCH);
-      const decisions = await access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
+      const decisions = await access.decideMany(job.client, purposeOf('download', job), batch);
       batch.forEach((member, at) => decided.set(member, decisions[at]!.permit));
     }
   }

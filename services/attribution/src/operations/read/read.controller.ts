@@ -42,7 +42,12 @@ const OF_ONE = {
   headers: [
     { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
   ],
-  answer: { description: 'The Group.', type: FHIR_TYPE, schema: ref('Resource') },
+  answer: {
+    description: 'The Group.',
+    type: FHIR_TYPE,
+    schema: ref('Resource'),
+    headers: { 'Content-Location': 'The URL of the Group, if it was found by the id that it had before.' },
+  },
 } as const;
 /** https://hl7.org/fhir/R4/http.html#read */
 const READ = operation({
@@ -77,19 +82,21 @@ const HISTORY = operation({
   refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly', 'too-many-requests'],
 });
 
+type AskedGroup = Pick<Asked<typeof READ>, 'client' | 'params' | 'query' | 'base'>;
+
 /** A Group has as many decisions as members, so it waits in turn as a search does (ADR 0055). */
 @Controller()
 export class GroupReadController {
   constructor(@Inject(GroupView) private readonly view: GroupView) {}
 
   @Operation(READ)
-  read({ client, params, query }: Asked<typeof READ>): InTurn<Audited> {
-    return inTurn(() => this.answer(client, params.id, query));
+  read(asked: Asked<typeof READ>): InTurn<Audited> {
+    return inTurn(() => this.answer(asked));
   }
 
   @Operation(VREAD)
-  vread({ client, params, query }: Asked<typeof VREAD>): InTurn<Audited> {
-    return inTurn(() => this.answer(client, params.id, query, params.vid));
+  vread(asked: Asked<typeof VREAD>): InTurn<Audited> {
+    return inTurn(() => this.answer(asked, asked.params.vid));
   }
 
   @Operation(HISTORY)
@@ -103,11 +110,11 @@ export class GroupReadController {
     if ('audit' in visible) return visible;
     const { resource, lastUpdated, members } = visible;
     const isIn = (query.since === undefined || lastUpdated >= query.since) && holds(query, { lastUpdated });
-    const url = `Group/${id}`;
+    const url = `Group/${visible.id}`;
     const fullUrl = `${base}/${url}`;
     const entry = { fullUrl, url, versionId: lastUpdated, lastModified: instant(lastUpdated) };
     const body = historyBundle({
-      selfUrl: urlWith(`${fullUrl}/_history`, linkedQuery(queryOf(query), format)),
+      selfUrl: urlWith(`${base}/Group/${id}/_history`, linkedQuery(queryOf(query), format)),
       total: isIn ? 1 : 0,
       entries: isIn ? [{ ...entry, line: JSON.stringify(resource) }] : [],
     });
@@ -115,15 +122,17 @@ export class GroupReadController {
   }
 
   /** `vid`: the version that the client asks for; undefined for the current one. */
-  private async answer(client: string, id: string, shape: Subset, vid?: string): Promise<Audited> {
+  private async answer({ client, params: { id }, query: shape, base }: AskedGroup, vid?: string): Promise<Audited> {
     const visible = await this.visible(client, id, !showsMembers(shape));
     if ('audit' in visible) return visible;
+    const isFormer = visible.id !== id;
     const { resource, lastUpdated, members } = visible;
     if (vid !== undefined && vid !== String(lastUpdated)) return refused('unknown-resource');
     return {
       audit: [released(id, members)],
       unchanged: [released(id, undefined)],
       answer: {
+        ...(isFormer && { headers: { 'content-location': `${base}/Group/${visible.id}` } }),
         version: { tag: lastUpdated, lastUpdated },
         body: () => JSON.stringify(shaped(resource, shape)),
       },

@@ -41,7 +41,7 @@ export class GroupFilters {
     const found: ClientGroup[] = [];
     for (const group of groups) {
       await work.pause();
-      if (ids !== undefined && !ids.includes(group.id)) continue;
+      if (ids !== undefined && !group.ids.some((id) => ids.includes(id))) continue;
       work.evaluate(providers.length);
       if (
         providers.every((any) => group.providers.some((one) => any.has(one))) &&

@@ -294,7 +294,8 @@ function behind(
 ): readonly ClientGroup[] {
   if (after === undefined) return groups;
   if (orders.length === 0) return groups.filter(({ id }) => id > after);
-  const at = groups.findIndex(({ id }) => id === after);
+  // An earlier build has the other part of a list as a Group of its own.
+  const at = groups.findIndex(({ parts }) => parts.includes(after));
   if (at < 0) throw badPage();
   return groups.slice(at + 1);
 }

@@ -1,10 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Audit } from '@provider-access/audit';
+import type { Purpose } from '@provider-access/domain/access';
 import { type DenialReason, namesOf } from '@provider-access/events';
 import { Facts } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { DECIDE_BATCH, Turns } from '@provider-access/jobs';
 import type { AskedPatient } from '../../domain/request/patients.ts';
+
+type GroupPurpose = Purpose & { readonly group: string };
 
 /** Decides about the patients that a kick-off names. */
 @Injectable()
@@ -19,14 +22,14 @@ export class AskedPatients {
    * without coverage. It decides about all of them, so that the time does not tell the first one.
    * @throws FactsStale, or Refusal 400
    */
-  async assertReleased(client: string, group: string, patients: readonly AskedPatient[]): Promise<void> {
+  async assertReleased(client: string, purpose: GroupPurpose, patients: readonly AskedPatient[]): Promise<void> {
     const ids = patients.flatMap(({ id }) => id ?? []);
     const refused: Partial<Record<DenialReason, string[]>> = {};
     const turns = new Turns();
     for (let i = 0; i < ids.length; i += DECIDE_BATCH) {
       await turns.next();
       const batch = ids.slice(i, i + DECIDE_BATCH);
-      const decisions = await this.facts.access.decideMany(client, { kind: 'export', group }, batch);
+      const decisions = await this.facts.access.decideMany(client, purpose, batch);
       decisions.forEach((decision, at) => {
         if (!decision.permit) (refused[decision.reason] ??= []).push(batch[at]!);
       });
@@ -42,7 +45,7 @@ export class AskedPatients {
           reason,
           // A client may ask for any id, and the audit names no member whom nobody knows.
           members: reason === 'member-unknown' ? [] : refused[reason]!,
-          group,
+          group: purpose.group,
         }),
       ),
     );

@@ -1,12 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Audit, auditedQuery } from '@provider-access/audit';
-import { groupDenial } from '@provider-access/domain/access';
 import { allows } from '@provider-access/domain/smart';
-import type { ViewReader } from '@provider-access/engines/views';
-import { Facts, type GroupPart, groups } from '@provider-access/facts';
+import { Facts, GroupLists, type OwnedGroup } from '@provider-access/facts';
 import { Refusal, unknownResource } from '@provider-access/kernel';
-import { isId, operationOutcome } from '@provider-access/fhir';
-import { FHIR_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { operationOutcome } from '@provider-access/fhir';
+import { FHIR_TYPE } from '@provider-access/service/http';
 import {
   type Answer,
   type Asked,
@@ -84,16 +82,13 @@ type AskedExport = Asked<(typeof EXPORT)[number]>;
 
 @Controller()
 export class ExportController {
-  private readonly groups: ViewReader;
   constructor(
-    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(GroupLists) private readonly lists: GroupLists,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(KickOffs) private readonly kickOffs: KickOffs,
     @Inject(CONFIG) private readonly config: Pick<ExportConfig, 'strict' | 'manifest'>,
-  ) {
-    this.groups = ports.views.reader(groups);
-  }
+  ) {}
 
   @Operation(...EXPORT)
   export(asked: AskedExport): Promise<Answer> {
@@ -119,11 +114,12 @@ export class ExportController {
         'insufficient-scope',
         'An export needs the scope system/Group.rs, and a scope for each type that it exports.',
       );
-    await this.assertOwn(client, params.id, givenOf({ query, body }));
+    const list = await this.assertOwn(client, params.id, givenOf({ query, body }));
     const prefer = request.headers['prefer'];
     const headers = await this.kickOffs.start({
       operation: name,
       group: params.id,
+      list,
       url: request.url,
       query,
       body,
@@ -146,14 +142,12 @@ export class ExportController {
    * Every refusal is audited, so that the time of the answer does not tell them apart either.
    * @throws FactsStale, or Refusal 404
    */
-  private async assertOwn(client: string, id: string, query: ReturnType<typeof givenOf>): Promise<void> {
-    const { access, parties } = this.facts;
-    access.assertFresh();
-    const group = isId(id) ? ((await this.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
-    const now = parties.decisionTime(this.ports.clock.now());
-    const reason = group === undefined ? 'group-unknown' : groupDenial(client, group.providers, parties, now);
-    if (reason === undefined) return;
-    const about = group === undefined ? {} : { group: id };
+  private async assertOwn(client: string, id: string, query: ReturnType<typeof givenOf>): Promise<OwnedGroup> {
+    this.facts.access.assertFresh();
+    const list = await this.lists.one(client, id);
+    if (!('denied' in list)) return list;
+    const { denied: reason } = list;
+    const about = reason === 'group-unknown' ? {} : { group: id };
     await this.audit.refuse({ client, action: 'export-requested', reason, ...about, ...auditedQuery(query) });
     throw unknownResource();
   }

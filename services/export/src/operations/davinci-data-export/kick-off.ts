@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
+import { purposeOfList } from '@provider-access/facts';
 import { base32 } from '@provider-access/kernel';
 import { hasPreference, isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { ClientLimits, JobViews } from '@provider-access/jobs';
@@ -50,12 +51,17 @@ export class KickOffs {
     await this.limits.countKickOff(client);
     // $davinci-data-export ignores such references, and its `error` file lists them.
     if (kickOff.operation === '$export' && !lenient)
-      await this.patients.assertReleased(client, kickOff.group, request.patients ?? []);
+      await this.patients.assertReleased(
+        client,
+        purposeOfList('export', kickOff.list, kickOff.group),
+        request.patients ?? [],
+      );
     const frozen = await this.freeze();
+    const list = (await this.views.listOf(client, kickOff.group)) ?? kickOff.list;
     const job = newJobId();
     await this.limits.takeSlot(client, job);
     try {
-      await this.newJobs.record(job, { ...kickOff, separateStatus }, request, frozen);
+      await this.newJobs.record(job, { ...kickOff, list, separateStatus }, request, frozen);
     } catch (error) {
       await this.limits.releaseSlot(client, job);
       throw error;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Audit, auditedQuery } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { Position } from '@provider-access/engines/log';
-import { type GroupPart, groups, ListHeads, type NamedGroup } from '@provider-access/facts';
+import { ListHeads, type NamedGroup, type OwnedGroup, purposeOfList } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { Client } from '@provider-access/service/operation';
@@ -17,7 +17,9 @@ import type { AskedList } from '../../jobs/asked-list.ts';
 
 export interface KickOff extends Client {
   readonly operation: Operation;
+  /** The id that the client asks for, and the list that has it. */
   readonly group: string;
+  readonly list: OwnedGroup;
   readonly url: string;
   readonly query: readonly GivenParameter[];
   readonly body: readonly GivenParameter[];
@@ -73,6 +75,7 @@ export class NewJobs {
     });
     const list = await this.listOf(kickOff, request, frozen);
     const ask = await this.keepAsk(job, request, list);
+    const { also } = purposeOfList('export', kickOff.list, group);
     const executed = await this.streams.execute({
       kind: 'request',
       data: {
@@ -82,11 +85,12 @@ export class NewJobs {
         since: request.since,
         exportType: request.exportType,
         warnings: [...request.warnings],
-        positions: positionsInEvent(frozen.positions, { ask, organizeBy: request.organizeBy, list }),
+        positions: positionsInEvent(frozen.positions, { ask, organizeBy: request.organizeBy, list, also }),
         transactionTime: instant(frozen.transactionTime),
         requestedAt: now,
         traceparent,
         ask,
+        ...(also !== undefined && { also }),
         ...(kickOff.separateStatus && { separateStatus: true }),
       },
     });
@@ -99,14 +103,12 @@ export class NewJobs {
 
   /** What the Group says beside its members, for an export of the list. The Group exists for the client. */
   private async listOf(
-    { client, group: id }: KickOff,
+    { client, list }: KickOff,
     { list: kind }: KickOffRequest,
     { transactionTime }: Frozen,
   ): Promise<AskedList | undefined> {
     if (kind === undefined) return undefined;
-    const part = (await this.ports.views.reader(groups).get(id))?.['group'] as GroupPart | undefined;
-    if (part === undefined) throw new Error('the Group of an export is not in its view');
-    const [{ head }] = (await this.heads.named(client, [{ ...part, id }])) as [NamedGroup];
+    const [{ head }] = (await this.heads.named(client, [list])) as [NamedGroup];
     const payer = await this.heads.payer(client);
     return { kind, head: { ...head, payer }, lastUpdated: instant(transactionTime) };
   }
