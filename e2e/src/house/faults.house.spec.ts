@@ -9,8 +9,9 @@ const read = (file: string): string | undefined =>
 const all = Object.values(FAULTS).flat();
 
 describe('the faults of `npm run faults`', () => {
-  test('are ten for each declaration, each with its own name', () => {
-    for (const [declaration, faults] of Object.entries(FAULTS)) expect(faults, declaration).toHaveLength(10);
+  test('are at least ten for each declaration, each with its own name', () => {
+    for (const [declaration, { length }] of Object.entries(FAULTS))
+      expect(length, declaration).toBeGreaterThanOrEqual(10);
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
   });
 

@@ -261,6 +261,7 @@ export class Access {
         now,
         payerEvent,
         identity: (provider) => parties.identity(provider),
+        specialties: (provider) => parties.specialties(provider),
       });
       // If a member has many dead letters, one hold in the facts stands for several of them.
       const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);

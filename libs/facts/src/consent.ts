@@ -1,4 +1,5 @@
 import {
+  isInCategory,
   isOptInEvent,
   isOptOutEvent,
   type OptOutFact,
@@ -12,6 +13,7 @@ import {
   type OptOutWithdrawn,
   optOutRow,
   type PayerEvent,
+  type ProviderKey,
   type ProviderOptedIn,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
@@ -185,6 +187,8 @@ export interface EffectOptions {
   readonly payerEvent?: PayerEvent | undefined;
   /** An opt-out that names a provider by another identifier than an opt-in still bars that provider. */
   readonly identity: PartyFacts['identity'];
+  /** An opt-out for a category bars a provider in it, and one of whom no specialty is known (N7). */
+  readonly specialties?: PartyFacts['specialties'];
 }
 /**
  * What one statement does, given everything that is known about the member; undefined if the statement is unknown.
@@ -277,9 +281,15 @@ function standsAgainst(
   o: OptOut,
   back: OptIn,
   ins: readonly OptIn[],
-  { now, identity }: Pick<EffectOptions, 'now' | 'identity'>,
+  { now, identity, specialties = () => [] }: EffectOptions,
 ): boolean {
   if (o.bars === 'nobody') return false;
+  const isInside = (provider: ProviderKey): boolean => {
+    const known = identity(provider).flatMap(specialties);
+    return known.length === 0 || known.some((one) => o.categories!.some((category) => isInCategory(one, category)));
+  };
+  const isOfCategory = o.scope === 'provider-category' && (o.categories ?? []).length > 0;
+  if (isOfCategory && back.targets?.some(isInside) === false) return false;
   const isNamed = namedBy(o) !== undefined;
   const isEnded = ends(back, o);
   if (isEnded && back.targets === undefined) return false;
@@ -291,11 +301,7 @@ function standsAgainst(
 }
 
 /** undefined if no opt-out stands against it. */
-function effectOfOptIn(
-  back: OptIn,
-  { outs, ins }: Statements,
-  options: Pick<EffectOptions, 'now' | 'identity'>,
-): ConsentEffect | undefined {
+function effectOfOptIn(back: OptIn, { outs, ins }: Statements, options: EffectOptions): ConsentEffect | undefined {
   const standing = outs.find((o) => Date.parse(o.from) <= options.now && standsAgainst(o, back, ins, options));
   return standing && { status: 'superseded', by: payersId(standing.event) };
 }

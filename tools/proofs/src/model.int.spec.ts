@@ -8,7 +8,7 @@ import { variant } from '@provider-access/testing/variant';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MemoryWorld } from './model/memory-world.ts';
 import { runSequences } from './model/run.ts';
-import { FOUND, WRITTEN, WRITTEN_ABOUT_EXPORTS, WRITTEN_WITH_NOTICES } from './model/written.ts';
+import { FOUND, WRITTEN, WRITTEN_ABOUT_EXPORTS, WRITTEN_ABOUT_MATCHES, WRITTEN_WITH_NOTICES } from './model/written.ts';
 
 const SEQUENCES = 60;
 let folder: string;
@@ -42,8 +42,9 @@ describe('a sequence by hand keeps the promises', () => {
   });
   afterAll(() => world?.stop());
 
-  test.each(Object.entries({ ...WRITTEN, ...WRITTEN_ABOUT_EXPORTS, ...FOUND }))('%s', (what, sequence) =>
-    run(world, what, sequence),
+  test.each(Object.entries({ ...WRITTEN, ...WRITTEN_ABOUT_EXPORTS, ...WRITTEN_ABOUT_MATCHES, ...FOUND }))(
+    '%s',
+    (what, sequence) => run(world, what, sequence),
   );
 
   test('a process that dies within a rebuild, at a step of it, holds up the view until its lease ends', async () => {

@@ -1,4 +1,4 @@
-import type { Ask, Operation } from '@provider-access/testing/promises';
+import { type Ask, type Operation, THIRTY_DAYS } from '@provider-access/testing/promises';
 
 const settle: Operation = { op: 'settle' };
 const via = 0;
@@ -91,6 +91,29 @@ export const WRITTEN_ABOUT_EXPORTS: Readonly<Record<string, readonly Operation[]
     download(),
   ],
 };
+/** The same about what providers attest: practice B and members 1 and 2, who are not attributed to it. */
+export const WRITTEN_ABOUT_MATCHES: Readonly<Record<string, readonly Operation[]>> = {
+  'M70, M72, M19 an attestation opens members to one app, until an opt-out or a withdrawal': [
+    { op: 'attest', client: 1, members: [1, 2], minutes: THIRTY_DAYS },
+    settle,
+    optOut(1),
+    settle,
+    { op: 'attest', client: 1, members: [1], minutes: THIRTY_DAYS },
+    settle,
+    { op: 'withdraw', which: 1 },
+    settle,
+  ],
+  'M71 an attestation opens members to its app until it expires, and a new one opens them again': [
+    { op: 'attest', client: 0, members: [1, 2], minutes: THIRTY_DAYS },
+    { op: 'attest', client: 1, members: [1, 2], minutes: 10 },
+    { op: 'time passes', minutes: 30 },
+    settle,
+    { op: 'attest', client: 1, members: [2], minutes: 600 },
+    settle,
+    { op: 'coverage', member: 2, ends: true, from: 0, ...NOW },
+    settle,
+  ],
+};
 /** The same where nobody sees a member who has not got a notice. The first notices were sent 40 days ago. */
 export const WRITTEN_WITH_NOTICES: Readonly<Record<string, readonly Operation[]>> = {
   'returned mail closes access until the next notice, and a merge shares notices': [
@@ -134,5 +157,9 @@ export const FOUND: Readonly<Record<string, readonly Operation[]>> = {
     { op: 'opt-out', member: 0, target: 'A by TIN', ...stated },
     settle,
     { op: 'opt-in', member: 0, target: 'A by NPI', ...stated },
+  ],
+  'N10 an opt-in has effect where an opt-out for the specialty of others stands (sequence 20270105)': [
+    { op: 'scoped opt-out', member: 1, scope: 'N7 the specialty of another practice', ...stated },
+    { op: 'opt-in', member: 1, target: 'A by NPI', ...stated },
   ],
 };

@@ -17,6 +17,8 @@ import {
 } from './events.ts';
 import { AccessEvents } from './access-events.ts';
 import { Faults } from './faults.ts';
+import { isOfMatch } from './match-operations.ts';
+import { Matching } from './matching.ts';
 import { PayerFiles } from './payer-files.ts';
 import { FIRST_NOTICE, isOfPayer, PLANS } from './payer-operations.ts';
 import { reachOf } from './scopes.ts';
@@ -36,6 +38,7 @@ export class Driver {
   readonly #faults: Faults;
   readonly #files: PayerFiles;
   readonly #access: AccessEvents;
+  readonly #matching: Matching;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -45,6 +48,7 @@ export class Driver {
     this.#faults = new Faults({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
     this.#files = new PayerFiles({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
     this.#access = new AccessEvents({ world, model: this.#model, payer: this.#payer, contract: name });
+    this.#matching = new Matching({ world, model: this.#model, members: this.#members, name });
     const afterwards = (): Promise<void> => this.#afterwards();
     this.#observer = new Observer({ world, model: this.#model, members: this.#members, contract: name, afterwards });
   }
@@ -133,6 +137,7 @@ export class Driver {
       if (operation.op === 'recall') this.#observer.exports.recalled(this.#members[operation.member]!);
       return this.#afterwards();
     }
+    if (isOfMatch(operation)) return this.#matching.do(operation).then(() => this.#afterwards());
     const member = (n: number): string => this.#members[n]!;
     switch (operation.op) {
       case 'opt-out':
@@ -170,18 +175,11 @@ export class Driver {
       case 'coverage':
         await this.#post(this.#access.coverage(member(operation.member), operation), operation.via);
         break;
-      case 'attribution':
-        await this.#post(
-          this.#access.attribution(
-            member(operation.member),
-            operation.practice,
-            operation.by,
-            operation.ends,
-            operation.from,
-          ),
-          operation.via,
-        );
+      case 'attribution': {
+        const { practice, by, ends, from, via } = operation;
+        await this.#post(this.#access.attribution(member(operation.member), practice, by, ends, from), via);
         break;
+      }
       case 'network':
         this.#model.network.get(operation.practice)!.push(operation.joins);
         await this.#post(this.#payer.network(operation.practice, operation.joins), operation.via);

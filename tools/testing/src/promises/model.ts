@@ -1,3 +1,4 @@
+import { Attestations } from './attestations.ts';
 import { Lines, type LinesTable } from './lines.ts';
 import { Notices } from './notices.ts';
 import { PRACTICES, type Practice, PROVIDERS } from './operations.ts';
@@ -100,6 +101,7 @@ export class Model {
   readonly lines: Lines;
   readonly notices = new Notices();
   readonly recalls = new Recalls();
+  readonly attestations = new Attestations();
   /** Nobody sees a member who has not got a notice. */
   readonly #holdsUntilNotice: boolean;
 
@@ -117,7 +119,10 @@ export class Model {
     const network = this.network.get(practice) ?? [];
     if (!(wanted ? network.some(Boolean) : network.every(Boolean))) return false;
     const keys = key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
-    if (!keys.some((k) => this.#inForce(member, k, lean)) || !this.#inForce(member, 'coverage', lean)) return false;
+    const isGrounded =
+      keys.some((k) => this.#inForce(member, k, lean)) ||
+      (key === undefined && this.attestations.stands(member, client, lean, this.#present));
+    if (!isGrounded || !this.#inForce(member, 'coverage', lean)) return false;
     if (!this.lines.started(member, lean, this.#present) || !this.#isTold(member, lean)) return false;
     return !this.#outs(member, lean).some((o) => this.#bars(o, member, practice as Practice, lean));
   }
@@ -198,6 +203,7 @@ export class Model {
     for (const all of [this.statements, this.spans, this.merges, this.holds, this.documents, plans, sent, returned])
       for (const event of all) event.settled = true;
     this.recalls.settle();
+    this.attestations.settle();
     this.holds = this.holds.filter(({ ending }) => ending !== true);
     for (const all of [...this.network.values(), ...this.specialties.values()]) all.splice(0, all.length - 1);
     this.lag = 0;
@@ -206,6 +212,7 @@ export class Model {
 
   #open(): boolean {
     return (
+      this.attestations.isOpen ||
       [...this.statements, ...this.spans, ...this.merges].some(({ settled }) => settled !== true) ||
       [...this.network.values(), ...this.specialties.values()].some(({ length }) => length > 1)
     );

@@ -127,7 +127,7 @@ export class Observer {
           ]) {
             const answer = await this.#world.read(`/fhir/${query}`, client, via);
             const { seen, included } = this.#compare(answer, client, via);
-            this.#mustSee(seen, client, via);
+            this.#mustSee(seen, client, via, query.startsWith('Patient?'));
             this.#mustInclude(query.includes(PROVENANCE) ? included : undefined, client, via);
           }
         } catch (error) {
@@ -241,9 +241,13 @@ export class Observer {
     if (seen.size > 0 && !included.some(({ resourceType }) => resourceType === 'Medication'))
       throw new Missing(`practice ${PRACTICES[client]} gets orders without their Medication at resources ${via}`);
   }
-  #mustSee(seen: ReadonlySet<string>, client: number, via: number): void {
+  /** @param ofGroups a search without patients finds members of the Groups. Others are asked for by their id (M70). */
+  #mustSee(seen: ReadonlySet<string>, client: number, via: number, ofGroups = false): void {
+    const practice = PRACTICES[client]!;
+    const keys = ofGroups ? [`${practice}/npi`, `${practice}/tin`] : [undefined];
+    const must = (m: string): boolean => keys.some((key) => this.#model.visible(m, client, practice, 'must', key));
     for (const member of this.#members)
-      if (!seen.has(member) && this.#visible(member, client, 'must'))
+      if (!seen.has(member) && must(member))
         throw new Missing(`practice ${PRACTICES[client]} does not see ${member} at resources ${via}`);
   }
   async #nextPage(which: number, via: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { drawing } from './drawing.ts';
+import { MATCH_WEIGHTS, type MatchOperation, matchOperation } from './match-operations.ts';
 import { EXPORT_WEIGHTS, type ExportOperation, exportOperation } from './export-operations.ts';
 import {
   PAYER_WEIGHTS,
@@ -173,6 +174,7 @@ export type Operation =
       readonly via: number;
     }
   | ExportOperation
+  | MatchOperation
   | PayerOperation
   | Disturbance
   | { readonly op: 'settle' };
@@ -209,6 +211,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   rebuild: 2,
   settle: 7,
   ...EXPORT_WEIGHTS,
+  ...MATCH_WEIGHTS,
   ...PAYER_WEIGHTS,
 };
 const KINDS = Object.keys(WEIGHTS) as Kind[];
@@ -317,6 +320,9 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       case 'delta':
       case 'download':
         return exportOperation(op, draw);
+      case 'attest':
+      case 'withdraw':
+        return matchOperation(op, draw);
       case 'kill':
         return {
           op,

@@ -8,7 +8,10 @@ const NOTICES = 'libs/facts/src/notices.ts';
 const FILES = 'libs/facts/src/file-steps.ts';
 const RELEASES = 'libs/jobs/src/operations/download/releases.ts';
 
-/** What the model of the promises knows of lines of business, notices, full files, recalls and forms of exports. */
+/**
+ * What the model of the promises knows of lines of business, notices, full files, recalls, forms of exports and
+ * attestations.
+ */
 export const MODEL: readonly Fault[] = [
   {
     id: 'line-before-its-start',
@@ -201,6 +204,57 @@ export const MODEL: readonly Fault[] = [
         file: 'services/export/src/jobs/list-entries.ts',
         find: 'const change = changeSince(entry, this.#since);',
         replace: "const change = changeSince(entry, this.#since);\n    if (change === 'nochange') return undefined;",
+      },
+    ],
+  },
+  {
+    id: 'match-ignores-opt-out',
+    what: 'an attestation opens a member who opted out',
+    suites,
+    forms: [
+      {
+        file: DECIDE,
+        find: 'const open = grounds.filter((a) => !optOuts',
+        replace: 'const open = grounds.filter((a) => a.attestation !== undefined || !optOuts',
+      },
+    ],
+  },
+  {
+    id: 'match-of-another-app',
+    what: 'what a provider attested for one app opens the member to another one',
+    suites,
+    forms: [
+      {
+        file: DECIDE,
+        find:
+          '(member.attestations ?? []).filter(\n' +
+          '    (a) => a.client === request.client && !party.deactivated(a.provider),\n' +
+          '  );',
+        replace: '(member.attestations ?? []).map((a) => ({ ...a, provider: client.providers[0] ?? a.provider }));',
+      },
+    ],
+  },
+  {
+    id: 'match-without-expiry',
+    what: 'an attestation opens its member after its expiry',
+    suites,
+    forms: [
+      {
+        file: DECIDE,
+        find: '        applies(a, now) &&\n        (group',
+        replace: '        (a.attestation !== undefined || applies(a, now)) &&\n        (group',
+      },
+    ],
+  },
+  {
+    id: 'withdrawal-without-effect',
+    what: 'an attestation that was entered in error goes on',
+    suites,
+    forms: [
+      {
+        file: 'libs/facts/src/attestations.ts',
+        find: 'if (known.client !== client || (',
+        replace: 'if (known.client === client || (',
       },
     ],
   },
