@@ -121,6 +121,12 @@ export class GroupLists {
     return 'denied' in list || list.ids.includes(id) ? list : { denied: 'group-unknown' };
   }
 
+  /** The id of the list in which a client finds the members of a Group. @throws EngineUnavailable */
+  async idFor(client: string, group: Omit<OpenedGroup, 'openedAt'>): Promise<string> {
+    const opened = { ...group, openedAt: '' };
+    return this.#isOfNpi(client, opened) ? (await this.parts(opened))[0]!.id : group.id;
+  }
+
   /** The Groups that are one list with this one, for an operator. @throws EngineUnavailable */
   async parts(group: OpenedGroup): Promise<readonly OpenedGroup[]> {
     const npi = npiOf(group);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DomainEvent, PA_GROUPS, type ProviderKey } from '@provider-access/events';
 import { FORMER_ID_MS, groups, ROLL_OUT_MS } from '@provider-access/facts';
 import { type BundleJson, find, type GroupJson, members, typed } from '../test/groups.ts';
-import { enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
+import { ADMIN, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
 
 /** One provider, whose members the payer attributes by NPI, and by NPI and TIN (ATTRIBUTION.md A2, ADR 0098). */
 const TIN = '123456789';
@@ -194,6 +194,51 @@ describe('A2 the id of the Group that became part of another one', () => {
     const former = await openedId({ npi: NPI, tin: TIN });
     const { statusCode } = await h.get(`/fhir/Group?_sort=_lastUpdated&_count=1&_page=${former}`, app);
     expect(statusCode).toBe(200);
+  });
+});
+
+describe('A2 what operators see of a list with two parts', () => {
+  const opened = async (): Promise<readonly string[]> => {
+    await attribute(['m1', { npi: NPI }], ['m2', { npi: NPI, tin: TIN }], ['m3', { npi: OTHER_NPI }]);
+    await h.publish(attributedTo('m1', { npi: NPI, tin: TIN }));
+    return Promise.all([{ npi: NPI }, { npi: NPI, tin: TIN }, { npi: OTHER_NPI }].map(openedId));
+  };
+  const operator = { authorization: `Bearer ${ADMIN}` };
+
+  it('is one row of /ops/lists, which counts each member once', async () => {
+    const [list, , other] = await opened();
+    interface Row {
+      readonly group: string;
+      readonly members: number;
+      readonly providers: readonly string[];
+    }
+    const rows: Row[] = [];
+    let next: string | undefined = '/ops/lists';
+    while (next !== undefined) {
+      const page: { lists: Row[]; next?: string } = (await h.get(next, operator)).json();
+      rows.push(...page.lists);
+      next = page.next;
+    }
+    expect(new Map(rows.map(({ group, members: count, providers }) => [group, [count, providers]]))).toEqual(
+      new Map([
+        [list, [2, [OF.npi, OF.tin]]],
+        [other, [1, [OF.otherNpi]]],
+      ]),
+    );
+    expect(rows).toHaveLength(2);
+  });
+
+  it('is the list that explain names for an app of the NPI, and for an app of the TIN its own', async () => {
+    const [list, taxed] = await opened();
+    await h.app1('c1', [OF.npi]);
+    await h.app1('c2', [OF.tin]);
+    const listsOf = async (client: string): Promise<Record<string, string>> => {
+      const answer = await h.get(`/ops/explain?client=${client}&member=m1`, operator);
+      const { memberFacts } = answer.json<{ memberFacts: { attributions: { group: string; list: string }[] } }>();
+      return Object.fromEntries(memberFacts.attributions.map((one) => [one.group, one.list]));
+    };
+    expect(await listsOf('c1')).toEqual({ [list!]: list, [taxed!]: list });
+    expect(await listsOf('c2')).toEqual({ [list!]: list, [taxed!]: taxed });
   });
 });
 

@@ -8,7 +8,7 @@ import {
   type MemberFacts,
   sourcesOf,
 } from '@provider-access/domain/access';
-import { Facts } from '@provider-access/facts';
+import { Facts, GroupLists } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
 import { isInstant, isId } from '@provider-access/fhir';
 import { instant } from '@provider-access/kernel';
@@ -52,6 +52,7 @@ export class ExplainController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
+    @Inject(GroupLists) private readonly lists: GroupLists,
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(MEMBER_HASH) private readonly hash: MemberHash,
   ) {}
@@ -67,6 +68,10 @@ export class ExplainController {
   private async answer(client: string, member: string, at: string, now: string): Promise<object> {
     const facts = await this.facts.access.facts(member);
     const { parties: party } = this.facts;
+    // Two Groups may be one list for the client (ADR 0098).
+    const listOf = new Map<string, string>();
+    for (const { group: id, providers, contract } of facts?.attributions ?? [])
+      listOf.set(id, await this.lists.idFor(client, { id, providers, ...(contract !== undefined && { contract }) }));
     const moment = Date.parse(at);
     const decideAt = (time: string): Decision =>
       decide(
@@ -82,6 +87,7 @@ export class ExplainController {
       ...Object.fromEntries(Object.entries(lists).map(([name, intervals]) => [name, marked<Interval>(intervals)])),
       attributions: marked(lists.attributions).map((a) => ({
         ...a,
+        list: listOf.get(a.group),
         boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false,
         inNetwork: inNetwork(party, a.providers, moment),
       })),

@@ -1,7 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { listEntry } from '@provider-access/domain/pdex';
 import { coverageLacks, type ListLacks, patientLacks } from '@provider-access/domain/pdex/feeds';
 import type { ViewReader } from '@provider-access/engines/views';
-import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
+import {
+  Facts,
+  GroupLists,
+  type GroupPart,
+  groups,
+  memberships,
+  membersOfGroups,
+  type MembershipPart,
+  type OpenedGroup,
+} from '@provider-access/facts';
 import { type FhirResource, nextTurn } from '@provider-access/fhir';
 import { recordId, RecordsReader, type StoredRecord } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -24,6 +34,7 @@ export class ListDemands {
   constructor(
     @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'views' | 'clock'>,
     @Inject(Facts) private readonly facts: Facts,
+    @Inject(GroupLists) private readonly joined: GroupLists,
   ) {
     const { views } = ports;
     this.groups = views.reader(groups);
@@ -39,14 +50,19 @@ export class ListDemands {
   async page(most: number, after?: string): Promise<{ readonly lists: readonly ListLacks[]; readonly next?: string }> {
     const lists: ListLacks[] = [];
     let seen = 0;
+    let last = '';
     for (let group = await this.following(after); group !== undefined; group = await this.following(group)) {
-      if (seen >= most) return { lists, next: lists.at(-1)!.group };
-      const { providers, contract } = (await this.groups.get(group))!['group'] as GroupPart;
-      const { members, lacking, lacks } = await this.tally(group);
+      if (seen >= most) return { lists, next: last };
+      last = group;
+      const parts = await this.joined.parts({ ...((await this.groups.get(group))!['group'] as GroupPart), id: group });
+      if (await this.isReported(group, parts)) continue;
+      const [{ id, contract }] = parts as readonly [OpenedGroup];
+      const providers = [...new Set(parts.flatMap((part) => part.providers))].toSorted();
+      const { members, lacking, lacks } = await this.tally(parts.map((part) => part.id));
       seen += members;
       const counts = [...lacks].map(([element, count]) => ({ element, count }));
       lists.push({
-        ...{ group, providers, members, lacking },
+        ...{ group: id, providers, members, lacking },
         ...(contract !== undefined && { contract }),
         lacks: counts.toSorted((a, b) => b.count - a.count || (a.element < b.element ? -1 : 1)),
       });
@@ -61,29 +77,36 @@ export class ListDemands {
     return (found?.['membership'] as MembershipPart | undefined)?.group;
   }
 
-  private async tally(group: string): Promise<Tally> {
+  /** Whether the list stands under another part, which came before in the order of ids (ADR 0098). */
+  private async isReported(group: string, parts: readonly OpenedGroup[]): Promise<boolean> {
+    const before = parts.find(({ id }) => id < group);
+    if (before === undefined) return false;
+    return (await this.memberships.find({ index: 'by_group', equals: [before.id], limit: 1 })).length > 0;
+  }
+
+  private async tally(groups: readonly string[]): Promise<Tally> {
     const tally: Tally = { members: 0, lacking: 0, lacks: new Map() };
     let page: string[] = [];
-    for await (const doc of this.memberships.scan({ index: 'by_group', equals: [group], pageSize: TOGETHER })) {
-      page.push((doc['membership'] as MembershipPart).member);
+    for await (const member of membersOfGroups(this.memberships, groups, TOGETHER)) {
+      page.push(member);
       if (page.length < TOGETHER) continue;
-      await this.count(group, page, tally);
+      await this.count(groups, page, tally);
       await nextTurn();
       page = [];
     }
-    await this.count(group, page, tally);
+    await this.count(groups, page, tally);
     return tally;
   }
 
-  private async count(group: string, members: readonly string[], tally: Tally): Promise<void> {
+  private async count(groups: readonly string[], members: readonly string[], tally: Tally): Promise<void> {
     if (members.length === 0) return;
     const now = this.facts.parties.decisionTime(this.ports.clock.now());
     const facts = await this.facts.access.factsOfMany(members);
     const listed = members.flatMap((member, i) => {
-      const found = facts[i]?.attributions.find(
-        ({ group: of, from, to }) => of === group && Date.parse(from) <= now && (!to || now < Date.parse(to)),
+      const inForce = (facts[i]?.attributions ?? []).filter(
+        ({ group, from, to }) => groups.includes(group) && Date.parse(from) <= now && (!to || now < Date.parse(to)),
       );
-      return found === undefined ? [] : [{ member, coverageId: found.coverageId }];
+      return inForce.length === 0 ? [] : [{ member, coverageId: listEntry(member, inForce, now).coverageId }];
     });
     const patients = await this.load(listed.map(({ member }) => recordId(member, 'Patient', member)));
     const named = listed.filter(({ coverageId }) => coverageId !== undefined);
