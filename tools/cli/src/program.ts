@@ -15,6 +15,7 @@ import { importFolderCommand } from './commands/import-folder.ts';
 import { noticeCommands } from './commands/notices.ts';
 import { labelsCommand } from './commands/labels.ts';
 import { linesCommands } from './commands/lines.ts';
+import { matchCommand } from './commands/match.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
@@ -68,6 +69,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   providerCommands(program);
   exportCommand(program);
   exportsCommands(program);
+  matchCommand(program);
   operatorCommands(program);
   linesCommands(program);
   disclosureCommand(program);

@@ -49,7 +49,7 @@ export class ExportPlatform {
       void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
     if (pathname.endsWith('smart-configuration')) return json({ token_endpoint: `${this.base}/token` });
     if (pathname === '/token') return json({ access_token: 'token', expires_in: 300, scope: 'system/*.rs' });
-    if (/\$(davinci-data-)?export$/.test(pathname)) {
+    if (/\$((davinci-data-)?export|provider-member-match)$/.test(pathname)) {
       if (this.postOnly && request.method === 'GET') return json({}, 405, { allow: 'POST' });
       this.kickOffs.push(`${pathname}${search}`);
       let body = '';

@@ -33,6 +33,7 @@ const SECTIONS = {
     'sandbox.md',
     'samples.md',
     'exporting.md',
+    'match.md',
     'keeping-your-copy-right.md',
     'prior-authorizations.md',
     'matching.md',

@@ -5,6 +5,5 @@ export * from './known.ts';
 export * from './lines.ts';
 export * from './opt-outs.ts';
 export * from './payer-identifier.ts';
-export * from './payer-identity.ts';
 export { isPurposeOfUse } from './purposes-of-use.ts';
 export * from './specialties.ts';

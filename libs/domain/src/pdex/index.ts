@@ -7,6 +7,7 @@ export * from './export-type.ts';
 export * from './find-money.ts';
 export * from './group.ts';
 export * from './list-entry.ts';
+export * from './payer-identity.ts';
 export { redact } from './redact/redact.ts';
 export { type NoteCode, walkResource } from './redact/walk.ts';
 export * from './service-date.ts';

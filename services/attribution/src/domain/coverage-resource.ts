@@ -2,7 +2,7 @@ import { isId, isObject, patientReference } from '@provider-access/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
-import { isPaidByUs, type PayerIdentity } from '@provider-access/domain/access';
+import { isPaidByUs, type PayerIdentity } from '@provider-access/domain/pdex';
 
 type Json = Readonly<Record<string, unknown>>;
 const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);

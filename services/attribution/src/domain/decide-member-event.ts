@@ -16,7 +16,7 @@ import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
 import { toInstant } from '@provider-access/fhir';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
-import type { PayerIdentity } from '@provider-access/domain/access';
+import type { PayerIdentity } from '@provider-access/domain/pdex';
 import { dayIn, endOf, instantOf, spanOf } from './dates.ts';
 
 /** The owner of a list: one Group for each provider identity and contract. */

@@ -6,7 +6,8 @@ import { PayerDays } from '@provider-access/domain/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
 import { isDate } from './dates.ts';
 import { decideMemberEvent, type MemberEventDecision } from './decide-member-event.ts';
-import { isPayerIdentifier, payerIdentity } from '@provider-access/domain/access';
+import { isPayerIdentifier } from '@provider-access/domain/access';
+import { payerIdentity } from '@provider-access/domain/pdex';
 
 const NOW = Date.UTC(2026, 5, 1);
 /** `days.int.spec.ts` tests what a day means in other zones. */

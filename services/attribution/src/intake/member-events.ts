@@ -23,7 +23,8 @@ import {
   type Stage,
   TOO_MANY_IDS,
 } from '@provider-access/intake';
-import { type LinesFact, linesAt, type PayerIdentity, payerIdentity } from '@provider-access/domain/access';
+import { type LinesFact, linesAt } from '@provider-access/domain/access';
+import { type PayerIdentity, payerIdentity } from '@provider-access/domain/pdex';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { decideMemberEvent, type MemberStatement, type Statement } from '../domain/decide-member-event.ts';
 import { CONFIG, type AttributionConfig } from '../config.ts';

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
@@ -27,6 +28,11 @@ export interface BulkOptions {
   readonly types?: string | undefined;
   /** Other parameters, each with its values. The request is then a POST. */
   readonly asks?: readonly AskedParameter[] | undefined;
+  /**
+   * Another kick-off than an export of the Group: its path and its body. The folder keeps only a hash of the body,
+   * because it may have protected data.
+   */
+  readonly kickOff?: { readonly path: string; readonly body: string };
   /** Saved with the state, so that the folder can remember when the last export of the series was. */
   readonly series?: Series;
   /** How many files are downloaded at once. Default 4. */
@@ -93,9 +99,15 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const operation = `/fhir/Group/${encodeURIComponent(group)}/${options.operation ?? '$export'}`;
   const url = query.size > 0 ? `${operation}?${query}` : operation;
   const parameter = (options.asks ?? []).map(({ name, value }) => ({ name, ...value }));
-  const body = parameter.length === 0 ? undefined : JSON.stringify({ resourceType: 'Parameters', parameter });
+  const asked = parameter.length === 0 ? undefined : JSON.stringify({ resourceType: 'Parameters', parameter });
+  const { path: target = url, body = asked } = options.kickOff ?? {};
   // The folder remembers what was asked for, so that it never mixes two exports.
-  const request = body === undefined ? url : `${url} ${body}`;
+  const request =
+    options.kickOff !== undefined
+      ? `${target} sha256:${hash('sha256', options.kickOff.body)}`
+      : body === undefined
+        ? url
+        : `${url} ${body}`;
   let state = folder.load();
   const resumed = state !== undefined;
   if (state !== undefined && state.request !== request)
@@ -105,8 +117,9 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     );
   if (state === undefined) {
     const asking = { accept: FHIR, prefer: 'respond-async' };
-    const post = (sent: string) => call(url, { ...asking, 'content-type': FHIR }, [], { method: 'POST', body: sent });
-    let answer = body === undefined ? await call(url, asking, [405]) : await post(body);
+    const post = (sent: string) =>
+      call(target, { ...asking, 'content-type': FHIR }, [], { method: 'POST', body: sent });
+    let answer = body === undefined ? await call(target, asking, [405]) : await post(body);
     // Bulk Data 4 takes no GET.
     if (answer.status === 405) answer = await post(JSON.stringify({ resourceType: 'Parameters' }));
     const { headers } = answer;

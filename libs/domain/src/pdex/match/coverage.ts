@@ -1,5 +1,5 @@
 import { dateRange, isObject, parseReference } from '@provider-access/fhir';
-import { isPaidByUs, type PayerIdentity } from '../../access/payer-identity.ts';
+import { isPaidByUs, type PayerIdentity } from '../payer-identity.ts';
 import type { Demographics } from './bundle.ts';
 import { type Fault, faultAt, hasCoding, isText, type Json, listFault, objectsOf, textFault } from './elements.ts';
 

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ProviderKey } from '@provider-access/events';
 import { dateRange, isObject } from '@provider-access/fhir';
-import type { AttributionFact } from '../../access/facts.ts';
 import { fault, faultOf, type PolicyReading, quoted, readFile, type Schema } from '../policy-file.ts';
 
 /**
@@ -27,6 +26,13 @@ const LOOK_BACK_DAYS = 365;
 const MOST_DAYS = 3650;
 const DAY_MS = 86_400_000;
 
+/** An attribution of the member, [from, to). RFC 3339 instants. */
+interface Evidence {
+  readonly from: string;
+  readonly to?: string;
+  readonly providers: readonly ProviderKey[];
+}
+
 /** The policy in force. @param now RFC 3339 instant. A day begins at midnight UTC */
 export const matchPolicyAt = (policies: MatchPolicies, now: string): MatchPolicy => {
   const found = policies.findLast(({ from }) => Date.parse(from) <= Date.parse(now));
@@ -43,7 +49,7 @@ export const matchPolicyAt = (policies: MatchPolicies, now: string): MatchPolicy
  */
 export function acceptsAttestation(
   { rule, lookBackDays = LOOK_BACK_DAYS }: MatchPolicy,
-  attributions: readonly Pick<AttributionFact, 'from' | 'to' | 'providers'>[],
+  attributions: readonly Evidence[],
   providers: readonly ProviderKey[],
   now: number,
 ): boolean {

@@ -6,8 +6,8 @@ import {
   type OptOutEvent,
   type PartyFacts,
   reachOfEvent,
-  payerIdentity,
 } from '@provider-access/domain/access';
+import { payerIdentity } from '@provider-access/domain/pdex';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   bufferOf,
