@@ -162,12 +162,12 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     );
     client = registered.client_id;
     expect(statSync(at('app.json')).mode & 0o777).toBe(0o600);
-    expect(await json('apps', 'show', 'app.json')).toMatchObject({ client_id: client, status: 'pending' });
+    expect(await json('apps', 'show', 'app.json')).toMatchObject({ client_id: client, status: 'submitted' });
     expect(await pa('token', '--app', 'app.json')).toMatchObject({
       code: 4,
       stderr: expect.stringContaining('not approved yet') as string,
     });
-    expect(await json('apps', 'list', '--status', 'pending', ...since2020)).toMatchObject([{ client_id: client }]);
+    expect(await json('apps', 'list', '--status', 'submitted', ...since2020)).toMatchObject([{ client_id: client }]);
     expect(await pa('apps', 'approve', client)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('name each NPI and TIN') as string,
@@ -197,7 +197,17 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     await json('apps', 'register', '--name', 'Rejected', '--npi', OTHER, '--key', 'key2.json', '--out', 'other.json');
     const other = (JSON.parse(readFileSync(at('other.json'), 'utf8')) as { client_id: string }).client_id;
     expect(await pa('apps', 'reject', other)).toMatchObject({ code: 2 });
-    expect(await pa('apps', 'reject', other, '--reason', 'not in our directory')).toMatchObject({ code: 0 });
+    expect(await pa('apps', 'reject', other, '--reason', 'not in our directory')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('must be one of key-compromised') as string,
+    });
+    expect(await pa('apps', 'review', other)).toMatchObject({ code: 0, stdout: `${other} is in-review\n` });
+    const note = ['--note', 'Nobody answers at this clinic.'];
+    expect(await pa('apps', 'reject', other, '--reason', 'identity-not-verified', ...note)).toMatchObject({ code: 0 });
+    expect((await pa('apps', 'show', 'other.json')).stdout).toMatch(
+      /reason: identity-not-verified\nnote: Nobody answers/,
+    );
+    expect((await pa('apps', 'report')).stdout).toMatch(/rejected +identity-not-verified +1 +0 +0 +0\n/);
     expect(await pa('token', '--app', 'other.json')).toMatchObject({ code: 4 });
   });
 
@@ -360,7 +370,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   });
 
   test('a suspended app has no access from then on', async () => {
-    expect(await pa('apps', 'suspend', client, '--reason', 'key leaked')).toMatchObject({ code: 0 });
+    expect(await pa('apps', 'suspend', client, '--reason', 'key-compromised')).toMatchObject({ code: 0 });
     expect(await pa('groups', '--app', 'app.json')).toMatchObject({ code: 4 });
   });
 });

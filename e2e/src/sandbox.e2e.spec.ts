@@ -116,7 +116,7 @@ test('approves a new app with a synthetic NPI at once, and rejects any other wit
   const register = (of: string) =>
     registerOwn(server, platform.administratorToken, { name: 'New EHR', npi: of, contact: 'mailto:a@b.example' });
   const own = async ({ registration }: Awaited<ReturnType<typeof register>>) =>
-    json<{ status: string; reason?: string }>(
+    json<{ status: string; note?: string }>(
       await http(registration.registration_client_uri, { token: registration.registration_access_token }),
     );
   const known = await register(npi);
@@ -124,7 +124,7 @@ test('approves a new app with a synthetic NPI at once, and rejects any other wit
   expect(await known.tokens.get()).toBeTruthy();
   const stranger = await register('1234567893');
   await eventually(async () => expect((await own(stranger)).status).toBe('rejected'));
-  expect((await own(stranger)).reason).toContain(`Register with a synthetic NPI, for example ${npi}`);
+  expect((await own(stranger)).note).toContain(`Register with a synthetic NPI, for example ${npi}`);
 });
 
 test('takes no event of another payer, whoever sends it', async () => {

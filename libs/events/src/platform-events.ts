@@ -180,8 +180,24 @@ const appApproved = z.object({
   evidence: z.array(z.object({ provider: providerKey, text: z.string() })).optional(),
   /** Other clients that are bound to one of the identifiers, which the reviewer named. */
   sharedWith: z.array(z.string()).optional(),
+  /** Who put the app in review, and when. Another person than `by` where four eyes are on. */
+  reviewed: z.object({ by: z.string(), at: instant }).optional(),
 });
-const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
+/** `reason` is a code of the payer's list. Earlier releases wrote a text there. */
+const appRejected = z.object({
+  client: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  note: z.string().optional(),
+  /** In the rejection of an app that was never approved: its name, and when it was registered. */
+  name: z.string().optional(),
+  registeredAt: instant.optional(),
+  /**
+   * In a suspension: the review of the app is too old. The event is a suspension, because an earlier release does not
+   * know a type of its own and would stop (docs/adr/0126-life-of-an-app.md).
+   */
+  expired: z.boolean().optional(),
+});
 const signingKeyPublished = z.object({
   kid: z.string(),
   jwk: z.record(z.string(), z.unknown()),

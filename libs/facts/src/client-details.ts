@@ -10,9 +10,16 @@ export interface ClientKeySet {
   readonly jwksUri?: string;
 }
 
+/** What auth and reviewers know of a change of a status. */
+interface ChangeDetails {
+  /** Whose token decided. */
+  readonly by?: string;
+  readonly note?: string;
+}
+
 /** An app as it was registered and reviewed: details for auth and the reviewer, beside the facts that decide. */
 export interface ClientRegistration extends ClientFacts, ClientKeySet {
-  readonly history: readonly (ClientFacts['history'][number] & { /** Whose token decided. */ readonly by?: string })[];
+  readonly history: readonly (ClientFacts['history'][number] & ChangeDetails)[];
   /** Of the newest approval. */
   readonly evidence?: readonly { readonly provider: string; readonly text: string }[];
   /** When the app changed its keys, RFC 3339. */
@@ -30,12 +37,18 @@ export interface ClientRegistration extends ClientFacts, ClientKeySet {
 }
 
 /** What each decision of a reviewer changes in a client. */
-export const STATUS: Readonly<Record<string, ClientStatus>> = {
+const STATUS: Readonly<Record<string, ClientStatus>> = {
   'pa.app-approved.v1': 'approved',
   'pa.app-rejected.v1': 'rejected',
   'pa.app-suspended.v1': 'suspended',
   'pa.app-revoked.v1': 'revoked',
 };
+
+/** The status after a record of a decision; undefined for another record. */
+export function statusAfter(type: string, record: LogRecord): ClientStatus | undefined {
+  const status = STATUS[type];
+  return status === 'suspended' && dataOf<AppRejected>(record).expired === true ? 'expired' : status;
+}
 
 /** The client after a decision of the status `status` at `at` (RFC 3339). */
 export function withDecision<T extends ClientFacts>(known: T, status: ClientStatus, at: string, record: LogRecord): T {
@@ -50,9 +63,15 @@ export function withDecision<T extends ClientFacts>(known: T, status: ClientStat
 }
 
 function withReviewer(decided: ClientRegistration, decision: AppRejected | AppApproved): ClientRegistration {
-  const history = decided.history.map((change, at) =>
-    at === decided.history.length - 1 ? { ...change, by: decision.by } : change,
-  );
+  const last = decided.history.at(-1)!;
+  const note = 'note' in decision ? decision.note : undefined;
+  // Only before its first approval an app is `in-review`. Later reviews must not take its access away.
+  const reviewed = 'reviewed' in decision && decided.history.length === 2 ? decision.reviewed : undefined;
+  const history = [
+    ...decided.history.slice(0, -1),
+    ...(reviewed === undefined ? [] : [{ status: 'in-review' as const, ...reviewed }]),
+    { ...last, by: decision.by, ...(note !== undefined && { note }) },
+  ];
   return {
     ...decided,
     history,
@@ -66,8 +85,8 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
   return {
     client,
     name,
-    status: 'pending',
-    history: [{ status: 'pending', at }],
+    status: 'submitted',
+    history: [{ status: 'submitted', at }],
     providers: [],
     scope,
     requestedScope: scope,
@@ -99,6 +118,7 @@ function withKeys(known: ClientRegistration, data: AppRegistered, at: string): C
  */
 export class ClientDetails {
   readonly #clients = new Map<string, ClientRegistration | Uint8Array>();
+  readonly #rejected = new Map<string, RejectedApp>();
 
   evolve(type: string, record: LogRecord): void {
     const client = subjectOf(record) ?? '';
@@ -111,7 +131,8 @@ export class ClientDetails {
       } else if (known !== undefined) this.#clients.set(client, withKeys(known, data, at));
       return;
     }
-    const status = STATUS[type];
+    const status = statusAfter(type, record);
+    if (status === 'rejected') this.#rejected.set(client, rejectedApp(record, at, known));
     if (status === undefined || known === undefined) return;
     const decided = withReviewer(withDecision(known, status, at, record), dataOf<AppRejected | AppApproved>(record));
     this.#clients.set(client, status === 'rejected' ? packed(decided) : decided);
@@ -125,10 +146,31 @@ export class ClientDetails {
   decided(): readonly ClientRegistration[] {
     return [...this.#clients.values()].filter((known): known is ClientRegistration => !(known instanceof Uint8Array));
   }
+  /** Apps that a reviewer rejected before any approval, in the order of the decisions. */
+  rejected(): readonly RejectedApp[] {
+    return [...this.#rejected.values()];
+  }
   /** Ids in the order of registration. */
   ids(): readonly string[] {
     return [...this.#clients.keys()];
   }
+}
+
+/** A rejection. The registration itself is not in the log, unless an earlier release wrote it there. */
+export interface RejectedApp {
+  readonly client: string;
+  readonly name: string;
+  /** RFC 3339. */
+  readonly registeredAt: string;
+  readonly at: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly note?: string;
+}
+function rejectedApp(record: LogRecord, at: string, known: ClientRegistration | undefined): RejectedApp {
+  const { client, by, reason, note, ...app } = dataOf<AppRejected>(record);
+  const { name = client, registeredAt = at } = known ?? app;
+  return { client, name, registeredAt, at, by, reason, ...(note !== undefined && { note }) };
 }
 
 const packed = (registration: ClientRegistration): Uint8Array =>

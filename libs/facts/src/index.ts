@@ -54,7 +54,13 @@ export { EVER, type Step, type StepTie } from './steps.ts';
 export { Parties } from './parties.ts';
 export { factsOfLines } from './lines.ts';
 export { type NetworkStatements, networkStatusStands, withNetworkChange } from './network-status.ts';
-export { asRegistered, ClientDetails, type ClientKeySet, type ClientRegistration } from './client-details.ts';
+export {
+  asRegistered,
+  ClientDetails,
+  type ClientKeySet,
+  type ClientRegistration,
+  type RejectedApp,
+} from './client-details.ts';
 export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';
 export { MEMBER_DERIVERS } from './derivers.ts';
 export { INTAKES } from './derivers.ts';

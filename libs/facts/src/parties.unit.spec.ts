@@ -132,7 +132,7 @@ describe('parties', () => {
       jwks: registered.jwks,
       registrationTokenHash: 'h',
     });
-    expect(details.get('c2')).toMatchObject({ status: 'pending', npis: ['1000000001'], contacts: ['a@b'] });
+    expect(details.get('c2')).toMatchObject({ status: 'submitted', npis: ['1000000001'], contacts: ['a@b'] });
     expect(details.ids()).toEqual(['c1', 'c2']);
     await ofAuth.stop();
   });

@@ -1,5 +1,5 @@
 import { BoundedMap } from '@provider-access/kernel';
-import type { ClientFacts } from '@provider-access/domain/access';
+import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
 import {
   type AppRegistered,
   dataOf,
@@ -11,10 +11,12 @@ import {
   type SigningKeyWithdrawn,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
+import { type ClientDetails, statusAfter, withDecision } from './client-details.ts';
 import { Lines } from './lines.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 
+/** Approved apps, and those that may be approved again. */
+const MAY_BE_APPROVED: ReadonlySet<ClientStatus> = new Set(['approved', 'suspended', 'expired']);
 /** So many names of apps without a decision are kept until a decision comes. Older ones appear under their id. */
 const NAMES_KEPT = 10_000;
 
@@ -105,7 +107,7 @@ export class Registrations {
       if (known === undefined) this.#names.set(client, dataOf<AppRegistered>(record).name);
       return undefined;
     }
-    const status = STATUS[type];
+    const status = statusAfter(type, record);
     if (status === undefined || (known === undefined && status !== 'approved')) {
       // A client that was never approved is unknown to decisions, whatever else a reviewer decides.
       if (status !== undefined) this.#names.delete(client);
@@ -140,7 +142,7 @@ export class Registrations {
   /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
     return [...this.#clients.values()].filter(
-      ({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider),
+      ({ status, providers }) => MAY_BE_APPROVED.has(status) && providers.includes(provider),
     );
   }
   /** Our own public keys that were published and not withdrawn. */

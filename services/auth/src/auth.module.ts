@@ -17,14 +17,17 @@ import {
 } from '@provider-access/smart';
 import { Applications } from './apps/applications.ts';
 import { Clients } from './apps/clients.ts';
+import { ExpiredReviews } from './apps/expired-reviews.ts';
 import { ForeignKeys, JWKS_SOURCE } from './apps/foreign-keys.ts';
 import { LinesRegister } from './apps/lines-register.ts';
 import { Registry } from './apps/registry.ts';
 import { READERS, type RegistryReader, RegistryStreams } from './apps/registry-streams.ts';
+import { Reviews } from './apps/reviews.ts';
 import { type AuthConfig, CONFIG } from './config.ts';
 import { httpOf } from './http.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
-import { Decisions } from './operations/clients/decisions.ts';
+import { DecidedApps, Decisions } from './operations/clients/decisions.ts';
+import { DecisionsReportController } from './operations/clients/decisions-report.controller.ts';
 import { Identifiers } from './operations/clients/identifiers.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
@@ -105,7 +108,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         ServiceModule.forRoot(runtime, {
           name: 'auth',
           http: httpOf(logger),
-          jobs: [...(presence === undefined ? [] : [PartiesPresence]), SigningRing, SampledRefusals],
+          jobs: [...(presence === undefined ? [] : [PartiesPresence]), SigningRing, SampledRefusals, ExpiredReviews],
         }),
       ],
       controllers: [
@@ -120,6 +123,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         NoticeController,
         PortalController,
         ProvidersController,
+        DecisionsReportController,
         ReviewController,
         SigningKeysController,
       ],
@@ -151,7 +155,9 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         Applications,
         AskingClients,
         Clients,
+        DecidedApps,
         Decisions,
+        ExpiredReviews,
         ForeignKeys,
         Identifiers,
         KeyChanges,
@@ -159,6 +165,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         Registry,
         RegistryStreams,
         ReplayMemory,
+        Reviews,
         SigningRing,
         TokenGrants,
         TokenLimits,

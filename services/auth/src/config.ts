@@ -8,9 +8,11 @@ import {
   labelsEnv,
   noticesEnv,
   processEnv,
+  reviewsEnv,
   secretsEnv,
   whole,
 } from '@provider-access/service/config';
+import { DEFAULT_REASONS } from '@provider-access/domain/pdex/reasons';
 import { z } from 'zod';
 
 /** The variables of auth alone. */
@@ -23,6 +25,19 @@ export const authSettings = z.object({
   ...labelsEnv,
   ...noticesEnv,
   HOLD_UNTIL_NOTICE: factsEnv.HOLD_UNTIL_NOTICE,
+  REASONS_FILE: reviewsEnv.REASONS_FILE,
+  FOUR_EYES: flag
+    .default(false)
+    .describe(
+      '`true`: one person puts an app in review, and another one approves it. So does an approval that binds more, or ' +
+        'that follows a suspension (`docs/reviewing.md`). Each reviewer needs a token of their own.',
+    ),
+  REVIEW_VALID_DAYS: whole(1, 3650)
+    .optional()
+    .describe(
+      'Days after the last approval on which an app expires. It has no access then until a reviewer approves it ' +
+        'again. Without it an approval has no end.',
+    ),
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
   AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000)
     .default(20)
@@ -55,6 +70,10 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   notices: env.NOTICES_FILE ?? {},
   holdsUntilNotice: env.HOLD_UNTIL_NOTICE,
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
+  reasons: env.REASONS_FILE ?? DEFAULT_REASONS,
+  fourEyes: env.FOUR_EYES,
+  /** Days from an approval until the app needs another one; undefined: for ever. */
+  reviewValidDays: env.REVIEW_VALID_DAYS,
   registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,
   refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE,
   /** Token requests a minute that name no approved client, from all addresses together. */

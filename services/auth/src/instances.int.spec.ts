@@ -149,7 +149,7 @@ describe('two instances of auth', () => {
     const keys = new Keys(one);
     const [a, b] = [await instance('a', keys), await instance('b', keys)];
     const app = await a.register();
-    expect((await b.call('GET', `/auth/register/${app.id}`, { token: app.token })).body['status']).toBe('pending');
+    expect((await b.call('GET', `/auth/register/${app.id}`, { token: app.token })).body['status']).toBe('submitted');
     expect((await b.review(app, 'approve')).body['status']).toBe('approved');
     expect((await a.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body['status']).toBe('approved');
   });

@@ -5,6 +5,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
+import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   encodeEvent,
@@ -57,6 +58,8 @@ export interface Answer {
   readonly headers: Record<string, string | undefined>;
   readonly body: Record<string, any>;
 }
+/** What a reviewer does with an app. */
+type Verb = 'approve' | 'reject' | 'suspend' | 'revoke' | 'review';
 export interface App {
   readonly id: string;
   readonly token: string;
@@ -148,6 +151,10 @@ export class Bench {
   get parties(): Parties {
     return this.app.get(Parties);
   }
+  /** A part of the module. */
+  service<T>(part: Type<T>): T {
+    return this.app.get(part);
+  }
   /** Ends the service; the log stays. */
   async stop(): Promise<void> {
     await this.app.close();
@@ -230,8 +237,12 @@ export class Bench {
     };
   }
   /** By default an approval binds all identifiers that the app claims, even if other clients have them too. */
-  async review(app: App | string, verb: 'approve' | 'reject' | 'suspend', json?: unknown): Promise<Answer> {
-    return this.decide(app, verb, json ?? (verb === 'approve' ? await this.approval(app) : { reason: 'because' }));
+  async review(app: App | string, verb: Verb, json?: unknown): Promise<Answer> {
+    return this.decide(
+      app,
+      verb,
+      json ?? (verb === 'approve' ? await this.approval(app, { reason: 'Contract 7' }) : { reason: 'key-compromised' }),
+    );
   }
   async approval(app: App | string, over: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
     const { body } = await this.call('GET', `/auth/clients/${typeof app === 'string' ? app : app.id}`, {
@@ -252,11 +263,8 @@ export class Bench {
       ...over,
     };
   }
-  decide(app: App | string, verb: 'approve' | 'reject' | 'suspend', json: unknown): Promise<Answer> {
-    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, {
-      json,
-      token: ADMINISTRATOR,
-    });
+  decide(app: App | string, verb: Verb, json: unknown, token = ADMINISTRATOR): Promise<Answer> {
+    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, { json, token });
   }
   async network(
     provider: string,

@@ -132,7 +132,7 @@ export abstract class Publisher {
   }
   suspend(client: string): Promise<void> {
     return this.append(PA_REGISTRY, [
-      { type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } },
+      { type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'attack-observed' } },
     ]);
   }
   async group(group = GROUP, provider = NPI): Promise<void> {

@@ -163,7 +163,7 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   [/^(POST|GET|PUT) \/auth\/(register|token|check-assertion|jwks)\b/, ['nobody']],
   [/^GET \/($|notice$|providers$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
   [/^POST \/auth\/introspect$/, ['app', 'administrator']],
-  [/^[A-Z]+ \/auth\/(clients|signing-keys)\b/, ['administrator']],
+  [/^[A-Z]+ \/auth\/(clients|decisions|signing-keys)\b/, ['administrator']],
   // An app gets the answer of a type that does not exist.
   [/^[A-Z]+ \/fhir\/Consent\b/, ['member-portal']],
   [/^[A-Z]+ \/fhir\//, ['app']],

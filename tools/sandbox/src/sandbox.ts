@@ -295,7 +295,7 @@ export class Sandbox {
   async #reviewOnce(): Promise<void> {
     const token = this.#options.administratorToken();
     const { clients } = await this.#auth.json<{ clients: readonly { readonly client_id: string }[] }>(
-      '/auth/clients?status=pending',
+      '/auth/clients?status=submitted',
       { token },
     );
     for (const { client_id: id } of clients) {
@@ -321,7 +321,8 @@ export class Sandbox {
       await this.#auth.post(
         `/auth/clients/${encodeURIComponent(id)}/reject`,
         {
-          reason:
+          reason: 'identity-not-verified',
+          note:
             `This is a sandbox. It knows no provider with the ${foreign.kind} ${foreign.value}. ` +
             `Register with a synthetic NPI, for example ${examples}.`,
         },

@@ -212,7 +212,7 @@ describe('the CronJob of the probe', () => {
   });
 
   test('a job made of it by hand fails once, with the step that failed, and is not repeated', async () => {
-    expect((await pa('apps', 'suspend', client, '--reason', 'a test')).code).toBe(0);
+    expect((await pa('apps', 'suspend', client, '--reason', 'attack-observed')).code).toBe(0);
     const cron = await cluster.api.batch.readNamespacedCronJob({ namespace: NAME, name: CRON_JOB });
     // The request of `kubectl create job --from=cronjob/…`.
     const owner = {

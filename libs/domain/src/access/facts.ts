@@ -109,7 +109,19 @@ export const sourcesOf = ({ sources }: { readonly sources: readonly string[] }):
   EVERY_SOURCE,
 ];
 
-export type ClientStatus = 'pending' | 'approved' | 'rejected' | 'suspended' | 'revoked';
+/**
+ * States of an app (APPS.md, life cycle). Only `approved` gives access. `rejected` and `revoked` are final.
+ */
+export const CLIENT_STATUSES = [
+  'submitted',
+  'in-review',
+  'approved',
+  'rejected',
+  'suspended',
+  'revoked',
+  'expired',
+] as const;
+export type ClientStatus = (typeof CLIENT_STATUSES)[number];
 export interface ClientFacts {
   readonly client: string;
   readonly name: string;

@@ -5,7 +5,7 @@ export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
-export { codeLists, labelPolicy, labelsEnv, matchEnv, noticesEnv, profilesEnv } from './policies.ts';
+export { codeLists, labelPolicy, labelsEnv, matchEnv, noticesEnv, profilesEnv, reviewsEnv } from './policies.ts';
 export { listenEnv, listenFaults } from './listen.ts';
 export { listEnv, payerEnv } from './payer.ts';
 export { secretsEnv } from './secrets.ts';

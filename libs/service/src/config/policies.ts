@@ -13,6 +13,7 @@ import {
 } from '@provider-access/domain/pdex/labels';
 import { readMatchPolicies } from '@provider-access/domain/pdex/match';
 import { readNoticeSettings } from '@provider-access/domain/pdex/notices';
+import { readReasons } from '@provider-access/domain/pdex/reasons';
 import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
@@ -112,6 +113,16 @@ export const profilesEnv = {
     .describe(
       'A JSON file with rules by profile: `refuse`, `unmark` or `keep` a resource that lacks what the profile asks ' +
         'for (`docs/feeds.md`). Without it every such profile is unmarked. It is read at the start.',
+    ),
+};
+
+/** With which reasons reviewers end the access of apps. */
+export const reviewsEnv = {
+  REASONS_FILE: policyFile(readReasons)
+    .optional()
+    .describe(
+      'A JSON file with the reasons that reviewers may give (`docs/reviewing.md`): codes with texts for `security`, ' +
+        '`binding` and `neutral`. Without it the built-in list holds. It is read at the start.',
     ),
 };
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ClientDetails, type ClientRegistration } from '@provider-access/facts';
+import { isWaiting } from '../domain/client.ts';
 import { skeleton } from '../domain/names.ts';
 import { Applications } from './applications.ts';
 
@@ -28,6 +29,10 @@ export class Clients {
   /** Whether pa.registry has the app. If so, the app's stream decides, and not the waiting registration. */
   registered(client: string): boolean {
     return this.details.get(client) !== undefined;
+  }
+  /** When each app registered that waits for a reviewer, ms since the epoch. */
+  async waitingSince(): Promise<readonly number[]> {
+    return (await this.applications.list()).filter(({ status }) => isWaiting(status)).map(({ at }) => at);
   }
   /** Ids in the order of registration; `status` selects. */
   async ids(status?: ClientRegistration['status']): Promise<readonly string[]> {

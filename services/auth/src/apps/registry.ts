@@ -1,7 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AppRegistered } from '@provider-access/events';
+import type { ClientStatus } from '@provider-access/domain/access';
+import type { AppRegistered, AppRejected } from '@provider-access/events';
+import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from '../domain/client.ts';
+import {
+  decide,
+  evolve,
+  type ClientCommand,
+  type ClientEvent,
+  type ClientState,
+  type End,
+  ENDS,
+  noTransition,
+} from '../domain/client.ts';
 import { RegistryStreams } from './registry-streams.ts';
 
 /** How many processes may race to decide about one client. One of them wins each round. */
@@ -48,6 +59,24 @@ export class Registry {
     throw new Refusal('conflict', 'Other requests changed this client at the same time. Repeat the request.');
   }
 
+  /**
+   * Keeps the rejection of an app that was never approved, for the report of decisions (APPS.md P33). The registration
+   * itself stays out of the log, because anybody can register. A repetition changes nothing, but waits as well.
+   * @throws Refusal 503 when readers do not catch up in time
+   */
+  async recordRejection({ client, name, registeredAt, history }: ClientRegistration): Promise<void> {
+    const { by, reason, note } = history.findLast(({ status }) => status === 'rejected') ?? {};
+    if (by === undefined || reason === undefined) return;
+    const stream = `rejected/${client}`;
+    const data: AppRejected = { client, by, reason, ...(note !== undefined && { note }), name, registeredAt };
+    const event = { id: `${stream}/1`, type: 'pa.app-rejected.v1', subject: client, data };
+    await this.streams.append(stream, 0, [event], data);
+    await this.streams.acknowledge(stream, 1);
+  }
+  /** Why the app cannot have what the command asks for. */
+  refusal(command: End, status: ClientStatus): Refusal {
+    return new Refusal('conflict', noTransition(status, ENDS[command.kind].to));
+  }
   /** Checks a command about an unpublished registration, without a change. @throws Refusal 404, 409, 400 */
   check(command: ClientCommand, application: AppRegistered): void {
     decideFrom(command, undefined, application);

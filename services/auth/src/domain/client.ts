@@ -1,11 +1,17 @@
 import type { ClientStatus } from '@provider-access/domain/access';
-import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
+import { type ReasonKind, type Reasons, REQUESTED_BY_APP } from '@provider-access/domain/pdex/reasons';
 import { grantScopes } from '@provider-access/domain/smart';
+import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
 
 /** The evidence that an identifier belongs to the provider of this app. */
 interface Evidence {
   readonly provider: ProviderKey;
   readonly text: string;
+}
+/** Who put an app in review, and when (RFC 3339). */
+export interface Reviewed {
+  readonly by: string;
+  readonly at: string;
 }
 
 /** The state of an app, folded from its stream. */
@@ -31,11 +37,16 @@ export interface Approve {
   /** Other approved clients with one of the identifiers, as the reviewer confirms. */
   readonly sharedWith?: readonly string[];
   readonly scope?: string;
+  readonly reviewed?: Reviewed;
 }
-export type ClientCommand =
-  | Approve
-  | { readonly kind: 'reject'; readonly by: string; readonly reason: string }
-  | { readonly kind: 'suspend'; readonly by: string; readonly reason: string };
+/** Ends access, or refuses it. `reason`: a code of the payer's list. */
+export interface End {
+  readonly kind: 'reject' | 'suspend' | 'revoke' | 'expire';
+  readonly by: string;
+  readonly reason: string;
+  readonly note?: string;
+}
+export type ClientCommand = Approve | End;
 
 export type ClientEvent =
   | { readonly type: 'pa.app-registered.v1'; readonly data: AppRegistered }
@@ -53,33 +64,52 @@ const refuse = (fault: Fault, text: string): ClientDecision => ({ ok: false, fau
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((v) => b.includes(v));
 
-/** Decides what a command changes. A rejection is final; a suspended app can be approved again. */
+/** Each end of an app: the states from which it may come (APPS.md P23, P25, P27, P28), its state, and its event. */
+export const ENDS = {
+  reject: { from: ['submitted', 'in-review'], to: 'rejected', type: 'pa.app-rejected.v1' },
+  suspend: { from: ['approved'], to: 'suspended', type: 'pa.app-suspended.v1' },
+  revoke: { from: ['approved', 'suspended'], to: 'revoked', type: 'pa.app-revoked.v1' },
+  expire: { from: ['approved'], to: 'expired', type: 'pa.app-suspended.v1' },
+} as const satisfies Readonly<Record<End['kind'], { from: readonly ClientStatus[]; to: ClientStatus; type: string }>>;
+
+/** The reasons that an end may have (APPS.md P32): security ones, and for a revocation also the app's own wish. */
+export function reasonsOf(kind: Exclude<End['kind'], 'expire'>, reasons: Reasons): readonly string[] {
+  const codes = (of: ReasonKind): readonly string[] => reasons[of].map(({ code }) => code);
+  return kind === 'revoke' ? [...codes('security'), REQUESTED_BY_APP] : codes('security');
+}
+
+/** Whether no reviewer has decided yet. */
+export const isWaiting = (status: ClientStatus): boolean => status === 'submitted' || status === 'in-review';
+const FINAL: readonly ClientStatus[] = ['rejected', 'revoked'];
+/** The refusal of a change that the life cycle does not have (APPS.md P30). */
+export function noTransition(from: ClientStatus, to: ClientStatus): string {
+  if (FINAL.includes(from))
+    return `The client is ${from}, which is final, and cannot become ${to}. The app has to be registered again.`;
+  const possible = Object.values(ENDS).find((end) => end.to === to)?.from;
+  const only = possible === undefined ? '' : ` Only an app that is ${possible.join(' or ')} can.`;
+  return `The client is ${from} and cannot become ${to}.${only}`;
+}
+
+/** Whether a snapshot of an earlier release has its word for `submitted` (APPS.md P34). */
+const isFormer = (status: string): boolean => status === 'pending';
+
+/** Decides what a command changes (APPS.md P20 to P34). */
 export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
   if (state === undefined) return refuse('unknown', 'There is no client with this id.');
-  const { status } = state;
-  const { client } = state.registered;
-  switch (command.kind) {
-    case 'approve':
-      return approve(command, state);
-    case 'reject':
-      if (status === 'rejected') return done();
-      if (status !== 'pending')
-        return refuse(
-          'conflict',
-          `The client is ${status}: only a pending one can be rejected. Suspend it to end its access.`,
-        );
-      return done({ type: 'pa.app-rejected.v1', data: { client, by: command.by, reason: command.reason } });
-    case 'suspend':
-      if (status === 'suspended') return done();
-      if (status !== 'approved')
-        return refuse('conflict', `The client is ${status}: only an approved one can be suspended.`);
-      return done({ type: 'pa.app-suspended.v1', data: { client, by: command.by, reason: command.reason } });
-  }
+  if (command.kind === 'approve') return approve(command, state);
+  const { from, to, type } = ENDS[command.kind];
+  const status = isFormer(state.status) ? 'submitted' : state.status;
+  if (status === to) return done();
+  if (!(from as readonly ClientStatus[]).includes(status)) return refuse('conflict', noTransition(status, to));
+  const { by, reason, note } = command;
+  const data = { client: state.registered.client, by, reason, ...(note !== undefined && { note }) };
+  return done({ type, data: command.kind === 'expire' ? { ...data, expired: true } : data });
 }
 
 function approve(command: Approve, { status, registered, approved }: ClientState): ClientDecision {
-  if (status === 'rejected' || status === 'revoked')
-    return refuse('conflict', `The client is ${status}, which is final. The app has to be registered again.`);
+  if (FINAL.includes(status)) return refuse('conflict', noTransition(status, 'approved'));
+  if (status === 'suspended' && command.reason === undefined)
+    return refuse('invalid', 'reason: say why the suspended app is approved again.');
   const { identifiers, sharedWith = [] } = command;
   const providers = [...new Set(identifiers?.map(({ provider }) => provider) ?? approved?.providers ?? [])];
   if (providers.length === 0)
@@ -104,8 +134,19 @@ function approve(command: Approve, { status, registered, approved }: ClientState
       reason: command.reason,
       evidence: evidence && [...evidence],
       ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
+      ...(command.reviewed !== undefined && { reviewed: command.reviewed }),
     },
   });
+}
+
+/** Whether an approval gives more than the app has now, so that four eyes must see it. */
+export function widens(
+  { identifiers, scope }: Approve,
+  now: Readonly<{ status: ClientStatus; providers: readonly ProviderKey[]; scope: string }>,
+): boolean {
+  if (now.status !== 'approved') return true;
+  if ((identifiers ?? []).some(({ provider }) => !now.providers.includes(provider))) return true;
+  return scope !== undefined && grantScopes(scope, now.scope) !== scope;
 }
 
 const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> => ({
@@ -114,17 +155,13 @@ const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<Cl
   evidence: evidence as Evidence[] | undefined,
 });
 
-const STATUS = {
-  'pa.app-rejected.v1': 'rejected',
-  'pa.app-suspended.v1': 'suspended',
-  'pa.app-revoked.v1': 'revoked',
-} as const;
-
 export function evolve(state: ClientState | undefined, event: ClientEvent): ClientState {
-  if (event.type === 'pa.app-registered.v1') return { status: 'pending', registered: event.data };
+  if (event.type === 'pa.app-registered.v1') return { status: 'submitted', registered: event.data };
   const { reason: _before, ...before } = state!;
   const { reason } = event.data;
   const after = { ...before, ...(reason !== undefined && { reason }) };
   if (event.type === 'pa.app-approved.v1') return { ...after, status: 'approved', approved: approvedBy(event.data) };
-  return { ...after, status: STATUS[event.type] };
+  if (event.data.expired === true) return { ...after, status: 'expired' };
+  const end = Object.values(ENDS).find(({ type, to }) => type === event.type && to !== 'expired')!;
+  return { ...after, status: end.to };
 }

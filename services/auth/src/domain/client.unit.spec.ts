@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { type AppRegistered, isNpi, isTin } from '@provider-access/events';
 import { deciding } from '@provider-access/process/testing';
-import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './client.ts';
+import { DEFAULT_REASONS } from '@provider-access/domain/pdex/reasons';
+import {
+  type Approve,
+  type ClientCommand,
+  type ClientEvent,
+  type ClientState,
+  decide,
+  evolve,
+  reasonsOf,
+  widens,
+} from './client.ts';
 
 const app: AppRegistered = {
   client: 'c-1',
@@ -43,6 +53,10 @@ const ended = (type: 'rejected' | 'suspended' | 'revoked'): ClientEvent => ({
   type: `pa.app-${type}.v1`,
   data: { client: 'c-1', by: 'r', reason: 'why' },
 });
+const expired: ClientEvent = {
+  type: 'pa.app-suspended.v1',
+  data: { client: 'c-1', by: 'the platform', reason: 'attestation-expired', expired: true },
+};
 const approve: ClientCommand = { kind: 'approve', by: 'r' };
 const asRegistered: ClientCommand = { ...approve, identifiers: named };
 const narrower: ClientCommand = {
@@ -63,21 +77,25 @@ const { given } = deciding((command: ClientCommand, events: readonly ClientEvent
 
 describe('deciding about an app', () => {
   it.each<[string, ClientEvent[], ClientCommand, ClientEvent[]]>([
-    ['a pending one is approved for what the reviewer names', [registered], asRegistered, [approved]],
-    ['a pending one is approved for less than it registered', [registered], narrower, [narrow]],
+    ['a submitted one is approved for what the reviewer names', [registered], asRegistered, [approved]],
+    ['a submitted one is approved for less than it registered', [registered], narrower, [narrow]],
     ['an approved one stays approved', [registered, approved], approve, []],
     ['an approved one stays as narrow as it was', [registered, narrow], approve, []],
     ['an approved one is bound anew', [registered, approved], narrower, [narrow]],
-    ['a suspended one comes back as it was approved', [registered, narrow, ended('suspended')], approve, [narrow]],
-    ['a pending one is rejected', [registered], reject, [ended('rejected')]],
+    [
+      'a suspended one comes back as it was approved, with a reason',
+      [registered, narrow, ended('suspended')],
+      { ...approve, reason: 'the keys are new' },
+      [{ ...narrow, data: { ...narrow.data, reason: 'the keys are new' } } as ClientEvent],
+    ],
+    ['a submitted one is rejected', [registered], reject, [ended('rejected')]],
     ['a rejected one stays rejected', [registered, ended('rejected')], reject, []],
     ['an approved one is suspended', [registered, approved], suspend, [ended('suspended')]],
     ['a suspended one stays suspended', [registered, approved, ended('suspended')], suspend, []],
   ])('%s', (_name, before, command, events) => {
     given(before).when(command).then(events);
   });
-  const FINAL = 'which is final. The app has to be registered again.';
-  const TO_END = 'only a pending one can be rejected. Suspend it to end its access.';
+  const FINAL = 'which is final, and cannot become approved. The app has to be registered again.';
   const NAMED =
     'invalid: identifiers: name each NPI and TIN to bind, with the evidence that it belongs to this provider: ' +
     '[{"npi": "1234567893", "evidence": "Contract 7"}].';
@@ -95,24 +113,11 @@ describe('deciding about an app', () => {
       approve,
       `conflict: The client is revoked, ${FINAL}`,
     ],
-    ['rejecting an approved one', [registered, approved], reject, `conflict: The client is approved: ${TO_END}`],
     [
-      'rejecting a suspended one',
-      [registered, approved, ended('suspended')],
-      reject,
-      `conflict: The client is suspended: ${TO_END}`,
-    ],
-    [
-      'suspending a pending one',
-      [registered],
-      suspend,
-      'conflict: The client is pending: only an approved one can be suspended.',
-    ],
-    [
-      'suspending a rejected one',
-      [registered, ended('rejected')],
-      suspend,
-      'conflict: The client is rejected: only an approved one can be suspended.',
+      'a suspended one without a reason',
+      [registered, narrow, ended('suspended')],
+      approve,
+      'invalid: reason: say why the suspended app is approved again.',
     ],
     ['binding nobody', [registered], { ...approve, identifiers: [] }, NAMED],
     ['binding what nobody named', [registered], approve, NAMED],
@@ -132,6 +137,72 @@ describe('deciding about an app', () => {
       approved: { scope: 'system/*.rs' },
     });
     expect(stateAfter([registered, approved, ended('suspended'), approved])?.reason).toBeUndefined();
+  });
+
+  /** The table of APPS.md, P20 to P30, by hand: from each state, what each command makes of the app. */
+  const BEFORE: Readonly<Record<string, readonly ClientEvent[]>> = {
+    submitted: [registered],
+    approved: [registered, approved],
+    rejected: [registered, ended('rejected')],
+    suspended: [registered, approved, ended('suspended')],
+    revoked: [registered, approved, ended('revoked')],
+    expired: [registered, approved, expired],
+  };
+  const COMMANDS: Readonly<Record<string, ClientCommand>> = {
+    approve: { kind: 'approve', by: 'r', reason: 'why', identifiers: named },
+    reject: { kind: 'reject', by: 'r', reason: 'false-statement' },
+    suspend: { kind: 'suspend', by: 'r', reason: 'key-compromised' },
+    revoke: { kind: 'revoke', by: 'r', reason: 'attack-observed' },
+    expire: { kind: 'expire', by: 'the platform', reason: 'attestation-expired' },
+  };
+  const NO = 'no';
+  const TABLE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    submitted: { approve: 'approved', reject: 'rejected', suspend: NO, revoke: NO, expire: NO },
+    approved: { approve: 'approved', reject: NO, suspend: 'suspended', revoke: 'revoked', expire: 'expired' },
+    rejected: { approve: NO, reject: 'rejected', suspend: NO, revoke: NO, expire: NO },
+    suspended: { approve: 'approved', reject: NO, suspend: 'suspended', revoke: 'revoked', expire: NO },
+    revoked: { approve: NO, reject: NO, suspend: NO, revoke: 'revoked', expire: NO },
+    expired: { approve: 'approved', reject: NO, suspend: NO, revoke: NO, expire: 'expired' },
+  };
+  for (const [from, row] of Object.entries(TABLE))
+    for (const [command, to] of Object.entries(row))
+      it(`${command} of an app that is ${from}: ${to} (APPS.md P20 to P30)`, () => {
+        const events = BEFORE[from]!;
+        const decision = decide(COMMANDS[command]!, stateAfter(events));
+        if (to !== NO) {
+          expect(decision).toMatchObject({ ok: true });
+          expect(stateAfter([...events, ...(decision.ok ? decision.events : [])])?.status).toBe(to);
+        } else {
+          const target = { approve: 'approved', reject: 'rejected', suspend: 'suspended' }[command];
+          expect(decision).toMatchObject({ ok: false, fault: 'conflict', text: expect.stringContaining(from) });
+          expect(decision).toMatchObject({
+            text: expect.stringContaining(target ?? COMMANDS[command]!.kind.slice(0, 5)),
+          });
+        }
+      });
+
+  it('has only security reasons for a denial, and the wish of the app for a revocation (APPS.md P32)', () => {
+    const security = DEFAULT_REASONS.security.map(({ code }) => code);
+    expect(reasonsOf('reject', DEFAULT_REASONS)).toEqual(security);
+    expect(reasonsOf('suspend', DEFAULT_REASONS)).toEqual(security);
+    expect(reasonsOf('revoke', DEFAULT_REASONS)).toEqual([...security, 'requested-by-app']);
+  });
+
+  /** An attack list on four eyes (APPS.md P22): what one person could try to give an app more. */
+  it.each<[string, Partial<Approve>, Partial<Parameters<typeof widens>[1]>, boolean]>([
+    ['the same again', { identifiers: named }, {}, false],
+    ['less', { identifiers: [named[0]] }, {}, false],
+    ['nothing named', {}, {}, false],
+    ['a narrower scope', { scope: 'system/Patient.rs' }, {}, false],
+    ['another NPI', { identifiers: [{ provider: 'npi|1245319599', text: 'x' }] }, {}, true],
+    ['the scopes that were narrowed before', { scope: 'system/*.rs' }, { scope: 'system/Patient.rs' }, true],
+    ['another state: submitted', {}, { status: 'submitted', providers: [] }, true],
+    ['another state: suspended', {}, { status: 'suspended' }, true],
+    ['another state: expired', {}, { status: 'expired' }, true],
+  ])('four eyes see an approval of %s: %s', (_name, command, over, isWider) => {
+    const providers = named.map(({ provider }) => provider);
+    const now = { status: 'approved' as const, providers, scope: 'system/*.rs', ...over };
+    expect(widens({ kind: 'approve', by: 'r', ...command }, now)).toBe(isWider);
   });
 });
 

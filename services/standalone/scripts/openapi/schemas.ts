@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { CLIENT_STATUSES } from '@provider-access/domain/access';
 import { FAULT_REASONS, PAYER_EVENTS, REQUEST_FAULTS } from '@provider-access/events';
 import { z } from 'zod';
 import type { Json } from '@provider-access/service/operation';
@@ -25,8 +26,9 @@ const CLIENT = {
   client_id: text('The id of the app.'),
   client_id_issued_at: { type: 'integer', description: 'Seconds since 1970.' },
   client_name: text('Its name.'),
-  status: { enum: ['pending', 'approved', 'rejected', 'suspended', 'revoked'] },
-  reason: text('What the reviewer said last.'),
+  status: { enum: [...CLIENT_STATUSES] },
+  reason: text('The reason of the last decision: a code, or the text of an approval.'),
+  note: text('What the reviewer said to that code.'),
   scope: text('The scopes that the app may ask for.'),
   jwks: { type: 'object', description: 'Its public keys.' },
   jwks_uri: { type: 'string', format: 'uri' },

@@ -37,7 +37,7 @@ class ImitatedPlatform {
   /** Shows members who are not attributed, as a faulty platform might. */
   leaks = false;
   readonly reports: Json[] = [];
-  readonly clients = new Map<string, 'pending' | 'approved' | 'suspended'>();
+  readonly clients = new Map<string, 'submitted' | 'approved' | 'revoked'>();
   readonly #resources = new Map<string, { readonly member: string; readonly resource: Resource }>();
   readonly #attributed = new Set<string>();
   readonly #optedOut = new Set<string>();
@@ -92,7 +92,7 @@ class ImitatedPlatform {
   #authorize(path: string, body: string, send: Send): void {
     if (path === '/auth/register') {
       const client = `c-${String(this.clients.size).padStart(32, '0')}`;
-      this.clients.set(client, 'pending');
+      this.clients.set(client, 'submitted');
       return send(201, { client_id: client });
     }
     const assertion = new URLSearchParams(body).get('client_assertion')!.split('.')[1]!;
@@ -111,8 +111,8 @@ class ImitatedPlatform {
     const shown = /^\/auth\/clients\/([^/]+)$/.exec(path);
     if (shown !== null) return send(200, { client_id: shown[1] });
     if (path === '/ops/explain') return send(404, {});
-    const [, client, what] = /^\/auth\/clients\/([^/]+)\/(approve|suspend)$/.exec(path)!;
-    this.clients.set(client!, what === 'approve' ? 'approved' : 'suspended');
+    const [, client, what] = /^\/auth\/clients\/([^/]+)\/(approve|revoke)$/.exec(path)!;
+    this.clients.set(client!, what === 'approve' ? 'approved' : 'revoked');
     return send(200, {});
   }
 
@@ -261,7 +261,7 @@ describe('pa probe', () => {
     ['foreign', /^GET \/fhir\/Patient\/pa-probe-stranger$/],
     ['opt-out', /^POST \/events$/, '--opt-out'],
     ['clean-up', /^DELETE \/fhir\/bulk\/[^/]+$/],
-    ['remove', /^POST \/auth\/clients\/[^/]+\/suspend$/, '--temporary'],
+    ['remove', /^POST \/auth\/clients\/[^/]+\/revoke$/, '--temporary'],
   ])('names the step %s when the platform answers 500 to %s', async (step, request, args) => {
     platform.broken = request;
     const ran = await (args === '--temporary' ? probe(args) : walk(...(args === undefined ? [] : [args])));
@@ -301,8 +301,8 @@ describe('pa probe', () => {
     expect(steps(ran)).toEqual(['discovery', 'token', 'group', 'member', 'search', 'publish']);
   });
 
-  test('token: stops when the client is suspended', async () => {
-    for (const client of platform.clients.keys()) platform.clients.set(client, 'suspended');
+  test('token: stops when the client is revoked', async () => {
+    for (const client of platform.clients.keys()) platform.clients.set(client, 'revoked');
     expect(await walk()).toMatchObject({ code: 1, report: { ok: false, failed: 'token' } });
   });
 

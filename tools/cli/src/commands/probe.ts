@@ -15,7 +15,7 @@ import {
   registerProbe,
   removeMember,
   setUp,
-  suspendProbe,
+  revokeProbe,
   type Operator,
 } from '../probe/setup.ts';
 import { tell, walk, type ProbeClient } from '../probe/walk.ts';
@@ -106,7 +106,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
   };
   const remove = async (): Promise<string> => {
     const events = await removeMember(operator, world);
-    if (o.temporary === true && client !== undefined) await suspendProbe(operator, client.clientId);
+    if (o.temporary === true && client !== undefined) await revokeProbe(operator, client.clientId);
     return `${world.member}: ${events} events`;
   };
   const report = await walk({
@@ -155,7 +155,7 @@ export function probeCommand(program: Command): void {
     .option('--fresh', 'with a new member that is removed afterwards (payer token)')
     .option(
       '--temporary',
-      'with a new member and an app of its own, removed and suspended afterwards: needs no set-up (payer and ' +
+      'with a new member and an app of its own, removed and revoked afterwards: needs no set-up (payer and ' +
         'administrator token)',
     )
     .option('--remove', 'remove the member afterwards (payer token)')

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { CLIENT_STATUSES } from '@provider-access/domain/access';
 import type { Identifier } from '../client/approval.ts';
 import {
   KEY_ALGORITHMS,
@@ -17,6 +18,7 @@ import { groupsOf, type GroupRow } from '../client/steps.ts';
 import { clientAssertion, requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
 import { positiveInteger } from './generate.ts';
+import { reviewCommands } from './reviewer.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
 import { npi, npis, scopes, tins } from '../options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
@@ -32,6 +34,7 @@ interface Client {
   readonly npi?: readonly string[];
   readonly tin?: readonly string[];
   readonly reason?: string;
+  readonly note?: string;
   readonly identifiers?: readonly Identifier[];
   readonly identifiers_not_shown?: number;
   readonly named_alike?: Identifier['bound_to'];
@@ -42,7 +45,10 @@ interface Change {
   readonly at: string;
   readonly by?: string;
   readonly reason?: string;
+  readonly note?: string;
 }
+/** Servers before 0.3.0 say `pending`. */
+const isWaiting = ({ status }: Client): boolean => ['submitted', 'in-review', 'pending'].includes(status);
 const CLIENT_COLUMNS = ['client_id', 'status', 'name', 'npi', 'tin'];
 const clientRow = (c: Client): string[] => [
   c.client_id,
@@ -86,8 +92,8 @@ const historyRows = (history: readonly Change[] = []): string[] =>
     : [
         '',
         ...table(
-          ['when', 'status', 'by', 'reason'],
-          history.map((c) => [c.at, c.status, c.by ?? '', c.reason ?? '']),
+          ['when', 'status', 'by', 'reason', 'note'],
+          history.map((c) => [c.at, c.status, c.by ?? '', c.reason ?? '', c.note ?? '']),
         ),
       ];
 
@@ -205,24 +211,9 @@ export function providerCommands(program: Command): void {
         out.result(answer, [`${client} is ${answer.status}`]);
       },
     );
-  for (const verb of ['reject', 'suspend'] as const) {
-    apps
-      .command(verb)
-      .argument('<client>')
-      .requiredOption('--reason <text>')
-      .description('as the reviewer')
-      .action(async (client: string, o: { reason: string }, command: Command) => {
-        const { server, out, administratorToken } = contextOf(command);
-        const answer = await server.post<Client>(
-          `/auth/clients/${encodeURIComponent(client)}/${verb}`,
-          { reason: o.reason },
-          { token: administratorToken() },
-        );
-        out.result(answer, [`${client} is ${answer.status}`]);
-      });
-  }
+  reviewCommands(apps);
   withList(apps.command('list'), 'registration')
-    .option('--status <status>', 'pending | approved | rejected | suspended')
+    .option('--status <status>', CLIENT_STATUSES.join(' | '))
     .description('as the reviewer')
     .action(async (o: ListOptions & { status?: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
@@ -257,14 +248,15 @@ export function providerCommands(program: Command): void {
           ? server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() })
           : server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
       let client = await ask();
-      while (client.status === 'pending' && Date.now() < deadline) {
+      while (isWaiting(client) && Date.now() < deadline) {
         await delay(1000);
         client = await ask();
       }
-      if (wait > 0 && client.status === 'pending') process.exitCode = EXIT.unavailable;
+      if (wait > 0 && isWaiting(client)) process.exitCode = EXIT.unavailable;
       out.result(client, [
         ...table(CLIENT_COLUMNS, [clientRow(client)]),
         ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]),
+        ...(client.note === undefined ? [] : [`note: ${client.note}`]),
         ...(client.named_alike?.length ? [`others whose names look the same: ${inWords(client.named_alike)}`] : []),
         ...identifierRows(client.identifiers),
         ...(client.identifiers_not_shown === undefined ? [] : [`and ${client.identifiers_not_shown} more identifiers`]),

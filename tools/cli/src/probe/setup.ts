@@ -70,11 +70,11 @@ export const registerProbe = (
     contact: 'mailto:operations@payer.example',
     approval: 'synthetic probe of the payer itself',
   });
-/** Suspends it. A client cannot be deleted, because its history is kept. */
-export async function suspendProbe({ server, administratorToken }: Operator, clientId: string): Promise<void> {
+/** Revokes it. A client cannot be deleted, because its history is kept. */
+export async function revokeProbe({ server, administratorToken }: Operator, clientId: string): Promise<void> {
   await server.post(
-    `/auth/clients/${encodeURIComponent(clientId)}/suspend`,
-    { reason: 'the probe that it was for is over' },
+    `/auth/clients/${encodeURIComponent(clientId)}/revoke`,
+    { reason: 'requested-by-app', note: 'the probe that it was for is over' },
     { token: administratorToken() },
   );
 }

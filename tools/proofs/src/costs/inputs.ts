@@ -327,14 +327,13 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       ...posted,
       body: JSON.stringify({ identifiers: [{ npi: '1245319599', evidence: 'a test' }] }),
     }),
-    'POST /auth/clients/{client}/reject': missing('/auth/clients/unknown/reject', 'administrator', {
-      ...posted,
-      body: '{"reason":"test"}',
-    }),
-    'POST /auth/clients/{client}/suspend': missing('/auth/clients/unknown/suspend', 'administrator', {
-      ...posted,
-      body: '{"reason":"test"}',
-    }),
+    ...Object.fromEntries(
+      ['reject', 'suspend', 'revoke', 'review'].map((verb) => [
+        `POST /auth/clients/{client}/${verb}`,
+        missing(`/auth/clients/unknown/${verb}`, 'administrator', { ...posted, body: '{"reason":"key-compromised"}' }),
+      ]),
+    ),
+    'GET /auth/decisions': operator('/auth/decisions'),
     'GET /auth/signing-keys': operator('/auth/signing-keys'),
     'POST /auth/signing-keys/{kid}/withdraw': missing('/auth/signing-keys/unknown/withdraw', 'administrator', {
       method: 'POST',

@@ -363,7 +363,11 @@ export class Driver {
       await this.#world.approve(client, via);
       known.approvals += 1;
     } else {
-      const answer = await this.#world.administer(`/auth/clients/${known.id}/suspend`, { reason: 'a test' }, via);
+      const answer = await this.#world.administer(
+        `/auth/clients/${known.id}/suspend`,
+        { reason: 'attack-observed' },
+        via,
+      );
       if (answer.status !== 200) throw new Broken(`a suspension was answered ${answer.status} ${answer.body}`);
     }
     approved[client] = !suspend;

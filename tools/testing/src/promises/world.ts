@@ -212,6 +212,7 @@ export abstract class World {
   async approve(client: number, via: number): Promise<Answer> {
     const { npi, tin } = PROVIDERS[PRACTICES[client]!];
     const body = {
+      reason: 'a test',
       identifiers: [
         { npi, evidence: 'a test' },
         { tin, evidence: 'a test' },

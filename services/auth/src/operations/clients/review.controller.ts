@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { ClientStatus } from '@provider-access/domain/access';
+import { CLIENT_STATUSES } from '@provider-access/domain/access';
 import { isNpi, isTin, npiKey, tinKey } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -11,16 +11,15 @@ import { unknownClient } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { PLAIN } from '../../domain/names.ts';
-import type { Approve, ClientCommand } from '../../domain/client.ts';
+import { type Approve, type ClientCommand, type End, reasonsOf } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
 import { NPI } from '../register/texts.ts';
 import { Decisions } from './decisions.ts';
 import { brief, Identifiers } from './identifiers.ts';
 
-const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
 const PAGE = { default: 500, max: 1000 };
 
-const reason = z
+const text = z
   .string('must be a text')
   .trim()
   .min(1, 'must not be empty')
@@ -30,7 +29,7 @@ const identifier = z
   .strictObject({
     npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a valid check digit').optional(),
     tin: z.string().refine(isTin, 'must be a TIN of nine digits').optional(),
-    evidence: reason,
+    evidence: text,
   })
   .refine(({ npi, tin }) => (npi === undefined) !== (tin === undefined), 'give exactly one of npi and tin')
   .transform(({ npi, tin, evidence }) => ({
@@ -51,13 +50,13 @@ const approval = z.strictObject({
   /** Ids of other approved clients with one of the identifiers. By naming them, the reviewer confirms both bindings. */
   sharedWith: z.array(z.string(), 'must be a list of client ids').max(100, 'has more than 100 entries').optional(),
   scope: z.string('must be scopes separated by spaces').optional(),
-  reason: reason.optional(),
+  reason: text.optional(),
   npis: ended,
   tins: ended,
 });
-/** The body of a rejection or a suspension. */
-const ending = z.strictObject({ reason });
-const STATUS = z.enum(STATUSES, `status must be one of ${STATUSES.join(', ')}.`).optional();
+/** The body of a rejection, a suspension or a revocation. Whether the list has the code is checked with the list. */
+const ending = z.strictObject({ reason: z.string('must be a code of the list'), note: text.optional() });
+const STATUS = z.enum(CLIENT_STATUSES, `status must be one of ${CLIENT_STATUSES.join(', ')}.`).optional();
 const NO_COUNT = '_count must be a number from 1 on.';
 const COUNT = z
   .string(NO_COUNT)
@@ -146,8 +145,11 @@ const ENDING = {
   content: {
     [JSON_TYPE]: {
       schema: ending,
-      fields: { reason: 'Why. The app and the history show it.' },
-      example: { reason: 'The contract has ended.' },
+      fields: {
+        reason: "A code of the payer's list (`REASONS_FILE`). The app and the history show it.",
+        note: 'What happened, and the evidence that was looked at. The app and the history show it.',
+      },
+      example: { reason: 'key-compromised', note: 'The key was in a public repository on 3 March.' },
     },
   },
 };
@@ -155,18 +157,38 @@ const REJECT = operation({
   ...APP,
   route: 'POST /auth/clients/{client}/reject',
   summary: 'Reject an app that waits',
+  description: 'Only a security reason denies an app (42 CFR 422.119(e)). A rejection is final.',
   body: ENDING,
   answer: DECIDED,
-  refusals: ['invalid-request', 'not-found', 'conflict'],
+  refusals: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
 });
 const SUSPEND = operation({
   ...APP,
   route: 'POST /auth/clients/{client}/suspend',
   summary: 'Suspend an approved app',
-  description: 'When this answers, every process refuses the app.',
+  description: 'When this answers, every process refuses the app. A reviewer may approve it again.',
   body: ENDING,
   answer: DECIDED,
   refusals: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
+});
+const REVOKE = operation({
+  ...APP,
+  route: 'POST /auth/clients/{client}/revoke',
+  summary: 'Revoke an app for good',
+  description:
+    'When this answers, every process refuses the app, and nobody can approve it again. The reason is a security one, ' +
+    'or `requested-by-app`.',
+  body: ENDING,
+  answer: DECIDED,
+  refusals: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
+});
+const REVIEW = operation({
+  ...APP,
+  route: 'POST /auth/clients/{client}/review',
+  summary: 'Put an app in review',
+  description: 'Where `FOUR_EYES` is on, another person than the one who asks for this approves the app.',
+  answer: DECIDED,
+  refusals: ['invalid-request', 'not-found', 'conflict'],
 });
 
 function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
@@ -238,11 +260,29 @@ export class ReviewController {
   }
   @Operation(REJECT)
   reject({ request, params, body }: Asked<typeof REJECT>): Promise<Answer> {
-    return this.decide(params.client, { kind: 'reject', by: reviewer(request), ...read(ending, body) });
+    return this.decide(params.client, { kind: 'reject', by: reviewer(request), ...this.ending('reject', body) });
   }
   @Operation(SUSPEND)
   suspend({ request, params, body }: Asked<typeof SUSPEND>): Promise<Answer> {
-    return this.decide(params.client, { kind: 'suspend', by: reviewer(request), ...read(ending, body) });
+    return this.decide(params.client, { kind: 'suspend', by: reviewer(request), ...this.ending('suspend', body) });
+  }
+  @Operation(REVOKE)
+  revoke({ request, params, body }: Asked<typeof REVOKE>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'revoke', by: reviewer(request), ...this.ending('revoke', body) });
+  }
+  @Operation(REVIEW)
+  async review({ request, params }: Asked<typeof REVIEW>): Promise<Answer> {
+    await this.decisions.review(params.client, reviewer(request));
+    return this.shown(params.client);
+  }
+
+  /** @throws Refusal 400 with the codes that the decision may have (APPS.md P31, P32) */
+  private ending(kind: 'reject' | 'suspend' | 'revoke', body: unknown): Pick<End, 'reason' | 'note'> {
+    const { reason, note } = read(ending, body);
+    const codes = reasonsOf(kind, this.config.reasons);
+    if (!codes.includes(reason))
+      throw new Refusal('invalid-request', `reason: must be one of ${codes.join(', ')}. Say more in note.`);
+    return { reason, ...(note !== undefined && { note }) };
   }
 
   private async decide(client: string, command: ClientCommand): Promise<Answer> {
@@ -257,6 +297,7 @@ export class ReviewController {
       json: {
         ...clientDocument(found, ports.clock.now()),
         history: found.history,
+        review: await this.decisions.reviewOf(found),
         ...(await identifiers.of(found)),
         named_alike: clients.namedAlike(found).map(brief),
       },

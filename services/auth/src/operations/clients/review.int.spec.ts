@@ -79,8 +79,8 @@ describe('reviewing', () => {
     const made = await decisions();
     const { status } = (await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body;
     expect({ made, status }).toEqual(
-      made.length === 0
-        ? { made, status: 'rejected' }
+      made.length === 1
+        ? { made: ['pa.app-rejected.v1'], status: 'rejected' }
         : { made: ['pa.app-registered.v1', 'pa.app-approved.v1'], status: 'approved' },
     );
   });
@@ -88,7 +88,7 @@ describe('reviewing', () => {
     const app = await bench.register();
     expect(await bench.review(app, 'suspend')).toMatchObject({
       status: 409,
-      body: { error_description: expect.stringMatching(/is pending/) },
+      body: { error_description: expect.stringMatching(/is submitted and cannot become suspended/) },
     });
     await bench.review(app, 'reject');
     expect(await bench.review(app, 'approve')).toMatchObject({
@@ -99,8 +99,11 @@ describe('reviewing', () => {
   });
   it.each<[string, 'approve' | 'reject', unknown, RegExp]>([
     ['no reason', 'reject', {}, /^reason/],
-    ['an empty reason', 'reject', { reason: ' ' }, /^reason: must not be empty/],
-    ['a long reason', 'reject', { reason: 'x'.repeat(501) }, /^reason: is longer/],
+    ['a free text', 'reject', { reason: 'because I say so' }, /^reason: must be one of key-compromised, key-not-/],
+    ['a reason of a binding', 'reject', { reason: 'contract-ended' }, /^reason: must be one of key-compromised/],
+    ['a neutral reason', 'reject', { reason: 'duplicate' }, /^reason: must be one of key-compromised/],
+    ['an empty note', 'reject', { reason: 'false-statement', note: ' ' }, /^note: must not be empty/],
+    ['a long note', 'reject', { reason: 'false-statement', note: 'x'.repeat(501) }, /^note: is longer/],
     ['a list', 'reject', [], /^body/],
     ['an unknown member', 'approve', { npi: [NPI] }, /npi/],
     ['a bad NPI', 'approve', { identifiers: [{ npi: '1', evidence: 'x' }] }, /^identifiers.0.npi/],
@@ -114,7 +117,12 @@ describe('reviewing', () => {
       /^identifiers.0: give exactly one/,
     ],
     ['an empty list', 'approve', { identifiers: [] }, /^identifiers: must name/],
-    ['a reason with a control character', 'reject', { reason: 'a\u009b2Jb' }, /^reason: holds control/],
+    [
+      'a note with a control character',
+      'reject',
+      { reason: 'false-statement', note: 'a\u009b2Jb' },
+      /^note: holds control/,
+    ],
     ['the lists of before', 'approve', { npis: [NPI] }, /^npis: is no longer accepted.*identifiers/],
     [
       'a scope not registered',
@@ -164,21 +172,31 @@ describe('listing', () => {
     }
     expect(seen).toEqual([apps[0], apps[2], apps[4]]);
   });
-  it.each(['status=none', '_count=0', '_count=x', 'after=c-none', 'status=pending&status=approved'])(
-    'refuses %s',
-    async (query) => {
-      expect((await bench.call('GET', `/auth/clients?${query}`, { token: ADMINISTRATOR })).status).toBe(400);
-    },
-  );
+  it.each([
+    'status=none',
+    '_count=0',
+    '_count=x',
+    'after=c-none',
+    'status=submitted&status=approved',
+    'status=pending',
+  ])('refuses %s', async (query) => {
+    expect((await bench.call('GET', `/auth/clients?${query}`, { token: ADMINISTRATOR })).status).toBe(400);
+  });
   it('shows an app with its history, never with its secret', async () => {
     const app = await bench.register();
     await bench.review(app, 'approve');
-    await bench.review(app, 'suspend', { reason: 'Keys lost.' });
+    await bench.review(app, 'suspend', { reason: 'key-compromised', note: 'Keys lost.' });
     const { body } = await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR });
     expect(body).toMatchObject({
       status: 'suspended',
-      reason: 'Keys lost.',
-      history: [{ status: 'pending' }, { status: 'approved' }, { status: 'suspended', reason: 'Keys lost.' }],
+      reason: 'key-compromised',
+      note: 'Keys lost.',
+      history: [
+        { status: 'submitted' },
+        { status: 'in-review' },
+        { status: 'approved' },
+        { status: 'suspended', reason: 'key-compromised', note: 'Keys lost.' },
+      ],
     });
     // By names, because four letters may also occur in a random id or key.
     const names: string[] = [];
@@ -283,8 +301,10 @@ describe('an identifier as a reviewer sees it', () => {
     // A suspended client may be approved again, so the review shows it. Its own approval must name the other client.
     await bench.review(first, 'suspend');
     expect(await identifierOf(second)).toMatchObject({ bound_to: [{ client_id: first.id, status: 'suspended' }] });
-    expect((await bench.decide(first, 'approve', {})).status).toBe(409);
-    expect((await bench.decide(first, 'approve', { sharedWith: [second.id] })).status).toBe(200);
+    expect((await bench.decide(first, 'approve', { reason: 'It was an error.' })).status).toBe(409);
+    expect((await bench.decide(first, 'approve', { reason: 'It was an error.', sharedWith: [second.id] })).status).toBe(
+      200,
+    );
   });
   it('makes one of two approvals for one identifier that race need the word', async () => {
     const apps = [await bench.register(), await bench.register()];
@@ -297,12 +317,13 @@ describe('an identifier as a reviewer sees it', () => {
     const app = await bench.register();
     await bench.review(app, 'approve');
     await bench.call('POST', `/auth/clients/${app.id}/suspend`, {
-      json: { reason: 'Keys lost.' },
+      json: { reason: 'key-compromised' },
       token: ADMINISTRATOR_2,
     });
     const mark = (token: string): string => createHash('sha256').update(token).digest('hex').slice(0, 8);
     expect((await show(app))['history']).toMatchObject([
-      { status: 'pending' },
+      { status: 'submitted' },
+      { status: 'in-review', by: `administrator ${mark(ADMINISTRATOR)}` },
       { status: 'approved', by: `administrator ${mark(ADMINISTRATOR)}` },
       { status: 'suspended', by: `administrator ${mark(ADMINISTRATOR_2)}` },
     ]);

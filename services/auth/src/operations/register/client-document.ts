@@ -16,6 +16,7 @@ export function clientDocument(client: ClientRegistration, now: number): Record<
     client_name: client.name,
     status: client.status,
     reason: client.history.at(-1)?.reason,
+    note: client.history.at(-1)?.note,
     scope: client.scope,
     ...keySet(client),
     keys_changed_at: client.keysChangedAt,

@@ -8,6 +8,7 @@ import { foreignKey, ForeignKeys, JWKS_SOURCE } from '../../apps/foreign-keys.ts
 import { OneAtATime } from '../../apps/one-at-a-time.ts';
 import { RegistryStreams } from '../../apps/registry-streams.ts';
 import { changeKeys, type PreviousKeys, setOf } from '../../domain/client-keys.ts';
+import { isWaiting } from '../../domain/client.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Changes of a client within a day. Each is a record of up to some 100 KB that stays in pa.registry for ever. */
@@ -43,7 +44,7 @@ export class KeyChanges {
     await this.changes.run(async () => {
       // Read now, because a reviewer may have suspended the app while this request waited.
       const registration = this.details.get(client);
-      if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'pending');
+      if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'submitted');
       if (this.foreign.owner(client, wanted, published) !== undefined) throw foreignKey(wanted);
       await this.decide(registration, wanted, previous);
     });
@@ -115,7 +116,7 @@ export class KeyChanges {
 export const notApproved = (status: ClientRegistration['status']): Refusal =>
   new Refusal(
     'forbidden',
-    status === 'pending'
+    isWaiting(status)
       ? 'The app is not approved yet, and a reviewer decides about the keys that it registered. Register again with ' +
           'the new keys.'
       : `The app is ${status}: only an approved app can change its keys. Write to the payer.`,

@@ -25,7 +25,7 @@ describe('POST /auth/register', () => {
       client_id: expect.stringMatching(/^c-[0-9a-f]{32}$/),
       client_id_issued_at: NOW / 1000,
       client_name: 'An EHR',
-      status: 'pending',
+      status: 'submitted',
       scope: 'system/*.rs',
       jwks: { keys: [publicJwk] },
       contacts: ['mailto:dev@app.example'],
@@ -162,11 +162,11 @@ describe('POST /auth/register', () => {
 describe('GET /auth/register/{client}', () => {
   it('shows the app to who registered it, with the decision', async () => {
     const app = await bench.register();
-    await bench.review(app, 'reject', { reason: 'No contract.' });
+    await bench.review(app, 'reject', { reason: 'identity-not-verified', note: 'No contract.' });
     const { status, body } = await bench.call('GET', new URL(app.uri).pathname, { token: app.token });
     expect({ status, body }).toMatchObject({
       status: 200,
-      body: { client_id: app.id, status: 'rejected', reason: 'No contract.' },
+      body: { client_id: app.id, status: 'rejected', reason: 'identity-not-verified', note: 'No contract.' },
     });
     expect(body['registration_access_token']).toBeUndefined();
   });

@@ -14,6 +14,7 @@ import { Clients } from '../../apps/clients.ts';
 import { JWKS_SOURCE } from '../../apps/foreign-keys.ts';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { acceptedFormer } from '../../domain/client-keys.ts';
+import { isWaiting } from '../../domain/client.ts';
 
 /** What auth knows of a client that asks for a token. */
 @Injectable()
@@ -67,14 +68,14 @@ export class AskingClients {
   }
 
   /**
-   * The keys with which the app proves its identity. A pending app that registered its keys can do so, so the answer
-   * says that a reviewer has not approved it yet. A pending app with a jwks_uri is treated as unknown, because nobody
+   * The keys with which the app proves its identity. An app that waits for its review and registered its keys can do so, so the answer
+   * says that a reviewer has not approved it yet. Such an app with a jwks_uri is treated as unknown, because nobody
    * has approved that this server fetches that URL. Rejected and suspended apps are treated as unknown too.
    */
   keysOf(client: ClientRegistration | undefined): AssertionClient | undefined {
     if (
       client === undefined ||
-      (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))
+      (client.status !== 'approved' && !(isWaiting(client.status) && client.jwks !== undefined))
     )
       return undefined;
     const { jwks, jwksUri, formerKeys } = client;

@@ -26,7 +26,7 @@ export const WIRING: readonly Fault[] = [
     what: 'auth never signs with a key of its file',
     suites: ['services/auth/src/operations/token/token.int.spec.ts'],
     forms: [
-      { file: AUTH, find: 'SigningRing, SampledRefusals],', replace: 'SampledRefusals],' },
+      { file: AUTH, find: 'SigningRing, SampledRefusals, Exp', replace: 'SampledRefusals, Exp' },
       { file: AUTH, find: 'await this.auth.signing.start();', replace: '' },
     ],
   },
@@ -39,7 +39,7 @@ export const WIRING: readonly Fault[] = [
       'services/auth/src/instances.int.spec.ts',
     ],
     forms: [
-      { file: AUTH, find: 'SigningRing, SampledRefusals],', replace: 'SigningRing],' },
+      { file: AUTH, find: 'SigningRing, SampledRefusals, Exp', replace: 'SigningRing, Exp' },
       { file: AUTH, find: 'await this.auth.refusals.stop();', replace: '' },
     ],
   },
