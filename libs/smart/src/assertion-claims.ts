@@ -9,6 +9,14 @@ export const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && value !== '' && value.length <= max;
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
+/** The names of this server that `aud` may have. */
+export interface Audiences {
+  /** Spellings of the token endpoint, the one of the discovery documents first. One of them is required. */
+  readonly endpoint: readonly string[];
+  /** Names that may stand beside it in a list. */
+  readonly beside: readonly string[];
+}
+
 /** Each check of one part of an assertion: what is wrong with it, undefined if nothing is. */
 export const typFault = ({ typ }: ProtectedHeaderParameters): string | undefined =>
   typ === undefined || (typeof typ === 'string' && typ.toUpperCase() === 'JWT')
@@ -20,15 +28,15 @@ export const subFault = ({ iss, sub }: JWTPayload): string | undefined =>
 
 /**
  * Every audience must be this server, because another server that accepts the assertion could replay it here. SMART
- * asks for the token endpoint, so one of several audiences must be that.
- * @param audiences the token endpoint first, then other names of this server
+ * asks for the token endpoint, so one of several audiences must be a spelling of it (APPS.md P50, P51).
  */
-export function audFault({ aud }: JWTPayload, audiences: readonly string[]): string | undefined {
+export function audFault({ aud }: JWTPayload, { endpoint, beside }: Audiences): string | undefined {
   const given: unknown = typeof aud === 'string' ? [aud] : aud;
-  if (Array.isArray(given) && given.includes(audiences[0]) && given.every((a) => audiences.includes(a as string)))
-    return undefined;
-  const beside = Array.isArray(aud) ? ` A list may also have ${audiences.slice(1).join(', ')}, and nothing else.` : '';
-  return `aud must be the token endpoint of this server: ${audiences[0]}${beside && `.${beside}`}`;
+  const accepted: readonly unknown[] = [...endpoint, ...beside];
+  if (Array.isArray(given) && given.some((a) => endpoint.includes(a as string)))
+    if (given.every((a) => accepted.includes(a))) return undefined;
+  const further = Array.isArray(aud) ? `. A list may also have ${beside.join(', ')}, and nothing else.` : '';
+  return `aud must be the token endpoint of this server: ${endpoint[0]}${further}`;
 }
 
 /** `now`: ms since the epoch, here and below. */

@@ -9,6 +9,7 @@ import {
 import type { Claims } from '@provider-access/engines/state';
 import type { AssertionStep } from '@provider-access/events';
 import {
+  type Audiences,
   audFault,
   expFault,
   isText,
@@ -39,8 +40,7 @@ export type AssertionResult =
 
 export interface AssertionInput {
   readonly assertion: string;
-  /** Accepted values of `aud`: the token URL, and then names that may stand beside it in a list. */
-  readonly audiences: readonly string[];
+  readonly audiences: Audiences;
   /** ms since the epoch. */
   readonly now: number;
   /** Undefined alike for a client that is unknown, rejected or suspended. */

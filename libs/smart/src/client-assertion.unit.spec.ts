@@ -35,7 +35,7 @@ interface Overrides extends Partial<AssertionInput> {
 function check(assertion: string, { published = [], fetched = [], ...over }: Overrides = {}): Promise<AssertionResult> {
   return verifyClientAssertion({
     assertion,
-    audiences: [TOKEN_URL, ISSUER],
+    audiences: { endpoint: [TOKEN_URL], beside: [ISSUER] },
     now: NOW,
     lookup: (id) => clients()[id],
     claims: new OnceStore(),

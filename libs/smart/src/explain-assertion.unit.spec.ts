@@ -33,7 +33,7 @@ const CLIENTS = (): Record<string, AssertionClient> => ({
 const explain = (assertion: string | undefined) =>
   explainAssertion({
     assertion,
-    audiences: [TOKEN_URL],
+    audiences: { endpoint: [TOKEN_URL], beside: [] },
     now: NOW,
     lookup: async (id) => {
       lookups.push(id);

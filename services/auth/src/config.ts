@@ -1,5 +1,6 @@
 import {
   businessEnv,
+  commaSeparated,
   publicUrl,
   deploymentEnv,
   factsEnv,
@@ -25,6 +26,16 @@ export const authSettings = z.object({
   ...labelsEnv,
   ...noticesEnv,
   HOLD_UNTIL_NOTICE: factsEnv.HOLD_UNTIL_NOTICE,
+  AUTH_AUDIENCES: z
+    .string()
+    .transform(commaSeparated)
+    .refine((urls) => urls.length > 0 && urls.every((url) => URL.canParse(url)), 'must be URLs, separated by commas')
+    .optional()
+    .describe(
+      'Further spellings of the token URL that `aud` of a client assertion may have, such as an address from before ' +
+        'a move: URLs, separated by commas. Name only URLs of this platform: an assertion for another server could ' +
+        'be replayed here.',
+    ),
   REASONS_FILE: reviewsEnv.REASONS_FILE,
   FOUR_EYES: flag
     .default(false)
@@ -70,6 +81,8 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   notices: env.NOTICES_FILE ?? {},
   holdsUntilNotice: env.HOLD_UNTIL_NOTICE,
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
+  /** Spellings of `aud` beside the token URL. */
+  audiences: env.AUTH_AUDIENCES ?? [],
   reasons: env.REASONS_FILE ?? DEFAULT_REASONS,
   fourEyes: env.FOUR_EYES,
   /** Days from an approval until the app needs another one; undefined: for ever. */
@@ -92,8 +105,6 @@ export const CONFIG = Symbol('AuthConfig');
 /** Absolute URLs of our endpoints. */
 export const urls = (publicUrl: string) => ({
   token: `${publicUrl}/auth/token`,
-  /** Audiences of a client assertion. The second one is the issuer of our access tokens. */
-  audiences: [`${publicUrl}/auth/token`, publicUrl],
   register: `${publicUrl}/auth/register`,
   registration: (client: string) => `${publicUrl}/auth/register/${encodeURIComponent(client)}`,
   introspect: `${publicUrl}/auth/introspect`,

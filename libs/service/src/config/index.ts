@@ -1,5 +1,5 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
-export { baseUrl, exportManifest, flag, port, publicUrl, whole } from './values.ts';
+export { baseUrl, commaSeparated, exportManifest, flag, port, publicUrl, whole } from './values.ts';
 export { writableFolder } from './folder.ts';
 export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';

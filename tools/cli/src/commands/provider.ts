@@ -136,7 +136,7 @@ export function providerCommands(program: Command): void {
     .command('register')
     .description('as the developer; a reviewer approves it then')
     .requiredOption('--name <text>', 'as reviewers and members read it')
-    .requiredOption('--npi <npi...>', 'of the provider organization', npis)
+    .option('--npi <npi...>', 'of the provider organization; one of --npi and --tin is enough', npis)
     .option('--tin <tin...>', 'of the provider organization', tins)
     .option('--key <file>', 'private JWK; its public half is registered')
     .option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
@@ -147,7 +147,7 @@ export function providerCommands(program: Command): void {
       async (
         o: {
           name: string;
-          npi: string[];
+          npi?: string[];
           tin?: string[];
           key?: string;
           jwksUri?: string;
@@ -160,9 +160,11 @@ export function providerCommands(program: Command): void {
         const { server, out } = contextOf(command);
         if ((o.key === undefined) === (o.jwksUri === undefined))
           throw new CliError(EXIT.usage, 'give --key FILE or --jwks-uri URL, one of them');
+        if (o.npi === undefined && o.tin === undefined)
+          throw new CliError(EXIT.usage, 'give --npi or --tin: an app speaks for an NPI or a TIN');
         const answer = await server.post<Omit<AppFile, 'server' | 'key'> & { status: string }>('/auth/register', {
           client_name: o.name,
-          npi: o.npi,
+          ...(o.npi !== undefined && { npi: o.npi }),
           ...(o.tin !== undefined && { tin: o.tin }),
           scope: o.scope,
           contacts: o.contact,

@@ -83,7 +83,7 @@ const fields = (allowInsecureJwks: boolean) =>
       )
       .min(1, 'needs at least one')
       .max(10, 'has more than 10 entries'),
-    npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit'),
+    npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit').optional(),
     tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
     grant_types: z
       .array(z.string())
@@ -96,9 +96,13 @@ const hasOneKeySet = (m: { readonly jwks?: unknown; readonly jwks_uri?: unknown 
   (m.jwks === undefined) !== (m.jwks_uri === undefined);
 const NOT_ONE_KEY_SET = { path: ['jwks'], message: 'give exactly one of jwks and jwks_uri' };
 
-/** RFC 7591 §2 client metadata with our `npi` and `tin`. Unknown members are ignored, as §2 asks. */
+const hasIdentifier = (m: { readonly npi?: unknown; readonly tin?: unknown }): boolean =>
+  m.npi !== undefined || m.tin !== undefined;
+const NO_IDENTIFIER = { path: ['npi'], message: 'is required, or tin: an app speaks for an NPI or a TIN' };
+
+/** RFC 7591 §2 client metadata with our `npi` and `tin`, one of which is enough (APPS.md P41). Unknown members are ignored, as §2 asks. */
 export const clientMetadata = (allowInsecureJwks: boolean) =>
-  fields(allowInsecureJwks).refine(hasOneKeySet, NOT_ONE_KEY_SET);
+  fields(allowInsecureJwks).refine(hasOneKeySet, NOT_ONE_KEY_SET).refine(hasIdentifier, NO_IDENTIFIER);
 
 /**
  * RFC 7592 §2.2: the client metadata again, with new keys. Only the keys can change: a reviewer has decided about the

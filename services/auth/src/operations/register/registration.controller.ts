@@ -145,7 +145,7 @@ export class RegistrationController {
       name: metadata.client_name,
       scope: metadata.scope,
       contacts: metadata.contacts,
-      npis: metadata.npi,
+      npis: metadata.npi ?? [],
       tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
       jwks: metadata.jwks,
       jwksUri: metadata.jwks_uri,

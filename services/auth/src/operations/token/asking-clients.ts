@@ -7,6 +7,7 @@ import {
   type AssertionClient,
   type AssertionResult,
   explainAssertion,
+  type ExplainInput,
   type JwksSource,
   verifyClientAssertion,
 } from '@provider-access/smart';
@@ -91,8 +92,10 @@ export class AskingClients {
     );
   }
 
-  private expected(): { readonly audiences: readonly string[]; readonly now: number; readonly jwksSource: JwksSource } {
-    const { audiences } = urls(this.config.publicUrl);
+  private expected(): Pick<ExplainInput, 'audiences' | 'now' | 'jwksSource'> {
+    const { token } = urls(this.config.publicUrl);
+    // Our issuer may stand beside the token endpoint.
+    const audiences = { endpoint: [token, ...this.config.audiences], beside: [this.config.publicUrl] };
     return { audiences, now: this.ports.clock.now(), jwksSource: this.jwksSource };
   }
 }

@@ -356,6 +356,28 @@ describe('POST /auth/token', () => {
     for (const aud of [[], [PUBLIC_URL], [[token]], [token, null], [token, 'https://other.example'], { 0: token }])
       expect(await status(aud), JSON.stringify(aud)).toBe(401);
   });
+  it('takes the spellings of its URL that the operator lists, and no other server beside them (P50, P51)', async () => {
+    const former = 'https://former.example/auth/token';
+    await open({ config: { audiences: [former] } });
+    const app = await bench.approved();
+    const token = `${PUBLIC_URL}/auth/token`;
+    const status = async (aud: unknown) =>
+      (await bench.token(app, { client_assertion: await bench.assertion(app.id, { aud }) })).status;
+    for (const aud of [former, token, [former], [former, token], [former, PUBLIC_URL]])
+      expect(await status(aud), JSON.stringify(aud)).toBe(200);
+    for (const aud of [`${former}/`, 'https://former.example', [former, 'https://other.example/auth/token']])
+      expect(await status(aud), JSON.stringify(aud)).toBe(401);
+  });
+  it('gives a token to an app that registered a TIN alone (P41)', async () => {
+    await open();
+    const app = await bench.register({ npi: undefined });
+    expect((await bench.review(app, 'approve')).body).toMatchObject({
+      npi: [],
+      bound: { npi: [], tin: ['123456789'] },
+    });
+    await bench.network('tin|123456789', 'in-network');
+    expect((await bench.token(app)).status).toBe(200);
+  });
   it('gives no token that cannot be recorded', async () => {
     await open();
     const app = await bench.approved();
