@@ -14,7 +14,8 @@ export const METADATA: NonNullable<Content['fields']> = {
     items: { type: 'string' },
     minItems: 1,
     maxItems: 50,
-    description: 'The NPIs of the providers for whom the app reads. A single one may be a text. `npi` or `tin` is enough.',
+    description:
+      'The NPIs of the providers for whom the app reads. A single one may be a text. `npi` or `tin` is enough.',
   },
   tin: {
     type: 'array',
