@@ -362,14 +362,7 @@ export class Driver {
     if (!suspend) {
       await this.#world.approve(client, via);
       known.approvals += 1;
-    } else {
-      const answer = await this.#world.administer(
-        `/auth/clients/${known.id}/suspend`,
-        { reason: 'attack-observed' },
-        via,
-      );
-      if (answer.status !== 200) throw new Broken(`a suspension was answered ${answer.status} ${answer.body}`);
-    }
+    } else await this.#world.suspend(client, via);
     approved[client] = !suspend;
   }
 

@@ -222,6 +222,11 @@ export abstract class World {
     if (answer.status !== 200) throw new Broken(`an approval was answered ${answer.status} ${answer.body}`);
     return answer;
   }
+  async suspend(client: number, via: number): Promise<void> {
+    const path = `/auth/clients/${this.clients[client]!.id}/suspend`;
+    const answer = await this.administer(path, { reason: 'attack-observed' }, via);
+    if (answer.status !== 200) throw new Broken(`a suspension was answered ${answer.status} ${answer.body}`);
+  }
   protected async openPractices(): Promise<void> {
     for (const practice of PRACTICES) await this.#openPractice(practice);
     await this.caughtUp();
