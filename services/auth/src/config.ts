@@ -40,8 +40,8 @@ export const authSettings = z.object({
   FOUR_EYES: flag
     .default(false)
     .describe(
-      '`true`: one person puts an app in review, and another one approves it. So does an approval that binds more, or ' +
-        'that follows a suspension (`docs/reviewing.md`). Each reviewer needs a token of their own.',
+      '`true`: one person puts an app in review, and another one approves it. The same holds for an approval that ' +
+        'binds more, or that follows a suspension (`docs/reviewing.md`). Each reviewer needs a token of their own.',
     ),
   REVIEW_VALID_DAYS: whole(1, 3650)
     .optional()

@@ -45,8 +45,8 @@ type WaitingStatus = 'submitted' | 'in-review' | 'rejected' | 'expired';
 /**
  * Registrations that no reviewer has approved. Because anybody can register, they are in the state store and not in
  * pa.registry: they expire, their number is bounded, and no other service reads them. At capacity, the oldest one that
- * has expired leaves. Without such a one, the address block with the most registrations loses its oldest one, so a flood
- * of registrations displaces itself first.
+ * has expired leaves. Without such a one, the address block with the most registrations loses its oldest one, so a
+ * flood of registrations displaces itself first.
  */
 @Injectable()
 export class Applications {

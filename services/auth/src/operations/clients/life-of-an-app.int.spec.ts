@@ -16,7 +16,7 @@ describe('the life of an app (APPS.md P20 to P34)', () => {
     bench = await Bench.start();
   });
 
-  it('passes through a review in the call that approves it (P22), and names who decided each change (P31)', async () => {
+  it('passes through a review in the call that approves it (P22), and names who decided (P31)', async () => {
     const app = await bench.register();
     expect((await bench.review(app, 'approve')).body['status']).toBe('approved');
     await bench.decide(app, 'suspend', { reason: 'attack-observed', note: 'See ticket 7.' }, ADMINISTRATOR_2);

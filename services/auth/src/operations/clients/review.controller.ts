@@ -176,8 +176,8 @@ const REVOKE = operation({
   route: 'POST /auth/clients/{client}/revoke',
   summary: 'Revoke an app for good',
   description:
-    'When this answers, every process refuses the app, and nobody can approve it again. The reason is a security one, ' +
-    'or `requested-by-app`.',
+    'When this answers, every process refuses the app, and nobody can approve it again. The reason is a security ' +
+    'one, or `requested-by-app`.',
   body: ENDING,
   answer: DECIDED,
   refusals: ['invalid-request', 'not-found', 'conflict', 'unavailable'],

@@ -100,7 +100,10 @@ const hasIdentifier = (m: { readonly npi?: unknown; readonly tin?: unknown }): b
   m.npi !== undefined || m.tin !== undefined;
 const NO_IDENTIFIER = { path: ['npi'], message: 'is required, or tin: an app speaks for an NPI or a TIN' };
 
-/** RFC 7591 §2 client metadata with our `npi` and `tin`, one of which is enough (APPS.md P41). Unknown members are ignored, as §2 asks. */
+/**
+ * RFC 7591 §2 client metadata with our `npi` and `tin`, one of which is enough (APPS.md P41). Unknown members are
+ * ignored, as §2 asks.
+ */
 export const clientMetadata = (allowInsecureJwks: boolean) =>
   fields(allowInsecureJwks).refine(hasOneKeySet, NOT_ONE_KEY_SET).refine(hasIdentifier, NO_IDENTIFIER);
 

@@ -69,9 +69,9 @@ export class AskingClients {
   }
 
   /**
-   * The keys with which the app proves its identity. An app that waits for its review and registered its keys can do so, so the answer
-   * says that a reviewer has not approved it yet. Such an app with a jwks_uri is treated as unknown, because nobody
-   * has approved that this server fetches that URL. Rejected and suspended apps are treated as unknown too.
+   * The keys with which the app proves its identity. An app that waits for its review and registered its keys can do
+   * so. The answer then says that a reviewer has not approved it yet. A waiting app with a jwks_uri is treated as
+   * unknown, because nobody has approved that this server fetches that URL. So are rejected and suspended apps.
    */
   keysOf(client: ClientRegistration | undefined): AssertionClient | undefined {
     if (
