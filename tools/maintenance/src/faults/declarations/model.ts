@@ -148,12 +148,10 @@ export const MODEL: readonly Fault[] = [
     forms: [
       {
         file: 'services/export/src/jobs/export-kind.ts',
-        find: 'asked === undefined ? this.membersOf(group) : idsOf(asked)',
+        find: 'if (asked !== undefined) return idsOf(asked);',
         replace:
-          'asked === undefined ||\n' +
-          '    (await Array.fromAsync(this.membersOf(group))).every((one) => !idsOf(asked).includes(one))\n' +
-          '      ? this.membersOf(group)\n' +
-          '      : idsOf(asked)',
+          'const all = await Array.fromAsync(membersOfGroups(this.views.memberships, [group], PAGE));\n' +
+          '    if (asked !== undefined && idsOf(asked).some((one) => all.includes(one))) return idsOf(asked);',
       },
     ],
   },
