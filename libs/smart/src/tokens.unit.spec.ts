@@ -42,7 +42,7 @@ beforeAll(async () => {
 
 function bench(
   history: Parameters<typeof clientFacts>[1] = [
-    ['pending', NOW - 9000],
+    ['submitted', NOW - 9000],
     ['approved', NOW - 5000],
   ],
 ) {

@@ -14,7 +14,7 @@ const client: ClientFacts = {
   name: 'c1',
   status: 'approved',
   history: [
-    { status: 'pending', at: PAST },
+    { status: 'submitted', at: PAST },
     { status: 'approved', at: PAST },
   ],
   providers: [NPI],
@@ -86,7 +86,7 @@ describe('decide', () => {
     [
       'a client not approved',
       'client-not-approved',
-      [{}, { client: { ...client, history: [{ status: 'pending', at: PAST }] } }],
+      [{}, { client: { ...client, history: [{ status: 'submitted', at: PAST }] } }],
     ],
     [
       'a suspended client',
