@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { cases, Random, seed } from '@provider-access/testing/search';
+import { dataOf, PA_EXPORTS, typeOf } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
 import { Platform } from './harness.ts';
 
 /**
@@ -7,9 +9,15 @@ import { Platform } from './harness.ts';
  * copy equals a full export at the end. The truth is kept here, by hand, and not asked of the platform.
  */
 const HISTORIES = cases(1) === 1 ? 8 : 1_000;
+/** How far the clock moves before each step, ms. The histories of a run share the clock. */
+const TICK = 10;
 const LABEL = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|PSY';
+const WHAT = 'label delete move consent list new update error unlabel back back back'.split(' ');
 const TYPES = ['Patient', 'Observation', 'Condition'];
-const random = new Random(seed);
+/** What the issue names, and what a history may lack: each kind must have changed what the client may have. */
+const KINDS = ['opt-out', 'return', 'merge', 'delete', 'label change', 'lost attribution', 'new attribution'] as const;
+/** How often a step of a kind changed what a client may have, over all histories. */
+const drawn = new Map<string, number>(KINDS.map((kind) => [kind, 0]));
 
 interface Stored {
   text: string;
@@ -23,6 +31,9 @@ interface Member {
   readonly resources: Map<string, Stored>;
 }
 
+/** Member, type, id, and whether the resource has the label. */
+type Put = readonly [member: string, type: string, id: string, labelled?: boolean];
+
 /** The payer's side of one history: what was told to the platform, and what of it a client may have. */
 class Payer {
   readonly members = new Map<string, Member>();
@@ -30,8 +41,13 @@ class Payer {
   readonly group: string;
   readonly provider: string;
   readonly told: string[] = [];
+  readonly random: Random;
+  readonly n: number;
   constructor(platform: Platform, n: number) {
     this.platform = platform;
+    this.n = n;
+    // Histories run side by side, so each one draws from numbers of its own.
+    this.random = new Random(seed + 7919 * n);
     this.group = `g-${n}`;
     this.provider = `npi|${String(1_000_000_000 + n)}`;
   }
@@ -39,26 +55,30 @@ class Payer {
   async start(): Promise<void> {
     await this.platform.client(this.group, this.provider);
     await this.platform.group(this.group, this.provider);
-    for (const name of ['a', 'b', 'c']) {
-      const member = `${this.group}-${name}`;
-      this.members.set(member, { attributed: false, optedOut: false, resources: new Map() });
-      await this.platform.members([member], { group: this.group, provider: this.provider });
-      this.members.get(member)!.attributed = true;
-      await this.put(member, 'Patient', member);
-      for (let n = 0; n < 2; n++) await this.put(member, random.one(TYPES.slice(1)), `${member}-${n}`);
+    const names = ['a', 'b', 'c'].map((name) => `${this.group}-${name}`);
+    await this.platform.members(names, { group: this.group, provider: this.provider });
+    const first: Put[] = [];
+    for (const member of names) {
+      this.members.set(member, { attributed: true, optedOut: false, resources: new Map() });
+      first.push([member, 'Patient', member]);
+      for (let n = 0; n < 2; n++) first.push([member, this.random.one(TYPES.slice(1)), `${member}-${n}`]);
     }
+    await this.put(...first);
   }
 
   now = (): string => new Date(this.platform.clock.now()).toISOString();
-  async put(member: string, type: string, id: string, labelled = false): Promise<void> {
-    const about = `${type}/${id}`;
-    const { resources } = this.members.get(member)!;
-    const version = (resources.get(about)?.version ?? 0) + 1;
-    const text = `${version} at ${this.now()}`;
-    resources.set(about, { text, labelled, deleted: false, version });
-    await this.platform.resources([
-      { member, type, id, text, version, at: this.now(), ...(labelled && { labels: [LABEL] }) },
-    ]);
+  async put(...list: readonly Put[]): Promise<void> {
+    const at = this.now();
+    await this.platform.resources(
+      list.map(([member, type, id, labelled = false]) => {
+        const about = `${type}/${id}`;
+        const { resources } = this.members.get(member)!;
+        const version = (resources.get(about)?.version ?? 0) + 1;
+        const text = `${version} at ${at}`;
+        resources.set(about, { text, labelled, deleted: false, version });
+        return { member, type, id, text, version, at, ...(labelled && { labels: [LABEL] }) };
+      }),
+    );
   }
   async delete(member: string, about: string, reason: string): Promise<void> {
     const stored = this.members.get(member)!.resources.get(about)!;
@@ -70,44 +90,54 @@ class Payer {
   }
   /** One random change, at a time of its own. */
   async change(): Promise<void> {
-    const name = random.one([...this.members.keys()]);
+    const before = sorted(this.truth());
+    const kind = await this.#step();
+    const counted = kind !== undefined && drawn.has(kind) && sorted(this.truth()).join() !== before.join();
+    if (counted) drawn.set(kind, drawn.get(kind)! + 1);
+  }
+  /** @returns the kind of the step */
+  async #step(): Promise<string | undefined> {
+    const { random } = this;
+    const names = [...this.members.keys()];
+    const gone = names.filter((each) => !this.visible(this.members.get(each)!));
+    // The first steps of the histories are of all kinds, so that few histories have them all.
+    const drawnWhat = this.told.length === 0 ? WHAT[this.n % WHAT.length]! : random.one(WHAT);
+    // Most histories are short, so that a member who left would seldom come back by chance.
+    const back = drawnWhat === 'back' && gone.length > 0;
+    const name = random.one(back ? gone : names);
+    const what = drawnWhat !== 'back' ? drawnWhat : this.members.get(name)!.optedOut ? 'consent' : 'list';
     const member = this.members.get(name)!;
     const stored = [...member.resources].filter(([, each]) => !each.deleted);
     const clinical = stored.filter(([about]) => !about.startsWith('Patient/'));
-    const [about] = clinical.length > 0 ? random.one(clinical) : ['none'];
-    const what = random.one([
-      'new',
-      'update',
-      'label',
-      'unlabel',
-      'delete',
-      'error',
-      'move',
-      'consent',
-      'list',
-      'list',
-    ]);
+    const [about, resource] = clinical.length > 0 ? random.one(clinical) : ['none'];
     this.told.push(`${what} ${name} ${about}`);
-    if (what === 'new') await this.put(name, random.one(TYPES.slice(1)), `${name}-${member.resources.size}`);
+    if (what === 'new') await this.put([name, random.one(TYPES.slice(1)), `${name}-${member.resources.size}`]);
     else if (what === 'consent') {
-      if (member.optedOut) await this.platform.optIn(name);
-      else await this.platform.optOut(name);
       member.optedOut = !member.optedOut;
+      await (member.optedOut ? this.platform.optOut(name) : this.platform.optIn(name));
+      return member.optedOut ? 'opt-out' : 'return';
     } else if (what === 'list') {
-      if (member.attributed) await this.platform.unattribute(name, this);
-      else await this.platform.members([name], { group: this.group, provider: this.provider, from: this.now() });
       member.attributed = !member.attributed;
-    } else if (about === 'none') return;
-    else {
+      if (!member.attributed) await this.platform.unattribute(name, this);
+      else await this.platform.members([name], { group: this.group, provider: this.provider, from: this.now() });
+      return member.attributed ? 'new attribution' : 'lost attribution';
+    } else if (resource !== undefined) {
       const [type, id] = about.split('/') as [string, string];
-      if (what === 'delete' || what === 'error')
+      if (what === 'delete' || what === 'error') {
         await this.delete(name, about, what === 'error' ? 'entered-in-error' : 'deleted');
-      else if (what === 'move') {
+        return 'delete';
+      }
+      if (what === 'move') {
         const others = [...this.members.keys()].filter((other) => other !== name);
         await this.delete(name, about, 'merged');
-        await this.put(random.one(others), type, id);
-      } else await this.put(name, type, id, what === 'label');
+        await this.put([random.one(others), type, id]);
+        return 'merge';
+      }
+      const { labelled } = resource;
+      await this.put([name, type, id, what === 'label']);
+      return labelled === (what === 'label') ? undefined : 'label change';
     }
+    return undefined;
   }
   visible = (member: Member): boolean => member.attributed && !member.optedOut;
   /** Everything that the client may have now, by `Type/id`. */
@@ -128,6 +158,25 @@ class Payer {
 }
 
 let platform: Platform;
+/** Jobs that ended, and callers who wait for the end of one, by job. Polls would cost more than the histories. */
+const ends = new Map<string, PromiseWithResolvers<void>>();
+function ended(job: string): Promise<void> {
+  const end = ends.get(job) ?? Promise.withResolvers<void>();
+  ends.set(job, end);
+  return end.promise;
+}
+const END = new Set(['pa.export-sealed.v1', 'pa.export-failed.v1']);
+async function listen(): Promise<void> {
+  const handle = ({ records }: { readonly records: readonly LogRecord[] }): void => {
+    for (const record of records)
+      if (END.has(typeOf(record) ?? '')) {
+        const { job } = dataOf(record) as { job: string };
+        void ended(job);
+        ends.get(job)!.resolve();
+      }
+  };
+  await platform.log.follow({ topics: [PA_EXPORTS], handle });
+}
 
 interface Bundle {
   readonly entry: readonly { readonly request: { readonly url: string } }[];
@@ -137,6 +186,7 @@ async function load(payer: Payer, copy: Map<string, string>, since?: string): Pr
   const token = await platform.token(payer.group);
   const options = { token, group: payer.group };
   const job = await platform.kickOff(since === undefined ? '' : `?_since=${since}`, options);
+  await ended(job.split('/').at(-1)!);
   const manifest = await platform.manifest(job, token);
   const deleted = ((await platform.lines(manifest, 'deleted', token))['Bundle'] ?? []) as unknown as Bundle[];
   for (const { entry } of deleted) for (const { request } of entry) copy.delete(request.url);
@@ -146,31 +196,43 @@ async function load(payer: Payer, copy: Map<string, string>, since?: string): Pr
 }
 const sorted = (copy: ReadonlyMap<string, string>): string[] => [...copy].map((each) => each.join(' = ')).toSorted();
 
-/** Each run has a platform of its own: what an app and a Group cost grows with those that are there. */
-const RUN = 8;
+/**
+ * The histories of a run share a platform and go on side by side, because a history mostly waits. Each has members, a
+ * Group and an app of its own. Another run has another platform: what each app and Group cost grows with their number.
+ */
+const RUN = Math.min(HISTORIES, 40);
 const runs = Array.from({ length: HISTORIES / RUN }, (_, run) => run * RUN);
-it.each(runs)(`a chain of deltas equals a full export (${RUN} histories from %i on, seed ${seed})`, async (first) => {
-  platform = await Platform.start({ chunkMembers: 2 });
-  try {
-    for (let n = first; n < first + RUN; n++) await history(n);
-  } finally {
-    await platform.dispose();
-  }
+it.each(runs)(
+  `a chain of deltas equals a full export (${RUN} histories from %i on, seed ${seed})`,
+  async (first) => {
+    platform = await Platform.start({ chunkMembers: 2, pollMs: 500, facts: { pollMs: 1000, boundMs: 60_000 } });
+    await listen();
+    try {
+      await Promise.all(Array.from({ length: RUN }, (_, n) => history(first + n)));
+    } finally {
+      await platform.dispose();
+    }
+  },
+  600_000,
+);
+it('had a step of each kind that changed what a client may have', () => {
+  process.stdout.write(`steps of ${HISTORIES} histories: ${[...drawn].map((each) => each.join(' ')).join(', ')}\n`);
+  expect([...drawn].filter(([, times]) => times === 0)).toEqual([]);
 });
 
 async function history(n: number): Promise<void> {
   const payer = new Payer(platform, n);
   await payer.start();
   const copy = new Map<string, string>();
-  await platform.advance(1000);
+  await platform.advance(TICK);
   let since = await load(payer, copy);
   expect(sorted(copy)).toEqual(sorted(payer.truth()));
-  for (let rounds = 1 + random.below(4); rounds > 0; rounds--) {
-    for (let changes = random.below(6); changes > 0; changes--) {
-      await platform.advance(1000);
+  for (let rounds = 1 + payer.random.below(4); rounds > 0; rounds--) {
+    for (let changes = payer.random.below(6); changes > 0; changes--) {
+      await platform.advance(TICK);
       await payer.change();
     }
-    await platform.advance(1000);
+    await platform.advance(TICK);
     payer.told.push('delta');
     since = await load(payer, copy, since);
   }
