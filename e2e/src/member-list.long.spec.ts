@@ -5,7 +5,7 @@ import { npiOf } from '@provider-access/synthetic';
 import { describeUnless } from './describe-unless.ts';
 import { type Fresh, freshPlatform, registerApp } from './harness.ts';
 import { publishTaken } from './payers.ts';
-import { findGroup, http, payerEvent, sealed, texts } from './road.ts';
+import { findGroup, http, json, payerEvent, sealed, texts } from './road.ts';
 import { errorsOf, HAS_VALIDATOR } from './validator.ts';
 
 const NPI = npiOf(randomInt(1e8));
@@ -96,6 +96,7 @@ const directory: readonly FhirResource[] = [
 describeUnless(HAS_VALIDATOR ? undefined : "HL7's validator is not here", 'the list export by HL7’s validator', () => {
   let fresh: Fresh;
   const lines: FhirResource[] = [];
+  let statement: FhirResource;
   beforeAll(async () => {
     fresh = await freshPlatform({});
     const platform = fresh.platform();
@@ -120,6 +121,7 @@ describeUnless(HAS_VALIDATOR ? undefined : "HL7's validator is not here", 'the l
     const app = await registerApp(platform, { name: 'Lists', npi: NPI });
     const token = await app.tokens.get();
     const { id } = await findGroup(platform, token, NPI);
+    statement = json<FhirResource>(await http(`${platform.base}/fhir/metadata`, { token }));
     const query = `exportType=hl7.fhir.us.davinci-atr&_type=${TYPES.join()}`;
     const answer = await http(`${platform.base}/fhir/Group/${id}/$davinci-data-export?${query}`, {
       token,
@@ -148,9 +150,13 @@ describeUnless(HAS_VALIDATOR ? undefined : "HL7's validator is not here", 'the l
       ].toSorted(),
     );
   });
-  test('A4 to A8, A16, A17: has no errors', { timeout: 600_000 }, () => {
-    const errors = errorsOf(lines, 'all');
-    expect(errors.flatMap((some, at) => some.map((issue) => [lines[at]!.resourceType, issue.at, issue.msg]))).toEqual(
+  test('A4 to A8, A16, A17, E82: has no errors', { timeout: 600_000 }, () => {
+    // E80, E82: the statement, which claims ATR with this export.
+    const claims = (statement as unknown as { readonly implementationGuide: readonly string[] }).implementationGuide;
+    expect(claims.some((guide) => guide.includes('davinci-atr'))).toBe(true);
+    const checked = [...lines, statement];
+    const errors = errorsOf(checked, 'all');
+    expect(errors.flatMap((some, at) => some.map((issue) => [checked[at]!.resourceType, issue.at, issue.msg]))).toEqual(
       [],
     );
   });
