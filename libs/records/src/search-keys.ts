@@ -4,7 +4,7 @@ import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels'
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/fhir';
 import { asServed } from './as-served.ts';
 import { ORDINARY } from './labelled.ts';
-import type { Ordered } from './record.ts';
+import { memberOfRecord, type Ordered } from './record.ts';
 import { type AcceptedData, isFirstVersion, orderOf, recordData, recordKeys, replaces } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. A reader may lack `member`, `type` and `keys`. */
@@ -68,11 +68,8 @@ function partOf(data: AcceptedData): Pick<SearchPart, 'keys' | 'labels'> {
 /** Whose record the document of its keys is about, and its labels. */
 export function labelsInKeys(document: ViewDocument): { readonly member: string; readonly labels: readonly string[] } {
   const { labels = [] } = document['search'] as SearchPart;
-  return { member: memberOf(document._id), labels };
+  return { member: memberOfRecord(document._id), labels };
 }
-/** Neither a type nor the id of a resource has a slash. */
-const memberOf = (recordId: string): string =>
-  recordId.slice(0, recordId.lastIndexOf('/', recordId.lastIndexOf('/') - 1));
 
 const fromRecords: TopicEvolve<SearchPart> = {
   part: 'search',

@@ -172,6 +172,47 @@ describe('_typeFilter', () => {
   });
 });
 
+describe('_typeFilter of many members', () => {
+  const names = Array.from({ length: 100 }, (_, n) => `many-${n}`);
+  let many: Platform;
+  beforeAll(async () => {
+    many = await Platform.start({ kickOffsPerHour: 10_000 }, undefined, 'memory', [searchKeys]);
+    await many.client('c1');
+    await many.group();
+    await many.members(names);
+    const codes = ['a-1', 'b-2', 'b-2'];
+    await many.resources(names.flatMap((name) => codes.map((code, n) => observation(name, `${name}-${n}`, code))));
+  });
+  afterAll(() => many.dispose());
+  /** Ids, and the queries for ids and for lines. */
+  const read = async (filter: string): Promise<readonly [ids: number, queries: number]> => {
+    let queries = 0;
+    const spies = (['get', 'all', 'iterate'] as const).map((method) => {
+      const original = StatementSync.prototype[method] as (...values: unknown[]) => unknown;
+      return vi.spyOn(StatementSync.prototype, method).mockImplementation(function (this: StatementSync, ...values) {
+        if (/"resources_(records|search)/.test(this.sourceSQL)) queries += 1;
+        return original.apply(this, values as unknown[]) as never;
+      });
+    });
+    const parameter = [text('_type', 'Observation'), text('_typeFilter', filter)];
+    const found = await namesOf(many, await asked(many, { parameter }));
+    spies.forEach((spy) => spy.mockRestore());
+    return [found.length, queries];
+  };
+
+  it('asks the index once for many members, and loads the records of many members together', async () => {
+    const [none, queriesOfNone] = await read('Observation?code=z-9');
+    const [found, queries] = await read('Observation?code=a-1');
+    expect([none, found]).toEqual([0, names.length]);
+    expect(queriesOfNone).toBeLessThanOrEqual(names.length / 4);
+    expect(queries).toBeLessThanOrEqual(names.length / 4);
+  });
+  it('finds all where a key finds more than one query returns, and those of each of some ids', async () => {
+    expect(await read('Observation?code=a-1,b-2')).toMatchObject([3 * names.length, expect.anything() as number]);
+    expect((await read('Observation?_id=many-7-0,many-99-2,many-1-9'))[0]).toBe(2);
+  });
+});
+
 describe('_elements', () => {
   it('E30, E31: gives these root elements, what R4 requires, and the reference to the patient', async () => {
     const parameter = [text('_type', 'Observation,Patient'), text('_elements', 'Observation.value,Patient.birthDate')];

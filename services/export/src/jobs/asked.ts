@@ -8,16 +8,11 @@ import {
   type SearchQuery,
   subsetOf,
 } from '@provider-access/fhir';
-import { NOBODY, recordId, type RecordPart, type RecordsReader, type StoredRecord } from '@provider-access/records';
+import type { RecordPart, StoredRecord } from '@provider-access/records';
 import type { Ask } from './ask.ts';
 import { parseFilter } from '../domain/request/type-filters.ts';
 
-/** Ids that one query of the index of keys returns. */
-const IDS = 500;
-/** Lines in memory at once. */
-const LINES = 64;
-
-interface Filter {
+export interface Filter {
   readonly query: SearchQuery;
   readonly matcher: Matcher;
   /** Parts of the index that have each resource which the filter finds. Empty: the index cannot help. */
@@ -75,14 +70,12 @@ export class Asked {
     return Buffer.from(JSON.stringify(subsetOf(resource, { elements: kept })));
   }
 
-  /**
-   * The records of a member that a filter of the type may find. Undefined if the index of keys cannot tell them. There
-   * are as many queries if there is no such record.
-   */
-  candidates(records: RecordsReader, member: string, type: string): AsyncGenerator<StoredRecord> | undefined {
+  /** The filters of a type, if each of them has conditions that the index of keys knows. */
+  byKeys(type: string): readonly Filter[] | undefined {
     const filters = this.#filters.get(type);
-    if (filters?.every(({ query, keys }) => query.ids !== undefined || keys.length > 0) !== true) return undefined;
-    return loaded(records, member, type, filters);
+    return filters?.every(({ query, keys }) => query.ids !== undefined || keys.length > 0) === true
+      ? filters
+      : undefined;
   }
 }
 
@@ -94,43 +87,4 @@ function finds({ query, matcher }: Filter, record: StoredRecord, resource: FhirR
     matchesInstant(updated, record.lastUpdated) &&
     matcher.matches(resource)
   );
-}
-
-async function* loaded(
-  records: RecordsReader,
-  member: string,
-  type: string,
-  filters: readonly Filter[],
-): AsyncGenerator<StoredRecord> {
-  const found = new Set<string>();
-  for (const { query, keys } of filters) {
-    if (query.ids !== undefined) for (const id of query.ids) found.add(recordId(member, type, id));
-    else for await (const id of byKeys(records, member, type, keys)) found.add(id);
-  }
-  const ids = found.size === 0 ? [recordId(NOBODY, type, NOBODY)] : [...found].toSorted();
-  for (let at = 0; at < ids.length; at += LINES)
-    for (const record of await records.load(ids.slice(at, at + LINES)))
-      if (record !== undefined && record.deleted !== true) yield record;
-}
-
-async function* byKeys(
-  { views }: RecordsReader,
-  member: string,
-  type: string,
-  all: Filter['keys'],
-): AsyncGenerator<string> {
-  let after: string | undefined;
-  for (;;) {
-    const query = {
-      index: 'by_key',
-      equals: [member, type] as const,
-      all,
-      limit: IDS,
-      ...(after !== undefined && { after }),
-    };
-    const ids = await views.search.ids(query);
-    yield* ids;
-    after = ids.at(-1);
-    if (ids.length < IDS) return;
-  }
 }

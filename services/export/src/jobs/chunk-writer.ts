@@ -1,6 +1,3 @@
-import { decide, type PartyFacts, visibleSince } from '@provider-access/domain/access';
-import type { DenialReason } from '@provider-access/events';
-import { toMemberFacts } from '@provider-access/facts/views';
 import {
   broughtType,
   type LabelCheck,
@@ -16,8 +13,10 @@ import type { ChunkSummary } from './ask.ts';
 import { CHUNK_BYTES, ExtractBuilder, extractedOf } from './member-extract.ts';
 import { Asked } from './asked.ts';
 import { BlockSupporting } from './block-supporting.ts';
+import { Candidates } from './candidates.ts';
 import { Carried } from './carried.ts';
 import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
+import { Decisions, type Permitted } from './decisions.ts';
 import { deleteBundle, DELETES_A_BUNDLE, isElsewhere } from './deletes.ts';
 import { ChosenProvenances } from './provenances.ts';
 import { ListEntries } from './list-entries.ts';
@@ -39,6 +38,8 @@ async function* others<R extends RecordPart>(records: AsyncIterable<R>, without:
 
 /** Types without a patient that are kept under a member. Two members may have the same resource. */
 const MAY_BE_COMMON = new Set(['Medication']);
+/** Members whose facts and candidates are read together. */
+const MEMBERS_TOGETHER = 64;
 /** For more types than this, one scan of all records is cheaper than a scan of each type. */
 const SCAN_ALL_ABOVE = 8;
 
@@ -57,15 +58,16 @@ export const writeChunk = (task: ChunkTask, sources: ChunkSources): Promise<Writ
 class ChunkWriter {
   readonly #task: ChunkTask;
   readonly #sources: ChunkSources;
-  readonly #party: PartyFacts;
+  readonly #decisions: Decisions;
   readonly #check: LabelCheck;
   readonly #parts: PartSet;
   readonly #segments: SegmentBuilder;
   readonly #entries: ListEntries | undefined;
   readonly #types: ReadonlySet<string>;
   readonly #asked: Asked | undefined;
+  /** Of the members at hand. */
+  #candidates: Candidates | undefined;
   readonly #released: string[] = [];
-  readonly #refused: Partial<Record<DenialReason, string[]>> = {};
   /** Of all members, or of the member at hand if each has a block. */
   #references = new Carried();
   #unchanged = new Carried();
@@ -85,8 +87,9 @@ class ChunkWriter {
   constructor(task: ChunkTask, sources: ChunkSources) {
     this.#task = task;
     this.#sources = sources;
-    this.#party = partyOf(task.party);
-    this.#check = sources.labels.check(this.#party, task.client);
+    const party = partyOf(task.party);
+    this.#decisions = new Decisions(task, sources, party);
+    this.#check = sources.labels.check(party, task.client);
     const prefix = chunkPrefix(task.job, task.chunk, task.fence);
     this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits, this.#check.rules);
     this.#segments = new SegmentBuilder(task.limits?.segment);
@@ -107,13 +110,16 @@ class ChunkWriter {
 
   async write(): Promise<WrittenChunk> {
     const parts = await this.#parts.written(async () => {
-      for (const member of this.#task.members) await this.#writeIfPermitted(member);
+      // A job that asks for less looks up the candidates of several members with one query.
+      const together = this.#asked === undefined ? 1 : MEMBERS_TOGETHER;
+      for (let at = 0; at < this.#task.members.length; at += together)
+        await this.#writePermitted(this.#task.members.slice(at, at + together));
     });
     const summary: ChunkSummary = {
       v: 1,
       parts,
       released: this.#released,
-      refused: this.#refused,
+      refused: this.#decisions.refused,
       references: this.#references.all(),
       unchanged: this.#unchanged.without(this.#references),
       common: this.#common.all(),
@@ -124,30 +130,19 @@ class ChunkWriter {
     return { summary, extracts: this.#extracts };
   }
 
-  async #decide(member: string) {
-    const { client, purpose } = this.#task;
-    const document = await this.#sources.facts.get(member);
-    const request = {
-      client,
-      purpose,
-      member,
-      now: new Date(this.#sources.clock.now()).toISOString(),
-    };
-    const facts = { member: document && toMemberFacts(document), party: this.#party };
-    return { decision: decide(request, facts), request, facts };
+  async #writePermitted(members: readonly string[]): Promise<void> {
+    const permitted = await this.#decisions.permitted(members);
+    const names = permitted.map(({ member }) => member);
+    this.#candidates = this.#asked && new Candidates(this.#sources.records, this.#asked, names);
+    for (const one of permitted) await this.#writeOne(one);
   }
 
-  async #writeIfPermitted(member: string): Promise<void> {
+  async #writeOne({ member, attributions, visibleSince, attributedSince }: Permitted): Promise<void> {
     const { since } = this.#task;
-    const { decision, request, facts } = await this.#decide(member);
-    if (!decision.permit) {
-      (this.#refused[decision.reason] ??= []).push(member);
-      return;
-    }
     const at = this.#released.push(member) - 1;
     // A member that became visible after `_since` is exported as a whole.
-    const partial = since !== undefined && visibleSince(request, facts) < since;
-    const listed = await this.#entries?.add(member, decision.attributions, visibleSince(request, facts, decision));
+    const partial = since !== undefined && visibleSince() < since;
+    const listed = await this.#entries?.add(member, attributions, attributedSince());
     if (listed !== undefined) this.#withLines.add(at);
     if (this.#types.size === 0) return;
     if (this.#blocks !== undefined) return this.#writeBlock(member, at, partial, this.#blocks);
@@ -225,10 +220,9 @@ class ChunkWriter {
 
   /** As `#writeAll`, of a job that asks for less. It reads only candidates where the index of keys knows them. */
   async #writeAsked(member: string, at: number, asked: Asked, of: readonly string[]): Promise<void> {
-    const { records } = this.#sources;
     const scanned: string[] = [];
     for (const type of of) {
-      const candidates = asked.candidates(records, member, type);
+      const candidates = this.#candidates?.of(member, type);
       if (candidates === undefined) scanned.push(type);
       else await this.#writeRecords(member, at, candidates);
     }
@@ -344,7 +338,7 @@ class ChunkWriter {
       }
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
       // resource under the other member.
-      if (await isElsewhere(record, records, async (member) => (await this.#decide(member)).decision.permit)) continue;
+      if (await isElsewhere(record, records, (member) => this.#decisions.permits(member))) continue;
       deleted.push(`${record.type}/${record.id}`);
       if (deleted.length >= DELETES_A_BUNDLE) await flush();
     }

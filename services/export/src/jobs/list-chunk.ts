@@ -6,6 +6,7 @@ import { parseReference } from '@provider-access/fhir';
 import { type LabelCheck, recordId, SHARED, type StoredRecord } from '@provider-access/records';
 import { chunkPrefix, deflateSegment, PartSet } from '@provider-access/jobs/files';
 import { Asked } from './asked.ts';
+import { Candidates } from './candidates.ts';
 import { Carried } from './carried.ts';
 import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
 import { partyOf } from './party-snapshot.ts';
@@ -133,7 +134,8 @@ class ListChunk {
     const filters = [{ type, conditions: [[isPerson ? 'practitioner' : 'organization', provider] as const] }];
     const asked = new Asked({ filters }, this.#task.base ?? '');
     const found: string[] = [];
-    for await (const record of asked.candidates(this.#sources.records, SHARED, type) ?? [])
+    const candidates = new Candidates(this.#sources.records, asked, [SHARED]);
+    for await (const record of candidates.of(SHARED, type) ?? [])
       if (asked.lineOf(record) !== undefined) found.push(`${type}/${record.id}`);
     return [provider, ...found];
   }
