@@ -1,15 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PlatformProcess, startPlatform, TokenSource, Server } from '@provider-access/cli';
+import { type Manifest, type PlatformProcess, startPlatform, TokenSource, Server } from '@provider-access/cli';
 import { afterAll, expect, test } from 'vitest';
 import { eventually } from '@provider-access/testing';
 import { baseCommit, buildOf } from './base-build.ts';
 import { seenPayer } from './interrupted.ts';
-import { findGroup, http, kickOff, publishAll, registerApp, sealed, texts } from './road.ts';
+import { findGroup, http, kickOff, optOut, publishAll, registerApp, sealed, takesEffect, texts } from './road.ts';
 
-/** BASE reads each event of the log as a row of its own. One member in a chunk, so that the export takes a while. */
-const ENV = { LOG_BLOCKS: 'false', EXPORT_CHUNK_MEMBERS: '1' };
+/**
+ * BASE reads each event of the log as a row of its own. One member in a chunk, so that the export takes a while. All
+ * exports of the app run at the same time.
+ */
+const ENV = { LOG_BLOCKS: 'false', EXPORT_CHUNK_MEMBERS: '1', EXPORT_RUNNING_PER_CLIENT: '20' };
 const { payer, organization } = seenPayer({ seed: 'asked', members: 60 });
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-asked-'));
 const dataDir = join(folder, 'data');
@@ -19,12 +22,84 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const patientsIn = (files: ReadonlyMap<string, string>): readonly string[] =>
-  [...(files.get('Patient') ?? '').matchAll(/"resourceType":"Patient","id":"([^"]+)"/g)]
-    .map(([, id]) => id!)
-    .toSorted();
+interface Line {
+  readonly resourceType: string;
+  readonly id?: string;
+  readonly member?: readonly { readonly entity: { readonly reference: string } }[];
+  readonly parameter?: readonly { readonly valueReference: { readonly reference: string } }[];
+}
+const linesOf = (files: ReadonlyMap<string, string>): readonly Line[] =>
+  [...files.values()].flatMap((text) =>
+    text.split('\n').flatMap((line) => (line === '' ? [] : (JSON.parse(line) as Line))),
+  );
+const patientsIn = (lines: readonly Line[]): readonly string[] =>
+  lines.flatMap(({ resourceType, id }) => (resourceType === 'Patient' ? [id!] : [])).toSorted();
+const idsIn = (references: readonly string[]): readonly string[] =>
+  references.map((reference) => reference.replace(/^Patient\//, '')).toSorted();
+/** Members of the lines of Groups. */
+const listedIn = (lines: readonly Line[]): readonly string[] =>
+  idsIn(lines.flatMap(({ member = [] }) => member.map(({ entity }) => entity.reference)));
+/** Patients whom the headers of blocks name. */
+const headedIn = (lines: readonly Line[]): readonly string[] =>
+  idsIn(lines.flatMap(({ parameter = [] }) => parameter.map(({ valueReference }) => valueReference.reference)));
 
-test('the build before takes no step of an export of some patients, and runs other exports meanwhile', async () => {
+interface Parameter {
+  readonly name: string;
+  readonly valueReference?: { readonly reference: string };
+  readonly valueString?: string;
+}
+interface Row {
+  readonly what: string;
+  readonly operation: '$export' | '$davinci-data-export';
+  readonly parameter: readonly Parameter[];
+  /** Fails unless the lines are those that the request asked for. */
+  readonly check: (lines: readonly Line[]) => void;
+}
+const text = (name: string, valueString: string): Parameter => ({ name, valueString });
+
+/** What an earlier build would run as an ordinary export of the whole Group. */
+const rowsOf = (all: readonly string[], wanted: readonly string[]): readonly Row[] => [
+  {
+    what: 'some patients',
+    operation: '$export',
+    parameter: [
+      text('_type', 'Patient'),
+      ...wanted.map((id) => ({ name: 'patient', valueReference: { reference: `Patient/${id}` } })),
+    ],
+    check: (lines) => expect(patientsIn(lines)).toEqual(wanted),
+  },
+  {
+    what: 'a member list',
+    operation: '$davinci-data-export',
+    parameter: [text('exportType', 'hl7.fhir.us.davinci-atr'), text('_type', 'Group,Patient,Coverage')],
+    check: (lines) => expect([listedIn(lines), patientsIn(lines)]).toEqual([all, all]),
+  },
+  {
+    what: 'the Group beside its Patients',
+    operation: '$export',
+    parameter: [text('_type', 'Group,Patient')],
+    check: (lines) => expect([listedIn(lines), patientsIn(lines)]).toEqual([all, all]),
+  },
+  {
+    what: 'blocks',
+    operation: '$export',
+    parameter: [text('_type', 'Patient'), text('organizeOutputBy', 'Patient')],
+    check: (lines) => expect([headedIn(lines), patientsIn(lines)]).toEqual([all, all]),
+  },
+];
+
+async function ask({ what, operation, parameter }: Row, group: string, token: string): Promise<string> {
+  const answer = await http(`${platform!.base}/fhir/Group/${group}/${operation}`, {
+    method: 'POST',
+    token,
+    headers: { accept: 'application/fhir+json', 'content-type': 'application/fhir+json', prefer: 'respond-async' },
+    body: JSON.stringify({ resourceType: 'Parameters', parameter }),
+  });
+  expect(answer.status, `${what}: ${answer.body.toString('utf8')}`).toBe(202);
+  return new URL(String(answer.headers['content-location'])).pathname;
+}
+
+test('the build before runs and serves no export of a kind that it does not know, and runs others', async () => {
   const main = join(await buildOf(baseCommit(), (line) => console.info(line)), 'services/standalone/dist/main.js');
   platform = await startPlatform({ dataDir, env: ENV });
   await publishAll(platform, payer.events());
@@ -33,23 +108,25 @@ test('the build before takes no step of an export of some patients, and runs oth
   });
   const { id: group } = await findGroup(platform, await tokens.get(), organization.npi);
   const whole = await kickOff(platform, await tokens.get(), group, '?_type=Patient');
-  const all = patientsIn(await texts(await sealed(whole, await tokens.get()), await tokens.get()));
+  const all = patientsIn(linesOf(await texts(await sealed(whole, await tokens.get()), await tokens.get())));
   const wanted = all.filter((_, at) => at % 2 === 0);
   expect(wanted.length).toBeGreaterThan(3);
   expect(wanted.length).toBeLessThan(all.length);
+  const rows = rowsOf(all, wanted);
 
-  const answer = await http(`${platform.base}/fhir/Group/${group}/$export`, {
-    method: 'POST',
-    token: await tokens.get(),
-    headers: { accept: 'application/fhir+json', 'content-type': 'application/fhir+json', prefer: 'respond-async' },
-    body: JSON.stringify({
-      resourceType: 'Parameters',
-      parameter: wanted.map((id) => ({ name: 'patient', valueReference: { reference: `Patient/${id}` } })),
-    }),
-  });
+  const left = wanted[0]!;
+  const complete: { readonly row: Row; readonly manifest: Manifest }[] = [];
+  for (const row of rows) {
+    const path = await ask(row, group, await tokens.get());
+    const manifest = await sealed(`${platform.base}${path}`, await tokens.get());
+    row.check(linesOf(await texts(manifest, await tokens.get())));
+    complete.push({ row, manifest });
+  }
+  // The steps of an app are taken oldest first, so this export keeps those after it from ending before the kill.
+  await kickOff(platform, await tokens.get(), group);
+  const unfinished: { readonly row: Row; readonly path: string }[] = [];
+  for (const row of rows) unfinished.push({ row, path: await ask(row, group, await tokens.get()) });
   await platform.kill();
-  expect(answer.status).toBe(202);
-  const path = new URL(String(answer.headers['content-location'])).pathname;
 
   let returned = 0;
   const onLine = (line: string): void => void (returned += line.includes('will be tried again') ? 1 : 0);
@@ -57,14 +134,27 @@ test('the build before takes no step of an export of some patients, and runs oth
   const tokenOf = () => new TokenSource(new Server(platform!.base), { clientId, key, scope }).get();
   const token = await tokenOf();
   const other = await kickOff(platform, token, group, '?_type=Patient');
-  expect(patientsIn(await texts(await sealed(other, token), token))).toEqual(all);
-  // That build tries the next step of the job, and returns it each time.
-  await eventually(() => returned >= 2, { timeout: 120_000 });
-  expect((await http(`${platform.base}${path}`, { token })).status).toBe(202);
+  expect(patientsIn(linesOf(await texts(await sealed(other, token), token)))).toEqual(all);
+  // That build tries the next step of each of these exports, and returns it each time.
+  await eventually(() => returned >= 2 * rows.length, { timeout: 240_000 });
+  for (const { row, path } of unfinished)
+    expect((await http(`${platform.base}${path}`, { token })).status, row.what).toBe(202);
+  // Who opts out during the roll-out is in no file that the earlier build gives. It cannot read the files of blocks and
+  // of the list, because it does not know their rules.
+  await takesEffect(platform, optOut(left));
+  for (const { row, manifest } of complete)
+    for (const { type = 'blocks', url } of manifest.output) {
+      const { pathname, search } = new URL(url);
+      const { status, body } = await http(`${platform.base}${pathname}${search}`, { token });
+      expect(body.toString('utf8'), row.what).not.toContain(left);
+      if (type === 'blocks' || type === 'Group') expect(status, `${row.what}: ${type}`).not.toBe(200);
+    }
   await platform.stop();
 
   platform = await startPlatform({ dataDir, env: ENV });
   const after = await tokenOf();
-  const manifest = await sealed(`${platform.base}${path}`, after);
-  expect(patientsIn(await texts(manifest, after))).toEqual(wanted);
+  const without = (ids: readonly string[]): readonly string[] => ids.filter((id) => id !== left);
+  const remaining = rowsOf(without(all), without(wanted));
+  for (const [n, { path }] of unfinished.entries())
+    remaining[n]!.check(linesOf(await texts(await sealed(`${platform.base}${path}`, after), after)));
 }, 1_800_000);

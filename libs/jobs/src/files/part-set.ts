@@ -153,7 +153,7 @@ export class PartSet {
     const part: OpenPart = {
       ...of,
       writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
-      index: new PartIndexBuilder(of.type, this.#rules),
+      index: new PartIndexBuilder(of.type, this.#rules, of.types !== undefined),
       digest: new GzipDigest(),
       n,
       pending: [],

@@ -43,9 +43,15 @@ export const MEMBERS_OF_SUPPORTING = 1000;
 const COLUMNS = ['resources', 'plain', 'compressed', 'crc'] as const satisfies readonly (keyof SegmentSize)[];
 type Column = (typeof COLUMNS)[number];
 
+/**
+ * The version of an index of blocks or of a list, whose downloads follow rules of their own. The form is the same, but
+ * a build that does not know these rules cannot read the index, so it serves no such file.
+ */
+const APART = 2;
+
 /** The stored form has columns instead of objects, because they are smaller and several times faster to parse. */
 interface Stored extends Record<Column, number[]> {
-  v: 1;
+  v: 1 | typeof APART;
   type: string;
   members: string[];
   of: (number | number[])[];
@@ -62,9 +68,12 @@ export class PartIndexBuilder {
   readonly #sets = new Map<string, number>();
   readonly #sizes: SegmentSize[] = [];
   readonly #rules: string;
-  constructor(type: string, rules = labelRules()) {
+  readonly #apart: boolean;
+  /** @param apart whether the part has blocks, or entries of a list */
+  constructor(type: string, rules = labelRules(), apart = false) {
     this.#type = type;
     this.#rules = rules;
+    this.#apart = apart;
   }
   add(members: readonly string[], size: SegmentSize, labels: readonly string[] = []): void {
     const set = JSON.stringify(labels);
@@ -77,7 +86,7 @@ export class PartIndexBuilder {
   encode(): string {
     const columns = COLUMNS.map((column) => [column, this.#sizes.map((size) => size[column])] as const);
     return JSON.stringify({
-      v: 1,
+      v: this.#apart ? APART : 1,
       type: this.#type,
       members: [...this.#positions.keys()],
       of: this.#of,
@@ -103,7 +112,8 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
   const n = stored.of.length;
   const { labels } = stored;
   const columns = [...COLUMNS.map((column) => stored[column]), ...(labels ? [labels.of] : [])];
-  if (stored.v !== 1 || columns.some((c) => c.length !== n)) throw new Error('not a part index of version 1');
+  if ((stored.v !== 1 && stored.v !== APART) || columns.some((c) => c.length !== n))
+    throw new Error('not a part index of version 1 or 2');
   let offset = 0;
   const segments: IndexedSegment[] = [];
   for (let i = 0; i < n; i++) {

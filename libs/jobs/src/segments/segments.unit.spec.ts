@@ -164,11 +164,16 @@ describe('an index', () => {
     expect(permittedSegments(index, (m) => m === 'm999')).toHaveLength(1);
     expect(permittedSegments(index, (m) => m === 'm1000')).toHaveLength(0);
   });
+  it('E55, E63: has another version for blocks and lists, so that an earlier build serves none', () => {
+    const encoded = [false, true].map((apart) => new PartIndexBuilder('Group', undefined, apart).encode());
+    expect(encoded.map((text) => (JSON.parse(text) as { v: number }).v)).toEqual([1, 2]);
+    expect(decodeIndex(Buffer.from(encoded[1]!))).toEqual(decodeIndex(Buffer.from(encoded[0]!)));
+  });
   it.each([
     '{}',
     '[]',
     'x',
-    '{"v":2,"of":[],"resources":[],"plain":[],"compressed":[],"crc":[]}',
+    '{"v":3,"of":[],"resources":[],"plain":[],"compressed":[],"crc":[]}',
     '{"v":1,"of":[0],"resources":[],"plain":[],"compressed":[],"crc":[]}',
   ])('refuses %s', (text) => {
     expect(() => decodeIndex(Buffer.from(text))).toThrow();

@@ -30,7 +30,7 @@ export async function sealList(
 ): Promise<PartInfo> {
   const name = `${prefix}${GROUP}-0`;
   const writer = await blobs.writer(`${name}.part`);
-  const index = new PartIndexBuilder(GROUP, rules);
+  const index = new PartIndexBuilder(GROUP, rules, true);
   let plain = 0;
   let compressed = 0;
   const add = (members: readonly string[], size: SegmentSize, labels: readonly string[] = []): void => {
