@@ -40,7 +40,8 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
 ).toSorted((a, b) => b[0].length - a[0].length);
 
 /** What the chart's Ingress has too (`ingress.exportPath`). */
-const EXPORT_OPERATION = /^\/fhir\/Group\/[^/]+\/(?:\$|%24)(?:export|davinci-data-export)(?:[/?]|$)/;
+const EXPORT_OPERATION =
+  /^\/fhir\/Group\/(?:[^/]+\/(?:\$|%24)(?:export|davinci-data-export)|(?:\$|%24)provider-member-match)(?:[/?]|$)/;
 
 /** The service that answers a path. */
 export const serviceOf = (path: string): ServiceName | undefined =>

@@ -14,8 +14,7 @@ import { LIMITS } from './world/context.ts';
  * P is the attributed practice, in network,
  * cardiology, with its NPI and TIN joined in the directory. `other` is another practice to which the member is
  * attributed too. The gates here are read, search, page, Group, kick-off, download and explain. Those inside an export
- * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`. There is no operation that matches
- * a member; `decide` has its purpose.
+ * (chunk, seal, download) are in `services/export/test/opt-out-scopes.int.spec.ts`.
  */
 const P = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
 const OTHER = { npi: npiOf(randomInt(1e8)) };

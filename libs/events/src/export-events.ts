@@ -36,6 +36,12 @@ const exportRequested = z.object({
    * never runs the job (docs/adr/0110-asks.md). So has a job whose files have blocks.
    */
   ask: z.string().optional(),
+  /**
+   * Names the file that tells what was submitted for a match. Such a job looks for members (docs/adr/0122): `group` is
+   * its result, `operation` says nothing, and `positions` has a topic that no view follows, so that an earlier release
+   * takes none of its steps.
+   */
+  match: z.string().optional(),
   /** Whether status requests answer 200 and have the status of the export in `X-Export-Status`. */
   separateStatus: z.boolean().optional(),
   /** W3C trace context of the kick-off. Later steps of the job are its children. */

@@ -20,6 +20,8 @@ export interface JobTimes {
   /** Time between two searches of an idle worker for work of other processes. */
   readonly pollMs: number;
   readonly backoffMs?: (attempts: number) => number;
+  /** How far transactionTime lies before the reading of the positions. */
+  readonly skewMarginMs: number;
 }
 /** What the jobs of a service need of its configuration. */
 export interface JobsConfig extends ClientLimitsConfig, JobTimes {

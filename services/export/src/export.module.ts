@@ -1,8 +1,10 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts, GroupLists, ListHeads } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
-import { LabelGate, PayerDirectory } from '@provider-access/records';
+import { LabelGate, MatchIndex, PayerDirectory } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import {
@@ -11,7 +13,7 @@ import {
   DownloadNotes,
   exportJobs,
   JOBS_CONFIG,
-  type JobKind,
+  type Job,
   JobViews,
   JobWork,
   type Kinds,
@@ -25,6 +27,7 @@ import { AnsweredLevels } from './jobs/answered-levels.ts';
 import { Chunks } from './jobs/chunks.ts';
 import { ExportKind } from './jobs/export-kind.ts';
 import { Sealer } from './jobs/sealer.ts';
+import { FINDER, type FinderFor, MATCH_PATH, MATCHING, MatchController, MatchKind } from './match/index.ts';
 import { AskedPatients } from './operations/davinci-data-export/asked-patients.ts';
 import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
 import { ExportController } from './operations/davinci-data-export/export.controller.ts';
@@ -34,6 +37,19 @@ import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 /** ms. If no worker has asked for work for this time, the process is not ready. */
 const STALE_MS = 15_000;
+/** Bytes of a request for a match: 16 KB for each of its bundles. */
+const MATCH_BYTES = 16 * 1024 * 1024;
+
+/** Finds members by the index that resources keeps up. */
+const findersOf = (
+  { views, log }: ServicePorts,
+  { records }: JobViews,
+  { reader: members, parties }: Facts,
+  labels: LabelGate,
+): FinderFor => {
+  const index = new MatchIndex({ views, log, records, members, systems: [] });
+  return (client) => index.finder(() => labels.check(parties, client));
+};
 
 /** Bulk exports: jobs, part files, downloads. */
 @Module({})
@@ -42,7 +58,12 @@ export class ExportModule {
     @Inject(PORTS) { views, state, clock, metrics }: ServicePorts,
     @Inject(READINESS) checks: ReadinessCheck[],
     @Inject(JobWork) work: JobWork,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
+    // In the constructor, because Nest registers the routes before it calls the lifecycle hooks of a module.
+    host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (route) => {
+      if (route.url === MATCH_PATH) route.bodyLimit = MATCH_BYTES;
+    });
     measureJobs(metrics, { jobs: views.reader(exportJobs), work: state.work, clock });
     checks.push(
       {
@@ -62,7 +83,7 @@ export class ExportModule {
     );
   }
 
-  static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig): DynamicModule {
+  static register(runtime: ServiceRuntime, blobs: Blobs, config: ExportConfig, finder?: FinderFor): DynamicModule {
     const { clock, views, state } = runtime.ports;
     putInForce(config.codeLists, config.labels);
     return {
@@ -82,7 +103,7 @@ export class ExportModule {
           http: bodyParsers,
         }),
       ],
-      controllers: [ExportController, ...OPERATIONS],
+      controllers: [ExportController, MatchController, ...OPERATIONS],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: JOBS_CONFIG, useValue: config },
@@ -108,8 +129,17 @@ export class ExportModule {
         ...ANSWERING,
         {
           provide: KINDS,
-          inject: [ExportKind],
-          useFactory: (kind: JobKind): Kinds => ({ of: () => kind, all: [kind] }),
+          inject: [ExportKind, MatchKind],
+          useFactory: (exported: ExportKind, matched: MatchKind): Kinds => ({
+            of: ({ match }: Pick<Job, 'match'>) => (match === undefined ? exported : matched),
+            all: [exported, matched],
+          }),
+        },
+        ...MATCHING,
+        {
+          provide: FINDER,
+          inject: [PORTS, JobViews, Facts, LabelGate],
+          useFactory: finder === undefined ? findersOf : () => finder,
         },
         ExportKind,
         Chunks,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Finder } from '@provider-access/domain/pdex/match';
 import { DEFAULT_LABEL_POLICY, type LabelPolicy } from '@provider-access/domain/pdex/labels';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import type { Blobs } from '@provider-access/engines/blob';
@@ -45,6 +46,9 @@ export const ADMIN = 'administrator-token-of-32-characters!';
 /** `embedded` uses files in the folder, for tests with a restart or threads. `memory` is for all other tests. */
 export type Engine = 'embedded' | 'memory';
 
+/** Options, and what finds the members of matches. */
+export type TestConfig = Partial<ExportConfig> & { readonly finder?: Finder };
+
 export interface ExportProcess {
   readonly app: NestFastifyApplication;
   readonly url: string;
@@ -74,7 +78,7 @@ export class Platform extends Publisher {
   }
 
   static async start(
-    config: Partial<ExportConfig> = {},
+    config: TestConfig = {},
     wrap: (blobs: Blobs) => Blobs = (b) => b,
     engine: Engine = 'memory',
     more: readonly Projection[] = [],
@@ -84,7 +88,7 @@ export class Platform extends Publisher {
     return platform;
   }
 
-  async open(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<void> {
+  async open(config: TestConfig = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<void> {
     const { folder } = this;
     const memory = this.#engine === 'memory';
     const now = (): number => this.clock.now();
@@ -115,7 +119,7 @@ export class Platform extends Publisher {
   }
   /** Starts another process of the export service over the same engines. */
   async another(
-    config: Partial<ExportConfig> = {},
+    config: TestConfig = {},
     wrap: (blobs: Blobs) => Blobs = (b) => b,
     state: (state: State) => State = (x) => x,
     views: (views: Views) => Views = (v) => v,
@@ -129,12 +133,7 @@ export class Platform extends Publisher {
     this.#others.push(process);
     return process;
   }
-  async #process(
-    config: Partial<ExportConfig>,
-    blobs: Blobs,
-    state = this.state,
-    views = this.views,
-  ): Promise<ExportProcess> {
+  async #process(config: TestConfig, blobs: Blobs, state = this.state, views = this.views): Promise<ExportProcess> {
     const logger = {
       ...silentLogger,
       warn: (fields: { error?: unknown }) => {
@@ -143,16 +142,21 @@ export class Platform extends Publisher {
     };
     const ports = { log: this.log, views, state, clock: this.clock, logger, metrics: new Metrics() };
     const runtime = { ports, staticTokens: new StaticTokens({ administrator: ADMIN }) };
-    const module = ExportModule.register(runtime, blobs, {
-      ...exportConfig(exportSettings.parse({ PUBLIC_URL: 'http://test' })),
-      facts: { pollMs: 50, boundMs: 60_000 },
-      pollMs: 20,
-      backoffMs: () => 5,
-      skewMarginMs: 0,
-      writers: 0,
-      pollsPerMinute: 100_000,
-      ...config,
-    });
+    const module = ExportModule.register(
+      runtime,
+      blobs,
+      {
+        ...exportConfig(exportSettings.parse({ PUBLIC_URL: 'http://test' })),
+        facts: { pollMs: 50, boundMs: 60_000 },
+        pollMs: 20,
+        backoffMs: () => 5,
+        skewMarginMs: 0,
+        writers: 0,
+        pollsPerMinute: 100_000,
+        ...config,
+      },
+      config.finder && (() => config.finder!),
+    );
     const app = await createServiceApp(module, { name: 'export', ports });
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     const server = createServer((request, response) => fastify.routing(request, response));
@@ -174,7 +178,7 @@ export class Platform extends Publisher {
     for (const close of this.#closers) await close();
     this.#closers = [];
   }
-  async restart(config: Partial<ExportConfig> = {}, wrap?: (blobs: Blobs) => Blobs): Promise<void> {
+  async restart(config: TestConfig = {}, wrap?: (blobs: Blobs) => Blobs): Promise<void> {
     await this.close();
     await this.open(config, wrap);
   }

@@ -35,10 +35,11 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
 ).toSorted((a, b) => b[0].length - a[0].length);
 
 /**
- * `$export` and `$davinci-data-export` of a Group. All other paths of a Group belong to attribution. A client may
- * encode the `$` and add a slash at the end.
+ * `$export` and `$davinci-data-export` of a Group, and `$provider-member-match`, which makes one. All other paths of a
+ * Group belong to attribution. A client may encode the `$` and add a slash at the end.
  */
-const EXPORT_OPERATION = /^\/fhir\/Group\/[^/]+\/(?:\$|%24)(?:export|davinci-data-export)\/?$/;
+const EXPORT_OPERATION =
+  /^\/fhir\/Group\/(?:[^/]+\/(?:\$|%24)(?:export|davinci-data-export)|(?:\$|%24)provider-member-match)\/?$/;
 
 /** Paths that providers and their apps never use. */
 const INTERNAL = ['/events', '/ops', '/metrics', '/auth/clients'] as const;

@@ -62,6 +62,7 @@ const NOT_FOR_EARLIER_BUILDS = {
   ask: 'pa.export-asks',
   organizeBy: 'pa.export-organized',
   list: 'pa.export-lists',
+  match: 'pa.export-matches',
   also: 'pa.export-joined-groups',
 } as const;
 type Marked = { readonly [K in keyof typeof NOT_FOR_EARLIER_BUILDS]?: unknown };
@@ -84,6 +85,11 @@ export function positionsOf({ positions }: Pick<Job, 'positions'>): Position {
   const known: readonly string[] = Object.values(NOT_FOR_EARLIER_BUILDS);
   return Object.fromEntries(Object.entries(positions).filter(([topic]) => !known.includes(topic)));
 }
+/**
+ * Reason of a job whose kick-off was not acknowledged. No service level measures it, because the client got an error.
+ */
+export const NOT_ACKNOWLEDGED = 'not acknowledged';
+
 export const isRunning = (job: Job): boolean => job.status === 'requested' || job.status === 'writing';
 export const chunksWritten = (job: Job): number => job.written.filter((fence) => fence > 0).length;
 export const allWritten = (job: Job): boolean => job.plan !== undefined && chunksWritten(job) === job.plan.chunks;

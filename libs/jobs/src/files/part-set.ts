@@ -1,3 +1,4 @@
+import type { ResultKind } from '@provider-access/domain/pdex/match';
 import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
 import {
   type Checksum,
@@ -10,6 +11,13 @@ import {
 } from '../segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';
+/**
+ * How a download makes the one line of a Group from its segments. Absent: as the list of a Group, whose entries are
+ * between its head and its number of entries. `result`: as a Group that contains what was submitted. `whole`: the line
+ * is served as it is stored, because no part of it depends on a member.
+ */
+export type LineForm =
+  { readonly form: 'result'; readonly kind: ResultKind; readonly lastUpdated: string } | { readonly form: 'whole' };
 /** A part file. `part` and `index` are names of blobs; `file` is the last segment of the URL. */
 export interface PartInfo {
   readonly file: string;
@@ -24,6 +32,8 @@ export interface PartInfo {
   readonly gzip?: Checksum;
   /** Present if the file has blocks, one for each patient: the types in it. `type` is then that of the blocks. */
   readonly types?: readonly string[];
+  /** Of a Group that is no list. */
+  readonly line?: LineForm;
   /** The file (as `file`) in which the last block goes on. */
   readonly continuesIn?: string;
 }

@@ -1,6 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { ChunkStep } from './chunk-step.ts';
 import { ClientLimits } from './client-limits.ts';
+import { JobStarts } from './job-starts.ts';
 import { JobStreams } from './job-stream.ts';
 import { JobSteps } from './job-steps.ts';
 import { JobViews } from './job-views.ts';
@@ -9,9 +10,18 @@ import { JobWork } from './job-work.ts';
 export { ClientLimits } from './client-limits.ts';
 export { type JobKind, type Kinds, KINDS, type Sealing } from './job-kind.ts';
 export { type Executed, JobStreams } from './job-stream.ts';
-export { type JobItem, QUEUES, sweepOfKickOff } from './job-steps.ts';
+export { type Frozen, JobStarts, type NewJob, newJobId, SEPARATE_STATUS, type Starting } from './job-starts.ts';
+export { type JobItem, QUEUES } from './job-steps.ts';
 export { JobViews } from './job-views.ts';
 export { JobWork } from './job-work.ts';
 
 /** What runs jobs. A service also provides PORTS, Facts, Audit, BLOBS, JOBS_CONFIG and KINDS. */
-export const RUNNING: readonly Provider[] = [JobViews, JobStreams, ClientLimits, ChunkStep, JobSteps, JobWork];
+export const RUNNING: readonly Provider[] = [
+  JobViews,
+  JobStreams,
+  ClientLimits,
+  ChunkStep,
+  JobSteps,
+  JobStarts,
+  JobWork,
+];

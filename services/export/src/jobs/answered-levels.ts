@@ -13,15 +13,10 @@ import { exportScope, LevelLedger } from '@provider-access/levels';
 import type { Batch } from '@provider-access/engines/log';
 import { BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type Job, JobStreams } from '@provider-access/jobs';
+import { type Job, JobStreams, NOT_ACKNOWLEDGED } from '@provider-access/jobs';
 
 type Type = keyof typeof EXPORT_EVENTS;
 const ENDS = new Set<Type | undefined>(['pa.export-sealed.v1', 'pa.export-failed.v1', 'pa.export-cancelled.v1']);
-/**
- * Reason of a job whose kick-off was not acknowledged. No service level measures it, because the client got an error.
- */
-export const NOT_ACKNOWLEDGED = 'not acknowledged';
-
 const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({
   scope: exportScope(job),
   from: 0,

@@ -5,8 +5,8 @@ import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { recordsOf } from '@provider-access/process/testing';
 import { Metrics } from '@provider-access/service/observability';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
-import type { Job } from '@provider-access/jobs';
-import { AnsweredLevels, measureEnd, NOT_ACKNOWLEDGED } from './answered-levels.ts';
+import { type Job, NOT_ACKNOWLEDGED } from '@provider-access/jobs';
+import { AnsweredLevels, measureEnd } from './answered-levels.ts';
 
 const calendar = new BusinessCalendar();
 const REQUESTED = '2026-11-10T15:00:00.000Z';

@@ -1,6 +1,7 @@
 import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
+import { FHIR_TYPE, FORM, JSON_TYPE, MATCH } from './request-parts.ts';
 
 export interface Input {
   readonly url: string;
@@ -24,9 +25,6 @@ export interface Names {
 export const MOST: Cost = { evaluations: 0, rows: 20, bytes: 10_000 };
 /** A search may have so many values. */
 const VALUES = 1000;
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const JSON_TYPE = { 'content-type': 'application/json' };
-const FHIR_TYPE = { 'content-type': 'application/fhir+json' };
 
 const times = (number: number, make: (i: number) => string): string =>
   Array.from({ length: number }, (_, i) => make(i)).join('&');
@@ -265,6 +263,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'POST /fhir/Group/{id}/$export': kickOff('export', 'POST'),
     'GET /fhir/Group/{id}/$davinci-data-export': kickOff('davinci-data-export'),
     'POST /fhir/Group/{id}/$davinci-data-export': kickOff('davinci-data-export', 'POST'),
+    'POST /fhir/Group/$provider-member-match': [MATCH],
     'GET /fhir/bulk': [{ url: '/fhir/bulk', by: 'app', most: { rows: 50 } }],
     'GET /fhir/bulk/{job}': [
       { url: `/fhir/bulk/${job}`, by: 'app', most: { rows: 4 * MEMBERS.length, bytes: 30_000 } },

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Controller, Inject } from '@nestjs/common';
 import { membersOf } from '@provider-access/audit';
-import { allows } from '@provider-access/domain/smart';
+import type { GrantedScopes } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Refusal } from '@provider-access/kernel';
 import { acceptsGzip, chooseRange } from '@provider-access/service/http';
@@ -19,7 +19,7 @@ import type { JobPart } from '../../jobs-view.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
 import { type DownloadSlot, DownloadSlots } from './download-slots.ts';
-import { type Moment, Releases, typesToCover, type VisibleFile } from './releases.ts';
+import { type Moment, Releases, uncoveredOf, type VisibleFile } from './releases.ts';
 import { segmentStream } from './segment-stream.ts';
 
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request */
@@ -79,7 +79,7 @@ export class DownloadController {
     slot?: DownloadSlot,
   ): Promise<Audited> {
     const moment = this.releases.moment(job);
-    const visible = await this.visibleFile(job, params.file, moment, (type) => allows(scopes, type, 'r'));
+    const visible = await this.visibleFile(job, params.file, moment, scopes);
     // A file without a permitted segment does not exist, as in the manifest.
     if (visible === undefined) return this.jobs.refuse(client, 'export-file-unknown', job);
     const { file, index, segments } = visible;
@@ -173,13 +173,13 @@ export class DownloadController {
     job: JobPart,
     name: string,
     moment: Moment,
-    covers: (type: string) => boolean,
+    scopes: GrantedScopes,
   ): Promise<VisibleFile | undefined> {
     if (job.sealed === undefined) return undefined;
     const { manifest } = await this.releases.manifest(job);
     const file = manifest.files.find((f) => f.file === name);
     if (file === undefined) return undefined;
-    const uncovered = typesToCover(job, file).find((type) => !covers(type));
+    const uncovered = uncoveredOf(job, file, scopes);
     if (uncovered !== undefined)
       throw new Refusal('insufficient-scope', `The access token does not cover ${uncovered}.`);
     const visible = await this.releases.visible(job, file, moment);

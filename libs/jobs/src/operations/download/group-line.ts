@@ -1,13 +1,8 @@
 import type { Blobs } from '@provider-access/engines/blob';
 import { type LabelCheck, recordId, type RecordsReader, withholdsOrdinary } from '@provider-access/records';
-import {
-  deflateSegment,
-  type IndexedSegment,
-  inflateSegment,
-  type PartIndex,
-  type Segment,
-} from '../../segments/index.ts';
+import { type IndexedSegment, inflateSegment, type PartIndex } from '../../segments/index.ts';
 import type { PartInfo } from '../../files/part-set.ts';
+import { inline } from './result-line.ts';
 import { storedBytes } from './segment-stream.ts';
 
 /** What decides about the entries at one moment. */
@@ -51,11 +46,6 @@ export async function withoutLateLabels(
   }
   return kept;
 }
-
-const inline = (segment: IndexedSegment, lines: Buffer): IndexedSegment => {
-  const { bytes, ...size }: Segment = deflateSegment(lines, 0);
-  return { ...segment, ...size, inline: { lines, bytes } };
-};
 
 /**
  * The line of the Group with these entries: the head as it is stored, the first entry without its comma, the others as

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BoundedMap, Refusal } from '@provider-access/kernel';
+import { allows, type GrantedScopes } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
 import type { Claims } from '@provider-access/engines/state';
@@ -23,6 +24,7 @@ import { isOfList } from '../../files/list-file.ts';
 import { DECIDE_BATCH, Turns } from '../../turns.ts';
 import { groupLine, withoutLateLabels } from './group-line.ts';
 import { LateLabels } from './late-labels.ts';
+import { renderResult } from './result-line.ts';
 
 /** Segments whose decoded indexes are cached, about 20 MB. */
 const CACHED_SEGMENTS = 100_000;
@@ -50,8 +52,18 @@ export interface Moment {
 }
 
 /** The types that a token must cover: a file of blocks may have each type of the job. */
-export const typesToCover = ({ types }: Pick<Job, 'types'>, file: PartInfo): readonly string[] =>
+const typesToCover = ({ types }: Pick<Job, 'types'>, file: PartInfo): readonly string[] =>
   file.kind !== 'output' ? [] : file.types === undefined ? [file.type] : types;
+
+/** The type that a file has and a token does not cover. The scope of a match covers its result (MATCH.md M3). */
+export const uncoveredOf = (
+  job: Pick<Job, 'types' | 'match'>,
+  file: PartInfo,
+  scopes: GrantedScopes,
+): string | undefined =>
+  job.match !== undefined && scopes.match
+    ? undefined
+    : typesToCover(job, file).find((type) => !allows(scopes, type, 'r'));
 
 /**
  * Decides what the client of a sealed job may see at this moment. Manifests and indexes never change and are cached.
@@ -102,13 +114,17 @@ export class Releases {
   /** The segments that are permitted now, without what labels withhold. Throws FactsStale, or Refusal 503. */
   async visible(job: Job, file: PartInfo, moment: Moment): Promise<VisibleFile> {
     const index = await this.index(file);
-    // A file of errors contains only warnings about parameters, and no data of members.
-    if (file.kind === 'error') return { file, index, segments: index.segments };
+    // A file of errors has only warnings about parameters, and what is stored as a whole has no data of our members.
+    if (file.kind === 'error' || file.line?.form === 'whole') return { file, index, segments: index.segments };
     await this.labelledPassed(job);
     await this.decide(job, index.members, moment);
     if (isOfList(file)) {
       const entries = await this.entriesOf(job, index, index.segments.slice(1), moment);
-      return { file, index, segments: await groupLine(this.blobs, file, index.segments, entries) };
+      const line =
+        file.line?.form === 'result'
+          ? renderResult(this.blobs, file, file.line, index.segments, entries)
+          : groupLine(this.blobs, file, index.segments, entries);
+      return { file, index, segments: await line };
     }
     const segments = await this.permittedOf(job, file, index, index.segments, moment);
     return { file, index, segments: file.types === undefined ? segments : inBlocks(segments, true) };
@@ -144,7 +160,9 @@ export class Releases {
   /** Whether the file has all bytes that it had when the job was sealed. */
   async isAsSealed(job: Job, { file, index, segments }: VisibleFile): Promise<boolean> {
     const { dropped } = await this.manifest(job);
-    // The line has its head and its end beside the entries.
+    if (file.line?.form === 'whole') return true;
+    // The line has its head and its end beside the segments of members.
+    if (file.line?.form === 'result') return segments.length === index.segments.length + 1;
     if (isOfList(file)) return segments.length - 2 === index.members.filter((member) => !dropped.has(member)).length;
     const sealed = dropped.size === 0 ? index.segments : permittedSegments(index, (member) => !dropped.has(member));
     return segments.length === sealed.length && segments.every(({ cut }) => cut === undefined);
@@ -165,6 +183,7 @@ export class Releases {
 
   /** Whether these segments, which `visible` returned, are what it would return now. Throws FactsStale. */
   async stay(job: Job, file: PartInfo, index: PartIndex, segments: readonly IndexedSegment[]): Promise<boolean> {
+    if (file.line?.form === 'whole') return true;
     const moment = this.moment(job);
     if (isOfList(file)) {
       const entries = segments.filter(({ of }) => of.length > 0);

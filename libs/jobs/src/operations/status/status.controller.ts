@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { Controller, Inject } from '@nestjs/common';
-import { allows } from '@provider-access/domain/smart';
+import type { GrantedScopes } from '@provider-access/domain/smart';
 import { Refusal } from '@provider-access/kernel';
 import { operationOutcome } from '@provider-access/fhir';
 import { FHIR_TYPE, JSON_TYPE, PORTS, renderRefusal, type ServicePorts } from '@provider-access/service/http';
@@ -13,7 +13,7 @@ import { JobStreams } from '../../run/job-stream.ts';
 import { isOfList } from '../../files/list-file.ts';
 import type { JobPart } from '../../jobs-view.ts';
 import { Turns } from '../../turns.ts';
-import { Releases, typesToCover, type VisibleFile } from '../download/releases.ts';
+import { Releases, uncoveredOf, type VisibleFile } from '../download/releases.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
 import { manifestOfBulk1To3 } from './manifests/bulk-1-to-3.ts';
@@ -88,7 +88,7 @@ export class StatusController {
       const headers = { 'x-progress': progress(job), 'retry-after': String(again) };
       return separate ? { headers: { ...headers, ...exportStatus(202) } } : { status: 202, headers };
     }
-    const content = await this.content(job, (type) => allows(scopes, type, 'r'));
+    const content = await this.content(job, scopes);
     const { manifest, publicUrl } = this.config;
     return {
       headers: {
@@ -103,14 +103,14 @@ export class StatusController {
    * What the manifest of a sealed job says. Counts include only what the client may see at this moment. A file without
    * a permitted segment, or of a type that the token does not cover, is not listed. Throws FactsStale.
    */
-  private async content(job: JobPart, covers: (type: string) => boolean): Promise<ManifestContent> {
+  private async content(job: JobPart, scopes: GrantedScopes): Promise<ManifestContent> {
     const { manifest } = await this.releases.manifest(job);
     const moment = this.releases.moment(job);
     const files: (ListedFile & { readonly visible: VisibleFile })[] = [];
     const turns = new Turns();
     for (const file of manifest.files) {
       await turns.next();
-      if (!typesToCover(job, file).every(covers)) continue;
+      if (uncoveredOf(job, file, scopes) !== undefined) continue;
       const visible = await this.releases.visible(job, file, moment);
       const { segments, index } = visible;
       const count = isOfList(file) ? 1 : linesIn(segments);

@@ -1,4 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
+import { MATCH_SCOPES } from '@provider-access/domain/smart';
 import { Parties } from '@provider-access/facts';
 import { SERVED_TYPES } from '@provider-access/fhir';
 import { type Answer, jsonObject, operation, Operation } from '@provider-access/service/operation';
@@ -6,10 +7,11 @@ import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 
 /** Scopes that may be asked for (docs/regulation.md#scopes): v1 and v2. */
-const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [
-  `system/${type}.rs`,
-  `system/${type}.read`,
-]);
+const SCOPES_SUPPORTED: readonly string[] = [
+  ...['*', 'Group', ...SERVED_TYPES].flatMap((type) => [`system/${type}.rs`, `system/${type}.read`]),
+  // Of the operation $provider-member-match: both spellings are one permission.
+  ...MATCH_SCOPES,
+];
 
 const CONFIGURATION = {
   callers: 'anybody',

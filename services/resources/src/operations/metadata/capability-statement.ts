@@ -8,6 +8,7 @@ import {
   type ExportParameter,
   GROUP_PROFILES,
 } from '@provider-access/domain/pdex';
+import { MATCH_SCOPES } from '@provider-access/domain/smart';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import { RELEASE } from '@provider-access/process';
 import type { Descriptor } from '@provider-access/service/operation';
@@ -148,6 +149,13 @@ const group = {
       name: 'davinci-data-export',
       definition: 'http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export',
       documentation: `As export, also with exportType: ${parametersOf('$davinci-data-export')}.`,
+    },
+    {
+      name: 'provider-member-match',
+      definition: MATCH_SCOPES[0],
+      documentation:
+        'On the type, by POST, asynchronous as export. A provider attests that it treats people, and gets Groups of ' +
+        `those who match and of the others. It needs the scope ${MATCH_SCOPES.join(' or ')}, or system/Group.rs.`,
     },
   ],
 };

@@ -1,0 +1,224 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DomainEvent } from '@provider-access/events';
+import { npiOf } from '@provider-access/synthetic';
+import { eventually } from '@provider-access/testing';
+import { type Fresh, freshPlatform, registerApp, type TestApp } from './harness.ts';
+import { publishTaken } from './payers.ts';
+import { http, type HttpAnswer, optOut, payerEvent, sealed, takesEffect, texts } from './road.ts';
+import { LIMITS } from './world/context.ts';
+
+/** A payer's member is attested by a provider to whom the payer attributes nobody. */
+const NPI = npiOf(randomInt(1e8));
+const OTHER = npiOf(randomInt(1e8));
+const PAYER = 'urn:oid:2.16.840.1.113883.6.300|12345';
+const MATCH = 'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/ProviderMemberMatch';
+
+interface Person {
+  readonly member: string;
+  readonly family: string;
+  readonly given: string;
+  readonly birthDate: string;
+  readonly subscriber: string;
+}
+const person = (at: number): Person => ({
+  member: `m-match-${at}`,
+  family: ['Johnson', 'Okafor', 'Núñez', 'Smith-Jones', 'Lee'][at % 5]!,
+  given: ['Robert', 'Ada', 'Luz', 'Mia', 'Kim'][at % 5]!,
+  birthDate: `19${60 + at}-0${1 + (at % 9)}-15`,
+  subscriber: `SUB-00${at}`,
+});
+const MATCHED = [person(0), person(1)];
+const OPTED_OUT = person(2);
+const UNKNOWN = { ...person(3), member: 'nobody', subscriber: 'SUB-999', family: 'Nobody' };
+
+const name = ({ family, given }: Person) => [{ family, given: [given] }];
+/** The member as the payer knows it. Its Patient and Coverage have the ids by which it is found. */
+const eventsOf = (one: Person): DomainEvent[] => {
+  const { member, birthDate, subscriber } = one;
+  const coverage = {
+    resourceType: 'Coverage',
+    id: `${member}-coverage`,
+    status: 'active',
+    subscriberId: subscriber,
+    beneficiary: { reference: `Patient/${member}` },
+    payor: [{ identifier: { system: PAYER.split('|')[0], value: '12345' } }],
+    relationship: { text: 'self' },
+    identifier: [
+      {
+        type: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MB' }] },
+        system: 'https://payer.example/members',
+        value: subscriber,
+      },
+    ],
+  };
+  const patient = { resourceType: 'Patient', id: member, name: name(one), gender: 'female', birthDate };
+  const condition = {
+    resourceType: 'Condition',
+    id: `${member}-asthma`,
+    code: { text: 'asthma' },
+    subject: { reference: `Patient/${member}` },
+  };
+  return [
+    payerEvent('payer.member-enrolled.v1', member, { coverageId: `${member}-coverage`, from: '2020-01-01' }),
+    ...[patient, coverage, condition].map((resource) => payerEvent('payer.resource-recorded.v1', member, { resource })),
+  ];
+};
+
+/** As a provider's system knows the person, which has another id there. */
+function bundleOf(one: Person, place: number, npi: string, status = 'active'): object {
+  const id = `p${place}`;
+  const today = new Date().toISOString();
+  const resources = {
+    MemberPatient: { resourceType: 'Patient', id, name: name(one), gender: 'female', birthDate: one.birthDate },
+    CoverageToMatch: {
+      resourceType: 'Coverage',
+      id: `c${place}`,
+      status: 'active',
+      subscriberId: one.subscriber,
+      beneficiary: { reference: `Patient/${id}` },
+      relationship: {
+        coding: [{ system: 'http://terminology.hl7.org/CodeSystem/subscriber-relationship', code: 'self' }],
+      },
+      payor: [{ identifier: { system: PAYER.split('|')[0], value: '12345' } }],
+    },
+    Consent: {
+      resourceType: 'Consent',
+      id: `a${place}`,
+      status,
+      scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
+      category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'IDSCL' }] }],
+      patient: { reference: `Patient/${id}` },
+      dateTime: today,
+      performer: [{ identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: npi } }],
+      policy: [{ uri: 'https://clinic.example/treatment-attestation' }],
+      provision: { type: 'permit' },
+    },
+  };
+  return {
+    name: 'MemberBundle',
+    part: Object.entries(resources).map(([part, resource]) => ({ name: part, resource })),
+  };
+}
+const requestOf = (...bundles: readonly object[]): string =>
+  JSON.stringify({ resourceType: 'Parameters', parameter: bundles });
+
+interface ResultGroup {
+  readonly id: string;
+  readonly code: { readonly coding: readonly [{ readonly code: string }] };
+  readonly quantity: number;
+  readonly contained?: readonly { readonly id: string; readonly name: unknown }[];
+  readonly member?: readonly { readonly entity: { readonly reference: string } }[];
+}
+
+describe('$provider-member-match', () => {
+  let fresh: Fresh;
+  let app: TestApp;
+  let other: TestApp;
+  let status: string;
+  let groups: readonly ResultGroup[];
+  const read = async (of: TestApp, path: string): Promise<HttpAnswer> =>
+    http(`${fresh.platform().base}/fhir/${path}`, { token: await of.tokens.get() });
+  const match = async (of: TestApp, body: string): Promise<HttpAnswer> =>
+    http(`${fresh.platform().base}/fhir/Group/$provider-member-match`, {
+      method: 'POST',
+      token: await of.tokens.get(),
+      headers: { 'content-type': 'application/fhir+json', prefer: 'respond-async' },
+      body,
+    });
+  const groupsOf = async (url: string): Promise<readonly ResultGroup[]> => {
+    const token = await app.tokens.get();
+    const files = await texts(await sealed(url, token), token);
+    return [...files.values()]
+      .flatMap((text) => text.trim().split('\n'))
+      .map((line) => JSON.parse(line) as ResultGroup);
+  };
+  const byCode = (all: readonly ResultGroup[], code: string): ResultGroup | undefined =>
+    all.find((group) => group.code.coding[0].code === code);
+  const matched = (): ResultGroup => byCode(groups, 'match')!;
+
+  beforeAll(async () => {
+    fresh = await freshPlatform({ env: { ...LIMITS, PAYER_IDENTIFIERS: PAYER } });
+    for (const npi of [NPI, OTHER])
+      await publishTaken(
+        fresh.platform(),
+        payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2020-01-01' }),
+      );
+    app = await registerApp(fresh.platform(), { name: 'EHR', npi: NPI, scope: `${MATCH} system/*.rs` });
+    other = await registerApp(fresh.platform(), { name: 'Other', npi: OTHER });
+    await publishTaken(fresh.platform(), ...[...MATCHED, OPTED_OUT].flatMap(eventsOf));
+    await takesEffect(fresh.platform(), optOut(OPTED_OUT.member));
+  });
+  afterAll(() => fresh?.dispose());
+
+  test('M1, M2: is accepted, and answers Groups as NDJSON', async () => {
+    // Nobody is attributed to the provider, so the app sees nobody before.
+    expect((await read(app, `Patient/${MATCHED[0]!.member}`)).status).toBe(404);
+    const bundles = [...MATCHED, OPTED_OUT, UNKNOWN].map((one, at) => bundleOf(one, at + 1, NPI));
+    const answer = await match(app, requestOf(...bundles));
+    expect([answer.status, answer.body.toString()]).toEqual([202, expect.stringContaining('accepted')]);
+    status = answer.headers['content-location'] as string;
+    groups = await groupsOf(status);
+    expect(groups.map((group) => [group.code.coding[0].code, group.quantity])).toEqual([
+      ['match', 2],
+      ['nomatch', 2],
+    ]);
+  });
+
+  test('M51, M57: the matched Group names our members, and contains the submitted patients', () => {
+    const { member, contained } = matched();
+    expect(member!.map(({ entity }) => entity.reference)).toEqual(MATCHED.map((one) => `Patient/${one.member}`));
+    expect(contained!.map(({ id }) => id)).toEqual(['p1', 'p2']);
+  });
+
+  test('M59: who opted out and who is unknown differ in nothing but the contained Patient', () => {
+    const { member, contained } = byCode(groups, 'nomatch')!;
+    const [optedOut, unknown] = member!.map((entry) => JSON.stringify(entry));
+    expect(optedOut!.replaceAll('p3', 'ID')).toBe(unknown!.replaceAll('p4', 'ID'));
+    expect(contained!.map(({ id }) => id)).toEqual(['p3', 'p4']);
+    expect(JSON.stringify(groups)).not.toContain(OPTED_OUT.member);
+  });
+
+  test('M70: the app reads the members; another app gets what it gets of an unknown Group', async () => {
+    const { id } = matched();
+    expect((await read(app, `Patient/${MATCHED[0]!.member}`)).status).toBe(200);
+    for (const path of ['Group/ID', 'Group/ID/$export', 'Group/ID/$davinci-data-export']) {
+      const [foreign, unknown] = [
+        await read(other, path.replace('ID', id)),
+        await read(other, path.replace('ID', 'x')),
+      ];
+      expect([foreign.status, foreign.body.toString().replaceAll(id, 'x')]).toEqual([404, unknown.body.toString()]);
+    }
+    expect((await read(other, `Patient/${MATCHED[0]!.member}`)).status).toBe(404);
+    const foreignStatus = await http(status, { token: await other.tokens.get() });
+    expect(foreignStatus.status).toBe(404);
+  });
+
+  test('M73: an opt-out removes the member from reads and from the file of the match', async () => {
+    const [gone] = MATCHED as [Person, Person];
+    await takesEffect(fresh.platform(), optOut(gone.member));
+    expect((await read(app, `Patient/${gone.member}`)).status).toBe(404);
+    const left = byCode(await groupsOf(status), 'match')!;
+    expect([left.quantity, left.contained!.map(({ id }) => id)]).toEqual([1, ['p2']]);
+    expect(JSON.stringify(left)).not.toContain(gone.member);
+  });
+
+  test('M19: an attestation that was entered in error ends what it opened', async () => {
+    const [, stays] = MATCHED as [Person, Person];
+    const answer = await match(app, requestOf(bundleOf(stays, 1, NPI, 'entered-in-error')));
+    expect(answer.status).toBe(202);
+    await groupsOf(answer.headers['content-location'] as string);
+    await eventually(async () => expect((await read(app, `Patient/${stays.member}`)).status).toBe(404));
+  });
+
+  test('M1: another method is 405; the operation of an instance or of the system does not exist', async () => {
+    const token = await app.tokens.get();
+    const base = `${fresh.platform().base}/fhir`;
+    const answers = await Promise.all([
+      http(`${base}/Group/$provider-member-match`, { token }),
+      http(`${base}/Group/x/$provider-member-match`, { token, method: 'POST' }),
+      http(`${base}/$provider-member-match`, { token, method: 'POST' }),
+    ]);
+    expect(answers.map((one) => one.status)).toEqual([405, 404, 404]);
+  });
+});

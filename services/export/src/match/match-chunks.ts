@@ -1,0 +1,173 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { MemberFacts } from '@provider-access/domain/access';
+import { type PayerIdentity, payerIdentity } from '@provider-access/domain/pdex';
+import {
+  acceptsAttestation,
+  type Demographics,
+  isCoverageOfUs,
+  type MatchPolicy,
+  matchPolicyAt,
+  type MemberBundle,
+  readBundle,
+  type ReadBundle,
+  type SubmittedBundle,
+} from '@provider-access/domain/pdex/match';
+import type { Blobs } from '@provider-access/engines/blob';
+import { type DenialReason, npiKey } from '@provider-access/events';
+import { Facts } from '@provider-access/facts';
+import { BLOBS, type Job, Turns } from '@provider-access/jobs';
+import { instant } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { CONFIG, type ExportConfig } from '../config.ts';
+import { decideAttested } from './attesting.ts';
+import type { GuessGuard } from './guess-guard.ts';
+import type { Ended, Judged, Matched, MatchSummary } from './judged.ts';
+import { bundlesAt } from './submitted.ts';
+import { approvalOf, FINDER, type FinderFor, GUARD } from './searching.ts';
+
+/** A bundle that was read, and whom it describes. */
+interface Asked {
+  readonly bundle: MemberBundle;
+  /** Our member, or an id that nobody has, so that a miss costs the same reads. */
+  readonly member: string;
+  readonly isFound: boolean;
+  readonly facts: MemberFacts | undefined;
+}
+type Outcome = Pick<Judged, 'matched' | 'constrained' | 'ended'> & { readonly denied?: DenialReason };
+
+/**
+ * Judges the bundles of a chunk, in the order of M33. The number of queries depends on the number of readable bundles
+ * alone, so that opted-out, held, uncovered, unknown and ambiguous members cost the same (M59).
+ */
+@Injectable()
+export class MatchChunks {
+  private readonly payer: PayerIdentity;
+  constructor(
+    @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'clock' | 'logger'>,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(FINDER) private readonly finderFor: FinderFor,
+    @Inject(GUARD) private readonly guard: GuessGuard,
+  ) {
+    this.payer = payerIdentity(config.payerIdentifiers, config.payerOrganization);
+  }
+
+  async write(job: Job, places: readonly number[]): Promise<MatchSummary> {
+    const judged: Judged[] = [];
+    const refused: Partial<Record<DenialReason, string[]>> = {};
+    const turns = new Turns();
+    for await (const bundles of bundlesAt(this.blobs, job.job, places)) {
+      await turns.next();
+      const read = bundles.map((submitted) => ({
+        submitted,
+        read: readBundle(submitted.part, submitted.place, job.requestedAt),
+      }));
+      const asked = await this.askedOf(
+        job,
+        read.flatMap(({ read: one }) => (one.ok ? [one.bundle] : [])),
+      );
+      const missed: Demographics[] = [];
+      for (const { submitted, read: one } of read) {
+        if (!one.ok) {
+          judged.push(this.unreadable(job, submitted, one));
+          continue;
+        }
+        const of = asked.get(one.bundle)!;
+        const { denied, ...outcome } = this.judge(job, of);
+        if (denied !== undefined) (refused[denied] ??= []).push(of.member);
+        if (outcome.matched === undefined) missed.push(one.bundle.demographics);
+        judged.push({ ...shownOf(submitted, one.bundle), npis: one.bundle.attestation.npis, ...outcome });
+      }
+      await this.guard.count(approvalOf(this.facts.parties, job.client), missed);
+    }
+    const released = judged.flatMap(({ matched }) => matched?.member ?? []);
+    return { v: 1, parts: [], released, refused, judged };
+  }
+
+  /** One search and one read of facts for all bundles. Nobody is looked for while the app is suspended (M77). */
+  private async askedOf(job: Job, bundles: readonly MemberBundle[]): Promise<ReadonlyMap<MemberBundle, Asked>> {
+    if (bundles.length === 0) return new Map();
+    const isSuspended = await this.guard.isSuspended(approvalOf(this.facts.parties, job.client));
+    const found = isSuspended
+      ? []
+      : await this.finderFor(job.client).find(bundles.map(({ demographics }) => demographics));
+    const members = bundles.map((bundle, at) => {
+      const one = found[at];
+      return one !== undefined && 'member' in one ? one.member : nobodyAt(bundle.place);
+    });
+    const facts = await this.facts.access.factsOfMany(members);
+    return new Map(
+      bundles.map((bundle, at) => {
+        const member = members[at]!;
+        return [bundle, { bundle, member, isFound: member !== nobodyAt(bundle.place), facts: facts[at] }];
+      }),
+    );
+  }
+
+  private judge(job: Job, { bundle, member, isFound, facts }: Asked): Outcome {
+    if (!isFound || facts === undefined) return {};
+    const { attestation, coverage } = bundle;
+    if (attestation.status === 'entered-in-error') return { ended: endedOf(job.client, member, facts, attestation) };
+    if (!isCoverageOfUs(coverage as Readonly<Record<string, unknown>>, this.payer, job.requestedAt)) return {};
+    return this.decided(job, { bundle, member, isFound, facts });
+  }
+
+  /** The first attesting provider by whom the member is opened. */
+  private decided(job: Job, { bundle: { attestation }, member, facts }: Asked): Outcome {
+    const { parties } = this.facts;
+    const now = instant(this.ports.clock.now());
+    const policy = matchPolicyAt(this.config.matchPolicies, job.requestedAt);
+    let denied: DenialReason | undefined;
+    for (const npi of attestation.npis) {
+      const attesting = { npi, attestedAt: attestation.at, policy: policy.version };
+      const decision = decideAttested(job, { member, facts, ...attesting }, { parties, now });
+      if (decision.permit && this.accepts(policy, npi, facts!, Date.parse(now)))
+        return { matched: { member, ...attesting } satisfies Matched };
+      const reason = decision.permit ? 'not-attributed' : decision.reason;
+      // What another provider would have met tells more than that this one is not of the app.
+      if (denied === undefined || denied === 'not-attributed') denied = reason;
+    }
+    const isConstrained = this.config.consentConstrained && denied === 'opted-out';
+    return { ...(denied !== undefined && { denied }), ...(isConstrained && { constrained: member }) };
+  }
+
+  private accepts(policy: MatchPolicy, npi: string, { attributions }: MemberFacts, now: number): boolean {
+    return acceptsAttestation(policy, attributions, this.facts.parties.identity(npiKey(npi)), now);
+  }
+
+  private unreadable(job: Job, submitted: SubmittedBundle, read: Extract<ReadBundle, { ok: false }>): Judged {
+    // A Consent of another patient may be an attempt on that patient (M17).
+    if (read.securityEvent === true)
+      this.ports.logger.warn(
+        { client: job.client, job: job.job, place: read.place },
+        'a Consent of another patient was submitted',
+      );
+    const { place, ids } = submitted;
+    const { element, text, patient } = read;
+    return { place, ids, ...(patient !== undefined && { patient }), fault: { element, text } };
+  }
+}
+
+/** An id that no member has. */
+const nobodyAt = (place: number): string => `~${place}`;
+
+const shownOf = ({ place, ids, isRepeated }: SubmittedBundle, { patient, coverage }: MemberBundle) => ({
+  place,
+  ids,
+  patient,
+  ...(isRepeated && { coverage }),
+});
+
+/** The attestations of this app that one of these providers made of the member. */
+const endedOf = (
+  client: string,
+  member: string,
+  { attestations = [] }: MemberFacts,
+  { npis }: MemberBundle['attestation'],
+): readonly Ended[] =>
+  attestations
+    .filter(
+      (a) => a.client === client && a.endRecordedAt === undefined && npis.some((npi) => npiKey(npi) === a.provider),
+    )
+    .map(({ group }) => ({ member, group }));
