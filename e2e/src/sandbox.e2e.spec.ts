@@ -200,6 +200,24 @@ test("follows the tutorial of a provider's developer word for word, from `npm pa
       expect(JSON.parse(line)).toHaveProperty('resourceType');
 });
 
+test('follows the quick start of a match, from a ready sandbox to the Groups', async () => {
+  const cwd = join(folder, 'match');
+  mkdirSync(cwd);
+  const { npi } = (await shown()).clients[0]!;
+  const { code, stdout, stderr, readableByOthers } = await follow('docs/match.md', {
+    cwd,
+    replace: { 'http://127.0.0.1:8080': platform.base, '1238000008': npi },
+  });
+  expect({ code, stderr: stderr.replace(/^(?:export|match) .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
+  expect(readableByOthers).toEqual([]);
+  // Each member whom the sandbox shows to the provider is found by the data that it shows (M40, M51).
+  const [, matched, all] = /^(\d+) of (\d+) matched$/m.exec(stdout)!;
+  expect(Number(all)).toBeGreaterThan(0);
+  expect(matched).toBe(all);
+  const groups = stdout.split('\n').filter((line) => line.startsWith('{"resourceType":"Group"'));
+  expect(groups.map((line) => (JSON.parse(line) as { quantity: number }).quantity)).toEqual([Number(all)]);
+});
+
 test('starts over on request, and keeps its tokens', async () => {
   const before = (await shown()).clients.map(({ client_id: id }) => id);
   const { code, stdout } = await paOf(platform, folder)('sandbox', 'reset');

@@ -228,7 +228,7 @@ describe('pa match with FHIR files', () => {
   test.each([
     ['a line that is no JSON', 'x', 'line 1: is no JSON object'],
     ['another type', ndjson({ resourceType: 'Claim' }), 'line 1: is neither a Patient nor a Coverage'],
-    ['a Patient without a Coverage', ndjson(patient('p1')), 'Patient p1 has no Coverage in the file'],
+    ['a Patient without a Coverage', ndjson(patient('p1')), '1 Patients have no Coverage in '],
     ['a Coverage of nobody', ndjson(coverage('p1')), 'line 1: the file has no Patient that this Coverage is of'],
     ['a Patient twice', ndjson(patient('p1'), patient('p1')), 'line 2: there are two Patients with this id'],
     ['nobody', ' ', 'names nobody'],

@@ -8,12 +8,12 @@ import { appOf, contextOf, tokenSource, withApp, type AppOptions, type Context }
 import { afterInterrupt, EXPORT_STOPPED } from '../interrupt.ts';
 import { csvPeople, CSV_COLUMNS } from '../match/csv-people.ts';
 import { fhirPeople } from '../match/fhir-people.ts';
-import { type MatchResult, readResult } from '../match/result.ts';
+import type { MatchResult } from '../match/result.ts';
+import { sendMatch } from '../match/send.ts';
 import { type Attesting, requestsOf, type Submitted } from '../match/submitted.ts';
 import { npi } from '../options.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
-const PATH = '/fhir/Group/$provider-member-match';
 const payer = (text: string): string => {
   if (!isPayerIdentifier(text))
     throw new CliError(
@@ -31,10 +31,10 @@ interface MatchOptions extends AppOptions {
   readonly dryRun?: boolean;
 }
 
-async function peopleOf(file: string, of: Attesting): Promise<readonly Submitted[]> {
+async function peopleOf(file: string, of: Attesting, note: (line: string) => void): Promise<readonly Submitted[]> {
   try {
     if (file.toLowerCase().endsWith('.csv')) return await csvPeople(createReadStream(file), file, of);
-    return fhirPeople(readFileSync(file, 'utf8'), file, of);
+    return fhirPeople(readFileSync(file, 'utf8'), file, { ...of, note });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new CliError(EXIT.usage, `${file} is not there`);
     throw error;
@@ -44,7 +44,7 @@ async function peopleOf(file: string, of: Attesting): Promise<readonly Submitted
 async function match(file: string, o: MatchOptions, command: Command): Promise<void> {
   const context = contextOf(command);
   const { out } = context;
-  const people = await peopleOf(file, { npi: o.npi, payer: o.payer, now: new Date().toISOString() });
+  const people = await peopleOf(file, { npi: o.npi, payer: o.payer, now: new Date().toISOString() }, out.note);
   const requests = requestsOf(people);
   if (o.dryRun === true) return writeRequests(o.out, requests, context);
   afterInterrupt(EXPORT_STOPPED);
@@ -56,16 +56,9 @@ async function match(file: string, o: MatchOptions, command: Command): Promise<v
     new ExportFolder(o.out).create();
     const earlier = new ExportFolder(folder).load();
     if (earlier !== undefined) new ExportFolder(folder).archive(earlier);
-    const found = await bulkExport({
-      server: context.server,
-      token: (refused) => tokens.get(refused),
-      group: 'match',
-      kickOff: { path: PATH, body: request.body },
-      out: folder,
-      onProgress: (text) => progress.update(text),
-    });
+    const options = { server: context.server, token: (refused?: string) => tokens.get(refused), out: folder };
+    results.push(await sendMatch(request, { ...options, onProgress: (text) => progress.update(text) }));
     progress.done(`${request.people.length} people`);
-    results.push(await readResult(found, request.people));
   }
   print(results, context);
   if (o.export !== undefined) await exportMatched(results, o.export, o, context);

@@ -25,6 +25,8 @@ function closing(report: DemoReport): string[] {
       row(`of the ${v.formerOptOuts.members} members who opted out before`, 0, v.formerOptOuts.found),
       row('of the member who left meanwhile', 0, v.optedOutFound),
       row('money elements', 0, v.moneyElements),
+      row('attested members who matched', report.match.matched.expected, report.match.matched.found),
+      row('attested people who did not', report.match.notMatched.expected, report.match.notMatched.found),
       row('members who left with the next roster', report.month.roster.left, report.month.roster.gone),
       row('letters to members', report.month.notices.expected, report.month.notices.found),
       row('broken events parked', report.deadLetters.expected, report.deadLetters.found),

@@ -19,6 +19,7 @@ import {
 } from '../client/steps.ts';
 import { DEFAULT_AS_OF } from '../commands/generate.ts';
 import { CliError, EXIT, type Output } from '../output.ts';
+import { type MatchReport, runMatch } from './match.ts';
 import { type MonthReport, runMonth } from './month.ts';
 import { startPlatform, type PlatformProcess } from './platform-process.ts';
 import type { Steps } from './steps.ts';
@@ -40,6 +41,7 @@ export interface DemoReport {
   readonly deadLetters: { readonly expected: number; readonly found: number };
   readonly optedOut: { readonly during: string; readonly effectiveMs: number };
   readonly verification: Verification;
+  readonly match: MatchReport;
   readonly month: MonthReport;
   readonly eventsPerSecond: number;
   readonly exportSeconds: number;
@@ -203,6 +205,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     mismatches.push(...verification.faults);
     if (verification.faultCount > verification.faults.length)
       mismatches.push(`… and ${verification.faultCount - verification.faults.length} more`);
+    const second = payer.providerOrganizations[1]!;
     const month = await runMonth({
       server,
       platform,
@@ -211,9 +214,21 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       folder,
       practices: [
         { organization: provider, app: app! },
-        { organization: payer.providerOrganizations[1]!, app: otherApp! },
+        { organization: second, app: otherApp! },
       ],
       leaver,
+      mismatch: (text) => mismatches.push(text),
+    });
+    // An attestation opens members, so it comes after the roster that takes members away.
+    const match = await runMatch({
+      server,
+      payer,
+      steps,
+      folder,
+      practice: { npi: second.npi, app: otherApp! },
+      other: provider.npi,
+      leaver,
+      without: [leaver.member, month.optedOutOfOne],
       mismatch: (text) => mismatches.push(text),
     });
     const resources = verification.resourcesFound + verification.supportingFound;
@@ -225,6 +240,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       deadLetters: { expected: ledger.outcomes.parked, found: parked },
       optedOut: { during: leaver.member, effectiveMs },
       verification,
+      match,
       month,
       eventsPerSecond: published.accepted / published.seconds,
       exportSeconds,

@@ -8,7 +8,11 @@ type Json = Readonly<Record<string, unknown>>;
  * The people of a FHIR file: Parameters with `MemberBundle` parts, or NDJSON of Patients and their Coverages.
  * @throws CliError with the line of the first fault
  */
-export function fhirPeople(text: string, name: string, of: Attesting): readonly Submitted[] {
+export function fhirPeople(
+  text: string,
+  name: string,
+  of: Attesting & { readonly note: (line: string) => void },
+): readonly Submitted[] {
   const whole = parsed(text);
   if (isObject(whole) && whole['resourceType'] === 'Parameters') return parametersOf(whole, name);
   return ndjsonOf(text, name, of);
@@ -31,7 +35,11 @@ function parametersOf({ parameter }: Json, name: string): readonly Submitted[] {
   return bundles.map((bundle, at) => ({ from: `MemberBundle ${at + 1}`, bundle }));
 }
 
-function ndjsonOf(text: string, name: string, { npi, now }: Attesting): readonly Submitted[] {
+function ndjsonOf(
+  text: string,
+  name: string,
+  { npi, now, note }: Attesting & { readonly note: (line: string) => void },
+): readonly Submitted[] {
   if (npi === undefined)
     throw new CliError(EXIT.usage, `${name} has no attestations: name the provider who attests with --npi`);
   const patients = new Map<string, Json & { readonly id: string }>();
@@ -61,8 +69,9 @@ function ndjsonOf(text: string, name: string, { npi, now }: Attesting): readonly
     const coverage = { ...resource, beneficiary: { reference: `Patient/${of}` } };
     return { from: `line ${line}`, bundle: bundleOf(patient, coverage, npi, now) };
   });
-  const without = [...patients.keys()].find((id) => !coverages.some(({ of }) => of === id));
-  if (without !== undefined) throw new CliError(EXIT.usage, `${name}: Patient ${without} has no Coverage in the file`);
+  const covered = new Set(coverages.map(({ of }) => of));
+  const without = [...patients.keys()].filter((id) => !covered.has(id)).length;
+  if (without > 0) note(`${without} Patients have no Coverage in ${name}, so they are not sent.`);
   if (people.length === 0) throw new CliError(EXIT.usage, `${name} names nobody`);
   return people;
 }
