@@ -29,6 +29,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/probe', 'attribution'],
     ['/ops/notices', 'attribution'],
     ['/ops/lists', 'attribution'],
+    ['/ops/attestations', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
     ['/ops/lines', 'auth'],

@@ -374,6 +374,8 @@ describe('one client and another', () => {
       '/ops/slo/freshness',
       '/ops/feeds',
       '/ops/reviews',
+      '/ops/attestations',
+      '/ops/attestations/matches',
       '/ops/lines',
     ])
       expect((await ask(path)).status, path).toBe(401);

@@ -24,6 +24,7 @@
 - { prefix: /ops/slo, service: attribution }
 - { prefix: /ops/probe, service: attribution }
 - { prefix: /ops/notices, service: attribution }
+- { prefix: /ops/attestations, service: attribution }
 - { prefix: /ops/lists, service: attribution }
 - { prefix: /ops/feeds, service: resources }
 - { prefix: /ops/reviews, service: resources }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * pa.attestations: what providers attest by `$provider-member-match` (docs/match.md, ADR 0124). The topic is one of its
+ * pa.attestations: what providers attest by `$provider-member-match` (ADR 0124). The topic is one of its
  * own, because an earlier release stops in front of a type that it does not know. Times are RFC 3339 instants.
  */
 const instant = z.string();

@@ -103,7 +103,7 @@ export const TOPICS: readonly Topic[] = [
   row(PA_ATTRIBUTION, 'member id', DERIVED, ['attribution'], SERVICES),
   row(PA_GROUPS, 'Group id', DERIVED, ['attribution'], ['attribution']),
   row(PA_LISTS, 'Group id', { ...DERIVED, spread: 'narrow' }, ['attribution'], ['attribution']),
-  row(PA_ATTESTATIONS, 'member id, or Group id', DERIVED, [], SERVICES),
+  row(PA_ATTESTATIONS, 'member id, or Group id', DERIVED, ['attribution'], SERVICES),
   row(PA_CONSENT, 'member id', DERIVED, ['consent'], SERVICES),
   row(PA_REGISTRY, 'client id', DECIDED, ['auth'], SERVICES),
   row(PA_EXPORTS, 'job id', DECIDED, ['export'], ['export']),

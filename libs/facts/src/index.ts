@@ -1,5 +1,6 @@
 export { FORMER_PROJECTIONS } from './former-views.ts';
 export {
+  attestationFacts,
   attested,
   type AttestedPart,
   matchedGroups,

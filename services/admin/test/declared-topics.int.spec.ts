@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import {
   encodeEvent,
+  PA_ATTESTATIONS,
   PA_AUDIT_CHAIN,
   PA_DEPLOYMENT,
   PAYER_MEMBER_EVENTS,
@@ -9,6 +10,7 @@ import {
   topicsOf,
 } from '@provider-access/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { attestedRecord } from '@provider-access/process/testing';
 import { eventually } from '@provider-access/testing';
 import { aclRules } from '../src/acls.ts';
 import { DECLARATIONS, viewGroup } from '../src/services.ts';
@@ -173,6 +175,13 @@ beforeAll(async () => {
     ).status,
   ).toBe(202);
   expect((await house.call('attribution', 'GET', '/ops/slo', house.administrator)).status).toBe(200);
+  const [from, to] = ['2026-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
+  const of = { member: 'm1', group: 'match-1', client, npi: NPI, policy: 'accept', job: 'j' };
+  await house.log.append(PA_ATTESTATIONS, [attestedRecord({ ...of, from, to, attestedAt: from })]);
+  const withdrawal = { group: 'match-1', reason: 'a test' };
+  expect(
+    (await house.call('attribution', 'POST', '/ops/attestations/withdrawals', house.administrator, withdrawal)).status,
+  ).toBe(200);
   // A refused token request, because auth audits it.
   await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', {
     'content-type': 'application/x-www-form-urlencoded',

@@ -21,6 +21,8 @@ import { Forecast } from './operations/ops/forecast.ts';
 import { NetworkForecast } from './operations/ops/network-forecast.ts';
 import { GroupView } from './operations/group-view.ts';
 import { WithheldPatients } from './operations/withheld-patients.ts';
+import { Attestations } from './operations/attestations.ts';
+import { AttestationsController } from './operations/ops/attestations.controller.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
 import { NoticesController } from './operations/ops/notices.controller.ts';
@@ -96,6 +98,7 @@ export class AttributionModule {
         NoticesController,
         ListsController,
         LabelSimulationController,
+        AttestationsController,
       ],
       providers: [
         { provide: CONFIG, useValue: config },
@@ -135,6 +138,7 @@ export class AttributionModule {
         DueNotices,
         ListDemands,
         LabelSimulator,
+        Attestations,
       ],
     };
   }

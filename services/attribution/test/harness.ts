@@ -3,11 +3,13 @@ import type { DynamicModule } from '@nestjs/common';
 import {
   type DomainEvent,
   encodeEvent,
+  PA_ATTESTATIONS,
   PA_CONSENT,
   PAYER_MEMBER_EVENTS,
   type ProviderKey,
 } from '@provider-access/events';
-import type { Subscription } from '@provider-access/engines/log';
+import type { NewRecord, Subscription } from '@provider-access/engines/log';
+import { attested, matchedGroups } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
@@ -80,12 +82,27 @@ export class Harness extends IntakeHarness {
     await this.log.append(PA_CONSENT, [encodeEvent(event, { key: member ?? 'source' })]);
     await this.settle();
   }
+  /** What a match would have appended. */
+  async attests(...records: readonly NewRecord[]): Promise<void> {
+    await this.log.append(PA_ATTESTATIONS, records);
+    const head = await this.log.head([PA_ATTESTATIONS]);
+    for (const view of [attested, matchedGroups])
+      if (!(await this.views.reader(view).waitFor(head, 60_000))) throw new Error('the view did not pass');
+    await this.settle();
+  }
   /** Waits until all our records in the log have been read. */
   async settle(): Promise<void> {
-    const head = await this.log.head(['pa.members', 'pa.attribution', PA_CONSENT]);
+    const head = await this.log.head(['pa.members', 'pa.attribution', PA_CONSENT, PA_ATTESTATIONS]);
     if (!(await this.facts.reader.waitFor(head, 60_000))) throw new Error('the view did not pass');
     await this.facts.parties.waitFor(
-      await this.log.head(['pa.registry', 'pa.providers', 'pa.attribution', PA_CONSENT]),
+      await this.log.head([
+        'pa.registry',
+        'pa.providers',
+        'pa.directory',
+        'pa.attribution',
+        PA_CONSENT,
+        PA_ATTESTATIONS,
+      ]),
       60_000,
     );
     await this.facts.freshness.poll();
@@ -107,8 +124,8 @@ export class Harness extends IntakeHarness {
     await this.settle();
   }
   /** The header of a new token, because a token ends after five minutes of the clock. */
-  async token(client: string, scope = 'system/Group.rs'): Promise<{ authorization: string }> {
-    return { authorization: `Bearer ${(await this.#tokens.issue(client, scope, 1)).token}` };
+  async token(client: string, scope = 'system/Group.rs', approvals = 1): Promise<{ authorization: string }> {
+    return { authorization: `Bearer ${(await this.#tokens.issue(client, scope, approvals)).token}` };
   }
   get(url: string, headers: Record<string, string>, method: 'GET' | 'HEAD' = 'GET') {
     return this.app.inject({ method, url, headers });

@@ -12,6 +12,7 @@ import { feedsCommand } from './commands/feeds.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { importFolderCommand } from './commands/import-folder.ts';
+import { attestationCommands } from './commands/attestations.ts';
 import { noticeCommands } from './commands/notices.ts';
 import { labelsCommand } from './commands/labels.ts';
 import { linesCommands } from './commands/lines.ts';
@@ -82,6 +83,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   feedsCommand(program);
   noticeCommands(program);
   reviewsCommand(program);
+  attestationCommands(program);
   labelsCommand(program);
   engineCommands(program);
   sandboxCommands(program);

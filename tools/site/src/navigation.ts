@@ -22,6 +22,7 @@ const SECTIONS = {
     'coverage.md',
     'opt-outs.md',
     'notices.md',
+    'attestations.md',
     'lines-of-business.md',
     'dead-letters.md',
     'disclosures.md',

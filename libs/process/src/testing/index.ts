@@ -1,3 +1,4 @@
+export * from './attestations.ts';
 export { deciding } from './deciding.ts';
 export * from './facts.ts';
 export * from './intake-harness.ts';

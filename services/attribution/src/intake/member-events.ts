@@ -3,6 +3,7 @@ import {
   type DomainEvent,
   type MemberMerged,
   PA_ATTRIBUTION,
+  PA_ATTESTATIONS,
   PA_FILE_ROWS,
   PA_GROUPS,
   PA_MEMBERS,
@@ -103,7 +104,7 @@ export class MemberEventsIntake extends AccessIntake {
     super(ports, {
       ...sharedRole(config),
       progressTopic: PA_ATTRIBUTION,
-      topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_FILE_ROWS, PA_ATTRIBUTION],
+      topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_FILE_ROWS, PA_ATTRIBUTION, PA_ATTESTATIONS],
       stages: () => [memberStage(load, directory.batch(), rules, warnOfForeign)],
     });
   }
@@ -142,6 +143,8 @@ function memberStage(
         sameTime ||= isNews && derived.sameTime;
         stands &&= state.stands(member, topic, record);
       }
+      for (const { type, data } of decision.statements)
+        if (type === 'pa.member-merged.v1') outputs.push(...(await carriedAttestations(data, event, at, state)));
       outputs.push(...rowOutputs(event, { deriver: DERIVER, at }));
       if (!stands) return { ok: true, outcome: 'superseded', outputs };
       const unknown = decision.statements.some(
@@ -227,4 +230,24 @@ async function sharedNotices(
       }
   }
   return out;
+}
+
+/** Ids of other events of the same cause and subject are below. */
+const FIRST_CARRIED = 1000;
+/** What providers attest of the retired id, for the id that stays (ADR 0124). */
+async function carriedAttestations(
+  merge: MemberMerged,
+  cause: PayerEvent & DomainEvent,
+  at: string,
+  state: MemberState,
+): Promise<readonly Output[]> {
+  const { member } = merge;
+  const left = await state.attestationsLeft(merge, at);
+  return left.map(({ group, client, provider, from, to, attestedAt, policy, job }, n) => {
+    const npi = provider.replace('npi|', '');
+    const data = { member, group, client, npi, from, to, attestedAt, policy, job };
+    const type = 'pa.member-attested.v1';
+    const record = derivedRecord({ deriver: DERIVER, type, subject: member, cause, at, data, n: FIRST_CARRIED + n });
+    return { topic: PA_ATTESTATIONS, record };
+  });
 }

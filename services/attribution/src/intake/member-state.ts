@@ -1,7 +1,9 @@
-import { type MemberMerged, PA_ATTRIBUTION, PA_MEMBERS, bufferOf } from '@provider-access/events';
+import { type MemberMerged, PA_ATTESTATIONS, PA_ATTRIBUTION, PA_MEMBERS, bufferOf } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import {
   aboutOf,
+  attestationFacts,
+  type AttestationsPart,
   type AttributionPart,
   attributionSays,
   endSteps,
@@ -16,6 +18,7 @@ import {
   stepsThatEnd,
 } from '@provider-access/facts';
 import { MOST_IDS } from '@provider-access/intake';
+import type { AttestationFact } from '@provider-access/domain/access';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberStatement } from '../domain/decide-member-event.ts';
 
@@ -25,6 +28,7 @@ const WAIT_MS = 1000;
 interface Parts {
   members?: MembersPart;
   attribution?: AttributionPart;
+  attestations?: AttestationsPart | undefined;
 }
 
 /**
@@ -46,7 +50,7 @@ export class MemberState {
   static async load(log: EventLog, reader: ViewReader, members: readonly string[], now: number): Promise<MemberState> {
     const state = new MemberState(now, reader);
     if (members.length === 0) return state;
-    const head = await log.head([PA_MEMBERS, PA_ATTRIBUTION]);
+    const head = await log.head([PA_MEMBERS, PA_ATTRIBUTION, PA_ATTESTATIONS]);
     if (!(await reader.waitFor(head, WAIT_MS).catch(() => false))) state.#reader = undefined;
     await state.#fetch(members);
     return state;
@@ -57,8 +61,8 @@ export class MemberState {
     try {
       const docs = await this.#reader.getMany(unknown);
       for (const [i, member] of unknown.entries()) {
-        const { members: part, attribution } = (docs[i] ?? {}) as Partial<MemberFactsDocument>;
-        this.#parts.set(member, { members: part, attribution });
+        const { members: part, attribution, attestations } = (docs[i] ?? {}) as Partial<MemberFactsDocument>;
+        this.#parts.set(member, { members: part, attribution, attestations });
       }
     } catch {
       // The views are unreachable, so every event counts as new.
@@ -79,6 +83,13 @@ export class MemberState {
   /** All ids of a person, as far as the facts are readable. */
   idsOf(member: string): Promise<ReadonlySet<string>> {
     return this.#person(member);
+  }
+  /** What providers attest of an id that was retired, and not yet of the id that stays. */
+  async attestationsLeft({ member, retired }: MemberMerged, at: string): Promise<readonly AttestationFact[]> {
+    await this.#fetch([member, retired]);
+    const [kept, left] = [member, retired].map((id) => attestationFacts(this.#parts.get(id)?.attestations));
+    const known = new Set(kept!.map(({ group }) => group));
+    return left!.filter(({ group, to }) => !known.has(group) && to !== undefined && to > at);
   }
   /** What the facts of an id say about notices. */
   noticesOf(member: string): NoticesPart {
@@ -140,7 +151,11 @@ export class MemberState {
     const members = topic === PA_MEMBERS ? evolveMembers(known.members, seen) : undefined;
     const attribution = topic === PA_ATTRIBUTION ? evolveAttribution(known.attribution, seen) : undefined;
     if (members === undefined && attribution === undefined) return false;
-    this.#parts.set(member, { members: members ?? known.members, attribution: attribution ?? known.attribution });
+    this.#parts.set(member, {
+      ...known,
+      members: members ?? known.members,
+      attribution: attribution ?? known.attribution,
+    });
     return true;
   }
 

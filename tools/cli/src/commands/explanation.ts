@@ -1,4 +1,5 @@
 import type {
+  AttestationFact,
   AttributionFact,
   CoverageFact,
   HoldFact,
@@ -44,6 +45,12 @@ export interface Explanation extends Verdict {
     })[];
     /** Absent in answers of earlier releases, and if no plan is known. */
     readonly plans?: readonly Marked<PlanFact>[];
+    /** Absent in answers of earlier releases, and if no provider has attested. */
+    readonly attestations?: readonly (Marked<AttestationFact> & {
+      readonly ofClient: boolean;
+      readonly boundToClient: boolean;
+      readonly inNetwork: boolean;
+    })[];
     readonly optOuts: readonly Marked<OptOutFact>[];
     readonly holds: readonly Marked<HoldFact>[];
     readonly sourceHolds: readonly (Marked<HoldFact> & { readonly source: string })[];
@@ -137,6 +144,10 @@ function denial(e: Explanation, reason: DenialReason): readonly [because: string
   }
 }
 
+/** Who attested, when, and by which policy (MATCH.md M37). */
+const attestedBy = ({ provider, attestedAt, policy, group }: AttestationFact): string =>
+  `attested by ${named([provider]).replace('npi', 'NPI')} on ${attestedAt}, policy ${policy}, Group ${group}`;
+
 /** Two sentences: what decided, and what would change it. */
 export function explanationSentences(e: Explanation): readonly [string, string] {
   const { client, member } = e;
@@ -145,6 +156,16 @@ export function explanationSentences(e: Explanation): readonly [string, string] 
     return [`Denied (${e.reason}): app ${client} does not see member ${member}, because ${because}.`, change];
   }
   const [ground] = holding(e.memberFacts?.attributions).filter((a) => a.boundToClient && a.inNetwork);
+  const [attestation] = holding(e.memberFacts?.attestations).filter(
+    (a) => a.ofClient && a.boundToClient && a.inNetwork,
+  );
+  if (ground === undefined && attestation !== undefined)
+    return [
+      `Permitted: app ${client} sees member ${member}, who has coverage and is ${attestedBy(attestation)}, until ` +
+        `${attestation.to ?? 'it is withdrawn'}.`,
+      'This ends when the member opts out, when coverage ends, when the attestation expires or is withdrawn, when ' +
+        'the provider leaves the network, or when the app is suspended.',
+    ];
   const by = ground === undefined ? '' : ` to ${named(ground.providers)}, which is in network, since ${ground.from}`;
   return [
     `Permitted: app ${client} sees member ${member}, who has coverage and is attributed${by}.`,
@@ -153,7 +174,7 @@ export function explanationSentences(e: Explanation): readonly [string, string] 
   ];
 }
 
-const WORDED = ['coverage', 'plans', 'attributions', 'optOuts', 'holds', 'sourceHolds', 'mergedWith'];
+const WORDED = ['coverage', 'plans', 'attributions', 'attestations', 'optOuts', 'holds', 'sourceHolds', 'mergedWith'];
 /** Statements of a kind for which this page has no words, by the name of their list in the answer. */
 const otherFacts = (memberFacts: object): [name: string, fact: Marked<Interval & { readonly event: string }>][] =>
   Object.entries(memberFacts).flatMap(([name, list]: [string, unknown]) =>
@@ -179,6 +200,19 @@ export function factRows({ memberFacts }: Explanation): string[] {
         a,
         [
           named(a.providers),
+          ...(a.boundToClient ? ['of this app'] : []),
+          ...(a.inNetwork ? ['in network'] : []),
+          `event ${a.event}`,
+        ].join(', '),
+      ),
+    ),
+    ...(memberFacts.attestations ?? []).map((a) =>
+      row(
+        'attestation',
+        a,
+        [
+          attestedBy(a),
+          a.ofClient ? 'for this app' : `for the app ${a.client}`,
           ...(a.boundToClient ? ['of this app'] : []),
           ...(a.inNetwork ? ['in network'] : []),
           `event ${a.event}`,

@@ -50,6 +50,24 @@ test.each(namesOf(DENIALS))('a denial as %s is two sentences: what decided, and 
   expect(sentences[1]).toMatch(change);
 });
 
+test('M37 an attestation says who attested, when, and by which policy', () => {
+  const attestation = {
+    ...{ group: 'match-1', client: 'c-1', provider: 'npi|1234567893' as const, attestedAt: '2026-10-31T00:00:00.000Z' },
+    ...{ policy: 'accept/2026-01-01', job: 'j', from: '2026-11-01', to: '2026-12-01', recordedAt: '', event: 'e7' },
+    ...{ holds: true, ofClient: true, boundToClient: true, inNetwork: true },
+  };
+  const memberFacts = { ...base.memberFacts!, attributions: [], attestations: [attestation] };
+  expect(explanationSentences({ ...base, memberFacts })[0]).toBe(
+    'Permitted: app c-1 sees member m-1, who has coverage and is attested by NPI 1234567893 on ' +
+      '2026-10-31T00:00:00.000Z, policy accept/2026-01-01, Group match-1, until 2026-12-01.',
+  );
+  expect(factRows({ ...base, memberFacts }).join('\n')).toMatch(
+    /^attestation +yes +2026-11-01 +2026-12-01 +attested by/m,
+  );
+  const another = { ...attestation, client: 'c-2', ofClient: false };
+  expect(factRows({ ...base, memberFacts: { ...memberFacts, attestations: [another] } }).join()).toContain('app c-2');
+});
+
 test('a reason and statements that only a newer server knows are named', () => {
   const newer = { ...base, decision: 'deny', reason: 'moved-away' as DenialReason } as const;
   expect(explanationSentences(newer)[0]).toMatch(/because of moved-away\.$/);

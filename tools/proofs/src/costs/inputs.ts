@@ -138,6 +138,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     { url, by, status: 404, ...more },
   ];
   const posted = { method: 'POST', headers: JSON_TYPE, body: '{}' } as const;
+  const reasoned = { ...posted, body: '{"reason":"test"}' } as const;
   return {
     // Of callers without a token: the size of a body is limited.
     'POST /auth/register': [
@@ -316,10 +317,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /events/dead-letters': [{ url: '/events/dead-letters', by: 'payer', most: { bytes: 60_000 } }],
     'GET /events/dead-letters/{id}': missing('/events/dead-letters/unknown', 'payer'),
     'POST /events/dead-letters/{id}/replay': missing('/events/dead-letters/unknown/replay', 'payer', posted),
-    'POST /events/dead-letters/{id}/discard': missing('/events/dead-letters/unknown/discard', 'payer', {
-      ...posted,
-      body: '{"reason":"test"}',
-    }),
+    'POST /events/dead-letters/{id}/discard': missing('/events/dead-letters/unknown/discard', 'payer', reasoned),
     'GET /auth/clients': operator('/auth/clients'),
     'GET /auth/clients/{client}': operator(`/auth/clients/${client}`),
     'POST /auth/clients/{client}/approve': missing('/auth/clients/unknown/approve', 'administrator', {
@@ -363,6 +361,9 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /ops/audit/AuditEvent/{id}': missing('/ops/audit/AuditEvent/unknown', 'administrator'),
     'GET /ops/audit/verification': operator('/ops/audit/verification'),
     'GET /ops/lists': operator('/ops/lists', { most: { rows: 1_500, bytes: 200_000 } }),
+    'GET /ops/attestations': operator('/ops/attestations', { most: { rows: 600 } }),
+    'GET /ops/attestations/matches': operator('/ops/attestations/matches', { most: { rows: 600 } }),
+    'POST /ops/attestations/withdrawals': operator('/ops/attestations/withdrawals', { ...posted, status: 400 }),
     'GET /ops/notices': operator('/ops/notices?until=2030-01-01', { most: { rows: 1_500, bytes: 100_000 } }),
     'GET /ops/slo': operator('/ops/slo', { most: { rows: 200, bytes: 60_000 } }),
     'GET /ops/slo/freshness': operator('/ops/slo/freshness'),

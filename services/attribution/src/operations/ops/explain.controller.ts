@@ -91,6 +91,14 @@ export class ExplainController {
         boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false,
         inNetwork: inNetwork(party, a.providers, moment),
       })),
+      ...(lists.attestations !== undefined && {
+        attestations: marked(lists.attestations).map((a) => ({
+          ...a,
+          ofClient: a.client === client,
+          boundToClient: known?.providers.includes(a.provider) ?? false,
+          inNetwork: inNetwork(party, [a.provider], moment) && !party.deactivated(a.provider),
+        })),
+      }),
       sourceHolds: sourcesOf({ sources }).flatMap((source) =>
         marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold })),
       ),
