@@ -213,7 +213,7 @@ export const matchedGroups: Projection = {
   version: 1,
   topics: { [PA_ATTESTATIONS]: matchedTopic },
   indexes: [
-    { name: 'by_client', fields: ['match.client', 'match.recordedAt'] },
+    { name: 'by_client', fields: ['match.client', 'match.to'] },
     { name: 'by_time', fields: ['match.recordedAt'] },
   ],
 };

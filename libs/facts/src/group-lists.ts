@@ -1,9 +1,16 @@
-import { type AlsoGroup, type GroupDenial, groupDenial, type Purpose } from '@provider-access/domain/access';
+import {
+  type AlsoGroup,
+  type GroupDenial,
+  groupDenial,
+  matchedGroupDenial,
+  type Purpose,
+} from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import type { Claims } from '@provider-access/engines/state';
 import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { isId } from '@provider-access/fhir';
-import { type Clock, instant } from '@provider-access/kernel';
+import { type Clock, instant, Refusal, unknownResource } from '@provider-access/kernel';
+import { matchedGroups, type MatchedGroupPart } from './attestations.ts';
 import type { Parties } from './parties.ts';
 import { type GroupPart, groups } from './projections.ts';
 
@@ -21,11 +28,19 @@ export interface OwnedGroup extends OpenedGroup {
   readonly ids: readonly string[];
   /** RFC 3339 instant since when two parts are one list. */
   readonly joinedAt?: string;
+  /** The result of a match, which belongs to the client and not to a provider (MATCH.md M70). */
+  readonly match?: MatchedGroupPart;
 }
 /** Why the Group does not exist for the client. */
 export interface DeniedGroup {
   readonly denied: GroupDenial | 'group-unknown';
 }
+
+/** The answer for a Group that does not exist for the client. Only the client's own matched Group says more (M71). */
+export const absentGroup = ({ denied }: DeniedGroup): Refusal =>
+  denied === 'group-expired'
+    ? new Refusal('not-found', 'This matched Group has expired. Match again with Group/$provider-member-match.')
+    : unknownResource();
 
 /** How long the id of a Group answers that has become part of another one, ms (A2). */
 export const FORMER_ID_MS = 365 * 24 * 3_600_000;
@@ -86,13 +101,15 @@ export interface GroupListsOptions {
 export class GroupLists {
   readonly #options: GroupListsOptions;
   readonly #groups: ViewReader;
+  readonly #matched: ViewReader;
   #since: number | undefined;
   constructor(options: GroupListsOptions) {
     this.#options = options;
     this.#groups = options.views.reader(groups);
+    this.#matched = options.views.reader(matchedGroups);
   }
 
-  /** In the order of ids. One query for each provider of the client. @throws EngineUnavailable */
+  /** In the order of ids. One query for each provider of the client, and one for matches. @throws EngineUnavailable */
   async ofClient(client: string): Promise<readonly OwnedGroup[]> {
     const found = new Map<string, OpenedGroup>();
     for (const provider of this.#providersOf(client))
@@ -105,15 +122,21 @@ export class GroupLists {
       const list = await this.#listOf(client, parts);
       if (!('denied' in list)) lists.set(list.id, list);
     }
+    const range = { gt: instant(this.#now()) };
+    for await (const document of this.#matched.scan({ index: 'by_client', equals: [client], range })) {
+      const list = this.#matchedOf(client, document);
+      if (!('denied' in list)) lists.set(list.id, list);
+    }
     return [...lists.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /**
-   * The list that has this id, or had it less than a year ago. A Group of another provider costs the one query of an
-   * unknown id. @throws EngineUnavailable
+   * The list that has this id, or had it less than a year ago. A Group of another provider or app costs the two queries
+   * of an unknown id. @throws EngineUnavailable
    */
   async one(client: string, id: string): Promise<OwnedGroup | DeniedGroup> {
-    const document = isId(id) ? await this.#groups.get(id) : undefined;
+    const [document, matched] = isId(id) ? await Promise.all([this.#groups.get(id), this.#matched.get(id)]) : [];
+    if (matched !== undefined) return this.#matchedOf(client, matched);
     if (document === undefined) return { denied: 'group-unknown' };
     const group = openedOf(document);
     const parts = this.#isOfNpi(client, group) ? partsOf(group, await this.#of(npiOf(group)!)) : [group];
@@ -148,9 +171,22 @@ export class GroupLists {
     return npi !== undefined && this.#providersOf(client).includes(npi);
   }
 
-  async #listOf(client: string, parts: readonly OpenedGroup[]): Promise<OwnedGroup | DeniedGroup> {
+  #now(): number {
     const { parties, clock } = this.#options;
-    const now = parties.decisionTime(clock.now());
+    return parties.decisionTime(clock.now());
+  }
+  #matchedOf(client: string, document: ViewDocument): OwnedGroup | DeniedGroup {
+    const id = document._id;
+    const match = document['match'] as MatchedGroupPart;
+    const denied = matchedGroupDenial(client, match, this.#options.parties, this.#now());
+    if (denied !== undefined) return { denied };
+    const { providers, recordedAt: openedAt } = match;
+    return { id, providers, openedAt, parts: [id], shown: [id], ids: [id], match };
+  }
+
+  async #listOf(client: string, parts: readonly OpenedGroup[]): Promise<OwnedGroup | DeniedGroup> {
+    const { parties } = this.#options;
+    const now = this.#now();
     const denials = parts.map(({ providers }) => groupDenial(client, providers, parties, now));
     const shown = parts.filter((_, i) => denials[i] === undefined);
     if (shown.length === 0) return { denied: denials[0]! };

@@ -82,7 +82,8 @@ describe('A2 the members of several Groups', () => {
   });
   const all = async (of: Readonly<Record<string, readonly string[]>>, groups = Object.keys(of)): Promise<string[]> => {
     const found: string[] = [];
-    for await (const member of membersOfGroups(reader(of), groups, 500)) found.push(member);
+    for await (const member of membersOfGroups([{ reader: reader(of), part: 'membership' }], groups, 500))
+      found.push(member);
     return found;
   };
 
@@ -106,7 +107,8 @@ describe('A2 the members of several Groups', () => {
 
   it('are read one page ahead and no further', async () => {
     const read: string[] = [];
-    const members = membersOfGroups(reader({ a: ['1', '2', '3'], b: ['9'] }, read), ['a', 'b'], 500);
+    const lists = [{ reader: reader({ a: ['1', '2', '3'], b: ['9'] }, read), part: 'membership' }];
+    const members = membersOfGroups(lists, ['a', 'b'], 500);
     await members.next();
     expect(read).toEqual(['a/1', 'b/9']);
   });

@@ -13,6 +13,7 @@ export { type GroupHead, ListHeads, type NamedGroup } from './list-heads.ts';
 export {
   type DeniedGroup,
   FORMER_ID_MS,
+  absentGroup,
   GroupLists,
   type OpenedGroup,
   type OwnedGroup,
@@ -20,7 +21,7 @@ export {
   purposeOfList,
   ROLL_OUT_MS,
 } from './group-lists.ts';
-export { membersOfGroups } from './list-members.ts';
+export { type ListReaders, listReaders, membersOfGroups } from './list-members.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersFacts, membersSay, type MembersPart } from './coverage.ts';
 export { personOfId } from './persons.ts';

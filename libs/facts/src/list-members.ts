@@ -1,22 +1,35 @@
-import type { ViewReader } from '@provider-access/engines/views';
-import type { MembershipPart } from './projections.ts';
+import type { ViewReader, Views } from '@provider-access/engines/views';
+import { attested } from './attestations.ts';
+import { memberships } from './projections.ts';
+
+/** The views that have the members of Groups: of those of providers, and of those of matches. */
+const LISTS = [
+  { view: memberships, part: 'membership' },
+  { view: attested, part: 'attested' },
+] as const;
+export type ListReaders = readonly { readonly reader: Pick<ViewReader, 'scan'>; readonly part: string }[];
+export const listReaders = (views: Pick<Views, 'reader'>): ListReaders =>
+  LISTS.map(({ view, part }) => ({ reader: views.reader(view), part }));
 
 /**
- * The members who were ever attributed to one of these Groups, each once, in the order of their ids. Ended memberships
- * are included, so each member must be decided. It reads the Groups side by side, and keeps one page of each.
- * @param memberships reader of the view
+ * The members who were ever attributed to one of these Groups, or attested in it, each once, in the order of their ids.
+ * Ended memberships are included, so each member must be decided. It reads the Groups side by side, and keeps one page
+ * of each.
  */
 export async function* membersOfGroups(
-  memberships: Pick<ViewReader, 'scan'>,
+  lists: ListReaders,
   groups: readonly string[],
   pageSize: number,
 ): AsyncGenerator<string> {
-  const scans = groups.map((group) =>
-    memberships.scan({ index: 'by_group', equals: [group], pageSize, fields: 'keys' })[Symbol.asyncIterator](),
+  const scans = groups.flatMap((group) =>
+    lists.map(({ reader, part }) => ({
+      part,
+      documents: reader.scan({ index: 'by_group', equals: [group], pageSize, fields: 'keys' })[Symbol.asyncIterator](),
+    })),
   );
-  const next = async (scan: (typeof scans)[number]): Promise<string | undefined> => {
-    const { done, value } = await scan.next();
-    return done === true ? undefined : (value['membership'] as MembershipPart).member;
+  const next = async ({ documents, part }: (typeof scans)[number]): Promise<string | undefined> => {
+    const { done, value } = await documents.next();
+    return done === true ? undefined : (value[part] as { readonly member: string }).member;
   };
   const heads = await Promise.all(scans.map(next));
   for (;;) {

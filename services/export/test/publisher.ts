@@ -26,7 +26,7 @@ import {
 } from '@provider-access/process/testing';
 import type { LinesFact } from '@provider-access/domain/access';
 import { RECALLED } from '@provider-access/domain/pdex/labels';
-import { Facts, memberships, groups } from '@provider-access/facts';
+import { attested, Facts, groups, matchedGroups, memberships } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
 import { labelled, recordId, records } from '@provider-access/records';
@@ -73,7 +73,7 @@ export abstract class Publisher {
     );
     await this.log.append(topic, encoded);
     const head = await this.log.head([topic]);
-    for (const projection of [memberFacts, memberships, groups, records, labelled]) {
+    for (const projection of [memberFacts, memberships, groups, attested, matchedGroups, records, labelled]) {
       if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
         throw new Error(`${projection.name} did not pass ${topic}`);
     }

@@ -12,11 +12,15 @@ import {
   PAYER_MEMBER_EVENTS,
 } from '@provider-access/events';
 import {
+  attested,
   Facts,
   FactsStale,
   GroupLists,
   groups,
+  type ListReaders,
+  listReaders,
   MEMBER_DERIVERS,
+  membersOfGroups,
   memberships,
   type OwnedGroup,
 } from '@provider-access/facts';
@@ -30,8 +34,10 @@ import { type Job, positionsOf } from '../domain/job.ts';
 @Injectable()
 export class JobViews {
   readonly records: RecordsReader;
-  readonly memberships: ViewReader;
+  private readonly memberships: ViewReader;
+  private readonly attested: ViewReader;
   private readonly groups: ViewReader;
+  private readonly readers: ListReaders;
 
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
@@ -41,6 +47,8 @@ export class JobViews {
   ) {
     this.records = new RecordsReader(ports.views);
     this.memberships = ports.views.reader(memberships);
+    this.attested = ports.views.reader(attested);
+    this.readers = listReaders(ports.views);
     this.groups = ports.views.reader(groups);
   }
 
@@ -78,6 +86,16 @@ export class JobViews {
       });
     const list = await this.lists.one(client, group);
     return 'denied' in list ? undefined : list;
+  }
+
+  /**
+   * Everybody who was ever in one of these Groups, attributed or attested.
+   * @throws Refusal while the view of attestations has not passed the newest ones. The step then waits without a limit.
+   */
+  async membersOf(ids: readonly string[]): Promise<AsyncGenerator<string>> {
+    if (!(await this.attested.waitFor(await this.ports.log.head([PA_ATTESTATIONS]), this.config.waitMs)))
+      throw new Refusal('unavailable', 'The view of attestations has not passed the newest ones yet.');
+    return membersOfGroups(this.readers, ids, 500);
   }
 
   /**

@@ -5,7 +5,8 @@ import {
   Facts,
   GroupLists,
   ListHeads,
-  memberships,
+  type ListReaders,
+  listReaders,
   membersOfGroups,
   type NamedGroup,
   purposeOfList,
@@ -13,10 +14,10 @@ import {
 import { type FhirResource, nextTurn } from '@provider-access/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { groupResource, providerOf } from '@provider-access/domain/pdex';
-import type { ViewReader } from '@provider-access/engines/views';
+import { providerOf } from '@provider-access/domain/pdex';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { GroupVersions } from './group-versions.ts';
+import { resourceOf } from './matched-resource.ts';
 import { VisibleList } from './visible-list.ts';
 import { WithheldPatients } from './withheld-patients.ts';
 
@@ -36,7 +37,7 @@ const PAGE = 500;
 /** The Groups of a client (`GroupLists`), with what it may see of their members. */
 @Injectable()
 export class GroupView {
-  private readonly memberships: ViewReader;
+  private readonly readers: ListReaders;
   private readonly versions: GroupVersions;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
@@ -46,7 +47,7 @@ export class GroupView {
     @Inject(ListHeads) private readonly heads: ListHeads,
     @Inject(WithheldPatients) private readonly patients: WithheldPatients,
   ) {
-    this.memberships = ports.views.reader(memberships);
+    this.readers = listReaders(ports.views);
     this.versions = new GroupVersions(ports.state, config.boundMs);
   }
 
@@ -74,7 +75,9 @@ export class GroupView {
     summary: boolean | 'when-large',
     most = this.config.maxGroupMembers,
   ): Promise<VisibleGroup> {
-    const head = { ...group.head, payer: await this.heads.payer(client) };
+    const payer = await this.heads.payer(client);
+    const head = { ...group.head, payer };
+    const resource = resourceOf(group, payer, this.config.publicUrl);
     for (;;) {
       const seen = await this.versions.last(client, group.id);
       const list = new VisibleList(providerOf(head), seen, this.config.boundMs);
@@ -93,9 +96,8 @@ export class GroupView {
         partyKnownAt(this.facts.parties, party, { providers, sources: list.sources }, now),
         ...[group.openedAt, group.changedAt ?? group.openedAt].map((at) => Date.parse(at)),
       );
-      const common = { ...head, quantity };
       // The members are in the hash already. A summary has the version of the whole Group.
-      const shown = groupResource({ ...common, versionId: '', lastUpdated: '', members: [] });
+      const shown = resource({ quantity, versionId: '', lastUpdated: '', members: [] });
       const visible = list.visible(
         shown,
         [
@@ -110,14 +112,20 @@ export class GroupView {
       if (version === undefined) continue;
       const isTooLarge = quantity > most && summary !== true;
       const members = list.members(version);
-      const resource = groupResource({
-        ...common,
+      const rendered = resource({
+        quantity,
         versionId: String(version.at),
         lastUpdated: instant(version.at),
         members,
         summary: summary === true || isTooLarge,
       });
-      return { id: group.id, resource, members: members.map((m) => m.member), lastUpdated: version.at, isTooLarge };
+      return {
+        id: group.id,
+        resource: rendered,
+        members: members.map((m) => m.member),
+        lastUpdated: version.at,
+        isTooLarge,
+      };
     }
   }
 
@@ -132,7 +140,7 @@ export class GroupView {
       return { listed: page.map((member, i) => [member, listed[i]!] as const), withheld };
     };
     let isFirst = true;
-    for await (const member of membersOfGroups(this.memberships, group.parts, PAGE)) {
+    for await (const member of membersOfGroups(this.readers, group.parts, PAGE)) {
       page.push(member);
       if (page.length < PAGE) continue;
       // A large Group is many decisions, so the rest of the process goes on between two pages.

@@ -50,7 +50,8 @@ export class VisibleList {
       return;
     }
     this.quantity++;
-    const entry = listEntry(member, decision.attributions, since);
+    const { attributions, attestations = [] } = decision;
+    const entry = listEntry(member, attributions.length > 0 ? attributions : attestations, since);
     this.#entries.push(entry);
     for (const { since: from, content } of [this.#same, this.#next])
       content.add(groupMember(this.#entryAt(entry, from), this.#provider));

@@ -1,15 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ExportSealed } from '@provider-access/events';
-import { membersOfGroups } from '@provider-access/facts';
 import { BLOBS, type Job, type JobKind, JobViews, type Sealing } from '@provider-access/jobs';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import { type ChunkSummary, readAsk } from './ask.ts';
 import { Chunks } from './chunks.ts';
 import { Sealer } from './sealer.ts';
-
-/** Members that one query returns. */
-const PAGE = 500;
 
 /** The ids of the references that have one, each once. */
 const idsOf = (asked: readonly AskedPatient[]): readonly string[] =>
@@ -32,7 +28,7 @@ export class ExportKind implements JobKind {
   async members({ group, also, ask }: Job): Promise<AsyncIterable<string> | Iterable<string>> {
     const asked = ask === undefined ? undefined : (await readAsk(this.blobs, ask)).patients;
     if (asked !== undefined) return idsOf(asked);
-    return membersOfGroups(this.views.memberships, [group, ...(also === undefined ? [] : [also.group])], PAGE);
+    return this.views.membersOf([group, ...(also === undefined ? [] : [also.group])]);
   }
 
   write(job: Job, chunk: number, fence: number, members: readonly string[]): Promise<ChunkSummary> {

@@ -87,7 +87,7 @@ export class ListDemands {
   private async tally(groups: readonly string[]): Promise<Tally> {
     const tally: Tally = { members: 0, lacking: 0, lacks: new Map() };
     let page: string[] = [];
-    for await (const member of membersOfGroups(this.memberships, groups, TOGETHER)) {
+    for await (const member of membersOfGroups([{ reader: this.memberships, part: 'membership' }], groups, TOGETHER)) {
       page.push(member);
       if (page.length < TOGETHER) continue;
       await this.count(groups, page, tally);

@@ -1,5 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { countedBy, membersOf } from '@provider-access/audit';
+import { absentGroup } from '@provider-access/facts';
 import type { RefusalReason } from '@provider-access/events';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
 import { historyBundle, type Subset } from '@provider-access/fhir';
@@ -142,7 +143,7 @@ export class GroupReadController {
   /** The Group, or one answer for every denial. @throws FactsStale */
   private async visible(client: string, id: string, summary: boolean): Promise<VisibleGroup | Audited> {
     const group = await this.view.one(client, id);
-    if ('denied' in group) return refused(group.denied);
+    if ('denied' in group) return refused(group.denied, absentGroup(group));
     return this.view.render(client, group, summary).catch((error: unknown) => {
       if (error instanceof Refusal) return refused(error.kind, error);
       throw error;

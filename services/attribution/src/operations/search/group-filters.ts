@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { groupResource, US_NPI } from '@provider-access/domain/pdex';
+import { US_NPI } from '@provider-access/domain/pdex';
 import { type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
 import {
   type FhirResource,
@@ -8,7 +8,9 @@ import {
   type SearchQuery,
   type SearchWork,
 } from '@provider-access/fhir';
+import { CONFIG, type AttributionConfig } from '../../config.ts';
 import type { ClientGroup } from '../group-view.ts';
+import { resourceOf } from '../matched-resource.ts';
 import { PayerDirectory } from '@provider-access/records';
 
 const OF_PROVIDER = 'characteristic-value-reference';
@@ -22,7 +24,10 @@ interface Reader {
 /** Decides which Groups a search means, by what a Group says without its members. */
 @Injectable()
 export class GroupFilters {
-  constructor(@Inject(PayerDirectory) private readonly directory: PayerDirectory) {}
+  constructor(
+    @Inject(PayerDirectory) private readonly directory: PayerDirectory,
+    @Inject(CONFIG) private readonly config: Pick<AttributionConfig, 'publicUrl'>,
+  ) {}
 
   /** A reference to a resource that the client cannot read finds nothing. */
   async matching(
@@ -45,7 +50,7 @@ export class GroupFilters {
       work.evaluate(providers.length);
       if (
         providers.every((any) => group.providers.some((one) => any.has(one))) &&
-        matcher.matches(searchable(group), work)
+        matcher.matches(searchable(group, this.config.publicUrl), work)
       )
         found.push(group);
     }
@@ -88,9 +93,9 @@ function byIdentifier(filter: SearchFilter, known: ReadonlyMap<string, readonly 
 }
 
 /** A Group without members. A TIN is also found with its hyphen, as the IRS writes it. */
-function searchable({ head }: ClientGroup): FhirResource {
-  const resource = groupResource({ ...head, versionId: '', lastUpdated: '', quantity: 0, members: [], payer: {} });
-  const { tin } = head;
+function searchable(group: ClientGroup, publicUrl: string): FhirResource {
+  const resource = resourceOf(group, {}, publicUrl)({ versionId: '', lastUpdated: '', quantity: 0, members: [] });
+  const { tin } = group.head;
   if (tin === undefined) return resource;
   const hyphenated = { system: TIN_SYSTEM, value: `${tin.slice(0, 2)}-${tin.slice(2)}` };
   return { ...resource, identifier: [...((resource['identifier'] ?? []) as readonly unknown[]), hyphenated] };

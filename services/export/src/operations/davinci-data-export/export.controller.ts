@@ -1,8 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Audit, auditedQuery } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
-import { Facts, GroupLists, type OwnedGroup } from '@provider-access/facts';
-import { Refusal, unknownResource } from '@provider-access/kernel';
+import { absentGroup, Facts, GroupLists, type OwnedGroup } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
 import { operationOutcome } from '@provider-access/fhir';
 import { FHIR_TYPE } from '@provider-access/service/http';
 import {
@@ -149,7 +149,7 @@ export class ExportController {
     const { denied: reason } = list;
     const about = reason === 'group-unknown' ? {} : { group: id };
     await this.audit.refuse({ client, action: 'export-requested', reason, ...about, ...auditedQuery(query) });
-    throw unknownResource();
+    throw absentGroup(list);
   }
 }
 

@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
 import { purposeOfList } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
 import { hasPreference, isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { ClientLimits, JobStarts, SEPARATE_STATUS } from '@provider-access/jobs';
 import { CONFIG, type ExportConfig } from '../../config.ts';
-import { parseKickOff } from '../../domain/request/parameters.ts';
+import { type KickOffRequest, parseKickOff } from '../../domain/request/parameters.ts';
 import { AskedPatients } from './asked-patients.ts';
 import { type KickOff, NewJobs } from './new-jobs.ts';
 
@@ -44,9 +45,18 @@ export class KickOffs {
         purposeOfList('export', kickOff.list, kickOff.group),
         request.patients ?? [],
       );
+    if (kickOff.list.match !== undefined && request.list !== undefined) throw noAttributionList(request.list);
     return this.starts.start(
       { client, separateStatus, ...(lenient && { applied: ['handling=lenient'] }) },
       (job, frozen) => this.newJobs.describe(job, kickOff, request, frozen),
     );
   }
 }
+
+/** The line of a Group has what ATR says about attributions. A match is none. */
+const noAttributionList = (list: NonNullable<KickOffRequest['list']>): Refusal =>
+  new Refusal(
+    'not-supported',
+    'A matched Group is no attribution list. Export its members without it, and read it with GET Group/[id].',
+    { expression: list === 'attribution' ? 'exportType' : '_type' },
+  );

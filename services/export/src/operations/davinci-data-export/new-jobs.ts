@@ -67,7 +67,7 @@ export class NewJobs {
       warnings: [...request.warnings],
       ask: await this.keepAsk(job, request, list),
       ...(also !== undefined && { also }),
-      marked: { organizeBy, list, also },
+      marked: { organizeBy, list, also, matched: owned.match },
     };
   }
 
