@@ -1,4 +1,12 @@
-import { DEAD_LETTER_TOPICS, PA_FILE_ROWS, PAYER_TOPICS, SERVICES, TOPICS, topicsOf } from '@provider-access/events';
+import {
+  DEAD_LETTER_TOPICS,
+  PA_ATTESTATIONS,
+  PA_FILE_ROWS,
+  PAYER_TOPICS,
+  SERVICES,
+  TOPICS,
+  topicsOf,
+} from '@provider-access/events';
 import { expect, test } from 'vitest';
 import { aclGrants, aclRows, type AclRule, aclRules, aclScript } from './acls.ts';
 import { DECLARATIONS, viewGroup } from './services.ts';
@@ -26,7 +34,9 @@ test.each(SERVICES)('%s writes what it is declared to write, and no topic of ano
     if (role !== 'derived' && role !== 'decided') continue;
     // Each of the two writes the rows of its own kinds of files (ADR 0107).
     if (name === PA_FILE_ROWS) expect(writers).toEqual(['attribution', 'consent']);
-    else if (writers.length > 0) expect(writers, `${name} has one writer`).toHaveLength(1);
+    // A match records what was attested. The payer withdraws it at attribution, and a merge carries it over there.
+    else if (name === PA_ATTESTATIONS) expect(writers).toEqual(['export', 'attribution']);
+    else expect(writers, `${name} has one writer`).toHaveLength(1);
     expect(may(service, 'Write', 'topic', name)).toBe((writers as readonly string[]).includes(service));
   }
 });

@@ -178,6 +178,18 @@ beforeAll(async () => {
   const [from, to] = ['2026-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
   const of = { member: 'm1', group: 'match-1', client, npi: NPI, policy: 'accept', job: 'j' };
   await house.log.append(PA_ATTESTATIONS, [attestedRecord({ ...of, from, to, attestedAt: from })]);
+  // Nobody matches, and the result is recorded all the same.
+  const bundle = { name: 'MemberBundle', part: [] };
+  const match = await house.call(
+    'export',
+    'POST',
+    '/fhir/Group/$provider-member-match',
+    token,
+    { resourceType: 'Parameters', parameter: [bundle] },
+    { prefer: 'respond-async', accept: 'application/fhir+json', 'content-type': 'application/fhir+json' },
+  );
+  expect([match.status, match.body]).toEqual([202, expect.any(String)]);
+  await answered('export', 'GET', path(match.location!), token);
   const withdrawal = { group: 'match-1', reason: 'a test' };
   expect(
     (await house.call('attribution', 'POST', '/ops/attestations/withdrawals', house.administrator, withdrawal)).status,
