@@ -27,6 +27,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/probe', 'attribution'],
     ['/ops/notices', 'attribution'],
     ['/ops/lists', 'attribution'],
+    ['/ops/attestations', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
     ['/ops/lines', 'auth'],
