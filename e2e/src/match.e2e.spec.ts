@@ -5,7 +5,7 @@ import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { type Fresh, freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { publishTaken } from './payers.ts';
-import { http, type HttpAnswer, optOut, payerEvent, sealed, takesEffect, texts } from './road.ts';
+import { http, type HttpAnswer, json, kickOff, optOut, payerEvent, sealed, takesEffect, texts } from './road.ts';
 import { LIMITS } from './world/context.ts';
 
 /** A payer's member is attested by a provider to whom the payer attributes nobody. */
@@ -133,6 +133,17 @@ describe('$provider-member-match', () => {
       .flatMap((text) => text.trim().split('\n'))
       .map((line) => JSON.parse(line) as ResultGroup);
   };
+  /** Whom the Patients and Conditions of an export of the matched Group are about. */
+  const exported = async (): Promise<readonly string[]> => {
+    const token = await app.tokens.get();
+    const job = await kickOff(fresh.platform(), token, matched().id, '?_type=Patient,Condition');
+    const files = await texts(await sealed(job, token), token);
+    return [...files.values()]
+      .flatMap((text) => text.trim().split('\n'))
+      .map((line) => JSON.parse(line) as { id: string; subject?: { reference: string } })
+      .map(({ id, subject }) => subject?.reference ?? `Patient/${id}`)
+      .toSorted();
+  };
   const byCode = (all: readonly ResultGroup[], code: string): ResultGroup | undefined =>
     all.find((group) => group.code.coding[0].code === code);
   const matched = (): ResultGroup => byCode(groups, 'match')!;
@@ -194,10 +205,43 @@ describe('$provider-member-match', () => {
     expect(foreignStatus.status).toBe(404);
   });
 
-  test('M73: an opt-out removes the member from reads and from the file of the match', async () => {
-    const [gone] = MATCHED as [Person, Person];
+  test('M70, M72, M75: the app reads, finds and exports the matched Group, without the submitted patients', async () => {
+    const { id } = matched();
+    const members = MATCHED.map((one) => `Patient/${one.member}`);
+    const ofGroup = json<ResultGroup>(await read(app, `Group/${id}`));
+    expect([ofGroup.quantity, ofGroup.member!.map(({ entity }) => entity.reference).toSorted()]).toEqual([2, members]);
+    expect(ofGroup.contained).toBeUndefined();
+    const found = json<{ entry: readonly { resource: ResultGroup }[] }>(await read(app, `Group?_id=${id}`));
+    expect(found.entry.map(({ resource }) => resource.id)).toEqual([id]);
+    expect(json<{ entry?: readonly unknown[] }>(await read(other, `Group?_id=${id}`)).entry).toBeUndefined();
+    expect(await exported()).toEqual(members.flatMap((one) => [one, one]));
+  });
+
+  test('M78: explain says who attested, when and under which policy', async () => {
+    const { base, administratorToken: token } = fresh.platform();
+    const query = new URLSearchParams({ client: app.clientId, member: MATCHED[0]!.member }).toString();
+    expect(json(await http(`${base}/ops/explain?${query}`, { token }))).toMatchObject({
+      decision: 'permit',
+      memberFacts: {
+        attestations: [{ provider: `npi|${NPI}`, group: matched().id, ofClient: true, policy: expect.any(String) }],
+      },
+    });
+    const listed = json<{ attestations: readonly object[] }>(
+      await http(`${base}/ops/attestations?group=${matched().id}`, { token }),
+    );
+    expect(listed.attestations).toHaveLength(2);
+  });
+
+  test('M73: an opt-out removes the member from reads, the Group, an export and the file of the match', async () => {
+    const [gone, stays] = MATCHED as [Person, Person];
     await takesEffect(fresh.platform(), optOut(gone.member));
     expect((await read(app, `Patient/${gone.member}`)).status).toBe(404);
+    const ofGroup = json<ResultGroup>(await read(app, `Group/${matched().id}`));
+    expect([ofGroup.quantity, ofGroup.member!.map(({ entity }) => entity.reference)]).toEqual([
+      1,
+      [`Patient/${stays.member}`],
+    ]);
+    expect(new Set(await exported())).toEqual(new Set([`Patient/${stays.member}`]));
     const left = byCode(await groupsOf(status), 'match')!;
     expect([left.quantity, left.contained!.map(({ id }) => id)]).toEqual([1, ['p2']]);
     expect(JSON.stringify(left)).not.toContain(gone.member);
