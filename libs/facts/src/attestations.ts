@@ -34,9 +34,9 @@ export interface AttestationsPart {
   readonly isUnread?: true;
 }
 
-export const MEMBER_ATTESTED = 'pa.member-attested.v1';
-export const ATTESTATION_ENDED = 'pa.attestation-ended.v1';
-export const MEMBERS_MATCHED = 'pa.members-matched.v1';
+const MEMBER_ATTESTED = 'pa.member-attested.v1';
+const ATTESTATION_ENDED = 'pa.attestation-ended.v1';
+const MEMBERS_MATCHED = 'pa.members-matched.v1';
 
 /**
  * So many attestations that have not expired are kept for one app, those that expire last. An app that matches each day

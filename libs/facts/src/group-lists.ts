@@ -43,13 +43,13 @@ export const absentGroup = ({ denied }: DeniedGroup): Refusal =>
     : unknownResource();
 
 /** How long the id of a Group answers that has become part of another one, ms (A2). */
-export const FORMER_ID_MS = 365 * 24 * 3_600_000;
+const FORMER_ID_MS = 365 * 24 * 3_600_000;
 
 /**
  * How long a roll-out may last, ms. Until then an earlier build may export a part alone, so that the next delta of the
  * list must bring everything of the other part.
  */
-export const ROLL_OUT_MS = 24 * 3_600_000;
+const ROLL_OUT_MS = 24 * 3_600_000;
 
 const openedFirst = (a: OpenedGroup, b: OpenedGroup): number =>
   `${a.openedAt} ${a.id}` < `${b.openedAt} ${b.id}` ? -1 : 1;

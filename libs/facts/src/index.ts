@@ -12,14 +12,11 @@ export { lists, type ListPart, replacesList } from './lists.ts';
 export { type GroupHead, ListHeads, type NamedGroup } from './list-heads.ts';
 export {
   type DeniedGroup,
-  FORMER_ID_MS,
   absentGroup,
   GroupLists,
   type OpenedGroup,
   type OwnedGroup,
-  partsOf,
   purposeOfList,
-  ROLL_OUT_MS,
 } from './group-lists.ts';
 export { type ListReaders, listReaders, membersOfGroups } from './list-members.ts';
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';

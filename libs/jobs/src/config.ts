@@ -1,5 +1,5 @@
 /** The limits of a client. */
-export interface ClientLimitsConfig {
+interface ClientLimitsConfig {
   readonly runningPerClient: number;
   readonly kickOffsPerHour: number;
   readonly pollsPerMinute: number;
@@ -8,7 +8,7 @@ export interface ClientLimitsConfig {
   readonly keptBytesPerClient: number;
 }
 /** How long jobs wait, and how often they are tried. Durations in ms. */
-export interface JobTimes {
+interface JobTimes {
   readonly keepMs: number;
   readonly leaseMs: number;
   /** How long files outlive their expiry, for downloads that have begun. */

@@ -15,5 +15,5 @@ export { hasAllLabels, labelsOfRecord, targetsOfLine, unlabelled } from './recor
 export { PROVENANCE } from './targets.ts';
 export * from './authorizations.ts';
 export * from './versions.ts';
-export { MatchIndex, type MatchIndexOptions } from './match-index.ts';
+export { MatchIndex } from './match-index.ts';
 export { memberKeys } from './member-keys.ts';

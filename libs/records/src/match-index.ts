@@ -21,7 +21,7 @@ import type { RecordsReader } from './reader.ts';
 import { NOBODY, recordId, type StoredRecord } from './record.ts';
 
 /** Questions in one round of queries. */
-export const TOGETHER = 100;
+const TOGETHER = 100;
 /** Documents of one question. More have an id that says nothing, such as the number of an employer: nobody is found. */
 export const MOST_DOCUMENTS = 256;
 const VIEW_PATIENCE_MS = 10_000;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DomainEvent, PA_ATTRIBUTION, PA_GROUPS, type ProviderKey } from '@provider-access/events';
-import { FORMER_ID_MS, groups, memberships, ROLL_OUT_MS } from '@provider-access/facts';
+import { groups, memberships } from '@provider-access/facts';
 import { type BundleJson, find, type GroupJson, members, typed } from '../test/groups.ts';
 import { ADMIN, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
 
@@ -13,6 +13,9 @@ const OF = {
   otherTin: `tin|${OTHER_TIN}`,
   otherNpi: `npi|${OTHER_NPI}`,
 } as const;
+/** By the page: the old id answers for a year (A2). By ADR 0098 a roll-out takes a day. */
+const ROLL_OUT_MS = 24 * 3_600_000;
+const FORMER_ID_MS = 365 * ROLL_OUT_MS;
 type Headers = Record<string, string>;
 interface Provider {
   readonly npi: string;

@@ -15,7 +15,7 @@ interface Form {
   readonly names: (item: ManifestBody['output'][number]) => boolean;
 }
 /** The forms of an export whose files are not those of `$export` alone (EXPORT.md, hostile inputs). */
-export const FORMS = {
+const FORMS = {
   list: {
     parameter: [text('exportType', 'hl7.fhir.us.davinci-atr'), text('_type', 'Group,Patient,Coverage')],
     names: ({ type }) => type === 'Group',

@@ -2,7 +2,7 @@ import type { Demographics, Finder, Found } from '@provider-access/domain/pdex/m
 import type { Platform } from './harness.ts';
 
 /** The NPI of the provider to whom the harness binds its apps. */
-export const ATTESTING = '1234567893';
+const ATTESTING = '1234567893';
 /** The payer of the Coverages, as PAYER_IDENTIFIERS has it. */
 export const PAYER = 'urn:payer|1';
 const V3 = 'http://terminology.hl7.org/CodeSystem/v3-ActCode';

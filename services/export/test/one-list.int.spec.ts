@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ExportRequested, PA_ATTRIBUTION, PA_EXPORTS, PA_GROUPS } from '@provider-access/events';
-import { FORMER_ID_MS, ROLL_OUT_MS } from '@provider-access/facts';
 import { LONG_AGO } from '@provider-access/process/testing';
 import { JobViews } from '@provider-access/jobs';
 import { Gate, interfered } from './faults.ts';
 import { GROUP, NPI, Platform } from './harness.ts';
+
+/** By the page: the old id answers for a year (A2). By ADR 0098 a roll-out takes a day. */
+const ROLL_OUT_MS = 24 * 3_600_000;
+const FORMER_ID_MS = 365 * ROLL_OUT_MS;
 
 /** A list whose members are attributed by NPI (m1, m3), and by NPI and TIN (m2, m3) (A2, ADR 0098). */
 const TAXED = 'g-taxed';

@@ -24,7 +24,7 @@ export const sampleCoverage = () => ({
 });
 
 const NPI = 'http://hl7.org/fhir/sid/us-npi';
-export const sampleConsent = () => ({
+const sampleConsent = () => ({
   resourceType: 'Consent',
   id: 'att-1',
   status: 'active',

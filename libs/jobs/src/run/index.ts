@@ -9,9 +9,8 @@ import { JobWork } from './job-work.ts';
 
 export { ClientLimits } from './client-limits.ts';
 export { type JobKind, type Kinds, KINDS, type Sealing } from './job-kind.ts';
-export { type Executed, JobStreams } from './job-stream.ts';
+export { JobStreams } from './job-stream.ts';
 export { type Frozen, JobStarts, type NewJob, newJobId, SEPARATE_STATUS, type Starting } from './job-starts.ts';
-export { type JobItem, QUEUES } from './job-steps.ts';
 export { JobViews } from './job-views.ts';
 export { JobWork } from './job-work.ts';
 

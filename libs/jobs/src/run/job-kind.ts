@@ -26,7 +26,7 @@ export interface JobKind {
 }
 
 /** The kind of a job. */
-export type KindOf = (job: Job) => JobKind;
+type KindOf = (job: Job) => JobKind;
 /** Injection token of `Kinds`. */
 export const KINDS = Symbol('Kinds');
 export interface Kinds {

@@ -42,7 +42,7 @@ export interface NewJob extends Omit<
   readonly marked?: Parameters<typeof positionsInEvent>[1];
 }
 
-export const unavailable = (): Refusal =>
+const unavailable = (): Refusal =>
   new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
 
 /** Starts jobs of every kind. */

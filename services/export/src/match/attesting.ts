@@ -5,7 +5,7 @@ import type { Job } from '@provider-access/jobs';
 import { instant } from '@provider-access/kernel';
 
 /** How long a matched Group lives (M71). */
-export const GROUP_DAYS = 30;
+const GROUP_DAYS = 30;
 const DAY_MS = 86_400_000;
 
 /** When the ground of a match begins and ends: by the request, so a step that runs twice says the same. */

@@ -13,7 +13,7 @@ export interface Submitted {
 }
 
 const prefixOf = (job: string): string => `${jobPrefix(job)}submitted/`;
-export const submittedFile = (job: string): string => `${prefixOf(job)}request.json`;
+const submittedFile = (job: string): string => `${prefixOf(job)}request.json`;
 const bundlesFile = (job: string, n: number): string => `${prefixOf(job)}${n}.json`;
 const fileOf = (place: number): number => Math.floor((place - 1) / TOGETHER);
 

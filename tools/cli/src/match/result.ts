@@ -8,7 +8,7 @@ type Json = Readonly<Record<string, unknown>>;
 const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 /** What became of one person. */
-export interface Outcome {
+interface Outcome {
   readonly from: string;
   readonly result: 'matched' | 'not matched' | 'consent constrained';
   /** The id of our Patient. */

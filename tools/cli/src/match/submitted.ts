@@ -17,7 +17,7 @@ export interface Attesting {
 }
 
 /** So many members may a request have (MATCH.md M4). */
-export const MOST_OF_A_REQUEST = 1000;
+const MOST_OF_A_REQUEST = 1000;
 
 const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
 const PDEX = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition';

@@ -131,7 +131,7 @@ export function members(seed: string, count: number): readonly Stored[] {
 }
 
 /** A question that has everything as the payer has it. */
-export function askedAs({ patient, number, subscriberId }: Stored): Asked {
+function askedAs({ patient, number, subscriberId }: Stored): Asked {
   const { family, given } = nameOf(patient);
   return {
     memberIds: number === '' ? [] : [{ system: SYSTEM, value: number }],

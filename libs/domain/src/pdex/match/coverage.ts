@@ -6,7 +6,7 @@ import { type Fault, faultAt, hasCoding, isText, type Json, listFault, objectsOf
 const V2_IDENTIFIER = 'http://terminology.hl7.org/CodeSystem/v2-0203';
 const DAY_MS = 86_400_000;
 /** A member whose coverage ended less than this before is still found (M33). */
-export const COVERAGE_LOOK_BACK_DAYS = 90;
+const COVERAGE_LOOK_BACK_DAYS = 90;
 
 const memberIdentifiers = (coverage: Json): readonly Json[] =>
   objectsOf(coverage['identifier']).filter(({ type }) => hasCoding(type, V2_IDENTIFIER, 'MB'));

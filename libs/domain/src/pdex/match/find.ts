@@ -10,7 +10,7 @@ import { givenAgree } from './names.ts';
  * - `differs`: somebody has this name and birth date, and something else differs.
  * - `several`: more than one member fits.
  */
-export type Miss = 'id-of-another' | 'nobody' | 'several' | 'differs';
+type Miss = 'id-of-another' | 'nobody' | 'several' | 'differs';
 /** `member` is the id that stays after merges. */
 export type Found = { readonly member: string } | { readonly miss: Miss };
 
@@ -23,9 +23,9 @@ export interface Finder {
 }
 
 /** What two descriptions can agree in. */
-export type Element = 'birth date' | 'family name' | 'first name' | 'gender' | 'ZIP';
+type Element = 'birth date' | 'family name' | 'first name' | 'gender' | 'ZIP';
 /** What keeps a step from a match. */
-export type Exception = 'another member has the name' | 'a shared id and no first name';
+type Exception = 'another member has the name' | 'a shared id and no first name';
 
 export interface Step {
   /** `1a` and `1b` are for an id that this payer gave, `2` for no such id. */

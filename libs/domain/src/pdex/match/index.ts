@@ -1,9 +1,9 @@
 export type * from './bundle.ts';
-export { COVERAGE_LOOK_BACK_DAYS, isCoverageOfUs } from './coverage.ts';
+export { isCoverageOfUs } from './coverage.ts';
 export { type Described, describedBy, describedIn } from './described.ts';
 export * from './find.ts';
 export * from './groups.ts';
-export { type GuessKeys, guessKeys } from './guesses.ts';
+export { guessKeys } from './guesses.ts';
 export * from './policy.ts';
 export { MOST_SUBMITTED_IDS, nameKeys, storedKeys, submittedIds } from './keys.ts';
 export { readBundle } from './read-bundle.ts';

@@ -7,13 +7,8 @@ import { fault, hasOthers, type PolicyReading, quoted, readFile } from '../polic
  */
 export const REASON_KINDS = ['security', 'binding', 'neutral'] as const;
 export type ReasonKind = (typeof REASON_KINDS)[number];
-export interface Reason {
-  readonly code: string;
-  /** What the app and the report of decisions show. */
-  readonly text: string;
-}
-/** The payer's list of reasons (REASONS_FILE). */
-export type Reasons = Readonly<Record<ReasonKind, readonly Reason[]>>;
+/** The payer's list of reasons (REASONS_FILE): codes, with the text that explains each. */
+export type Reasons = Readonly<Record<ReasonKind, readonly { readonly code: string; readonly text: string }[]>>;
 
 /** Codes that the platform itself gives or asks for, so each list has them. */
 export const REQUESTED_BY_APP = 'requested-by-app';
