@@ -205,7 +205,7 @@ describe('$provider-member-match', () => {
     expect(foreignStatus.status).toBe(404);
   });
 
-  test('M70, M72, M75: the app reads, finds and exports the matched Group, without the submitted patients', async () => {
+  test('M70, M72, M75: the app reads, finds and exports the Group, without the submitted patients', async () => {
     const { id } = matched();
     const members = MATCHED.map((one) => `Patient/${one.member}`);
     const ofGroup = json<ResultGroup>(await read(app, `Group/${id}`));
