@@ -352,7 +352,7 @@ describe('an opt-out against everything that runs', () => {
       method: 'POST',
       token: platform.administratorToken,
       headers: { 'content-type': 'application/json' },
-      body: '{"reason":"test"}',
+      body: '{"reason":"attack-observed"}',
     });
     expect(answer.status).toBe(200);
     for (const url of [

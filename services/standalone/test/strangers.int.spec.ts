@@ -291,7 +291,7 @@ test(
         expect([400, 401, 404, 429], kind).toContain(kind === 'a registration' && status === 201 ? 429 : status);
     expect(statuses.get('an assertion of nobody')).toContain(429);
     const registered = (
-      await ask('/auth/clients?status=pending&_count=1000', {
+      await ask('/auth/clients?status=submitted&_count=1000', {
         method: 'GET',
         headers: { authorization: `Bearer ${administrator()}` },
       })

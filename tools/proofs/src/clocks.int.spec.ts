@@ -245,7 +245,7 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
       method: 'POST',
       token: ADMINISTRATOR_TOKEN,
       headers: { 'content-type': 'application/json' },
-      body: '{"reason":"a test"}',
+      body: '{"reason":"attack-observed"}',
     });
     expect(answer.status).toBe(200);
     both.clocks.two.ms = both.clocks.one.ms + after;

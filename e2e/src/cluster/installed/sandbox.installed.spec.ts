@@ -26,7 +26,7 @@ const register = (npi: string): Promise<App> =>
     npi,
     contact: 'mailto:a@b.example',
   });
-const own = async ({ registration }: App): Promise<{ status: string; reason?: string }> =>
+const own = async ({ registration }: App): Promise<{ status: string; note?: string }> =>
   json(await http(registration.registration_client_uri, { token: registration.registration_access_token }));
 
 test('a sandbox says that it is one, and has one more pod, which is ready', async () => {
@@ -39,12 +39,12 @@ test('a sandbox says that it is one, and has one more pod, which is ready', asyn
 
 test('its pod rejects an app of nobody with a reason, approves a synthetic one, and publishes members', async () => {
   const stranger = await register('1234567893');
-  const { reason } = await eventually(async () => {
+  const { note } = await eventually(async () => {
     const answer = await own(stranger);
     expect(answer.status).toBe('rejected');
     return answer;
   }, WAIT);
-  const [, npi] = /Register with a synthetic NPI, for example (\d{10})/.exec(reason!)!;
+  const [, npi] = /Register with a synthetic NPI, for example (\d{10})/.exec(note!)!;
   const app = await register(npi!);
   await eventually(async () => expect((await own(app)).status).toBe('approved'), WAIT);
   await eventually(async () => {
