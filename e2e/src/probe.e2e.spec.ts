@@ -83,7 +83,7 @@ describe('the probe', { timeout: 120_000 }, () => {
     const member = /pa-probe-[0-9a-f]{12}/.exec(report.steps[0]!.detail)![0];
     const temporary = /c-[0-9a-f]{32}/.exec(report.steps[0]!.detail)![0];
     const apps = JSON.parse((await pa('apps', 'list', '--json')).stdout) as { client_id: string; status: string }[];
-    expect(apps.find((a) => a.client_id === temporary)?.status).toBe('suspended');
+    expect(apps.find((a) => a.client_id === temporary)?.status).toBe('revoked');
     const explained = JSON.parse((await pa('explain', '--client', client, '--member', member, '--json')).stdout) as {
       decision: string;
     };

@@ -44,14 +44,23 @@ describeUnless(noHelm, 'routes of the chart', () => {
     );
     expect(internal!.toSorted(byText)).toEqual(table.filter(isInternal).toSorted(byText));
     // ingress-nginx looks for its pattern at the beginning of a path; a gateway compares the whole path.
-    const [match, ...others] = open!.filter(isPattern).map((row) => row.split(' '));
-    const [pattern, exporter] = match!;
-    expect([exporter, others]).toEqual(['export', []]);
-    const matches = new RegExp(kind === 'Ingress' ? `^${pattern}` : `^(?:${pattern})$`);
-    for (const path of ['$export', '$davinci-data-export', '$export/', '', '$exports', 'x/$export'].map(
-      (end) => `/fhir/Group/g1/${end}`,
-    ))
-      expect(matches.test(path), path).toBe(serviceOf(path) === 'export');
+    const patterns = open!.filter(isPattern).map((row) => row.split(' '));
+    expect(patterns.map(([, exporter]) => exporter)).toEqual(['export', 'export']);
+    const all = patterns.map(([pattern]) => new RegExp(kind === 'Ingress' ? `^${pattern}` : `^(?:${pattern})$`));
+    const onGroup = ['$export', '$davinci-data-export', '$export/', '', '$exports', 'x/$export'];
+    for (const path of [
+      ...onGroup.map((end) => `/fhir/Group/g1/${end}`),
+      ...[
+        '$provider-member-match',
+        '$provider-member-match/',
+        'g1/$provider-member-match',
+        '$provider-member-match/x',
+      ].map((end) => `/fhir/Group/${end}`),
+    ])
+      expect(
+        all.some((pattern) => pattern.test(path)),
+        path,
+      ).toBe(serviceOf(path) === 'export');
   });
 
   test('routes of each process and of operators are not public', async () => {

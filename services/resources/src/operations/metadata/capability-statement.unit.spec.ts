@@ -253,6 +253,7 @@ describe('the CapabilityStatement', () => {
     expect(group.operation!.map(({ name, definition }) => [name, definition])).toEqual([
       ['export', 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export'],
       ['davinci-data-export', 'http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export'],
+      ['provider-member-match', 'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/ProviderMemberMatch'],
     ]);
   });
 

@@ -278,6 +278,7 @@ describe('reads and searches', () => {
     expect(rest[0].resource.find((r: Loose) => r.type === 'Group').operation.map((o: Loose) => o.name)).toEqual([
       'export',
       'davinci-data-export',
+      'provider-member-match',
     ]);
     expect(rest[0].resource.find((r: Loose) => r.type === 'Condition').searchParam.map((p: Loose) => p.name)).toEqual([
       '_id',
