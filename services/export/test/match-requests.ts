@@ -57,6 +57,8 @@ export function bundle(place: number, of: Submitted): object {
 export const requestOf = (...all: readonly object[]): string =>
   JSON.stringify({ resourceType: 'Parameters', parameter: all });
 
+/** An id that several members have. */
+export const AMBIGUOUS = 'S-of-several';
 /** Finds by the subscriber id alone, and counts its queries. */
 export class TestFinder implements Finder {
   queries = 0;
@@ -68,6 +70,7 @@ export class TestFinder implements Finder {
     this.queries += 1;
     return Promise.resolve(
       of.map(({ subscriberId = '' }) => {
+        if (subscriberId === AMBIGUOUS) return { miss: 'several' };
         const member = this.#members.get(subscriberId);
         return member === undefined ? { miss: 'nobody' } : { member };
       }),

@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PA_ATTESTATIONS } from '@provider-access/events';
 import { recordsOf } from '@provider-access/process/testing';
 import { eventually } from '@provider-access/testing';
 import { Platform } from './harness.ts';
-import { bundle, groupsOf, match, namesOf, PAYER, post, requestOf, TestFinder } from './match-requests.ts';
+import { AMBIGUOUS, bundle, groupsOf, match, namesOf, PAYER, post, requestOf, TestFinder } from './match-requests.ts';
 
 const MATCH = 'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/';
 const people = { S1: 'm1', S2: 'm2', S3: 'm3', S4: 'm4', S5: 'm5' };
@@ -26,6 +26,37 @@ const start = async (...[config, wrap]: Parameters<typeof Platform.start>): Prom
   await platform.held('m4');
   await platform.derived();
 };
+
+/** The calls of the state store about guesses, until the job is sealed. */
+async function guardCalls(run: () => Promise<string>): Promise<readonly string[]> {
+  const { claims, counters } = platform.state;
+  const spies = [
+    vi.spyOn(claims, 'claimMany'),
+    vi.spyOn(claims, 'claim'),
+    vi.spyOn(claims, 'get'),
+    vi.spyOn(counters, 'hit'),
+  ];
+  await platform.manifest(await run());
+  const calls = spies.flatMap(({ mock }, at) =>
+    mock.calls.filter(([name]) => /^match-(?!bundles)/.test(name)).map(() => ['claimMany', 'claim', 'get', 'hit'][at]!),
+  );
+  vi.restoreAllMocks();
+  return calls;
+}
+
+describe('M77: what the count of guesses costs', () => {
+  beforeAll(() => start({ chunkMembers: 100 }));
+  afterAll(() => platform.dispose());
+
+  it('a request of 1,000 people whom nobody knows calls the state store twice for 50 of them', async () => {
+    const family = (place: number): string => `Stranger ${place}`;
+    const all = Array.from({ length: 1000 }, (_, at) => bundle(at + 1, { subscriber: `X${at}`, family: family(at) }));
+    const calls = await guardCalls(() => match(platform, ...all));
+    // One question whether the app is suspended, and one write of all keys. The kick-off asks twice.
+    expect(calls.filter((name) => name === 'claimMany')).toHaveLength(20);
+    expect(calls.length).toBeLessThanOrEqual(2 + 20 * 2);
+  });
+});
 
 describe('what a match answers', () => {
   beforeAll(() => start());
@@ -70,6 +101,17 @@ describe('what a match answers', () => {
     }
     expect(new Set(entries).size).toBe(1);
     expect(costs).toEqual([1, 1, 1, 1]);
+  });
+
+  it('M59, M77: each reason for a miss costs the same calls of the state store', async () => {
+    const costs: (readonly string[])[] = [];
+    for (const subscriber of ['S3', 'S4', 'S5', 'S9', AMBIGUOUS]) {
+      // Other people than in the test above, because the same question is not counted again.
+      const all = [1, 2].map((place) => bundle(place, { subscriber, family: `Cost ${subscriber} ${place}` }));
+      costs.push(await guardCalls(() => match(platform, ...all)));
+    }
+    expect(costs[0]).toContain('claimMany');
+    expect(new Set(costs.map(String)).size, JSON.stringify(costs)).toBe(1);
   });
 
   it('M6, M17: a bad bundle is not matched, and the error file names place and element, never a value', async () => {

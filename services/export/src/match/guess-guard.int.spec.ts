@@ -162,22 +162,62 @@ describe('M77: a suspension is lifted by a reviewer', () => {
   });
 });
 
-it('M77: the number of writes depends on the questions, and not on why a member was not found', async () => {
-  let hits = 0;
-  const { counters } = state;
-  const counted = {
-    ...state,
-    counters: { hit: (...of: Parameters<typeof counters.hit>) => (hits++, counters.hit(...of)) },
+describe('M77: calls of the state store', () => {
+  /** Every call of every part of the store, by its name. */
+  const watched = () => {
+    const calls: string[] = [];
+    const part = <P extends object>(name: string, of: P): P =>
+      new Proxy(of, {
+        get: (target, method) => {
+          const call = Reflect.get(target, method, target) as (...args: unknown[]) => unknown;
+          return (...args: unknown[]) => {
+            calls.push(`${name}.${String(method)}`);
+            return call.apply(target, args);
+          };
+        },
+      });
+    const of = { ...state, counters: part('counters', state.counters), claims: part('claims', state.claims) };
+    return { calls, guard: new GuessGuard({ state: of, metrics, clock: { now: () => now } }) };
   };
-  const watched = new GuessGuard({ state: counted, metrics, clock: { now: () => now } });
-  const costs: number[] = [];
-  for (const batch of [0, 1, 2]) {
-    hits = 0;
-    await watched.count(
-      app,
-      Array.from({ length: 10 }, (_, n) => person(n, { family: `F${batch}x${n}`, subscriberId: `S${batch}x${n}` })),
-    );
-    costs.push(hits);
-  }
-  expect(new Set(costs).size).toBe(1);
+  const strangers = (batch: number, count: number) =>
+    Array.from({ length: count }, (_, n) => person(n, { family: `F${batch}x${n}`, subscriberId: `S${batch}x${n}` }));
+
+  it('are one for the questions of 50 bundles, and of 1 bundle', async () => {
+    for (const count of [50, 1]) {
+      const { calls, guard: of } = watched();
+      await of.count(app, strangers(count, count));
+      expect(calls).toEqual(['claims.claimMany']);
+    }
+  });
+  it('are at most three more if some of them are guesses, however many', async () => {
+    for (const count of [2, 50]) {
+      const { calls, guard: of } = watched();
+      await of.count({ ...app, client: `app-${count}` }, guesses(count));
+      expect(calls).toEqual(['claims.claimMany', 'counters.hit', 'counters.hit']);
+    }
+  });
+  it('are at most five with the suspension', async () => {
+    await guard.count(app, guesses(999));
+    const { calls, guard: of } = watched();
+    await of.count(app, guesses(50, 999));
+    expect(calls.length).toBeLessThanOrEqual(5);
+    expect(await guard.isSuspended(app)).toBe(true);
+  });
+});
+
+describe('M77: the same question', () => {
+  it('with one id in two spellings is no guess of itself', async () => {
+    for (let n = 0; n < 150; n++) {
+      const id = `W-${n} x`;
+      const of = { family: `F${n}`, subscriberId: id, memberIds: [{ value: id.toLowerCase().replace(' ', '') }] };
+      await guard.count(app, [person(n, of)]);
+    }
+    expect(await refusal()).toBeUndefined();
+  });
+  it('may be asked again after a day, and near ones are guesses again', async () => {
+    await guard.count(app, guesses(60));
+    now += 24 * HOUR + 1;
+    await guard.count(app, guesses(102));
+    expect(await refusal()).toMatchObject({ kind: 'too-many-requests' });
+  });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Demographics, guessKeys } from '@provider-access/domain/pdex/match';
 import type { State } from '@provider-access/engines/state';
 import { Refusal } from '@provider-access/kernel';
@@ -10,6 +11,7 @@ const SLOW_AFTER = 100;
 /** Guesses within a day after which the operation is suspended for the app. */
 const SUSPEND_AFTER = 1000;
 const SUSPENSIONS = 'match-suspended';
+const QUESTIONS = 'match-questions';
 
 /** An app, and when it was approved last: an approval lifts a suspension, and begins a new count. */
 interface GuessingApp {
@@ -63,12 +65,12 @@ export class GuessGuard {
   }
 
   /**
-   * Counts the misses of a chunk: each bundle that was read and not matched, whatever the reason is. Work that is done
-   * twice counts once, because its questions are the same.
+   * Counts misses: each bundle that was read and not matched, whatever the reason is. Work that is done twice counts
+   * once, because its questions are the same. One call of the state store has the keys of all questions, so that the
+   * number of calls depends neither on the number of misses nor on their reasons (M59).
    */
   async count(app: GuessingApp, missed: readonly Demographics[]): Promise<void> {
-    let guessed = 0;
-    for (const demographics of missed) if (await this.#isGuess(app, demographics)) guessed += 1;
+    const guessed = missed.length === 0 ? 0 : await this.#guessesAmong(app, missed);
     if (guessed === 0) return;
     const { state, metrics, clock } = this.#ports;
     metrics.count('pa_match_guesses_total', {}, guessed);
@@ -79,15 +81,26 @@ export class GuessGuard {
     if ((await state.claims.claim(SUSPENSIONS, app.client, at)) === at) metrics.count('pa_match_suspensions_total');
   }
 
-  /** Whether this question is another one than before, and near to one. The first of near questions is no guess. */
-  async #isGuess({ client }: GuessingApp, demographics: Demographics): Promise<boolean> {
-    const { counters } = this.#ports.state;
-    const { variant, near } = guessKeys(client, demographics);
-    const { count } = await counters.hit(`match-asked/${client}/${variant}`, DAY_MS);
-    if (count > 1) return false;
-    let isNear = false;
-    for (const key of near) isNear = (await counters.hit(`match-near/${client}/${key}`, DAY_MS)).count > 1 || isNear;
-    return isNear;
+  /**
+   * How many questions are other ones than before, and near to one. The first of near questions is no guess.
+   *
+   * Each key is claimed for a day. The owner of a question's key is this call, so a question that somebody else owns
+   * was asked before. The owner of a near key is the first question that has it.
+   */
+  async #guessesAmong({ client }: GuessingApp, missed: readonly Demographics[]): Promise<number> {
+    const { claims } = this.#ports.state;
+    const expiresAt = this.#ports.clock.now() + DAY_MS;
+    const call = randomUUID();
+    const wanted = missed.map((demographics, at) => {
+      const { variant, near } = guessKeys(client, demographics);
+      const owners = [`${call}/${at}`, ...near.map(() => variant)];
+      return [variant, ...near].map((key, i) => ({ key: `${client}/${key}`, owner: owners[i]!, expiresAt }));
+    });
+    const owners = (await claims.claimMany(QUESTIONS, wanted.flat())).values();
+    return wanted.filter((entries) => {
+      const [isNew, ...isFirst] = entries.map(({ owner }) => owners.next().value === owner);
+      return isNew! && isFirst.includes(false);
+    }).length;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
-import { FHIR_TYPE, FORM, JSON_TYPE, MATCH } from './request-parts.ts';
+import { FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, UNREADABLE_MATCH } from './request-parts.ts';
 
 export interface Input {
   readonly url: string;
@@ -264,7 +264,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'POST /fhir/Group/{id}/$export': kickOff('export', 'POST'),
     'GET /fhir/Group/{id}/$davinci-data-export': kickOff('davinci-data-export'),
     'POST /fhir/Group/{id}/$davinci-data-export': kickOff('davinci-data-export', 'POST'),
-    'POST /fhir/Group/$provider-member-match': [MATCH],
+    'POST /fhir/Group/$provider-member-match': [UNREADABLE_MATCH, MATCH_OF_STRANGERS],
     'GET /fhir/bulk': [{ url: '/fhir/bulk', by: 'app', most: { rows: 50 } }],
     'GET /fhir/bulk/{job}': [
       { url: `/fhir/bulk/${job}`, by: 'app', most: { rows: 4 * MEMBERS.length, bytes: 30_000 } },

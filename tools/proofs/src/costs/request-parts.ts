@@ -2,16 +2,50 @@ export const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 export const JSON_TYPE = { 'content-type': 'application/json' };
 export const FHIR_TYPE = { 'content-type': 'application/fhir+json' };
 
-/** As many bundles as a request may have, each of them none: this request keeps them, and a chunk reads them. */
-export const MATCH = {
-  url: '/fhir/Group/$provider-member-match',
-  by: 'app',
-  method: 'POST',
-  headers: FHIR_TYPE,
-  body: JSON.stringify({
-    resourceType: 'Parameters',
-    parameter: Array.from({ length: 1000 }, () => ({ name: 'MemberBundle', part: [] })),
-  }),
-  status: 202,
-  most: { rows: 30 },
-} as const;
+const code = (system: string, value: string): object => ({
+  coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code: value }],
+});
+const referenceOf = (place: number): object => ({ reference: `Patient/${place}` });
+/** What a provider attests of somebody whom the payer does not know. */
+const attestedOf = (place: number): Readonly<Record<string, object>> => ({
+  MemberPatient: {
+    ...{ resourceType: 'Patient', id: String(place), gender: 'male', birthDate: '1965-08-15' },
+    name: [{ family: `Stranger ${place}`, given: ['Robert'] }],
+  },
+  CoverageToMatch: {
+    ...{ resourceType: 'Coverage', id: String(place), status: 'active', subscriberId: `X${place}` },
+    beneficiary: referenceOf(place),
+    relationship: code('subscriber-relationship', 'self'),
+    payor: [{ identifier: { system: 'urn:payer', value: '1' } }],
+  },
+  Consent: {
+    ...{ resourceType: 'Consent', id: String(place), status: 'active', dateTime: '2026-01-11T09:00:00Z' },
+    scope: code('consentscope', 'patient-privacy'),
+    category: [code('v3-ActCode', 'IDSCL')],
+    patient: referenceOf(place),
+    performer: [{ identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: '1234567893' } }],
+    policy: [{ uri: 'https://clinic.example/attestation' }],
+    provision: { type: 'permit' },
+  },
+});
+
+const matchOf = (partsOf: (place: number) => readonly object[]) =>
+  ({
+    url: '/fhir/Group/$provider-member-match',
+    by: 'app',
+    method: 'POST',
+    headers: FHIR_TYPE,
+    // As many bundles as a request may have. The request keeps them, and chunks read them.
+    body: JSON.stringify({
+      resourceType: 'Parameters',
+      parameter: Array.from({ length: 1000 }, (_, at) => ({ name: 'MemberBundle', part: partsOf(at + 1) })),
+    }),
+    status: 202,
+    most: { rows: 30 },
+  }) as const;
+/** Bundles that nobody can read. */
+export const UNREADABLE_MATCH = matchOf(() => []);
+/** People whom the payer does not know. */
+export const MATCH_OF_STRANGERS = matchOf((place) =>
+  Object.entries(attestedOf(place)).map(([name, resource]) => ({ name, resource })),
+);
