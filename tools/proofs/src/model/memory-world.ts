@@ -1,4 +1,5 @@
-import { type DomainEvent, encodeEvent, PA_ATTESTATIONS, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { type DomainEvent, encodeEvent, PA_ATTESTATIONS, PA_AUDIT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
 import { type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { eventually } from '@provider-access/testing';
 import {
@@ -54,6 +55,10 @@ export class MemoryWorld extends World {
 
   get now(): number {
     return this.#cluster.now;
+  }
+  /** What the platform has written to the audit since it started. */
+  audited(): readonly LogRecord[] {
+    return this.#cluster.data.records(PA_AUDIT).flat();
   }
   skews(): readonly number[] {
     return this.#cluster.instances.map(({ skewMs }) => skewMs);

@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { signingKeysIn } from '@provider-access/process/testing';
+import { fixedSecret, type Secret, type SigningKeys } from '@provider-access/smart';
+import { Driver, json, PROVIDERS, sequenceOf } from '@provider-access/testing/promises';
+import { variant } from '@provider-access/testing/variant';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { MemoryWorld } from './model/memory-world.ts';
+import { type ServedDecision, servedIn } from './model/served.ts';
+
+/** `explain` never rewrites the past (APPS.md, P10 to P16): it is asked about decisions that were served. */
+
+const SEQUENCES = variant.long ? 100 : 4;
+const WEEK_MINUTES = 7 * 24 * 60;
+let folder: string;
+let keys: Secret<SigningKeys>;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'past-'));
+  keys = fixedSecret(await signingKeysIn(join(folder, 'keys.json')));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Verdict {
+  readonly decision: 'permit' | 'deny' | 'unknown';
+  readonly reason?: string;
+}
+async function explained(
+  world: MemoryWorld,
+  { client, member, at, group }: Omit<ServedDecision, 'permit'>,
+): Promise<Verdict> {
+  const query = new URLSearchParams({ client, member, at, ...(group !== undefined && { group }) });
+  const answer = await world.operate(`/ops/explain?${query}`);
+  if (answer.status !== 200) throw new Error(`explain was answered ${answer.status} ${answer.body}`);
+  const { decision, reason } = json(answer) as Verdict;
+  return { decision, ...(reason !== undefined && { reason }) };
+}
+const served = ({ permit, reason }: ServedDecision): Verdict =>
+  permit ? { decision: 'permit' } : { decision: 'deny', ...(reason !== undefined && { reason }) };
+
+test.fails(
+  `P11: explains each decision of ${SEQUENCES} sequences as it was served (seed ${variant.seed})`,
+  async () => {
+    const world = await MemoryWorld.start(keys);
+    try {
+      for (let n = 0; n < SEQUENCES; n++) await new Driver(world, `past-${n}`).run(sequenceOf(variant.seed + n));
+      const { decisions, leftOut } = servedIn(world.audited());
+      const differ: object[] = [];
+      for (const decision of decisions) {
+        const said = await explained(world, decision);
+        if (said.decision !== served(decision).decision) differ.push({ ...decision, said });
+      }
+      const left = [...leftOut].map(([what, count]) => `${count} ${what}`).join(', ');
+      console.info(`${decisions.length} decisions, ${differ.length} explained otherwise; left out: ${left}`);
+      expect(differ.slice(0, 3)).toEqual([]);
+    } finally {
+      await world.stop();
+    }
+  },
+);
+
+let world: MemoryWorld;
+let sent = 0;
+const publish = async (type: string, subject: string, data: object): Promise<void> => {
+  const time = new Date(world.now).toISOString();
+  const id = `past-${(sent += 1)}`;
+  const answer = await world.publish({ id, source: 'urn:payer', type, time, subject, data }, 0);
+  expect(answer.status).toBe(202);
+};
+/** A member who is covered, with a record, and who is attributed to this provider if one is given. */
+async function enrolled(member: string, npi?: string): Promise<void> {
+  const resource = { resourceType: 'Patient', id: member, name: [{ family: member }] };
+  await publish('payer.resource-recorded.v1', member, { resource });
+  await publish('payer.member-enrolled.v1', member, { coverageId: 'c1', from: '2020-01-01T00:00:00Z' });
+  if (npi !== undefined) await attributed(member, npi);
+  await world.caughtUp();
+}
+const attributed = (member: string, npi: string): Promise<void> =>
+  publish('payer.attribution-asserted.v1', member, { provider: { npi }, from: '2020-01-01T00:00:00Z' });
+const statusOf = async (member: string): Promise<number> =>
+  (await world.readOnce(`/fhir/Patient/${member}`, 0, 0))?.status ?? 0;
+const later = async (): Promise<void> => {
+  await world.disturb({ op: 'time passes', minutes: WEEK_MINUTES });
+  await world.caughtUp();
+};
+
+beforeEach(async () => {
+  world = await MemoryWorld.start(keys);
+  return () => world.stop();
+}, 60_000);
+
+test.fails('P11: an app that is bound to a second NPI a week later did not see the member before', async () => {
+  const member = 'bound-later';
+  await enrolled(member, PROVIDERS.B.npi);
+  expect(await statusOf(member)).toBe(404);
+  const { at } = servedIn(world.audited()).decisions.at(-1)!;
+  await later();
+  const identifiers = [PROVIDERS.A, PROVIDERS.B].map(({ npi }) => ({ npi, evidence: 'a test' }));
+  const { id: client } = world.clients[0]!;
+  const body = { reason: 'a test', identifiers, sharedWith: [world.clients[1]!.id] };
+  const approval = await world.administer(`/auth/clients/${client}/approve`, body);
+  expect(approval).toMatchObject({ status: 200 });
+  await world.caughtUp();
+  expect(await explained(world, { client, member, at })).toEqual({ decision: 'deny', reason: 'not-attributed' });
+});
+
+test.fails('P11: an attribution that arrives a week late did not show the member before', async () => {
+  const member = 'attributed-late';
+  await enrolled(member);
+  expect(await statusOf(member)).toBe(404);
+  const { at } = servedIn(world.audited()).decisions.at(-1)!;
+  await later();
+  await attributed(member, PROVIDERS.A.npi);
+  await world.caughtUp();
+  const { id: client } = world.clients[0]!;
+  expect(await explained(world, { client, member, at })).toEqual({ decision: 'deny', reason: 'not-attributed' });
+});
