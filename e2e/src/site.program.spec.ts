@@ -30,8 +30,8 @@ const PAGES = [
   'events/payer.html',
   'adr/0040-documentation-site.html',
 ];
+/** Each mode and each width once: colours do not depend on the width, and the layout does not depend on the mode. */
 const SCREENS = [
-  ['light', 1280],
   ['dark', 1280],
   ['light', 390],
 ] as const;

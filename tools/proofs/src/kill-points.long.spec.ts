@@ -1,0 +1,3 @@
+import { diesAt, everyPoint } from './kill-points/dies-at.ts';
+
+diesAt(everyPoint);
