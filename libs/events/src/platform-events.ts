@@ -170,9 +170,24 @@ const appRegistered = z.object({
    */
   formerKeys: z.array(keySet.extend({ until: instant })).optional(),
 });
+/** An interval in which an app speaks for one NPI or TIN (APPS.md P1). The same `from` again states its end. */
+const binding = z.object({
+  provider: providerKey,
+  from: instant,
+  to: instant.optional(),
+  by: z.string(),
+  evidence: z.string().optional(),
+  reason: z.string().optional(),
+});
 const appApproved = z.object({
   client: z.string(),
+  /** What the app is bound to from this event on, without bindings that have an end. An earlier release reads this. */
   providers: z.array(providerKey),
+  /** The intervals that begin or end. Without them, `providers` begin at this event and others end. */
+  bindings: z.array(binding).optional(),
+  /** The decision ended the binding to this provider and changed nothing else. `reason` is a code of the list. */
+  ended: providerKey.optional(),
+  note: z.string().optional(),
   scope: z.string(),
   by: z.string(),
   reason: z.string().optional(),

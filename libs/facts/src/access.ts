@@ -203,7 +203,7 @@ export class Access {
     documents: readonly (ViewDocument | undefined)[],
   ): readonly Decision[] {
     const { parties, clock } = this.#options;
-    const now = instant(clock.now());
+    const now = instant(parties.decisionTime(clock.now()));
     return members.map((member, i) => {
       const document = documents[i];
       return decide({ client, purpose, member, now }, { member: document && factsOf(document), party: parties });

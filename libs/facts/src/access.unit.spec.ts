@@ -141,7 +141,8 @@ describe('the decisions of one request', () => {
       current: () => true,
       asOf: () => undefined,
       sourceHolds: () => [],
-      client: () => ({ history: [{ status: 'approved', at: NOW }], providers: [] }),
+      client: () => ({ history: [{ status: 'approved', at: NOW }], bindings: [] }),
+      decisionTime: (now: number) => now,
     };
     const options = { reader, parties, freshness: { fresh: () => true }, clock: { now: () => Date.parse(NOW) } };
     return { reads, held, decisions: new Access(options as unknown as AccessOptions).ofRequest() };

@@ -51,7 +51,7 @@ const party: PartyFacts = {
     name: client,
     status: 'approved',
     history: [{ status: 'approved', at: instant(-2 * DAY) }],
-    providers: [`npi|${NPI}`],
+    bindings: [{ provider: `npi|${NPI}`, from: instant(-2 * DAY), recordedAt: instant(-2 * DAY) }],
     scope: '',
   }),
   network: () => [{ status: 'in-network', from: instant(-2 * DAY) }],

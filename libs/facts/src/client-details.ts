@@ -1,7 +1,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
+import type { BindingFact, ClientFacts, ClientStatus } from '@provider-access/domain/access';
 import { type AppApproved, type AppRegistered, type AppRejected, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import { type BindingDetails, bindingsAfter } from './bindings.ts';
 import { subjectOf } from './record.ts';
 
 /** A list of public keys, or the URL under which the app publishes them. */
@@ -20,6 +21,7 @@ interface ChangeDetails {
 /** An app as it was registered and reviewed: details for auth and the reviewer, beside the facts that decide. */
 export interface ClientRegistration extends ClientFacts, ClientKeySet {
   readonly history: readonly (ClientFacts['history'][number] & ChangeDetails)[];
+  readonly bindings: readonly BindingDetails[];
   /** Of the newest approval. */
   readonly evidence?: readonly { readonly provider: string; readonly text: string }[];
   /** When the app changed its keys, RFC 3339. */
@@ -27,7 +29,7 @@ export interface ClientRegistration extends ClientFacts, ClientKeySet {
   /** Key sets from before a change, also those that are not accepted any more. */
   readonly formerKeys?: readonly (ClientKeySet & { /** RFC 3339. */ readonly until: string })[];
   readonly contacts: readonly string[];
-  /** The app claimed these at registration. `providers` are those that an approval bound. */
+  /** The app claimed these at registration. `bindings` are those of approvals. */
   readonly npis: readonly string[];
   readonly tins: readonly string[];
   readonly requestedScope: string;
@@ -50,15 +52,25 @@ export function statusAfter(type: string, record: LogRecord): ClientStatus | und
   return status === 'suspended' && dataOf<AppRejected>(record).expired === true ? 'expired' : status;
 }
 
-/** The client after a decision of the status `status` at `at` (RFC 3339). */
-export function withDecision<T extends ClientFacts>(known: T, status: ClientStatus, at: string, record: LogRecord): T {
+/** The client after a decision of the status `status` at `at` (RFC 3339). `bind`: what is kept of its bindings. */
+export function withDecision<T extends ClientFacts>(
+  known: T,
+  status: ClientStatus,
+  at: string,
+  record: LogRecord,
+  bind: (known: T, approval: AppApproved, at: string) => readonly BindingFact[],
+): T {
   const { reason } = dataOf<AppRejected | AppApproved>(record);
   const approval = status === 'approved' ? dataOf<AppApproved>(record) : undefined;
+  const ended = approval?.ended;
   return {
     ...known,
     status,
-    history: [...known.history, { status, at, ...(reason !== undefined && { reason }) }],
-    ...(approval !== undefined && { providers: approval.providers, scope: approval.scope }),
+    history: [
+      ...known.history,
+      { status, at, ...(reason !== undefined && { reason }), ...(ended !== undefined && { ended }) },
+    ],
+    ...(approval !== undefined && { bindings: bind(known, approval, at), scope: approval.scope }),
   };
 }
 
@@ -87,7 +99,7 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
     name,
     status: 'submitted',
     history: [{ status: 'submitted', at }],
-    providers: [],
+    bindings: [],
     scope,
     requestedScope: scope,
     contacts,
@@ -134,7 +146,10 @@ export class ClientDetails {
     const status = statusAfter(type, record);
     if (status === 'rejected') this.#rejected.set(client, rejectedApp(record, at, known));
     if (status === undefined || known === undefined) return;
-    const decided = withReviewer(withDecision(known, status, at, record), dataOf<AppRejected | AppApproved>(record));
+    const decided = withReviewer(
+      withDecision(known, status, at, record, bindingsAfter),
+      dataOf<AppRejected | AppApproved>(record),
+    );
     this.#clients.set(client, status === 'rejected' ? packed(decided) : decided);
   }
 

@@ -4,6 +4,7 @@ import {
   groupDenial,
   matchedGroupDenial,
   type Purpose,
+  providersAt,
 } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import type { Claims } from '@provider-access/engines/state';
@@ -163,7 +164,8 @@ export class GroupLists {
     return found;
   }
   #providersOf(client: string): readonly ProviderKey[] {
-    return this.#options.parties.client(client)?.providers ?? [];
+    const known = this.#options.parties.client(client);
+    return known === undefined ? [] : providersAt(known, this.#now());
   }
   /** An app that is bound to the TIN alone has no part without it, so the Group with the TIN is its list. */
   #isOfNpi(client: string, group: OpenedGroup): boolean {

@@ -16,6 +16,8 @@ const match: MatchedGroupPart = {
   recordedAt: '2026-06-01T00:00:00.000Z',
 };
 
+const SINCE = '2026-01-01T00:00:00.000Z';
+
 describe('M70 a matched Group among the lists of an app', () => {
   /** Lists over views that have one result, and what was asked of the views. */
   function world(now = NOW) {
@@ -31,11 +33,11 @@ describe('M70 a matched Group among the lists of an app', () => {
         client,
         name: client,
         status: 'approved' as const,
-        history: [{ status: 'approved' as const, at: '2026-01-01T00:00:00.000Z' }],
-        providers: match.providers,
+        history: [{ status: 'approved' as const, at: SINCE }],
+        bindings: match.providers.map((provider) => ({ provider, from: SINCE, recordedAt: SINCE })),
         scope: '',
       }),
-      network: () => [{ status: 'in-network' as const, from: '2026-01-01T00:00:00.000Z' }],
+      network: () => [{ status: 'in-network' as const, from: SINCE }],
     });
     const lists = new GroupLists({
       views: { reader } as unknown as ConstructorParameters<typeof GroupLists>[0]['views'],

@@ -203,7 +203,9 @@ export class Parties implements PartyFacts {
    * recorded.
    */
   decisionTime(now: number): number {
-    return this.#newest === undefined ? now : Math.max(now, Date.parse(this.#newest));
+    const at = this.#newest === undefined ? now : Math.max(now, Date.parse(this.#newest));
+    this.registry.decidesAt(at);
+    return at;
   }
   /** Sources whose members are all denied now. */
   heldSources(): number {

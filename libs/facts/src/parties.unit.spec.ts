@@ -66,7 +66,7 @@ describe('parties', () => {
       client: 'c1',
       name: 'App',
       status: 'suspended',
-      providers: ['npi|1000000001'],
+      bindings: [{ provider: 'npi|1000000001', from: expect.any(String), recordedAt: expect.any(String) }],
       scope: 'system/Patient.rs',
       history: [
         { status: 'approved', at: expect.any(String) },
@@ -126,7 +126,7 @@ describe('parties', () => {
     expect(await ofAuth.waitFor(await log.head([PA_REGISTRY]), 60_000)).toBe(true);
     expect(details.get('c1')).toMatchObject({
       status: 'approved',
-      providers: ['npi|1000000001'],
+      bindings: [{ provider: 'npi|1000000001' }],
       scope: 'system/Patient.rs',
       requestedScope: 'system/*.rs',
       jwks: registered.jwks,

@@ -1,5 +1,5 @@
 import { BoundedMap } from '@provider-access/kernel';
-import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
+import { bindingEnd, type ClientFacts, type ClientStatus } from '@provider-access/domain/access';
 import {
   type AppRegistered,
   dataOf,
@@ -11,6 +11,7 @@ import {
   type SigningKeyWithdrawn,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import { boundIntervals, ScheduledEnds } from './bindings.ts';
 import { type ClientDetails, statusAfter, withDecision } from './client-details.ts';
 import { Lines } from './lines.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
@@ -29,6 +30,7 @@ export class Registrations {
   readonly lines = new Lines();
   readonly #details: ClientDetails | undefined;
   readonly #clients = new Map<string, ClientFacts>();
+  readonly #ends = new ScheduledEnds();
   readonly #names = new BoundedMap<string, string>(NAMES_KEPT);
   readonly #versions = new Map<string, number>();
   readonly #keys = new Map<string, SigningKeyPublished>();
@@ -113,15 +115,17 @@ export class Registrations {
       if (status !== undefined) this.#names.delete(client);
       return undefined;
     }
-    this.#clients.set(
+    const before: ClientFacts = known ?? {
       client,
-      withDecision(
-        known ?? { client, name: this.#names.get(client) ?? client, status, history: [], providers: [], scope: '' },
-        status,
-        at,
-        record,
-      ),
-    );
+      name: this.#names.get(client) ?? client,
+      status: 'submitted',
+      history: [],
+      bindings: [],
+      scope: '',
+    };
+    const decided = withDecision(before, status, at, record, boundIntervals);
+    this.#clients.set(client, decided);
+    this.#ends.schedule(client, decided.bindings);
     this.#names.delete(client);
     return client;
   }
@@ -139,11 +143,22 @@ export class Registrations {
   get(client: string): ClientFacts | undefined {
     return this.#unreadable.has(client) ? undefined : this.#clients.get(client);
   }
-  /** Clients that act for this provider and are approved, or may be approved again. */
-  boundTo(provider: ProviderKey): readonly ClientFacts[] {
+  /**
+   * Clients that act for this provider at `now` (ms since the epoch), and those that may do so again when they are
+   * approved again.
+   */
+  boundTo(provider: ProviderKey, now: number): readonly ClientFacts[] {
     return [...this.#clients.values()].filter(
-      ({ status, providers }) => MAY_BE_APPROVED.has(status) && providers.includes(provider),
+      ({ status, bindings }) =>
+        MAY_BE_APPROVED.has(status) && bindings.some((each) => each.provider === provider && bindingEnd(each) > now),
     );
+  }
+  /** Tells that this process decides at `now`, ms since the epoch. Ends of bindings until then stay passed. */
+  decidesAt(now: number): void {
+    for (const [client, endsPassed] of this.#ends.passed(now)) {
+      const known = this.#clients.get(client);
+      if (known !== undefined) this.#clients.set(client, { ...known, endsPassed });
+    }
   }
   /** Our own public keys that were published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {

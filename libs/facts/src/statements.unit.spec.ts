@@ -54,7 +54,7 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
         name: 'c1',
         status: 'approved' as const,
         history: [{ status: 'approved' as const, at: ever }],
-        providers: [key],
+        bindings: [{ provider: key, from: ever, recordedAt: ever }],
         scope: '',
       }),
       network: () => [{ status: 'in-network' as const, from: ever }],

@@ -14,7 +14,7 @@ import {
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
-import type { ClientFacts } from '@provider-access/domain/access';
+import { providersAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
 import type { Batch, ConsumerGroup, EventLog, SubscribeOptions, Subscription } from '@provider-access/engines/log';
@@ -141,7 +141,10 @@ export class ServiceModule
     const checks: ReadinessCheck[] = [];
     const parts: Frame['parts'][number][] = [];
     let facts: Facts | undefined;
-    const registered = (client: string): ClientFacts | undefined => facts?.parties.client(client);
+    const registered = (client: string): { name: string; providers: readonly string[] } | undefined => {
+      const known = facts?.parties.client(client);
+      return known && { name: known.name, providers: providersAt(known, facts!.parties.decisionTime(clock.now())) };
+    };
     const audit = new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing, registered });
     const tokens = runtime.staticTokens ?? new StaticTokens({});
     const turns = runtime.turns ?? new SearchTurns();

@@ -1,4 +1,4 @@
-import type { PartyFacts } from '@provider-access/domain/access';
+import { type PartyFacts, providersAt } from '@provider-access/domain/access';
 import {
   ANOTHER_MEMBER,
   isCut,
@@ -41,9 +41,17 @@ export interface LabelGateOptions {
   readonly keysAreTagged?: () => boolean;
 }
 
-/** Every identifier of the providers to whom a client is bound. */
-const providersOf = (party: Pick<PartyFacts, 'client' | 'identity'>, client: string): readonly ProviderKey[] =>
-  (party.client(client)?.providers ?? []).flatMap((provider) => party.identity(provider));
+/** Every identifier of the providers to whom a client is bound when the clock says `now`, ms since the epoch. */
+function providersOf(
+  party: Pick<PartyFacts, 'client' | 'identity' | 'asOf'>,
+  client: string,
+  now: number,
+): readonly ProviderKey[] {
+  const known = party.client(client);
+  if (known === undefined) return [];
+  const at = Math.max(now, Date.parse(party.asOf() ?? '') || now);
+  return providersAt(known, at).flatMap((provider) => party.identity(provider));
+}
 
 /**
  * Applies the policy on security labels to stored records (docs/security-labels.md). Every reader of records for a
@@ -66,7 +74,9 @@ export class LabelGate {
     const now = this.#options.clock.now();
     if (now >= this.#current.until) this.#current = policyAt(this.#options.policy, now);
     const lines = linesOf(party, now, this.#options.members);
-    return new LabelCheck({ ...this.#options, policy: this.#current.policy }, () => providersOf(party, client), lines);
+    const { clock } = this.#options;
+    const providers = (): readonly ProviderKey[] => providersOf(party, client, clock.now());
+    return new LabelCheck({ ...this.#options, policy: this.#current.policy }, providers, lines);
   }
 }
 

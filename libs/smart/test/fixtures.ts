@@ -64,7 +64,7 @@ export const clientFacts = (client: string, history: readonly (readonly [ClientS
   name: 'An app',
   status: history.at(-1)![0],
   history: history.map(([status, at]) => ({ status, at: new Date(at).toISOString() })),
-  providers: [],
+  bindings: [],
   scope: 'system/*.rs',
 });
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'smart-'));

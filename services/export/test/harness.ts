@@ -206,7 +206,7 @@ export class Platform extends Publisher {
         name: 'c1',
         status: 'approved' as const,
         history: [{ status: 'approved' as const, at: LONG_AGO }],
-        providers: [NPI as ProviderKey],
+        bindings: [{ provider: NPI as ProviderKey, from: LONG_AGO, recordedAt: LONG_AGO }],
         scope: ALL,
       },
       network: new Map([[NPI as ProviderKey, [{ status: 'in-network' as const, from: LONG_AGO }]]]),

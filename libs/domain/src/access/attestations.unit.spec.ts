@@ -52,7 +52,7 @@ function facts(w: World): DecisionFacts {
     name: 'mine',
     status: 'approved',
     history: [{ status: w.approved === false ? 'suspended' : 'approved', at: MAY }],
-    providers: w.bound ?? [ATTESTING],
+    bindings: (w.bound ?? [ATTESTING]).map((provider) => ({ provider, from: MAY, recordedAt: MAY })),
     scope: '',
   };
   const hold = { deadLetter: 'dl', eventType: 't', from: MAY };

@@ -1,4 +1,5 @@
 import type { DenialReason, ProviderKey } from '@provider-access/events';
+import { bindingsAt, providersAt } from './bindings.ts';
 import {
   type AttestationFact,
   type AttributionFact,
@@ -104,6 +105,10 @@ export function clientStatusAt(client: ClientFacts, now: number): ClientFacts['s
   return status;
 }
 
+/** The providers to whom the client is bound at the instant of the decision. The past has what was in force then. */
+const boundAt = (client: ClientFacts, now: number, { past }: Pick<AccessRequest, 'past'>): readonly ProviderKey[] =>
+  past === true ? bindingsAt(client, now).map(({ provider }) => provider) : providersAt(client, now);
+
 /** Whether at least one of the providers is in network at `now` (ms since the epoch) and none is out of network. */
 export function inNetwork(party: PartyFacts, providers: AttributionFact['providers'], now: number): boolean {
   let known = false;
@@ -140,7 +145,7 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
 function bars(
   optOut: Pick<OptOutFact, 'scope' | 'targets' | 'categories' | 'bars'>,
   attribution: AttributionFact,
-  client: Pick<ClientFacts, 'providers'>,
+  client: { readonly providers: readonly ProviderKey[] },
   party: PartyFacts,
 ): boolean {
   const { scope, targets = [], categories = [] } = optOut;
@@ -203,6 +208,7 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   if (member.holds.some((h) => applies(h, now))) return deny('on-hold');
   if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => applies(h, now))))
     return deny('source-on-hold');
+  const providers = boundAt(client, now, request);
   const { group, also } = request.purpose;
   const attested = (member.attestations ?? []).filter(
     (a) => a.client === request.client && !party.deactivated(a.provider),
@@ -212,12 +218,12 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
       (a: Ground) =>
         applies(a, now) &&
         (group === undefined || a.group === group || a.group === also?.group) &&
-        a.providers.some((p) => client.providers.includes(p)),
+        a.providers.some((p) => providers.includes(p)),
     )
     .map((a): Ground => withCoverageAt(a, now));
   if (grounds.length === 0) return deny('not-attributed');
   const optOuts = member.optOuts.filter((o) => applies(o, now));
-  const open = grounds.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
+  const open = grounds.filter((a) => !optOuts.some((o) => bars(o, a, { providers }, facts.party)));
   if (open.length === 0) return deny('opted-out');
   const covered = member.coverage.filter((c) => applies(c, now));
   if (covered.length === 0) return deny('not-covered');

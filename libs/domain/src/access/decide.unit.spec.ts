@@ -9,6 +9,8 @@ const NOW = '2026-06-01T00:00:00.000Z';
 const PAST = '2025-01-01T00:00:00.000Z';
 const NPI: ProviderKey = 'npi|1000000001';
 const request: AccessRequest = { client: 'c1', purpose: { kind: 'read' }, member: 'm1', now: NOW };
+const bound = (...providers: readonly ProviderKey[]): ClientFacts['bindings'] =>
+  providers.map((provider) => ({ provider, from: PAST, recordedAt: PAST }));
 const client: ClientFacts = {
   client: 'c1',
   name: 'c1',
@@ -17,7 +19,7 @@ const client: ClientFacts = {
     { status: 'submitted', at: PAST },
     { status: 'approved', at: PAST },
   ],
-  providers: [NPI],
+  bindings: bound(NPI),
   scope: '',
 };
 const attribution: AttributionFact = { group: 'g1', providers: [NPI], from: PAST, recordedAt: PAST, event: 'a' };
@@ -125,7 +127,7 @@ describe('decide', () => {
       'opted-out',
       [
         { optOuts: [{ ...optOut, scope: 'provider-specific', targets: ['tin|123456789'] }] },
-        { client: { ...client, providers: [NPI, 'tin|123456789'] } },
+        { client: { ...client, bindings: bound(NPI, 'tin|123456789') } },
       ],
     ],
     [
@@ -158,7 +160,7 @@ describe('decide', () => {
       [
         { optOuts: [CARDIOLOGY_OUT], attributions: [{ ...attribution, providers: [NPI, 'npi|1000000012'] }] },
         {
-          client: { ...client, providers: ['npi|1000000012'] },
+          client: { ...client, bindings: bound('npi|1000000012') },
           specialties: { [NPI]: ['208600000X'] },
         },
       ],
@@ -168,7 +170,7 @@ describe('decide', () => {
       'opted-out',
       [
         { optOuts: [CARDIOLOGY_OUT] },
-        { client: { ...client, providers: [NPI, 'npi|1000000012'] }, specialties: { [NPI]: ['208600000X'] } },
+        { client: { ...client, bindings: bound(NPI, 'npi|1000000012') }, specialties: { [NPI]: ['208600000X'] } },
       ],
     ],
     ['no coverage', 'not-covered', [{ coverage: [] }]],
@@ -331,7 +333,7 @@ describe('A2 two Groups that are one list', () => {
   });
 
   it('show nobody to a client that is not bound to an identifier of the attribution', () => {
-    const ofTin = { client: { ...client, providers: [TIN] } };
+    const ofTin = { client: { ...client, bindings: bound(TIN) } };
     expect(ask({ attributions: [attribution] }, ofTin, { purpose })).toBe('not-attributed');
     expect(ask({ attributions: [taxed] }, ofTin, { purpose })).toBe('permit');
   });

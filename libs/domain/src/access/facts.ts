@@ -122,14 +122,34 @@ export const CLIENT_STATUSES = [
   'expired',
 ] as const;
 export type ClientStatus = (typeof CLIENT_STATUSES)[number];
+export interface ClientChange {
+  readonly status: ClientStatus;
+  readonly at: string;
+  readonly reason?: string;
+  /** The decision ended the binding to this provider alone, and the app stayed approved (APPS.md P2). */
+  readonly ended?: ProviderKey;
+}
+/**
+ * An interval in which an app speaks for one NPI or TIN (APPS.md P1). The records of the registry state it, so it says
+ * when each part was recorded.
+ */
+export interface BindingFact {
+  readonly provider: ProviderKey;
+  readonly from: string;
+  readonly recordedAt: string;
+  /** What records said about its end, in their order. The last one counts. Absent without any. */
+  readonly ends?: readonly { readonly to: string; readonly recordedAt: string }[];
+}
 export interface ClientFacts {
   readonly client: string;
   readonly name: string;
   readonly status: ClientStatus;
   /** Status changes, oldest first, so that `explain` can answer for a past time. */
-  readonly history: readonly { readonly status: ClientStatus; readonly at: string; readonly reason?: string }[];
-  /** Provider identifiers bound at approval. */
-  readonly providers: readonly ProviderKey[];
+  readonly history: readonly ClientChange[];
+  /** Every binding that the app ever had, oldest first. `providersAt` says which ones are in force. */
+  readonly bindings: readonly BindingFact[];
+  /** Ends of bindings until then have passed for this process, whatever its clock says later. ms since the epoch. */
+  readonly endsPassed?: number;
   readonly scope: string;
 }
 export interface NetworkFact {

@@ -1,4 +1,5 @@
 import type { ProviderKey } from '@provider-access/events';
+import { providersAt } from './bindings.ts';
 import { clientStatusAt, inNetwork } from './decide.ts';
 import type { AttributionFact, PartyFacts } from './facts.ts';
 
@@ -22,7 +23,8 @@ export function groupDenial(
   const facts = party.client(client);
   if (facts === undefined) return 'client-unknown';
   if (clientStatusAt(facts, now) !== 'approved') return 'client-not-approved';
-  if (!providers.some((provider) => facts.providers.includes(provider))) return 'group-of-another';
+  const bound = providersAt(facts, now);
+  if (!providers.some((provider) => bound.includes(provider))) return 'group-of-another';
   return inNetwork(party, providers, now) ? undefined : 'not-in-network';
 }
 
@@ -49,7 +51,8 @@ export function matchedGroupDenial(
   if (facts === undefined) return 'client-unknown';
   if (clientStatusAt(facts, now) !== 'approved') return 'client-not-approved';
   if (group.client !== client) return 'group-of-another';
-  const bound = group.providers.filter((provider) => facts.providers.includes(provider));
+  const ofClient = providersAt(facts, now);
+  const bound = group.providers.filter((provider) => ofClient.includes(provider));
   if (bound.length === 0 && group.providers.length > 0) return 'group-of-another';
   if (Date.parse(group.to) <= now) return 'group-expired';
   const isOpen = bound.some((provider) => inNetwork(party, [provider], now) && !party.deactivated(provider));

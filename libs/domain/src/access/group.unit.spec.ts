@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { ClientFacts, NetworkFact, PartyFacts } from './facts.ts';
+import type { ProviderKey } from '@provider-access/events';
+import type { BindingFact, ClientFacts, NetworkFact, PartyFacts } from './facts.ts';
 import { groupDenial } from './group.ts';
 
 const NOW = Date.parse('2026-06-01T00:00:00.000Z');
 const MINE = 'npi|1234567893';
 const OTHER = 'npi|1093817465';
+const SINCE = '2026-01-01T00:00:00.000Z';
+const bound = (provider: ProviderKey): BindingFact => ({ provider, from: SINCE, recordedAt: SINCE });
 
 function party(client: Partial<ClientFacts> | undefined, network: Readonly<Record<string, readonly NetworkFact[]>>) {
-  const approved = { status: 'approved' as const, at: '2026-01-01T00:00:00.000Z' };
+  const approved = { status: 'approved' as const, at: SINCE };
   const known = {
     client: 'c',
     name: 'c',
     status: 'approved' as const,
     history: [approved],
-    providers: [MINE] as const,
+    bindings: [bound(MINE)],
   };
   return {
     client: () => client && { ...known, scope: '', ...client },
@@ -38,7 +41,7 @@ describe('groupDenial', () => {
     ['client-unknown', undefined, IN],
     ['client-not-approved', { history: [] }, IN],
     ['client-not-approved', { history: [{ status: 'suspended', at: '2026-01-02T00:00:00.000Z' }] }, IN],
-    ['group-of-another', { providers: [OTHER] }, IN],
+    ['group-of-another', { bindings: [bound(OTHER)] }, IN],
     ['not-in-network', {}, {}],
     ['not-in-network', {}, { [MINE]: [...IN[MINE]!, since('out-of-network', '2026-05-31T00:00:00.000Z')] }],
   ] as const)('says %s', (reason, client, network) => {

@@ -1,3 +1,4 @@
+export * from './bindings.ts';
 export * from './facts.ts';
 export * from './decide.ts';
 export * from './group.ts';

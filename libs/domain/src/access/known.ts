@@ -35,6 +35,7 @@ export function partyKnownAt(
   const tables = party.lines();
   return newest(now, [
     ...(client?.history ?? []).map(({ at }) => at),
+    ...(client?.bindings ?? []).flatMap(({ from, ends = [] }) => [from, ...ends.map(({ to }) => to)]),
     ...networks.flatMap(({ from, recordedAt }) => [from, recordedAt]),
     ...holds.flatMap(({ from, to }) => [from, to]),
     ...tables.flatMap(({ setAt, plans }) => [setAt, ...[...plans.values()].map(({ from }) => from)]),

@@ -24,7 +24,7 @@ const client: ClientFacts = {
   name: 'c1',
   status: 'approved',
   history: [{ status: 'approved', at: minute(-100) }],
-  providers: [NPI],
+  bindings: [{ provider: NPI, from: minute(-100), recordedAt: minute(-100) }],
   scope: '',
 };
 const party = (...tables: readonly LinesFact[]): PartyFacts => ({

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { partyKnownAt } from '@provider-access/domain/access';
+import { partyKnownAt, providersAt } from '@provider-access/domain/access';
 import {
   type DeniedGroup,
   Facts,
@@ -101,7 +101,7 @@ export class GroupView {
       const visible = list.visible(
         shown,
         [
-          party?.providers,
+          party && providersAt(party, now),
           { ...head, facts: undefined, contract: undefined },
           ...(group.parts.length > 1 ? [group.parts] : []),
         ],

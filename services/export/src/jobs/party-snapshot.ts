@@ -1,4 +1,5 @@
 import {
+  bindingEnd,
   type ClientFacts,
   type HoldFact,
   type LinesFact,
@@ -53,8 +54,10 @@ export async function partySnapshot(
       if (holds.length > 0) sourceHolds.set(source, holds);
     }
   }
-  const known = parties.client(client);
-  const all = [...network.keys(), ...(known?.providers ?? [])].map((p) => [p, parties.identity(p)] as const);
+  const asOf = parties.asOf();
+  const known = withoutEnded(parties.client(client), asOf);
+  const bound = (known?.bindings ?? []).map(({ provider }) => provider);
+  const all = [...new Set([...network.keys(), ...bound])].map((p) => [p, parties.identity(p)] as const);
   const identities = new Map(all.filter(([, same]) => same.length > 1));
   const specialties = new Map(
     all
@@ -74,8 +77,15 @@ export async function partySnapshot(
     deactivated,
     lines,
     holdsUntilNotice,
-    asOf: parties.asOf(),
+    asOf,
   };
+}
+
+/** A client may have thousands of bindings that have ended. A thread needs those that may be in force. */
+function withoutEnded(client: ClientFacts | undefined, asOf: string | undefined): ClientFacts | undefined {
+  if (client === undefined || asOf === undefined) return client;
+  const from = Date.parse(asOf);
+  return { ...client, bindings: client.bindings.filter((binding) => bindingEnd(binding) > from) };
 }
 
 /** The facts of a snapshot, as decisions ask for them. */

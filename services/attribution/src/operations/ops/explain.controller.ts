@@ -1,5 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
+  bindingsAt,
   clientStatusAt,
   decide,
   type Decision,
@@ -88,14 +89,14 @@ export class ExplainController {
       attributions: marked(lists.attributions).map((a) => ({
         ...a,
         list: listOf.get(a.group),
-        boundToClient: known?.providers.some((p) => a.providers.includes(p)) ?? false,
+        boundToClient: bound.some((p) => a.providers.includes(p)),
         inNetwork: inNetwork(party, a.providers, moment),
       })),
       ...(lists.attestations !== undefined && {
         attestations: marked(lists.attestations).map((a) => ({
           ...a,
           ofClient: a.client === client,
-          boundToClient: known?.providers.includes(a.provider) ?? false,
+          boundToClient: bound.includes(a.provider),
           inNetwork: inNetwork(party, [a.provider], moment) && !party.deactivated(a.provider),
         })),
       }),
@@ -106,6 +107,7 @@ export class ExplainController {
       ...(completeFrom !== undefined && { completeFrom }),
     });
     const known = party.client(client);
+    const bound = known === undefined ? [] : bindingsAt(known, moment).map(({ provider }) => provider);
     // The member's hashes in log lines, also by earlier keys while they are kept.
     const [memberHash, ...earlier] = this.hash.all(member);
     return {
@@ -125,7 +127,8 @@ export class ExplainController {
               name: known.name,
               statusAt: clientStatusAt(known, moment) ?? null,
               history: known.history,
-              providers: known.providers,
+              providers: bound,
+              bindings: known.bindings,
             },
       memberFacts: facts === undefined ? null : explained(facts),
     };

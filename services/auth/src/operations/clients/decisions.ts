@@ -61,10 +61,16 @@ export class Decisions {
   private async bind(client: string, command: Approve): Promise<void> {
     const { clients, reviews } = this.apps;
     const app = await clients.find(client);
-    const providers = command.identifiers?.map(({ provider }) => provider) ?? app?.providers ?? [];
+    const providers =
+      command.identifiers?.map(({ provider }) => provider) ?? (app ? this.identifiers.boundTo(app) : []);
     this.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
     const review = await reviews.of(client);
-    if (app !== undefined && this.config.fourEyes && widens(command, app)) requireOther(review, command.by);
+    if (
+      app !== undefined &&
+      this.config.fourEyes &&
+      widens(command, { ...app, providers: this.identifiers.boundTo(app) })
+    )
+      requireOther(review, command.by);
     const isFirst = app !== undefined && isWaiting(app.status);
     const reviewed = review ?? (isFirst ? { by: command.by, at: instant(this.ports.clock.now()) } : undefined);
     const reviewedCommand = { ...command, ...(reviewed !== undefined && { reviewed }) };

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { ClientFacts } from '@provider-access/domain/access';
+import { type ClientFacts, providersAt } from '@provider-access/domain/access';
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
@@ -28,11 +28,16 @@ export class Identifiers {
   /** The first hundred identifiers of the app: apps that registered with earlier releases may have thousands. */
   async of(client: ClientRegistration): Promise<Readonly<Record<string, unknown>>> {
     const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
-    const providers = [...new Set([...claimed, ...client.providers])];
+    const bound = this.boundTo(client);
+    const providers = [...new Set([...claimed, ...bound])];
     const reader = this.ports.views.reader(directory);
     const documents = [];
     for (const provider of providers.slice(0, MAX_SHOWN))
-      documents.push(await this.document(client, provider, claimed.includes(provider), reader));
+      documents.push({
+        ...(await this.document(client, provider, reader)),
+        claimed: claimed.includes(provider),
+        bound: bound.includes(provider),
+      });
     const hidden = providers.length - documents.length;
     return { identifiers: documents, ...(hidden > 0 && { identifiers_not_shown: hidden }) };
   }
@@ -55,17 +60,22 @@ export class Identifiers {
     );
   }
 
+  /** The providers that the app is bound to now, or will be when it is approved again. */
+  boundTo(client: ClientRegistration): readonly ProviderKey[] {
+    return providersAt(client, this.now());
+  }
+  private now(): number {
+    return this.parties.decisionTime(this.ports.clock.now());
+  }
   private others(client: string, provider: ProviderKey): ReturnType<Parties['registry']['boundTo']> {
-    return this.parties.registry.boundTo(provider).filter((other) => other.client !== client);
+    return this.parties.registry.boundTo(provider, this.now()).filter((other) => other.client !== client);
   }
   /** An NPI or TIN that an app claims or is bound to, as a reviewer sees it. */
-  private async document(client: ClientRegistration, provider: ProviderKey, claimed: boolean, reader: ViewReader) {
+  private async document(client: ClientRegistration, provider: ProviderKey, reader: ViewReader) {
     const [system, value] = provider.split('|') as ['npi' | 'tin', string];
-    const now = this.ports.clock.now();
+    const now = this.now();
     return {
       [system]: value,
-      claimed,
-      bound: client.providers.includes(provider),
       evidence: client.evidence?.find((e) => e.provider === provider)?.text,
       // The owner: empty if the identifier is unknown, absent if the directory is unavailable.
       directory: await this.entries(reader, provider),

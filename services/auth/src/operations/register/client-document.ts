@@ -1,3 +1,4 @@
+import { providersAt } from '@provider-access/domain/access';
 import type { ClientKeySet, ClientRegistration } from '@provider-access/facts';
 import { acceptedFormer } from '../../domain/client-keys.ts';
 
@@ -8,7 +9,7 @@ const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({ 
 
 /** A client as the app's developer and the reviewer see it: RFC 7591 metadata, status and bound identifiers. */
 export function clientDocument(client: ClientRegistration, now: number): Record<string, unknown> {
-  const { providers } = client;
+  const providers = providersAt(client, now);
   const former = acceptedFormer(client.formerKeys, now);
   return {
     client_id: client.client,

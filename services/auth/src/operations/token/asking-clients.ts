@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { providersAt } from '@provider-access/domain/access';
 import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -84,9 +85,11 @@ export class AskingClients {
   }
 
   /** Whether one of the providers that the app is bound to is in network now. */
-  inNetwork(client: Pick<ClientRegistration, 'providers'>): boolean {
+  inNetwork({ client }: Pick<ClientRegistration, 'client'>): boolean {
     const now = this.parties.decisionTime(this.ports.clock.now());
-    return client.providers.some(
+    const known = this.parties.client(client);
+    const providers = known === undefined ? [] : providersAt(known, now);
+    return providers.some(
       (provider) =>
         this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network',
     );

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Decision } from '@provider-access/domain/access';
+import { type Decision, providersAt } from '@provider-access/domain/access';
 import type { RefusalReason } from '@provider-access/events';
 import { attributedMembers, Facts, type RequestDecisions } from '@provider-access/facts';
 import { mayBeShared, nameOf, NOBODY, ownersOf, RecordsReader, SHARED } from '@provider-access/records';
@@ -136,7 +136,9 @@ export class SearchMembers {
    * before it looks at any resource, so that the time does not depend on resources of a denied member.
    */
   private async all({ client, decisions: facts }: SearchClient, { work }: VisibleRecords): Promise<Members> {
-    const providers = this.facts.parties.client(client)?.providers ?? [];
+    const { parties } = this.facts;
+    const known = parties.client(client);
+    const providers = known === undefined ? [] : providersAt(known, parties.decisionTime(this.ports.clock.now()));
     const members = [...(await attributedMembers(this.ports.views, providers))].toSorted(byRecord);
     const decisions: Decision[] = [];
     this.facts.access.assertFresh();

@@ -228,7 +228,7 @@ export const MODEL: readonly Fault[] = [
           '(member.attestations ?? []).filter(\n' +
           '    (a) => a.client === request.client && !party.deactivated(a.provider),\n' +
           '  );',
-        replace: '(member.attestations ?? []).map((a) => ({ ...a, provider: client.providers[0] ?? a.provider }));',
+        replace: '(member.attestations ?? []).map((a) => ({ ...a, provider: providers[0] ?? a.provider }));',
       },
     ],
   },

@@ -1,0 +1,106 @@
+import { bindingEnd, type BindingFact, type ClientFacts, type ClientStatus } from '@provider-access/domain/access';
+import type { AppApproved, ProviderKey } from '@provider-access/events';
+
+/** Who decided about a binding, by which evidence and for which reason. */
+interface Decided {
+  readonly by?: string;
+  readonly evidence?: string;
+  readonly reason?: string;
+}
+/** What only auth and reviewers need of a binding (APPS.md P1). */
+export interface BindingDetails extends BindingFact, Decided {
+  readonly ends?: readonly (NonNullable<BindingFact['ends']>[number] & Decided)[];
+}
+type Stated = Omit<NonNullable<AppApproved['bindings']>[number], 'by'> & Pick<BindingDetails, 'by'>;
+type Approval = Pick<AppApproved, 'providers' | 'evidence' | 'reason'> &
+  Pick<BindingDetails, 'by'> & { readonly bindings?: readonly Stated[] | undefined };
+
+const endedBy = (binding: BindingFact, to: string, recordedAt: string, decided: Decided = {}): BindingFact => ({
+  ...binding,
+  ends: [...(binding.ends ?? []), { to, recordedAt, ...decided }],
+});
+const decidedBy = ({ by, evidence, reason }: Decided): Decided => ({
+  ...(by !== undefined && { by }),
+  ...(evidence !== undefined && { evidence }),
+  ...(reason !== undefined && { reason }),
+});
+const isOpen = (binding: BindingFact, at: string): boolean => bindingEnd(binding) > Date.parse(at);
+
+/**
+ * Bindings with one more interval, or with the end of one that they have. At the instant of an end another interval may
+ * begin.
+ */
+function withStated(before: readonly BindingFact[], stated: Stated, recordedAt: string): readonly BindingFact[] {
+  const { provider, from, to } = stated;
+  const known = before.findLastIndex((binding) => binding.provider === provider && binding.from === from);
+  const decided = decidedBy(stated);
+  if (known < 0 || (to === undefined && before[known]!.ends !== undefined)) {
+    const ends = to === undefined ? {} : { ends: [{ to, recordedAt }] };
+    return [...before, { provider, from, recordedAt, ...ends, ...decided }];
+  }
+  return to === undefined ? before : before.with(known, endedBy(before[known]!, to, recordedAt, decided));
+}
+
+/**
+ * The bindings after an approval at `at` (RFC 3339). An approval of an earlier release has no intervals: what it binds
+ * begins with it, and what it leaves out ends with it (APPS.md P5). A suspension ended those from before it (P6).
+ */
+export function bindingsAfter(
+  known: Pick<ClientFacts, 'bindings' | 'history'> & { readonly status: ClientStatus },
+  approval: Approval,
+  at: string,
+): readonly BindingFact[] {
+  const stopped = known.history.at(-1)?.at ?? at;
+  const before =
+    known.status === 'approved'
+      ? known.bindings
+      : known.bindings.map((each) => (isOpen(each, stopped) ? endedBy(each, stopped, stopped) : each));
+  if (approval.bindings !== undefined)
+    return approval.bindings.reduce<readonly BindingFact[]>((all, stated) => withStated(all, stated, at), before);
+  const { by, reason, evidence = [] } = approval;
+  const wanted = new Set<ProviderKey>(approval.providers);
+  const kept = before.map((each) => (isOpen(each, at) && !wanted.has(each.provider) ? endedBy(each, at, at) : each));
+  const open = new Set(kept.filter((each) => isOpen(each, at)).map(({ provider }) => provider));
+  return [...wanted]
+    .filter((provider) => !open.has(provider))
+    .reduce<readonly BindingFact[]>((all, provider) => {
+      const text = evidence.find((each) => each.provider === provider)?.text;
+      return withStated(all, { provider, from: at, by, evidence: text, reason }, at);
+    }, kept);
+}
+
+/** As `bindingsAfter`, without what only reviewers need: each process keeps the bindings of every app in memory. */
+export function boundIntervals(
+  known: Parameters<typeof bindingsAfter>[0],
+  { providers, bindings }: AppApproved,
+  at: string,
+): readonly BindingFact[] {
+  const stated = bindings?.map(({ by: _by, evidence: _evidence, reason: _reason, ...each }) => each);
+  return bindingsAfter(known, { providers, ...(stated !== undefined && { bindings: stated }) }, at);
+}
+
+/** Ends of bindings that were stated before they came. When one passes, it stays passed whatever a clock says. */
+export class ScheduledEnds {
+  /** The next one first. `at`: ms since the epoch. */
+  #ends: { readonly at: number; readonly client: string }[] = [];
+
+  /** The client has these bindings from now on. */
+  schedule(client: string, bindings: readonly BindingFact[]): void {
+    const ends = bindings.flatMap(({ ends: of = [] }) => {
+      const last = of.at(-1);
+      return last !== undefined && last.to > last.recordedAt ? [{ at: Date.parse(last.to), client }] : [];
+    });
+    const others = this.#ends.filter((end) => end.client !== client);
+    if (ends.length === 0 && others.length === this.#ends.length) return;
+    this.#ends = [...others, ...ends].toSorted((a, b) => a.at - b.at);
+  }
+  /** The clients of the ends that have come at `now`, ms since the epoch, each with the newest of them. */
+  passed(now: number): ReadonlyMap<string, number> {
+    const next = this.#ends[0];
+    if (next === undefined || next.at > now) return NONE;
+    const rest = this.#ends.findIndex(({ at }) => at > now);
+    const passed = this.#ends.splice(0, rest < 0 ? this.#ends.length : rest);
+    return new Map(passed.map(({ client, at }) => [client, at]));
+  }
+}
+const NONE: ReadonlyMap<string, number> = new Map();
