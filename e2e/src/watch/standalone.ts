@@ -9,6 +9,7 @@ import { startPlatform, type PlatformProcess } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 import { COMPILED } from '../compiled.ts';
 import { http, json, payerEvent, publishAll, registerApp } from '../road.ts';
+import { guessingApp } from './guesses.ts';
 import { sourcesOf } from './recorder.ts';
 import { trial, TRIAL_MS, tryIt, type Scene } from './tried.ts';
 
@@ -116,6 +117,23 @@ export function standaloneFaults(): void {
           return publishAll(platform, [about('notice-sent.v1', sent)]);
         },
       }),
+    );
+
+    trial(
+      'an app guesses who is a member: MatchGuesses',
+      () => scene,
+      async () => {
+        const { guess, approveAgain } = await guessingApp(platform);
+        return {
+          source:
+            'an app asked for one person with 1,001 ids, and its match was suspended; a second counted as a minute',
+          alerts: { MatchGuesses: 60 },
+          // The alert stays on for an hour.
+          silentStretch: 600,
+          fault: guess,
+          cure: approveAgain,
+        };
+      },
     );
 
     test.skipIf(!ROOT)(

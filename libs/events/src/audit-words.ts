@@ -66,8 +66,15 @@ export const ABSENCES = {
   'export-gone': 'The app deleted the export, or it expired.',
   'export-file-unknown': 'The export has no such file, or nobody in it is permitted now.',
 } as const;
-/** Why a request that needs no token of its own is refused: a denial, an absence, or what its answer says. */
-export type RefusalReason = DenialReason | keyof typeof ABSENCES | RefusalKind;
+/** What an app did that may be an attempt on members. An entry with such a reason has no members and no values. */
+export const SUSPICIONS = {
+  'consent-of-another': 'A bundle of a match had a Consent of another patient.',
+  'match-suspended': 'Searches of a match looked like guesses, so the match is suspended for the app.',
+} as const;
+/**
+ * Why a request that needs no token of its own is refused: a denial, an absence, a suspicion, or what its answer says.
+ */
+export type RefusalReason = DenialReason | keyof typeof ABSENCES | keyof typeof SUSPICIONS | RefusalKind;
 /** Why a release has no content: the client has the version already, or the resource was removed. */
 export type ReleaseReason = 'not-modified' | 'removed';
 

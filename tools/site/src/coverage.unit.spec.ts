@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABSENCES, ASSERTION_CHECKS, DENIALS, FAULT_REASONS, REQUEST_FAULTS } from '@provider-access/events';
+import {
+  ABSENCES,
+  ASSERTION_CHECKS,
+  DENIALS,
+  FAULT_REASONS,
+  REQUEST_FAULTS,
+  SUSPICIONS,
+} from '@provider-access/events';
 import { REFUSALS } from '@provider-access/kernel';
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY } from './paths.ts';
@@ -22,7 +29,7 @@ const rowsOf = (markdown: string): Row[] =>
     cells: rest!.split(' | ').map((cell) => cell.trim()),
   }));
 const refusals = rowsOf(page('refusals.md'));
-const WORDS = { ...DENIALS, ...ABSENCES, ...ASSERTION_CHECKS };
+const WORDS = { ...DENIALS, ...ABSENCES, ...SUSPICIONS, ...ASSERTION_CHECKS };
 const row = (name: string): Row | undefined => refusals.find((one) => one.name === name);
 
 describe('docs/refusals.md has cause and remedy', () => {

@@ -7,6 +7,7 @@ import {
   namesOf,
   OBJECTIVES,
   SERVICES,
+  SUSPICIONS,
   TOKEN_CHECKS,
   TOPICS,
 } from '@provider-access/events';
@@ -64,7 +65,14 @@ export const DROPPED_REGISTRATION = ['expired', 'displaced'] as const;
 /** Actions of `pa.disclosure.v1`. */
 export const ACTION = [...namesOf(AUDIT_ACTIONS), OTHER] as const;
 /** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */
-export const REFUSAL = [...namesOf(DENIALS), ...namesOf(ABSENCES), 'token', ...namesOf(REFUSALS), OTHER] as const;
+export const REFUSAL = [
+  ...namesOf(DENIALS),
+  ...namesOf(ABSENCES),
+  ...namesOf(SUSPICIONS),
+  'token',
+  ...namesOf(REFUSALS),
+  OTHER,
+] as const;
 /** What a request had in place of a valid token; `limited`: too many forged ones came from its address. */
 export const UNAUTHENTICATED = ['missing', 'invalid', 'limited'] as const;
 export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { Audit } from '@provider-access/audit';
 import { type Demographics, guessKeys } from '@provider-access/domain/pdex/match';
 import type { State } from '@provider-access/engines/state';
+import type { SUSPICIONS } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
+import type { Job } from '@provider-access/jobs';
 import type { ServicePorts } from '@provider-access/service/http';
 
 const HOUR_MS = 3_600_000;
@@ -20,16 +23,27 @@ interface GuessingApp {
   readonly approvedAt: string;
 }
 
+type Ports = { readonly state: Pick<State, 'counters' | 'claims'> } & Pick<ServicePorts, 'metrics' | 'clock'>;
+/** The match in which an app did something. */
+type Of = Pick<Job, 'client' | 'group' | 'job'>;
+
 /**
+ * Watches what may be an attempt on members.
+ *
  * Counts searches that look like guesses (M77): a miss whose demographics are near to those of another miss of the app
  * within a day, and which is not the same question again. The counts are in the state store, so all processes share
  * them. The store has only 32 bits of hashes (`guessKeys`).
+ *
+ * Security events are entries in the audit. They are refused kick-offs with reasons of their own (`SUSPICIONS`), so
+ * that earlier builds read them. They have no member and no value. A step that is tried again may write one twice.
  */
 export class GuessGuard {
-  readonly #ports: { readonly state: Pick<State, 'counters' | 'claims'> } & Pick<ServicePorts, 'metrics' | 'clock'>;
+  readonly #ports: Ports;
+  readonly #audit: Pick<Audit, 'record'>;
 
-  constructor(ports: { readonly state: Pick<State, 'counters' | 'claims'> } & Pick<ServicePorts, 'metrics' | 'clock'>) {
+  constructor(ports: Ports, audit: Pick<Audit, 'record'>) {
     this.#ports = ports;
+    this.#audit = audit;
     ports.metrics.zero('pa_match_guesses_total');
     ports.metrics.zero('pa_match_suspensions_total');
   }
@@ -69,7 +83,7 @@ export class GuessGuard {
    * once, because its questions are the same. One call of the state store has the keys of all questions, so that the
    * number of calls depends neither on the number of misses nor on their reasons (M59).
    */
-  async count(app: GuessingApp, missed: readonly Demographics[]): Promise<void> {
+  async count(of: Of, app: GuessingApp, missed: readonly Demographics[]): Promise<void> {
     const guessed = missed.length === 0 ? 0 : await this.#guessesAmong(app, missed);
     if (guessed === 0) return;
     const { state, metrics, clock } = this.#ports;
@@ -77,8 +91,26 @@ export class GuessGuard {
     await state.counters.hit(nameOf('hour', app), HOUR_MS, guessed);
     const { count } = await state.counters.hit(nameOf('day', app), DAY_MS, guessed);
     if (count < SUSPEND_AFTER || (await this.isSuspended(app))) return;
+    // Before the suspension: an app that somebody finds suspended has an entry that says why.
+    await this.#suspicion(of, 'match-suspended', { query: `guesses=${count}` });
     const at = new Date(clock.now()).toISOString();
     if ((await state.claims.claim(SUSPENSIONS, app.client, at)) === at) metrics.count('pa_match_suspensions_total');
+  }
+
+  /** Records that bundles at these places of a request had Consents of other patients (M17). */
+  async consentsOfOthers(of: Of, places: readonly number[]): Promise<void> {
+    if (places.length === 0) return;
+    const query = places.map((place) => `bundle=${place}`).join('&');
+    await this.#suspicion(of, 'consent-of-another', { query, count: places.length });
+  }
+
+  #suspicion(
+    { client, group, job }: Of,
+    reason: keyof typeof SUSPICIONS,
+    facts: { readonly query: string; readonly count?: number },
+  ): Promise<void> {
+    const about = { client, group, job, members: [], resources: 0, types: ['Group'], ...facts };
+    return this.#audit.record({ action: 'export-requested', outcome: 'refused', reason, ...about });
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Provider } from '@nestjs/common';
+import { Audit } from '@provider-access/audit';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { Attestations } from './attestations.ts';
 import { GuessGuard } from './guess-guard.ts';
@@ -16,7 +17,11 @@ export { FINDER, type FinderFor } from './searching.ts';
 
 /** What matches need beside what every job has. The module also provides FINDER. */
 export const MATCHING: readonly Provider[] = [
-  { provide: GUARD, inject: [PORTS], useFactory: (ports: ServicePorts) => new GuessGuard(ports) },
+  {
+    provide: GUARD,
+    inject: [PORTS, Audit],
+    useFactory: (ports: ServicePorts, audit: Audit) => new GuessGuard(ports, audit),
+  },
   Attestations,
   MatchChunks,
   MatchDecisions,

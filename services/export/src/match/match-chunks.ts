@@ -43,7 +43,7 @@ type Outcome = Pick<Judged, 'matched' | 'constrained' | 'ended'> & { readonly de
 export class MatchChunks {
   private readonly payer: PayerIdentity;
   constructor(
-    @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'clock' | 'logger'>,
+    @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'clock'>,
     @Inject(CONFIG) private readonly config: ExportConfig,
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(Facts) private readonly facts: Facts,
@@ -68,9 +68,11 @@ export class MatchChunks {
         read.flatMap(({ read: one }) => (one.ok ? [one.bundle] : [])),
       );
       const missed: Demographics[] = [];
+      const ofOthers: number[] = [];
       for (const { submitted, read: one } of read) {
         if (!one.ok) {
-          judged.push(this.unreadable(job, submitted, one));
+          if (one.securityEvent === true) ofOthers.push(one.place);
+          judged.push(unreadable(submitted, one));
           continue;
         }
         const of = asked.get(one.bundle)!;
@@ -79,7 +81,8 @@ export class MatchChunks {
         if (outcome.matched === undefined) missed.push(one.bundle.demographics);
         judged.push({ ...shownOf(submitted, one.bundle), npis: one.bundle.attestation.npis, ...outcome });
       }
-      await this.guard.count(approvalOf(this.facts.parties, job.client), missed);
+      await this.guard.consentsOfOthers(job, ofOthers);
+      await this.guard.count(job, approvalOf(this.facts.parties, job.client), missed);
     }
     const released = judged.flatMap(({ matched }) => matched?.member ?? []);
     return { v: 1, parts: [], released, refused, judged };
@@ -135,18 +138,11 @@ export class MatchChunks {
   private accepts(policy: MatchPolicy, npi: string, { attributions }: MemberFacts, now: number): boolean {
     return acceptsAttestation(policy, attributions, this.facts.parties.identity(npiKey(npi)), now);
   }
+}
 
-  private unreadable(job: Job, submitted: SubmittedBundle, read: Extract<ReadBundle, { ok: false }>): Judged {
-    // A Consent of another patient may be an attempt on that patient (M17).
-    if (read.securityEvent === true)
-      this.ports.logger.warn(
-        { client: job.client, job: job.job, place: read.place },
-        'a Consent of another patient was submitted',
-      );
-    const { place, ids } = submitted;
-    const { element, text, patient } = read;
-    return { place, ids, ...(patient !== undefined && { patient }), fault: { element, text } };
-  }
+function unreadable({ place, ids }: SubmittedBundle, read: Extract<ReadBundle, { ok: false }>): Judged {
+  const { element, text, patient } = read;
+  return { place, ids, ...(patient !== undefined && { patient }), fault: { element, text } };
 }
 
 /** An id that no member has. */

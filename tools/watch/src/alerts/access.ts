@@ -58,6 +58,21 @@ export const access: RuleGroup = {
       follows: ['EngineAway', 'FactsStale'],
     },
     {
+      name: 'MatchGuesses',
+      severity: 'ticket',
+      for: '0m',
+      expr: (of) =>
+        `sum by (namespace) (increase(${of('pa_match_suspensions_total')}[1h])) > 0 or sum by (namespace) ` +
+        `(increase(${of('pa_match_guesses_total')}[1h])) > 2000`,
+      summary: 'An app guesses who is a member: its match is suspended, or several apps guess together',
+      description:
+        'Searches of $provider-member-match without a match were near to each other. After 1,000 in a day the ' +
+        'operation is suspended for the app. All other access of the app continues. The audit names the app.',
+      why:
+        'A suspension needs a reviewer, and it never ends by itself. One app cannot guess 2,000 times in an hour, so ' +
+        'several do it together, and each stays below its own limit.',
+    },
+    {
       name: 'SourceDenied',
       severity: 'page',
       for: '1m',

@@ -3,6 +3,7 @@ import { firesAt, silentAt, series, type CaseTable } from './case.ts';
 const age = (service: string, instance: string): string => series('pa_facts_age_seconds', { service }, instance);
 const unreadable = (service: string, instance = 'a'): string =>
   series('pa_facts_unreadable_records', { service }, instance);
+const GUESSED = 'An app guesses who is a member: its match is suspended, or several apps guess together';
 const requests = (service: string, status: string): string =>
   series('http_server_request_duration_seconds_count', { service, method: 'GET', route: '/fhir/:type/:id', status });
 const parked = (service: string, instance = 'a'): string =>
@@ -69,6 +70,29 @@ export const accessCases: CaseTable = {
       [requests('export', '200')]: '0+90x30',
       [requests('export', '500')]: '0x5 0+10x3 30x22',
     }),
+  ],
+  MatchGuesses: [
+    firesAt(
+      15,
+      'one app is suspended',
+      {
+        [series('pa_match_suspensions_total')]: '0x10 1x20',
+        [series('pa_match_suspensions_total', {}, 'b')]: '0x30',
+        [series('pa_match_guesses_total')]: '0x10 1000x20',
+      },
+      { summary: GUESSED },
+    ),
+    firesAt(
+      90,
+      'several apps guess, each below its limit',
+      { [series('pa_match_suspensions_total')]: '0x90', [series('pa_match_guesses_total')]: '0+40x90' },
+      { summary: GUESSED },
+    ),
+    silentAt(90, 'some apps send bad data', {
+      [series('pa_match_suspensions_total')]: '0x90',
+      [series('pa_match_guesses_total')]: '0+20x90',
+    }),
+    silentAt(80, 'a suspension is of before', { [series('pa_match_suspensions_total')]: '0x10 1x80' }),
   ],
   SourceDenied: [
     firesAt(
