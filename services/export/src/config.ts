@@ -102,6 +102,7 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   contractSystem: env.CONTRACT_SYSTEM ?? `${env.PUBLIC_URL}/contracts`,
   matchPolicies: env.MATCH_POLICY_FILE ?? DEFAULT_MATCH_POLICIES,
   consentConstrained: env.MATCH_CONSENT_CONSTRAINED,
+  memberIdSystems: env.MATCH_MEMBER_ID_SYSTEMS,
   strict: env.EXPORT_STRICT,
   manifest: env.EXPORT_MANIFEST === '4' ? (4 as const) : (3 as const),
   codeLists: codeLists(env),

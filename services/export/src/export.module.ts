@@ -46,8 +46,9 @@ const findersOf = (
   { records }: JobViews,
   { reader: members, parties }: Facts,
   labels: LabelGate,
+  { memberIdSystems: systems }: ExportConfig,
 ): FinderFor => {
-  const index = new MatchIndex({ views, log, records, members, systems: [] });
+  const index = new MatchIndex({ views, log, records, members, systems });
   return (client) => index.finder(() => labels.check(parties, client));
 };
 
@@ -138,7 +139,7 @@ export class ExportModule {
         ...MATCHING,
         {
           provide: FINDER,
-          inject: [PORTS, JobViews, Facts, LabelGate],
+          inject: [PORTS, JobViews, Facts, LabelGate, CONFIG],
           useFactory: finder === undefined ? findersOf : () => finder,
         },
         ExportKind,

@@ -18,7 +18,7 @@ import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/fhir';
 import { z } from 'zod';
 import { FileFault, fileAs, publicOf } from './secret-file.ts';
-import { flag } from './values.ts';
+import { commaSeparated, flag } from './values.ts';
 
 /** A variable that names a policy file, as the policy. */
 const policyFile = <Policy>(read: (text: string) => PolicyReading<Policy>) =>
@@ -136,8 +136,31 @@ export const noticesEnv = {
     ),
 };
 
-/** What `$provider-member-match` accepts, and how it answers. */
+/** An absolute URI; a system with an identifier behind it is none. */
+const SYSTEM = /^[a-z][a-z0-9+.-]*:[^\s|]+$/i;
+/** Each search for a submitted id has a key for each of them. */
+const MOST_SYSTEMS = 20;
+const MOST_CHARACTERS = 200;
+
+/** What `$provider-member-match` compares and accepts, and how it answers. */
 export const matchEnv = {
+  MATCH_MEMBER_ID_SYSTEMS: z
+    .string()
+    .transform(commaSeparated)
+    .refine(
+      (all) =>
+        all.length > 0 &&
+        all.length <= MOST_SYSTEMS &&
+        all.every((system) => system.length <= MOST_CHARACTERS && SYSTEM.test(system)),
+      `must be at most ${MOST_SYSTEMS} absolute URIs, such as https://payer.example/member-id, separated by commas`,
+    )
+    .optional()
+    .transform((all) => all ?? [])
+    .describe(
+      "All identifier systems of this payer's member ids, in published Patients and Coverages: " +
+        '`https://payer.example/member-id,urn:oid:2.16.840.1.113883.6.300.1`. An id of another system, such as one of ' +
+        'a former payer, then finds nobody (`docs/match.md`). Without it, each system that the payer published counts.',
+    ),
   MATCH_POLICY_FILE: policyFile(readMatchPolicies)
     .optional()
     .describe(
