@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Demographics } from './bundle.ts';
+import { describedBy } from './described.ts';
 import { guessKeys } from './guesses.ts';
 
 const person: Demographics = {
@@ -21,6 +22,7 @@ describe('M77: guesses that are near to each other', () => {
     ['another id of type MB', { memberIds: [{ value: 'M0002' }] }],
     ['another first name', { given: ['Bob'] }],
     ['another gender', { gender: 'female' }],
+    ['another ZIP', { zip: '62702' }],
     ['another day of birth', { birthDate: '1965-08-16' }],
     ['another digit of the month', { birthDate: '1965-09-15' }],
     ['another digit of the year', { birthDate: '1966-08-15' }],
@@ -29,8 +31,49 @@ describe('M77: guesses that are near to each other', () => {
     expect(shared({}, changes)).toBe(true);
     expect(keys(changes).variant).not.toBe(keys({}).variant);
   });
-  it('another spelling of a name, or other accents, is the same question', () => {
-    for (const family of ['ONEILL SMITH', 'Ó’Neíll-Smith']) expect(keys({ family })).toEqual(keys({}));
+  it.each([
+    ['case', 'ONEILL SMITH'],
+    ['accents', 'Ó’Neíll-Smith'],
+    ['no hyphen', 'ONeillSmith'],
+    ['a suffix', "O'Neill-Smith Jr."],
+    ['a suffix behind a comma', "O'Neill-Smith, III"],
+    ['letters of full width', 'ＯＮeill Smith'],
+  ])('a family name with %s is the same question', (_what, family) => {
+    expect(describedBy({ ...person, family })).toEqual(describedBy(person));
+    expect(keys({ family })).toEqual(keys({}));
+  });
+  it.each([
+    ['a sharp s', 'Weiß', 'Weiss'],
+    ['a letter that has no decomposition', 'Møller', 'Moller'],
+  ])('a family name with %s is the same question', (_what, family, other) => {
+    expect(keys({ family })).toEqual(keys({ family: other }));
+  });
+  it('what a search compares as one is one question, and anything else is another one', () => {
+    const changes: Partial<Demographics>[] = [
+      ...['Smith', 'SMITH Jr.', 'Smith-Jones', 'Smith Jones', 'Smyth', 'Müller', 'Mueller'].map((family) => ({
+        family,
+      })),
+      ...[['Robert'], ['ROBERT'], ['Rob'], ['Robert', 'A.'], ['Robert A']].map((given) => ({ given })),
+      ...['62701', '62701-1234', '62702', ''].map((zip) => ({ zip })),
+      ...['male', 'female', 'unknown'].map((gender) => ({ gender })),
+      ...['1965-08-15', '1965-08-16'].map((birthDate) => ({ birthDate })),
+    ];
+    const asFound = (one: Partial<Demographics>): string => JSON.stringify(describedBy({ ...person, ...one }));
+    for (const a of changes)
+      for (const b of changes)
+        expect([a, b, keys(a).variant === keys(b).variant]).toEqual([a, b, asFound(a) === asFound(b)]);
+  });
+  it('an id in another spelling is the same question, and one of another system is not', () => {
+    const of = (value: string, system?: string): Partial<Demographics> => ({
+      memberIds: [{ value, ...(system !== undefined && { system }) }],
+    });
+    expect(keys(of('W-12 3'))).toEqual(keys(of('w123')));
+    expect(keys(of('w123', 'urn:a')).variant).not.toBe(keys(of('w123', 'urn:b')).variant);
+    expect(shared({ ...of('w123', 'urn:a') }, { ...of('w123', 'urn:b') })).toBe(true);
+  });
+  it('a person without a name is near to others by the id alone', () => {
+    expect(shared({ family: 'Unknown' }, { family: 'LNU', subscriberId: 'M9' })).toBe(false);
+    expect(shared({ family: 'Unknown' }, { family: 'LNU' })).toBe(true);
   });
   it('two patients of a practice are not', () => {
     expect(shared({}, { family: 'Miller', birthDate: '1971-02-03', subscriberId: 'M0002' })).toBe(false);
