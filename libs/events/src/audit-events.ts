@@ -32,6 +32,8 @@ const disclosure = z.object({
    * free text.
    */
   query: z.string().optional(),
+  /** The route that a person was refused for want of a role, as the OpenAPI document names it: `GET /ops/explain`. */
+  operation: z.string().optional(),
   /** Purpose of use, a code of http://terminology.hl7.org/CodeSystem/v3-ActReason. */
   purpose: z.string().optional(),
   /** The client as it was registered at that moment. `more` counts providers that `providers` leaves out. */

@@ -4,3 +4,35 @@
  */
 export const ROLES = ['administrator', 'payer', 'member-portal'] as const;
 export type Role = (typeof ROLES)[number];
+
+/**
+ * The roles of people who sign in, with what each one does (APPS.md P60). A person may have several. An operation for
+ * one of them is for the administrator's token too. The payload of a dead letter has a role of its own, because it may
+ * have anything about a member.
+ */
+export const PEOPLE = {
+  reviewer: 'Decides about apps. Sees no data of members.',
+  auditor: 'Asks why an app saw a member, what was disclosed, and whether the audit is whole. Changes nothing.',
+  operator: 'Keeps the platform running: views, keys, service levels. Sees no data of members.',
+  engineer: "Watches what the payer's systems send, and corrects what could not be taken.",
+  'call-centre': 'Answers members who call: who had access, which notices and reviews are due.',
+  compliance: 'Reports and sets what the rules ask for: lines of business, notices, attestations.',
+  'dead-letter-reader': 'Reads the events of dead letters, which may have anything about a member.',
+} as const;
+export type PersonRole = keyof typeof PEOPLE;
+export const isPersonRole = (role: string): role is PersonRole => Object.hasOwn(PEOPLE, role);
+/** The roles in the order of the table. */
+export const PERSON_ROLES = Object.keys(PEOPLE) as readonly PersonRole[];
+
+/** Who calls with a role. */
+export interface Caller {
+  /** In the audit: the role of a token, or `person` and the subject of a person. */
+  readonly name: string;
+  /** In decisions: the same, but the mark of a token tells it from other tokens of its role. */
+  readonly mark: string;
+}
+
+const PERSON = 'person ';
+/** How the audit and decisions name a person: by the subject that the identity provider gives. */
+export const nameOfPerson = (subject: string): string => `${PERSON}${subject}`;
+export const isPerson = ({ name }: Caller): boolean => name.startsWith(PERSON);

@@ -1,35 +1,31 @@
 import { parametersOf, refuseOthers } from '@provider-access/service/operation';
-import type { StaticTokens } from '@provider-access/smart';
 import { answer, type ProcessRoutesOptions } from './process-routes.ts';
 import type { Apps } from './start-services.ts';
 
 /**
- * `GET /ops/views/<service>` of each service without its own views, and in a process with several services
- * `GET /ops/views`. It merges the answers of the services, called in the process with the caller's token.
+ * In a process with several services `GET /ops/views`. It merges the answers of the services, called in the process
+ * with the token or the session of the caller. So each service checks the caller as if it were asked alone.
  */
-export function viewsRoutes(apps: Apps, tokens: StaticTokens): NonNullable<ProcessRoutesOptions['routes']> {
-  const all = Object.entries(apps).map(([name, app]) => {
-    const fastify = app.getHttpAdapter().getInstance();
-    const url = `/ops/views/${name}`;
-    return { name, url, fastify, has: fastify.hasRoute({ method: 'GET', url }) };
-  });
-  const routes: Record<string, NonNullable<ProcessRoutesOptions['routes']>[string]> = {};
-  for (const { url } of all.filter(({ has }) => !has))
-    routes[url] = async (request, response) => {
-      tokens.require(request, ['administrator']);
-      answer(response, 200, 'application/json; charset=utf-8', '{"views":[]}');
-    };
-  if (all.length === 1) return routes;
-  routes['/ops/views'] = async (request, response) => {
-    tokens.require(request, ['administrator']);
-    refuseOthers(parametersOf(request.url ?? ''), []);
-    const headers = { authorization: request.headers.authorization };
-    const merged: Record<string, unknown> = {};
-    for (const { name, url, fastify } of all.filter(({ has }) => has)) {
-      const { payload } = await fastify.inject({ method: 'GET', url, headers });
-      merged[name] = (JSON.parse(payload) as { views?: unknown }).views ?? [];
-    }
-    answer(response, 200, 'application/json', JSON.stringify(merged));
+export function viewsRoutes(apps: Apps): NonNullable<ProcessRoutesOptions['routes']> {
+  const all = Object.entries(apps);
+  if (all.length === 1) return {};
+  return {
+    '/ops/views': async (request, response) => {
+      const { authorization, cookie } = request.headers;
+      const headers = {
+        ...(authorization !== undefined && { authorization }),
+        ...(cookie !== undefined && { cookie }),
+      };
+      const merged: Record<string, unknown> = {};
+      for (const [name, app] of all) {
+        const fastify = app.getHttpAdapter().getInstance();
+        const { payload, statusCode } = await fastify.inject({ method: 'GET', url: `/ops/views/${name}`, headers });
+        if (statusCode !== 200) return answer(response, statusCode, 'application/json', payload);
+        const { views = [] } = JSON.parse(payload) as { readonly views?: readonly unknown[] };
+        if (views.length > 0) merged[name] = views;
+      }
+      refuseOthers(parametersOf(request.url ?? ''), []);
+      answer(response, 200, 'application/json', JSON.stringify(merged));
+    },
   };
-  return routes;
 }

@@ -24,6 +24,7 @@ type Unauthenticated = LabelsOf<'pa_unauthenticated_requests_total'>['reason'];
  * - An authenticated client whose request on a data route is refused with 400 or 403: `pa.audit` gets one record a
  *   minute for each client, action and reason, with their number. The first is durable before the answer. No member is
  *   named, because the service refused the request before it looked at any member.
+ * - A person whose roles do not permit an operation: the same, for each person and operation.
  * - A request without a valid token: a metric counts it, and one line a minute in the log tells how many there were.
  *
  * Refusals that concern a member (404) are audited one by one where the decision is made.
@@ -57,9 +58,20 @@ export class RefusedRequests {
   refused(request: FastifyRequest, refusal: Refusal): Promise<void> | undefined {
     const unauthenticated = this.#unauthenticated(request, refusal);
     if (unauthenticated !== undefined) this.#count(unauthenticated, request);
+    else if (refusal.kind === 'forbidden' && request.caller !== undefined)
+      return this.#forbidden(request, request.caller.name, refusal);
     else if ((refusal.status === 400 || refusal.status === 403) && formatOf(request.url) === 'fhir')
       return this.#record(request, refusal);
     return undefined;
+  }
+
+  /** A person without the role for an operation (APPS.md P63). */
+  #forbidden({ routeOptions }: FastifyRequest, client: string, { kind }: Refusal): Promise<void> {
+    const { operation } = routeOptions.config;
+    // An earlier release knows no action for it, and `explain` is a look of the payer's own people.
+    const action = operation?.audit ?? operation?.refusedAs ?? 'explain';
+    const about = { client, action, reason: kind, ...(operation !== undefined && { operation: operation.route }) };
+    return this.#sampled.refused({ ...about, outcome: 'refused', members: [], resources: 0 });
   }
 
   async #record(request: FastifyRequest, { kind }: Refusal): Promise<void> {

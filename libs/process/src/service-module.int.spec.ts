@@ -93,13 +93,15 @@ const checks = (): string[] => app!.get<ReadinessCheck[]>(READINESS, { strict: f
 
 describe('the frame of a service', () => {
   test('provides ports, audit, tokens, calendar and days, and nothing that its settings do not ask for', async () => {
-    await start();
+    await start({}, { staticTokens: new StaticTokens({ administrator: ADMINISTRATOR }) });
     for (const token of [PORTS, Audit, STATIC_TOKENS, MEMBER_HASH, BusinessCalendar, PayerDays])
       expect(has(token), String(token)).toBe(true);
-    for (const token of [Facts, ProjectionSet]) expect(has(token), String(token)).toBe(false);
+    expect(has(Facts)).toBe(false);
     expect(admitsApps()).toBe(false);
     expect(checks()).toEqual(['own']);
-    expect((await request(app!, '/ops/views/consent')).status).toBe(404);
+    expect((await request(app!, '/ops/views/consent')).status).toBe(401);
+    const { status, body } = await request(app!, '/ops/views/consent', { token: ADMINISTRATOR });
+    expect([status, JSON.parse(body)]).toEqual([200, { views: [] }]);
   });
 
   test('starts views and facts before the service, and lists the check of each', async () => {

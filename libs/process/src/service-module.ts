@@ -31,7 +31,15 @@ import {
 } from '@provider-access/service/http';
 import { type OperationPorts, viewsController } from '@provider-access/service/operation';
 import { MEMBER_HASH, MemberHash } from '@provider-access/service/observability';
-import { AccessTokens, Authenticator, publishedKeys, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
+import {
+  AccessTokens,
+  Authenticator,
+  Callers,
+  publishedKeys,
+  Sessions,
+  STATIC_TOKENS,
+  StaticTokens,
+} from '@provider-access/smart';
 import { RefusedRequests } from './refused-requests.ts';
 
 /** What a runner hands to a service: the same for every service. */
@@ -39,6 +47,8 @@ export interface ServiceRuntime {
   readonly ports: ServicePorts;
   /** Of the payer and of the administrator. Default: nobody has one. */
   readonly staticTokens?: StaticTokens;
+  /** Whether people reach the platform by https, so that cookies of sessions are for https alone. Default: true. */
+  readonly isSecure?: boolean | undefined;
   /** How this process is seen by the others. Absent where one process runs everything. */
   readonly presence?: PresenceOptions | undefined;
   /** How log lines name members. Default: by a key that ends with the process. */
@@ -147,10 +157,14 @@ export class ServiceModule
     };
     const audit = new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing, registered });
     const tokens = runtime.staticTokens ?? new StaticTokens({});
+    const sessions = new Sessions({ state: ports.state, clock, isSecure: runtime.isSecure ?? true });
+    const callers = new Callers(tokens, sessions);
     const turns = runtime.turns ?? new SearchTurns();
     const providers: Provider[] = [
       { provide: PORTS, useValue: ports },
       { provide: STATIC_TOKENS, useValue: tokens },
+      { provide: Sessions, useValue: sessions },
+      { provide: Callers, useValue: callers },
       { provide: MEMBER_HASH, useValue: memberHash },
       { provide: BusinessCalendar, useValue: new BusinessCalendar(runtime.calendar) },
       { provide: SearchTurns, useValue: turns },
@@ -158,18 +172,18 @@ export class ServiceModule
       { provide: Audit, useValue: audit },
       { provide: READINESS, useValue: checks },
     ];
+    const projections = new ProjectionSet({
+      log,
+      views,
+      projections: settings.projections ?? [],
+      logger,
+      ...(settings.maxRecords !== undefined && { maxRecords: settings.maxRecords }),
+    });
+    providers.push({ provide: ProjectionSet, useValue: projections });
     if (settings.projections !== undefined) {
-      const projections = new ProjectionSet({
-        log,
-        views,
-        projections: settings.projections,
-        logger,
-        ...(settings.maxRecords !== undefined && { maxRecords: settings.maxRecords }),
-      });
       measureViews(metrics, projections);
       parts.push(projections);
       checks.push({ name: 'views', check: () => viewsCheck(projections) });
-      providers.push({ provide: ProjectionSet, useValue: projections });
     }
     if (settings.facts !== undefined) {
       const { presence } = runtime;
@@ -192,11 +206,11 @@ export class ServiceModule
     parts.push(refused);
     const { http = anyBytes, jobs = [], consumers = () => [] } = settings;
     const base = `${publicUrl}/fhir`;
-    const operations: OperationPorts = { authenticator, tokens, audit, turns, refusals: refused, base };
+    const operations: OperationPorts = { authenticator, callers, audit, turns, refusals: refused, base };
     const frame: Frame = { operations, http, jobs, consumers, log, parts };
     return {
       module: ServiceModule,
-      controllers: settings.projections === undefined ? [] : [viewsController(name)],
+      controllers: [viewsController(name)],
       providers: [...providers, { provide: FRAME, useValue: frame }],
       exports: providers.map((provider) => (provider as { readonly provide: symbol }).provide),
     };

@@ -340,19 +340,6 @@ describe('while it runs', () => {
   });
 });
 
-test('a service without views says so to administrators', async () => {
-  const token = 'a'.repeat(40);
-  const service = await start(new TestEngines(), {
-    ...fixedSecrets(new StaticTokens({ administrator: token, payer: 'p'.repeat(40) })),
-  });
-  await service.started;
-  const views = (headers: Record<string, string>): Promise<Response> =>
-    fetch(`${service.address}/ops/views/consent`, { headers });
-  expect((await views({})).status).toBe(401);
-  expect((await views({ authorization: `Bearer ${'p'.repeat(40)}` })).status).toBe(401);
-  expect(await (await views({ authorization: `Bearer ${token}` })).json()).toEqual({ views: [] });
-});
-
 describe('a stop', () => {
   test('lets an answer end, hands back, and closes service before engines in reverse order', async () => {
     const engines = new TestEngines();

@@ -269,13 +269,13 @@ class ServiceProcess {
   }
 
   #serveAll(apps: Apps, open: OpenPorts): void {
-    const { name, front, secrets } = this.#options;
+    const { name, front } = this.#options;
     const checks: Record<string, readonly ReadinessCheck[]> = { [name]: open.checks };
     for (const [service, app] of Object.entries(apps))
       checks[service] = [...(checks[service] ?? []), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
     this.#open = open;
     this.#checks = checks;
-    const own = this.#routes(viewsRoutes(apps, secrets.staticTokens));
+    const own = this.#routes(viewsRoutes(apps));
     this.#serve((front?.dispatch ?? toOnly)(apps, own));
   }
 
@@ -320,7 +320,8 @@ function sharedBy(
   if (business !== undefined && readsDays && lacksTimeZone(business)) logger.warn({}, NO_TIME_ZONE);
   const { staticTokens, memberHash } = secrets;
   const [calendar, days] = business === undefined ? [] : [calendarRules(business), payerDays(business)];
-  return { secrets, staticTokens, memberHash, calendar, days };
+  const isSecure = config.PUBLIC_URL?.startsWith('https:') === true;
+  return { secrets, staticTokens, isSecure, memberHash, calendar, days };
 }
 
 /** The routes of the process, and the only service behind them. */

@@ -7,6 +7,8 @@ export * from './token-issuer.ts';
 export * from './secret-file.ts';
 export * from './authenticate.ts';
 export * from './static-tokens.ts';
+export * from './sessions.ts';
+export { Callers } from './callers.ts';
 export * from './client-keys.ts';
 export * from './assertion-keys.ts';
 export * from './explain-assertion.ts';

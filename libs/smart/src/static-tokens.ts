@@ -11,7 +11,8 @@ export const secretHash = (secret: string): string => hash('sha256', secret, 'he
  * Identifies a token without showing it: the first eight digits of its hash (`printf %s TOKEN | sha256sum | cut
  * -c1-8`).
  */
-export const tokenMark = (secret: string): string => secretHash(secret).slice(0, 8);
+export const tokenMark = (secret: string): string => markOf(secretHash(secret));
+const markOf = (hash: string): string => hash.slice(0, 8);
 /** Whether a secret has this hash, in constant time. */
 export function secretMatches(secret: string, expectedHash: string): boolean {
   const expected = Buffer.from(expectedHash, 'hex');
@@ -48,6 +49,11 @@ export class StaticTokens {
     for (const [role, hashes] of this.#hashes)
       for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
+  }
+  /** Whether a token of the role with this mark (`tokenMark`) is still accepted. */
+  hasMark(role: Role, mark: string): boolean {
+    const [, hashes] = this.#hashes.find(([of]) => of === role) ?? [];
+    return hashes?.().some((hash) => markOf(hash) === mark) === true;
   }
   /** @throws Refusal 401 unless the request has the token of one of the roles */
   require(request: RequestWithHeaders, roles: readonly Role[]): Role {

@@ -40,6 +40,8 @@ import { NoticeController } from './operations/public-pages/notice.controller.ts
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
+import { Renewals } from './operations/session/renewals.ts';
+import { SessionController } from './operations/session/session.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
 import { PRESENCE, SIGNING_KEYS, SigningRing } from './operations/signing-keys/signing-ring.ts';
 import { AskingClients } from './operations/token/asking-clients.ts';
@@ -125,6 +127,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         ProvidersController,
         DecisionsReportController,
         ReviewController,
+        SessionController,
         SigningKeysController,
       ],
       providers: [
@@ -164,6 +167,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         LinesRegister,
         Registry,
         RegistryStreams,
+        Renewals,
         ReplayMemory,
         Reviews,
         SigningRing,

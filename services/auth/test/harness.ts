@@ -163,7 +163,7 @@ export class Bench {
   }
 
   async call(
-    method: 'GET' | 'POST' | 'PUT',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     url: string,
     options: {
       json?: unknown;

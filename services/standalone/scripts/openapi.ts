@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
-import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
+import { isPersonRole, PERSON_ROLES, type PersonRole, type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { RELEASE } from '@provider-access/process';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
 import { type Descriptor, type Json, operationsOf, ref, TAGS } from '@provider-access/service/operation';
@@ -16,13 +16,14 @@ export const FILE = fileURLToPath(new URL('../../../docs/openapi.json', import.m
 const OF_CALLERS = {
   app: ['invalid-token', 'insufficient-scope', 'too-many-requests', 'unavailable'],
   role: ['invalid-token', 'unavailable'],
+  person: ['invalid-token', 'forbidden', 'unavailable'],
   anybody: [],
 } as const satisfies Record<string, readonly RefusalKind[]>;
 /** Each field can have a wrong value. */
 const ofFields = ({ fields, body }: Descriptor): readonly RefusalKind[] =>
   Object.values({ ...fields, ...body?.fields }).map(({ refusal = 'invalid-value' }) => refusal);
 const kindOfCallers = ({ callers }: Descriptor): keyof typeof OF_CALLERS =>
-  typeof callers === 'string' ? callers : 'role';
+  typeof callers === 'string' ? callers : callers.some(isPersonRole) ? 'person' : 'role';
 
 /** The operations of all services and of a sandbox, in the order of the document. */
 export async function operations(from: 'src' | 'dist'): Promise<readonly Descriptor[]> {
@@ -65,6 +66,13 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
           description: "The token of the payer's portal for members.",
         },
         administrator: { type: 'http', scheme: 'bearer', description: 'The token of operators and reviewers.' },
+        person: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: '__Host-pa-session',
+          description:
+            'The session of a person with one of the roles (docs/roles.html). Unsafe methods need `X-CSRF-Token` too.',
+        },
         registration: { type: 'http', scheme: 'bearer', description: 'The `registration_access_token` of an app.' },
       },
       schemas: SCHEMAS,
@@ -129,11 +137,20 @@ function describe(operation: Descriptor): Json {
   };
 }
 
+/** One of the roles is enough, so each of them is a requirement of its own. */
+const ofPeople = (roles: readonly PersonRole[]): readonly Json[] => roles.map((role) => ({ person: [role] }));
+
 function securityOf({ callers, security }: Descriptor): readonly Json[] {
-  if (security !== undefined) return security.map((scheme) => ({ [scheme]: [] }));
+  if (security !== undefined)
+    return security.flatMap((one) => (one === 'person' ? ofPeople(PERSON_ROLES) : [{ [one]: [] }]));
   if (callers === 'app') return [{ app: [] }];
-  if (callers !== 'anybody') return callers.map((role) => ({ [role]: [] }));
-  return [];
+  if (callers === 'anybody') return [];
+  const people = callers.filter(isPersonRole);
+  const tokens = callers.filter((role) => !isPersonRole(role));
+  return [
+    ...[...tokens, ...(people.length > 0 ? ['administrator'] : [])].map((role) => ({ [role]: [] })),
+    ...ofPeople(people),
+  ];
 }
 
 function parameters(operation: Descriptor): Json {

@@ -162,6 +162,9 @@ test.each(NAMES)('%s costs no more than its bound', async (name) => {
 const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'][]])[] = [
   [/^(POST|GET|PUT) \/auth\/(register|token|check-assertion|jwks)\b/, ['nobody']],
   [/^GET \/($|notice$|providers$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
+  [/^POST \/auth\/session$/, ['administrator']],
+  // A session is no token: whoever has one is in roles.int of the standalone.
+  [/^[A-Z]+ \/auth\/session\b/, ['nobody']],
   [/^POST \/auth\/introspect$/, ['app', 'administrator']],
   [/^[A-Z]+ \/auth\/(clients|decisions|signing-keys)\b/, ['administrator']],
   // An app gets the answer of a type that does not exist.

@@ -28,6 +28,7 @@ const SECTIONS = {
     'disclosures.md',
     'when-something-was-wrong.md',
     'reviewing.md',
+    'signing-in.md',
   ],
   'How to: providers': [
     'install-pa.md',
@@ -76,6 +77,7 @@ const SECTIONS = {
     'attachments.md',
     'search.md',
     'refusals.md',
+    'roles.md',
     'configuration.md',
     'chart/index.md',
     'metrics.md',

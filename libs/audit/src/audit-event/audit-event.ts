@@ -163,6 +163,7 @@ function entities(entry: Disclosure, { entity }: Pattern, base: string): Element
       ...described(entry),
     });
   }
+  if (entry.operation !== undefined) made.push({ type: system, description: entry.operation });
   const granting = [
     ...new Set([...(entity === 'data' || group === undefined ? [] : [entry.group!]), ...(entry.basis ?? [])]),
   ];

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { GrantedScopes } from '@provider-access/domain/smart';
-import type { Role } from '@provider-access/kernel';
+import type { Caller } from '@provider-access/kernel';
 import type { z } from 'zod';
 import type { Descriptor, Fields, FhirQuery } from './descriptor.ts';
 
@@ -18,8 +18,8 @@ export interface Client {
 }
 type CallerOf<D extends Descriptor> = D['callers'] extends 'app'
   ? Client
-  : D['callers'] extends readonly Role[]
-    ? { readonly role: D['callers'][number] }
+  : D['callers'] extends readonly string[]
+    ? { readonly caller: Caller }
     : unknown;
 
 /** A request that the frame has admitted and read, for the handler of the descriptor `D`. */
@@ -40,4 +40,5 @@ export type Asked<D extends Descriptor> = CallerOf<D> & {
   readonly body: BodyOf<D>;
 };
 /** What the frame fills in. A handler sees the part that its descriptor has. */
-export type AnyAsked = Asked<Descriptor & { readonly query: FhirQuery }> & Partial<Client> & { readonly role?: Role };
+export type AnyAsked = Asked<Descriptor & { readonly query: FhirQuery }> &
+  Partial<Client> & { readonly caller?: Caller };

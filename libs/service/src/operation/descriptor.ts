@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { ActionOnData, RefusalReason } from '@provider-access/events';
-import type { RefusalKind, Role } from '@provider-access/kernel';
+import type { PersonRole, RefusalKind, Role } from '@provider-access/kernel';
 import type { z } from 'zod';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -14,6 +14,7 @@ export const TAGS = {
   'Decisions of members': "The payer's portal for members reads and states who may see a member's data.",
   'Events of the payer': "The payer's systems publish what happened, and ask what became of it.",
   'Review of apps': 'A reviewer of the payer decides about registered apps.',
+  'People who sign in': 'People of the payer sign in with a browser, and have roles.',
   Operations: 'Operators ask why a member is seen, what was disclosed, and how views and keys are.',
 } as const;
 
@@ -65,8 +66,12 @@ export interface Descriptor {
    * answers HEAD as GET, and drops the body.
    */
   readonly head?: boolean;
-  /** An app with an access token, a holder of the token of one of the roles, or anybody. */
-  readonly callers: 'app' | 'anybody' | readonly Role[];
+  /**
+   * An app with an access token, anybody, or who has one of the roles: a token of this role, or a person who signed in.
+   * The administrator's token has every role of people. This is the only place that says who may call an operation, and
+   * `docs/roles.md` shows all of them.
+   */
+  readonly callers: 'app' | 'anybody' | readonly (Role | PersonRole)[];
   /** The security schemes of the OpenAPI document, where the handler itself checks who calls. */
   readonly security?: readonly string[];
   /** The scope that an app needs for the type of the path: `r` to read an instance, `s` to search. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
 import type { AuditEntry, ReleaseEntry } from '@provider-access/events';
-import { Refusal, type Role, unknownResource } from '@provider-access/kernel';
+import { type Caller, type PersonRole, Refusal, type Role, unknownResource } from '@provider-access/kernel';
 import { isId, isServedType } from '@provider-access/fhir';
 import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
 import { readGeneral } from '../http/general-parameters.ts';
@@ -18,8 +18,14 @@ import { parametersOf, readFields, refuseOthers, valuesOf } from './parameters.t
 export interface OperationPorts {
   /** Absent in a service that lets no app in. Throws Refusal. */
   readonly authenticator: { authenticate(request: FastifyRequest): Client | Promise<Client> } | undefined;
-  /** Throws Refusal. */
-  readonly tokens: { require(request: FastifyRequest, roles: readonly Role[]): Role };
+  /** `known` gets who calls before a refusal for want of a role. Throws Refusal. */
+  readonly callers: {
+    admit(
+      request: FastifyRequest,
+      roles: readonly (Role | PersonRole)[],
+      known: (caller: Caller) => void,
+    ): Promise<Caller>;
+  };
   readonly audit: {
     record(entry: AuditEntry): Promise<void>;
     release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void>;
@@ -37,6 +43,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     smart?: Client;
+    /** A person, or the holder of a token of a role. */
+    caller?: Caller;
   }
   interface FastifyContextConfig {
     readonly operation?: Descriptor;
@@ -78,7 +86,7 @@ export class Frame {
   readonly #operation: Descriptor;
   readonly #handler: Handler;
   readonly #path: string;
-  readonly #roles: readonly Role[] | undefined;
+  readonly #roles: readonly (Role | PersonRole)[] | undefined;
   /** The type in a path that names it. */
   readonly #type: string;
   /** The parameters of a GET for holders of a role. An ignored one would change what the answer means. */
@@ -124,7 +132,7 @@ export class Frame {
       const found = ports.authenticator!.authenticate(request);
       client = request.smart = found instanceof Promise ? await found : found;
     }
-    const role = this.#roles === undefined ? undefined : await this.#role(ports, request, this.#roles);
+    const caller = this.#roles === undefined ? undefined : await this.#caller(ports, request, this.#roles);
     const params = request.params as Record<string, string>;
     const type = this.#type === '' && this.#path.startsWith('/fhir/{type}') ? params['type']! : this.#type;
     if (type !== this.#type && !isServedType(type)) throw new Refusal('not-found', NO_TYPE);
@@ -140,7 +148,7 @@ export class Frame {
     const asked = {
       client: client?.client,
       scopes: client?.scopes,
-      role,
+      caller,
       request,
       params,
       type,
@@ -159,16 +167,16 @@ export class Frame {
   }
 
   /**
-   * The role of the caller. An app gets the answer of a type that does not exist for an operation on a type of FHIR
-   * that is not for apps (ADR 0101).
+   * Who calls, if it has one of the roles. An app gets the answer of a type that does not exist for an operation on a
+   * type of FHIR that is not for apps (ADR 0101).
    */
-  async #role(
-    { tokens, authenticator }: OperationPorts,
+  async #caller(
+    { callers, authenticator }: OperationPorts,
     request: FastifyRequest,
-    roles: readonly Role[],
-  ): Promise<Role> {
+    roles: readonly (Role | PersonRole)[],
+  ): Promise<Caller> {
     try {
-      return tokens.require(request, roles);
+      return await callers.admit(request, roles, (caller) => (request.caller = caller));
     } catch (refusal) {
       if (this.#type === '' || authenticator === undefined) throw refusal;
       try {
@@ -217,7 +225,7 @@ export class Frame {
 
   /** Resolves when all are durable. */
   async #append({ audit }: OperationPorts, asked: AnyAsked, entries: readonly Entry[]): Promise<void> {
-    const { type, client = asked.role ?? 'unknown' } = asked;
+    const { type, client = asked.caller?.name ?? 'unknown' } = asked;
     const common = { client, action: this.#operation.audit!, ...(type !== '' && { types: [type] }) };
     const append = (entry: Entry): Promise<void> =>
       'hourly' in entry

@@ -63,10 +63,10 @@ beforeEach(() => {
         return { client: 'app1', scopes: readGranted('system/Condition.rs') };
       },
     },
-    tokens: {
-      require: () => {
+    callers: {
+      admit: async () => {
         if (refused !== undefined) throw refused;
-        return 'administrator';
+        return { name: 'administrator', mark: 'administrator 12345678' };
       },
     },
     audit: { record: append, release: (entry) => append({ ...entry, hourly: true }) },

@@ -11,11 +11,12 @@ const PARAMETERS = { service: 'The service that keeps the view up.', name: 'The 
 
 /** The operations on the views of a service. */
 const operationsOn = (service: string) => {
-  const common = { callers: ['administrator'], tag: 'Operations', parameters: PARAMETERS } as const;
+  const common = { callers: ['operator'], tag: 'Operations', parameters: PARAMETERS } as const;
   const ofOne = { ...common, refusals: ['not-found', 'conflict'] } as const;
   return {
     LIST: operation({
       ...common,
+      callers: ['operator', 'engineer'],
       route: `GET /ops/views/${service}`,
       summary: 'List the views of a service',
       answer: jsonObject('Each view with its version and position.'),

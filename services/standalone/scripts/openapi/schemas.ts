@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { CLIENT_STATUSES } from '@provider-access/domain/access';
 import { FAULT_REASONS, PAYER_EVENTS, REQUEST_FAULTS } from '@provider-access/events';
 import { z } from 'zod';
+import { PERSON_ROLES } from '@provider-access/kernel';
 import type { Json } from '@provider-access/service/operation';
 
 const text = (description: string): Json => ({ type: 'string', description });
@@ -201,6 +202,17 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
           },
         },
       },
+    },
+  },
+  Session: {
+    type: 'object',
+    required: ['person', 'mark', 'roles', 'until', 'csrf'],
+    properties: {
+      person: text('`person` and the subject of the identity provider, or `administrator`.'),
+      mark: text('How decisions name who made them.'),
+      roles: list({ enum: PERSON_ROLES }, 'See docs/roles.html.'),
+      until: { ...INSTANT, description: 'The end, however often the session is renewed.' },
+      csrf: text('The value of `X-CSRF-Token`, which unsafe methods need.'),
     },
   },
   Sandbox: {

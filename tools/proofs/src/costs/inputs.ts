@@ -1,7 +1,7 @@
 import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
-import { FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, UNREADABLE_MATCH } from './request-parts.ts';
+import { FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, SESSIONS, UNREADABLE_MATCH } from './request-parts.ts';
 
 export interface Input {
   readonly url: string;
@@ -330,6 +330,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
         missing(`/auth/clients/unknown/${verb}`, 'administrator', { ...posted, body: '{"reason":"key-compromised"}' }),
       ]),
     ),
+    ...SESSIONS,
     'GET /auth/decisions': operator('/auth/decisions'),
     'GET /auth/signing-keys': operator('/auth/signing-keys'),
     'POST /auth/signing-keys/{kid}/withdraw': missing('/auth/signing-keys/unknown/withdraw', 'administrator', {

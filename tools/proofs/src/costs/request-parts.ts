@@ -49,3 +49,14 @@ export const UNREADABLE_MATCH = matchOf(() => []);
 export const MATCH_OF_STRANGERS = matchOf((place) =>
   Object.entries(attestedOf(place)).map(([name, resource]) => ({ name, resource })),
 );
+
+/** A session of nobody is looked for by the hash of its secret. */
+const UNKNOWN = { by: 'nobody', headers: { cookie: `__Host-pa-session=${'A'.repeat(43)}` }, status: 401 } as const;
+export const SESSIONS = {
+  'POST /auth/session': [
+    { url: '/auth/session', by: 'administrator', method: 'POST', headers: JSON_TYPE, body: '{}', status: 201 },
+  ],
+  'GET /auth/session': [{ ...UNKNOWN, url: '/auth/session' }],
+  'POST /auth/session/renew': [{ ...UNKNOWN, url: '/auth/session/renew', method: 'POST' }],
+  'DELETE /auth/session': [{ ...UNKNOWN, url: '/auth/session', method: 'DELETE' }],
+} as const;

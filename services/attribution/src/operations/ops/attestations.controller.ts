@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { isNpi } from '@provider-access/events';
 import { isId } from '@provider-access/fhir';
-import { Refusal } from '@provider-access/kernel';
+import { isPerson, Refusal } from '@provider-access/kernel';
 import { JSON_TYPE } from '@provider-access/service/http';
 import {
   type Answer,
@@ -54,7 +54,7 @@ const linkOf = (path: string, query: Readonly<Record<string, string | undefined>
   return { next: `${path}?${new URLSearchParams([...given, ['page', page]])}` };
 };
 
-const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor'], tag: 'Operations' } as const;
 const PAGES = {
   limit: { schema: LIMIT, description: `Rows of a page, at most ${MOST}, which is the default.` },
   page: { schema: PAGE, description: 'From the `next` of an answer.' },
@@ -84,6 +84,7 @@ const LIST = operation({
 /** How many of those that an app submitted matched, and who attested. It names no member. */
 const MATCHES = operation({
   ...COMMON,
+  callers: ['auditor', 'compliance'],
   route: 'GET /ops/attestations/matches',
   summary: 'List the results of matches',
   description: 'The newest first, in pages: who attested, and how many of the submitted patients matched.',
@@ -103,6 +104,7 @@ const WITHDRAWAL = z
   .refine(({ group, member }) => group !== undefined || member !== undefined, WHAT_TEXT);
 const WITHDRAW = operation({
   ...COMMON,
+  callers: ['compliance'],
   route: 'POST /ops/attestations/withdrawals',
   audit: 'explain',
   summary: 'Withdraw what providers attested',
@@ -155,10 +157,12 @@ export class AttestationsController {
   }
 
   @Operation(WITHDRAW)
-  async withdraw({ body }: Asked<typeof WITHDRAW>): Promise<Audited> {
+  async withdraw({ body, caller }: Asked<typeof WITHDRAW>): Promise<Audited> {
     const parsed = WITHDRAWAL.safeParse(jsonOf(body));
     if (!parsed.success) throw new Refusal('invalid-request', parsed.error.issues[0]!.message);
-    const { members, ...json } = await this.attestations.withdraw(parsed.data);
+    // A person cannot withdraw in the name of another one.
+    const by = isPerson(caller) ? { by: caller.name } : {};
+    const { members, ...json } = await this.attestations.withdraw({ ...parsed.data, ...by });
     return { audit: [{ released: { members: [...members], resources: 0 } }], answer: { json } };
   }
 }

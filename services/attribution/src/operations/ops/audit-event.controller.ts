@@ -17,7 +17,7 @@ const MOST_MEMBERS = 5000;
  * The audit as AuditEvents, made from the view when they are read (ADR 0044, docs/disclosures.md). The path lies under
  * `/ops`, where no token of a provider is taken and which `INTERNAL_PORT` takes off the public port.
  */
-const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor'], tag: 'Operations' } as const;
 const answers = (description: string) => ({ description, type: FHIR_TYPE, schema: { type: 'object' } });
 /** https://hl7.org/fhir/R4/http.html#search */
 const SEARCH = operation({

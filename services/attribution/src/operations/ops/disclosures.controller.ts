@@ -49,7 +49,7 @@ const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchange
 
 const PAGE = z.string(PAGE_TEXT).refine(isCursor, PAGE_TEXT).optional();
 
-const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor', 'call-centre'], tag: 'Operations' } as const;
 /** What was released or refused about a member, for `pa disclosures` (docs/disclosures.md). */
 const LIST = operation({
   ...COMMON,
@@ -74,6 +74,7 @@ const AMONG = z.strictObject({
 /** For a list about many members, most of whom nobody has looked at (`pa undo`). */
 const RELEASED_AMONG = operation({
   ...COMMON,
+  callers: ['auditor'],
   route: 'POST /ops/disclosures/members',
   summary: 'Tell of which members anything was released since an instant',
   body: {

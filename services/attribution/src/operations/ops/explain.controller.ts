@@ -35,7 +35,7 @@ const AT = z.string(NO_INSTANT).refine(isInstant, NO_INSTANT).optional();
  */
 const EXPLAIN = operation({
   route: 'GET /ops/explain',
-  callers: ['administrator'],
+  callers: ['auditor'],
   audit: 'explain',
   tag: 'Operations',
   summary: 'Explain why an app sees a member, or does not',

@@ -14,7 +14,7 @@ const BODY = z.strictObject({ files: z.array(z.string(), FILES_TEXT).min(1, FILE
 /** For `pa simulate labels` (docs/sensitive-data.md). It changes nothing. */
 const SIMULATE = operation({
   route: 'POST /ops/explain/labels',
-  callers: ['administrator'],
+  callers: ['engineer', 'compliance'],
   tag: 'Operations',
   summary: 'Tell what other lists of sensitive codes would withhold',
   description:

@@ -11,7 +11,7 @@ const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchange
 /** What the Patients and Coverages of lists lack, for `pa feeds --lists` (docs/feeds.md). */
 const LISTS = operation({
   route: 'GET /ops/lists',
-  callers: ['payer', 'administrator'],
+  callers: ['payer', 'engineer', 'compliance'],
   tag: 'Operations',
   summary: 'Tell what the members of each list lack',
   description:

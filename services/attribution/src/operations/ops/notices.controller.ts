@@ -17,7 +17,7 @@ const placeOf = (cursor: string): DuePlace | undefined => {
 /** Which notices the payer's mail house must send, for `pa notices due` (docs/notices.md). */
 const DUE = operation({
   route: 'GET /ops/notices',
-  callers: ['payer', 'administrator'],
+  callers: ['payer', 'call-centre', 'compliance'],
   tag: 'Operations',
   summary: 'List the notices that members must get',
   description:

@@ -9,7 +9,7 @@ import { ServiceLevels } from './service-levels.ts';
 /** A time that is further in the future (ms) is a mistake. */
 const AHEAD_MS = 5 * 60_000;
 
-const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor', 'operator', 'engineer', 'compliance'], tag: 'Operations' } as const;
 /** Days are local days of the payer, both included. */
 const PERIOD = {
   ...COMMON,
@@ -38,6 +38,7 @@ const FRESHNESS = operation({
 });
 const PROBE = operation({
   ...COMMON,
+  callers: ['administrator'],
   route: 'POST /ops/probe',
   summary: 'Report a run of the synthetic probe',
   body: {

@@ -20,7 +20,7 @@ const PAGE = z.string(PAGE_TEXT).max(100_000, PAGE_TEXT).optional();
 /** For `pa audit verify` (ADR 0049). A page reads a bounded number of records, of the log only. */
 const VERIFY = operation({
   route: 'GET /ops/audit/verification',
-  callers: ['administrator'],
+  callers: ['auditor', 'compliance'],
   tag: 'Operations',
   summary: 'Compare the audit with its daily seals',
   description: 'Reads a bounded part of the log. `next` of an answer is the path of the next page.',

@@ -22,7 +22,7 @@ const time = (name: string, description: string) => {
 };
 const REPORT = operation({
   route: 'GET /auth/decisions',
-  callers: ['administrator'],
+  callers: ['reviewer', 'auditor', 'compliance'],
   tag: 'Review of apps',
   summary: 'Report the decisions about apps by reason and age',
   description: 'Shows whether all apps are treated equally (42 CFR 422.119(e)). It has no names of apps.',

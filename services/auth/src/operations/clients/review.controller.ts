@@ -1,11 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
 import { CLIENT_STATUSES } from '@provider-access/domain/access';
 import { isNpi, isTin, npiKey, tinKey } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
-import { bearerToken, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { unknownClient } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
@@ -68,7 +66,7 @@ const AFTER = z.string(NO_PAGE).optional();
 
 const LIST = operation({
   route: 'GET /auth/clients',
-  callers: ['administrator'],
+  callers: ['reviewer', 'auditor', 'compliance'],
   tag: 'Review of apps',
   summary: 'List apps',
   fields: {
@@ -90,12 +88,13 @@ const LIST = operation({
   },
 });
 const APP = {
-  callers: ['administrator'],
+  callers: ['reviewer'],
   tag: 'Review of apps',
   parameters: { client: 'The `client_id` of the app.' },
 } as const;
 const SHOW = operation({
   ...APP,
+  callers: ['reviewer', 'auditor', 'compliance'],
   route: 'GET /auth/clients/{client}',
   summary: 'Show an app with its history',
   description: 'Also shows who owns each NPI and TIN by the directory of the payer, and which other apps have it.',
@@ -211,9 +210,6 @@ function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
   return given;
 }
 
-/** An administrator token has no name, so the history shows a short hash that differs for each reviewer's token. */
-const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark(bearerToken(request)!)}`;
-
 /** Lets reviewers decide about registered apps. Repeating the decision that stands changes nothing. */
 @Controller()
 export class ReviewController {
@@ -255,24 +251,24 @@ export class ReviewController {
     return this.shown(params.client);
   }
   @Operation(APPROVE)
-  approve({ request, params, body }: Asked<typeof APPROVE>): Promise<Answer> {
-    return this.decide(params.client, { kind: 'approve', by: reviewer(request), ...approvalOf(body) });
+  approve({ caller, params, body }: Asked<typeof APPROVE>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'approve', by: caller.mark, ...approvalOf(body) });
   }
   @Operation(REJECT)
-  reject({ request, params, body }: Asked<typeof REJECT>): Promise<Answer> {
-    return this.decide(params.client, { kind: 'reject', by: reviewer(request), ...this.ending('reject', body) });
+  reject({ caller, params, body }: Asked<typeof REJECT>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'reject', by: caller.mark, ...this.ending('reject', body) });
   }
   @Operation(SUSPEND)
-  suspend({ request, params, body }: Asked<typeof SUSPEND>): Promise<Answer> {
-    return this.decide(params.client, { kind: 'suspend', by: reviewer(request), ...this.ending('suspend', body) });
+  suspend({ caller, params, body }: Asked<typeof SUSPEND>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'suspend', by: caller.mark, ...this.ending('suspend', body) });
   }
   @Operation(REVOKE)
-  revoke({ request, params, body }: Asked<typeof REVOKE>): Promise<Answer> {
-    return this.decide(params.client, { kind: 'revoke', by: reviewer(request), ...this.ending('revoke', body) });
+  revoke({ caller, params, body }: Asked<typeof REVOKE>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'revoke', by: caller.mark, ...this.ending('revoke', body) });
   }
   @Operation(REVIEW)
-  async review({ request, params }: Asked<typeof REVIEW>): Promise<Answer> {
-    await this.decisions.review(params.client, reviewer(request));
+  async review({ caller, params }: Asked<typeof REVIEW>): Promise<Answer> {
+    await this.decisions.review(params.client, caller.mark);
     return this.shown(params.client);
   }
 

@@ -4,14 +4,14 @@ import { Parties } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
-import { bearerToken, tokenMark } from '@provider-access/smart';
 import { LinesRegister } from '../../apps/lines-register.ts';
 import { linesOf, type LinesTable, linesTable } from '../../domain/lines.ts';
 import { LinesReport } from './lines-report.ts';
 
-const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+const COMMON = { callers: ['compliance'], tag: 'Operations' } as const;
 const SHOW = operation({
   ...COMMON,
+  callers: ['auditor', 'engineer', 'compliance'],
   route: 'GET /ops/lines',
   summary: 'Report the lines of business, and what is not shared',
   description:
@@ -71,6 +71,7 @@ const SET = operation({
 });
 const CHECK = operation({
   ...COMMON,
+  callers: ['engineer', 'compliance'],
   route: 'POST /ops/lines/check',
   summary: 'Report what a table of the lines of business would share, and set nothing',
   body: BODY,
@@ -108,11 +109,11 @@ export class LinesController {
   }
 
   @Operation(SET)
-  async set({ body, request }: Asked<typeof SET>): Promise<Answer> {
+  async set({ body, caller }: Asked<typeof SET>): Promise<Answer> {
     const table = tableOf(body);
     const { reason } = table;
     const set = await this.register.set({
-      by: `administrator ${tokenMark(bearerToken(request)!)}`,
+      by: caller.mark,
       ...(reason !== undefined && { reason }),
       lines: linesOf(table, this.days),
     });

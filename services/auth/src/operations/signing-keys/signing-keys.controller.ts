@@ -6,7 +6,7 @@ import { SigningRing } from './signing-ring.ts';
 
 const LIST = operation({
   route: 'GET /auth/signing-keys',
-  callers: ['administrator'],
+  callers: ['operator'],
   tag: 'Operations',
   summary: 'List the keys that sign access tokens',
   answer: jsonObject('Published keys by `kid`.'),
@@ -14,7 +14,7 @@ const LIST = operation({
 /** When it answers, every process refuses tokens of the key, for good. A repeat changes nothing. */
 const WITHDRAW = operation({
   route: 'POST /auth/signing-keys/{kid}/withdraw',
-  callers: ['administrator'],
+  callers: ['operator'],
   tag: 'Operations',
   summary: 'Withdraw a signing key that is no longer secret',
   description: 'When this answers, every process refuses tokens of the key, for good.',
@@ -39,11 +39,11 @@ export class SigningKeysController {
   }
 
   @Operation(WITHDRAW)
-  async withdraw({ params: { kid } }: Asked<typeof WITHDRAW>): Promise<Answer> {
+  async withdraw({ params: { kid }, caller }: Asked<typeof WITHDRAW>): Promise<Answer> {
     const { parties, signing } = this;
     if (parties.registry.signingKey(kid) === undefined && parties.registry.withdrawnKey(kid) === undefined)
       throw new Refusal('not-found', 'No published signing key has this kid.');
-    await signing.withdraw(kid, 'compromised', 'administrator');
+    await signing.withdraw(kid, 'compromised', caller.name);
     return this.list();
   }
 }

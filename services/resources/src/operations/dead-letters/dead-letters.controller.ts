@@ -15,7 +15,7 @@ const REASON = z.string(NO_REASON).regex(/\S/, NO_REASON).max(500, NO_REASON);
 const PAGE = 100;
 const NO_CURSOR = 'cursor must be the cursor of the previous page. Start again without cursor.';
 
-const COMMON = { callers: ['payer', 'administrator'], tag: 'Events of the payer' } as const;
+const COMMON = { callers: ['payer', 'engineer'], tag: 'Events of the payer' } as const;
 const OF_ONE = { ...COMMON, parameters: { id: 'The id of the dead letter, `dl-…`.' } } as const;
 const LIST = operation({
   ...COMMON,
@@ -37,6 +37,7 @@ const LIST = operation({
 });
 const GET = operation({
   ...OF_ONE,
+  callers: ['payer', 'dead-letter-reader'],
   route: 'GET /events/dead-letters/{id}',
   summary: 'Show a dead letter with its event',
   description: 'The event is the data of the payer, and may contain protected data.',
@@ -96,21 +97,21 @@ export class DeadLettersController {
 
   /** The original stays. */
   @Operation(REPLAY)
-  async replay({ params: { id }, body, role }: Asked<typeof REPLAY>): Promise<Answer> {
+  async replay({ params: { id }, body, caller }: Asked<typeof REPLAY>): Promise<Answer> {
     const letter = await this.letter(id);
     if (letter.status === 'replayed')
       throw new Refusal('conflict', 'This dead letter was replayed before. If its hold did not end, discard it.');
     if (letter.status !== 'open') throw discardedBefore();
     const original = await this.original(letter);
-    return { json: await replay(this.ports, this.reader, { id, letter, original, body, by: role }) };
+    return { json: await replay(this.ports, this.reader, { id, letter, original, body, by: caller.name }) };
   }
 
   @Operation(DISCARD)
-  async discard({ params: { id }, body: { reason }, role }: Asked<typeof DISCARD>): Promise<Answer> {
+  async discard({ params: { id }, body: { reason }, caller }: Asked<typeof DISCARD>): Promise<Answer> {
     const letter = await this.letter(id);
     // A replayed dead letter can be discarded too, because the member may still be denied after the replay.
     if (letter.status === 'discarded') throw discardedBefore();
-    return { json: await discard(this.ports, this.reader, { id, letter, reason, by: role }) };
+    return { json: await discard(this.ports, this.reader, { id, letter, reason, by: caller.name }) };
   }
 
   private async letter(id: string): Promise<DeadLetterPart> {

@@ -17,7 +17,7 @@ const one = (name: string) => z.string(`${name} may be given once.`).optional();
 /** What the payer's data lacks, for `pa feeds`. `from` and `to` are UTC days, both included. */
 const FEEDS = operation({
   route: 'GET /ops/feeds',
-  callers: ['payer', 'administrator'],
+  callers: ['payer', 'operator', 'engineer'],
   tag: 'Operations',
   summary: "Report what the payer's data lacks",
   description:

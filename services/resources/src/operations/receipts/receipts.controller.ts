@@ -32,7 +32,7 @@ interface ReceiptAnswer extends Required<Pick<HandledPart, 'receipt' | 'counts' 
 /** The outcomes of the events of a request. */
 const RECEIPT = operation({
   route: 'GET /events/receipts/{id}',
-  callers: ['payer', 'administrator'],
+  callers: ['payer', 'engineer'],
   tag: 'Events of the payer',
   summary: 'Ask what became of the events of a request',
   description: '/docs/publishing.html explains each outcome.',

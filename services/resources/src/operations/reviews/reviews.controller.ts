@@ -16,7 +16,7 @@ const memberIn = (cursor: string): string | undefined => {
 /** Which statements of representatives a person must look at again, for `pa reviews` (docs/opt-outs.md). */
 const REVIEWS = operation({
   route: 'GET /ops/reviews',
-  callers: ['administrator'],
+  callers: ['call-centre', 'compliance'],
   audit: 'explain',
   tag: 'Operations',
   summary: "List the representatives' decisions that are due for a review",

@@ -141,6 +141,11 @@ export const OPERATION: readonly Fault[] = [
     forms: [
       {
         file: `${RESOURCES}/receipts/receipts.controller.ts`,
+        find: "callers: ['payer', 'engineer'],",
+        replace: "callers: 'anybody',",
+      },
+      {
+        file: `${RESOURCES}/receipts/receipts.controller.ts`,
         find: "callers: ['payer', 'administrator'],",
         replace: "callers: 'anybody',",
       },

@@ -1,0 +1,203 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfig } from '@provider-access/service/config';
+import { silentLogger } from '@provider-access/service/observability';
+import { eventually } from '@provider-access/testing';
+import { standaloneConfig } from '../src/config.ts';
+import { type Platform, startPlatform } from '../src/platform.ts';
+
+const ROLES = ['reviewer', 'auditor', 'operator', 'engineer', 'call-centre', 'compliance', 'dead-letter-reader'];
+
+/**
+ * Which people may use each route, by hand from PEOPLE.md ("What each page must answer") and APPS.md P18 and P63, and
+ * not from the descriptors. Nobody but the administrator's token may use a route with an empty list.
+ */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'GET /auth/clients': ['reviewer', 'auditor', 'compliance'],
+  'GET /auth/clients/{client}': ['reviewer', 'auditor', 'compliance'],
+  'POST /auth/clients/{client}/approve': ['reviewer'],
+  'POST /auth/clients/{client}/reject': ['reviewer'],
+  'POST /auth/clients/{client}/suspend': ['reviewer'],
+  'POST /auth/clients/{client}/revoke': ['reviewer'],
+  'POST /auth/clients/{client}/review': ['reviewer'],
+  'GET /auth/decisions': ['reviewer', 'auditor', 'compliance'],
+  'GET /auth/signing-keys': ['operator'],
+  'POST /auth/signing-keys/{kid}/withdraw': ['operator'],
+  'GET /auth/session': ROLES,
+  'POST /auth/session': [],
+  'POST /auth/session/renew': ROLES,
+  'DELETE /auth/session': ROLES,
+  'GET /events/receipts/{id}': ['engineer'],
+  'GET /events/dead-letters': ['engineer'],
+  'GET /events/dead-letters/{id}': ['dead-letter-reader'],
+  'POST /events/dead-letters/{id}/replay': ['engineer'],
+  'POST /events/dead-letters/{id}/discard': ['engineer'],
+  'GET /ops/explain': ['auditor'],
+  'POST /ops/explain/labels': ['engineer', 'compliance'],
+  'GET /ops/disclosures': ['auditor', 'call-centre'],
+  'GET /ops/disclosures/document': ['auditor', 'call-centre'],
+  'POST /ops/disclosures/members': ['auditor'],
+  'POST /ops/disclosures/recalls': [],
+  'GET /ops/audit/AuditEvent': ['auditor'],
+  'GET /ops/audit/AuditEvent/{id}': ['auditor'],
+  'GET /ops/audit/verification': ['auditor', 'compliance'],
+  'GET /ops/slo': ['auditor', 'operator', 'engineer', 'compliance'],
+  'GET /ops/slo/freshness': ['auditor', 'operator', 'engineer', 'compliance'],
+  'GET /ops/feeds': ['operator', 'engineer'],
+  'POST /ops/probe': [],
+  'GET /ops/views/{service}': ['operator', 'engineer'],
+  'POST /ops/views/{service}/{name}/rebuild': ['operator'],
+  'POST /ops/views/{service}/{name}/rollback': ['operator'],
+  'POST /ops/views/{service}/{name}/abandon': ['operator'],
+  'GET /ops/sandbox': [],
+  'POST /ops/sandbox/reset': [],
+  'GET /ops/lines': ['auditor', 'engineer', 'compliance'],
+  'POST /ops/lines': ['compliance'],
+  'POST /ops/lines/check': ['engineer', 'compliance'],
+  'GET /ops/notices': ['call-centre', 'compliance'],
+  'GET /ops/reviews': ['call-centre', 'compliance'],
+  'GET /ops/lists': ['engineer', 'compliance'],
+  'GET /ops/attestations': ['auditor'],
+  'GET /ops/attestations/matches': ['auditor', 'compliance'],
+  'POST /ops/attestations/withdrawals': ['compliance'],
+};
+/** For the payer's systems alone. */
+const OF_SYSTEMS = ['GET /ops/sources/{source}/{kind}', 'POST /ops/sources/{source}/{kind}/forecast'];
+/** Answers with ids or data of members. */
+const PROTECTED = [
+  '/events/dead-letters',
+  '/ops/explain',
+  '/ops/disclosures',
+  '/ops/audit/AuditEvent',
+  '/ops/notices',
+  '/ops/reviews',
+  '/ops/attestations',
+  '/ops/sources',
+];
+
+interface Described {
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+}
+const { paths } = JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8')) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
+};
+const ROUTES = Object.entries(paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, described]) => ({ route: `${method.toUpperCase()} ${path}`, ...described })),
+);
+const isOfPeople = (route: string): boolean =>
+  / \/(ops|auth\/(clients|decisions|signing-keys|session)|events\/(dead-letters|receipts))\b/.test(route) &&
+  !route.includes('/auth/session/sign-in');
+
+const folder = mkdtempSync(join(tmpdir(), 'roles-'));
+let platform: Platform;
+let administrator: string;
+interface Session {
+  readonly cookie: string;
+  readonly csrf: string;
+}
+const sessions = new Map<string, Session>();
+beforeAll(async () => {
+  platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0' }), silentLogger);
+  administrator = readFileSync(platform.administratorTokenFile, 'utf8').trim();
+  for (const role of ROLES) sessions.set(role, await signIn([role]));
+});
+afterAll(async () => {
+  await platform.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A session by the administrator's token, with some of its roles (P62). */
+async function signIn(roles: readonly string[]): Promise<Session> {
+  const answer = await fetch(`${platform.address}/auth/session`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${administrator}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ roles }),
+  });
+  expect(answer.status).toBe(201);
+  const [cookie = ''] = answer.headers.getSetCookie();
+  const { csrf } = (await answer.json()) as { csrf: string };
+  return { cookie: cookie.split(';')[0]!, csrf };
+}
+const split = (route: string): { method: string; url: string } => {
+  const [method = '', path = ''] = route.split(' ');
+  return { method, url: path.replace('{service}', 'resources').replaceAll(/{\w+}/g, 'unknown') };
+};
+const ask = async (route: string, { cookie, csrf }: Session): Promise<number> => {
+  const { method, url } = split(route);
+  const headers = { cookie, ...(method !== 'GET' && { 'x-csrf-token': csrf }) };
+  return (await fetch(platform.address + url, { method, headers })).status;
+};
+
+describe('P63 each route of people', () => {
+  test('has a row in the table, and each row is a route', () => {
+    const routes = ROUTES.map(({ route }) => route).filter(isOfPeople);
+    expect(routes.toSorted()).toEqual([...Object.keys(ALLOWED), ...OF_SYSTEMS].toSorted());
+    expect(routes.length).toBeGreaterThan(40);
+  });
+
+  test('names its roles in the OpenAPI document', () => {
+    for (const { route, security } of ROUTES.filter(({ route }) => isOfPeople(route) && !OF_SYSTEMS.includes(route))) {
+      const people = security.flatMap((one) => one['person'] ?? []);
+      expect(people.toSorted(), route).toEqual(ALLOWED[route]!.toSorted());
+      if (!route.startsWith('GET /auth/session') && route !== 'DELETE /auth/session' && !route.includes('/renew'))
+        expect(security, route).toContainEqual({ administrator: [] });
+    }
+  });
+
+  // The routes of a sandbox exist in a sandbox alone, and sign-out would end the session of the next row.
+  const asked = Object.keys(ALLOWED).filter(
+    (route) => !route.includes('/ops/sandbox') && route !== 'DELETE /auth/session',
+  );
+  test.each([...asked, ...OF_SYSTEMS])(
+    '%s answers the roles of its row, and 403 or 401 to all others',
+    async (route) => {
+      const allowed = ALLOWED[route] ?? [];
+      for (const role of ROLES) {
+        const status = await ask(route, sessions.get(role)!);
+        if (allowed.includes(role)) expect([401, 403, 405, 500], `${role}: ${status}`).not.toContain(status);
+        else expect(status, role).toBe(403);
+      }
+      // The administrator's token has every role on the API.
+      const { method, url } = split(route);
+      const headers = { authorization: `Bearer ${administrator}` };
+      if (
+        OF_SYSTEMS.includes(route) ||
+        (ROLES.every((role) => allowed.includes(role)) && url.startsWith('/auth/session'))
+      )
+        return;
+      const { status } = await fetch(platform.address + url, { method, headers });
+      expect([401, 403, 405, 500], `administrator: ${status}`).not.toContain(status);
+    },
+  );
+
+  test('an auditor cannot approve, and a reviewer reads nothing protected', async () => {
+    expect(await ask('POST /auth/clients/{client}/approve', sessions.get('auditor')!)).toBe(403);
+    const routes = ROUTES.map(({ route }) => route).filter((route) =>
+      PROTECTED.some((path) => route.split(' ')[1]!.startsWith(path)),
+    );
+    expect(routes.length).toBeGreaterThan(14);
+    for (const route of routes) expect(await ask(route, sessions.get('reviewer')!), route).toBe(403);
+  });
+
+  test('records each refusal in the audit, with the route and without what the caller sent', async () => {
+    const session = await signIn(['operator']);
+    for (const route of ['GET /ops/explain', 'POST /auth/clients/{client}/approve'])
+      expect(await ask(route, session)).toBe(403);
+    interface AuditEvent {
+      readonly outcomeDesc?: string;
+      readonly entity?: readonly { readonly description?: string }[];
+    }
+    await eventually(async () => {
+      const answer = await fetch(`${platform.address}/ops/audit/AuditEvent?agent=administrator&outcome=4`, {
+        headers: { authorization: `Bearer ${administrator}` },
+      });
+      const { entry = [] } = (await answer.json()) as { entry?: readonly { readonly resource: AuditEvent }[] };
+      const told = entry.map(({ resource }) => `${resource.outcomeDesc} ${resource.entity?.[0]?.description}`);
+      expect(told).toContain('forbidden GET /ops/explain');
+      expect(told).toContain('forbidden POST /auth/clients/{client}/approve');
+      expect(told.filter((one) => !one.startsWith('forbidden '))).toEqual([]);
+    });
+  });
+});
