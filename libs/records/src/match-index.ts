@@ -86,7 +86,8 @@ export class MatchIndex {
     const found: Found[] = [];
     for (const [i, question] of questions.entries()) {
       const one = documents[i] === undefined ? { found: SEVERAL } : answer(question, documents[i], persons);
-      found.push((await isWithheld(check(), one.patient)) ? WITHHELD : one.found);
+      const isOpen = !(await isWithheld(check(), one.patient));
+      found.push(isOpen ? withMerged(one.found, persons) : WITHHELD);
     }
     return found;
   }
@@ -154,6 +155,12 @@ export class MatchIndex {
 const SEVERAL: Found = { miss: 'several' };
 /** As a member whom this payer does not have. */
 const WITHHELD: Found = { miss: 'nobody' };
+/** With the other ids of the person, because a provider may have attested one of them before they were merged. */
+function withMerged(found: Found, persons: ReadonlyMap<string, Person>): Found {
+  if (!('member' in found)) return found;
+  const merged = persons.get(found.member)?.ids.filter((id) => id !== found.member) ?? [];
+  return merged.length === 0 ? found : { ...found, merged };
+}
 const parsed = ({ line }: StoredRecord): unknown => JSON.parse(bufferOf(line).toString());
 
 function answer(

@@ -46,6 +46,8 @@ export function decideAttested(
     recordedAt: requestedAt,
     event: job.job,
   };
-  const known = facts && { ...facts, attestations: [...(facts.attestations ?? []), attestation] };
+  // As if it were recorded: the clock of another process took the request, and may be ahead of this one (ADR 0016).
+  const asOf = facts?.asOf !== undefined && facts.asOf > requestedAt ? facts.asOf : requestedAt;
+  const known = facts && { ...facts, asOf, attestations: [...(facts.attestations ?? []), attestation] };
   return decide({ client, purpose: { kind: 'match', group }, member, now }, { member: known, party: parties });
 }

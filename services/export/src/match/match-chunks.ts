@@ -32,6 +32,12 @@ interface Asked {
   readonly member: string;
   readonly isFound: boolean;
   readonly facts: MemberFacts | undefined;
+  /** The same of ids that were merged with the member's. */
+  readonly others: readonly Known[];
+}
+interface Known {
+  readonly member: string;
+  readonly facts: MemberFacts | undefined;
 }
 type Outcome = Pick<Judged, 'matched' | 'constrained' | 'ended'> & { readonly denied?: DenialReason };
 
@@ -95,25 +101,29 @@ export class MatchChunks {
     const found = isSuspended
       ? []
       : await this.finderFor(job.client).find(bundles.map(({ demographics }) => demographics));
-    const members = bundles.map((bundle, at) => {
+    const persons = bundles.map((bundle, at) => {
       const one = found[at];
-      return one !== undefined && 'member' in one ? one.member : nobodyAt(bundle.place);
+      return one !== undefined && 'member' in one ? [one.member, ...(one.merged ?? [])] : [nobodyAt(bundle.place)];
     });
-    const facts = await this.facts.access.factsOfMany(members);
+    const ids = [...new Set(persons.flat())];
+    const facts = await this.facts.access.factsOfMany(ids);
+    const known = new Map(ids.map((member, at): [string, Known] => [member, { member, facts: facts[at] }]));
     return new Map(
       bundles.map((bundle, at) => {
-        const member = members[at]!;
-        return [bundle, { bundle, member, isFound: member !== nobodyAt(bundle.place), facts: facts[at] }];
+        const [{ member, facts: own }, ...others] = persons[at]!.map((id) => known.get(id)!) as [Known, ...Known[]];
+        return [bundle, { bundle, member, isFound: member !== nobodyAt(bundle.place), facts: own, others }];
       }),
     );
   }
 
-  private judge(job: Job, { bundle, member, isFound, facts }: Asked): Outcome {
+  private judge(job: Job, asked: Asked): Outcome {
+    const { bundle, member, isFound, facts, others } = asked;
     if (!isFound || facts === undefined) return {};
     const { attestation, coverage } = bundle;
-    if (attestation.status === 'entered-in-error') return { ended: endedOf(job.client, member, facts, attestation) };
+    if (attestation.status === 'entered-in-error')
+      return { ended: [{ member, facts }, ...others].flatMap((one) => endedOf(job.client, one, attestation)) };
     if (!isCoverageOfUs(coverage as Readonly<Record<string, unknown>>, this.payer, job.requestedAt)) return {};
-    return this.decided(job, { bundle, member, isFound, facts });
+    return this.decided(job, asked);
   }
 
   /** The first attesting provider by whom the member is opened. */
@@ -156,13 +166,8 @@ const shownOf = ({ place, ids, isRepeated }: SubmittedBundle, { patient, coverag
 });
 
 /** The attestations of this app that one of these providers made of the member. */
-const endedOf = (
-  client: string,
-  member: string,
-  { attestations = [] }: MemberFacts,
-  { npis }: MemberBundle['attestation'],
-): readonly Ended[] =>
-  attestations
+const endedOf = (client: string, { member, facts }: Known, { npis }: MemberBundle['attestation']): readonly Ended[] =>
+  (facts?.attestations ?? [])
     .filter(
       (a) => a.client === client && a.endRecordedAt === undefined && npis.some((npi) => npiKey(npi) === a.provider),
     )

@@ -11,8 +11,8 @@ import { givenAgree } from './names.ts';
  * - `several`: more than one member fits.
  */
 type Miss = 'id-of-another' | 'nobody' | 'several' | 'differs';
-/** `member` is the id that stays after merges. */
-export type Found = { readonly member: string } | { readonly miss: Miss };
+/** `member` is the id that stays after merges; `merged` are the others of the person, absent without any. */
+export type Found = { readonly member: string; readonly merged?: readonly string[] } | { readonly miss: Miss };
 
 /**
  * Finds the one member whom each of the given demographics describes (M32, M40 to M45). The answers are in the order of
