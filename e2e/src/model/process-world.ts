@@ -29,11 +29,8 @@ import { http, type HttpAnswer } from '../road.ts';
 import { LIMITS } from '../world/context.ts';
 
 const HERE = join(import.meta.dirname, '../../..');
-/**
- * Kinds of operations that only test doubles of the engines support, because the broker's clock cannot be moved, and
- * because only the platform writes attestations.
- */
-export const IMPOSSIBLE = ['partial append', 'time passes', 'attest', 'withdraw'] as const;
+/** Kinds of operations that only test doubles of the engines support, because the broker's clock cannot be moved. */
+export const IMPOSSIBLE = ['partial append', 'time passes'] as const;
 const INSTANCES = { attribution: 2, consent: 2, resources: 2, export: 2 };
 /** Time passes between the query and its comparison with the model: at most so many ms where it matters. */
 const ASKING_MS = 5_000;
@@ -139,13 +136,6 @@ export class ProcessWorld extends World {
   }
   append(event: DomainEvent): Promise<void> {
     return this.#log.append(event);
-  }
-
-  attest(): Promise<void> {
-    throw new Error('only the platform writes attestations');
-  }
-  withdraw(): Promise<void> {
-    throw new Error('only the platform writes attestations');
   }
 
   /** The token that `auth` gives the client now, or else the one from before. */

@@ -1,10 +1,9 @@
-import { type DomainEvent, encodeEvent, PA_ATTESTATIONS, PA_AUDIT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { type DomainEvent, encodeEvent, PA_AUDIT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { eventually } from '@provider-access/testing';
 import {
   type Answer,
-  type Attestation,
   type Call,
   type Disturbance,
   type Gate,
@@ -71,38 +70,6 @@ export class MemoryWorld extends World {
   }
   async append(event: DomainEvent): Promise<void> {
     await this.#cluster.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(event)]);
-  }
-  attest({ member, client, group, from, to }: Attestation): Promise<void> {
-    const { npi } = PROVIDERS[PRACTICES[client]!];
-    const [at, until] = [from, to].map((ms) => new Date(ms).toISOString()) as [string, string];
-    const of = { npi, from: at, to: until, attestedAt: at, policy: 'accept', job: group };
-    return this.#appendAbout(member, 'pa.member-attested.v1', {
-      member,
-      group,
-      client: this.clients[client]!.id,
-      ...of,
-    });
-  }
-  withdraw({ member, client, group }: Attestation): Promise<void> {
-    const at = new Date(this.now).toISOString();
-    const data = { member, group, client: this.clients[client]!.id, reason: 'entered-in-error', at };
-    return this.#appendAbout(member, 'pa.attestation-ended.v1', data);
-  }
-  async #appendAbout(
-    member: string,
-    type: string,
-    data: { readonly group: string; readonly [of: string]: string },
-  ): Promise<void> {
-    const time = new Date(this.now).toISOString();
-    const event = {
-      id: `${type}-${member}-${data.group}`,
-      source: 'urn:provider-access:export',
-      type,
-      time,
-      subject: member,
-      data,
-    };
-    await this.#cluster.log.append(PA_ATTESTATIONS, [encodeEvent(event, { key: member, partitionKey: member })]);
   }
   token(client: number): Promise<string> {
     const { id, approvals } = this.clients[client]!;

@@ -1,4 +1,4 @@
-import { type Ask, type Operation, THIRTY_DAYS } from '@provider-access/testing/promises';
+import { A_MONTH, type Ask, type Operation } from '@provider-access/testing/promises';
 
 const settle: Operation = { op: 'settle' };
 const via = 0;
@@ -91,26 +91,51 @@ export const WRITTEN_ABOUT_EXPORTS: Readonly<Record<string, readonly Operation[]
     download(),
   ],
 };
-/** The same about what providers attest: practice B and members 1 and 2, who are not attributed to it. */
+const attest = (client: number, ...members: readonly number[]): Operation => ({ op: 'attest', client, members, via });
+/** The same about matches: practice B and members 1 and 2, who are not attributed to it. */
 export const WRITTEN_ABOUT_MATCHES: Readonly<Record<string, readonly Operation[]>> = {
-  'M70, M72, M19 an attestation opens members to one app, until an opt-out or a withdrawal': [
-    { op: 'attest', client: 1, members: [1, 2], minutes: THIRTY_DAYS },
+  'M30, M70, M72, M19 a match opens members to one app, until an opt-out or a withdrawal': [
+    attest(1, 1, 2),
     settle,
     optOut(1),
     settle,
-    { op: 'attest', client: 1, members: [1], minutes: THIRTY_DAYS },
+    attest(1, 1),
     settle,
-    { op: 'withdraw', which: 1 },
+    { op: 'withdraw', which: 1, via },
     settle,
   ],
-  'M71 an attestation opens members to its app until it expires, and a new one opens them again': [
-    { op: 'attest', client: 0, members: [1, 2], minutes: THIRTY_DAYS },
-    { op: 'attest', client: 1, members: [1, 2], minutes: 10 },
-    { op: 'time passes', minutes: 30 },
+  'M71 a match opens members to its app until it expires, and a new one opens them again': [
+    attest(0, 1, 2),
+    attest(1, 1, 2),
     settle,
-    { op: 'attest', client: 1, members: [2], minutes: 600 },
+    { op: 'time passes', minutes: A_MONTH },
+    settle,
+    attest(1, 2),
     settle,
     { op: 'coverage', member: 2, ends: true, from: 0, ...NOW },
+    settle,
+  ],
+  'M44, M19 a match finds the id that stays, and a withdrawal ends what it opened': [
+    { op: 'merge', member: 0, other: 1, via, post: true },
+    settle,
+    attest(1, 1),
+    settle,
+    { op: 'withdraw', which: 0, via },
+    settle,
+  ],
+  'M19 a withdrawal after a merge ends what was opened before it': [
+    attest(1, 1, 2),
+    settle,
+    { op: 'merge', member: 2, other: 1, via, post: true },
+    settle,
+    { op: 'withdraw', which: 0, via },
+    settle,
+  ],
+  'M30 a match is found by instances whose clocks differ': [
+    { op: 'clock', module: 'export', instance: 0, seconds: 60 },
+    attest(1, 1, 2),
+    { op: 'clock', module: 'export', instance: 1, seconds: -60 },
+    attest(1, 2),
     settle,
   ],
 };

@@ -4,13 +4,18 @@ export interface Attestation {
   readonly client: number;
   /** The Group of the result. It belongs to the app (M70). */
   readonly group: string;
-  /** Its expiry (M71). Both are ms since the epoch. */
-  readonly from: number;
-  readonly to: number;
+  /** The earliest and the latest beginning, because nobody knows whose clock counts. ms since the epoch. */
+  readonly from: readonly [number, number];
+  /** The result names the member, or must have matched it. Otherwise it may have matched a member who left the file. */
+  readonly isNamed: boolean;
   settled?: boolean;
   /** The provider withdrew it (M19). */
   withdrawn?: { settled?: boolean };
 }
+/** After a match, its Group can be read for so long (M71), ms. */
+const LIVES_MS = 30 * 86_400_000;
+
+type Lean = 'may' | 'must';
 
 /**
  * The second ground beside an attribution, written from MATCH.md (M19, M36, M70, M71, M73): an attestation opens a
@@ -20,15 +25,38 @@ export interface Attestation {
 export class Attestations {
   readonly all: Attestation[] = [];
 
-  /** @param now the earliest and the latest present, ms since the epoch */
-  stands(member: string, client: number, lean: 'may' | 'must', [first, last]: readonly [number, number]): boolean {
-    const stated = this.all.filter((one) => one.member === member && one.client === client);
+  /**
+   * @param persons the ids that may be of the same person: the id that stays has the attestations of the others, too
+   * @param now the earliest and the latest present, ms since the epoch
+   * @param group only attestations of this Group
+   */
+  stands(
+    { persons, client, group }: { persons: ReadonlySet<string>; client: number; group?: string | undefined },
+    member: string,
+    lean: Lean,
+    [first, last]: readonly [number, number],
+  ): boolean {
+    const stated = this.all.filter(
+      (one) => persons.has(one.member) && one.client === client && (group === undefined || one.group === group),
+    );
     return lean === 'may'
-      ? stated.some(({ from, to, withdrawn }) => withdrawn?.settled !== true && from <= last && first < to)
+      ? stated.some(
+          ({ from, withdrawn }) => withdrawn?.settled !== true && from[0] <= last && first < from[1] + LIVES_MS,
+        )
       : stated.some(
-          ({ from, to, settled, withdrawn }) =>
-            settled === true && withdrawn === undefined && from <= first && last < to,
+          ({ member: of, from, settled, isNamed, withdrawn }) =>
+            of === member &&
+            isNamed &&
+            settled === true &&
+            withdrawn === undefined &&
+            from[1] <= first &&
+            last < from[0] + LIVES_MS,
         );
+  }
+  /** Whether the matched Group has surely expired. */
+  isOver(group: string, [first]: readonly [number, number]): boolean {
+    const made = this.all.filter((one) => one.group === group);
+    return made.length > 0 && made.every(({ from }) => from[1] + LIVES_MS <= first);
   }
   settle(): void {
     for (const one of this.all) {

@@ -1,6 +1,7 @@
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { Model, type Statement as ModelStatement } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES, type Statement } from './operations.ts';
+import { patientOf } from './bundles.ts';
 import {
   conditionOf,
   consentOf,
@@ -18,7 +19,6 @@ import {
 import { AccessEvents } from './access-events.ts';
 import { Faults } from './faults.ts';
 import { isOfMatch } from './match-operations.ts';
-import { Matching } from './matching.ts';
 import { PayerFiles } from './payer-files.ts';
 import { FIRST_NOTICE, isOfPayer, PLANS } from './payer-operations.ts';
 import { reachOf } from './scopes.ts';
@@ -38,7 +38,6 @@ export class Driver {
   readonly #faults: Faults;
   readonly #files: PayerFiles;
   readonly #access: AccessEvents;
-  readonly #matching: Matching;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -48,7 +47,6 @@ export class Driver {
     this.#faults = new Faults({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
     this.#files = new PayerFiles({ world, model: this.#model, members: this.#members, name, payer: this.#payer });
     this.#access = new AccessEvents({ world, model: this.#model, payer: this.#payer, contract: name });
-    this.#matching = new Matching({ world, model: this.#model, members: this.#members, name });
     const afterwards = (): Promise<void> => this.#afterwards();
     this.#observer = new Observer({ world, model: this.#model, members: this.#members, contract: name, afterwards });
   }
@@ -80,11 +78,7 @@ export class Driver {
     });
     const events: DomainEvent[] = [this.#medication(false), this.#medication(true)];
     for (const [i, member] of this.#members.entries()) {
-      events.push(
-        this.#payer.event('payer.resource-recorded.v1', member, {
-          resource: { resourceType: 'Patient', id: member, name: [{ family: member }] },
-        }),
-      );
+      events.push(this.#payer.event('payer.resource-recorded.v1', member, { resource: patientOf(member) }));
       for (const n of [1, 2])
         events.push(
           this.#payer.event('payer.resource-recorded.v1', member, {
@@ -137,7 +131,7 @@ export class Driver {
       if (operation.op === 'recall') this.#observer.exports.recalled(this.#members[operation.member]!);
       return this.#afterwards();
     }
-    if (isOfMatch(operation)) return this.#matching.do(operation).then(() => this.#afterwards());
+    if (isOfMatch(operation)) return this.#observer.matching.do(operation).then(() => this.#afterwards());
     const member = (n: number): string => this.#members[n]!;
     switch (operation.op) {
       case 'opt-out':

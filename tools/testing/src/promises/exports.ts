@@ -1,9 +1,9 @@
-import { eventually } from '../eventually.ts';
 import { anonymous, entriesIn, hasConditions, hasLine, headersIn, kickOffOf, PLAIN, warnedIn } from './asks.ts';
+import { finished, type Item, type Manifest } from './finished.ts';
 import type { Ask, ExportOperation } from './export-operations.ts';
 import type { Lean, Model } from './model.ts';
 import { PRACTICES } from './payer-operations.ts';
-import { type Answer, Broken, json, type World } from './world.ts';
+import { type Answer, Broken, type World } from './world.ts';
 
 interface Job {
   readonly client: number;
@@ -11,6 +11,8 @@ interface Job {
   /** The members for whom it asks; undefined for everybody. Others are unknown ids, or patients of others. */
   readonly patients: readonly string[] | undefined;
   readonly url: string;
+  /** ms since the epoch. */
+  readonly startedAt: number;
   /** Members whose resources the export must contain, from its kick-off on. */
   must: Set<string>;
   /** Members who must be on its list. */
@@ -37,17 +39,6 @@ interface Job {
   /** What the files of errors said first. */
   warnings?: string;
 }
-interface Item {
-  readonly url: string;
-  readonly type?: string;
-}
-interface Manifest {
-  readonly transactionTime: string;
-  readonly outputOrganizedBy?: string;
-  readonly output: readonly Item[];
-  readonly deleted?: readonly Item[];
-  readonly error?: readonly Item[];
-}
 interface Found {
   /** Members with a line of their own. */
   readonly members: Set<string>;
@@ -55,6 +46,9 @@ interface Found {
   list?: ReadonlyMap<string, string | undefined>;
   readonly headers: string[];
 }
+
+/** Nobody asks for an older export, because its files may be gone: they are kept for three days. */
+const KEPT_MS = 2 * 86_400_000;
 
 export interface ExportsOptions {
   readonly world: World;
@@ -136,7 +130,8 @@ export class Exports {
   /** The newest is 0. */
   #job(which: number): Job | undefined {
     const job = this.#jobs.at(-1 - (which % this.#jobs.length));
-    return job !== undefined && this.#approved(job.client) ? job : undefined;
+    const { now } = this.#options.world;
+    return job !== undefined && this.#approved(job.client) && now - job.startedAt < KEPT_MS ? job : undefined;
   }
 
   /** Starts an export of the changes since an earlier one. It must be empty if nothing happened in between. */
@@ -167,6 +162,7 @@ export class Exports {
       ask,
       patients,
       url: String(answer.headers['content-location']),
+      startedAt: world.now,
       must: new Set(must.filter(isChanged)),
       entries: new Set(must),
       seen: new Set(members.filter((m) => !hidden.has(m))),
@@ -229,20 +225,9 @@ export class Exports {
     }
   }
   async #manifest(job: Job, via: number): Promise<Manifest> {
-    const { world, afterwards, tick } = this.#options;
-    const status = await eventually(
-      async () => {
-        await world.work();
-        await afterwards();
-        const answer = await world.read(job.url, job.client, via);
-        return answer.status !== 202 && answer;
-      },
-      { what: 'the export is complete', timeout: 180_000 },
-    );
-    if (status.status !== 200) throw new Broken(`an export was answered ${status.status} ${status.body}`);
-    const manifest: Manifest = json(status);
+    const manifest = await finished(this.#options, job, via);
     job.transactionTime = manifest.transactionTime;
-    tick();
+    this.#options.tick();
     job.unseen ??= (job.patients ?? []).filter((m) => !job.seen.has(m));
     const isOrganized = job.ask.form === 'organized';
     if ((manifest.outputOrganizedBy === 'Patient') !== isOrganized)

@@ -110,20 +110,28 @@ export class Model {
     this.#holdsUntilNotice = holdsUntilNotice;
   }
 
-  /** Whether an answer for a practice's client may, or must, contain the member. `key`: only for this attribution. */
-  visible(member: string, client: number, practice: string, lean: Lean, key?: string): boolean {
+  /**
+   * Whether an answer for a practice's client may, or must, contain the member.
+   * @param key only by this attribution; @param matched only by the attestation of this Group
+   */
+  visible(member: string, client: number, practice: string, lean: Lean, key?: string, matched?: string): boolean {
+    const keys = matched !== undefined ? [] : key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
+    const by = { persons: this.#person(member, false), client, group: matched };
+    const isGrounded =
+      keys.some((k) => this.#inForce(member, k, lean)) ||
+      (key === undefined && this.attestations.stands(by, member, lean, this.present));
+    return isGrounded && this.open(member, client, practice, lean);
+  }
+  /** Whether everything but the ground, an attribution or an attestation, lets the client see the member. */
+  open(member: string, client: number, practice: string, lean: Lean): boolean {
     const wanted = lean === 'may';
     // Present events may become dead letters, because an instance takes them for events from the future.
     if (!wanted && this.farBehind && this.#open()) return false;
     if (this.approved[client] !== true || this.#held(member, lean)) return false;
     const network = this.network.get(practice) ?? [];
     if (!(wanted ? network.some(Boolean) : network.every(Boolean))) return false;
-    const keys = key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
-    const isGrounded =
-      keys.some((k) => this.#inForce(member, k, lean)) ||
-      (key === undefined && this.attestations.stands(member, client, lean, this.#present));
-    if (!isGrounded || !this.#inForce(member, 'coverage', lean)) return false;
-    if (!this.lines.started(member, lean, this.#present) || !this.#isTold(member, lean)) return false;
+    if (!this.#inForce(member, 'coverage', lean)) return false;
+    if (!this.lines.started(member, lean, this.present) || !this.#isTold(member, lean)) return false;
     return !this.#outs(member, lean).some((o) => this.#bars(o, member, practice as Practice, lean));
   }
 
@@ -218,6 +226,10 @@ export class Model {
     );
   }
 
+  /** The ids that may be of one person. */
+  person(member: string): ReadonlySet<string> {
+    return this.#person(member, false);
+  }
   /** The ids of one person: the certain ones, or the possible ones. */
   #person(member: string, surely: boolean): ReadonlySet<string> {
     const ids = new Set([member]);
@@ -229,11 +241,11 @@ export class Model {
     return ids;
   }
   /** The earliest and the latest time by which an instance may decide. */
-  get #present(): readonly [number, number] {
+  get present(): readonly [number, number] {
     return [this.now - this.lag, this.now + this.lead];
   }
   #isTold(member: string, lean: Lean): boolean {
-    return !this.#holdsUntilNotice || this.notices.told(this.#person(member, lean === 'must'), lean, this.#present);
+    return !this.#holdsUntilNotice || this.notices.told(this.#person(member, lean === 'must'), lean, this.present);
   }
   #held(member: string, lean: Lean): boolean {
     const person = this.#person(member, lean === 'may');
@@ -253,7 +265,7 @@ export class Model {
     const known = all.filter(({ settled }) => settled === true);
     const open = all.filter(({ settled }) => settled !== true);
     const edges = all.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end]));
-    const [first, last] = this.#present;
+    const [first, last] = this.present;
     const instants = [first, last, ...edges.filter((t) => t >= first && t <= last)];
     const found = [...open.keys(), open.length].flatMap((n) =>
       instants.map((t) => isInForce([...known, ...open.slice(0, n)], t)),

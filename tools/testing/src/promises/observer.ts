@@ -2,6 +2,7 @@ import { Documents } from './documents.ts';
 import { CODE } from './events.ts';
 import { isOfExport } from './export-operations.ts';
 import { Exports, mustNotRecall } from './exports.ts';
+import { Matching } from './matching.ts';
 import { Medication } from './medication.ts';
 import type { Model } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES } from './operations.ts';
@@ -51,6 +52,7 @@ export class Observer {
   readonly #members: readonly string[];
   readonly documents: Documents;
   readonly exports: Exports;
+  readonly matching: Matching;
   readonly medication: Medication;
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
   #looks = 0;
@@ -64,6 +66,7 @@ export class Observer {
     const tick = (): void => this.tick();
     this.documents = new Documents({ world, model, members, tick });
     this.exports = new Exports({ ...options, tick });
+    this.matching = new Matching({ ...options, tick });
   }
 
   /** Does what a client does, and compares the answer. */
@@ -143,6 +146,7 @@ export class Observer {
       await this.documents.lookAround(client, this.#looks % 2);
       await this.#lookAtMedication(client, this.#looks % 2);
     }
+    await this.matching.lookAround(this.#looks % 2);
   }
   /** @param path of the current version, or of all versions */
   async #readPatient(path: string, member: string, client: number, via: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { drawing } from './drawing.ts';
-import { MATCH_WEIGHTS, type MatchOperation, matchOperation } from './match-operations.ts';
+import { A_MONTH, MATCH_WEIGHTS, type MatchOperation, matchOperation } from './match-operations.ts';
 import { EXPORT_WEIGHTS, type ExportOperation, exportOperation } from './export-operations.ts';
 import {
   PAYER_WEIGHTS,
@@ -357,6 +357,8 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     if (done.op === 'document' && draw(2) === 0) return [done, opposite(done)];
     if (done.op === 'fault' && draw(2) === 0) return [done, resolution()];
     if (done.op === 'table of lines' && draw(2) === 0) return [done, changeOfPlan()];
+    if (done.op === 'attest' && kinds.includes('time passes') && draw(4) === 0)
+      return [done, { op: 'settle' }, { op: 'time passes', minutes: A_MONTH }, { op: 'settle' }];
     if (done.op === 'rebuild') return [done, statement('opt-out'), { ...done, back: true, via: via() }];
     return done.op === 'export' ? continued(done) : [done];
   };

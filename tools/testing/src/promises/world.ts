@@ -2,7 +2,6 @@ import type { JsonWebKey } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { newAppKey } from '../client-app.ts';
 import { eventually } from '../eventually.ts';
-import type { Attestation } from './attestations.ts';
 import type { LinesTable } from './lines.ts';
 import { type Disturbance, PRACTICES, type Practice, PROVIDERS } from './operations.ts';
 
@@ -70,10 +69,6 @@ export abstract class World {
   abstract request(url: string, call?: Call, via?: number): Promise<Answer | undefined>;
   /** Pause between two attempts. */
   protected abstract again(): Promise<unknown>;
-  /** Writes what a job of `$provider-member-match` writes for a member whom it matched. */
-  abstract attest(attestation: Attestation): Promise<void>;
-  /** Writes what it writes for a Consent that is entered in error. */
-  abstract withdraw(attestation: Attestation): Promise<void>;
   /** Publishes over Kafka, like the payer's own systems. */
   abstract append(event: DomainEvent): Promise<void>;
   abstract token(client: number): Promise<string>;

@@ -256,4 +256,54 @@ export const MODEL: readonly Fault[] = [
       },
     ],
   },
+  {
+    id: 'matched-group-of-another-app',
+    what: 'another app reads the matched Group',
+    suites,
+    forms: [
+      {
+        file: 'libs/domain/src/access/group.ts',
+        find:
+          "  if (group.client !== client) return 'group-of-another';\n" +
+          '  const bound = group.providers.filter((provider) => facts.providers.includes(provider));',
+        replace: '  const bound = group.providers;',
+      },
+    ],
+  },
+  {
+    id: 'matched-group-without-expiry',
+    what: 'an app reads its matched Group after the expiry',
+    suites,
+    forms: [
+      {
+        file: 'libs/domain/src/access/group.ts',
+        find: "  if (Date.parse(group.to) <= now) return 'group-expired';\n",
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'match-by-one-clock',
+    what: 'a match finds nobody where the clock of the process that decides is behind that of the kick-off',
+    suites,
+    forms: [
+      {
+        file: 'services/export/src/match/attesting.ts',
+        find: 'facts && { ...facts, asOf, attestations',
+        replace: 'facts && { ...facts, ...(asOf === "" && { asOf }), attestations',
+      },
+    ],
+  },
+  {
+    id: 'withdrawal-of-one-id',
+    what: 'a withdrawal leaves what was attested of an id that was merged since',
+    suites,
+    forms: [
+      {
+        file: 'services/export/src/match/match-chunks.ts',
+        find: '[{ member, facts }, ...others].flatMap(',
+        replace: '[{ member, facts }, ...others.slice(others.length)].flatMap(',
+      },
+    ],
+  },
 ];
