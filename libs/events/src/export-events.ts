@@ -37,6 +37,12 @@ const exportRequested = z.object({
    */
   ask: z.string().optional(),
   /**
+   * Parts of types that the access token of the kick-off covered, as `Type?parameters`; a resource of such a type
+   * satisfies one of its parts. Absent: the token covered each type as a whole. `positions` then also has a topic that
+   * no view follows, so that an earlier release never exports the whole type (docs/adr/0132-registration.md).
+   */
+  within: z.array(z.string()).optional(),
+  /**
    * Names the file that tells what was submitted for a match. Such a job looks for members (docs/adr/0122): `group` is
    * its result, `operation` says nothing, and `positions` has a topic that no view follows, so that an earlier release
    * takes none of its steps.

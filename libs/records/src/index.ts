@@ -17,3 +17,4 @@ export * from './authorizations.ts';
 export * from './versions.ts';
 export { MatchIndex } from './match-index.ts';
 export { memberKeys } from './member-keys.ts';
+export { WithinScope, withinScope } from './within-scope.ts';

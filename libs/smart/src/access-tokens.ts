@@ -8,7 +8,7 @@ import type { KeySource } from './published-keys.ts';
 /** Seconds. SMART Backend Services says that it SHOULD NOT exceed 300. */
 export const ACCESS_TOKEN_LIFETIME = 300;
 /** Characters. Our tokens have some 500, so a longer string is refused before it is hashed. */
-const MAX_TOKEN_LENGTH = 4096;
+export const MAX_TOKEN_LENGTH = 4096;
 
 export interface AccessToken {
   readonly client: string;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Refusal, type Clock } from '@provider-access/kernel';
 import { SignJWT } from 'jose';
-import { ACCESS_TOKEN_LIFETIME, audienceOf } from './access-tokens.ts';
+import { ACCESS_TOKEN_LIFETIME, audienceOf, MAX_TOKEN_LENGTH } from './access-tokens.ts';
 import type { SigningKey } from './signing-keys.ts';
 
 export interface IssuedToken {
@@ -25,7 +25,7 @@ export class TokenIssuer {
 
   /**
    * `approval` is the number of the client's approval, from 1. A token of an earlier approval is invalid.
-   * @throws Refusal 503 while no key may sign
+   * @throws Refusal 503 while no key may sign; 400 if the scope makes a token that no service would read (P54)
    */
   async issue(client: string, scope: string, approval: number): Promise<IssuedToken> {
     const { key, publicUrl, clock } = this.#options;
@@ -44,6 +44,8 @@ export class TokenIssuer {
       .setIssuedAt(now)
       .setExpirationTime(now + ACCESS_TOKEN_LIFETIME)
       .sign(signing.privateKey);
+    if (token.length > MAX_TOKEN_LENGTH)
+      throw new Refusal('invalid-scope', 'These scopes do not fit into one access token. Ask for fewer at once.');
     return { token, expiresIn: ACCESS_TOKEN_LIFETIME };
   }
 }

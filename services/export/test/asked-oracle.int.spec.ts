@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type FhirResource, PATIENT_ELEMENT, searchOf, structureOf } from '@provider-access/fhir';
+import { readPart } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import { memberFacts } from '@provider-access/facts/views';
 import { searchKeys } from '@provider-access/records';
@@ -108,7 +109,7 @@ function memoryBlobs() {
 type Blocks = Map<string, Map<string, FhirResource>>;
 
 /** What the export writes for a kick-off with these parameters. */
-async function exported(body: readonly GivenParameter[]): Promise<Blocks> {
+async function exported(body: readonly GivenParameter[], within: string[] = []): Promise<Blocks> {
   const base = BASE;
   const request = parseKickOff('$export', [], body, { lenient: false, now: Date.UTC(2101), inScope: () => true, base });
   const {
@@ -122,7 +123,8 @@ async function exported(body: readonly GivenParameter[]): Promise<Blocks> {
   const members = patients === undefined ? MEMBERS : patients.flatMap(({ id }) => id ?? []);
   const { files, blobs } = memoryBlobs();
   const labels = platform.labels();
-  const asked = Object.keys(asks).length > 0 ? asks : undefined;
+  const isWhole = Object.keys(asks).length === 0 && within.length === 0;
+  const asked = isWhole ? undefined : { ...asks, ...(within.length > 0 && { within }) };
   const task = { ...platform.taskOf({ job: 'j', chunk: 0, fence: 1, group: GROUP, types, members }), asked, base };
   const { summary } = await writeChunk(since === undefined ? task : { ...task, since }, {
     records: platform.records(),
@@ -179,7 +181,17 @@ function drawnFilter(type: string) {
   return { type, all: drawn.map(({ condition }): Condition => condition), text: `${type}?${text}` };
 }
 
-function drawnRequest(): { readonly wanted: Wanted; readonly body: readonly GivenParameter[] } {
+/** Parts of a type that scopes cover (APPS.md P53), as a job keeps them. */
+function drawnParts(type: string) {
+  const drawn = Array.from({ length: 1 + random.below(2) }, () => drawnFilter(type));
+  return drawn.filter(({ text }) => readPart(text) !== undefined);
+}
+
+function drawnRequest(): {
+  readonly wanted: Wanted;
+  readonly body: readonly GivenParameter[];
+  readonly within: string[];
+} {
   const all = [...OWNED, ...SHARED, 'Patient'];
   const types = random.chance(0.5) ? some(all, 0.6) : [];
   const asked = types.length > 0 ? types : all;
@@ -210,8 +222,13 @@ function drawnRequest(): { readonly wanted: Wanted; readonly body: readonly Give
     ...(elements === undefined ? [] : [{ name: '_elements', value: elements.join(',') }]),
     ...(random.chance(0.3) ? [{ name: 'organizeOutputBy', value: 'Patient' }] : []),
   ];
+  const within = random.chance(0.4) ? drawnParts(random.one(asked)) : [];
   const optional = { patients, since, until, elements };
-  return { body, wanted: { types: asked, filters, ...JSON.parse(JSON.stringify(optional)) } as Wanted };
+  return {
+    body,
+    within: within.map(({ text }) => text),
+    wanted: { types: asked, filters, within, ...JSON.parse(JSON.stringify(optional)) } as Wanted,
+  };
 }
 
 /**
@@ -234,10 +251,12 @@ it('E10 to E43, E60 to E62: random requests give what the rules select from an e
   expect(reached).toEqual(expected(lines, { types: Object.keys(KEPT), filters: [] }, BASE));
   let resources = 0;
   let filtered = 0;
+  let restricted = 0;
   let blocks = 0;
   for (let n = 0; n < REQUESTS; n++) {
-    const { wanted, body } = drawnRequest();
-    const given = await exported(body);
+    const { wanted, body, within } = drawnRequest();
+    const given = await exported(body, within);
+    restricted += within.length > 0 ? 1 : 0;
     const want = blocksOf(
       wanted,
       body.some(({ name }) => name === 'organizeOutputBy'),
@@ -258,6 +277,7 @@ it('E10 to E43, E60 to E62: random requests give what the rules select from an e
     `${resources} resources and ${blocks} blocks of ${REQUESTS} requests; ${filtered} filtered ones found some\n`,
   );
   expect(filtered).toBeGreaterThan(REQUESTS / 3);
+  expect(restricted).toBeGreaterThan(REQUESTS / 10);
   expect(blocks).toBeGreaterThan(REQUESTS / 4);
   // 50,000 take an hour on a machine that does other work too.
 }, 7_200_000);

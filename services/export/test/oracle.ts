@@ -18,6 +18,8 @@ export interface Wanted {
   readonly until?: number;
   /** Each is one filter: all of its conditions must hold. */
   readonly filters: readonly { readonly type: string; readonly all: readonly Condition[] }[];
+  /** Parts of types that the scopes cover: a resource of such a type is in one of them. */
+  readonly within?: Wanted['filters'];
   /** `Type.element` or `element` */
   readonly elements?: readonly string[];
 }
@@ -39,11 +41,14 @@ export const nameOf = ({ type, resource }: Line): string => `${type}/${String(re
 
 /** The names of the resources that the request asks for, written from E10 to E40 and over parsed lines alone. */
 export function expected(lines: readonly Line[], wanted: Wanted, base: string): ReadonlySet<string> {
-  const { types, patients, since = -Infinity, until = Infinity, filters } = wanted;
+  const { types, patients, since = -Infinity, until = Infinity, filters, within = [] } = wanted;
   const byName = new Map(lines.map((line) => [nameOf(line), line]));
+  const isIn = (line: Line, all: Wanted['filters']): boolean => {
+    const own = all.filter(({ type }) => type === line.type);
+    return own.length === 0 || own.some(({ all }) => all.every((each) => satisfies(each, line.resource, base)));
+  };
   const found = (line: Line): boolean => {
-    const own = filters.filter(({ type }) => type === line.type);
-    const fits = own.length === 0 || own.some(({ all }) => all.every((each) => satisfies(each, line.resource, base)));
+    const fits = isIn(line, filters) && isIn(line, within);
     return types.includes(line.type) && line.updated < until && fits;
   };
   const released = new Set<string>();

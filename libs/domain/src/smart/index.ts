@@ -1,1 +1,2 @@
+export * from './restriction.ts';
 export * from './scopes.ts';

@@ -1,4 +1,5 @@
 import { SERVED_TYPES } from '@provider-access/fhir';
+import { isWithin, MAX_RESTRICTED, readRestriction, type Restriction } from './restriction.ts';
 
 /** SMART system scopes, v1 and v2 (docs/regulation.md#scopes). The API only reads, so only `r` and `s` are granted. */
 export type Interaction = 'r' | 's';
@@ -26,7 +27,7 @@ interface ResourceScope {
   readonly type: string;
   /** In-order subset of `cruds`. */
   readonly interactions: string;
-  /** The text after `?`, which restricts the scope to a part of the type. */
+  /** The text after `?`, which restricts the scope to a part of the type (`readRestriction`). */
   readonly params?: string;
 }
 interface OperationScope {
@@ -59,21 +60,38 @@ export function parseScopes(list: string): readonly Scope[] {
     .filter((s) => s !== undefined);
 }
 
-const format = (version: 1 | 2, type: string, interactions: string): string =>
-  `system/${type}.${version === 1 && interactions === 'rs' ? 'read' : interactions}`;
+const format = (version: 1 | 2, type: string, interactions: string, params?: string): string =>
+  params === undefined
+    ? `system/${type}.${version === 1 && interactions === 'rs' ? 'read' : interactions}`
+    : `system/${type}.${interactions}?${params}`;
 const common = (...sets: readonly string[]): string =>
   [...GRANTABLE].filter((i) => sets.every((s) => s.includes(i))).join('');
 
+/** The restriction of a scope; `none` if it cannot be granted, undefined for a scope without one. */
+function restrictionOf({ type, params }: ResourceScope): Restriction | 'none' | undefined {
+  if (params === undefined) return undefined;
+  const read = readRestriction(type, params);
+  return read.ok ? read.restriction : 'none';
+}
+/** The narrower one of two restrictions; `none` if neither contains the other. A grant is never wider than either. */
+function narrower(
+  one: Restriction | 'none' | undefined,
+  other: Restriction | 'none' | undefined,
+): Restriction | 'none' | undefined {
+  if (one === 'none' || other === 'none') return 'none';
+  if (one === undefined || other === undefined) return one ?? other;
+  return isWithin(one, other) ? one : isWithin(other, one) ? other : 'none';
+}
+
 /** The scope that both the asked and the registered scope cover, or undefined. */
 function intersect(asked: ResourceScope, registered: ResourceScope): string | undefined {
-  // Restrictions are not evaluated, and a grant must not be wider than asked or registered. So a restricted scope is
-  // not granted.
-  if (asked.params !== undefined || registered.params !== undefined) return undefined;
   if (asked.type !== '*' && registered.type !== '*' && asked.type !== registered.type) return undefined;
+  const restriction = narrower(restrictionOf(asked), restrictionOf(registered));
+  if (restriction === 'none') return undefined;
   const interactions = common(asked.interactions, registered.interactions);
   return interactions === ''
     ? undefined
-    : format(asked.version, asked.type === '*' ? registered.type : asked.type, interactions);
+    : format(asked.version, asked.type === '*' ? registered.type : asked.type, interactions, restriction?.text);
 }
 
 /**
@@ -107,31 +125,90 @@ export const MAX_SCOPE_LENGTH = 4000;
 /** What this platform registers of a list of scopes, space separated. `''` if there is nothing. */
 export const registrable = (list: string): string => grantScopes(list, EVERYTHING, SCOPE_TYPES);
 
+/** What is wrong with the restricted scopes of a list. The texts name types and parameters, and repeat no value. */
+export interface ScopeFaults {
+  /** Each restricted scope that is not granted (P52). */
+  readonly refused: readonly string[];
+  /** The list is beyond a bound, so nothing of it is granted (P54). */
+  readonly tooMuch?: string;
+}
+export function scopeFaults(list: string): ScopeFaults {
+  if (list.length > MAX_SCOPE_LENGTH)
+    return { refused: [], tooMuch: `the list is longer than ${MAX_SCOPE_LENGTH} characters` };
+  const refused = new Set<string>();
+  let restricted = 0;
+  for (const scope of parseScopes(list)) {
+    if (scope.kind !== 'resource' || scope.params === undefined) continue;
+    restricted += 1;
+    if (restricted > MAX_RESTRICTED)
+      return { refused: [], tooMuch: `the list has more than ${MAX_RESTRICTED} scopes with parameters` };
+    const read = readRestriction(scope.type, scope.params);
+    if (read.ok) continue;
+    if (read.tooMuch === true) return { refused: [], tooMuch: read.fault };
+    refused.add(read.fault);
+  }
+  return { refused: [...refused] };
+}
+
+/** A restricted scope of a token. */
+interface GrantedPart {
+  /** In-order subset of `cruds`. */
+  readonly interactions: string;
+  readonly restriction: Restriction;
+}
 /** Granted scopes, parsed once so that the check of each request is cheap. */
 export interface GrantedScopes {
   /** As in the token, space separated. */
   readonly text: string;
   readonly all: string;
   readonly types: ReadonlyMap<string, string>;
+  /** By type, the parts of it that a restricted scope covers. */
+  readonly parts: ReadonlyMap<string, readonly GrantedPart[]>;
   /** May call `$provider-member-match`. */
   readonly match: boolean;
 }
 
-/** Reads the scope of an access token. Restricted scopes permit nothing. */
+/** Reads the scope of an access token. A restriction that this build cannot read permits nothing. */
 export function readGranted(text: string): GrantedScopes {
   let all = '';
   let match = false;
   const types = new Map<string, string>();
+  const parts = new Map<string, GrantedPart[]>();
   for (const scope of parseScopes(text)) {
     if (scope.kind === 'operation') match = true;
-    else if (scope.params !== undefined) continue;
-    else if (scope.type === '*') all += scope.interactions;
+    else if (scope.params !== undefined) {
+      const read = readRestriction(scope.type, scope.params);
+      if (!read.ok) continue;
+      const part = { interactions: scope.interactions, restriction: read.restriction };
+      parts.set(scope.type, [...(parts.get(scope.type) ?? []), part]);
+    } else if (scope.type === '*') all += scope.interactions;
     else types.set(scope.type, (types.get(scope.type) ?? '') + scope.interactions);
   }
-  return { text, all, types, match };
+  return { text, all, types, parts, match };
 }
 
-/** Whether the scopes permit reading by id (`r`) or searching (`s`) this type. */
+/** Whether the scopes permit reading by id (`r`) or searching (`s`) the whole type. */
 export function allows(scopes: GrantedScopes, type: string, interaction: Interaction): boolean {
   return scopes.all.includes(interaction) || (scopes.types.get(type)?.includes(interaction) ?? false);
 }
+/**
+ * The restrictions of which a resource of the type must satisfy one (P53). Undefined if the scopes permit the whole
+ * type, empty if they permit none of it.
+ */
+export function restrictionsOf(
+  scopes: GrantedScopes,
+  type: string,
+  interaction: Interaction,
+): readonly Restriction[] | undefined {
+  if (allows(scopes, type, interaction)) return undefined;
+  return (scopes.parts.get(type) ?? NO_PARTS)
+    .filter(({ interactions }) => interactions.includes(interaction))
+    .map(({ restriction }) => restriction);
+}
+const NO_PARTS: readonly GrantedPart[] = [];
+/**
+ * Whether the scopes permit the type or a part of it. A caller must then apply `restrictionsOf`; one that does not asks
+ * `allows`.
+ */
+export const reaches = (scopes: GrantedScopes, type: string, interaction: Interaction): boolean =>
+  restrictionsOf(scopes, type, interaction)?.length !== 0;

@@ -6,8 +6,11 @@ import {
   MATCH_SCOPES,
   parseScope,
   parseScopes,
+  reaches,
   readGranted,
   registrable,
+  restrictionsOf,
+  scopeFaults,
   type GrantedScopes,
 } from './scopes.ts';
 
@@ -77,12 +80,30 @@ describe('grantScopes', () => {
       'system/Group.rs',
     ],
     [
-      'no restricted scope, for it is not evaluated',
+      'P52: a part that the search table knows',
       'system/Observation.rs?category=lab',
-      'system/*.rs system/Observation.rs?category=lab',
-      '',
+      'system/*.rs',
+      'system/Observation.rs?category=lab',
     ],
-    ['nothing wider than a restricted registration', 'system/Observation.rs', 'system/Observation.rs?category=lab', ''],
+    [
+      'P52: the registered part of an asked type, and of an asked wildcard',
+      'system/Observation.read system/*.r',
+      'system/Observation.rs?category=lab',
+      'system/Observation.rs?category=lab system/Observation.r?category=lab',
+    ],
+    [
+      'P52: the narrower one of two parts',
+      'system/Observation.rs?category=lab&code=x system/Condition.r?category=a',
+      'system/Observation.r?category=lab system/Condition.rs?code=y&category=a',
+      'system/Observation.r?category=lab&code=x system/Condition.r?code=y&category=a',
+    ],
+    ['P52: no part of another part', 'system/Observation.rs?category=lab', 'system/Observation.rs?category=vital', ''],
+    [
+      'P52: no part that the search table does not know, beside others',
+      'system/Observation.rs?nonsense=1 system/*.rs?_id=1 system/Group.rs?code=x system/Patient.rs',
+      'system/*.rs',
+      'system/Patient.rs',
+    ],
     [
       'the string of PDex as what it means',
       'system.Group.u?code=http://hl7.org/fhir/us/davinci-pdex/ValueSet/PDexMultiMemberMatchResultVS|pdexprovidergroup',
@@ -114,7 +135,8 @@ describe('grantScopes', () => {
     'sr',
     'xyz',
     'rs?a=b',
-    'r?c=d|e',
+    'r?_profile=http://p.example/d|e',
+    'rs?_profile=http://p.example/d|e',
   );
   const list = fc
     .array(
@@ -142,6 +164,15 @@ describe('grantScopes', () => {
           for (const i of ['r', 's'] as const)
             expect([allows(g, t, i), allows(again, t, i)]).toEqual(Array(2).fill(allows(a, t, i) && allows(r, t, i)));
         }
+        // A part of a type is within what was asked for and what was registered: the whole type, or an equal part.
+        for (const t of ['Patient', 'Group', 'Coverage', 'Other'])
+          for (const i of ['r', 's'] as const) {
+            const parts = restrictionsOf(g, t, i) ?? [];
+            for (const { text } of parts)
+              for (const of of [a, r])
+                expect(restrictionsOf(of, t, i)?.every((one) => one.text === text) ?? true).toBe(true);
+            if (reaches(g, t, i)) expect([reaches(a, t, i), reaches(r, t, i)]).toEqual([true, true]);
+          }
         expect([g.match, again.match]).toEqual(Array(2).fill(a.match && r.match));
         for (const scope of parseScopes(granted))
           if (scope.kind === 'resource') expect(['r', 's', 'rs']).toContain(scope.interactions);
@@ -161,10 +192,84 @@ describe('registrable', () => {
     ['system/Patent.rs', ''],
     ['system/Patient.cud', ''],
     ['patient/*.rs', ''],
-    ['system/Observation.rs?category=laboratory', ''],
+    ['system/Observation.rs?category=laboratory', 'system/Observation.rs?category=laboratory'],
+    ['system/Observation.cruds?category=laboratory', 'system/Observation.rs?category=laboratory'],
+    ['system/Observation.rs?nonsense=laboratory', ''],
     ['launch openid', ''],
     ['', ''],
   ])('%s is %j', (list, registered) => {
     expect(registrable(list)).toBe(registered);
+  });
+});
+
+describe('scopes on a part of a type', () => {
+  it.each([
+    ['a parameter that the table does not know', 'system/Observation.rs?nonsense=1', 'nonsense'],
+    ['a parameter of another type', 'system/Condition.rs?vaccine-code=1', 'vaccine-code'],
+    ['a modifier that the parameter does not have', 'system/Observation.rs?date:not=2024', 'date'],
+    ['a value that is none', 'system/Observation.rs?date=yesterday', 'date'],
+    ['no value', 'system/Observation.rs?category=', 'category'],
+    ['no name', 'system/Observation.rs?=laboratory', 'Observation'],
+    ['a chain', 'system/Observation.rs?patient.identifier=1', 'patient.identifier'],
+    ['_has', 'system/Observation.rs?_has:Provenance:target:agent=1', '_has'],
+    ['a parameter of the answer', 'system/Observation.rs?_count=1', '_count'],
+    ['the patient', 'system/Observation.rs?patient=m1', 'patient'],
+    ['an id', 'system/Observation.rs?_id=o1', '_id'],
+    ['a time of ours', 'system/Observation.rs?_lastUpdated=gt2024', '_lastUpdated'],
+    ['the name of a person', 'system/Patient.rs?family=Garcia', 'family'],
+    ['the birthday of a person', 'system/Patient.rs?birthdate=1970-01-01', 'birthdate'],
+    ['the identifier of a person', 'system/Patient.rs?identifier=1', 'identifier'],
+    ['a reference that may name a person', 'system/Provenance.rs?target=Patient/m1', 'target'],
+    ['every type', 'system/*.rs?category=x', '*'],
+    ['Groups, which no search of records finds', 'system/Group.rs?code=x', 'Group'],
+    ['Consents', 'system/Consent.rs?status=active', 'Consent'],
+    ['a type that is not served', 'system/Appointment.rs?status=booked', 'Appointment'],
+    ['half of an encoded character', 'system/Observation.rs?category=%E0%A4', 'Observation'],
+  ])('P52: refuses %s by its name, and repeats no value', (_name, scope, name) => {
+    const { refused, tooMuch } = scopeFaults(`system/Coverage.rs ${scope}`);
+    expect([tooMuch, refused]).toEqual([undefined, [expect.stringContaining(name)]]);
+    const value = scope.split('=').at(-1)!;
+    if (value.length > 3) expect(refused[0]).not.toContain(value);
+    expect(grantScopes(scope, 'system/*.rs')).toBe('');
+    const granted = readGranted(scope);
+    for (const type of ['Observation', 'Patient', 'Group', 'Condition'])
+      expect([type, reaches(granted, type, 'r')]).toEqual([type, false]);
+  });
+
+  it.each([
+    'system/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory',
+    'system/Observation.rs?category=http%3A%2F%2Fterminology.hl7.org%2FCodeSystem%2Fobservation-category%7Claboratory',
+    'system/Observation.r?category=laboratory,vital-signs&date=ge2024-01-01',
+    'system/Observation.s?status=final',
+    'system/Patient.rs?gender=female',
+    'system/Practitioner.rs?name=Smith',
+    'system/Condition.rs?category:missing=false',
+  ])('P52: grants %s as it was asked for', (scope) => {
+    expect(scopeFaults(scope)).toEqual({ refused: [] });
+    expect(grantScopes(scope, 'system/*.rs')).toBe(scope);
+  });
+
+  it.each([
+    ['a list of 10 MB', `system/Observation.rs?category=${'x'.repeat(10_000_000)}`],
+    ['a part of more than 500 characters', `system/Observation.rs?category=${'x'.repeat(500)}`],
+    ['six parameters', `system/Observation.rs?${Array.from({ length: 6 }, (_, i) => `code=${i}`).join('&')}`],
+    ['21 values', `system/Observation.rs?code=${Array.from({ length: 21 }, (_, i) => i).join(',')}`],
+    ['21 parts', Array.from({ length: 21 }, (_, i) => `system/Observation.rs?code=${i}`).join(' ')],
+  ])('P54: refuses %s as a whole', (_name, list) => {
+    expect(scopeFaults(`system/Patient.rs ${list}`).tooMuch).toMatch(/more than|longer than/);
+  });
+
+  it('P53: several parts of a type are alternatives, and the whole type wins', () => {
+    const parts = readGranted('system/Observation.rs?category=a system/Observation.r?category=b system/Patient.rs');
+    const texts = (type: string, interaction: 'r' | 's') =>
+      restrictionsOf(parts, type, interaction)?.map(({ text }) => text);
+    expect(texts('Observation', 'r')).toEqual(['category=a', 'category=b']);
+    expect(texts('Observation', 's')).toEqual(['category=a']);
+    expect(texts('Patient', 'r')).toBeUndefined();
+    expect(texts('Coverage', 'r')).toEqual([]);
+    // What asks for a whole type, such as an earlier build, gets nothing by a part.
+    expect([allows(parts, 'Observation', 'r'), reaches(parts, 'Observation', 'r')]).toEqual([false, true]);
+    const whole = readGranted('system/Observation.rs?category=a system/*.r');
+    expect(restrictionsOf(whole, 'Observation', 'r')).toBeUndefined();
   });
 });

@@ -65,6 +65,7 @@ const NOT_FOR_EARLIER_BUILDS = {
   match: 'pa.export-matches',
   also: 'pa.export-joined-groups',
   matched: 'pa.export-matched-groups',
+  within: 'pa.export-parts',
 } as const;
 type Marked = { readonly [K in keyof typeof NOT_FOR_EARLIER_BUILDS]?: unknown };
 /** What a decision about a member of the job is asked for: both parts of the list count. */

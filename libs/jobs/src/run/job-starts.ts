@@ -38,7 +38,7 @@ export interface NewJob extends Omit<
 > {
   /** Path and query of the kick-off. */
   readonly url: string;
-  /** What an earlier build does not know of it beside `ask` and `match` (`positionsInEvent`). */
+  /** What an earlier build does not know of it beside `ask`, `match` and `within` (`positionsInEvent`). */
   readonly marked?: Parameters<typeof positionsInEvent>[1];
 }
 
@@ -106,7 +106,7 @@ export class JobStarts {
     const requestedAt = instant(clock.now());
     const traceparent = tracing?.traceparent();
     const { url, marked, ...about } = await describe(job, frozen);
-    const { ask, match } = about;
+    const { ask, match, within } = about;
     const executed = await this.streams.execute({
       kind: 'request',
       data: {
@@ -114,7 +114,7 @@ export class JobStarts {
         job,
         client,
         request: this.config.publicUrl + url,
-        positions: positionsInEvent(frozen.positions, { ...marked, ask, match }),
+        positions: positionsInEvent(frozen.positions, { ...marked, ask, match, within }),
         transactionTime: instant(frozen.transactionTime),
         requestedAt,
         traceparent,

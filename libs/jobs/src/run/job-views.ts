@@ -103,11 +103,12 @@ export class JobViews {
    * missing data would be missing from the files without a warning.
    * @throws Refusal while a view has not passed them. The step then waits without a limit.
    */
-  async assertPassed(job: Pick<Job, 'positions' | 'ask'>): Promise<void> {
+  async assertPassed(job: Pick<Job, 'positions' | 'ask' | 'within'>): Promise<void> {
     const positions = positionsOf(job);
     const { search } = this.records.views;
-    // The filters of a job find their candidates by the index of keys.
-    const keys = job.ask === undefined || (await search.waitFor(positions, this.config.waitMs, ['resources']));
+    // The filters of a job and its scopes find their candidates by the index of keys.
+    const asksKeys = job.ask !== undefined || job.within !== undefined;
+    const keys = !asksKeys || (await search.waitFor(positions, this.config.waitMs, ['resources']));
     if (!keys || !(await this.passed(positions)))
       throw new Refusal('unavailable', 'A view that exports read has not passed the kick-off yet.');
   }

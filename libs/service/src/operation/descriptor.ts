@@ -76,6 +76,11 @@ export interface Descriptor {
   readonly security?: readonly string[];
   /** The scope that an app needs for the type of the path: `r` to read an instance, `s` to search. */
   readonly scope?: 'r' | 's';
+  /**
+   * The handler applies the restrictions of scopes (`restrictionsOf`), so a scope on a part of the type will do.
+   * Default: the app needs the whole type.
+   */
+  readonly restricted?: true;
   /** The action of the audit entries. With it the handler can only return an answer with its entries. */
   readonly audit?: ActionOnData;
   /** The action of entries about wrong requests (400 and 403), where `audit` does not say it. */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
+import { allows, type GrantedScopes, type Interaction, reaches } from '@provider-access/domain/smart';
 import type { AuditEntry, ReleaseEntry } from '@provider-access/events';
 import { type Caller, type PersonRole, Refusal, type Role, unknownResource } from '@provider-access/kernel';
 import { isId, isServedType } from '@provider-access/fhir';
@@ -68,9 +68,17 @@ function bytesOf(given: Given): number {
   return body === undefined && json === undefined ? 0 : Infinity;
 }
 
-/** @throws Refusal 403 insufficient_scope naming the scope that would do */
-export function requireScope(scopes: GrantedScopes, type: string, interaction: Interaction): void {
-  if (allows(scopes, type, interaction)) return;
+/**
+ * @param how `part`: a restricted scope will do, because the caller applies its restriction
+ * @throws Refusal 403 insufficient_scope naming the scope that would do
+ */
+export function requireScope(
+  scopes: GrantedScopes,
+  type: string,
+  interaction: Interaction,
+  how: 'whole' | 'part' = 'whole',
+): void {
+  if ((how === 'part' ? reaches : allows)(scopes, type, interaction)) return;
   const needed = `system/${type}.${interaction}`;
   throw new Refusal('insufficient-scope', `The scope of the access token does not permit this. It needs ${needed}.`, {
     headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${needed}"` },
@@ -136,7 +144,7 @@ export class Frame {
     const params = request.params as Record<string, string>;
     const type = this.#type === '' && this.#path.startsWith('/fhir/{type}') ? params['type']! : this.#type;
     if (type !== this.#type && !isServedType(type)) throw new Refusal('not-found', NO_TYPE);
-    if (scope !== undefined) requireScope(client!.scopes, type, scope);
+    if (scope !== undefined) requireScope(client!.scopes, type, scope, this.#operation.restricted ? 'part' : 'whole');
     const given = parametersOf(request.url);
     if (this.#known !== undefined) refuseOthers(given, this.#known);
     if (body?.parameters !== undefined) for (const [name, value] of body.parameters(request)) given.append(name, value);

@@ -1,5 +1,5 @@
 import { memberOfRecord, NOBODY, recordId, type RecordsReader, type StoredRecord } from '@provider-access/records';
-import type { Asked, Filter } from './asked.ts';
+import type { Asked, ByKeys } from './asked.ts';
 
 /** Ids that one query of the index of keys returns. */
 const IDS = 500;
@@ -33,7 +33,7 @@ export class Candidates {
     return filters && this.#each(member, type, filters);
   }
 
-  async *#each(member: string, type: string, filters: readonly Filter[]): AsyncGenerator<StoredRecord> {
+  async *#each(member: string, type: string, filters: readonly ByKeys[]): AsyncGenerator<StoredRecord> {
     let ids = this.#types.get(type);
     if (ids === undefined) this.#types.set(type, (ids = this.#idsOf(type, filters)));
     const { of, ordered } = await ids;
@@ -51,7 +51,7 @@ export class Candidates {
     for (const [i, record] of (await this.#records.load(ids)).entries()) this.#loaded.set(ids[i]!, record);
   }
 
-  async #idsOf(type: string, filters: readonly Filter[]): Promise<Ids> {
+  async #idsOf(type: string, filters: readonly ByKeys[]): Promise<Ids> {
     const found = new Map<string, Set<string>>(this.#members.map((member) => [member, new Set()]));
     for (const { query, keys } of filters)
       if (query.ids !== undefined)
@@ -64,7 +64,7 @@ export class Candidates {
     return { of, ordered };
   }
 
-  async *#byKeys(type: string, all: Filter['keys']): AsyncGenerator<string> {
+  async *#byKeys(type: string, all: ByKeys['keys']): AsyncGenerator<string> {
     // With a page for all members, a key that most records have would be found again for each page.
     const query = { index: 'by_key', all, limit: IDS } as const;
     const first = await this.#records.views.search.ids({ ...query, equals: [this.#members, type] });

@@ -3,6 +3,7 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { Extracts, FilledExtract, ViewReader } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';
 import type { LabelGate, RecordsReader } from '@provider-access/records';
+import type { Job } from '@provider-access/jobs';
 import type { PartLimits } from '@provider-access/jobs/files';
 import type { Ask, ChunkSummary } from './ask.ts';
 import type { PartySnapshot } from './party-snapshot.ts';
@@ -23,7 +24,7 @@ export interface ChunkTask extends Pick<Ask, 'list'> {
   /** Whether the job asks for patients, so that its seal must know who has no line. */
   readonly named?: boolean;
   /** What the job asks for of each member. Absent: everything. */
-  readonly asked?: Pick<Ask, 'filters' | 'elements' | 'until' | 'provenance' | 'organizeBy'>;
+  readonly asked?: Pick<Ask, 'filters' | 'elements' | 'until' | 'provenance' | 'organizeBy'> & Pick<Job, 'within'>;
   /** The absolute base of our FHIR resources. Given with `asked`. */
   readonly base?: string;
 }

@@ -336,6 +336,7 @@ class ChunkWriter {
         if (await this.#isFound(record)) this.#carry(record, this.#unchanged, at);
         continue;
       }
+      if (this.#asked?.isInPart(record.type) === true) continue;
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
       // resource under the other member.
       if (await isElsewhere(record, records, (member) => this.#decisions.permits(member))) continue;

@@ -17,9 +17,15 @@ import { listChunkOr } from './list-chunk.ts';
 import { extractsOptions } from './member-extract.ts';
 import { partySnapshot } from './party-snapshot.ts';
 
-/** What the job asks for beside patients, of whom the list of members has nobody else. Undefined: everything. */
-function restrictionsOf({ filters, elements, until, provenance, organizeBy }: Ask): ChunkTask['asked'] {
-  const asked = { filters, elements, until, provenance, organizeBy };
+/**
+ * What the job asks for and its scopes cover beside patients, of whom the list of members has nobody else. Undefined:
+ * everything.
+ */
+function restrictionsOf(
+  { filters, elements, until, provenance, organizeBy }: Partial<Ask>,
+  { within }: Job,
+): ChunkTask['asked'] {
+  const asked = { filters, elements, until, provenance, organizeBy, within };
   return Object.values(asked).some((each) => each !== undefined) ? asked : undefined;
 }
 
@@ -60,7 +66,7 @@ export class Chunks {
     const purpose = purposeOf('export', job);
     const { access, parties } = this.facts;
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
-    const restrictions = asked && restrictionsOf(asked);
+    const restrictions = restrictionsOf(asked ?? {}, job);
     const task: ChunkTask = {
       job: job.job,
       chunk,
@@ -72,7 +78,7 @@ export class Chunks {
       members,
       ...(asked?.patients !== undefined && { named: true }),
       ...(restrictions !== undefined && { asked: restrictions }),
-      ...(asked !== undefined && { base: `${this.config.publicUrl}/fhir` }),
+      ...((asked !== undefined || restrictions !== undefined) && { base: `${this.config.publicUrl}/fhir` }),
       ...(asked?.list !== undefined && { list: asked.list }),
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
       party: await partySnapshot(client, purpose, members, access, parties),

@@ -77,7 +77,9 @@ export class Sealer {
     const check = this.labels.check(this.facts.parties, job.client);
     const turns = new Turns();
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
-    const restrictions = asked && new Asked(asked, `${this.config.publicUrl}/fhir`);
+    const { within } = job;
+    const isWhole = asked === undefined && within === undefined;
+    const restrictions = isWhole ? undefined : new Asked({ ...asked, within }, `${this.config.publicUrl}/fhir`);
     const since = job.since === undefined ? undefined : Date.parse(job.since);
     const supporting = new Supporting(job.types, since, check, restrictions);
     const withLines = new Set<string>();

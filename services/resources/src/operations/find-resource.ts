@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Decision } from '@provider-access/domain/access';
 import { labelRules } from '@provider-access/domain/pdex/labels';
+import { reaches, readGranted } from '@provider-access/domain/smart';
 import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events';
 import { Facts } from '@provider-access/facts';
 import type { KnownDocument, ViewDocument } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
+import type { Client } from '@provider-access/service/operation';
 import { carriedReferencesOf, type FhirResource, isId, isSharedType } from '@provider-access/fhir';
 import {
   bytesOfLine,
@@ -25,6 +27,8 @@ import {
   targetsOfLine,
   type VersionPart,
   VersionsReader,
+  type WithinScope,
+  withinScope,
 } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ResourcesConfig } from '../config.ts';
@@ -44,8 +48,13 @@ export interface Seen {
   readonly member?: string;
   readonly decision?: Decision;
   readonly labels: LabelCheck;
-  /** As the view had it when the labels were decided. It has its line if that was asked for and has no labels. */
+  /**
+   * As the view had it when the labels were decided. It has its line if that was asked for and has no labels, and if a
+   * scope on a part of the type decided by it.
+   */
   readonly stored: FoundRecord;
+  /** The part of the type that the scopes cover. Absent: the whole type. Each version must be within it (P53). */
+  readonly within?: WithinScope;
 }
 export type Found = Seen | Refused;
 /** The facts of the owner have changed since they were read, and nothing was looked at. */
@@ -59,6 +68,7 @@ interface Wanted {
   readonly type: string;
   readonly id: string;
   readonly lines: 'none' | 'of unlabelled';
+  readonly within?: WithinScope | undefined;
 }
 /** A record at one of the places where it may be. */
 interface Place {
@@ -66,7 +76,11 @@ interface Place {
   readonly head: RecordPart | undefined;
 }
 
+const EVERYTHING = readGranted('system/*.r');
+const NOWHERE: Place = { stored: undefined, head: undefined };
 const UNKNOWN: Refused = { kind: 'refused', reason: 'unknown-resource' };
+/** For the audit. The client gets the answer of an unknown resource. */
+const OUTSIDE: Refused = { kind: 'refused', reason: 'insufficient-scope' };
 /** ms. A view that is further behind makes the answer 503. */
 const VIEW_PATIENCE_MS = 1000;
 
@@ -75,6 +89,9 @@ const VIEW_PATIENCE_MS = 1000;
  * and loads a line that may be withheld last. A record may have megabytes, so loading it earlier would let a client
  * tell a denied or withheld record from an unknown one by the response time. A record without labels comes with its
  * line in one query, because nothing can withhold it any more. A Provenance does not, because of its targets.
+ *
+ * Scopes may cover a part of the type only. Then the line decides, after the labels. It is read with one more query,
+ * which an unknown record costs too. A removed record is never within.
  */
 @Injectable()
 export class ResourceFinder {
@@ -88,11 +105,20 @@ export class ResourceFinder {
   ) {}
 
   /** @param wanted whether the caller is going to ask for the line */
-  async find(client: string, type: string, id: string, wanted?: 'line'): Promise<Found> {
+  async find({ client, scopes }: Client, type: string, id: string, wanted?: 'line'): Promise<Found> {
     if (!isId(id)) return UNKNOWN;
+    // Beyond the scopes it looks all the same, so that the time tells nothing.
+    if (reaches(scopes, type, 'r')) return this.look({ client, scopes }, type, id, wanted);
+    const found = await this.look({ client, scopes: EVERYTHING }, type, id);
+    if (found.kind === 'refused') return found;
+    return { ...OUTSIDE, ...(found.member !== undefined && { member: found.member }) };
+  }
+
+  private async look({ client, scopes }: Client, type: string, id: string, wanted?: 'line'): Promise<Found> {
     // With a table of lines, a record without labels may be left out too, so its line is loaded last.
-    const isPlain = type !== PROVENANCE && this.facts.parties.lines().length === 0;
-    const of = { type, id, lines: wanted === 'line' && isPlain ? 'of unlabelled' : 'none' } as const;
+    const within = withinScope(scopes, type, 'r', `${this.config.publicUrl}/fhir`);
+    const isPlain = type !== PROVENANCE && this.facts.parties.lines().length === 0 && within === undefined;
+    const of = { type, id, lines: wanted === 'line' && isPlain ? 'of unlabelled' : 'none', within } as const;
     if (!isSharedType(type)) return this.ofMember(client, of);
     this.facts.access.assertFresh();
     const [owners, labels] = [[SHARED], this.labels.check(this.facts.parties, client)];
@@ -207,7 +233,7 @@ export class ResourceFinder {
 
   /** The first of these records that the client may see, removed ones last. They are in the order of their owners. */
   private async visible(
-    { type, id }: Wanted,
+    { type, id, within }: Wanted,
     owners: readonly string[],
     records: readonly (FoundRecord | undefined)[],
     labels: LabelCheck,
@@ -216,14 +242,35 @@ export class ResourceFinder {
     if (records.every((record) => record === undefined)) await labels.readTargets(type);
     const places = records.map((stored, i) => ({ stored, head: stored && headOf(stored), owner: owners[i]! }));
     let refused: Refused | undefined;
+    let looks = 0;
     for (const place of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
       const { owner } = place;
       const member = owner === SHARED || owner === NOBODY ? {} : { member: owner };
-      const found = await this.seen(place, { id: recordId(owner, type, id), labels, ...member });
+      const about = { id: recordId(owner, type, id), labels, ...member };
+      const seen = await this.seen(within === undefined || !isRemoved(place.head) ? place : NOWHERE, about);
+      if (within !== undefined && seen.kind === 'seen') looks += 1;
+      const found = within === undefined || seen.kind === 'refused' ? seen : await this.inScope(seen, within, about);
       if (found.kind === 'seen') return found;
       refused ??= found;
     }
+    if (within !== undefined && looks === 0) await this.records.find([recordId(NOBODY, type, NOBODY)], 'all');
     return refused ?? UNKNOWN;
+  }
+
+  /** Whether the line, which is read now, is within the scopes. */
+  private async inScope(
+    seen: Seen,
+    within: WithinScope,
+    about: Pick<Seen, 'id' | 'labels' | 'member'>,
+  ): Promise<Found> {
+    const outside = { ...OUTSIDE, ...(about.member !== undefined && { member: about.member }) };
+    const [stored] = await this.records.find([seen.id], 'all');
+    if (stored === undefined) return outside;
+    // The labels of a version that came meanwhile are decided again.
+    const now =
+      stored.text === seen.stored.text ? { ...seen, stored } : await this.seen({ stored, head: headOf(stored) }, about);
+    if (now.kind === 'refused') return now;
+    return isRemoved(now.head) || !within.admits(bytesOfLine(stored.line)) ? outside : { ...now, within };
   }
 
   private async seen({ stored, head }: Place, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {

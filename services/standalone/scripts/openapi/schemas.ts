@@ -12,6 +12,11 @@ const counts = (description: string): Json => ({
   additionalProperties: { type: 'integer' },
   description,
 });
+const SCOPE_REFUSED = {
+  type: 'array',
+  items: { type: 'string' },
+  description: 'Scopes with parameters that are not granted: the type and the parameter of each.',
+};
 const INSTANT = { type: 'string', format: 'date-time' };
 
 /** A zod schema as callers send it. */
@@ -95,6 +100,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       ...CLIENT,
       registration_access_token: text('Reads the registration and changes its keys. It is shown once: keep it secret.'),
       registration_client_uri: { type: 'string', format: 'uri', description: 'Where the app asks for its status.' },
+      scope_refused: SCOPE_REFUSED,
       registration_expires_at: { ...INSTANT, description: 'When the registration ends, if nobody approves it.' },
     },
   },
@@ -105,6 +111,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       access_token: text('Send it in `Authorization: Bearer`.'),
       token_type: { const: 'bearer' },
       expires_in: { type: 'integer', description: 'Seconds.' },
+      scope_refused: SCOPE_REFUSED,
       scope: text('What was granted.'),
     },
   },

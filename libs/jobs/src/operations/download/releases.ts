@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BoundedMap, Refusal } from '@provider-access/kernel';
-import { allows, type GrantedScopes } from '@provider-access/domain/smart';
+import { type GrantedScopes, partName, restrictionsOf } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
 import type { Claims } from '@provider-access/engines/state';
@@ -55,15 +55,26 @@ export interface Moment {
 const typesToCover = ({ types }: Pick<Job, 'types'>, file: PartInfo): readonly string[] =>
   file.kind !== 'output' ? [] : file.types === undefined ? [file.type] : types;
 
+/**
+ * Whether a token covers what the job has of a type: the whole type, or each part of it that the token of the kick-off
+ * covered. A file is not cut again, so a token for another part does not cover it.
+ */
+function covers(job: Pick<Job, 'within'>, type: string, scopes: GrantedScopes): boolean {
+  const parts = restrictionsOf(scopes, type, 'r')?.map(partName);
+  if (parts === undefined) return true;
+  const within = job.within?.filter((part) => part.startsWith(`${type}?`)) ?? [];
+  return within.length > 0 && within.every((part) => parts.includes(part));
+}
+
 /** The type that a file has and a token does not cover. The scope of a match covers its result (MATCH.md M3). */
 export const uncoveredOf = (
-  job: Pick<Job, 'types' | 'match'>,
+  job: Pick<Job, 'types' | 'match' | 'within'>,
   file: PartInfo,
   scopes: GrantedScopes,
 ): string | undefined =>
   job.match !== undefined && scopes.match
     ? undefined
-    : typesToCover(job, file).find((type) => !allows(scopes, type, 'r'));
+    : typesToCover(job, file).find((type) => !covers(job, type, scopes));
 
 /**
  * Decides what the client of a sealed job may see at this moment. Manifests and indexes never change and are cached.

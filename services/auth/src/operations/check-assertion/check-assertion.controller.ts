@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
+import { grantScopes, SCOPE_TYPES, scopeFaults } from '@provider-access/domain/smart';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
@@ -135,7 +135,11 @@ function ofForm(form: ReturnType<typeof readForm>, client: ClientRegistration): 
     .filter(([part]) => form[part] !== undefined)
     .map(([part, value]) => ({ part, accepted: form[part] === value, text: `${part} must be ${value}.` }));
   if (form['scope'] === undefined) return checks;
+  const { tooMuch, refused } = scopeFaults(form['scope']);
+  if (tooMuch !== undefined)
+    return [...checks, { part: 'scope', accepted: false, text: `The scope is too much: ${tooMuch}.` }];
   const scope = grantScopes(form['scope'], client.scope, SCOPE_TYPES);
-  const text = scope === '' ? `The app may ask for: ${client.scope}` : `A token gets the scope: ${scope}`;
+  const granted = scope === '' ? `The app may ask for: ${client.scope}` : `A token gets the scope: ${scope}`;
+  const text = refused.length === 0 ? granted : `${granted} Not granted: ${refused.join('; ')}`;
   return [...checks, { part: 'scope', accepted: scope !== '', text }];
 }

@@ -1,4 +1,4 @@
-import { MAX_SCOPE_LENGTH, registrable } from '@provider-access/domain/smart';
+import { MAX_SCOPE_LENGTH, registrable, scopeFaults } from '@provider-access/domain/smart';
 import { isNpi, isTin } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { jwksUriFault, keyFault } from '@provider-access/smart';
@@ -67,6 +67,13 @@ const fields = (allowInsecureJwks: boolean) =>
     scope: z
       .string('must be scopes separated by spaces')
       .max(MAX_SCOPE_LENGTH, `is longer than ${MAX_SCOPE_LENGTH} characters`)
+      .superRefine(
+        checked((list: string) => {
+          const { tooMuch, refused } = scopeFaults(list);
+          // P52: what is left of the list is registered, and the answer names the rest.
+          return tooMuch ?? (refused.length > 0 && registrable(list) === '' ? refused.join(', ') : undefined);
+        }),
+      )
       .transform(registrable)
       .refine(
         (v) => v !== '',

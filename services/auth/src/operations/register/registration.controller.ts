@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
+import { scopeFaults } from '@provider-access/domain/smart';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -152,9 +153,11 @@ export class RegistrationController {
       registrationTokenHash: secretHash(secret),
       registeredAt: instant(ports.clock.now()),
     };
+    const { refused } = scopeFaults((body as { readonly scope: string }).scope);
     const expiresAt = await this.applications.submit(app, secretHash(from).slice(0, 16));
     return notStored({
       ...clientDocument(asRegistered(app, app.registeredAt), ports.clock.now()),
+      ...(refused.length > 0 && { scope_refused: refused }),
       registration_access_token: secret,
       registration_client_uri: urls(config.publicUrl).registration(client),
       registration_expires_at: instant(expiresAt),

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
+import { grantScopes, SCOPE_TYPES, scopeFaults } from '@provider-access/domain/smart';
 import type { TokenStep } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { approvals, stillHas } from '@provider-access/smart';
@@ -32,6 +32,8 @@ export interface TokenGrant {
   readonly scope: string;
   /** The number of the approval, from 1. */
   readonly approval: number;
+  /** Why restricted scopes of the request are not granted; names types and parameters, and no value. */
+  readonly refused: readonly string[];
 }
 
 /** Decides which token a request gets. */
@@ -86,12 +88,15 @@ export class TokenGrants {
       throw refuse(new Refusal('unauthorized-client', NOT_APPROVED), 'not-approved');
     if (!asking.inNetwork(registration))
       throw refuse(new Refusal('unauthorized-client', OUT_OF_NETWORK), 'not-in-network');
+    const { tooMuch, refused } = scopeFaults(form['scope']);
+    if (tooMuch !== undefined) throw refuse(new Refusal('invalid-scope', `The scope is too much: ${tooMuch}.`));
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
-    if (scope === '')
-      throw refuse(
-        new Refusal('invalid-scope', `This app has none of the requested scopes. It has: ${registration.scope}`),
-      );
-    return { client, scope, approval: approvals(registration) };
+    if (scope === '') {
+      const none = `This app has none of the requested scopes. It has: ${registration.scope}`;
+      const because = refused.length === 0 ? '' : ` Not granted: ${refused.join('; ')}`;
+      throw refuse(new Refusal('invalid-scope', none + because));
+    }
+    return { client, scope, approval: approvals(registration), refused };
   }
 
   /** The audit does not record an `iss` that no client has, because the caller chose the text. */

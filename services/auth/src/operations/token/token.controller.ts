@@ -78,13 +78,19 @@ export class TokenController {
     let taken: ReturnType<TokenLimits['take']> | undefined;
     try {
       taken = this.limits.take(request);
-      const { client, scope, approval } = await this.grants.of(request);
+      const { client, scope, approval, refused: refusedScopes } = await this.grants.of(request);
       const issued = await this.issuer.issue(client, scope, approval);
       taken.giveBack();
       await this.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
       this.ports.metrics.count('pa_tokens_issued_total');
       return {
-        json: { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope },
+        json: {
+          access_token: issued.token,
+          token_type: 'bearer',
+          expires_in: issued.expiresIn,
+          scope,
+          ...(refusedScopes.length > 0 && { scope_refused: refusedScopes }),
+        },
         headers: NOT_STORED,
       };
     } catch (error) {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { allows } from '@provider-access/domain/smart';
+import { reaches } from '@provider-access/domain/smart';
 import { purposeOfList } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { hasPreference, isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -34,7 +34,7 @@ export class KickOffs {
     const request = parseKickOff(kickOff.operation, kickOff.query, kickOff.body, {
       lenient,
       now: Math.max(this.ports.clock.now(), await this.starts.newestTime()),
-      inScope: (type) => allows(scopes, type, 'r'),
+      inScope: (type) => reaches(scopes, type, 'r'),
       base: `${this.config.publicUrl}/fhir`,
     });
     await this.limits.countKickOff(client);

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Audit, auditedQuery } from '@provider-access/audit';
+import { partName, restrictionsOf } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import { ListHeads, type NamedGroup, type OwnedGroup, purposeOfList } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
@@ -42,6 +43,7 @@ export class NewJobs {
   async describe(job: string, kickOff: KickOff, request: KickOffRequest, frozen: Frozen): Promise<NewJob> {
     const { client, group, operation, url } = kickOff;
     const types = [...request.types];
+    const within = types.flatMap((type) => restrictionsOf(kickOff.scopes, type, 'r')?.map(partName) ?? []);
     await this.audit.record({
       action: 'export-requested',
       outcome: 'released',
@@ -67,6 +69,7 @@ export class NewJobs {
       warnings: [...request.warnings],
       ask: await this.keepAsk(job, request, list),
       ...(also !== undefined && { also }),
+      ...(within.length > 0 && { within }),
       marked: { organizeBy, list, also, matched: owned.match },
     };
   }

@@ -78,7 +78,7 @@ export class BinaryController {
     const { id } = params;
     const { headers, method } = request;
     const asResource = wantsResource(asked);
-    const found = await this.carriers.find(client, scopes, id);
+    const found = await this.carriers.find({ client, scopes }, id);
     if (found.kind === 'refused') return refused(found);
     const { about, seen } = found;
     const envelope = asResource ? enveloped(about) : undefined;
@@ -129,7 +129,9 @@ export class BinaryController {
       version,
       headers: sent,
       body: () => {
-        const bytes = whileDecided(this.attachments.content(id, start, end), () => this.carriers.stays(client, found));
+        const bytes = whileDecided(this.attachments.content(id, start, end), () =>
+          this.carriers.stays({ client, scopes }, found),
+        );
         return startedStream(envelope === undefined ? bytes : envelope.around(bytes), 1);
       },
     });

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { allows, type GrantedScopes } from '@provider-access/domain/smart';
 import { hasAllLabels, SHARED } from '@provider-access/records';
+import type { Client } from '@provider-access/service/operation';
 import { AttachmentStore, type StoredAttachment } from '../../attachments/attachment-store.ts';
 import { refersTo } from '../../domain/attachments.ts';
 import { type Found, ResourceFinder, type Seen } from '../find-resource.ts';
@@ -29,22 +29,21 @@ export class Carriers {
     @Inject(VersionsOf) private readonly versions: VersionsOf,
   ) {}
 
-  async find(client: string, scopes: GrantedScopes, id: string): Promise<Carried | Refused> {
+  async find(by: Client, id: string): Promise<Carried | Refused> {
     const about = await this.attachments.about(id);
     // Nobody has a resource of that id. It is looked up all the same, so that an unknown id takes the same time.
-    const found = await this.finder.find(client, about?.type ?? 'DocumentReference', about?.resource ?? id);
+    const found = await this.finder.find(by, about?.type ?? 'DocumentReference', about?.resource ?? id);
     if (found.kind === 'refused') return found;
     const member = found.member === undefined ? {} : { member: found.member };
     const unknown: Refused = { kind: 'refused', reason: 'unknown-resource', ...member };
     if (about === undefined || (found.member ?? SHARED) !== about.member) return unknown;
-    if (!allows(scopes, about.type, 'r')) return { ...unknown, reason: 'insufficient-scope' };
     const versionId = await this.versionWith(found, id);
     return versionId === undefined ? unknown : { kind: 'carried', about, seen: found, versionId };
   }
 
   /** Whether the client may still have it. */
-  async stays(client: string, { about, seen, versionId }: Carried): Promise<boolean> {
-    const found = await this.finder.find(client, about.type, about.resource);
+  async stays(by: Client, { about, seen, versionId }: Carried): Promise<boolean> {
+    const found = await this.finder.find(by, about.type, about.resource);
     if (found.kind === 'refused' || found.member !== seen.member) return false;
     // The finder has decided about the labels of the current version. A superseded version has labels of its own, and
     // a record of an earlier release has them in its line.

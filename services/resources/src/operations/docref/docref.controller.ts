@@ -19,6 +19,7 @@ import { docrefSearch, parametersOfBody } from './parameters.ts';
 const COMMON = {
   callers: 'app',
   scope: 's',
+  restricted: true,
   audit: 'search',
   capability: {
     name: 'docref',

@@ -83,8 +83,8 @@ export class HistoryController {
   ) {}
 
   @Operation(VREAD)
-  async vread({ client, type, params: { id, vid }, query: shape }: Asked<typeof VREAD>): Promise<Audited> {
-    const found = await this.finder.find(client, type, id);
+  async vread({ client, scopes, type, params: { id, vid }, query: shape }: Asked<typeof VREAD>): Promise<Audited> {
+    const found = await this.finder.find({ client, scopes }, type, id);
     if (found.kind === 'refused') return refused(found);
     const version = VERSION.test(vid) ? await this.versions.one(found, Number(vid)) : undefined;
     if (version === undefined) return refused({ ...found, reason: 'unknown-resource' });
@@ -99,10 +99,10 @@ export class HistoryController {
   }
 
   private async answer(
-    { client, type, params: { id }, base }: Asked<typeof HISTORY>,
+    { client, scopes, type, params: { id }, base }: Asked<typeof HISTORY>,
     { query, text, before, self }: AskedHistory,
   ): Promise<Audited> {
-    const found = await this.finder.find(client, type, id);
+    const found = await this.finder.find({ client, scopes }, type, id);
     if (found.kind === 'refused') return refused(found);
     const { entries, next } = await this.page(found, query, before);
     const url = `${type}/${id}`;

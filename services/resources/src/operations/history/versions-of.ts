@@ -75,9 +75,11 @@ export class VersionsOf {
         work.count(version.bytes * COST.byte + COST.row);
         await work.pause();
         const { versionId, lastUpdated, supersededAt, reason } = version;
-        if (readable.has(version)) {
-          const stored = lines.get(versionId);
-          const line = stored && judgeStored(bufferOf(stored), this.rules());
+        const stored = readable.has(version) ? lines.get(versionId) : undefined;
+        const line = stored && judgeStored(bufferOf(stored), this.rules());
+        // Of a removal nobody can tell whether it is within the scopes.
+        const isInScope = seen.within === undefined || (line !== undefined && seen.within.admits(line));
+        if (readable.has(version) && isInScope) {
           if (reason !== undefined) yield { versionId, lastUpdated, supersededAt };
           else if (line !== undefined) yield { versionId, lastUpdated, supersededAt, line };
         }

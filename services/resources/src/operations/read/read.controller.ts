@@ -23,8 +23,8 @@ export class ReadController {
   constructor(@Inject(ResourceFinder) private readonly finder: ResourceFinder) {}
 
   @Operation(READ)
-  async read({ client, type, params, query: shape }: Asked<typeof READ>): Promise<Audited> {
-    const found = await this.finder.find(client, type, params.id, 'line');
+  async read({ client, scopes, type, params, query: shape }: Asked<typeof READ>): Promise<Audited> {
+    const found = await this.finder.find({ client, scopes }, type, params.id, 'line');
     if (found.kind === 'refused') return refused(found);
     if (found.head.deleted === true && !hasErrorLine(found.head)) return removed(found);
     const record = await this.finder.line(found);

@@ -7,6 +7,7 @@ export const RESOURCE = { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The i
 export const OF_A_RESOURCE = {
   callers: 'app',
   scope: 'r',
+  restricted: true,
   noId: 'unknown-resource',
   tag: 'Reads and searches',
 } as const;

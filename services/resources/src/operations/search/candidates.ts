@@ -8,12 +8,13 @@ import {
   Matcher,
   matchesInstant,
   type SearchFilter,
-  type SearchQuery,
   type SearchWork,
 } from '@provider-access/fhir';
 import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/records';
-import type { DocumentVersion, ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
+import type { DocumentVersion, ElementRange, ViewDocument } from '@provider-access/engines/views';
 import { type Entry, entryOfText, type FoundHead, headOfText, parsedLine, sizeOf } from './entry.ts';
+import type { Behind, Conditions, Holders } from './conditions.ts';
+import { inOrder, inTime } from './rows.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /**
@@ -31,23 +32,6 @@ const MOST_UNSURE = 1_000;
 /** Keys times members that one query of the index looks up, because nothing else runs meanwhile (about 10 ms). */
 const LOOKUPS = 50_000;
 const LINE = ['record.line'];
-
-/** Where a search continues: behind this record, in the order of the search. */
-export interface Behind {
-  readonly member: string;
-  readonly id: string;
-  /** Given if the search is in the order of `_lastUpdated`. */
-  readonly lastUpdated?: number;
-}
-
-/** The members who have a resource of an id, by the id. */
-export type Holders = ReadonlyMap<string, readonly string[]>;
-/** The conditions of a search on one type. */
-export type Conditions = Pick<SearchQuery, 'type' | 'ids' | 'filters' | 'updated'> & {
-  readonly holders?: Holders | undefined;
-  /** Whether the search has counted the evaluations of its results before. Default false. */
-  readonly isEvaluated?: boolean;
-};
 
 /** The order of record ids, which begin with the member. */
 export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -1 : a === b ? 0 : 1);
@@ -75,7 +59,7 @@ export async function* fitting(
       ? byIds(records, query, query.ids, { members, behind, wanted })
       : conditions.length > 0
         ? byKeys(records, query, conditions, { members: rest, behind, wanted })
-        : byType(records, query, rest, behind, wanted, lines || query.filters.length > 0);
+        : byType(records, query, rest, behind, wanted, lines || looksInto(query));
   const matcher = query.filters.length === 0 ? undefined : new Matcher(query.filters);
   for await (const batch of found) {
     const kept = await keptOf(records, query, matcher, await records.seen(batch));
@@ -90,12 +74,12 @@ export const isByTime = (query: Conditions): boolean =>
 /** The entries that fit. They have the parsed resource if a filter had to look into it. */
 async function keptOf(
   { work }: VisibleRecords,
-  { updated, isEvaluated }: Pick<Conditions, 'updated' | 'isEvaluated'>,
+  { updated, isEvaluated, also }: Pick<Conditions, 'updated' | 'isEvaluated' | 'also'>,
   matcher: Matcher | undefined,
   entries: readonly Entry[],
 ): Promise<readonly Entry[]> {
   work.count(entries.length * COST.row);
-  if (matcher === undefined && updated.length === 0) {
+  if (matcher === undefined && updated.length === 0 && also === undefined) {
     await work.pause();
     return entries;
   }
@@ -104,15 +88,16 @@ async function keptOf(
     const pause = work.pause();
     if (pause !== undefined) await pause;
     if (!fitsTime(work, updated, entry)) continue;
-    if (matcher === undefined) kept.push(entry);
-    else if (entry.fits === true) {
+    if (matcher === undefined && also === undefined) kept.push(entry);
+    else if (matcher !== undefined && entry.fits === true) {
       // The index has made these comparisons.
       if (isEvaluated !== true) work.evaluate(matcher.evaluations);
       kept.push(entry);
     } else {
       work.count(sizeOf(entry) * COST.byte);
       const resource = parsedLine(entry);
-      if (matcher.matches(resource, work)) kept.push({ ...entry, resource });
+      if (matcher?.matches(resource, work) !== false && also?.matches(resource, work) !== false)
+        kept.push({ ...entry, resource });
     }
   }
   return kept;
@@ -133,8 +118,14 @@ export const elementsOf = (ranges: readonly KeyRange[]): readonly ElementRange[]
   ranges.map((range) => ('key' in range ? range.key : range));
 
 /** The conditions of a query that the index of keys can check, the most selective one first. */
-export const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] =>
-  keyConditions(filters).map(elementsOf);
+export const conditionsOf = ({
+  filters,
+  also,
+}: Pick<Conditions, 'filters' | 'also'>): readonly (readonly ElementRange[])[] =>
+  [...keyConditions(filters), also?.condition].filter((condition) => condition !== undefined).map(elementsOf);
+/** Whether a search compares lines. */
+const looksInto = ({ filters, also }: Pick<Conditions, 'filters' | 'also'>): boolean =>
+  filters.length > 0 || also !== undefined;
 
 /**
  * The records of these ids in their order, in chunks, because the caller may stop after a few.
@@ -165,21 +156,21 @@ export async function* linesOf(
 /** Reads heads first, because a search may name many ids and only the entries of the page need their lines. */
 async function* byIds(
   records: VisibleRecords,
-  { type, updated, holders }: Conditions,
+  { type, updated, holders, within }: Conditions,
   ids: readonly string[],
   { members, behind, wanted }: Wanted,
 ): AsyncGenerator<readonly Entry[]> {
   const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
   const idsOf = lookedUp([...ids].toSorted(), members, holders);
-  const linesAfter = (heads: readonly RecordPart[]): AsyncGenerator<readonly Entry[]> =>
-    linesOf(
-      records,
-      heads
-        .filter((head) => fitsTime(records.work, updated, head))
-        .map((head) => recordId(head.member, type, head.id))
-        .filter((id) => id > last),
-      Math.min(wanted + 1, IDS),
-    );
+  async function* linesAfter(heads: readonly RecordPart[]): AsyncGenerator<readonly Entry[]> {
+    const own = heads
+      .filter((head) => fitsTime(records.work, updated, head))
+      .map((head) => recordId(head.member, type, head.id))
+      .filter((id) => id > last);
+    // The line tells what is outside of the scopes, and an unknown id costs the same query.
+    const isNothing = within !== undefined && own.length === 0;
+    yield* linesOf(records, isNothing ? [recordId(NOBODY, type, NOBODY)] : own, Math.min(wanted + 1, IDS));
+  }
   if (mayBeShared(type)) {
     const copies: RecordPart[] = [];
     for (const [member, own] of idsOf) copies.push(...(await headsOf(records, member, type, own)));
@@ -260,12 +251,12 @@ export const lookups = (members: readonly string[], conditions: readonly (readon
 
 async function* byKeys(
   records: VisibleRecords,
-  { type, filters }: Conditions,
+  { type, filters, also }: Conditions,
   conditions: readonly (readonly ElementRange[])[],
   { members, behind, wanted }: Wanted,
 ): AsyncGenerator<readonly Entry[]> {
   const { search } = records.reader.views;
-  const exact = exactKeys(filters);
+  const exact = also === undefined ? exactKeys(filters) : undefined;
   let after = behind === undefined ? undefined : recordId(behind.member, type, behind.id);
   let open = wanted + 1;
   for (const some of together(members, conditions)) {
@@ -309,12 +300,14 @@ async function* byType(
 ): AsyncGenerator<readonly Entry[]> {
   const timed = isByTime(query);
   // Some of what a query finds may not fit.
-  const isCertain = query.filters.length === 0 && query.updated.length === 0;
+  const isCertain = !looksInto(query) && query.updated.length === 0;
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
     const except = [...(await records.withheldIds([member], query.type))];
     for (let open = wanted + 1; ;) {
-      const limit = Math.max(1, Math.min(isCertain ? open : wanted + 1, IDS));
+      // The number of queries should not tell how many are outside of the scopes.
+      const rows = isCertain ? open : query.within === undefined ? wanted + 1 : IDS;
+      const limit = Math.max(1, Math.min(rows, IDS));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
       const what = lines ? { bodies: LINE, maxBytes: MOST_BYTES } : {};
       records.work.count(COST.query);
@@ -354,31 +347,3 @@ async function withoutLines(records: VisibleRecords, documents: readonly ViewDoc
   return [...live.flatMap((head) => (hasAllLabels(head) ? [{ ...head, line: NO_LINE }] : [])), ...loaded];
 }
 const idOf = ({ member, type, id }: FoundHead): string => recordId(member, type, id);
-
-function inOrder({ type }: Conditions, member: string, behind: Behind | undefined): Omit<FindQuery, 'limit'> {
-  return {
-    index: 'by_type',
-    equals: [member, type],
-    ...(behind !== undefined && { after: { values: [behind.id], id: recordId(member, type, behind.id) } }),
-  };
-}
-
-/** Uses the index that contains the time, so that a selective filter reads few rows. */
-function inTime({ type, updated }: Conditions, member: string, behind: Behind | undefined): Omit<FindQuery, 'limit'> {
-  let gte = 0;
-  let lt = Number.MAX_SAFE_INTEGER;
-  for (const { prefix, range } of updated) {
-    if (prefix === 'eq' || prefix === 'ge') gte = Math.max(gte, range.start);
-    if (prefix === 'gt' || prefix === 'sa') gte = Math.max(gte, range.end);
-    if (prefix === 'eq' || prefix === 'le') lt = Math.min(lt, range.end);
-    if (prefix === 'lt' || prefix === 'eb') lt = Math.min(lt, range.start);
-  }
-  return {
-    index: 'by_updated',
-    equals: [member, type],
-    range: { gte, lt },
-    ...(behind !== undefined && {
-      after: { values: [behind.lastUpdated ?? 0, behind.id], id: recordId(member, type, behind.id) },
-    }),
-  };
-}

@@ -27,7 +27,7 @@ export async function unchained(records: VisibleRecords, query: SearchQuery, bas
 async function fittingIds(records: VisibleRecords, { parameter, type, filter }: SearchChain): Promise<string[]> {
   if (!isSharedType(type)) throw new TypeError('a chain leads to a type of the directory');
   const ids: string[] = [];
-  const conditions = { type, filters: [filter], updated: [] };
+  const conditions = records.restricted({ type, filters: [filter], updated: [] });
   for await (const batch of fitting(records, conditions, [SHARED], undefined, MAX_CHAINED)) {
     ids.push(...batch.map(({ id }) => id));
     if (ids.length > MAX_CHAINED)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelPolicy, labelRules } from '@provider-access/domain/pdex/labels';
+import { readGranted, scopeFaults } from '@provider-access/domain/smart';
 import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import {
   exactKeys,
@@ -16,7 +17,15 @@ import {
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { LabelGate, patients, recordId, records, RecordsReader, searchKeys } from '@provider-access/records';
+import {
+  LabelGate,
+  patients,
+  recordId,
+  records,
+  RecordsReader,
+  searchKeys,
+  withinScope,
+} from '@provider-access/records';
 import { BASE, cases, Random, randomCondition, randomResource, satisfies, seed } from '@provider-access/testing/search';
 import { countedViews } from '../../../test/counted-views.ts';
 import { byRecord } from './candidates.ts';
@@ -136,7 +145,9 @@ const gate = (): LabelGate =>
   });
 /** Without an app, and without a table of lines. */
 const NO_PARTIES = { client: () => undefined, identity: () => [], lines: () => [], asOf: () => undefined };
-const visible = (): VisibleRecords => new VisibleRecords(reader, gate().check(NO_PARTIES as never, 'app'));
+const EVERYTHING = readGranted('system/*.rs');
+const visible = (scopes = EVERYTHING): VisibleRecords =>
+  new VisibleRecords(reader, gate().check(NO_PARTIES as never, 'app'), { scopes, base: BASE });
 
 function queryOf(type: string, parameters: readonly (readonly [string, string])[]): SearchQuery {
   const given = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));
@@ -146,8 +157,14 @@ function queryOf(type: string, parameters: readonly (readonly [string, string])[
 }
 
 /** Counts, follows all pages, and asks for the total beside each of them. */
-async function checked(query: SearchQuery, members: readonly string[], expected: readonly string[]): Promise<void> {
-  const count = await findPage({ records: visible(), query, members, count: 0 });
+async function checked(
+  asked: SearchQuery,
+  members: readonly string[],
+  expected: readonly string[],
+  scopes = EVERYTHING,
+): Promise<void> {
+  const query = visible(scopes).restricted(asked);
+  const count = await findPage({ records: visible(scopes), query, members, count: 0 });
   expect([count.total, [...count.counted!].toSorted(), count.records]).toEqual([
     expected.length,
     [...new Set(expected.map((id) => id.split('/')[0]!))].toSorted(),
@@ -157,7 +174,7 @@ async function checked(query: SearchQuery, members: readonly string[], expected:
     const seen: string[] = [];
     let after: PageCursor | undefined;
     do {
-      const page = await findPage({ records: visible(), query: { ...query, total }, members, after, count: 3 });
+      const page = await findPage({ records: visible(scopes), query: { ...query, total }, members, after, count: 3 });
       seen.push(...page.records.map(({ member, type, id }) => recordId(member, type, id)));
       if (total === 'accurate') expect(page.total).toBe(expected.length);
       after = page.next;
@@ -197,6 +214,60 @@ describe('a count, the total of a page and the pages themselves', () => {
       }
     },
   );
+
+  /** A scope on the type with drawn parameters, and what it means. Undefined if it is not granted. */
+  function drawnScope(type: string, others: readonly SearchParameter[], own: readonly Stored[]) {
+    const conditions = Array.from({ length: random.chance(0.3) ? 2 : 1 }, () =>
+      randomCondition(random, random.one(others), random.one(own).resource),
+    );
+    const parts = conditions.map(({ key, value }) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
+    const scope = `system/${type}.rs?${parts.join('&')}`;
+    if (scopeFaults(scope).refused.length > 0) return undefined;
+    const covers = (resource: FhirResource): boolean =>
+      conditions.every(({ condition }) => satisfies(condition, resource, BASE));
+    return { scope, covers };
+  }
+
+  it('P53: have what is within one of the scopes of the token, as the oracle of search says', async () => {
+    let narrowed = 0;
+    let several = 0;
+    for (const type of new Set(FILTERS.map((each) => each.type))) {
+      const own = stored.filter(({ resource }) => resource.resourceType === type);
+      const others = FILTERS.filter((each) => each.type === type).map((each) => each.parameter);
+      for (let at = 0; at < cases(12); at++) {
+        const scopes = Array.from({ length: 1 + random.below(3) }, () => drawnScope(type, others, own)).filter(
+          (each) => each !== undefined,
+        );
+        if (scopes.length === 0) continue;
+        const granted = readGranted(scopes.map(({ scope }) => scope).join(' '));
+        const isWithin = (resource: FhirResource): boolean => scopes.some(({ covers }) => covers(resource));
+        const drawn = random.chance(0.5) ? [randomCondition(random, random.one(others), random.one(own).resource)] : [];
+        const query = queryOf(
+          type,
+          drawn.map(({ key, value }) => [key, value]),
+        );
+        const members = random.chance(0.5) ? [random.one(SEARCHED)] : [...SEARCHED].toSorted(byRecord);
+        const found = expectedOf(type, members, (resource) =>
+          drawn.every(({ condition }) => satisfies(condition, resource, BASE)),
+        );
+        const expected = expectedOf(
+          type,
+          members,
+          (resource) => isWithin(resource) && drawn.every(({ condition }) => satisfies(condition, resource, BASE)),
+        );
+        await checked(query, members, expected, granted);
+        // A read decides by the same filter.
+        const within = withinScope(granted, type, 'r', BASE)!;
+        for (const { resource } of own) {
+          expect([granted.text, within.admits(JSON.stringify(resource))]).toEqual([granted.text, isWithin(resource)]);
+        }
+        if (expected.length > 0 && expected.length < found.length) narrowed += 1;
+        if (scopes.length > 1) several += 1;
+      }
+    }
+    expect(narrowed).toBeGreaterThan(20);
+    expect(several).toBeGreaterThan(20);
+  }, 120_000);
 
   it.each([
     ['many-3', 2],

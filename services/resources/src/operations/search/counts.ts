@@ -1,6 +1,7 @@
 import { COST, exactKeys, Matcher } from '@provider-access/fhir';
 import { PROVENANCE, recordId } from '@provider-access/records';
-import { type Conditions, conditionsOf, elementsOf, linesOf, lookups, together } from './candidates.ts';
+import { conditionsOf, elementsOf, linesOf, lookups, together } from './candidates.ts';
+import type { Conditions } from './conditions.ts';
 import { parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
@@ -28,6 +29,8 @@ export async function countedByKeys(
   limit: number,
 ): Promise<ReadonlyMap<string, number> | undefined> {
   const { type, filters } = query;
+  // Keys of one parameter do not tell whether one of several scopes covers the record.
+  if (query.also !== undefined) return undefined;
   // No key tells the lines of business, whose coverages decide about each record.
   if (records.hasLines) return undefined;
   // The labels of its targets withhold a Provenance, and its own keys do not tell them.

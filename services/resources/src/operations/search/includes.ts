@@ -8,8 +8,8 @@ import {
   SEARCH,
   type SearchQuery,
 } from '@provider-access/fhir';
-import { mayBeShared, recordId, SHARED } from '@provider-access/records';
-import { rangesOf } from './candidates.ts';
+import { mayBeShared, recordId, SHARED, type WithinScope } from '@provider-access/records';
+import { elementsOf, rangesOf } from './candidates.ts';
 import { type Entry, entryOf, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
@@ -129,7 +129,7 @@ async function* referring(including: Including, revinclude: string, to: readonly
     const ids = await records.reader.views.search.ids({
       index: 'by_key',
       equals: [member, type],
-      all: [rangesOf(filter)],
+      all: [rangesOf(filter), ...rangesWithin(records.within(type, 'r'))],
       limit: MAX_INCLUDED + 1,
     });
     const wanted = ids.filter((own) => !known.has(own)).map((own) => ({ own }));
@@ -151,6 +151,11 @@ async function* referring(including: Including, revinclude: string, to: readonly
   }
 }
 
+const rangesWithin = (within: WithinScope | undefined) => {
+  const condition = within?.condition;
+  return condition === undefined ? [] : [elementsOf(condition)];
+};
+
 /** Reads heads first, so that the line of a withheld record is never read. */
 async function* load({ records, known }: Including, wanted: readonly Wanted[]): AsyncGenerator<readonly Entry[]> {
   const { reader, work } = records;
@@ -169,6 +174,7 @@ async function* load({ records, known }: Including, wanted: readonly Wanted[]): 
     work.count(COST.query + CHUNK * COST.row);
     await work.pause();
     const documents = await reader.views.records.getMany(chosen.slice(at, at + CHUNK), { bodies: LINE });
-    yield records.seen(documents.map(entryOf).filter((entry) => entry !== undefined));
+    const seen = await records.seen(documents.map(entryOf).filter((entry) => entry !== undefined));
+    yield records.inScope(seen, (type) => records.within(type, 'r'));
   }
 }

@@ -6,7 +6,8 @@ import { mayBeShared, nameOf, NOBODY, ownersOf, RecordsReader, SHARED } from '@p
 import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { byRecord, fitting, type Holders } from './candidates.ts';
+import { byRecord, fitting } from './candidates.ts';
+import type { Holders } from './conditions.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** Limit of members and ids in one search. Larger reads should use an export. */
@@ -154,7 +155,7 @@ export class SearchMembers {
   /** Of the permitted members those whose Patient fits the chain, such as `patient.identifier`. */
   private async chained(members: Members, filters: readonly SearchFilter[], records: VisibleRecords): Promise<Members> {
     if (filters.length === 0 || members.permitted.length === 0) return members;
-    const ofPatients = { type: 'Patient', filters, updated: [] };
+    const ofPatients = records.restricted({ type: 'Patient', filters, updated: [] });
     const permitted = new Set<string>();
     for await (const batch of fitting(records, ofPatients, members.permitted, undefined, MAX_LISTED))
       for (const { member } of batch) permitted.add(member);

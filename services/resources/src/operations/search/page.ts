@@ -1,7 +1,8 @@
 import { COST, dateOf, SEARCH, type SearchQuery } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { recordId } from '@provider-access/records';
-import { type Behind, type Conditions, fitting, isByTime, linesOf } from './candidates.ts';
+import { fitting, isByTime, linesOf } from './candidates.ts';
+import type { Behind, Conditions } from './conditions.ts';
 import { countedByKeys } from './counts.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -44,7 +45,7 @@ export interface Page {
 /** A search, and the page of it that is wanted. */
 export interface PageOf {
   readonly records: VisibleRecords;
-  readonly query: SearchQuery & Pick<Conditions, 'holders' | 'isEvaluated'>;
+  readonly query: SearchQuery & Pick<Conditions, 'holders' | 'isEvaluated' | 'within' | 'also'>;
   /** In the order of `byRecord`. */
   readonly members: readonly string[];
   readonly after?: PageCursor | undefined;
@@ -141,7 +142,8 @@ async function sortedPage({ records, query, members, after, count }: PageOf): Pr
   const page = new Filling(count);
   // A record that was removed meanwhile is left out, so the page may reach beyond the first `count` places.
   for await (const batch of linesOf(records, [...valuesById.keys()], count + 1)) {
-    if ((await records.seen(batch)).every((entry) => page.add(entry))) continue;
+    const seen = await records.seen(batch);
+    if ((await records.inScope(seen, () => query.within)).every((entry) => page.add(entry))) continue;
     const end = page.records.at(-1)!;
     const sort = valuesById.get(idOf(end))!;
     return { records: page.records, next: { member: end.member, id: end.id, sort }, total, counted };

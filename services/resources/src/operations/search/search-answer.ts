@@ -14,7 +14,7 @@ import {
 } from '@provider-access/fhir';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { LabelGate, RecordsReader, SHARED } from '@provider-access/records';
-import { allows } from '@provider-access/domain/smart';
+import { reaches } from '@provider-access/domain/smart';
 import { readSearch } from '@provider-access/service/http';
 import {
   type Audited,
@@ -89,28 +89,29 @@ export class SearchAnswer {
   /** @throws Refusal if the search needs another scope */
   answer(client: Client, asked: AskedSearch): InTurn<Audited> {
     // A chain searches among resources of another type.
-    for (const chain of asked.query.chains) requireScope(client.scopes, chain.type, 's');
-    if (asked.query.patientFilters.length > 0) requireScope(client.scopes, 'Patient', 's');
+    for (const chain of asked.query.chains) requireScope(client.scopes, chain.type, 's', 'part');
+    if (asked.query.patientFilters.length > 0) requireScope(client.scopes, 'Patient', 's', 'part');
     return inTurn(() => this.search(client, asked));
   }
 
   private async search(by: Client, asked: AskedSearch): Promise<Audited> {
     const { text, after, self, sealed = false } = asked;
     const { client, scopes } = by;
-    const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
-    await this.keysAreCurrent(asked.query);
+    const check = this.labels.check(this.facts.parties, client);
+    const records = new VisibleRecords(this.records, check, { scopes, base: this.base });
+    await this.keysAreCurrent(asked.query, scopes.parts.size > 0);
     const query = await unchained(records, asked.query, this.base);
     const { type } = query;
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const searcher = { client, decisions: this.facts.access.ofRequest() };
     const members = await this.members.of(searcher, query, records);
-    const mayRead = (of: string): boolean => allows(scopes, of, 'r');
+    const mayRead = (of: string): boolean => reaches(scopes, of, 'r');
     const answered = await (async () => {
       const { holders } = members;
       const page = await findPage({
         records,
-        query: { ...query, holders },
+        query: records.restricted({ ...query, holders }),
         members: searchedOf(members),
         after,
         count,
@@ -220,9 +221,14 @@ export class SearchAnswer {
   /**
    * Waits until the index of keys has passed everything that the records show, so that a search does not miss a
    * resource that a read returns.
+   * @param isRestricted whether scopes cover parts of types, which are conditions too
    */
-  private async keysAreCurrent({ filters, revinclude, patientFilters, chains }: SearchQuery): Promise<void> {
-    if ([filters, revinclude, patientFilters, chains].every(({ length }) => length === 0)) return;
+  private async keysAreCurrent(
+    { filters, revinclude, patientFilters, chains }: SearchQuery,
+    isRestricted: boolean,
+  ): Promise<void> {
+    const conditions = [filters, revinclude, patientFilters, chains];
+    if (!isRestricted && conditions.every(({ length }) => length === 0)) return;
     const { records, search } = this.records.views;
     const now = { records: records.generation(), search: search.generation() };
     // Neither view has changed since the index was current.

@@ -33,6 +33,7 @@ const PARAMETERS_OF_TYPES = Object.entries(
 const COMMON = {
   callers: 'app',
   scope: 's',
+  restricted: true,
   audit: 'search',
   interaction: 'search-type',
   tag: 'Reads and searches',

@@ -1,4 +1,5 @@
 import { isCut } from '@provider-access/domain/pdex/labels';
+import type { GrantedScopes, Interaction } from '@provider-access/domain/smart';
 import {
   keysWithLabels,
   type LabelCheck,
@@ -8,27 +9,79 @@ import {
   type RecordPart,
   type RecordsReader,
   recordId,
+  type WithinScope,
+  withinScope,
 } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 import { COST, SearchWork } from '@provider-access/fhir';
-import { type Entry, type FoundHead, headOfText } from './entry.ts';
+import { type Entry, type FoundHead, headOfText, parsedLine } from './entry.ts';
+import type { Conditions } from './conditions.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
 /** Records whose lines are read at once while the keys do not tell labels. */
 const TOGETHER = 100;
 
-/** The stored records as one search may see them: without those that their security labels withhold. */
+/** Whose scopes count, and the absolute base of our FHIR resources. */
+export interface Scoped {
+  readonly scopes: GrantedScopes;
+  readonly base: string;
+}
+
+/**
+ * The stored records as one search may see them: without those that their security labels withhold, and those outside
+ * of the parts of types that its scopes cover.
+ */
 export class VisibleRecords {
   readonly reader: RecordsReader;
   /** What the search has cost so far. */
   readonly work = new SearchWork();
   readonly #check: LabelCheck;
   readonly #keys: readonly string[];
-  constructor(reader: RecordsReader, check: LabelCheck) {
+  readonly #scoped: Scoped;
+  constructor(reader: RecordsReader, check: LabelCheck, scoped: Scoped) {
     this.reader = reader;
     this.#check = check;
+    this.#scoped = scoped;
     this.#keys = keysWithLabels(check.labels);
+  }
+
+  /** The part of a type that the scopes cover. Undefined: the whole type. */
+  within(type: string, interaction: Interaction): WithinScope | undefined {
+    const { scopes, base } = this.#scoped;
+    return scopes.parts.size === 0 ? undefined : withinScope(scopes, type, interaction, base);
+  }
+
+  /**
+   * The conditions of a search with those of the scopes (P53). So the index of keys leaves out what is outside, and
+   * costs the same if nothing is.
+   */
+  restricted<C extends Conditions>(query: C): C {
+    const within = this.within(query.type, 's');
+    if (within === undefined) return query;
+    const { filters } = within;
+    return filters === undefined
+      ? { ...query, within, also: within }
+      : { ...query, within, filters: [...query.filters, ...filters] };
+  }
+
+  /**
+   * The entries within the scopes, by their lines. Counts what the comparison costs.
+   * @param within undefined: all of them
+   */
+  async inScope(
+    entries: readonly Entry[],
+    within: (type: string) => WithinScope | undefined,
+  ): Promise<readonly Entry[]> {
+    const kept: Entry[] = [];
+    for (const entry of entries) {
+      const part = within(entry.type);
+      const pause = part && this.work.pause();
+      if (pause !== undefined) await pause;
+      if (part !== undefined) this.work.count(entry.line.length * COST.byte);
+      if (part === undefined || (entry.line.length > 0 && part.matches(parsedLine(entry), this.work))) kept.push(entry);
+    }
+    return kept;
   }
 
   /**
