@@ -3,6 +3,8 @@ let sentence = 'Stopped. A request that was sent may still take effect.';
 
 export const EXPORT_STOPPED =
   'Stopped. The export goes on at the server. Run the same command again: it continues where it stopped.';
+export const MATCH_STOPPED =
+  'Stopped. The match goes on at the server, where `pa exports` lists it. The same command starts a new one.';
 export const PUBLISH_STOPPED =
   'Stopped. What was accepted is stored. Run the same command again: events that are stored change nothing.';
 export function afterInterrupt(text: string): void {

@@ -7,6 +7,7 @@ import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
 import { expiresAt } from '../domain/job.ts';
 import { exportJobs, getJob, type JobPart } from '../jobs-view.ts';
+import { type JobWords, KINDS, type Kinds } from '../run/job-kind.ts';
 
 /** The form of our job ids: base32 of 128 bits. Text of another form needs no query. */
 const JOB_ID = /^[a-z2-7]{26}$/;
@@ -19,8 +20,14 @@ export class OwnJobs {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(JOBS_CONFIG) private readonly config: JobsConfig,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(KINDS) private readonly kinds: Pick<Kinds, 'of'>,
   ) {
     this.jobs = ports.views.reader(exportJobs);
+  }
+
+  /** How the client reads of the job. */
+  wordsOf(job: Pick<JobPart, 'match'>): JobWords {
+    return this.kinds.of(job).words;
   }
 
   current(id: string): Promise<JobPart | undefined> {
@@ -46,6 +53,6 @@ export class OwnJobs {
   async refuse(client: string, reason: RefusalReason, of?: Pick<JobPart, 'job' | 'group'>): Promise<never> {
     const about = of === undefined ? {} : { job: of.job, group: of.group };
     await this.audit.refuse({ client, action: 'download', reason, ...about });
-    throw new Refusal('not-found', 'There is no such export, or it is no longer available.');
+    throw new Refusal('not-found', 'There is no such export or match, or it is no longer available.');
   }
 }

@@ -38,13 +38,17 @@ export class ClientLimits {
     const { kickOffsPerHour, keptBytesPerClient: limit } = this.config;
     const { count, resetsAt } = await this.ports.state.counters.hit(`export-kick-off/${client}`, HOUR);
     if (count > kickOffsPerHour)
-      throw this.tooMany('kick-offs', `A client can start at most ${kickOffsPerHour} exports in an hour.`, resetsAt);
+      throw this.tooMany(
+        'kick-offs',
+        `A client can start at most ${kickOffsPerHour} exports and matches in an hour.`,
+        resetsAt,
+      );
     const kept = await this.kept(client, limit);
     if (kept.bytes >= limit)
       throw this.tooMany(
         'kept-bytes',
-        `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ${mebibytes(limit)} MiB are ` +
-          'allowed. Delete an export that you no longer need, or wait until an export expires.',
+        `The files of this client's exports and matches have ${mebibytes(kept.bytes)} MiB, and ` +
+          `${mebibytes(limit)} MiB are allowed. Delete one that you no longer need, or wait until one expires.`,
         kept.roomAt ?? this.ports.clock.now() + MINUTE,
       );
   }
@@ -70,8 +74,8 @@ export class ClientLimits {
     }
     throw this.tooMany(
       'running',
-      `${this.config.runningPerClient} exports of this client are running. Wait until an export is complete, or ` +
-        'delete one.',
+      `${this.config.runningPerClient} exports and matches of this client are running. Wait until one is complete, ` +
+        'or delete one.',
       this.ports.clock.now() + 5000,
     );
   }

@@ -8,7 +8,7 @@ import { JobViews } from './job-views.ts';
 import { JobWork } from './job-work.ts';
 
 export { ClientLimits } from './client-limits.ts';
-export { type JobKind, type Kinds, KINDS, type Sealing } from './job-kind.ts';
+export { type JobKind, type JobWords, type Kinds, KINDS, type Sealing } from './job-kind.ts';
 export { JobStreams } from './job-stream.ts';
 export { type Frozen, JobStarts, type NewJob, newJobId, SEPARATE_STATUS, type Starting } from './job-starts.ts';
 export { JobViews } from './job-views.ts';

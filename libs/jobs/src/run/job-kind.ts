@@ -8,11 +8,20 @@ export interface Sealing {
   readonly checked: readonly string[];
 }
 
+/** How a client reads of a job of a kind. */
+export interface JobWords {
+  /** Also of the job as a whole: `The match failed.` */
+  readonly noun: 'export' | 'match';
+  /** What happens to a member: `2 members matched`. */
+  readonly done: 'written' | 'matched';
+}
+
 /**
  * What jobs of a kind do in the steps that all jobs have. Each method may run twice or die in the middle, and names its
  * files by the fence of the attempt.
  */
 export interface JobKind {
+  readonly words: JobWords;
   /** What the chunks have, in their order. The chunk decides about each of them. */
   members(job: Job): Promise<AsyncIterable<string> | Iterable<string>>;
   /** @throws BlobStoreFull, or EngineUnavailable for any other failure; the chunk can be tried again */
@@ -26,7 +35,7 @@ export interface JobKind {
 }
 
 /** The kind of a job. */
-type KindOf = (job: Job) => JobKind;
+type KindOf = (job: Pick<Job, 'match'>) => JobKind;
 /** Injection token of `Kinds`. */
 export const KINDS = Symbol('Kinds');
 export interface Kinds {

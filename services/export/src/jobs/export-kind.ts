@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ExportSealed } from '@provider-access/events';
-import { BLOBS, type Job, type JobKind, JobViews, type Sealing } from '@provider-access/jobs';
+import { BLOBS, type Job, type JobKind, JobViews, type JobWords, type Sealing } from '@provider-access/jobs';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import { type ChunkSummary, readAsk } from './ask.ts';
 import { Chunks } from './chunks.ts';
@@ -14,6 +14,7 @@ const idsOf = (asked: readonly AskedPatient[]): readonly string[] =>
 /** Jobs that export members of a Group. */
 @Injectable()
 export class ExportKind implements JobKind {
+  readonly words: JobWords = { noun: 'export', done: 'written' };
   constructor(
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(JobViews) private readonly views: JobViews,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ExportSealed } from '@provider-access/events';
-import { BLOBS, type Job, type JobKind } from '@provider-access/jobs';
+import { BLOBS, type Job, type JobKind, type JobWords } from '@provider-access/jobs';
 import type { MatchSummary } from './judged.ts';
 import { MatchChunks } from './match-chunks.ts';
 import { MatchSealer } from './match-sealer.ts';
@@ -10,6 +10,7 @@ import { readSubmitted } from './submitted.ts';
 /** Jobs that find the members whom a provider attests (`$provider-member-match`). */
 @Injectable()
 export class MatchKind implements JobKind {
+  readonly words: JobWords = { noun: 'match', done: 'matched' };
   constructor(
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(MatchChunks) private readonly chunks: MatchChunks,

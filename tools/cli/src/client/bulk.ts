@@ -101,6 +101,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const parameter = (options.asks ?? []).map(({ name, value }) => ({ name, ...value }));
   const asked = parameter.length === 0 ? undefined : JSON.stringify({ resourceType: 'Parameters', parameter });
   const { path: target = url, body = asked } = options.kickOff ?? {};
+  const noun = options.kickOff === undefined ? 'export' : 'match';
   // The folder remembers what was asked for, so that it never mixes two exports.
   const request =
     options.kickOff !== undefined
@@ -141,7 +142,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     const answer = await call(state.status, { accept: 'application/json' }, [404, 500]);
     if (answer.status === 500) throw new ExportEnded(EXIT.unavailable, faultOf(answer.status, answer.text));
     if (answer.status === 404)
-      throw new ExportEnded(EXIT.refused, `the export that ${join(out, 'export.json')} names ${GONE}`);
+      throw new ExportEnded(EXIT.refused, `the ${noun} that ${join(out, 'export.json')} names ${GONE}`);
     if (answer.status === 200) {
       const manifest = readManifest(answer.text);
       const numbers = new Map<string, number>();
@@ -176,7 +177,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const present = async (): Promise<Manifest> => {
     const { status, text } = await call(kept.status, { accept: 'application/json' }, [404]);
     if (status !== 200)
-      throw new ExportEnded(EXIT.refused, `the export that ${join(out, 'export.json')} names ${GONE}`);
+      throw new ExportEnded(EXIT.refused, `the ${noun} that ${join(out, 'export.json')} names ${GONE}`);
     return readManifest(text);
   };
   const listed = async (file: FileState): Promise<boolean> =>

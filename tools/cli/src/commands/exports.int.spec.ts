@@ -60,7 +60,11 @@ describe('pa exports', () => {
       {
         total: 2,
         exports: [
-          entry('e2', '2026-11-27T12:00:00.000Z', { state: 'running', progress: '250 members written' }),
+          entry('e2', '2026-11-27T12:00:00.000Z', {
+            state: 'running',
+            progress: '250 members matched',
+            request: `${base}/fhir/Group/$provider-member-match`,
+          }),
           entry('e1', '2026-11-26T12:00:00.000Z', { state: 'complete', expiresAt: '2026-11-29T12:00:00.000Z' }),
         ],
       },
@@ -70,14 +74,16 @@ describe('pa exports', () => {
   test('lists what the platform keeps for the app, as a table, as JSON and as CSV', async () => {
     const table = await exports('exports');
     expect(table.code).toBe(0);
-    expect(table.stdout).toMatch(/^id +requested +group +state +until\n/);
-    expect(table.stdout).toMatch(/\ne2 .* g-1 +running: 250 members written\ne1 .*complete .*2026-11-29T12/);
+    expect(table.stdout).toMatch(/^id +requested +group +state +until +kind\n/);
+    expect(table.stdout).toMatch(
+      /\ne2 .* g-1 +running: 250 members matched +match\ne1 .*complete .*2026-11-29T12.* export/,
+    );
     expect(asked).toEqual(['GET /fhir/bulk Bearer token']);
     expect(await exports('exports', 'list')).toEqual(table);
     expect(JSON.parse((await exports('--json', 'exports')).stdout)).toHaveLength(2);
     expect((await exports('exports', '--csv')).stdout.split('\n').slice(0, 2)).toEqual([
-      'id,requested,group,state,until',
-      'e2,2026-11-27T12:00:00.000Z,g-1,running: 250 members written,',
+      'id,requested,group,state,until,kind',
+      'e2,2026-11-27T12:00:00.000Z,g-1,running: 250 members matched,,match',
     ]);
   });
 
@@ -91,7 +97,7 @@ describe('pa exports', () => {
     answers['GET /fhir/bulk'] = [200, { total: 0, exports: [] }];
     expect(await exports('exports')).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/no exports on the platform/) as string,
+      stdout: expect.stringMatching(/no exports or matches on the platform/) as string,
       stderr: '',
     });
   });
@@ -100,7 +106,7 @@ describe('pa exports', () => {
     answers[`GET /fhir/bulk/${ID}`] = [202, undefined, { 'x-progress': '250 members written' }];
     expect(await exports('exports', 'show', ID)).toMatchObject({
       code: 0,
-      stdout: 'The export runs: 250 members written.\n',
+      stdout: 'It runs: 250 members written.\n',
     });
     const manifest = {
       transactionTime: '2026-11-27T12:00:00.000Z',
@@ -111,7 +117,7 @@ describe('pa exports', () => {
     };
     answers[`GET /fhir/bulk/${ID}`] = [200, manifest, { expires: 'Mon, 30 Nov 2026 12:00:00 GMT' }];
     expect((await exports('exports', 'show', ID)).stdout).toMatch(
-      /^The export is complete, and its files are there until 2026-11-30T12:00:00.000Z\.\n[^]*output +Patient +2 +http/,
+      /^It is complete, and its files are there until 2026-11-30T12:00:00.000Z\.\n[^]*output +Patient +2 +http/,
     );
     expect(JSON.parse((await exports('--json', 'exports', 'show', ID)).stdout)).toEqual({
       id: ID,
@@ -128,7 +134,7 @@ describe('pa exports', () => {
     for (const named of [ID, `${base}/fhir/bulk/${ID}`])
       expect(await exports('exports', 'cancel', named)).toMatchObject({
         code: 0,
-        stdout: `The export ${ID} and its files are deleted.\n`,
+        stdout: `${ID} and its files are deleted.\n`,
       });
     expect(asked).toEqual(Array.from({ length: 2 }, () => `DELETE /fhir/bulk/${ID} Bearer token`));
   });

@@ -6,7 +6,7 @@ import { contextOf, tokenSource, withApp, type AppOptions } from '../context.ts'
 import { CliError, EXIT, table } from '../output.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
 
-/** An export as `GET /fhir/bulk` answers it. */
+/** An export or a match as `GET /fhir/bulk` answers it. */
 interface ListedExport {
   readonly id: string;
   readonly url: string;
@@ -31,6 +31,8 @@ function exportId(text: string): string {
 const stateOf = ({ state, progress }: ListedExport): string =>
   progress === undefined ? state : `${state}: ${progress}`;
 
+const kindOf = ({ request }: ListedExport): string => (request.includes('$provider-member-match') ? 'match' : 'export');
+
 async function list(o: AppOptions & ListOptions, command: Command): Promise<void> {
   const context = contextOf(command);
   const answer = await context.server.json<{ total: number; exports: ListedExport[] }>(PATH, {
@@ -38,14 +40,14 @@ async function list(o: AppOptions & ListOptions, command: Command): Promise<void
   });
   const rows: List<ListedExport> = {
     items: answer.exports,
-    header: ['id', 'requested', 'group', 'state', 'until'],
-    row: (e) => [e.id, e.requestedAt, e.group, stateOf(e), e.expiresAt ?? ''],
+    header: ['id', 'requested', 'group', 'state', 'until', 'kind'],
+    row: (e) => [e.id, e.requestedAt, e.group, stateOf(e), e.expiresAt ?? '', kindOf(e)],
     timeOf: (e) => e.requestedAt,
-    none: ['This app has no exports on the platform. `pa export` starts one.'],
+    none: ['This app has no exports or matches on the platform. `pa export` and `pa match` start one.'],
   };
   printList(context.out, rows, o);
   if (answer.total > answer.exports.length)
-    context.out.note(`The platform lists the newest ${answer.exports.length} of ${answer.total} exports.`);
+    context.out.note(`The platform lists the newest ${answer.exports.length} of ${answer.total} exports and matches.`);
 }
 
 async function show(text: string, o: AppOptions, command: Command): Promise<void> {
@@ -62,7 +64,7 @@ async function show(text: string, o: AppOptions, command: Command): Promise<void
   }
   if (answer.status === 202) {
     const progress = answer.headers.get('x-progress') ?? 'accepted';
-    return context.out.result({ id, state: 'running', progress }, [`The export runs: ${progress}.`]);
+    return context.out.result({ id, state: 'running', progress }, [`It runs: ${progress}.`]);
   }
   const manifest = JSON.parse(answer.text) as { readonly request?: string; readonly transactionTime: string };
   const lists = readManifest(answer.text);
@@ -72,7 +74,7 @@ async function show(text: string, o: AppOptions, command: Command): Promise<void
     (lists[kind] ?? []).map((file) => [kind, file.type, String(file.count ?? ''), file.url]),
   );
   context.out.result({ id, state: 'complete', ...(expiresAt !== undefined && { expiresAt }), manifest }, [
-    `The export is complete${expiresAt === undefined ? '' : `, and its files are there until ${expiresAt}`}.`,
+    `It is complete${expiresAt === undefined ? '' : `, and its files are there until ${expiresAt}`}.`,
     ...(manifest.request === undefined ? [] : [`request ${manifest.request}`]),
     `transactionTime ${manifest.transactionTime}`,
     ...(files.length === 0
@@ -85,21 +87,21 @@ async function cancel(text: string, o: AppOptions, command: Command): Promise<vo
   const context = contextOf(command);
   const id = exportId(text);
   await context.server.call(`${PATH}/${id}`, { method: 'DELETE', token: await tokenSource(context, o).get() });
-  context.out.result({ id, deleted: true }, [`The export ${id} and its files are deleted.`]);
+  context.out.result({ id, deleted: true }, [`${id} and its files are deleted.`]);
 }
 
-/** `pa exports`: what the platform keeps for an app. `pa export` starts an export and downloads it. */
+/** `pa exports`: what the platform keeps for an app. `pa export` and `pa match` start it and download it. */
 export function exportsCommands(program: Command): void {
-  const exports = program.command('exports').description("this app's own exports on the platform");
+  const exports = program.command('exports').description("this app's own exports and matches on the platform");
   withList(withApp(exports.command('list', { isDefault: true })), 'kick-off')
-    .description('the exports that run or have files, newest first; `pa exports` alone does the same')
+    .description('the exports and matches that run or have files, newest first; `pa exports` alone does the same')
     .action(list);
   withApp(exports.command('show'))
     .argument('<export>', 'id, as `pa exports` names it, or status URL')
-    .description('how far an export is, or its files and until when they are there')
+    .description('how far an export or a match is, or its files and until when they are there')
     .action(show);
   withApp(exports.command('cancel'))
     .argument('<export>', 'id, as `pa exports` names it, or status URL')
-    .description('end an export that runs, or delete the files of a complete one')
+    .description('end an export or a match that runs, or delete the files of a complete one')
     .action(cancel);
 }

@@ -5,7 +5,7 @@ import { isPayerIdentifier } from '@provider-access/domain/access';
 import { bulkExport } from '../client/bulk.ts';
 import { ExportFolder } from '../client/export-folder.ts';
 import { appOf, contextOf, tokenSource, withApp, type AppOptions, type Context } from '../context.ts';
-import { afterInterrupt, EXPORT_STOPPED } from '../interrupt.ts';
+import { afterInterrupt, MATCH_STOPPED } from '../interrupt.ts';
 import { csvPeople, CSV_COLUMNS } from '../match/csv-people.ts';
 import { fhirPeople } from '../match/fhir-people.ts';
 import type { MatchResult } from '../match/result.ts';
@@ -47,7 +47,7 @@ async function match(file: string, o: MatchOptions, command: Command): Promise<v
   const people = await peopleOf(file, { npi: o.npi, payer: o.payer, now: new Date().toISOString() }, out.note);
   const requests = requestsOf(people);
   if (o.dryRun === true) return writeRequests(o.out, requests, context);
-  afterInterrupt(EXPORT_STOPPED);
+  afterInterrupt(MATCH_STOPPED);
   const tokens = tokenSource(context, o);
   const results: MatchResult[] = [];
   for (const [at, request] of requests.entries()) {

@@ -29,13 +29,13 @@ const DOWNLOAD = operation({
   callers: 'app',
   audit: 'download',
   tag: 'Groups and exports',
-  summary: 'Download a file of an export',
+  summary: 'Download a file of an export or a match',
   description:
     'NDJSON, with gzip if the request accepts it. The server decides again about every member of the file: who ' +
     'opted out since is left out. `Range` resumes a download: with `If-Range` and the ETag, or without, if the file ' +
     'has not changed since the export was complete.',
   parameters: {
-    job: 'The id of the export, from `Content-Location`.',
+    job: 'The id of the export or match, from `Content-Location`.',
     file: 'The name of the file, from the manifest.',
   },
   headers: [

@@ -7,6 +7,7 @@ import { JOBS_CONFIG, type JobsConfig } from '../../config.ts';
 import { expiresAt, type JobStatus } from '../../domain/job.ts';
 import { ClientLimits } from '../../run/client-limits.ts';
 import { exportJobs, type JobPart } from '../../jobs-view.ts';
+import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from '../status/job-texts.ts';
 
 /** Statuses of exports that a status request answers. */
@@ -19,11 +20,12 @@ const LIST = operation({
   callers: 'app',
   refusedAs: 'download',
   tag: 'Groups and exports',
-  summary: 'List the own exports of the app',
+  summary: 'List the own exports and matches of the app',
   description:
-    'The newest 100 exports that a status request would answer, newest first. Bulk Data has no such request. An ' +
-    'app that lost the URL of an export finds it here, and deletes what it no longer needs.',
-  answer: { description: 'The exports.', type: JSON_TYPE, schema: ref('Exports') },
+    'The newest 100 exports and matches that a status request would answer, newest first. `request` tells them ' +
+    'apart. Bulk Data has no such request. An app that lost the URL of one finds it here, and deletes what it no ' +
+    'longer needs.',
+  answer: { description: 'The exports and matches.', type: JSON_TYPE, schema: ref('Exports') },
   refusals: ['too-many-requests'],
 });
 
@@ -34,6 +36,7 @@ export class ListController {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(JOBS_CONFIG) private readonly config: JobsConfig,
     @Inject(ClientLimits) private readonly limits: ClientLimits,
+    @Inject(OwnJobs) private readonly own: OwnJobs,
   ) {
     this.jobs = ports.views.reader(exportJobs);
   }
@@ -71,8 +74,8 @@ export class ListController {
       request,
       requestedAt,
       state,
-      ...(state === 'failed' && { message: failure(job) }),
-      ...(state === 'running' && { progress: progress(job) }),
+      ...(state === 'failed' && { message: failure(job, this.own.wordsOf(job)) }),
+      ...(state === 'running' && { progress: progress(job, this.own.wordsOf(job)) }),
       ...(state === 'complete' && { transactionTime }),
       ...(expires !== undefined && { expiresAt: instant(expires) }),
     };

@@ -20,14 +20,14 @@ import { manifestOfBulk1To3 } from './manifests/bulk-1-to-3.ts';
 import { manifestOfBulk4 } from './manifests/bulk-4.ts';
 import type { ListedFile, ManifestContent } from './manifests/content.ts';
 
-const JOB = { job: 'The id of the export, from `Content-Location`.' };
+const JOB = { job: 'The id of the export or match, from `Content-Location`.' };
 /** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 const STATUS = operation({
   route: 'GET /fhir/bulk/{job}',
   callers: 'app',
   refusedAs: 'download',
   tag: 'Groups and exports',
-  summary: 'Ask whether an export is done',
+  summary: 'Ask whether an export or a match is done',
   parameters: JOB,
   answer: {
     description:
@@ -39,7 +39,7 @@ const STATUS = operation({
   },
   also: {
     202:
-      'The export runs. `X-Progress` says how far, `Retry-After` when to ask again. After a kick-off with `Prefer: ' +
+      'It runs. `X-Progress` says how far, `Retry-After` when to ask again. After a kick-off with `Prefer: ' +
       'separate-export-status` the status is 200, and `X-Export-Status` has `202 Accepted`, `200 OK` or `500 …`.',
   },
   refusals: ['not-found', 'too-many-requests', 'storage-full'],
@@ -49,11 +49,11 @@ const CANCEL = operation({
   callers: 'app',
   refusedAs: 'download',
   tag: 'Groups and exports',
-  summary: 'Cancel an export, or delete its files',
+  summary: 'Cancel an export or a match, or delete its files',
   parameters: JOB,
   answer: {
     status: 202,
-    description: 'The export and its files are deleted.',
+    description: 'The job and its files are deleted. What a match attested stays.',
     type: FHIR_TYPE,
     schema: ref('OperationOutcome'),
   },
@@ -77,7 +77,7 @@ export class StatusController {
     await this.limits.countPoll('status', params.job);
     const separate = job.separateStatus === true;
     if (job.status === 'failed') {
-      const refusal = new Refusal('internal', failure(job));
+      const refusal = new Refusal('internal', failure(job, this.jobs.wordsOf(job)));
       if (!separate) throw refusal;
       // The status request did not fail.
       const { status, headers, body } = renderRefusal(refusal, 'fhir');
@@ -85,7 +85,7 @@ export class StatusController {
     }
     if (job.status !== 'sealed') {
       const again = retryAfter(job, this.ports.clock.now());
-      const headers = { 'x-progress': progress(job), 'retry-after': String(again) };
+      const headers = { 'x-progress': progress(job, this.jobs.wordsOf(job)), 'retry-after': String(again) };
       return separate ? { headers: { ...headers, ...exportStatus(202) } } : { status: 202, headers };
     }
     const content = await this.content(job, scopes);
@@ -133,11 +133,12 @@ export class StatusController {
     const job = await this.jobs.find(client, params.job);
     const cancelled = await this.streams.end('cancel', job.job, 'deleted by the client');
     if (!cancelled.ok) return this.jobs.refuse(client, 'export-gone', job);
+    const { noun } = this.jobs.wordsOf(job);
     if (!(await this.streams.isVisible(job.job, cancelled.version)))
-      throw new Refusal('unavailable', 'The export is deleted, but not yet in every view. Repeat the request.', {
+      throw new Refusal('unavailable', `The ${noun} is deleted, but not yet in every view. Repeat the request.`, {
         retryAfter: 2,
       });
-    return { json: operationOutcome('information', 'informational', 'The export and its files are deleted.') };
+    return { json: operationOutcome('information', 'informational', `The ${noun} and its files are deleted.`) };
   }
 }
 
