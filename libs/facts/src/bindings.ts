@@ -27,23 +27,32 @@ const decidedBy = ({ by, evidence, reason }: Decided): Decided => ({
 const isOpen = (binding: BindingFact, at: string): boolean => bindingEnd(binding) > Date.parse(at);
 
 /**
- * Bindings with one more interval, or with the end of one that they have. At the instant of an end another interval may
- * begin.
+ * The bindings after statements that were recorded at `recordedAt`: each begins an interval, or ends one that is known.
+ * At the instant of an end another interval may begin.
  */
-function withStated(before: readonly BindingFact[], stated: Stated, recordedAt: string): readonly BindingFact[] {
-  const { provider, from, to } = stated;
-  const known = before.findLastIndex((binding) => binding.provider === provider && binding.from === from);
-  const decided = decidedBy(stated);
-  if (known < 0 || (to === undefined && before[known]!.ends !== undefined)) {
-    const ends = to === undefined ? {} : { ends: [{ to, recordedAt }] };
-    return [...before, { provider, from, recordedAt, ...ends, ...decided }];
+function withStated(
+  before: readonly BindingFact[],
+  stated: readonly Stated[],
+  recordedAt: string,
+): readonly BindingFact[] {
+  const all = [...before];
+  const places = new Map(all.map(({ provider, from }, at) => [`${provider} ${from}`, at]));
+  for (const { provider, from, to, ...more } of stated) {
+    const key = `${provider} ${from}`;
+    const known = places.get(key);
+    const decided = decidedBy(more);
+    if (known === undefined || (to === undefined && all[known]!.ends !== undefined)) {
+      const ends = to === undefined ? {} : { ends: [{ to, recordedAt }] };
+      places.set(key, all.push({ provider, from, recordedAt, ...ends, ...decided }) - 1);
+    } else if (to !== undefined) all[known] = endedBy(all[known]!, to, recordedAt, decided);
   }
-  return to === undefined ? before : before.with(known, endedBy(before[known]!, to, recordedAt, decided));
+  return all;
 }
 
 /**
  * The bindings after an approval at `at` (RFC 3339). An approval of an earlier release has no intervals: what it binds
- * begins with it, and what it leaves out ends with it (APPS.md P5). A suspension ended those from before it (P6).
+ * begins with it, and what it leaves out ends with it (APPS.md P5). It knows no ends, so what it names has none any
+ * more (P4). A suspension ended the bindings from before it (P6).
  */
 export function bindingsAfter(
   known: Pick<ClientFacts, 'bindings' | 'history'> & { readonly status: ClientStatus },
@@ -55,18 +64,19 @@ export function bindingsAfter(
     known.status === 'approved'
       ? known.bindings
       : known.bindings.map((each) => (isOpen(each, stopped) ? endedBy(each, stopped, stopped) : each));
-  if (approval.bindings !== undefined)
-    return approval.bindings.reduce<readonly BindingFact[]>((all, stated) => withStated(all, stated, at), before);
+  if (approval.bindings !== undefined) return withStated(before, approval.bindings, at);
   const { by, reason, evidence = [] } = approval;
   const wanted = new Set<ProviderKey>(approval.providers);
-  const kept = before.map((each) => (isOpen(each, at) && !wanted.has(each.provider) ? endedBy(each, at, at) : each));
-  const open = new Set(kept.filter((each) => isOpen(each, at)).map(({ provider }) => provider));
-  return [...wanted]
-    .filter((provider) => !open.has(provider))
-    .reduce<readonly BindingFact[]>((all, provider) => {
-      const text = evidence.find((each) => each.provider === provider)?.text;
-      return withStated(all, { provider, from: at, by, evidence: text, reason }, at);
-    }, kept);
+  const lasts = (each: BindingFact): boolean => wanted.has(each.provider) && bindingEnd(each) === Infinity;
+  const kept = before.map((each) => (isOpen(each, at) && !lasts(each) ? endedBy(each, at, at) : each));
+  const open = new Set(kept.filter(lasts).map(({ provider }) => provider));
+  const begun = [...wanted].filter((provider) => !open.has(provider));
+  const textOf = (provider: ProviderKey): string | undefined => evidence.find((e) => e.provider === provider)?.text;
+  return withStated(
+    kept,
+    begun.map((provider) => ({ provider, from: at, by, evidence: textOf(provider), reason })),
+    at,
+  );
 }
 
 /** As `bindingsAfter`, without what only reviewers need: each process keeps the bindings of every app in memory. */

@@ -126,6 +126,17 @@ describe('P1 intervals in an approval', () => {
     ]);
   });
 
+  it('P4 have no end any more when an earlier release, which knows none, names the provider', () => {
+    const world = new World()
+      .registered()
+      .approved(2, [], { bindings: [from(NPI, 2, 9)] })
+      .approved(4, [NPI]);
+    expect(world.intervals).toEqual([
+      [NPI, 2, 4],
+      [NPI, 4],
+    ]);
+  });
+
   it('leave nothing of what only reviewers need in the facts of decisions', () => {
     const world = new World().registered().approved(2, [NPI], { bindings: [from(NPI, 2)] });
     expect(JSON.stringify(world.registry.get('c1')!.bindings)).not.toContain('contract 7');
@@ -137,6 +148,16 @@ describe('P1 intervals in an approval', () => {
     world.registry.decidesAt(ms(5));
     expect(world.boundAt(5)).toEqual([NPI]);
     world.registry.decidesAt(ms(6));
+    expect(world.boundAt(5)).toEqual([]);
+  });
+
+  it('P3 stay ended when an earlier end is stated after a later one has passed', () => {
+    const both = { bindings: [from(NPI, 2), from(SECOND, 2, 6)] };
+    const world = new World().registered().approved(2, [NPI], both);
+    world.registry.decidesAt(ms(6));
+    // The clock of the process that ends the binding is behind.
+    world.approved(3, [], { bindings: [from(NPI, 2, 4)], ended: NPI });
+    world.registry.decidesAt(ms(5));
     expect(world.boundAt(5)).toEqual([]);
   });
 });

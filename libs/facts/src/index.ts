@@ -1,3 +1,4 @@
+export type { BindingDetails } from './bindings.ts';
 export { FORMER_PROJECTIONS } from './former-views.ts';
 export {
   attestationFacts,

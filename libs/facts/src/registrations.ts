@@ -155,8 +155,10 @@ export class Registrations {
   }
   /** Tells that this process decides at `now`, ms since the epoch. Ends of bindings until then stay passed. */
   decidesAt(now: number): void {
-    for (const [client, endsPassed] of this.#ends.passed(now)) {
+    for (const [client, at] of this.#ends.passed(now)) {
       const known = this.#clients.get(client);
+      // An earlier end may have been stated after a later one had passed.
+      const endsPassed = Math.max(at, known?.endsPassed ?? at);
       if (known !== undefined) this.#clients.set(client, { ...known, endsPassed });
     }
   }

@@ -10,9 +10,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** ms between two looks. An approval may last this much longer. */
 const EVERY_MS = 60_000;
 
-/** When the last approval was made, ms since the epoch. */
+/** When the last approval was made, ms since the epoch. The end of one binding is none. */
 const approvedAt = ({ history }: ClientRegistration): number =>
-  Date.parse(history.findLast(({ status }) => status === 'approved')?.at ?? '');
+  Date.parse(history.findLast(({ status, ended }) => status === 'approved' && ended === undefined)?.at ?? '');
 
 /**
  * Ends approvals whose review is too old (APPS.md P28, REVIEW_VALID_DAYS). The end is an event, so that each process,

@@ -64,20 +64,30 @@ export class RegistryStreams {
     return result.ok ? result.version : undefined;
   }
 
+  /** The instant of a decision about an app, ms since the epoch: not before what this process has read (ADR 0016). */
+  now(): number {
+    return this.known.decisionTime(this.ports.clock.now());
+  }
+  /**
+   * Waits until the facts of this process have this version of a stream, and says which version they have then.
+   * @throws Refusal 503 when it takes too long
+   */
+  async asRead(stream: string, version: number): Promise<{ readonly now: number; readonly version: number }> {
+    const { acknowledgeWithinMs } = this.config;
+    if (this.known.registry.version(stream) < version) {
+      const position = await this.ports.state.streams.published(stream, version, acknowledgeWithinMs);
+      if (position === undefined || !(await this.known.waitFor(position, acknowledgeWithinMs))) throw notRead();
+    }
+    return { now: this.now(), version: this.known.registry.version(stream) };
+  }
+
   /** Waits until every reader has read this version. @throws Refusal 503 when readers do not catch up in time */
   async acknowledge(stream: string, version: number): Promise<void> {
     const { acknowledgeWithinMs } = this.config;
     const position = await this.ports.state.streams.published(stream, version, acknowledgeWithinMs);
     const known =
       position && (await Promise.all(this.readers.map((reader) => reader.waitFor(position, acknowledgeWithinMs))));
-    if (known === undefined || !known.every(Boolean))
-      throw new Refusal(
-        'unavailable',
-        'Not every process has read the change yet. Repeat the request: a repeat is safe.',
-        {
-          retryAfter: 5,
-        },
-      );
+    if (known === undefined || !known.every(Boolean)) throw notRead();
   }
 
   /** Folds the stream from the log: reads one partition of pa.registry from its beginning. */
@@ -98,3 +108,8 @@ export class RegistryStreams {
     return head;
   }
 }
+
+const notRead = (): Refusal =>
+  new Refusal('unavailable', 'Not every process has read the change yet. Repeat the request: a repeat is safe.', {
+    retryAfter: 5,
+  });

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ClientStatus } from '@provider-access/domain/access';
 import type { AppRegistered, AppRejected } from '@provider-access/events';
-import type { ClientRegistration } from '@provider-access/facts';
+import { ClientDetails, type ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import {
   decide,
@@ -10,24 +10,31 @@ import {
   type ClientEvent,
   type ClientState,
   type End,
+  type EndBinding,
   ENDS,
+  noBindingToEnd,
   noTransition,
 } from '../domain/client.ts';
+import { type KnownBindings, noBindings } from '../domain/bindings.ts';
 import { RegistryStreams } from './registry-streams.ts';
 
 /** How many processes may race to decide about one client. One of them wins each round. */
 const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
 
+/** An end of the app asks for no bindings, so that it waits for nothing. */
+const needsBindings = ({ kind }: ClientCommand): boolean => kind === 'approve' || kind === 'end-binding';
+
 /** The events of a decision. A registration that is not in the log yet comes first. @throws Refusal 404, 409, 400 */
 function decideFrom(
   command: ClientCommand,
   state: ClientState | undefined,
   application: AppRegistered | undefined,
+  known: KnownBindings,
 ): readonly ClientEvent[] {
   const registered: readonly ClientEvent[] =
     state === undefined && application !== undefined ? [{ type: 'pa.app-registered.v1', data: application }] : [];
-  const decision = decide(command, registered.reduce<ClientState | undefined>(evolve, state));
+  const decision = decide(command, registered.reduce<ClientState | undefined>(evolve, state), known);
   if (!decision.ok) throw new Refusal(FAULTS[decision.fault], decision.text);
   return [...registered, ...decision.events];
 }
@@ -35,7 +42,10 @@ function decideFrom(
 /** Decides about apps. The caller gets its answer after every reader of pa.registry has read the decision. */
 @Injectable()
 export class Registry {
-  constructor(@Inject(RegistryStreams) private readonly streams: RegistryStreams) {}
+  constructor(
+    @Inject(RegistryStreams) private readonly streams: RegistryStreams,
+    @Inject(ClientDetails) private readonly details: ClientDetails,
+  ) {}
 
   /**
    * Decides, and resolves when every process decides by the new state. A command that asks for the present state
@@ -47,8 +57,12 @@ export class Registry {
     const name = `client/${client}`;
     for (let round = 0; round < ROUNDS; round++) {
       const head = await this.streams.head<ClientState, ClientEvent>({ name, client, evolve });
-      const decided = decideFrom(command, head?.snapshot, application);
       const version = head?.version ?? 0;
+      const known = needsBindings(command)
+        ? await this.bindingsOf(client, name, version)
+        : noBindings(this.streams.now());
+      if (known === undefined) continue;
+      const decided = decideFrom(command, head?.snapshot, application, known);
       const events = decided.map((event, i) => ({ ...event, id: `${client}/${version + i + 1}`, subject: client }));
       const appended =
         events.length === 0
@@ -57,6 +71,16 @@ export class Registry {
       if (appended !== undefined) return this.streams.acknowledge(name, appended);
     }
     throw new Refusal('conflict', 'Other requests changed this client at the same time. Repeat the request.');
+  }
+
+  /**
+   * The bindings of the app after this version of its stream, from the facts of this process, because earlier releases
+   * keep none in the stream. Undefined if the app has changed since.
+   * @throws Refusal 503 when this process does not read the version in time
+   */
+  private async bindingsOf(client: string, stream: string, version: number): Promise<KnownBindings | undefined> {
+    const { now, version: read } = await this.streams.asRead(stream, version);
+    return read > version ? undefined : { now, bindings: this.details.get(client)?.bindings ?? [] };
   }
 
   /**
@@ -73,12 +97,16 @@ export class Registry {
     await this.streams.append(stream, 0, [event], data);
     await this.streams.acknowledge(stream, 1);
   }
-  /** Why the app cannot have what the command asks for. */
-  refusal(command: End, status: ClientStatus): Refusal {
-    return new Refusal('conflict', noTransition(status, ENDS[command.kind].to));
+  /** Why an app that waits cannot have what the command asks for. */
+  refusal(command: End | EndBinding, status: ClientStatus): Refusal {
+    const { kind } = command;
+    return new Refusal(
+      'conflict',
+      kind === 'end-binding' ? noBindingToEnd(status) : noTransition(status, ENDS[kind].to),
+    );
   }
   /** Checks a command about an unpublished registration, without a change. @throws Refusal 404, 409, 400 */
   check(command: ClientCommand, application: AppRegistered): void {
-    decideFrom(command, undefined, application);
+    decideFrom(command, undefined, application, noBindings(this.streams.now()));
   }
 }

@@ -2,6 +2,18 @@ import type { ClientStatus } from '@provider-access/domain/access';
 import { type ReasonKind, type Reasons, REQUESTED_BY_APP } from '@provider-access/domain/pdex/reasons';
 import { grantScopes } from '@provider-access/domain/smart';
 import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
+import { instant } from '@provider-access/kernel';
+import {
+  bound,
+  type KnownBindings,
+  lastBound,
+  lasting,
+  lastOf,
+  MAX_BINDINGS,
+  rebound,
+  type Stated,
+  type Wanted,
+} from './bindings.ts';
 
 /** The evidence that an identifier belongs to the provider of this app. */
 interface Evidence {
@@ -46,7 +58,18 @@ export interface End {
   readonly reason: string;
   readonly note?: string;
 }
-export type ClientCommand = Approve | End;
+/** Ends the binding to one provider, and leaves the app approved (APPS.md P2). `reason`: a code of the payer's list. */
+export interface EndBinding {
+  readonly kind: 'end-binding';
+  readonly by: string;
+  readonly provider: ProviderKey;
+  readonly reason: string;
+  readonly note?: string;
+  readonly evidence?: string;
+  /** When it ends or ended, ms since the epoch. Default: now. */
+  readonly to?: number;
+}
+export type ClientCommand = Approve | End | EndBinding;
 
 export type ClientEvent =
   | { readonly type: 'pa.app-registered.v1'; readonly data: AppRegistered }
@@ -61,8 +84,6 @@ export type ClientDecision =
 
 const done = (...events: readonly ClientEvent[]): ClientDecision => ({ ok: true, events });
 const refuse = (fault: Fault, text: string): ClientDecision => ({ ok: false, fault, text });
-const same = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((v) => b.includes(v));
 
 /** Each end of an app: the states from which it may come (APPS.md P23, P25, P27, P28), its state, and its event. */
 export const ENDS = {
@@ -77,6 +98,10 @@ export function reasonsOf(kind: Exclude<End['kind'], 'expire'>, reasons: Reasons
   const codes = (of: ReasonKind): readonly string[] => reasons[of].map(({ code }) => code);
   return kind === 'revoke' ? [...codes('security'), REQUESTED_BY_APP] : codes('security');
 }
+
+/** The reasons that the end of a binding may have: about one identifier, or without a denial. */
+export const bindingReasons = (reasons: Reasons): readonly string[] =>
+  [...reasons.binding, ...reasons.neutral].map(({ code }) => code);
 
 /** Whether no reviewer has decided yet. */
 export const isWaiting = (status: ClientStatus): boolean => status === 'submitted' || status === 'in-review';
@@ -93,10 +118,11 @@ export function noTransition(from: ClientStatus, to: ClientStatus): string {
 /** Whether a snapshot of an earlier release has its word for `submitted` (APPS.md P34). */
 const isFormer = (status: string): boolean => status === 'pending';
 
-/** Decides what a command changes (APPS.md P20 to P34). */
-export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
+/** Decides what a command changes (APPS.md P1 to P6, P20 to P34). */
+export function decide(command: ClientCommand, state: ClientState | undefined, known: KnownBindings): ClientDecision {
   if (state === undefined) return refuse('unknown', 'There is no client with this id.');
-  if (command.kind === 'approve') return approve(command, state);
+  if (command.kind === 'approve') return approve(command, state, known);
+  if (command.kind === 'end-binding') return endBinding(command, state, known);
   const { from, to, type } = ENDS[command.kind];
   const status = isFormer(state.status) ? 'submitted' : state.status;
   if (status === to) return done();
@@ -106,35 +132,102 @@ export function decide(command: ClientCommand, state: ClientState | undefined): 
   return done({ type, data: command.kind === 'expire' ? { ...data, expired: true } : data });
 }
 
-function approve(command: Approve, { status, registered, approved }: ClientState): ClientDecision {
+function approve(
+  command: Approve,
+  { status, registered, approved }: ClientState,
+  known: KnownBindings,
+): ClientDecision {
   if (FINAL.includes(status)) return refuse('conflict', noTransition(status, 'approved'));
   if (status === 'suspended' && command.reason === undefined)
     return refuse('invalid', 'reason: say why the suspended app is approved again.');
-  const { identifiers, sharedWith = [] } = command;
-  const providers = [...new Set(identifiers?.map(({ provider }) => provider) ?? approved?.providers ?? [])];
-  if (providers.length === 0)
+  const { sharedWith = [] } = command;
+  const named = new Map(command.identifiers?.map(({ provider, text }) => [provider, text]));
+  const wanted: readonly Wanted[] =
+    command.identifiers === undefined
+      ? lastBound(known)
+      : [...named].map(([provider, evidence]) => ({ provider, evidence }));
+  if (wanted.length === 0)
     return refuse(
       'invalid',
       'identifiers: name each NPI and TIN to bind, with the evidence that it belongs to this provider: [{"npi": ' +
         '"1234567893", "evidence": "Contract 7"}].',
     );
-  const evidence = identifiers ?? approved?.evidence;
   const scope =
     command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
   if (scope === '') return refuse('invalid', 'scope: the app registered none of these scopes.');
-  const isSame = approved !== undefined && same(approved.providers, providers) && approved.scope === scope;
-  if (status === 'approved' && isSame) return done();
+  const isApproved = status === 'approved';
+  const isKept = isApproved && command.identifiers === undefined;
+  const bindings = isKept ? [] : isApproved ? rebound(wanted, known, command) : bound(wanted, known, command);
+  if (isApproved && bindings.length === 0 && approved?.scope === scope) return done();
+  const refused = tooMany(bindings, known);
+  if (refused !== undefined) return refused;
+  const evidence = wanted.flatMap(({ provider, evidence: text }) => (text === undefined ? [] : [{ provider, text }]));
   return done({
     type: 'pa.app-approved.v1',
     data: {
       client: registered.client,
-      providers,
+      providers: isKept
+        ? [...lasting(known)]
+        : wanted.filter(({ to }) => to === undefined).map((each) => each.provider),
+      bindings: [...bindings],
       scope,
       by: command.by,
       reason: command.reason,
-      evidence: evidence && [...evidence],
+      ...(evidence.length > 0 && { evidence }),
       ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
       ...(command.reviewed !== undefined && { reviewed: command.reviewed }),
+    },
+  });
+}
+
+function tooMany(bindings: readonly Stated[], { bindings: before }: KnownBindings): ClientDecision | undefined {
+  const had = new Set(before.map(({ provider, from }) => `${provider} ${from}`));
+  const more = bindings.filter(({ provider, from }) => !had.has(`${provider} ${from}`));
+  if (more.length === 0 || before.length + more.length <= MAX_BINDINGS) return undefined;
+  return refuse(
+    'conflict',
+    `An app has at most ${MAX_BINDINGS} bindings in its life, and this one has had ${before.length}. Bindings can be ` +
+      'ended. For more, the developer registers the app again.',
+  );
+}
+
+/** The refusal to end a binding of an app that is not approved. */
+export const noBindingToEnd = (status: ClientStatus): string =>
+  `The client is ${status}. A binding can be ended while the client is approved.`;
+
+function endBinding(
+  { provider, to, by, reason, note, evidence }: EndBinding,
+  { status, registered, approved }: ClientState,
+  known: KnownBindings,
+): ClientDecision {
+  const last = lastOf(provider, known);
+  if (last === undefined) return refuse('unknown', `The client has no binding to ${provider.replace('|', ' ')}.`);
+  if (status !== 'approved') return refuse('conflict', noBindingToEnd(status));
+  // A clock that stepped back must not stop an end from now on.
+  const at = instant(to ?? Math.max(known.now, Date.parse(last.from)));
+  if (at < last.from) return refuse('invalid', `to: must not be before the binding began, at ${last.from}.`);
+  const ends = last.ends?.at(-1)?.to;
+  if (ends === at || (ends !== undefined && to === undefined && Date.parse(ends) <= known.now)) return done();
+  if (ends !== undefined && ends < at)
+    return refuse(
+      'conflict',
+      `The binding ends at ${ends}, and an end can only come earlier. To bind it anew, approve.`,
+    );
+  const others = lasting(known).filter((other) => other !== provider);
+  return done({
+    type: 'pa.app-approved.v1',
+    data: {
+      client: registered.client,
+      providers: others,
+      bindings: [{ provider, from: last.from, to: at, by, reason, ...(evidence !== undefined && { evidence }) }],
+      ended: provider,
+      scope: approved!.scope,
+      by,
+      reason,
+      ...(note !== undefined && { note }),
+      ...(approved!.evidence !== undefined && {
+        evidence: approved!.evidence.filter((each) => others.includes(each.provider)),
+      }),
     },
   });
 }
@@ -142,10 +235,10 @@ function approve(command: Approve, { status, registered, approved }: ClientState
 /** Whether an approval gives more than the app has now, so that four eyes must see it. */
 export function widens(
   { identifiers, scope }: Approve,
-  now: Readonly<{ status: ClientStatus; providers: readonly ProviderKey[]; scope: string }>,
+  now: Readonly<{ status: ClientStatus; lasting: readonly ProviderKey[]; scope: string }>,
 ): boolean {
   if (now.status !== 'approved') return true;
-  if ((identifiers ?? []).some(({ provider }) => !now.providers.includes(provider))) return true;
+  if ((identifiers ?? []).some(({ provider }) => !now.lasting.includes(provider))) return true;
   return scope !== undefined && grantScopes(scope, now.scope) !== scope;
 }
 

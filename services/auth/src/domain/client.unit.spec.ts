@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type AppRegistered, isNpi, isTin } from '@provider-access/events';
+import { type AppApproved, type AppRegistered, isNpi, isTin, type ProviderKey } from '@provider-access/events';
 import { deciding } from '@provider-access/process/testing';
 import { DEFAULT_REASONS } from '@provider-access/domain/pdex/reasons';
+import type { KnownBindings } from './bindings.ts';
 import {
   type Approve,
   type ClientCommand,
@@ -29,26 +30,36 @@ const named = [
   { provider: 'npi|1234567893', text: 'Contract 7' },
   { provider: 'tin|123456789', text: 'W-9' },
 ] as const;
-const approved: ClientEvent = {
+const NOW = Date.parse('2027-02-01T00:00:00.000Z');
+const BEFORE_NOW = '2027-01-15T00:00:00.000Z';
+type Approval = Extract<ClientEvent, { type: 'pa.app-approved.v1' }>;
+/** An approval that begins these bindings, now unless `from` says otherwise. */
+const approval = (
+  evidence: readonly { provider: ProviderKey; text: string }[],
+  scope: string,
+  from?: string,
+): Approval => ({
   type: 'pa.app-approved.v1',
   data: {
     client: 'c-1',
-    providers: ['npi|1234567893', 'tin|123456789'],
-    scope: 'system/*.rs',
+    providers: evidence.map(({ provider }) => provider),
+    bindings: evidence.map(({ provider, text }) => ({
+      provider,
+      from: from ?? new Date(NOW).toISOString(),
+      by: 'r',
+      evidence: text,
+    })),
+    scope,
     by: 'r',
-    evidence: [...named],
+    evidence: [...evidence],
   },
-};
-const narrow: ClientEvent = {
-  type: 'pa.app-approved.v1',
-  data: {
-    client: 'c-1',
-    providers: ['npi|1245319599'],
-    scope: 'system/Patient.rs',
-    by: 'r',
-    evidence: [{ provider: 'npi|1245319599', text: 'Contract 8' }],
-  },
-};
+});
+const other = [{ provider: 'npi|1245319599', text: 'Contract 8' }] as const;
+/** Approvals of now, and the same of earlier. */
+const approvedNow = approval(named, 'system/*.rs');
+const narrowNow = approval(other, 'system/Patient.rs');
+const approved: ClientEvent = approval(named, 'system/*.rs', BEFORE_NOW);
+const narrow: ClientEvent = approval(other, 'system/Patient.rs', BEFORE_NOW);
 const ended = (type: 'rejected' | 'suspended' | 'revoked'): ClientEvent => ({
   type: `pa.app-${type}.v1`,
   data: { client: 'c-1', by: 'r', reason: 'why' },
@@ -69,24 +80,60 @@ const suspend: ClientCommand = { kind: 'suspend', by: 'r', reason: 'why' };
 
 const stateAfter = (events: readonly ClientEvent[]): ClientState | undefined =>
   events.reduce<ClientState | undefined>(evolve, undefined);
+/** The bindings of the last approval, which these tests never end before. */
+const knownAfter = (events: readonly ClientEvent[]): KnownBindings => {
+  const last = events.findLast((event) => event.type === 'pa.app-approved.v1');
+  const bindings = (last?.data as AppApproved | undefined)?.bindings ?? [];
+  return { now: NOW, bindings: bindings.map((each) => ({ ...each, recordedAt: BEFORE_NOW })) };
+};
 /** What is known of an app are the events of its stream. */
 const { given } = deciding((command: ClientCommand, events: readonly ClientEvent[]) => {
-  const decision = decide(command, stateAfter(events));
+  const decision = decide(command, stateAfter(events), knownAfter(events));
   return decision.ok ? decision.events : `${decision.fault}: ${decision.text}`;
 });
 
 describe('deciding about an app', () => {
   it.each<[string, ClientEvent[], ClientCommand, ClientEvent[]]>([
-    ['a submitted one is approved for what the reviewer names', [registered], asRegistered, [approved]],
-    ['a submitted one is approved for less than it registered', [registered], narrower, [narrow]],
+    ['a submitted one is approved for what the reviewer names', [registered], asRegistered, [approvedNow]],
+    ['a submitted one is approved for less than it registered', [registered], narrower, [narrowNow]],
     ['an approved one stays approved', [registered, approved], approve, []],
     ['an approved one stays as narrow as it was', [registered, narrow], approve, []],
-    ['an approved one is bound anew', [registered, approved], narrower, [narrow]],
+    [
+      'an approved one is bound anew',
+      [registered, approved],
+      narrower,
+      [
+        {
+          ...narrowNow,
+          data: {
+            ...narrowNow.data,
+            bindings: [
+              ...named.map(({ provider }) => ({
+                provider,
+                from: BEFORE_NOW,
+                to: new Date(NOW).toISOString(),
+                by: 'r',
+              })),
+              ...narrowNow.data.bindings!,
+            ],
+          },
+        },
+      ],
+    ],
     [
       'a suspended one comes back as it was approved, with a reason',
       [registered, narrow, ended('suspended')],
       { ...approve, reason: 'the keys are new' },
-      [{ ...narrow, data: { ...narrow.data, reason: 'the keys are new' } } as ClientEvent],
+      [
+        {
+          ...narrowNow,
+          data: {
+            ...narrowNow.data,
+            bindings: narrowNow.data.bindings!.map((each) => ({ ...each, reason: 'the keys are new' })),
+            reason: 'the keys are new',
+          },
+        },
+      ],
     ],
     ['a submitted one is rejected', [registered], reject, [ended('rejected')]],
     ['a rejected one stays rejected', [registered, ended('rejected')], reject, []],
@@ -168,7 +215,7 @@ describe('deciding about an app', () => {
     for (const [command, to] of Object.entries(row))
       it(`${command} of an app that is ${from}: ${to} (APPS.md P20 to P30)`, () => {
         const events = BEFORE[from]!;
-        const decision = decide(COMMANDS[command]!, stateAfter(events));
+        const decision = decide(COMMANDS[command]!, stateAfter(events), knownAfter(events));
         if (to !== NO) {
           expect(decision).toMatchObject({ ok: true });
           expect(stateAfter([...events, ...(decision.ok ? decision.events : [])])?.status).toBe(to);
@@ -196,12 +243,12 @@ describe('deciding about an app', () => {
     ['a narrower scope', { scope: 'system/Patient.rs' }, {}, false],
     ['another NPI', { identifiers: [{ provider: 'npi|1245319599', text: 'x' }] }, {}, true],
     ['the scopes that were narrowed before', { scope: 'system/*.rs' }, { scope: 'system/Patient.rs' }, true],
-    ['another state: submitted', {}, { status: 'submitted', providers: [] }, true],
+    ['another state: submitted', {}, { status: 'submitted', lasting: [] }, true],
     ['another state: suspended', {}, { status: 'suspended' }, true],
     ['another state: expired', {}, { status: 'expired' }, true],
   ])('four eyes see an approval of %s: %s', (_name, command, over, isWider) => {
-    const providers = named.map(({ provider }) => provider);
-    const now = { status: 'approved' as const, providers, scope: 'system/*.rs', ...over };
+    const lasting = named.map(({ provider }) => provider);
+    const now = { status: 'approved' as const, lasting, scope: 'system/*.rs', ...over };
     expect(widens({ kind: 'approve', by: 'r', ...command }, now)).toBe(isWider);
   });
 });

@@ -8,13 +8,13 @@ export const FINDER = Symbol('Finder');
 /** Injection token of what counts guesses. */
 export const GUARD = Symbol('GuessGuard');
 
-/** The app, and when it was approved last: a later approval lifts a suspension of the operation (M77). */
+/** The app, and when it was approved last: a later approval lifts a suspension of the operation (M77), and the end of one binding does not. */
 export function approvalOf(
   parties: Pick<PartyFacts, 'client'>,
   client: string,
 ): { readonly client: string; readonly approvedAt: string } {
   const history = parties.client(client)?.history ?? [];
-  const approved = history.findLast(({ status }) => status === 'approved');
+  const approved = history.findLast(({ status, ended }) => status === 'approved' && ended === undefined);
   // An app that was never approved has no token.
   return { client, approvedAt: approved?.at ?? new Date(0).toISOString() };
 }

@@ -46,6 +46,8 @@ interface Change {
   readonly by?: string;
   readonly reason?: string;
   readonly note?: string;
+  /** The decision ended the binding to this provider alone. */
+  readonly ended?: string;
 }
 /** Servers before 0.3.0 say `pending`. */
 const isWaiting = ({ status }: Client): boolean => ['submitted', 'in-review', 'pending'].includes(status);
@@ -93,7 +95,13 @@ const historyRows = (history: readonly Change[] = []): string[] =>
         '',
         ...table(
           ['when', 'status', 'by', 'reason', 'note'],
-          history.map((c) => [c.at, c.status, c.by ?? '', c.reason ?? '', c.note ?? '']),
+          history.map((c) => [
+            c.at,
+            c.ended === undefined ? c.status : `ends ${c.ended.replace('|', ' ')}`,
+            c.by ?? '',
+            c.reason ?? '',
+            c.note ?? '',
+          ]),
         ),
       ];
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
-import { table } from '../output.ts';
+import { instant, npi, tin } from '../options.ts';
+import { CliError, EXIT, table } from '../output.ts';
 
 /** What each command of a reviewer does with an app. */
 const ENDS = {
@@ -9,6 +10,15 @@ const ENDS = {
   revoke: 'as the reviewer: ends the access of an app for good',
 } as const;
 
+/** The options of `pa apps unbind`. */
+interface Unbound {
+  readonly npi?: string;
+  readonly tin?: string;
+  readonly reason: string;
+  readonly note?: string;
+  readonly evidence?: string;
+  readonly to?: string;
+}
 interface Report {
   readonly from: string;
   readonly to: string;
@@ -50,6 +60,22 @@ export function reviewCommands(apps: Command): void {
       .action((client: string, o: { reason: string; note?: string }, command: Command) =>
         decide(client, verb, o, command),
       );
+  apps
+    .command('unbind')
+    .argument('<client>')
+    .option('--npi <npi>', 'the NPI for which the app speaks no longer', npi)
+    .option('--tin <tin>', 'the same, a TIN', tin)
+    .requiredOption('--reason <code>', 'a code of the list, such as contract-ended; a wrong one shows the list')
+    .option('--note <text>', 'what happened')
+    .option('--evidence <text>', 'what you looked at')
+    .option('--to <instant>', 'when the binding ends, or ended (default: now)', instant('--to'))
+    .description('as the reviewer: ends the binding of an app to one NPI or TIN; the app stays approved')
+    .action((client: string, { npi: ofNpi, tin: ofTin, ...body }: Unbound, command: Command) => {
+      if ((ofNpi === undefined) === (ofTin === undefined))
+        throw new CliError(EXIT.usage, 'give --npi or --tin, one of them');
+      const provider = encodeURIComponent(ofNpi === undefined ? `tin|${ofTin}` : `npi|${ofNpi}`);
+      return decide(client, `bindings/${provider}/end`, body, command);
+    });
   apps
     .command('report')
     .option('--from <instant>', 'decisions that are not before (default: a year before --to)')

@@ -325,10 +325,11 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       body: JSON.stringify({ identifiers: [{ npi: '1245319599', evidence: 'a test' }] }),
     }),
     ...Object.fromEntries(
-      ['reject', 'suspend', 'revoke', 'review'].map((verb) => [
-        `POST /auth/clients/{client}/${verb}`,
-        missing(`/auth/clients/unknown/${verb}`, 'administrator', { ...posted, body: '{"reason":"key-compromised"}' }),
-      ]),
+      ['reject', 'suspend', 'revoke', 'review', 'bindings/{provider}/end'].map((verb) => {
+        const body = verb.endsWith('/end') ? '{"reason":"contract-ended"}' : '{"reason":"key-compromised"}';
+        const path = `/auth/clients/unknown/${verb.replace('{provider}', 'npi%7C1245319599')}`;
+        return [`POST /auth/clients/{client}/${verb}`, missing(path, 'administrator', { ...posted, body })];
+      }),
     ),
     ...SESSIONS,
     'GET /auth/decisions': operator('/auth/decisions'),

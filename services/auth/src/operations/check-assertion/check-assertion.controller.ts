@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { notStored } from '../answers.ts';
 import { FORM, readForm } from '../form.ts';
 import { AskingClients } from '../token/asking-clients.ts';
-import { ASSERTION_TYPE, NOT_APPROVED, OUT_OF_NETWORK } from '../token/token-grants.ts';
+import { ASSERTION_TYPE, NOT_APPROVED } from '../token/token-grants.ts';
 import { TokenLimits } from '../token/token-limits.ts';
 
 /** The form of a token request. Only `client_assertion` is needed. */
@@ -109,8 +109,9 @@ export class CheckAssertionController {
 
   private ofClient(client: ClientRegistration): readonly Check[] {
     if (client.status !== 'approved') return [{ part: 'approval', accepted: false, text: NOT_APPROVED }];
-    const accepted = this.asking.inNetwork(client);
-    const text = accepted ? 'A provider bound to this app is in network.' : OUT_OF_NETWORK;
+    const unbound = this.asking.unbound(client);
+    const accepted = unbound === undefined;
+    const text = unbound ?? 'A provider bound to this app is in network.';
     return [
       { part: 'approval', accepted: true, text: 'The app is approved.' },
       { part: 'network', accepted, text },

@@ -5,7 +5,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Decisions of one kind and reason, with the days that they took. */
 export interface DecisionRow {
-  readonly status: ClientStatus;
+  /** `binding-ended`: the app stayed approved, without one NPI or TIN. */
+  readonly status: ClientStatus | 'binding-ended';
   /** A code of the list; the text that an earlier release wrote; absent for an approval. */
   readonly reason?: string;
   readonly count: number;
@@ -16,7 +17,7 @@ export interface DecisionRow {
   readonly days: { readonly least: number; readonly median: number; readonly most: number };
 }
 interface Decided {
-  readonly status: ClientStatus;
+  readonly status: DecisionRow['status'];
   readonly reason?: string;
   readonly at: number;
   readonly days: number;
@@ -26,8 +27,9 @@ interface Decided {
 function decisionsOf({ registeredAt, history }: Pick<ClientRegistration, 'registeredAt' | 'history'>): Decided[] {
   const decided: Decided[] = [];
   let since = Date.parse(registeredAt);
-  for (const { status, reason, at } of history) {
-    if (status === 'submitted' || status === 'in-review') continue;
+  for (const { status: after, reason, at, ended } of history) {
+    if (after === 'submitted' || after === 'in-review') continue;
+    const status = ended === undefined ? after : 'binding-ended';
     const when = Date.parse(at);
     // The reason of an approval is a free text, and each would be a row of its own.
     const code = status === 'approved' ? undefined : reason;

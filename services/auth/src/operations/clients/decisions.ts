@@ -68,7 +68,7 @@ export class Decisions {
     if (
       app !== undefined &&
       this.config.fourEyes &&
-      widens(command, { ...app, providers: this.identifiers.boundTo(app) })
+      widens(command, { ...app, lasting: this.identifiers.lasting(app) })
     )
       requireOther(review, command.by);
     const isFirst = app !== undefined && isWaiting(app.status);

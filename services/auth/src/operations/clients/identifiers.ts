@@ -3,6 +3,7 @@ import { type ClientFacts, providersAt } from '@provider-access/domain/access';
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
+import { lasting } from '../../domain/bindings.ts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
@@ -63,6 +64,10 @@ export class Identifiers {
   /** The providers that the app is bound to now, or will be when it is approved again. */
   boundTo(client: ClientRegistration): readonly ProviderKey[] {
     return providersAt(client, this.now());
+  }
+  /** Those of them without an end. */
+  lasting(client: ClientRegistration): readonly ProviderKey[] {
+    return lasting({ now: this.now(), bindings: client.bindings });
   }
   private now(): number {
     return this.parties.decisionTime(this.ports.clock.now());

@@ -8,21 +8,17 @@ import { z } from 'zod';
 import { unknownClient } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
-import { PLAIN } from '../../domain/names.ts';
 import { type Approve, type ClientCommand, type End, reasonsOf } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
 import { NPI } from '../register/texts.ts';
+import { readBody, text } from './bodies.ts';
 import { Decisions } from './decisions.ts';
+import { END_BINDING, endOfBinding } from './end-binding.ts';
 import { brief, Identifiers } from './identifiers.ts';
+import { shownBindings } from './shown-bindings.ts';
 
 const PAGE = { default: 500, max: 1000 };
 
-const text = z
-  .string('must be a text')
-  .trim()
-  .min(1, 'must not be empty')
-  .max(500, 'is longer than 500 characters')
-  .regex(PLAIN, 'holds control characters');
 const identifier = z
   .strictObject({
     npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a valid check digit').optional(),
@@ -190,23 +186,8 @@ const REVIEW = operation({
   refusals: ['invalid-request', 'not-found', 'conflict'],
 });
 
-function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
-  const result = schema.safeParse(body ?? {});
-  if (result.success) return result.data;
-  throw new Refusal(
-    'invalid-request',
-    result.error.issues
-      .map(
-        (i) =>
-          `${i.path.join('.') || 'body'}: ` +
-          `${i.code === 'invalid_type' && i.path.length === 1 ? `must be given (${i.message})` : i.message}`,
-      )
-      .join('; '),
-  );
-}
-
 function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
-  const { npis: _npis, tins: _tins, ...given } = read(approval, body);
+  const { npis: _npis, tins: _tins, ...given } = readBody(approval, body);
   return given;
 }
 
@@ -266,6 +247,11 @@ export class ReviewController {
   revoke({ caller, params, body }: Asked<typeof REVOKE>): Promise<Answer> {
     return this.decide(params.client, { kind: 'revoke', by: caller.mark, ...this.ending('revoke', body) });
   }
+  @Operation(END_BINDING)
+  endBinding({ caller, params, body }: Asked<typeof END_BINDING>): Promise<Answer> {
+    const command = endOfBinding(params.provider, body, this.config);
+    return this.decide(params.client, { ...command, by: caller.mark });
+  }
   @Operation(REVIEW)
   async review({ caller, params }: Asked<typeof REVIEW>): Promise<Answer> {
     await this.decisions.review(params.client, caller.mark);
@@ -274,7 +260,7 @@ export class ReviewController {
 
   /** @throws Refusal 400 with the codes that the decision may have (APPS.md P31, P32) */
   private ending(kind: 'reject' | 'suspend' | 'revoke', body: unknown): Pick<End, 'reason' | 'note'> {
-    const { reason, note } = read(ending, body);
+    const { reason, note } = readBody(ending, body);
     const codes = reasonsOf(kind, this.config.reasons);
     if (!codes.includes(reason))
       throw new Refusal('invalid-request', `reason: must be one of ${codes.join(', ')}. Say more in note.`);
@@ -293,6 +279,7 @@ export class ReviewController {
       json: {
         ...clientDocument(found, ports.clock.now()),
         history: found.history,
+        ...shownBindings(found),
         review: await this.decisions.reviewOf(found),
         ...(await identifiers.of(found)),
         named_alike: clients.namedAlike(found).map(brief),

@@ -18,6 +18,9 @@ import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { acceptedFormer } from '../../domain/client-keys.ts';
 import { isWaiting } from '../../domain/client.ts';
 
+const NO_BINDING = 'No provider is bound to this app now.';
+const OUT_OF_NETWORK = 'None of the providers bound to this app is in the network of this payer now.';
+
 /** What auth knows of a client that asks for a token. */
 @Injectable()
 export class AskingClients {
@@ -84,15 +87,20 @@ export class AskingClients {
     return { jwks, jwksUri, former: acceptedFormer(formerKeys, this.ports.clock.now()) };
   }
 
-  /** Whether one of the providers that the app is bound to is in network now. */
-  inNetwork({ client }: Pick<ClientRegistration, 'client'>): boolean {
+  /**
+   * Why no provider lets the app in now; undefined if one that it is bound to is in network (APPS.md P8). All of it is
+   * in the memory of this process.
+   */
+  unbound({ client }: Pick<ClientRegistration, 'client'>): string | undefined {
     const now = this.parties.decisionTime(this.ports.clock.now());
     const known = this.parties.client(client);
     const providers = known === undefined ? [] : providersAt(known, now);
-    return providers.some(
+    if (providers.length === 0) return NO_BINDING;
+    const isOpen = providers.some(
       (provider) =>
         this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network',
     );
+    return isOpen ? undefined : OUT_OF_NETWORK;
   }
 
   private expected(): Pick<ExplainInput, 'audiences' | 'now' | 'jwksSource'> {

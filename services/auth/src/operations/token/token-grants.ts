@@ -12,7 +12,6 @@ import { TokenLimits } from './token-limits.ts';
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 export const NOT_APPROVED = 'The app is registered and not approved yet.';
-export const OUT_OF_NETWORK = 'None of the providers bound to this app is in the network of this payer now.';
 
 /** A refusal with two values for the audit: the client that the caller claims to be, and the step that failed. */
 export class TokenRefusal extends Error {
@@ -86,8 +85,8 @@ export class TokenGrants {
       );
     if (registration?.status !== 'approved')
       throw refuse(new Refusal('unauthorized-client', NOT_APPROVED), 'not-approved');
-    if (!asking.inNetwork(registration))
-      throw refuse(new Refusal('unauthorized-client', OUT_OF_NETWORK), 'not-in-network');
+    const unbound = asking.unbound(registration);
+    if (unbound !== undefined) throw refuse(new Refusal('unauthorized-client', unbound), 'not-in-network');
     const { tooMuch, refused } = scopeFaults(form['scope']);
     if (tooMuch !== undefined) throw refuse(new Refusal('invalid-scope', `The scope is too much: ${tooMuch}.`));
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
