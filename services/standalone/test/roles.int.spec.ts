@@ -22,6 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'POST /auth/clients/{client}/suspend': ['reviewer'],
   'POST /auth/clients/{client}/revoke': ['reviewer'],
   'POST /auth/clients/{client}/review': ['reviewer'],
+  'POST /auth/clients/{client}/bindings/{provider}/end': ['reviewer'],
   'GET /auth/decisions': ['reviewer', 'auditor', 'compliance'],
   'GET /auth/signing-keys': ['operator'],
   'POST /auth/signing-keys/{kid}/withdraw': ['operator'],

@@ -41,7 +41,11 @@ const CLIENT = {
   contacts: list({ type: 'string' }, 'E-mail addresses.'),
   npi: list({ type: 'string' }, 'The NPIs that the app claims.'),
   tin: list({ type: 'string' }, 'The TINs that the app claims.'),
-  bound: { type: 'object', description: 'The NPIs and TINs for which a reviewer approved it.' },
+  bound: { type: 'object', description: 'The NPIs and TINs to which it is bound now.' },
+  bindings: list(
+    { type: 'object' },
+    'For a reviewer: every binding, the newest first, with `from`, `to`, who decided, by which evidence and why.',
+  ),
   grant_types: list({ type: 'string' }, 'Always `client_credentials`.'),
   token_endpoint_auth_method: { const: 'private_key_jwt' },
 };
