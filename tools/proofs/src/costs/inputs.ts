@@ -1,7 +1,7 @@
 import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
-import { FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, SESSIONS, UNREADABLE_MATCH } from './request-parts.ts';
+import { ENDS, FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, SESSIONS, UNREADABLE_MATCH } from './request-parts.ts';
 
 export interface Input {
   readonly url: string;
@@ -325,11 +325,10 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       body: JSON.stringify({ identifiers: [{ npi: '1245319599', evidence: 'a test' }] }),
     }),
     ...Object.fromEntries(
-      ['reject', 'suspend', 'revoke', 'review', 'bindings/{provider}/end'].map((verb) => {
-        const body = verb.endsWith('/end') ? '{"reason":"contract-ended"}' : '{"reason":"key-compromised"}';
-        const path = `/auth/clients/unknown/${verb.replace('{provider}', 'npi%7C1245319599')}`;
-        return [`POST /auth/clients/{client}/${verb}`, missing(path, 'administrator', { ...posted, body })];
-      }),
+      ENDS.map(([verb, path, body]) => [
+        `POST /auth/clients/{client}/${verb}`,
+        missing(`/auth/clients/unknown/${path}`, 'administrator', { ...posted, body }),
+      ]),
     ),
     ...SESSIONS,
     'GET /auth/decisions': operator('/auth/decisions'),

@@ -60,3 +60,10 @@ export const SESSIONS = {
   'POST /auth/session/renew': [{ ...UNKNOWN, url: '/auth/session/renew', method: 'POST' }],
   'DELETE /auth/session': [{ ...UNKNOWN, url: '/auth/session', method: 'DELETE' }],
 } as const;
+
+const SECURITY = '{"reason":"key-compromised"}';
+/** What a reviewer does with an app beside an approval: the route, the path, and the body. */
+export const ENDS = [
+  ...['reject', 'suspend', 'revoke', 'review'].map((verb) => [verb, verb, SECURITY] as const),
+  ['bindings/{provider}/end', 'bindings/npi%7C1245319599/end', '{"reason":"contract-ended"}'],
+] as const;
