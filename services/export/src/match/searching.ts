@@ -8,7 +8,10 @@ export const FINDER = Symbol('Finder');
 /** Injection token of what counts guesses. */
 export const GUARD = Symbol('GuessGuard');
 
-/** The app, and when it was approved last: a later approval lifts a suspension of the operation (M77), and the end of one binding does not. */
+/**
+ * The app, and when it was approved last: a later approval lifts a suspension of the operation (M77). The end of one
+ * binding lifts none.
+ */
 export function approvalOf(
   parties: Pick<PartyFacts, 'client'>,
   client: string,

@@ -31,8 +31,8 @@ export const END_BINDING = operation({
   },
   summary: 'End the binding of an app to one NPI or TIN',
   description:
-    'The app stays approved. When this answers, no process decides by the binding any more. With a later `to` it is in ' +
-    'force until then. An end that was stated can only come earlier.',
+    'The app stays approved. When this answers, no process decides by the binding any more. With a later `to` it ' +
+    'is in force until then. An end that was stated can only come earlier.',
   body: {
     required: true,
     content: {

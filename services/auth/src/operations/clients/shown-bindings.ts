@@ -3,7 +3,7 @@ import type { ClientRegistration } from '@provider-access/facts';
 /** Bindings that the answer shows, the newest first. */
 const MAX_SHOWN = 100;
 
-/** The intervals in which the app was bound to each NPI and TIN, and who decided, as a reviewer sees them (APPS.md P1). */
+/** The intervals in which the app was bound to each NPI and TIN, as a reviewer sees them (APPS.md P1). */
 export function shownBindings({ bindings }: Pick<ClientRegistration, 'bindings'>): Readonly<Record<string, unknown>> {
   const shown = bindings.slice(-MAX_SHOWN).reverse();
   const hidden = bindings.length - shown.length;
