@@ -116,6 +116,19 @@ describe('the embedded log', () => {
     await second.close();
   });
 
+  it('gives the topics of a new file one partition, and new topics as many as the file has (ADR 0133)', async () => {
+    const fresh = openEmbeddedLog({ file });
+    expect([await fresh.partitions('t'), await fresh.head(['u'])]).toEqual([1, { u: [0] }]);
+    await fresh.close();
+    const other = join(folder, 'of-an-earlier-release.db');
+    const earlier = openEmbeddedLog({ file: other, partitions: 4 });
+    await earlier.partitions('t');
+    await earlier.close();
+    const now = openEmbeddedLog({ file: other });
+    expect([await now.partitions('t'), await now.partitions('u')]).toEqual([4, 4]);
+    await now.close();
+  });
+
   it('trims by time without giving an offset twice, also when nothing is left', async () => {
     let now = 1000;
     const log = openEmbeddedLog({ file, partitions: 1, now: () => now });

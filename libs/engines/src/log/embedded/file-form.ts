@@ -51,10 +51,24 @@ export interface TopicRow {
   readonly partitions: number;
 }
 
+const topicRow = (row: Readonly<Record<string, unknown>>): TopicRow => ({
+  id: Number(row['id']),
+  partitions: Number(row[BLOCKS!] ?? row[PLAIN!]),
+});
+
 /** In both forms of the file. */
 export function topicOf(db: DatabaseSync, topic: string): TopicRow | undefined {
   const row = db.prepare('SELECT * FROM topics WHERE topic = ?').get(topic);
-  return row && { id: Number(row['id']), partitions: Number(row[BLOCKS!] ?? row[PLAIN!]) };
+  return row && topicRow(row);
+}
+
+/** The highest count of partitions of a topic; undefined in a file without topics. */
+export function mostPartitions(db: DatabaseSync): number | undefined {
+  const counts = db
+    .prepare('SELECT * FROM topics')
+    .all()
+    .map((row) => topicRow(row).partitions);
+  return counts.length === 0 ? undefined : Math.max(...counts);
 }
 
 /** Creates a topic and its tables, in the transaction of the caller. */

@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { EXTENT, fitting, type Row, rowsWith, Unpacked } from './blocks.ts';
 import { engine, logFault } from './faults.ts';
-import { allowBlocks, createTopic, topicOf, type TopicRow, unpackBlocks } from './file-form.ts';
+import { allowBlocks, createTopic, mostPartitions, topicOf, type TopicRow, unpackBlocks } from './file-form.ts';
 import { LIMIT } from './limit.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
@@ -16,7 +16,10 @@ import type { PlacedRecord } from '../placing.ts';
 export interface SqliteStoreOptions {
   /** Path of the SQLite file in an existing folder. Only one process writes it. */
   readonly file: string;
-  /** Partitions of a new topic; an existing topic keeps its count. */
+  /**
+   * Partitions of a new topic; an existing topic keeps its count. Default: as many as the other topics of the file
+   * have, and one in a new file (ADR 0133).
+   */
   readonly partitions?: number;
   /** Another process or thread writes the file. `append` and `subscribe` are refused. */
   readonly readonly?: boolean;
@@ -37,7 +40,7 @@ interface Hooks {
   readonly content?: Uint8Array | undefined;
 }
 
-const DEFAULTS = { partitions: 4, readonly: false, busyMs: 1000, now: () => Date.now(), blocks: true };
+const DEFAULTS = { readonly: false, busyMs: 1000, now: () => Date.now(), blocks: true };
 
 interface Slot extends RetainedPlace {
   /** Durable next offset. */
@@ -72,7 +75,7 @@ export type LocalStore = Omit<SqliteStore, 'copy'>;
  */
 export class SqliteStore {
   readonly #db: DatabaseSync;
-  readonly #options: Required<SqliteStoreOptions> & Hooks;
+  readonly #options: Required<Omit<SqliteStoreOptions, 'partitions'>> & Pick<SqliteStoreOptions, 'partitions'> & Hooks;
   readonly #topics = new Map<string, Slot[]>();
   readonly #commits = new Map<string, number>();
   readonly #dirty = new Map<string, Commit>();
@@ -133,9 +136,7 @@ export class SqliteStore {
   head(topic: string): readonly number[] {
     const slots = this.#slots(topic);
     // A read-only log may open a topic before the writer has created it. Then the topic is empty.
-    return slots.length > 0
-      ? slots.map((slot) => slot.head)
-      : Array.from({ length: this.#options.partitions }, () => 0);
+    return slots.length > 0 ? slots.map((slot) => slot.head) : Array.from({ length: this.#partitionsOfNew() }, () => 0);
   }
 
   /** Resolves when durable. */
@@ -346,8 +347,11 @@ export class SqliteStore {
     return slots;
   }
 
+  #partitionsOfNew(): number {
+    return this.#options.partitions ?? mostPartitions(this.#db) ?? 1;
+  }
   #create(topic: string): TopicRow {
-    const work = (): TopicRow => createTopic(this.#db, topic, this.#options.partitions);
+    const work = (): TopicRow => createTopic(this.#db, topic, this.#partitionsOfNew());
     return this.#db.isTransaction ? work() : this.#transaction(work);
   }
 

@@ -111,21 +111,24 @@ export abstract class EmbeddedBuilds extends ViewStore {
     return this.connection.checkpoints(projection, build);
   }
 
-  /**
-   * Within the caller's transaction. @throws CheckpointMoved if the checkpoint is not at `from`, or the build is sealed
-   */
+  /** Within the caller's transaction. @throws CheckpointMoved as `expect` */
   protected save(collection: string, build: number, checkpoint: Advance): void {
-    const { topic, partition, from, next } = checkpoint;
-    const progress = JSON.stringify(checkpoint.progress);
+    this.#expect(collection, build, checkpoint);
+    this.connection.saveCheckpoint(collection, build, checkpoint);
+  }
+  /** Saves a checkpoint without documents, outside of a transaction. @throws CheckpointMoved as `expect` */
+  protected hold(collection: string, build: number, checkpoint: Advance): void {
+    this.#expect(collection, build, checkpoint);
+    this.connection.holdCheckpoint(collection, build, checkpoint);
+  }
+
+  /** @throws CheckpointMoved if the checkpoint is not at `from`, or the build is sealed */
+  #expect(collection: string, build: number, checkpoint: Advance): void {
     const { live, building, sealed } = this.#entryOf(collection)!;
     // A late writer may still have the build that another one replaced.
-    const saved =
-      build === sealed || (build !== live && build !== building)
-        ? 0
-        : from === 0
-          ? this.connection.control.first!.run(collection, build, topic, partition, next, progress).changes
-          : this.connection.control.move!.run(next, progress, collection, build, topic, partition, from).changes;
-    if (Number(saved) === 0) throw CheckpointMoved.from(collection, checkpoint);
+    const isOver = build === sealed || (build !== live && build !== building);
+    if (isOver || this.connection.nextOf(collection, build, checkpoint) !== checkpoint.from)
+      throw CheckpointMoved.from(collection, checkpoint);
   }
 
   async verify(projection: Projection, build: number, expected: Expected): Promise<void> {

@@ -1,8 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import { transaction, WritesOfTurn } from '../../log/embedded/index.ts';
+import { EngineUnavailable } from '../../log/index.ts';
 import { collectionName, type Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
 import type { Registered } from '../view-store.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { EXTRACTS } from './extracts-table.ts';
 import { asFault } from './faults.ts';
 import { Statements } from './statements.ts';
@@ -17,6 +19,8 @@ const REGISTRY = `
     part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID;${EXTRACTS}`;
 
+/** How long a checkpoint without documents waits for others, ms. After a kill its records are read again. */
+const HOLD_MS = 1000;
 /** A transaction of reads ends at the next write, and at the latest after this time, ms. */
 const READING_MS = 20;
 
@@ -27,6 +31,8 @@ const READING_MS = 20;
 export class Connection {
   readonly db: DatabaseSync;
   readonly control;
+  readonly #checkpoints: Checkpoints;
+  #held: NodeJS.Timeout | undefined;
   readonly #readonly: boolean;
   readonly #statements = new Map<string, Statements>();
   readonly #registered = new Map<string, Registered>();
@@ -52,25 +58,21 @@ export class Connection {
       commit: db.prepare('COMMIT'),
       dataVersion: db.prepare('PRAGMA data_version'),
       registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
-      checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
-      ...(!readonly && {
-        first: db.prepare(
-          'INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, ' +
-            'progress = excluded.progress WHERE next = 0',
-        ),
-        move: db.prepare(
-          'UPDATE checkpoints SET next = ?, progress = ? WHERE collection = ? AND build = ? AND topic = ? AND part ' +
-            '= ? AND next = ?',
-        ),
-      }),
     };
+    this.#checkpoints = new Checkpoints(db, !readonly);
   }
 
   close(): void {
     if (!this.db.isOpen) return;
-    this.#writes.flush();
+    this.flush();
     this.#endReading();
     this.db.close();
+  }
+
+  /** Writes everything that waits. */
+  flush(): void {
+    this.#writeHeld();
+    this.#writes.flush();
   }
 
   /**
@@ -115,23 +117,38 @@ export class Connection {
     const collection = collectionName(projection);
     const number = build === 'live' ? this.lookup(collection)?.live : build;
     if (number === undefined) return [];
-    const rows = this.control.checkpoints.all(collection, number) as {
-      topic: string;
-      part: number;
-      next: number;
-      progress: string;
-    }[];
-    return rows.map((r) => ({
-      topic: r.topic,
-      partition: r.part,
-      next: r.next,
-      progress: JSON.parse(r.progress) as Checkpoint['progress'],
-    }));
+    return this.#checkpoints.of(collection, number);
+  }
+
+  /** Next offset of the partition of a checkpoint; 0 without a stored one. */
+  nextOf(collection: string, build: number, checkpoint: Checkpoint): number {
+    return this.#checkpoints.next(collection, build, checkpoint);
+  }
+  /** Saves a checkpoint within the caller's transaction. */
+  saveCheckpoint(collection: string, build: number, checkpoint: Checkpoint): void {
+    this.#checkpoints.save({ collection, build, checkpoint });
+  }
+  /** Saves a checkpoint that has no documents. It is known at once, and in the file soon. */
+  holdCheckpoint(collection: string, build: number, checkpoint: Checkpoint): void {
+    if (!this.db.isOpen) throw new EngineUnavailable('the views are closed');
+    this.#checkpoints.hold({ collection, build, checkpoint });
+    this.#writeHeldLater();
+  }
+  #writeHeldLater(): void {
+    this.#held ??= setTimeout(() => this.#writeHeld(), HOLD_MS).unref();
+  }
+  #writeHeld(): void {
+    clearTimeout(this.#held);
+    this.#held = undefined;
+    const { waits } = this.#checkpoints;
+    if (waits === 0) return;
+    this.together(waits, () => this.#checkpoints.writeWaiting()).catch(() => this.db.isOpen && this.#writeHeldLater());
   }
 
   /** Drops the statements of a removed build. */
   forget(collection: string, build: number): void {
     this.#statements.delete(`${collection}/${build}`);
+    this.#checkpoints.forget(collection, build);
   }
 
   /**
@@ -161,8 +178,11 @@ export class Connection {
   transaction<T>(work: () => T, forgets = true): T {
     try {
       this.#endReading();
-      return transaction(this.db, work);
+      const result = transaction(this.db, work);
+      this.#checkpoints.committed();
+      return result;
     } catch (error) {
+      this.#checkpoints.rolledBack();
       for (const { shared } of this.#statements.values()) shared?.forget();
       throw asFault(error);
     } finally {

@@ -184,6 +184,13 @@ const sum = (id: string, value: Record<string, unknown> = { sum: 1, seen: 1 }): 
   value,
 });
 
+/** A value that cannot be encoded. */
+function itself(): Record<string, unknown> {
+  const cyclic: Record<string, unknown> = { sum: 1, seen: 1 };
+  cyclic['self'] = cyclic;
+  return cyclic;
+}
+
 it('commits the writes of one turn of the event loop together, up to a thousand rows', async () => {
   const write = (count: number, name: string) =>
     views.store.apply(
@@ -261,12 +268,10 @@ it('lets a write that fails neither hinder the writes beside it nor leave a part
   const { store } = views;
   const checkpoint = { topic: 't.left', partition: 0, next: 1, progress: [] };
   const advance = { ...checkpoint, from: 0 };
-  const cyclic: Record<string, unknown> = { sum: 1, seen: 1 };
-  cyclic['self'] = cyclic;
   const writes = await Promise.allSettled([
     store.apply(items, 1, [{ ...sum('good', { n: 1, group: 'g', tags: ['t'] }), part: 'item' }]),
     store.apply(totals, 1, [sum('moved')], { ...checkpoint, from: 7 }),
-    store.apply(totals, 1, [sum('before'), sum('cyclic', cyclic)]),
+    store.apply(totals, 1, [sum('before'), sum('cyclic', itself())]),
     store.apply(totals, 1, [sum('last')], advance),
   ]);
   expect(writes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
@@ -279,6 +284,71 @@ it('lets a write that fails neither hinder the writes beside it nor leave a part
     { left: { sum: 1 } },
   ]);
   expect(await store.checkpoints(totals, 1)).toEqual([checkpoint]);
+});
+
+/** The checkpoints of `totals` in the file. */
+function stored(content: Uint8Array): readonly unknown[] {
+  const { db } = new Connection(':memory:', true, content);
+  const rows = db.prepare("SELECT part, next FROM checkpoints WHERE collection LIKE 'test_totals%'").all();
+  db.close();
+  return rows.map((row) => ({ ...row }));
+}
+
+it('needs no transaction for checkpoints without documents, and writes the last ones together (ADR 0133)', async () => {
+  const { store } = views;
+  const at = (next: number, partition = 0) => ({ topic: 't.left', partition, next, progress: [] });
+  commits = 0;
+  for (let next = 1; next <= 20; next++)
+    for (const partition of [0, 1])
+      expect(await store.apply(totals, 1, [], { ...at(next, partition), from: next - 1 })).toEqual([]);
+  expect(commits).toBe(0);
+  expect(await store.checkpoints(totals, 'live')).toEqual([at(20), at(20, 1)]);
+  expect(stored(store.copy())).toEqual([
+    { part: 0, next: 20 },
+    { part: 1, next: 20 },
+  ]);
+  expect(commits).toBe(1);
+  // The conditions are those of a checkpoint with documents.
+  await expect(store.apply(totals, 1, [], { ...at(30), from: 19 })).rejects.toThrow(CheckpointMoved);
+  await expect(store.apply(totals, 7, [], { ...at(30), from: 0 })).rejects.toThrow(CheckpointMoved);
+  expect(await store.apply(totals, 1, [sum('a')], { ...at(21), from: 20 })).toEqual([]);
+  await store.apply(totals, 1, [], { ...at(22), from: 21 });
+  const refused = store.apply(totals, 1, [sum('b'), sum('self', itself())], { ...at(23), from: 22 });
+  await expect(refused).rejects.toThrow();
+  expect(await store.checkpoints(totals, 1)).toEqual([at(22), at(20, 1)]);
+  expect(await store.apply(totals, 1, [sum('b')], { ...at(23), from: 22 })).toEqual([]);
+  await store.apply(totals, 1, [], { ...at(24), from: 23 });
+  await store.seal(totals, []);
+  await expect(store.apply(totals, 1, [], { ...at(25), from: 24 })).rejects.toThrow(CheckpointMoved);
+  expect(await store.checkpoints(totals, 1)).toEqual([at(24), at(20, 1)]);
+});
+
+it('writes a checkpoint without documents by itself after a while', async () => {
+  const { store } = views;
+  commits = 0;
+  await store.apply(totals, 1, [], { topic: 't.left', partition: 0, from: 0, next: 5, progress: [] });
+  await expect.poll(() => commits).toBe(1);
+  expect(stored(store.copy())).toEqual([{ part: 0, next: 5 }]);
+  expect(commits).toBe(1);
+});
+
+it('forgets a waiting checkpoint when its write fails, tries again, and drops it with its build', async () => {
+  const { store } = views;
+  const building = await store.startBuild(totals);
+  const at = { topic: 't.left', partition: 0, next: 5, progress: [] };
+  for (const build of [1, building]) await store.apply(totals, build, [], { ...at, from: 0 });
+  const exec = vi.mocked(DatabaseSync.prototype.exec);
+  const works = exec.getMockImplementation()!;
+  exec.mockImplementation(() => {
+    throw new Error('the disk is full');
+  });
+  store.copy();
+  await nextTurn();
+  exec.mockImplementation(works);
+  expect(await store.checkpoints(totals, 1)).toEqual([at]);
+  await store.dropBuild(totals, building);
+  expect(stored(store.copy())).toEqual([{ part: 0, next: 5 }]);
+  expect(await store.checkpoints(totals, building)).toEqual([]);
 });
 
 it('leaves nothing of a write whose build is sealed or dropped while it waits', async () => {

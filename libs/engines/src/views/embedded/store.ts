@@ -63,6 +63,11 @@ export class EmbeddedStore extends EmbeddedBuilds {
   ): Promise<readonly string[]> {
     const collection = collectionName(projection);
     const isLive = (): boolean => this.connection.lookup(collection)?.live === build;
+    if (ops.length === 0 && checkpoint !== undefined) {
+      this.hold(collection, build, checkpoint);
+      this.advances.emit(collection, { isLive: this.shared && isLive(), checkpoint });
+      return [];
+    }
     const write = (): readonly string[] => {
       if (ops.length > 0) this.changes(collection);
       const statements = this.connection.of(projection, build);

@@ -39,6 +39,7 @@ export class MemoryStore extends EmbeddedStore {
 
   /** The current content, for `restore`. */
   copy(): Uint8Array {
+    this.connection.flush();
     return this.connection.db.serialize();
   }
 
