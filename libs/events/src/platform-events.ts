@@ -161,6 +161,11 @@ const appRegistered = z.object({
   contacts: z.array(z.string()),
   npis: z.array(z.string()),
   tins: z.array(z.string()),
+  /**
+   * Further metadata as the app registered them, by their names in RFC 7591 (docs/adr/0132-registration.md). With
+   * rendering NPIs, `npis` has those too, and `metadata.npi` has those of the organization.
+   */
+  metadata: z.record(z.string(), z.unknown()).optional(),
   registrationTokenHash: z.string(),
   registeredAt: instant,
   /**

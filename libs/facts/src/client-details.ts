@@ -32,6 +32,8 @@ export interface ClientRegistration extends ClientFacts, ClientKeySet {
   /** The app claimed these at registration. `bindings` are those of approvals. */
   readonly npis: readonly string[];
   readonly tins: readonly string[];
+  /** Further metadata of the registration, by their names in RFC 7591. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   readonly requestedScope: string;
   /** Hash of the registration access token. */
   readonly registrationTokenHash: string;
@@ -107,6 +109,7 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
     tins,
     registrationTokenHash,
     registeredAt,
+    ...(data.metadata !== undefined && { metadata: data.metadata }),
     ...keySetOf({ jwks, jwksUri }),
   };
 }

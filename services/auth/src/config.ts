@@ -15,6 +15,7 @@ import {
 } from '@provider-access/service/config';
 import { DEFAULT_REASONS } from '@provider-access/domain/pdex/reasons';
 import { z } from 'zod';
+import { REQUIRABLE } from './domain/known-metadata.ts';
 
 /** The variables of auth alone. */
 export const authSettings = z.object({
@@ -35,6 +36,26 @@ export const authSettings = z.object({
       'Further spellings of the token URL that `aud` of a client assertion may have, such as an address from before ' +
         'a move: URLs, separated by commas. Name only URLs of this platform: an assertion for another server could ' +
         'be replayed here.',
+    ),
+  REGISTRATION_REQUIRES: z
+    .string()
+    .default('')
+    .transform((list) => commaSeparated(list))
+    .superRefine((names, context) => {
+      for (const name of names)
+        if (!(REQUIRABLE as readonly string[]).includes(name))
+          context.addIssue({ code: 'custom', message: `has ${name}, and not one of: ${REQUIRABLE.join(', ')}` });
+    })
+    .describe(
+      `What a registration must say of the organization and the app, separated by commas: ${REQUIRABLE.join(', ')}. ` +
+        'Without it, none of them is asked for.',
+    ),
+  REGISTER_UNKNOWN: z
+    .enum(['refuse', 'ignore'])
+    .default('refuse')
+    .describe(
+      'A field of a registration that this platform, RFC 7591 and the registry of IANA do not know: `refuse` answers ' +
+        '400 with its name; `ignore` leaves it out and lists it in `ignored` of the answer (RFC 7591).',
     ),
   REASONS_FILE: reviewsEnv.REASONS_FILE,
   FOUR_EYES: flag
@@ -83,6 +104,9 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
   /** Spellings of `aud` beside the token URL. */
   audiences: env.AUTH_AUDIENCES ?? [],
+  /** What a registration must have beside its keys, scope and identifiers. */
+  registrationRequires: env.REGISTRATION_REQUIRES,
+  unknownMetadata: env.REGISTER_UNKNOWN,
   reasons: env.REASONS_FILE ?? DEFAULT_REASONS,
   fourEyes: env.FOUR_EYES,
   /** Days from an approval until the app needs another one; undefined: for ever. */

@@ -39,6 +39,7 @@ const SECTIONS = {
     'keeping-your-copy-right.md',
     'prior-authorizations.md',
     'matching.md',
+    'registering.md',
     'client-keys.md',
     'going-to-production.md',
   ],

@@ -7,11 +7,16 @@ const identifiers = (providers: readonly string[], system: 'npi' | 'tin'): strin
 
 const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({ jwks, jwks_uri: jwksUri });
 
-/** A client as the app's developer and the reviewer see it: RFC 7591 metadata, status and bound identifiers. */
+/**
+ * A client as the app's developer and the reviewer see it: everything that was registered (APPS.md P43), its status,
+ * and bound identifiers.
+ */
 export function clientDocument(client: ClientRegistration, now: number): Record<string, unknown> {
   const providers = providersAt(client, now);
   const former = acceptedFormer(client.formerKeys, now);
   return {
+    // The names of these come from a table, and none of them is below.
+    ...client.metadata,
     client_id: client.client,
     client_id_issued_at: Math.floor(Date.parse(client.registeredAt) / 1000),
     client_name: client.name,
@@ -25,7 +30,7 @@ export function clientDocument(client: ClientRegistration, now: number): Record<
       former_keys: former.map(({ until, ...set }) => ({ ...keySet(set), accepted_until: until })),
     }),
     contacts: client.contacts,
-    npi: client.npis,
+    npi: client.metadata?.['npi'] ?? client.npis,
     ...(client.tins.length > 0 && { tin: client.tins }),
     ...(providers.length > 0 && { bound: { npi: identifiers(providers, 'npi'), tin: identifiers(providers, 'tin') } }),
     grant_types: ['client_credentials'],

@@ -4,6 +4,7 @@ import { Refusal } from '@provider-access/kernel';
 import { jwksUriFault, keyFault } from '@provider-access/smart';
 import { z } from 'zod';
 import { nameFault, oneForm, PLAIN } from '../../domain/names.ts';
+import { furtherMetadata, type FurtherMetadata, oursOptional, people } from '../../domain/known-metadata.ts';
 
 const KEY_MEMBERS = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
 
@@ -28,8 +29,6 @@ const checked =
     const message = faultOf(value);
     if (message !== undefined) context.addIssue({ code: 'custom', path, message });
   };
-
-const MAIL = /^(mailto:)?[^\s@<>"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/;
 
 const keySet = z
   .object({
@@ -79,19 +78,10 @@ const fields = (allowInsecureJwks: boolean) =>
         (v) => v !== '',
         'names no system scope that this server grants, such as system/*.read or system/Patient.rs',
       ),
-    contacts: z
-      .array(
-        z
-          .string()
-          .max(320)
-          .regex(PLAIN, 'holds control characters')
-          .regex(MAIL, 'must be an e-mail address or a mailto: URL'),
-        'must be a list of e-mail addresses',
-      )
-      .min(1, 'needs at least one')
-      .max(10, 'has more than 10 entries'),
+    contacts: people,
     npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit').optional(),
     tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
+    rendering_npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit').optional(),
     grant_types: z
       .array(z.string())
       .refine((v) => v.includes('client_credentials'), 'must hold client_credentials')
@@ -103,14 +93,14 @@ const hasOneKeySet = (m: { readonly jwks?: unknown; readonly jwks_uri?: unknown 
   (m.jwks === undefined) !== (m.jwks_uri === undefined);
 const NOT_ONE_KEY_SET = { path: ['jwks'], message: 'give exactly one of jwks and jwks_uri' };
 
-const hasIdentifier = (m: { readonly npi?: unknown; readonly tin?: unknown }): boolean =>
-  m.npi !== undefined || m.tin !== undefined;
+const hasIdentifier = (m: Readonly<Partial<Record<'npi' | 'tin' | 'rendering_npi', unknown>>>): boolean =>
+  m.npi !== undefined || m.tin !== undefined || m.rendering_npi !== undefined;
 const NO_IDENTIFIER = { path: ['npi'], message: 'is required, or tin: an app speaks for an NPI or a TIN' };
 
-/**
- * RFC 7591 §2 client metadata with our `npi` and `tin`, one of which is enough (APPS.md P41). Unknown members are
- * ignored, as §2 asks.
- */
+/** What the server reads itself of a registration. `known-metadata.ts` has every other field. */
+const OWN: ReadonlySet<string> = new Set(Object.keys(fields(false).shape));
+
+/** RFC 7591 §2 client metadata with our `npi`, `tin` and `rendering_npi`, one of which is enough (APPS.md P41). */
 export const clientMetadata = (allowInsecureJwks: boolean) =>
   fields(allowInsecureJwks).refine(hasOneKeySet, NOT_ONE_KEY_SET).refine(hasIdentifier, NO_IDENTIFIER);
 
@@ -144,4 +134,20 @@ export function readMetadata<S extends z.ZodType>(schema: S, body: unknown): z.o
     return `${path.join('.') || 'body'}: ${missing ? 'is required' : message}`;
   });
   throw new Refusal('invalid-client-metadata', faults.join('; '));
+}
+
+/** The schema of a registration with the fields of P40, for the documents. */
+export const documentedMetadata = fields(false).extend(oursOptional);
+
+/**
+ * The other fields of a registration that `clientMetadata` has read (APPS.md P40, P42).
+ * @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value
+ */
+export function readFurther(
+  body: unknown,
+  options: Parameters<typeof furtherMetadata>[2],
+): Pick<FurtherMetadata, 'metadata' | 'ignored'> {
+  const { faults, ...read } = furtherMetadata(body as Readonly<Record<string, unknown>>, OWN, options);
+  if (faults.length > 0) throw new Refusal('invalid-client-metadata', faults.slice(0, 20).join('; '));
+  return read;
 }

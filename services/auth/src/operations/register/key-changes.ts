@@ -126,7 +126,7 @@ const kidsOf = ({ jwks }: ClientKeySet): readonly unknown[] => (jwks?.keys ?? []
 /** The registration as the first record of the app has it. */
 function registeredOf(registration: ClientRegistration): AppRegistered {
   const { client, name, requestedScope: scope, registrationTokenHash, registeredAt } = registration;
-  const { contacts, npis, tins } = registration;
+  const { contacts, npis, tins, metadata } = registration;
   const listed = { contacts: [...contacts], npis: [...npis], tins: [...tins] };
-  return { client, name, ...setOf(registration), scope, ...listed, registrationTokenHash, registeredAt };
+  return { client, name, ...setOf(registration), scope, ...listed, metadata, registrationTokenHash, registeredAt };
 }

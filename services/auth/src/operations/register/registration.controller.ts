@@ -14,7 +14,14 @@ import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { notStored, tooMany } from '../answers.ts';
 import { AskingClients } from '../token/asking-clients.ts';
 import { clientDocument } from './client-document.ts';
-import { clientMetadata, readMetadata, registrationUpdate, type RegistrationUpdate } from './client-metadata.ts';
+import {
+  clientMetadata,
+  documentedMetadata,
+  readFurther,
+  readMetadata,
+  registrationUpdate,
+  type RegistrationUpdate,
+} from './client-metadata.ts';
 import { KeyChanges, notApproved } from './key-changes.ts';
 import { KEY, METADATA, REGISTRATION } from './texts.ts';
 
@@ -48,7 +55,7 @@ const REGISTER = operation({
     'and TINs are its own. Keep `registration_access_token`: it is shown once.',
   body: {
     required: true,
-    content: { [JSON_TYPE]: { schema: clientMetadata(false), fields: METADATA, example: REGISTRATION } },
+    content: { [JSON_TYPE]: { schema: documentedMetadata, fields: METADATA, example: REGISTRATION } },
   },
   answer: {
     status: 201,
@@ -132,6 +139,10 @@ export class RegistrationController {
     if (count > config.registrationsPerMinute)
       throw tooMany(request, 'registrations', Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
     const metadata = readMetadata(clientMetadata(config.allowInsecureJwks), body);
+    const { metadata: further, ignored } = readFurther(body, {
+      unknown: config.unknownMetadata,
+      requires: config.registrationRequires,
+    });
     const waitForAll = this.registrationsOfAll.take('');
     if (waitForAll > 0)
       throw new Refusal(
@@ -146,10 +157,11 @@ export class RegistrationController {
       name: metadata.client_name,
       scope: metadata.scope,
       contacts: metadata.contacts,
-      npis: metadata.npi ?? [],
+      npis: [...new Set([...(metadata.npi ?? []), ...(metadata.rendering_npi ?? [])])],
       tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
       jwks: metadata.jwks,
       jwksUri: metadata.jwks_uri,
+      ...keptOf(metadata, further),
       registrationTokenHash: secretHash(secret),
       registeredAt: instant(ports.clock.now()),
     };
@@ -158,6 +170,7 @@ export class RegistrationController {
     return notStored({
       ...clientDocument(asRegistered(app, app.registeredAt), ports.clock.now()),
       ...(refused.length > 0 && { scope_refused: refused }),
+      ...(config.unknownMetadata === 'ignore' && ignored.length > 0 && { ignored }),
       registration_access_token: secret,
       registration_client_uri: urls(config.publicUrl).registration(client),
       registration_expires_at: instant(expiresAt),
@@ -207,6 +220,15 @@ export class RegistrationController {
       registration_client_uri: urls(config.publicUrl).registration(client.client),
     });
   }
+}
+
+/** What is kept of a registration beside its own fields: also which NPIs are of the organization. */
+function keptOf(
+  { npi = [], rendering_npi: rendering }: { readonly npi?: string[]; readonly rendering_npi?: string[] },
+  further: Readonly<Record<string, unknown>> | undefined,
+): Pick<AppRegistered, 'metadata'> {
+  if (rendering === undefined) return further === undefined ? {} : { metadata: further };
+  return { metadata: { ...further, npi, rendering_npi: rendering } };
 }
 
 const same = (a: readonly string[], b: readonly string[]): boolean => [...a].sort().join() === [...b].sort().join();

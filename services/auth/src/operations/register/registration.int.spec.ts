@@ -18,13 +18,17 @@ const register = (over: Record<string, unknown>) =>
 
 describe('POST /auth/register', () => {
   it('answers 201 with id, token, URI and the registered metadata', async () => {
-    const { status, headers, body } = await register({ logo_uri: 'https://ignored.example', npi: [NPI, NPI_2, NPI] });
+    const { status, headers, body } = await register({
+      logo_uri: 'https://app.example/logo.png',
+      npi: [NPI, NPI_2, NPI],
+    });
     expect(status).toBe(201);
     expect(headers['cache-control']).toBe('no-store');
     expect(body).toEqual({
       client_id: expect.stringMatching(/^c-[0-9a-f]{32}$/),
       client_id_issued_at: NOW / 1000,
       client_name: 'An EHR',
+      logo_uri: 'https://app.example/logo.png',
       status: 'submitted',
       scope: 'system/*.rs',
       jwks: { keys: [publicJwk] },

@@ -23,6 +23,12 @@ export const METADATA: NonNullable<Content['fields']> = {
     maxItems: 50,
     description: 'TINs of the same providers, if a Group is known by its TIN.',
   },
+  rendering_npi: {
+    type: 'array',
+    items: { type: 'string' },
+    maxItems: 50,
+    description: 'NPIs of clinicians who render care for the organization. A reviewer binds them like `npi`.',
+  },
 };
 export const KEY = { kty: 'EC', crv: 'P-384', kid: 'k1', x: '…', y: '…' };
 export const NPI = '1234567893';
