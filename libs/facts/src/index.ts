@@ -67,4 +67,7 @@ export { INTAKES } from './derivers.ts';
 export { Access, FactsStale, type ConsentStatement, type ListedMember, type StatementEffect } from './access.ts';
 export type { RequestDecisions } from './request-decisions.ts';
 export { Facts } from './facts.ts';
+export { history } from './history/rows.ts';
+export { learnedAfter } from './history/learned.ts';
+export { decidePast, FactsHistory, type Moment, type PastDecision, type PastFacts } from './history/history.ts';
 export { attributedMembers } from './attributed-members.ts';

@@ -1,9 +1,17 @@
-import { type DynamicModule, Inject, Module } from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, Inject, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { AuditChain, disclosures } from '@provider-access/audit';
 import { freshness, serviceLevels } from '@provider-access/levels';
-import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS, GroupLists, ListHeads } from '@provider-access/facts';
+import {
+  Facts,
+  FACTS_PROJECTIONS,
+  FactsHistory,
+  FORMER_PROJECTIONS,
+  GroupLists,
+  history,
+  ListHeads,
+} from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, PayerDirectory, RecordsReader } from '@provider-access/records';
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
@@ -44,7 +52,7 @@ import { SUBSCRIPTIONS } from './subscriptions.ts';
  * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels,
  * the freshness of feeds, and the notices that are due.
  */
-const PROJECTIONS = [...FACTS_PROJECTIONS, fileRows, disclosures, serviceLevels, freshness, notices];
+const PROJECTIONS = [...FACTS_PROJECTIONS, history, fileRows, disclosures, serviceLevels, freshness, notices];
 /**
  * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
  * @until 0.3.0
@@ -54,6 +62,12 @@ export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS]
 /** Coverage, attribution, Groups and the network; what operators ask about decisions. */
 /** Bytes: the forecast of a network file has all its changes in one request. */
 const FORECAST_LIMIT = 16 * 1024 * 1024;
+
+const historyOf = ({ ports: { views, log } }: ServiceRuntime): FactoryProvider => ({
+  provide: FactsHistory,
+  inject: [Facts],
+  useFactory: ({ parties }: Facts) => new FactsHistory({ views, parties, log }),
+});
 
 @Module({})
 export class AttributionModule {
@@ -111,6 +125,7 @@ export class AttributionModule {
           inject: [Facts, LabelGate],
           useFactory: ({ parties }: Facts, labels: LabelGate) => new PayerDirectory(views, parties, labels),
         },
+        historyOf(runtime),
         {
           provide: GroupLists,
           inject: [Facts],

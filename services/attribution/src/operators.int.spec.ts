@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PA_AUDIT } from '@provider-access/events';
+import { instant } from '@provider-access/kernel';
 import { find, members, onlyGroup, typed } from '../test/groups.ts';
 import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 
@@ -20,7 +21,9 @@ describe('operators', () => {
       decision: 'permit',
       memberFacts: { coverage: [{ holds: true }], attributions: [{ boundToClient: true, inNetwork: true }] },
     });
-    expect((await h.get('/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z', admin)).json()).toMatchObject({
+    const past = '/ops/explain?client=c1&member=m1&at=2024-06-01T00:00:00Z';
+    expect((await h.get(past, admin)).json()).toMatchObject({ decision: 'unknown', now: { decision: 'permit' } });
+    expect((await h.get(`${past}&known=${instant(h.now)}`, admin)).json()).toMatchObject({
       decision: 'deny',
       reason: 'client-not-approved',
       now: { decision: 'permit' },

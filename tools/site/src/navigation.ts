@@ -26,6 +26,7 @@ const SECTIONS = {
     'lines-of-business.md',
     'dead-letters.md',
     'disclosures.md',
+    'explain.md',
     'when-something-was-wrong.md',
     'reviewing.md',
     'signing-in.md',

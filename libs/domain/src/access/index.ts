@@ -5,6 +5,7 @@ export * from './group.ts';
 export * from './known.ts';
 export * from './lines.ts';
 export * from './opt-outs.ts';
+export * from './past-words.ts';
 export * from './payer-identifier.ts';
 export { isPurposeOfUse } from './purposes-of-use.ts';
 export * from './specialties.ts';

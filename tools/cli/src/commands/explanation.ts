@@ -11,8 +11,11 @@ import { type DenialReason, DENIALS } from '@provider-access/events';
 import { table } from '../output.ts';
 
 interface Verdict {
-  readonly decision: 'permit' | 'deny';
+  /** `unknown`: the platform does not know any more what it knew then. */
+  readonly decision: 'permit' | 'deny' | 'unknown';
   readonly reason?: DenialReason;
+  /** Of `unknown`. */
+  readonly unknownBefore?: string;
 }
 type Marked<T> = T & { readonly holds: boolean };
 /** The answer of `GET /ops/explain`. */
@@ -20,6 +23,10 @@ export interface Explanation extends Verdict {
   readonly client: string;
   readonly member: string;
   readonly at: string;
+  /** The answer about the past in words, with both times. Absent for now, and in answers of earlier releases. */
+  readonly words?: readonly string[];
+  /** The id of the question, if a merge has retired it. `member` is the one that stays. */
+  readonly retired?: string;
   readonly now: Verdict;
   readonly clientFacts: {
     readonly name: string;
@@ -151,6 +158,11 @@ const attestedBy = ({ provider, attestedAt, policy, group }: AttestationFact): s
 /** Two sentences: what decided, and what would change it. */
 export function explanationSentences(e: Explanation): readonly [string, string] {
   const { client, member } = e;
+  if (e.decision === 'unknown')
+    return [
+      `Unknown: what the platform recorded before ${e.unknownBefore ?? 'that moment'} is not known any more.`,
+      'Ask about a later moment, or with `--known` for what is known now (/docs/explain.html).',
+    ];
   if (e.decision === 'deny' && e.reason !== undefined) {
     const [because, change] = denial(e, e.reason);
     return [`Denied (${e.reason}): app ${client} does not see member ${member}, because ${because}.`, change];

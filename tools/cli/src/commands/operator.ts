@@ -21,7 +21,7 @@ const stateOf = (v: View): string =>
       ? `live, passed over ${v.passedOver}`
       : 'live');
 const verdictText = ({ decision, reason }: Explanation['now']): string =>
-  decision === 'permit' ? 'permit' : `deny: ${reason}`;
+  decision === 'deny' ? `deny: ${reason}` : decision;
 
 /** The services that have views. Each answers for its own views, wherever it runs. */
 const SERVICES = ['attribution', 'resources', 'export'] as const;
@@ -88,16 +88,20 @@ export function operatorCommands(program: Command): void {
     .requiredOption('--client <id>', 'as `pa apps list` names it', text('--client'))
     .requiredOption('--member <id>', 'member id', id('--member'))
     .option('--at <instant>', 'a moment of the past (default: now)', instant('--at'))
-    .action(async (o: { client: string; member: string; at?: string }, command: Command) => {
+    .option('--known <instant>', 'only what was recorded by then counts (default: as --at)', instant('--known'))
+    .action(async (o: { client: string; member: string; at?: string; known?: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
-      const { client, member, at } = o;
-      const query = new URLSearchParams({ client, member, ...(at !== undefined && { at }) });
+      const { client, member, at, known } = o;
+      const asked = { client, member, ...(at !== undefined && { at }), ...(known !== undefined && { known }) };
       const token = administratorToken();
-      const answer = await server.json<Explanation>(`/ops/explain?${query}`, { token });
+      const answer = await server.json<Explanation>(`/ops/explain?${new URLSearchParams(asked)}`, { token });
       const [decided, change] = explanationSentences(answer);
+      const { words = [], retired } = answer;
       out.result({ ...answer, sentences: [decided, change] }, [
         decided,
         change,
+        ...(retired === undefined ? [] : [`A merge has retired ${retired}. The answer is for ${answer.member}.`]),
+        ...words,
         ...(o.at === undefined ? [] : [`That is the decision at ${answer.at}; now it is ${verdictText(answer.now)}.`]),
         '',
         ...factRows(answer),

@@ -1,4 +1,4 @@
-import { type DomainEvent, encodeEvent, PA_AUDIT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { type DomainEvent, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { eventually } from '@provider-access/testing';
@@ -31,6 +31,7 @@ export class MemoryWorld extends World {
   readonly #cluster: Cluster;
   readonly #tokens: TokenIssuer;
   readonly #held = new Map<string, { readonly until: number; readonly token: Promise<string> }>();
+  #ticking = false;
   #doomed: { readonly module: string; left: number } | undefined;
 
   private constructor(cluster: Cluster, keys: Secret<SigningKeys>, holdsUntilNotice: boolean) {
@@ -43,8 +44,10 @@ export class MemoryWorld extends World {
       clock: { now: () => cluster.now },
     });
   }
-  static async start(keys: Secret<SigningKeys>, holdsUntilNotice = false): Promise<MemoryWorld> {
+  /** @param ticking each read takes a millisecond, so that no statement after it has the time of its audit entry */
+  static async start(keys: Secret<SigningKeys>, holdsUntilNotice = false, ticking = false): Promise<MemoryWorld> {
     const world = new MemoryWorld(await Cluster.start(STARTS, keys, holdsUntilNotice), keys, holdsUntilNotice);
+    world.#ticking = ticking;
     await world.openPractices();
     return world;
   }
@@ -55,15 +58,17 @@ export class MemoryWorld extends World {
   get now(): number {
     return this.#cluster.now;
   }
-  /** What the platform has written to the audit since it started. */
-  audited(): readonly LogRecord[] {
-    return this.#cluster.data.records(PA_AUDIT).flat();
+  /** What the platform has appended to one of its topics since it started. */
+  recorded(topic: string): readonly LogRecord[] {
+    return this.#cluster.data.records(topic).flat();
   }
   skews(): readonly number[] {
     return this.#cluster.instances.map(({ skewMs }) => skewMs);
   }
-  request(url: string, call?: Call, via?: number): Promise<Answer | undefined> {
-    return this.#cluster.request(url, call, via);
+  async request(url: string, call?: Call, via?: number): Promise<Answer | undefined> {
+    const answer = await this.#cluster.request(url, call, via);
+    if (this.#ticking && url.includes('/fhir/')) this.#cluster.now += 1;
+    return answer;
   }
   protected again(): Promise<void> {
     return this.#cluster.look();

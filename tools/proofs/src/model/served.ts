@@ -3,6 +3,8 @@ import type { LogRecord } from '@provider-access/engines/log';
 
 /** A decision about one member that was served to an app, as the audit has it. */
 export interface ServedDecision {
+  /** What the app did. */
+  readonly action: string;
   readonly client: string;
   readonly member: string;
   /** The time of the entry, an RFC 3339 instant. */
@@ -19,6 +21,11 @@ export interface ServedDecisions {
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
+/**
+ * A match decides with the attestation that it records afterwards, in the same step (ADR 0124). What the app reads by
+ * it is compared.
+ */
+const BEFORE_ITS_RECORD = 'export-requested';
 /** What operators ask. Nothing is served to an app. */
 const OF_OPERATORS: ReadonlySet<string> = new Set(['explain', 'file-rows', 'recall']);
 
@@ -34,13 +41,14 @@ export function servedIn(records: readonly LogRecord[]): ServedDecisions {
     const { action, client, members, at, group, outcome, reason } = entry;
     if (OF_OPERATORS.has(action)) continue;
     const isDenial = outcome === 'refused' && Object.hasOwn(DENIALS, reason ?? '');
-    if (members.length === 0 || (outcome === 'refused' && !isDenial)) {
+    if (members.length === 0 || (outcome === 'refused' && !isDenial) || action === BEFORE_ITS_RECORD) {
       const what = `${action} ${outcome} ${reason ?? ''}`.trim();
       leftOut.set(what, (leftOut.get(what) ?? 0) + 1);
       continue;
     }
     for (const member of members)
       decisions.push({
+        action,
         client,
         member,
         at,

@@ -5,4 +5,4 @@ export { printed } from './printed.ts';
 export { A_MONTH } from './match-operations.ts';
 export type { Ask } from './export-operations.ts';
 export { PRACTICES, PROVIDERS, sequenceOf, type Disturbance, type Operation } from './operations.ts';
-export { type Answer, type Call, type Gate, json, World } from './world.ts';
+export { type Answer, Broken, type Call, type Gate, json, World } from './world.ts';

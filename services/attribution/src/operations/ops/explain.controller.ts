@@ -3,23 +3,36 @@ import {
   bindingsAt,
   clientStatusAt,
   decide,
-  type Decision,
   inNetwork,
   type Interval,
   type MemberFacts,
+  type PartyFacts,
+  pastInWords,
+  type PastVerdict,
+  type Purpose,
   sourcesOf,
 } from '@provider-access/domain/access';
-import { Facts, GroupLists } from '@provider-access/facts';
+import {
+  Facts,
+  FactsHistory,
+  GroupLists,
+  learnedAfter,
+  type Moment,
+  type PastDecision,
+  type PastFacts,
+} from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
 import { isInstant, isId } from '@provider-access/fhir';
-import { instant } from '@provider-access/kernel';
+import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 
-const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } =>
-  d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
+const verdict = (d: PastDecision): PastVerdict => {
+  if ('unknownBefore' in d) return { decision: 'unknown', unknownBefore: d.unknownBefore };
+  return d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
+};
 
 const NO_CLIENT = 'client is required.';
 const CLIENT = z.string(NO_CLIENT).min(1, NO_CLIENT);
@@ -28,6 +41,10 @@ const MEMBER = z.string(NO_MEMBER).refine(isId, NO_MEMBER);
 /** A day alone is no instant, because it begins at another moment in each zone of the payer. */
 const NO_INSTANT = 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.';
 const AT = z.string(NO_INSTANT).refine(isInstant, NO_INSTANT).optional();
+const NOT_KNOWN = NO_INSTANT.replace('at ', 'known ');
+const KNOWN = z.string(NOT_KNOWN).refine(isInstant, NOT_KNOWN).optional();
+const NO_GROUP = 'group must be the id of a Group.';
+const GROUP = z.string(NO_GROUP).refine(isId, NO_GROUP).optional();
 
 /**
  * Which client could see which member at a time, and why. It uses the same decision over the intervals of the facts,
@@ -43,7 +60,14 @@ const EXPLAIN = operation({
   fields: {
     client: { schema: CLIENT, refusal: 'required', description: 'The `client_id` of the app.' },
     member: { schema: MEMBER, refusal: 'required', description: 'The id of the member.' },
-    at: { schema: AT, description: 'An instant with a zone. Default: now.' },
+    at: { schema: AT, description: 'The instant of the decision, with a zone. Default: now.' },
+    known: {
+      schema: KNOWN,
+      description:
+        'Only what the platform had recorded by this instant counts, which is not in the future. Default: `at`, so ' +
+        'that the answer is what was served then.',
+    },
+    group: { schema: GROUP, description: 'Only attributions and attestations of this Group count.' },
   },
   answer: jsonObject('The decision, its reason, and the facts.'),
 });
@@ -53,84 +77,139 @@ export class ExplainController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
+    @Inject(FactsHistory) private readonly history: FactsHistory,
     @Inject(GroupLists) private readonly lists: GroupLists,
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(MEMBER_HASH) private readonly hash: MemberHash,
   ) {}
 
   @Operation(EXPLAIN)
-  async explain({ query: { client, member, at } }: Asked<typeof EXPLAIN>): Promise<Audited> {
+  async explain({ query: { client, member, at, known, group } }: Asked<typeof EXPLAIN>): Promise<Audited> {
     const now = instant(this.ports.clock.now());
     const when = at === undefined ? now : instant(Date.parse(at));
-    const json = await this.answer(client, member, when, now);
+    const until = known === undefined ? (when < now ? when : now) : instant(Date.parse(known));
+    if (until > now) throw new Refusal('invalid-request', 'known must not be in the future.');
+    const purpose = { kind: 'explain' as const, ...(group !== undefined && { group }) };
+    const moment = { at: when, known: until };
+    const about = { client, member, purpose };
+    const json = await (when < now || until < now ? this.past(about, moment, now) : this.present(about, moment));
     return { audit: [{ released: { members: [member], resources: 0 } }], answer: { json } };
   }
 
-  private async answer(client: string, member: string, at: string, now: string): Promise<object> {
-    const facts = await this.facts.access.facts(member);
-    const { parties: party } = this.facts;
+  /** Of now, or of a time to come: by the facts that decide. */
+  private async present(about: About, moment: Moment): Promise<object> {
+    const { client, member, purpose } = about;
+    const facts = { member: await this.facts.access.facts(member), party: this.facts.parties };
+    const decision = decide({ client, purpose, member, now: moment.at }, facts);
+    const now = decide({ client, purpose, member, now: moment.known }, facts);
+    return { ...(await this.described(about, moment, facts)), ...verdict(decision), now: verdict(now) };
+  }
+
+  private async past(asked: About, moment: Moment, now: string): Promise<object> {
+    const { client, purpose } = asked;
+    await this.history.settled();
+    // Of a person with several ids, one stands for all after a merge (P14).
+    const member = await this.history.survivor(asked.member, moment.known);
+    const about = { ...asked, member };
+    const { decision, facts } = await this.history.decide(client, member, moment, purpose);
+    const present = { member: await this.facts.access.facts(member), party: this.facts.parties };
+    const current = verdict(decide({ client, purpose, member, now }, present));
+    // The same instant, by what is known now.
+    const again = { at: moment.at, known: now };
+    const later = moment.known < now ? await this.history.decide(client, member, again, purpose) : undefined;
+    const said = {
+      ...verdict(decision),
+      ...(later !== undefined && {
+        later: {
+          ...verdict(later.decision),
+          learned: learnedAfter(later.facts.member, later.facts.party.client(client), moment),
+        },
+      }),
+    };
+    return {
+      ...(await this.described(about, moment, facts)),
+      ...(member !== asked.member && { retired: asked.member }),
+      ...said,
+      words: pastInWords({ ...moment, ...said }),
+      now: current,
+    };
+  }
+
+  /** Everything but the decision. */
+  private async described({ client, member }: About, moment: Moment, facts: PastFacts): Promise<object> {
     // Two Groups may be one list for the client (ADR 0098).
     const listOf = new Map<string, string>();
-    for (const { group: id, providers, contract } of facts?.attributions ?? [])
+    for (const { group: id, providers, contract } of facts.member?.attributions ?? [])
       listOf.set(id, await this.lists.idFor(client, { id, providers, ...(contract !== undefined && { contract }) }));
-    const moment = Date.parse(at);
-    const decideAt = (time: string): Decision =>
-      decide(
-        { client, purpose: { kind: 'explain' }, member, now: time, ...(time < now && { past: true as const }) },
-        { member: facts, party },
-      );
-    const marked = <T extends Interval>(intervals: readonly T[]) =>
-      intervals.map((i) => ({
-        ...i,
-        holds: Date.parse(i.from) <= moment && (i.to === undefined || moment < Date.parse(i.to)),
-      }));
-    const explained = ({ member: _, sources, asOf: _asOf, mergedWith, completeFrom, ...lists }: MemberFacts) => ({
-      ...Object.fromEntries(Object.entries(lists).map(([name, intervals]) => [name, marked<Interval>(intervals)])),
-      attributions: marked(lists.attributions).map((a) => ({
-        ...a,
-        list: listOf.get(a.group),
-        boundToClient: bound.some((p) => a.providers.includes(p)),
-        inNetwork: inNetwork(party, a.providers, moment),
-      })),
-      ...(lists.attestations !== undefined && {
-        attestations: marked(lists.attestations).map((a) => ({
-          ...a,
-          ofClient: a.client === client,
-          boundToClient: bound.includes(a.provider),
-          inNetwork: inNetwork(party, [a.provider], moment) && !party.deactivated(a.provider),
-        })),
-      }),
-      sourceHolds: sourcesOf({ sources }).flatMap((source) =>
-        marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold })),
-      ),
-      mergedWith,
-      ...(completeFrom !== undefined && { completeFrom }),
-    });
-    const known = party.client(client);
-    const bound = known === undefined ? [] : bindingsAt(known, moment).map(({ provider }) => provider);
     // The member's hashes in log lines, also by earlier keys while they are kept.
     const [memberHash, ...earlier] = this.hash.all(member);
+    const app = facts.party.client(client);
     return {
       client,
       member,
       memberHash,
       ...(earlier.length > 0 && { earlierMemberHashes: earlier }),
-      at,
-      ...verdict(decideAt(at)),
-      now: verdict(decideAt(now)),
+      ...moment,
       // The resources that the client does not see because of their security labels, at this moment.
-      withheld: await this.labels.check(party, client).withheldOf(member),
+      withheld: await this.labels.check(this.facts.parties, client).withheldOf(member),
       clientFacts:
-        known === undefined
+        app === undefined
           ? null
           : {
-              name: known.name,
-              statusAt: clientStatusAt(known, moment) ?? null,
-              history: known.history,
-              providers: bound,
-              bindings: known.bindings,
+              name: app.name,
+              statusAt: clientStatusAt(app, Date.parse(moment.at)) ?? null,
+              history: app.history,
+              providers: boundTo(facts.party, client, moment),
+              bindings: app.bindings,
             },
-      memberFacts: facts === undefined ? null : explained(facts),
+      memberFacts: facts.member === undefined ? null : explained(facts.member, facts.party, { client, moment, listOf }),
     };
   }
+}
+
+interface About {
+  readonly client: string;
+  readonly member: string;
+  readonly purpose: Purpose;
+}
+const boundTo = (party: PartyFacts, client: string, { at }: Moment): readonly string[] => {
+  const app = party.client(client);
+  return app === undefined ? [] : bindingsAt(app, Date.parse(at)).map(({ provider }) => provider);
+};
+/** The facts of a member, each with whether it holds at the moment. */
+function explained(
+  { member: _, sources, asOf: _asOf, mergedWith, completeFrom, ...lists }: MemberFacts,
+  party: PartyFacts,
+  {
+    client,
+    moment,
+    listOf,
+  }: { readonly client: string; readonly moment: Moment; readonly listOf: Map<string, string> },
+): object {
+  const at = Date.parse(moment.at);
+  const bound = boundTo(party, client, moment);
+  const marked = <T extends Interval>(intervals: readonly T[]) =>
+    intervals.map((i) => ({ ...i, holds: Date.parse(i.from) <= at && (i.to === undefined || at < Date.parse(i.to)) }));
+  return {
+    ...Object.fromEntries(Object.entries(lists).map(([name, intervals]) => [name, marked<Interval>(intervals)])),
+    attributions: marked(lists.attributions).map((a) => ({
+      ...a,
+      list: listOf.get(a.group),
+      boundToClient: a.providers.some((p) => bound.includes(p)),
+      inNetwork: inNetwork(party, a.providers, at),
+    })),
+    ...(lists.attestations !== undefined && {
+      attestations: marked(lists.attestations).map((a) => ({
+        ...a,
+        ofClient: a.client === client,
+        boundToClient: bound.includes(a.provider),
+        inNetwork: inNetwork(party, [a.provider], at) && !party.deactivated(a.provider),
+      })),
+    }),
+    sourceHolds: sourcesOf({ sources }).flatMap((source) =>
+      marked(party.sourceHolds(source)).map((hold) => ({ source, ...hold })),
+    ),
+    mergedWith,
+    ...(completeFrom !== undefined && { completeFrom }),
+  };
 }

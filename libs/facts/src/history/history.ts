@@ -1,0 +1,301 @@
+import {
+  decide,
+  type Decision,
+  type MemberFacts,
+  type PartyFacts,
+  type Purpose,
+  sourcesOf,
+} from '@provider-access/domain/access';
+import {
+  dataOf,
+  type LogRestored,
+  type NetworkStatusRecorded,
+  PA_ATTESTATIONS,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_DIRECTORY,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PA_REGISTRY,
+  type ProviderKey,
+} from '@provider-access/events';
+import type { EventLog } from '@provider-access/engines/log';
+import { instant } from '@provider-access/kernel';
+import type { ViewReader, Views } from '@provider-access/engines/views';
+import { FactsStale } from '../access.ts';
+import type { MembersPart } from '../coverage.ts';
+import type { Parties } from '../parties.ts';
+import { personOfId } from '../persons.ts';
+import { typeOfRecord } from '../record.ts';
+import { type DirectoryGaps, directoryGapsId } from './directory-gaps.ts';
+import { PastMember } from './past-member.ts';
+import { PastParties } from './past-parties.ts';
+import { history, HISTORY_TOPICS, indexOf, recordIn, SUBJECTS } from './rows.ts';
+
+/** The instant of a decision, and until when what was recorded counts. RFC 3339, UTC, milliseconds. */
+export interface Moment {
+  readonly at: string;
+  readonly known: string;
+}
+export interface PastFacts {
+  readonly member: MemberFacts | undefined;
+  readonly party: PartyFacts;
+}
+/** A decision of the past, or since when the platform knows enough for one (APPS.md P15). */
+export type PastDecision = Decision | { readonly unknownBefore: string };
+
+type Row = ReturnType<typeof recordIn>;
+const MEMBER_TOPICS = [PA_MEMBERS, PA_ATTRIBUTION, PA_CONSENT, PA_ATTESTATIONS] as const;
+/** Of these the log has holds of whole sources. */
+const HOLD_TOPICS = [PA_CONSENT, PA_ATTRIBUTION] as const;
+/** So many of the newest statements of a topic are kept apart (P13). Of older ones, only what still decided is kept. */
+const MOST_ROWS = 1000;
+/** Rows of a page. Other work has its turn between two pages. */
+const PAGE = 250;
+/** Subjects of one query. */
+const MOST_SUBJECTS = 200;
+/** Ids of one person that are followed. */
+const MOST_IDS = 50;
+/** How long a question waits for the view, ms. */
+const WAIT_MS = 5000;
+
+export interface HistoryOptions {
+  readonly views: Pick<Views, 'reader'>;
+  readonly log: Pick<EventLog, 'head' | 'read' | 'partitions'>;
+  readonly parties: Pick<Parties, 'client' | 'holdsUntilNotice'>;
+}
+
+/** The facts of the past, as valid and as known (APPS.md, P10 to P16). */
+export class FactsHistory {
+  readonly #reader: ViewReader;
+  readonly #options: HistoryOptions;
+  /** When the oldest record of the registry was recorded, once it is known. It never changes. */
+  #begins: string | undefined;
+
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+    this.#reader = options.views.reader(history);
+  }
+
+  /** Resolves when the view has everything that is in the log at the call. @throws FactsStale */
+  async settled(): Promise<void> {
+    const head = await this.#options.log.head(HISTORY_TOPICS);
+    if (!(await this.#reader.waitFor(head, WAIT_MS))) throw new FactsStale();
+  }
+
+  /** The statements about a member that had been recorded by `known`. */
+  async member(member: string, { at, known }: Moment): Promise<MemberFacts | undefined> {
+    const past = new PastMember(member);
+    let completeFrom: string | undefined;
+    for (const topic of MEMBER_TOPICS) {
+      const newest: Row[] = [];
+      for await (const row of this.#rows(topic, member, known)) {
+        newest.push(row);
+        if (newest.length <= MOST_ROWS) continue;
+        const oldest = newest.shift()!;
+        past.take(oldest);
+        if (completeFrom === undefined || oldest.recordedAt > completeFrom) completeFrom = oldest.recordedAt;
+      }
+      for (const [n, row] of newest.entries()) {
+        past.take(row, at < known ? at : undefined);
+        if (n % PAGE === PAGE - 1) await turn();
+      }
+    }
+    const facts = past.facts();
+    if (facts === undefined || completeFrom === undefined) return facts;
+    return { ...facts, completeFrom: latest(completeFrom, facts.completeFrom ?? completeFrom) };
+  }
+
+  /** The id that stood for the person of a member id by `known`: another one if a merge had retired the id (P14). */
+  async survivor(member: string, known: string): Promise<string> {
+    const partOf = async (id: string): Promise<MembersPart | undefined> => {
+      const past = new PastMember(id);
+      for await (const row of this.#rows(PA_MEMBERS, id, known)) past.take(row);
+      return past.members;
+    };
+    const part = await partOf(member);
+    if (part?.retired !== true) return member;
+    const load = async (ids: readonly string[]): Promise<ReadonlyMap<string, MembersPart>> => {
+      const parts = new Map<string, MembersPart>();
+      for (const id of ids) {
+        const found = await partOf(id);
+        if (found !== undefined) parts.set(id, found);
+      }
+      return parts;
+    };
+    return (await personOfId(member, part, { load, most: MOST_IDS })).id;
+  }
+
+  /** What was known of an app, and of everybody whom a decision about the member may ask for. */
+  async parties(client: string, member: MemberFacts | undefined, moment: Moment): Promise<PastParties> {
+    const { parties } = this.#options;
+    const party = new PastParties(parties.holdsUntilNotice, (id) => parties.client(id)?.name);
+    for (const subject of [client, SUBJECTS.lines])
+      for await (const row of this.#rows(PA_REGISTRY, subject, moment.known)) party.take(row);
+    if (member === undefined) return party;
+    const { attributions, attestations = [], optOuts } = member;
+    const providers = [
+      ...attributions.flatMap((a) => a.providers),
+      ...attestations.map(({ provider }) => provider),
+      ...(party.client(client)?.bindings.map(({ provider }) => provider) ?? []),
+    ];
+    // Other identifiers of a provider matter only to an opt-out that names providers or categories.
+    await this.#providers(
+      party,
+      providers,
+      moment,
+      optOuts.some(({ scope }) => scope !== 'global'),
+    );
+    if (optOuts.some(({ scope }) => scope === 'provider-category') || attestations.length > 0)
+      await this.#directory(
+        party,
+        providers.flatMap((one) => party.identity(one)),
+        moment,
+      );
+    await this.#holds(party, member, moment);
+    return party;
+  }
+
+  /** The decision for a client, and the facts behind it. `settled` comes first. */
+  async decide(
+    client: string,
+    member: string,
+    moment: Moment,
+    purpose: Purpose = { kind: 'explain' },
+  ): Promise<{ readonly decision: PastDecision; readonly facts: PastFacts }> {
+    const known = await this.member(member, moment);
+    const party = await this.parties(client, known, moment);
+    const decision = decidePast(client, purpose, moment, { member: known, party }, member);
+    const unknownBefore = await this.#unknownBefore(moment, known, party);
+    return {
+      decision: unknownBefore === undefined ? decision : { unknownBefore },
+      facts: { member: known, party },
+    };
+  }
+
+  async *#rows(topic: string, subject: string, known: string): AsyncGenerator<Row> {
+    let seen = 0;
+    // Statements of one instant have an order in the log.
+    let together: Row[] = [];
+    const query = { index: indexOf(topic), equals: [subject], range: { lte: known }, pageSize: PAGE };
+    for await (const document of this.#reader.scan(query)) {
+      const row = recordIn(document, topic);
+      if (together.length > 0 && together[0]!.recordedAt !== row.recordedAt) {
+        yield* inOrder(together);
+        together = [];
+      }
+      together.push(row);
+      if ((seen += 1) % PAGE === 0) await turn();
+    }
+    yield* inOrder(together);
+  }
+  /** The statements about several subjects. */
+  async #ofMany(topic: string, subjects: readonly string[], known: string): Promise<readonly Row[]> {
+    const found = new Map<string, Row>();
+    for (let n = 0; n < subjects.length; n += MOST_SUBJECTS) {
+      const any = subjects.slice(n, n + MOST_SUBJECTS).map((subject) => [subject]);
+      for (const document of await this.#reader.having({ index: indexOf(topic), any })) {
+        const row = recordIn(document, topic);
+        // A record about several subjects has a row for each.
+        if (row.recordedAt <= known) found.set(`${row.partition}/${row.offset}`, row);
+      }
+    }
+    return inOrder([...found.values()]);
+  }
+
+  async #providers(
+    party: PastParties,
+    providers: readonly ProviderKey[],
+    { known }: Moment,
+    withIdentities: boolean,
+  ): Promise<void> {
+    const seen = new Set<string>();
+    const taken = new Map<string, Row>();
+    for (let open: readonly string[] = [...new Set(providers)]; open.length > 0;) {
+      for (const subject of open) seen.add(subject);
+      const rows = await this.#ofMany(PA_PROVIDERS, open, known);
+      for (const row of rows) taken.set(`${row.partition}/${row.offset}`, row);
+      const others = withIdentities ? rows.flatMap(joinedIn) : [];
+      open = [...new Set(others)].filter((subject) => !seen.has(subject));
+    }
+    for (const row of inOrder([...taken.values()])) party.take(row);
+  }
+  async #directory(party: PastParties, providers: readonly ProviderKey[], { known }: Moment): Promise<void> {
+    const ofProviders = await this.#ofMany(PA_DIRECTORY, [...new Set<string>(providers)], known);
+    // A newer version of an entry may not name the provider any more, and a role may name the entry.
+    const entries = new Set(ofProviders.map((row) => row.headers['ce_subject'] ?? ''));
+    const ofEntries = await this.#ofMany(PA_DIRECTORY, [...entries], known);
+    const roles = new Set(ofEntries.map((row) => row.headers['ce_subject'] ?? '').filter((one) => !entries.has(one)));
+    const ofRoles = await this.#ofMany(PA_DIRECTORY, [...roles], known);
+    const all = new Map(
+      [...ofProviders, ...ofEntries, ...ofRoles].map((row) => [`${row.partition}/${row.offset}`, row]),
+    );
+    for (const row of inOrder([...all.values()])) party.take(row);
+  }
+  async #holds(party: PastParties, member: MemberFacts, { known }: Moment): Promise<void> {
+    const sources = sourcesOf(member);
+    const subjects = sources.includes('?') ? [SUBJECTS.sources] : sources.map(SUBJECTS.source);
+    for (const topic of HOLD_TOPICS) for (const row of await this.#ofMany(topic, subjects, known)) party.take(row);
+  }
+
+  /** Since when the platform knows what it would need for a decision of this moment; undefined if it knows it. */
+  async #unknownBefore(
+    { at, known }: Moment,
+    member: MemberFacts | undefined,
+    party: PastParties,
+  ): Promise<string | undefined> {
+    const begins = await this.#beginning();
+    if (begins !== undefined && known < begins) return begins;
+    if (at < known && member?.completeFrom !== undefined && at < member.completeFrom) return member.completeFrom;
+    for await (const row of this.#rows(PA_REGISTRY, SUBJECTS.restores, FOREVER)) {
+      if (typeOfRecord(row) !== 'pa.log-restored.v1') continue;
+      const { copied, restoredAt } = dataOf<LogRestored>(row);
+      // What was recorded in between is lost.
+      if (copied < known && known < restoredAt) return restoredAt;
+    }
+    if (!party.askedDirectory()) return undefined;
+    const gaps = await this.#reader.getMany(
+      Array.from({ length: await this.#options.log.partitions(PA_DIRECTORY) }, (_, p) => directoryGapsId(p)),
+    );
+    const until = gaps.map((document) => (document?.['directory'] as DirectoryGaps | undefined)?.until ?? '');
+    const newest = until.reduce(latest, '');
+    return known < newest ? newest : undefined;
+  }
+  /** When the platform recorded the first decision about an app or a key. */
+  async #beginning(): Promise<string | undefined> {
+    if (this.#begins !== undefined) return this.#begins;
+    const { log } = this.#options;
+    const firsts = await Promise.all(
+      Array.from({ length: await log.partitions(PA_REGISTRY) }, (_, p) => log.read(PA_REGISTRY, p, 0, 1)),
+    );
+    const times = firsts.flat().map(({ timestamp }) => timestamp);
+    if (times.length > 0) this.#begins = instant(Math.min(...times));
+    return this.#begins;
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const FOREVER = '9999-12-31T23:59:59.999Z';
+const latest = (a: string, b: string): string => (a > b ? a : b);
+const inOrder = (rows: Row[]): readonly Row[] => rows.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+/** The other identifiers of the provider that a record names. */
+function joinedIn(row: Row): readonly string[] {
+  try {
+    const { provider, with: others = [] } = dataOf<NetworkStatusRecorded>(row);
+    return others.length === 0 ? [] : [provider, ...others];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The decision of a moment. Where both times are one, it is the decision as it was made then, with the clock of the
+ * facts (`decisionTime`). Otherwise only what was in force at `at` counts.
+ */
+export const decidePast = (
+  client: string,
+  purpose: Purpose,
+  { at, known }: Moment,
+  facts: PastFacts,
+  member: string,
+): Decision => decide({ client, purpose, member, now: at, ...(at < known && { past: true as const }) }, facts);
