@@ -232,6 +232,50 @@ describe('$provider-member-match', () => {
     expect(listed.attestations).toHaveLength(2);
   });
 
+  test('M36, M37: accounting and recall name who attested, and the matched Group as the basis of a read', async () => {
+    const { base, administratorToken: token } = fresh.platform();
+    const { member } = MATCHED[0]!;
+    interface Row {
+      readonly id: string;
+      readonly action: string;
+      readonly outcome: string;
+      readonly basis?: readonly string[];
+      readonly recalled?: readonly string[];
+    }
+    const rows = async (action: string): Promise<readonly Row[]> =>
+      json<{ disclosures: readonly Row[] }>(
+        await http(`${base}/ops/disclosures?member=${member}`, { token }),
+      ).disclosures.filter((one) => one.action === action && one.outcome === 'released');
+    // The view of the audit writes in batches.
+    const [read] = await eventually(async () => {
+      const found = await rows('read');
+      return found.length > 0 && found;
+    });
+    expect(read).toMatchObject({ client: app.clientId, basis: [matched().id] });
+    const attested = { client: app.clientId, group: matched().id, outcome: 'released' };
+    expect(await rows('export-requested')).toContainEqual(
+      expect.objectContaining({
+        ...attested,
+        query: expect.stringMatching(new RegExp(`^attested-by=${NPI}&attested-at=\\d{4}-.*&policy=accept`)),
+      }),
+    );
+    const page = await http(`${base}/ops/disclosures/document?member=${member}`, { token });
+    expect(page.body.toString()).toContain(NPI);
+    const marked = await http(`${base}/ops/disclosures/recalls`, {
+      method: 'POST',
+      token,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ recall: 'recall.match', members: [{ member, entries: [read!.id] }] }),
+    });
+    expect([marked.status, json(marked)]).toEqual([200, { recall: 'recall.match', marked: 1 }]);
+    await eventually(async () =>
+      expect((await rows('read')).find(({ id }) => id === read!.id)).toMatchObject({
+        recalled: ['recall.match'],
+        basis: [matched().id],
+      }),
+    );
+  });
+
   test('M73: an opt-out removes the member from reads, the Group, an export and the file of the match', async () => {
     const [gone, stays] = MATCHED as [Person, Person];
     await takesEffect(fresh.platform(), optOut(gone.member));

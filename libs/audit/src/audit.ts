@@ -59,12 +59,13 @@ const agentOf = ({ name, providers }: Registered): Disclosure['agent'] => ({
   providers: providers.slice(0, MOST_LISTED),
   ...(providers.length > MOST_LISTED && { more: providers.length - MOST_LISTED }),
 });
-/** The Groups of the attributions by which decisions permitted, for `basis` of an entry. */
+/** The Groups of the attributions and attestations by which decisions permitted, for `basis` of an entry. */
 export function basisOf(decisions: Iterable<Decision | undefined>): Pick<AuditEntry, 'basis'> {
   const groups = new Set<string>();
   for (const decision of decisions)
     if (decision?.permit === true)
-      for (const { group } of decision.attributions) if (groups.size < MOST_LISTED) groups.add(group);
+      for (const { group } of [...decision.attributions, ...(decision.attestations ?? [])])
+        if (groups.size < MOST_LISTED) groups.add(group);
   return groups.size === 0 ? {} : { basis: [...groups] };
 }
 

@@ -3,7 +3,8 @@ import { type AuditEntry, type Disclosure, encodeEvent, PA_AUDIT } from '@provid
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { Audit } from './audit.ts';
+import type { Decision } from '@provider-access/domain/access';
+import { Audit, basisOf } from './audit.ts';
 import { type DisclosureOf, disclosures } from './disclosures.ts';
 import { disclosureOf, findDisclosures, recallsOf } from './find-disclosures.ts';
 
@@ -75,6 +76,22 @@ describe('audit', () => {
     expect(sizes).toEqual([3, 3, 1, 1, 2, 1]);
     vi.useRealTimers();
     await log.close();
+  });
+
+  it('M36, M37: names the Groups that permitted, by attribution and by attestation, each once', () => {
+    const permit = (attributions: readonly string[], attestations?: readonly string[]): Decision =>
+      ({
+        permit: true,
+        attributions: attributions.map((group) => ({ group })),
+        ...(attestations && { attestations: attestations.map((group) => ({ group })) }),
+      }) as unknown as Decision;
+    expect(basisOf([permit(['g1'])])).toEqual({ basis: ['g1'] });
+    expect(basisOf([permit([], ['match-1'])])).toEqual({ basis: ['match-1'] });
+    expect(basisOf([permit(['g1'], ['match-1', 'g1']), undefined, permit([], ['match-1'])])).toEqual({
+      basis: ['g1', 'match-1'],
+    });
+    const many = Array.from({ length: 30 }, (_, n) => `g${n}`);
+    expect(basisOf([permit([], many)]).basis).toHaveLength(20);
   });
 
   it('refuses with 503 when it cannot be recorded, and records again afterwards', async () => {

@@ -38,7 +38,7 @@ const disclosure = z.object({
   purpose: z.string().optional(),
   /** The client as it was registered at that moment. `more` counts providers that `providers` leaves out. */
   agent: z.object({ name: z.string(), providers: z.array(z.string()), more: z.int().positive().optional() }).optional(),
-  /** Groups to which the members are attributed, and which permitted the release; at most 20. */
+  /** Groups by which the release was permitted: to which the members are attributed, or of a match; at most 20. */
   basis: z.array(z.string()).optional(),
   /** Of the action `recall`: its name, and the entries about the member that had what was wrong (ADR 0117). */
   recall: z.object({ name: z.string(), entries: z.array(z.string()) }).optional(),

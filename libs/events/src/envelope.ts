@@ -188,8 +188,11 @@ export function toStructured(event: DomainEvent): Record<string, unknown> {
 }
 
 /**
- * Header of what consent and attribution derive: the newest transactionTime of an export when it was derived, an RFC
- * 3339 instant. Facts count as recorded at that time at the earliest (ADR 0023). A record without it was recorded at
- * its timestamp.
+ * Header of what consent and attribution derive, and of what a match attests: the newest transactionTime of an export
+ * at that moment, an RFC 3339 instant. Facts count as recorded at that time at the earliest (ADR 0023). A record
+ * without it was recorded at its timestamp.
  */
 export const RECORDED_AT_HEADER = 'ce_parecordedat';
+/** The header. @param newest the newest transactionTime, ms since the epoch; 0 before the first export */
+export const recordedAtOrLater = (newest: number): Readonly<Record<string, string>> =>
+  newest > 0 ? { [RECORDED_AT_HEADER]: new Date(newest).toISOString() } : {};

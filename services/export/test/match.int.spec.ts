@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TransactionTimes } from '@provider-access/engines/state';
 import { PA_ATTESTATIONS } from '@provider-access/events';
 import { recordsOf } from '@provider-access/process/testing';
 import { eventually } from '@provider-access/testing';
@@ -146,6 +147,22 @@ describe('what a match answers', () => {
       ({ type, data }) => type === 'pa.member-attested.v1' && data['job'] === job.split('/').at(-1),
     );
     expect(attested).toHaveLength(1);
+  });
+});
+
+describe('M74: what a delta of a matched Group brings', () => {
+  beforeAll(() => start());
+  afterAll(() => platform.dispose());
+
+  it('is a newly matched member whole, also since an export of a process whose clock is ahead', async () => {
+    // The export of another process, before the match (ADR 0023).
+    const ahead = platform.clock.now() + 60_000;
+    await new TransactionTimes(platform.state.streams).raise(ahead);
+    const { match: matched } = await groupsOf(platform, await match(platform, bundle(1, { subscriber: 'S1' })));
+    const since = `?_type=Patient&_since=${encodeURIComponent(new Date(ahead).toISOString())}`;
+    const delta = await platform.kickOff(since, { group: matched!.id });
+    const { Patient = [] } = await platform.lines(await platform.manifest(delta));
+    expect(Patient.map(({ id }) => id)).toEqual(['m1']);
   });
 });
 

@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AttestationEnded, encodeEvent, npiKey, PA_ATTESTATIONS } from '@provider-access/events';
+import {
+  type AttestationEnded,
+  encodeEvent,
+  npiKey,
+  PA_ATTESTATIONS,
+  recordedAtOrLater,
+} from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
+import { TransactionTimes } from '@provider-access/engines/state';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { attested, type AttestedPart, Facts, matchedGroups, type MatchedGroupPart } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
@@ -98,16 +105,20 @@ export class Attestations {
           ...(by !== undefined && { by }),
         });
     }
+    const headers = recordedAtOrLater(await new TransactionTimes(this.ports.state.streams).newest());
     for (let i = 0; i < ends.length; i += TOGETHER)
-      await log.append(PA_ATTESTATIONS, ends.slice(i, i + TOGETHER).map(recordOf));
+      await log.append(
+        PA_ATTESTATIONS,
+        ends.slice(i, i + TOGETHER).map((end) => recordOf(end, headers)),
+      );
     const effective = await this.facts.access.waitForOursEverywhere(await log.head([PA_ATTESTATIONS]), WAIT_MS);
     return { withdrawn: ends.length, members: [...new Set(ends.map((end) => end.member))], effective };
   }
 }
 
 /** One withdrawal of one attestation has one id, so that a repeated request appends the same event. */
-const recordOf = (data: AttestationEnded): NewRecord =>
-  encodeEvent({
+function recordOf(data: AttestationEnded, headers: Readonly<Record<string, string>>): NewRecord {
+  const record = encodeEvent({
     id: `${data.group}~${data.member}~withdrawn`,
     source: 'urn:provider-access:attribution',
     type: 'pa.attestation-ended.v1',
@@ -115,6 +126,8 @@ const recordOf = (data: AttestationEnded): NewRecord =>
     subject: data.member,
     data,
   });
+  return { ...record, headers: { ...record.headers, ...headers } };
+}
 
 const numberOf = (provider: string): string => provider.replace('npi|', '');
 const rowOf = ({ provider, ...row }: AttestedPart) => ({

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Audit } from '@provider-access/audit';
 import type { NewRecord } from '@provider-access/engines/log';
-import { encodeEvent, PA_ATTESTATIONS } from '@provider-access/events';
+import { encodeEvent, PA_ATTESTATIONS, recordedAtOrLater } from '@provider-access/events';
 import { Facts, FactsStale } from '@provider-access/facts';
-import type { Job } from '@provider-access/jobs';
+import { type Job, JobStarts } from '@provider-access/jobs';
 import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../config.ts';
@@ -25,7 +25,8 @@ const idOf = (...parts: readonly string[]): string => hash('sha256', JSON.string
 
 /**
  * Appends what a match attests and ends, with an entry in the audit for each member (M37), and waits until the
- * facts have passed it.
+ * facts have passed it. All of it counts as recorded no earlier than the newest transactionTime, so that a delta since
+ * an earlier export has newly matched members whole (M74, ADR 0023).
  */
 @Injectable()
 export class Attestations {
@@ -34,12 +35,14 @@ export class Attestations {
     @Inject(CONFIG) private readonly config: Pick<ExportConfig, 'waitMs'>,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(JobStarts) private readonly starts: Pick<JobStarts, 'newestTime'>,
   ) {}
 
   /** @throws FactsStale, or EngineUnavailable. Another attempt appends the same events. */
   async append(job: Job, of: Attested): Promise<void> {
     const members = distinct(of.matched, ({ member }) => member);
     await Promise.all(members.map((one) => this.note(job, one)));
+    const headers = recordedAtOrLater(await this.starts.newestTime());
     const records = [
       ...members.map((one) => this.attested(job, one)),
       ...distinct(of.ended, ({ member, group }) => `${member} ${group}`).map((one) => this.end(job, one)),
@@ -47,7 +50,10 @@ export class Attestations {
       this.result(job, of, members),
     ];
     const { log } = this.ports;
-    await log.append(PA_ATTESTATIONS, records);
+    await log.append(
+      PA_ATTESTATIONS,
+      records.map((record) => ({ ...record, headers: { ...record.headers, ...headers } })),
+    );
     const passed = await this.facts.reader.waitFor(await log.head([PA_ATTESTATIONS]), this.config.waitMs);
     if (!passed) throw new FactsStale();
   }

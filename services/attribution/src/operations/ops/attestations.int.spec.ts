@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { dataOf, type Disclosure, PA_AUDIT } from '@provider-access/events';
+import { dataOf, type Disclosure, PA_ATTESTATIONS, PA_AUDIT } from '@provider-access/events';
+import { TransactionTimes } from '@provider-access/engines/state';
 import { instant } from '@provider-access/kernel';
 import { attestedRecord, membersMatchedRecord, recordsOf } from '@provider-access/process/testing';
 import { ADMIN, enrolled, Harness, inNetwork, PAYER, payerEvent } from '../../../test/harness.ts';
@@ -132,6 +133,15 @@ describe('M78 M73 a withdrawal by the payer', () => {
     expect(await decided('m2')).toMatchObject({ decision: 'deny' });
     expect((await withdraw({ member: 'm1', reason: 'x' })).json()).toEqual({ withdrawn: 1, effective: true });
     expect((await rows()).every(({ ended }) => ended?.reason === 'withdrawn')).toBe(true);
+  });
+  it('counts as recorded no earlier than the newest export (ADR 0023)', async () => {
+    const ahead = h.now + 60_000;
+    await new TransactionTimes(h.state.streams).raise(ahead);
+    await withdraw({ group: 'match-1', member: 'm1', reason: 'x' });
+    const [end] = (await recordsOf(h.log, PA_ATTESTATIONS)).filter(
+      ({ headers }) => headers['ce_type'] === 'pa.attestation-ended.v1',
+    );
+    expect(end!.headers['ce_parecordedat']).toBe(instant(ahead));
   });
   it('of one app leaves what another one got', async () => {
     expect((await withdraw({ member: 'm1', client: 'other', reason: 'x' })).json()).toMatchObject({ withdrawn: 1 });
