@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { MemberFacts } from '@provider-access/domain/access';
+import type { Decision, MemberFacts } from '@provider-access/domain/access';
 import { type PayerIdentity, payerIdentity } from '@provider-access/domain/pdex';
 import {
   acceptsAttestation,
@@ -131,17 +131,22 @@ export class MatchChunks {
     const { parties } = this.facts;
     const now = instant(this.ports.clock.now());
     const policy = matchPolicyAt(this.config.matchPolicies, job.requestedAt);
+    let isConstrained = false;
     let denied: DenialReason | undefined;
     for (const npi of attestation.npis) {
       const attesting = { npi, attestedAt: attestation.at, policy: policy.version };
-      const decision = decideAttested(job, { member, facts, ...attesting }, { parties, now });
-      if (decision.permit && this.accepts(policy, npi, facts!, Date.parse(now)))
-        return { matched: { member, ...attesting } satisfies Matched };
+      const decide = (known: MemberFacts | undefined): Decision =>
+        decideAttested(job, { member, facts: known, ...attesting }, { parties, now });
+      const decision = decide(facts);
+      const isAccepted = this.accepts(policy, npi, facts!, Date.parse(now));
+      if (decision.permit && isAccepted) return { matched: { member, ...attesting } satisfies Matched };
       const reason = decision.permit ? 'not-attributed' : decision.reason;
       // What another provider would have met tells more than that this one is not of the app.
       if (denied === undefined || denied === 'not-attributed') denied = reason;
+      // Whom another rule bars too is not matched: the Group of opt-outs would tell what this provider must not know.
+      if (this.config.consentConstrained && reason === 'opted-out')
+        isConstrained ||= isAccepted && decide({ ...facts!, optOuts: [] }).permit;
     }
-    const isConstrained = this.config.consentConstrained && denied === 'opted-out';
     return { ...(denied !== undefined && { denied }), ...(isConstrained && { constrained: member }) };
   }
 
