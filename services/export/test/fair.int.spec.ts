@@ -3,8 +3,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { State, WorkItem } from '@provider-access/engines/state';
 import { Gate, interfered } from './faults.ts';
 import { type ManifestBody, Platform } from './harness.ts';
+import { bundle, match, PAYER, post, requestOf, TestFinder } from './match-requests.ts';
 
-const OTHER = 'npi|1987654321';
+const OTHER = 'npi|1679576722';
 const FEW = 'g-few';
 let platform: Platform;
 afterEach(() => platform?.dispose());
@@ -101,6 +102,50 @@ describe('work of several apps', () => {
       expect(tookOf('c1', 'chunk')).toBe(12);
     },
   );
+
+  it('M2: an export of 10 patients waits for at most one item of a match of 1,000 a step', async () => {
+    const gate = new Gate();
+    const finder = new TestFinder({ S1: 'a0' });
+    await start({ many: 1, few: 10 }, { chunkMembers: 50, finder, payerIdentifiers: [PAYER] }, (blobs) =>
+      interfered(blobs, (action, name) => (action === 'put' && name.includes('chunk.json') ? gate.pass() : undefined)),
+    );
+    const theirs = await platform.token('c2');
+    const strangers = Array.from({ length: 999 }, (_, n) =>
+      bundle(n + 2, { subscriber: `X${n}`, family: `Stranger ${n}` }),
+    );
+    const large = await match(platform, bundle(1, { subscriber: 'S1' }), ...strangers);
+    await gate.reached;
+    const small = await platform.kickOff('', { token: theirs, group: FEW });
+    await eventually(() => expect(history.filter((e) => e.app === 'c2' && e.step === 'chunk')).not.toEqual([]));
+    gate.letThrough();
+    expect(await idsIn(await manifestOf(small, theirs), theirs)).toEqual(members('b', 10));
+    expect(['plan', 'chunk', 'seal'].map((step) => tookOf('c2', step))).toEqual([1, 1, 1]);
+    for (const waited of waitedFor('c2')) expect(waited).toBeLessThanOrEqual(1);
+    const { output } = await platform.manifest(large);
+    expect([output.length, tookOf('c1', 'chunk')]).toEqual([2, 20]);
+  });
+
+  it('M2: a match of one person waits for at most one item of a large export a step', async () => {
+    const gate = new Gate();
+    const finder = new TestFinder({ S1: 'a0' });
+    await start({ many: 120, few: 1 }, { chunkMembers: 10, finder, payerIdentifiers: [PAYER] }, (blobs) =>
+      interfered(blobs, (action, name) =>
+        action === 'writer' && /\/\d+\/\d+\/Patient/.test(name) ? gate.pass() : undefined,
+      ),
+    );
+    const [mine, theirs] = [await platform.token('c1'), await platform.token('c2')];
+    const large = await platform.kickOff('', { token: mine });
+    await gate.reached;
+    const asked = requestOf(bundle(1, { subscriber: 'S1', npi: OTHER.replace('npi|', '') }));
+    const small = await post(platform, asked, { token: theirs });
+    await eventually(() => expect(history.filter((e) => e.app === 'c2' && e.step === 'chunk')).not.toEqual([]));
+    gate.letThrough();
+    const { output } = await manifestOf(small.headers.get('content-location')!, theirs);
+    expect(output.map(({ type }) => type)).toEqual(['Group']);
+    for (const waited of waitedFor('c2')) expect(waited).toBeLessThanOrEqual(1);
+    expect(await idsIn(await manifestOf(large, mine), mine)).toEqual(members('a', 120));
+    expect(tookOf('c1', 'chunk')).toBe(12);
+  });
 
   it('E76: a long seal is several items, and the seal of another app waits for at most one of them', async () => {
     const gate = new Gate();

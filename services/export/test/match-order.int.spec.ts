@@ -87,7 +87,7 @@ describe('M53 with the switch', () => {
   });
 });
 
-describe('M33, M35, M53 where the policy accepts no attestation', () => {
+describe('M30, M33, M35, M53 where the policy accepts no attestation', () => {
   beforeAll(() => start({ consentConstrained: true, matchPolicies: [{ rule: 'reject', version: 'reject', from }] }));
   afterAll(() => platform.dispose());
 

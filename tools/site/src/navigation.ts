@@ -66,6 +66,7 @@ const SECTIONS = {
     'testing-environments.md',
     'testing-model.md',
     'testing-kill-points.md',
+    'match-rules.md',
     'testing-faults.md',
   ],
   Reference: [

@@ -88,6 +88,12 @@ describe('discovery', () => {
       expect(body).not.toHaveProperty('authorization_endpoint');
     }
   });
+  it('M7: declares the scopes of a match, which are the operation in either spelling', async () => {
+    const { body } = await bench.call('GET', '/fhir/.well-known/smart-configuration');
+    const of = 'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/';
+    const scopes = [`${of}ProviderMemberMatch`, `${of}provider-member-match`, 'system/Group.rs'];
+    expect(body['scopes_supported']).toEqual(expect.arrayContaining(scopes));
+  });
   it('shows public keys only', async () => {
     const { body } = await bench.call('GET', '/auth/jwks');
     expect(body['keys']).toMatchObject([

@@ -236,7 +236,7 @@ describe('the CapabilityStatement', () => {
         expect(definition).toMatch(/^http:\/\/hl7\.org\/fhir\//);
   });
 
-  it('has Group with its profiles, interactions, search parameters and operations', () => {
+  it('M7: has Group with its profiles, interactions, search parameters and operations', () => {
     const group = ownEntry('Group')!;
     expect(group.supportedProfile).toEqual([
       'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/atr-group',

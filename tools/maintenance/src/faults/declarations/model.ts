@@ -265,7 +265,8 @@ export const MODEL: readonly Fault[] = [
         file: 'libs/domain/src/access/group.ts',
         find:
           "  if (group.client !== client) return 'group-of-another';\n" +
-          '  const bound = group.providers.filter((provider) => facts.providers.includes(provider));',
+          '  const ofClient = providersAt(facts, now);\n' +
+          '  const bound = group.providers.filter((provider) => ofClient.includes(provider));',
         replace: '  const bound = group.providers;',
       },
     ],
