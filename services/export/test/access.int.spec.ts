@@ -250,6 +250,14 @@ describe('in the middle of a download', () => {
       undo: () => version(3, []),
     },
     'a client that is suspended': { ends: () => platform.suspend('c1'), undo: () => platform.approve('c1') },
+    'P3 a binding that ends': { ends: () => platform.endBinding('c1'), undo: () => platform.approve('c1') },
+    'P3 a binding whose end was stated before': {
+      ends: async () => {
+        await platform.endBinding('c1', platform.clock.now() + 1000);
+        await platform.advance(1000);
+      },
+      undo: () => platform.approve('c1'),
+    },
     'a job that is deleted': {
       ends: async (job) => expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202),
       undo: async () => undefined,

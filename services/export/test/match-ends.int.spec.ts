@@ -6,7 +6,8 @@ import { interfered } from './faults.ts';
 import { NPI, Platform } from './harness.ts';
 import { bundle, groupsOf, match, namesOf, PAYER, TestFinder } from './match-requests.ts';
 
-const DAY = 24 * 3_600_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 /** The members of the result. `GONE` comes last in every file, so that a download that has begun has not sent it. */
 const [STAYS, GONE] = ['mem-a', 'mem-b'] as const;
 
@@ -33,6 +34,21 @@ const ENDS: readonly End[] = [
   { what: 'M78 a withdrawal by the payer', ends: ended('withdrawn'), everything: false },
   { what: 'M71 the expiry', ends: (platform) => platform.advance(30 * DAY), everything: true, status: 404 },
   { what: 'the suspension of the app', ends: (platform) => platform.suspend('c1'), everything: true, status: 401 },
+  {
+    what: 'P3 M34 the end of the binding',
+    ends: (platform) => platform.endBinding('c1'),
+    everything: true,
+    status: 404,
+  },
+  {
+    what: 'P3 an end of the binding that was stated before',
+    ends: async (platform) => {
+      await platform.endBinding('c1', platform.clock.now() + HOUR);
+      await platform.advance(HOUR);
+    },
+    everything: true,
+    status: 404,
+  },
   {
     what: 'M31 a provider who leaves the network',
     ends: (platform) => {

@@ -10,6 +10,7 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
   PROGRESS_TYPE,
+  type ProviderKey,
 } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import {
@@ -134,6 +135,18 @@ export abstract class Publisher {
     return this.append(PA_REGISTRY, [
       { type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'attack-observed' } },
     ]);
+  }
+  /**
+   * Ends the binding of the client, at `to` (ms since the epoch) or now, as auth records it (APPS.md P1, P4). Tokens
+   * from now on are of this decision.
+   */
+  async endBinding(client: string, to = this.clock.now(), provider: ProviderKey = NPI): Promise<void> {
+    const { parties } = this.app.get(Facts, { strict: false });
+    const { from } = parties.client(client)!.bindings.findLast((binding) => binding.provider === provider)!;
+    const end = { provider, from, to: new Date(to).toISOString(), by: 'test', reason: 'contract-ended' };
+    this.approvals.set(client, (this.approvals.get(client) ?? 1) + 1);
+    const data = { client, providers: [], scope: 'system/*.rs', by: 'test', bindings: [end], ended: provider };
+    await this.append(PA_REGISTRY, [{ type: 'pa.app-approved.v1', subject: client, data }]);
   }
   async group(group = GROUP, provider = NPI): Promise<void> {
     await this.append(PA_GROUPS, [

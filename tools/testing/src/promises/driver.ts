@@ -27,6 +27,8 @@ import { Broken, json, type World } from './world.ts';
 
 /** Minutes until a line starts that started long ago. */
 const LONG_AGO = -1_000_000;
+/** The client whose access ends by its bindings; that of others ends by a suspension. */
+const UNBOUND = 1;
 
 /** Runs a sequence and compares each answer of the platform with the model. Throws `Broken` if they disagree. */
 export class Driver {
@@ -356,6 +358,8 @@ export class Driver {
     if (!suspend) {
       await this.#world.approve(client, via);
       known.approvals += 1;
+    } else if (client === UNBOUND) {
+      known.approvals += await this.#world.unbind(client, via);
     } else await this.#world.suspend(client, via);
     approved[client] = !suspend;
   }

@@ -222,6 +222,17 @@ export abstract class World {
     const answer = await this.administer(path, { reason: 'attack-observed' }, via);
     if (answer.status !== 200) throw new Broken(`a suspension was answered ${answer.status} ${answer.body}`);
   }
+  /** Ends each binding of the client, which stays approved (APPS.md P2). @returns the number of its new approvals */
+  async unbind(client: number, via: number): Promise<number> {
+    const { npi, tin } = PROVIDERS[PRACTICES[client]!];
+    const bindings = [`npi|${npi}`, `tin|${tin}`];
+    for (const binding of bindings) {
+      const path = `/auth/clients/${this.clients[client]!.id}/bindings/${encodeURIComponent(binding)}/end`;
+      const answer = await this.administer(path, { reason: 'contract-ended' }, via);
+      if (answer.status !== 200) throw new Broken(`the end of a binding was answered ${answer.status} ${answer.body}`);
+    }
+    return bindings.length;
+  }
   protected async openPractices(): Promise<void> {
     for (const practice of PRACTICES) await this.#openPractice(practice);
     await this.caughtUp();
