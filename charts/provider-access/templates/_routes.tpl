@@ -16,6 +16,8 @@
 {{- end }}
 
 {{- define "pa.internalRoutes" -}}
+- { prefix: /auth, service: auth }
+- { prefix: /portal, service: auth }
 - { prefix: /events, service: resources }
 - { prefix: /ops/explain, service: attribution }
 - { prefix: /ops/disclosures, service: attribution }

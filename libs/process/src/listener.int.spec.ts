@@ -130,7 +130,10 @@ describe('every answer has the headers that keep a browser from running or showi
 
   it('one of a service', async () => {
     expect(headersOf(await answerTo(GET))).toMatchObject(SAFE_HEADERS);
-    expect(headersOf(await answerTo(GET))).toMatchObject({ 'x-content-type-options': 'nosniff' });
+    expect(headersOf(await answerTo(GET))).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': expect.stringContaining("frame-ancestors 'none'") as string,
+    });
   });
   it('one whose handler gives its own value to one of them', async () => {
     const own = "default-src 'self'";

@@ -14,3 +14,4 @@ export * from './assertion-keys.ts';
 export * from './explain-assertion.ts';
 export { claimedClient, verifyClientAssertion, type AssertionResult } from './client-assertion.ts';
 export * from './jwks-source.ts';
+export * from './issuer-fetch.ts';

@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
@@ -37,6 +37,30 @@ export interface PinnedFetchOptions {
  * redirects, at most 100 KB, one time limit for the whole fetch. The client may see the reason of a failure.
  */
 export async function fetchPinned(text: string, options: PinnedFetchOptions): Promise<FetchResult> {
+  const headers = { accept: 'application/json', 'user-agent': 'provider-access' };
+  const result = await requestPinned(text, { method: 'GET', headers }, options);
+  if (!result.ok) return result;
+  const { status, body, headers: answered } = result;
+  if (status >= 300 && status < 400) return { ok: false, reason: 'it redirects' };
+  if (status !== 200) return { ok: false, reason: `it answers with status ${status}` };
+  return { ok: true, body, cacheControl: answered['cache-control'], age: answered.age };
+}
+
+export interface PinnedRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+type Answered =
+  | { readonly ok: true; readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string }
+  | { readonly ok: false; readonly reason: string };
+
+/** As `fetchPinned`, with any method and status. A redirect is an answer like others, and is not followed. */
+export async function requestPinned(
+  text: string,
+  asked: PinnedRequest,
+  options: PinnedFetchOptions,
+): Promise<Answered> {
   const url = new URL(text);
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
@@ -48,7 +72,7 @@ export async function fetchPinned(text: string, options: PinnedFetchOptions): Pr
     if (address === undefined) return { ok: false, reason: 'its host has no address' };
     if (!options.allowPrivate && !addresses.every(isPublicAddress))
       return { ok: false, reason: 'its host is not on a public address' };
-    return await get(url, address, signal);
+    return await send(url, address, asked, signal);
   } catch {
     return { ok: false, reason: signal.aborted ? 'it did not answer in time' : 'it cannot be reached' };
   }
@@ -61,16 +85,15 @@ function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-function get(url: URL, { address, family }: ResolvedAddress, signal: AbortSignal): Promise<FetchResult> {
+function send(
+  url: URL,
+  { address, family }: ResolvedAddress,
+  { method, headers, body }: PinnedRequest,
+  signal: AbortSignal,
+): Promise<Answered> {
   const pinned: LookupFunction = (_hostname, { all }, callback) =>
     all === true ? callback(null, [{ address, family }]) : callback(null, address, family);
-  const options: RequestOptions = {
-    method: 'GET',
-    headers: { accept: 'application/json', 'user-agent': 'provider-access' },
-    lookup: pinned,
-    signal,
-    agent: false,
-  };
+  const options: RequestOptions = { method, headers, lookup: pinned, signal, agent: false };
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
       read(response).then((result) => {
@@ -79,14 +102,12 @@ function get(url: URL, { address, family }: ResolvedAddress, signal: AbortSignal
       }, reject);
     });
     request.on('error', reject);
-    request.end();
+    request.end(body);
   });
 }
 
-async function read(response: IncomingMessage): Promise<FetchResult> {
+async function read(response: IncomingMessage): Promise<Answered> {
   const status = response.statusCode ?? 0;
-  if (status >= 300 && status < 400) return { ok: false, reason: 'it redirects' };
-  if (status !== 200) return { ok: false, reason: `it answers with status ${status}` };
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -94,10 +115,5 @@ async function read(response: IncomingMessage): Promise<FetchResult> {
     if (size > MAX_BODY) return { ok: false, reason: 'the answer is larger than 100 KB' };
     chunks.push(chunk);
   }
-  return {
-    ok: true,
-    body: Buffer.concat(chunks).toString('utf8'),
-    cacheControl: response.headers['cache-control'],
-    age: response.headers.age,
-  };
+  return { ok: true, status, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') };
 }

@@ -25,6 +25,7 @@ import { READERS, type RegistryReader, RegistryStreams } from './apps/registry-s
 import { Reviews } from './apps/reviews.ts';
 import { type AuthConfig, CONFIG } from './config.ts';
 import { httpOf } from './http.ts';
+import { IdentityProvider } from './people/identity-provider.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { DecidedApps, Decisions } from './operations/clients/decisions.ts';
 import { DecisionsReportController } from './operations/clients/decisions-report.controller.ts';
@@ -40,8 +41,9 @@ import { NoticeController } from './operations/public-pages/notice.controller.ts
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
-import { Renewals } from './operations/session/renewals.ts';
+import { IDENTITY_PROVIDER, Renewals } from './operations/session/renewals.ts';
 import { SessionController } from './operations/session/session.controller.ts';
+import { SignInController } from './operations/session/sign-in.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
 import { PRESENCE, SIGNING_KEYS, SigningRing } from './operations/signing-keys/signing-ring.ts';
 import { AskingClients } from './operations/token/asking-clients.ts';
@@ -59,6 +61,24 @@ export interface AuthOptions extends ServiceRuntime {
   readonly jwksSource?: JwksSource;
 }
 
+const CONTROLLERS = [
+  RegistrationController,
+  TokenController,
+  CheckAssertionController,
+  IntrospectionController,
+  DiscoveryController,
+  DocsController,
+  HomeController,
+  LinesController,
+  NoticeController,
+  PortalController,
+  ProvidersController,
+  DecisionsReportController,
+  ReviewController,
+  SessionController,
+  SignInController,
+  SigningKeysController,
+];
 /** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
@@ -113,23 +133,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
           jobs: [...(presence === undefined ? [] : [PartiesPresence]), SigningRing, SampledRefusals, ExpiredReviews],
         }),
       ],
-      controllers: [
-        RegistrationController,
-        TokenController,
-        CheckAssertionController,
-        IntrospectionController,
-        DiscoveryController,
-        DocsController,
-        HomeController,
-        LinesController,
-        NoticeController,
-        PortalController,
-        ProvidersController,
-        DecisionsReportController,
-        ReviewController,
-        SessionController,
-        SigningKeysController,
-      ],
+      controllers: CONTROLLERS,
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: SIGNING_KEYS, useValue: keys },
@@ -138,6 +142,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
           provide: JWKS_SOURCE,
           useFactory: () => jwksSource ?? new JwksCache({ clock, metrics, allowInsecure: allowInsecureJwks }),
         },
+        { provide: IDENTITY_PROVIDER, useFactory: () => identityProviderOf(config, ports) },
         { provide: DOCUMENTATION, useFactory: () => installed(config.sandbox) },
         { provide: ClientDetails, useValue: details },
         { provide: Parties, useValue: parties },
@@ -184,4 +189,15 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.parties.stop();
   }
+}
+
+function identityProviderOf(config: AuthConfig, { clock, logger }: ServicePorts): IdentityProvider | undefined {
+  const { identityProvider, identityProviderWithinMs: timeoutMs, allowInsecureJwks: allowInsecure } = config;
+  if (identityProvider === undefined) return undefined;
+  return new IdentityProvider(identityProvider, {
+    allowInsecure,
+    timeoutMs,
+    now: () => clock.now(),
+    warn: (reason) => logger.warn({ reason }, 'the identity provider cannot be asked'),
+  });
 }

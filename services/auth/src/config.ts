@@ -16,6 +16,7 @@ import {
 import { DEFAULT_REASONS } from '@provider-access/domain/pdex/reasons';
 import { z } from 'zod';
 import { REQUIRABLE } from './domain/known-metadata.ts';
+import { identityProvider, peopleEnv } from './people/settings.ts';
 
 /** The variables of auth alone. */
 export const authSettings = z.object({
@@ -57,6 +58,7 @@ export const authSettings = z.object({
       'A field of a registration that this platform, RFC 7591 and the registry of IANA do not know: `refuse` answers ' +
         '400 with its name; `ignore` leaves it out and lists it in `ignored` of the answer (RFC 7591).',
     ),
+  ...peopleEnv,
   REASONS_FILE: reviewsEnv.REASONS_FILE,
   FOUR_EYES: flag
     .default(false)
@@ -107,6 +109,10 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   /** What a registration must have beside its keys, scope and identifiers. */
   registrationRequires: env.REGISTRATION_REQUIRES,
   unknownMetadata: env.REGISTER_UNKNOWN,
+  /** Where people sign in; undefined: with the administrator's token. */
+  identityProvider: identityProvider(env),
+  /** How long a request to the identity provider may take, ms. */
+  identityProviderWithinMs: 5000,
   reasons: env.REASONS_FILE ?? DEFAULT_REASONS,
   fourEyes: env.FOUR_EYES,
   /** Days from an approval until the app needs another one; undefined: for ever. */

@@ -21,6 +21,7 @@ describe('docs/configuration', () => {
   test('a secret is given to the services that use it, and to no other', () => {
     const holders = (secret: string): string[] => SERVICES.filter((name) => envOf(name).some((v) => v.name === secret));
     expect(holders('TOKEN_SIGNING_KEYS_FILE')).toEqual(['auth']);
+    expect(holders('OIDC_CLIENT_SECRET_FILE')).toEqual(['auth']);
     expect(holders('PAYER_TOKENS_FILE')).toEqual(['resources']);
     expect(holders('PAGE_LINK_KEYS_FILE')).toEqual(['resources']);
     expect(holders('MEMBER_HASH_KEYS_FILE')).toEqual(['attribution', 'consent']);

@@ -104,7 +104,7 @@ export function mistakes(
       const { name } = read[below(read.length)]!;
       const wrong = slip(name, below);
       if (wrong === undefined || known.has(wrong) || wrong in foreign) return undefined;
-      return { kind, env: { [wrong]: 'SECRET' }, names: wrong, meant: name };
+      return { kind, env: { [wrong]: 'HUSHED' }, names: wrong, meant: name };
     }),
     () => {
       const variable = valued[below(valued.length)]!;
@@ -112,7 +112,7 @@ export function mistakes(
     },
     () => {
       const name = ignored[below(ignored.length)]!;
-      return { kind: 'a variable of separate services', env: { [name]: 'SECRET' }, names: name };
+      return { kind: 'a variable of separate services', env: { [name]: 'HUSHED' }, names: name };
     },
   ];
   for (let i = 0; made.size < count; i = (i + 1) % kinds.length) {

@@ -89,7 +89,7 @@ const ROUTES = Object.entries(paths).flatMap(([path, methods]) =>
 );
 const isOfPeople = (route: string): boolean =>
   / \/(ops|auth\/(clients|decisions|signing-keys|session)|events\/(dead-letters|receipts))\b/.test(route) &&
-  !route.includes('/auth/session/sign-in');
+  !['GET /auth/session/sign-in', 'GET /auth/session/callback'].includes(route);
 
 const folder = mkdtempSync(join(tmpdir(), 'roles-'));
 let platform: Platform;

@@ -35,7 +35,7 @@ describe('U16: a mistake in the environment', () => {
   test.each(all)('$kind: $names ends the start with a sentence that names it', ({ env, names, meant }) => {
     const found = sentence(env);
     expect(found.startsWith(`${names}: `), found).toBe(true);
-    expect(found).not.toContain('SECRET');
+    expect(found).not.toContain('HUSHED');
     expect(found).not.toContain('\n');
     if (meant !== undefined) expect(found).toContain(`did you mean ${meant}?`);
   });

@@ -1,7 +1,7 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
 export { baseUrl, commaSeparated, exportManifest, flag, port, publicUrl, whole } from './values.ts';
 export { writableFolder } from './folder.ts';
-export { readSecretFile } from './secret-file.ts';
+export { readSecretFile, secretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';

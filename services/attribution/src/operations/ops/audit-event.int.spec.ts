@@ -385,6 +385,7 @@ describe('the accounting of disclosures of a member', () => {
     const page = await h.get('/ops/disclosures/document?member=m1', admin);
     expect([page.statusCode, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(page.headers['content-security-policy']).toContain("frame-ancestors 'none'");
     const { disclosures: listed } = (await h.get('/ops/disclosures?member=m1', admin)).json<{
       disclosures: Disclosure[];
     }>();

@@ -108,7 +108,8 @@ const DOCUMENT = operation({
   refusals: ['too-costly'],
 });
 const AS_PAGE = {
-  'content-security-policy': ACCOUNTING_POLICY,
+  // A policy in the page itself cannot forbid frames.
+  'content-security-policy': `${ACCOUNTING_POLICY}; frame-ancestors 'none'`,
   'content-disposition': 'inline; filename="accounting-of-disclosures.html"',
 };
 

@@ -1,0 +1,107 @@
+import { Controller, Inject } from '@nestjs/common';
+import { nameOfPerson, Refusal } from '@provider-access/kernel';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
+import { addressBlock, cookieOf, RequestLimits, Sessions } from '@provider-access/smart';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { begin, isOwnPage, onceOf, read, SIGN_IN_SECONDS } from '../../people/sign-in.ts';
+import { tooMany } from '../answers.ts';
+import { Renewals } from './renewals.ts';
+
+const COMMON = { callers: 'anybody', tag: 'People who sign in', head: false } as const;
+const TO_TEXT = 'to must be a path of our pages, such as /portal.';
+const SIGN_IN = operation({
+  ...COMMON,
+  route: 'GET /auth/session/sign-in',
+  summary: 'Sign in at the identity provider',
+  description: 'For a browser. The identity provider leads it back to `/auth/session/callback`.',
+  query: {
+    parameters: [{ name: 'to', description: 'The page that follows: `/portal` or one below it. Default: `/portal`.' }],
+  },
+  answer: { status: 302, description: 'To the identity provider.' },
+  refusals: ['invalid-value', 'not-found', 'too-many-requests', 'unavailable'],
+});
+const CALLBACK = operation({
+  ...COMMON,
+  route: 'GET /auth/session/callback',
+  summary: 'Come back from the identity provider',
+  description: 'Begins a session, if the identity provider gives the person a role. Each sign-in is used once.',
+  query: {
+    parameters: [
+      { name: 'code', description: 'OpenID Connect.' },
+      { name: 'state', description: 'OpenID Connect.' },
+    ],
+  },
+  answer: { status: 302, description: 'To the page that the sign-in named, with the cookie of the session.' },
+  refusals: ['forbidden', 'not-found', 'too-many-requests', 'unavailable'],
+});
+
+/** A minute and address block. A person needs two. */
+const PER_MINUTE = 60;
+const USED = 'people/sign-ins';
+
+/** The sign-in at the identity provider (docs/signing-in.md, ADR 0131). */
+@Controller()
+export class SignInController {
+  private readonly limits: RequestLimits;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(Renewals) private readonly renewals: Renewals,
+  ) {
+    this.limits = new RequestLimits(ports.clock, PER_MINUTE);
+  }
+
+  @Operation(SIGN_IN)
+  async signIn({ request, given }: Asked<typeof SIGN_IN>): Promise<Answer> {
+    const provider = this.renewals.requireProvider();
+    this.count(request);
+    const paths = given.getAll('to');
+    const to = paths[0] ?? '/portal';
+    if (paths.length > 1 || !isOwnPage(to)) throw new Refusal('invalid-value', TO_TEXT);
+    const started = begin(to, this.ports.clock.now());
+    const location = await provider.signInUrl(started);
+    return { headers: { location, 'cache-control': 'no-store', 'set-cookie': this.cookie(started.cookie) } };
+  }
+
+  @Operation(CALLBACK)
+  async callback({ request, given }: Asked<typeof CALLBACK>): Promise<Answer> {
+    const provider = this.renewals.requireProvider();
+    this.count(request);
+    const { clock, state } = this.ports;
+    const cookie = cookieOf(request, this.cookieName());
+    const started = cookie === undefined ? undefined : read(cookie);
+    const age = clock.now() - (started?.begunAt ?? -Infinity);
+    // The state is compared before anything is asked or stored, so that strangers cause neither.
+    if (
+      started === undefined ||
+      age > SIGN_IN_SECONDS * 1000 ||
+      age < -SIGN_IN_SECONDS * 1000 ||
+      given.get('state') !== started.state
+    )
+      throw new Refusal('forbidden', 'This is not the sign-in that this browser began. Start again.');
+    const isFirst = await state.claims.insertOnce(USED, onceOf(started), clock.now() + 2 * SIGN_IN_SECONDS * 1000);
+    if (!isFirst) throw new Refusal('forbidden', 'This sign-in was used before. Start again.');
+    const person = await provider.signedIn(given, started);
+    const name = nameOfPerson(person.subject);
+    request.caller = { name, mark: name };
+    const before = await this.sessions.find(request);
+    if (before !== undefined) await this.sessions.end(before);
+    const session = await this.renewals.begin(person);
+    return {
+      headers: { location: started.to, 'cache-control': 'no-store', 'set-cookie': this.sessions.cookie(session) },
+    };
+  }
+
+  private count(request: Asked<typeof SIGN_IN>['request']): void {
+    const wait = this.limits.take(addressBlock(request.ip));
+    if (wait > 0) throw tooMany(request, 'sign-ins', wait);
+  }
+  private cookieName(): string {
+    return this.sessions.cookieName.replace('session', 'sign-in');
+  }
+  /** `Lax`, because the identity provider leads the browser back from another site. */
+  private cookie(value: string): string {
+    const secure = this.sessions.cookieName.startsWith('__Host-') ? '; Secure' : '';
+    return `${this.cookieName()}=${value}; Path=/; Max-Age=${SIGN_IN_SECONDS}; HttpOnly; SameSite=Lax${secure}`;
+  }
+}
