@@ -166,6 +166,10 @@ function publish(row: Fields, { versions, positions }: NonNullable<Change<Stream
       );
 }
 
-export function openMapState(options: RelayOptions & { readonly now?: () => number } = {}): State {
-  return overEngine(new MapRows(options.now ?? Date.now), options);
+/** @param around wraps the engine, for example to count its calls */
+export function openMapState(
+  options: RelayOptions & { readonly now?: () => number } = {},
+  around: (engine: StateEngine) => StateEngine = (engine) => engine,
+): State {
+  return overEngine(around(new MapRows(options.now ?? Date.now)), options);
 }
