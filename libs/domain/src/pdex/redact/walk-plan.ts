@@ -36,6 +36,8 @@ type WalkKind =
   | 'units';
 
 export interface WalkStep {
+  /** The key of the JSON object, `_name` included. */
+  readonly key: string;
   readonly kind: WalkKind;
   readonly list: boolean;
   /** Of a primitive. */
@@ -46,6 +48,8 @@ export interface WalkStep {
   readonly structure?: string;
   /** The plan of that structure, compiled when the walk first needs it. */
   plan?: WalkPlan;
+  /** The step that came after this one in the object that was walked last. Most objects have the same order. */
+  next?: WalkStep;
   /** The path by which the element was counted last, and the path of its structure then. */
   counted?: { readonly within: string; readonly path: string };
   /** The bit of the choice that the element belongs to; 0 for no choice. */
@@ -62,6 +66,8 @@ export interface WalkPlan {
   readonly context: Context;
   /** By the key of the JSON object, `_name` included. An absent key is no element of R4. */
   readonly steps: ReadonlyMap<string, WalkStep>;
+  /** Its `next` is the step of the first key. It is no element. */
+  readonly start: WalkStep;
   /** The bits of all required elements. */
   readonly required: number;
   /** Whether redaction may drop the structure because of its own content. */
@@ -74,6 +80,40 @@ export interface WalkPlan {
   readonly hasType: boolean;
   readonly isExtension: boolean;
   readonly isAdjudication: boolean;
+}
+
+/** Each step has the same shape, because the walk looks at all of them in one place. */
+const stepOf = ({
+  key,
+  kind,
+  list,
+  check,
+  codes,
+  structure,
+  choice,
+  required,
+  mayBeCode = false,
+}: Omit<WalkStep, 'next' | 'plan' | 'counted'>): WalkStep => ({
+  key,
+  kind,
+  list,
+  check,
+  codes,
+  structure,
+  choice,
+  required,
+  mayBeCode,
+  next: undefined,
+  plan: undefined,
+  counted: undefined,
+});
+
+/** The step of a key, which is most likely the one that came after the last step before. Undefined for no element. */
+export function stepAfter(last: WalkStep, key: string, { steps }: WalkPlan): WalkStep | undefined {
+  if (last.next?.key === key) return last.next;
+  const step = steps.get(key);
+  if (step !== undefined) last.next = step;
+  return step;
 }
 
 const SUPPORTING_INFO = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
@@ -113,7 +153,9 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     return { choice: choices.get(element.choice)!, required };
   };
   const steps = new Map<string, WalkStep>();
-  if (structure.resource) steps.set('resourceType', { kind: 'type', list: false, choice: 0, required: 0 });
+  const add = (step: Omit<WalkStep, 'next' | 'plan' | 'counted'>): unknown => steps.set(step.key, stepOf(step));
+  const none = { list: false, choice: 0, required: 0 };
+  if (structure.resource) add({ key: 'resourceType', kind: 'type', ...none });
   for (const element of structure.elements.values()) {
     const step = redaction.steps.get(element.name)!;
     const { list, type, codes } = element;
@@ -122,11 +164,11 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     const kind = kindOf(name, element, step, context);
     const value = check === undefined ? { structure: type } : { check };
     const mayBeCode = element.primitive && MAY_BE_CODES.has(element.name) && name !== 'Reference';
-    steps.set(element.name, { kind, ...common, ...value, mayBeCode, ...(codes !== undefined && { codes }) });
+    add({ key: element.name, kind, ...common, ...value, mayBeCode, ...(codes !== undefined && { codes }) });
     // Lists of `_name` match their values by index, and are rare.
     if (element.primitive) {
       const sibling = list ? 'pass-on' : step.kind === 'drop' ? 'drop' : 'sibling';
-      steps.set(`_${element.name}`, { kind: sibling, ...common, list: false, structure: 'Element' });
+      add({ key: `_${element.name}`, kind: sibling, ...common, list: false, structure: 'Element' });
     }
   }
   if (structure.required.length > MOST_BITS || choices.size > MOST_BITS) return undefined;
@@ -134,6 +176,7 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     structure,
     context,
     steps,
+    start: stepOf({ key: '', kind: 'pass-on', ...none }),
     required: 2 ** structure.required.length - 1,
     mayBeDropped: mayBeDropped(name),
     refers: structure.elements.get('reference')?.primitive === true,

@@ -4,7 +4,7 @@ import { withProfiles } from './declared.ts';
 import { maskAmounts, maskNote } from './mask.ts';
 import { contextOf, type Keeps, MAX_NAMES, withoutCredentials } from './redact.ts';
 import { countsUnits, isBroken, isDroppedWhole, isMasked, maskedAmount } from './special.ts';
-import { type WalkPlan, walkPlanOf, type WalkStep } from './walk-plan.ts';
+import { stepAfter, type WalkPlan, walkPlanOf, type WalkStep } from './walk-plan.ts';
 
 /** What one walk over a resource finds. The resource is valid R4, and all its codes are of their value sets. */
 export interface Walked {
@@ -147,9 +147,11 @@ function walkStructure(
   let choices = 0;
   let members = 0;
   let size = 0;
+  let last = plan.start;
   for (const key in source) {
-    const step = plan.steps.get(key);
+    const step = stepAfter(last, key, plan);
     if (step === undefined || (step.choice & choices) !== 0) throw PASS_ON;
+    last = step;
     choices |= step.choice;
     seen |= step.required;
     members += 1;
@@ -374,9 +376,11 @@ function checkStructure(source: Source, plan: WalkPlan, run: Run, depth: number)
   let seen = 0;
   let choices = 0;
   let members = 0;
+  let last = plan.start;
   for (const key in source) {
-    const step = plan.steps.get(key);
+    const step = stepAfter(last, key, plan);
     if (step === undefined || (step.choice & choices) !== 0) throw PASS_ON;
+    last = step;
     if (step.kind === 'type' || step.kind === 'contained' || step.kind === 'pass-on') throw PASS_ON;
     choices |= step.choice;
     seen |= step.required;
