@@ -50,7 +50,7 @@ describe('explain, as valid and as known', () => {
     }
   });
 
-  it('P10, P12: tells what was known from what was valid, and knows by default what was known then', async () => {
+  it('P10, P12, P17, P19: tells what was known from what was valid, by default what was known then', async () => {
     await h.publish(inNetwork(), enrolled('m1'));
     await h.app1('c1', [`npi|${NPI}`]);
     await h.advance(DAY_MS);
@@ -63,8 +63,21 @@ describe('explain, as valid and as known', () => {
     const denied = { decision: 'deny', reason: 'not-attributed', now: { decision: 'permit' } };
     expect(await answer({ at: third })).toMatchObject({ ...denied, at: third, known: third });
     expect(await answer({ at: third, known: third })).toMatchObject(denied);
-    expect(await answer({ at: third, known: ninth })).toMatchObject({ decision: 'permit', at: third, known: ninth });
-    expect(await answer({})).toMatchObject({ decision: 'permit', at: ninth, known: ninth });
+    const changes = [{ change: 'attribution', of: [`npi|${NPI}`] }];
+    expect(await answer({ at: third })).toMatchObject({ changes, later: { decision: 'permit' } });
+    expect(await answer({ at: third, known: ninth })).toMatchObject({
+      decision: 'permit',
+      at: third,
+      known: ninth,
+      memberFacts: { attributions: [{ recordedAt: instant(Date.parse(ninth) - 1000) }] },
+    });
+    expect(await answer({})).toMatchObject({ decision: 'permit', at: ninth, known: ninth, changes: [] });
+    const { words } = (await answer({ at: third })) as { words?: readonly string[] };
+    expect(words).toEqual([
+      expect.stringMatching(/^On 2 June 2026 at 12:00:00 UTC the platform denied \(/),
+      'It learned on 8 June 2026 at 12:00:00 UTC that the attribution had begun on 1 January 2025.',
+      'By what it knows now, it would have permitted.',
+    ]);
   });
 
   it('P12: has facts that the view of the present has dropped', async () => {

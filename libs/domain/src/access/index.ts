@@ -1,4 +1,5 @@
 export * from './bindings.ts';
+export * from './changes.ts';
 export * from './facts.ts';
 export * from './decide.ts';
 export * from './group.ts';

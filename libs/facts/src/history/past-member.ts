@@ -5,7 +5,7 @@ import type { TopicEvolve } from '@provider-access/engines/views';
 import type { MembersPart } from '../coverage.ts';
 import { toMemberFacts } from '../member-facts.ts';
 import { memberFacts } from '../projections.ts';
-import { typeOfRecord } from '../record.ts';
+import { eventIdOf, recordedAt, typeOfRecord } from '../record.ts';
 
 const HOLDS: ReadonlySet<string> = new Set(['pa.access-held.v1', 'pa.access-released.v1']);
 
@@ -28,6 +28,8 @@ function notAfter(record: LogRecord, at: string): LogRecord {
 export class PastMember {
   readonly member: string;
   readonly #parts: Record<string, unknown> = {};
+  /** When statements were recorded that were taken as recorded earlier, by the id of their event. */
+  readonly #late = new Map<string, string>();
 
   constructor(member: string) {
     this.member = member;
@@ -41,6 +43,7 @@ export class PastMember {
     const topic = memberFacts.topics[record.topic] as TopicEvolve;
     if (!topic.keys(record).includes(this.member)) return;
     const said = at === undefined ? record : notAfter(record, at);
+    if (said.timestamp < record.timestamp) this.#late.set(eventIdOf(record), recordedAt(record));
     const before = this.#parts[topic.part];
     let after: unknown;
     try {
@@ -59,6 +62,20 @@ export class PastMember {
   /** Undefined if nothing was said about the member. */
   facts(): MemberFacts | undefined {
     if (Object.keys(this.#parts).length === 0) return undefined;
-    return toMemberFacts({ _id: this.member, ...this.#parts });
+    const facts = toMemberFacts({ _id: this.member, ...this.#parts });
+    if (this.#late.size === 0) return facts;
+    const { coverage, attributions, optOuts, plans, notices } = facts;
+    return {
+      ...facts,
+      coverage: this.#asRecorded(coverage),
+      attributions: this.#asRecorded(attributions),
+      optOuts: this.#asRecorded(optOuts),
+      ...(plans !== undefined && { plans: this.#asRecorded(plans) }),
+      ...(notices !== undefined && { notices: this.#asRecorded(notices) }),
+    };
+  }
+  /** With the times at which the facts were really recorded. No decision of the past reads them. */
+  #asRecorded<Fact extends { readonly event: string; readonly recordedAt: string }>(facts: readonly Fact[]): Fact[] {
+    return facts.map((fact) => ({ ...fact, recordedAt: this.#late.get(fact.event) ?? fact.recordedAt }));
   }
 }

@@ -1,11 +1,14 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
   bindingsAt,
+  changesToPermit,
   clientStatusAt,
   decide,
+  type DecisionFacts,
   inNetwork,
   type Interval,
   type MemberFacts,
+  nextChange,
   type PartyFacts,
   pastInWords,
   type PastVerdict,
@@ -102,7 +105,8 @@ export class ExplainController {
     const facts = { member: await this.facts.access.facts(member), party: this.facts.parties };
     const decision = decide({ client, purpose, member, now: moment.at }, facts);
     const now = decide({ client, purpose, member, now: moment.known }, facts);
-    return { ...(await this.described(about, moment, facts)), ...verdict(decision), now: verdict(now) };
+    const more = { ...changesOf(about, moment, facts), now: verdict(now) };
+    return { ...(await this.described(about, moment, facts)), ...verdict(decision), ...more };
   }
 
   private async past(asked: About, moment: Moment, now: string): Promise<object> {
@@ -122,7 +126,7 @@ export class ExplainController {
       ...(later !== undefined && {
         later: {
           ...verdict(later.decision),
-          learned: learnedAfter(later.facts.member, later.facts.party.client(client), moment),
+          learned: learnedAfter(present.member, present.party.client(client), moment),
         },
       }),
     };
@@ -130,6 +134,7 @@ export class ExplainController {
       ...(await this.described(about, moment, facts)),
       ...(member !== asked.member && { retired: asked.member }),
       ...said,
+      ...('unknownBefore' in decision ? {} : changesOf(about, moment, facts)),
       words: pastInWords({ ...moment, ...said }),
       now: current,
     };
@@ -171,6 +176,15 @@ interface About {
   readonly client: string;
   readonly member: string;
   readonly purpose: Purpose;
+}
+/** What would change the decision, as data (P17). */
+function changesOf({ client, member, purpose }: About, { at, known }: Moment, facts: DecisionFacts): object {
+  const request = { client, member, purpose, now: at, ...(at < known && { past: true as const }) };
+  const next = nextChange(request, facts);
+  return {
+    changes: changesToPermit(request, facts),
+    ...(next !== undefined && { next: { at: next.at, ...verdict(next.decision) } }),
+  };
 }
 const boundTo = (party: PartyFacts, client: string, { at }: Moment): readonly string[] => {
   const app = party.client(client);
