@@ -69,5 +69,5 @@ export type { RequestDecisions } from './request-decisions.ts';
 export { Facts } from './facts.ts';
 export { history } from './history/rows.ts';
 export { learnedAfter } from './history/learned.ts';
-export { decidePast, FactsHistory, type Moment, type PastDecision, type PastFacts } from './history/history.ts';
+export { FactsHistory, type Moment, type PastDecision, type PastFacts } from './history/history.ts';
 export { attributedMembers } from './attributed-members.ts';

@@ -292,7 +292,7 @@ function joinedIn(row: Row): readonly string[] {
  * The decision of a moment. Where both times are one, it is the decision as it was made then, with the clock of the
  * facts (`decisionTime`). Otherwise only what was in force at `at` counts.
  */
-export const decidePast = (
+const decidePast = (
   client: string,
   purpose: Purpose,
   { at, known }: Moment,

@@ -23,7 +23,7 @@ import { type DirectoryGaps, directoryGapsId, isDirectoryGaps, withRecord } from
  * One statement as the platform recorded it. The folds of the present make the facts of the past from these rows, so
  * nothing here says again what a statement means (ADR 0130).
  */
-export interface HistoryRow {
+interface HistoryRow {
   /** Of whom or what: a member, an app, an identifier of a provider, an entry of the directory, or of `SUBJECTS`. */
   readonly subject: string;
   /** RFC 3339 instant; not before the newest transactionTime at the append (ADR 0023). */
