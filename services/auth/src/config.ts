@@ -64,7 +64,7 @@ export const authSettings = z.object({
     .default(false)
     .describe(
       '`true`: one person puts an app in review, and another one approves it. The same holds for an approval that ' +
-        'binds more, or that follows a suspension (`docs/reviewing.md`). Each reviewer needs a token of their own.',
+        'binds more, or that follows a suspension (`docs/reviewing.md`). Reviewers sign in, or have a token each.',
     ),
   REVIEW_VALID_DAYS: whole(1, 3650)
     .optional()

@@ -20,7 +20,7 @@ afterAll(async () => {
   await provider.close();
   rmSync(folder, { recursive: true });
 });
-const start = async (more: Record<string, string> = {}): Promise<void> => {
+const start = async (more: Record<string, string> = {}, fourEyes = false): Promise<void> => {
   const env = {
     PUBLIC_URL,
     ALLOW_INSECURE_JWKS: 'true',
@@ -31,7 +31,7 @@ const start = async (more: Record<string, string> = {}): Promise<void> => {
   };
   const { identityProvider, allowInsecureJwks } = authConfig(authSettings.parse(env));
   // The provider has the clock of the machine.
-  bench = await Bench.start({ now: Date.now(), config: { identityProvider, allowInsecureJwks } });
+  bench = await Bench.start({ now: Date.now(), config: { identityProvider, allowInsecureJwks, fourEyes } });
 };
 beforeEach(async () => {
   provider.roles.clear();
@@ -80,6 +80,20 @@ describe('P60 a person who signs in by OpenID Connect', () => {
     const answer = await bench.call('POST', `/auth/clients/${app.id}/approve`, { json: body, headers });
     expect(answer.status).toBe(200);
     expect((answer.body['history'] as { by: string }[]).at(-1)!.by).toBe('person anna');
+  });
+
+  it('is one of two persons for four eyes, however often it signs in', async () => {
+    await bench.stop();
+    await start({}, true);
+    for (const name of ['anna', 'berta']) provider.roles.set(name, ['reviewer']);
+    const app = await bench.register();
+    const json = { identifiers: [{ npi: NPI, evidence: 'contract 7' }] };
+    const review = await bench.call('POST', `/auth/clients/${app.id}/review`, { headers: await own('anna') });
+    expect(review.status).toBe(200);
+    const approve = async (name: string): Promise<number> =>
+      (await bench.call('POST', `/auth/clients/${app.id}/approve`, { json, headers: await own(name) })).status;
+    expect(await approve('anna')).toBe(409);
+    expect(await approve('berta')).toBe(200);
   });
 
   it.each([
