@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signingKeysIn } from '@provider-access/process/testing';
+import { PA_ATTESTATIONS, textOf } from '@provider-access/events';
 import { fixedSecret, type Secret, type SigningKeys } from '@provider-access/smart';
 import { Driver, type Operation } from '@provider-access/testing/promises';
 import { variant } from '@provider-access/testing/variant';
@@ -11,6 +12,7 @@ import { runSequences } from './model/run.ts';
 import { FOUND, WRITTEN, WRITTEN_ABOUT_EXPORTS, WRITTEN_ABOUT_MATCHES, WRITTEN_WITH_NOTICES } from './model/written.ts';
 
 const SEQUENCES = 60;
+const ATTESTED = 'pa.member-attested.v1';
 let folder: string;
 let keys: Secret<SigningKeys>;
 beforeAll(async () => {
@@ -55,6 +57,43 @@ describe('a sequence by hand keeps the promises', () => {
         { op: 'opt-out', member: 0, source: 1, ago: 0, day: false, via: 0, post: true, target: 'all' },
         { op: 'settle' },
       ]);
+  });
+});
+
+/**
+ * Sequences in which a process of export dies at a change of a store while it takes a request for a match, writes its
+ * chunk or seals it. The other process, or the next one, goes on. Nobody knows which of the two takes a step, so each
+ * of them dies.
+ */
+const DEATHS = variant.long
+  ? Array.from({ length: 30 }, (_, changes) =>
+      (['before', 'half', 'after'] as const).flatMap((side) => [0, 1].map((instance) => ({ changes, side, instance }))),
+    ).flat()
+  : [3, 9, 16].map((changes) => ({ changes, side: 'after' as const, instance: changes % 2 }));
+describe('a match of which a process dies matches whom it must, once, and nobody else', () => {
+  let world: MemoryWorld;
+  beforeAll(async () => {
+    world = await MemoryWorld.start(keys);
+  });
+  afterAll(() => world?.stop());
+
+  test.each(DEATHS)('M2: process $instance dies $side change $changes', async ({ changes, side, instance }) => {
+    await run(world, `dies ${side} ${changes}`, [
+      { op: 'opt-out', member: 2, source: 1, ago: 0, day: false, via: 0, post: true, target: 'all' },
+      { op: 'kill', module: 'export', instance, changes, side },
+      { op: 'attest', client: 1, members: [1, 2], via: 0 },
+      { op: 'settle' },
+    ]);
+    const events = world.recorded(PA_ATTESTATIONS).filter(({ headers }) => headers['ce_type'] === ATTESTED);
+    // A step that is repeated repeats its event.
+    const attested = [...new Map(events.map(({ headers, value }) => [headers['ce_id'], textOf({ value })])).values()]
+      .map((text) => JSON.parse(text) as { group: string; member: string })
+      .filter(({ member }) => member.startsWith(`written-${sequences}-`))
+      .map(({ group, member }) => `${group} ${member}`);
+    // A request whose answer was lost was sent again. Each of the jobs attests the member once.
+    expect(attested.length).toBeGreaterThanOrEqual(1);
+    expect(attested.length).toBe(new Set(attested).size);
+    expect(attested.every((one) => one.endsWith('-m1'))).toBe(true);
   });
 });
 
