@@ -20,6 +20,7 @@ import { Clients } from './apps/clients.ts';
 import { ExpiredReviews } from './apps/expired-reviews.ts';
 import { ForeignKeys, JWKS_SOURCE } from './apps/foreign-keys.ts';
 import { LinesRegister } from './apps/lines-register.ts';
+import { OwnEndings } from './apps/own-endings.ts';
 import { Registry } from './apps/registry.ts';
 import { READERS, type RegistryReader, RegistryStreams } from './apps/registry-streams.ts';
 import { Reviews } from './apps/reviews.ts';
@@ -40,6 +41,8 @@ import { PortalController } from './operations/portal/portal.controller.ts';
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
+import { OwnRegistrationController } from './operations/register/own-registration.controller.ts';
+import { RegistrationAccess } from './operations/register/registration-access.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { IDENTITY_PROVIDER, Renewals } from './operations/session/renewals.ts';
 import { SessionController } from './operations/session/session.controller.ts';
@@ -61,8 +64,32 @@ export interface AuthOptions extends ServiceRuntime {
   readonly jwksSource?: JwksSource;
 }
 
+/** What Nest makes by itself. */
+const PARTS = [
+  Applications,
+  AskingClients,
+  Clients,
+  DecidedApps,
+  Decisions,
+  ExpiredReviews,
+  ForeignKeys,
+  Identifiers,
+  KeyChanges,
+  OwnEndings,
+  RegistrationAccess,
+  LinesRegister,
+  Registry,
+  RegistryStreams,
+  Renewals,
+  ReplayMemory,
+  Reviews,
+  SigningRing,
+  TokenGrants,
+  TokenLimits,
+];
 const CONTROLLERS = [
   RegistrationController,
+  OwnRegistrationController,
   TokenController,
   CheckAssertionController,
   IntrospectionController,
@@ -160,24 +187,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
           inject: [Audit],
           useFactory: (audit: Audit) => new SampledRefusals(audit, clock),
         },
-        Applications,
-        AskingClients,
-        Clients,
-        DecidedApps,
-        Decisions,
-        ExpiredReviews,
-        ForeignKeys,
-        Identifiers,
-        KeyChanges,
-        LinesRegister,
-        Registry,
-        RegistryStreams,
-        Renewals,
-        ReplayMemory,
-        Reviews,
-        SigningRing,
-        TokenGrants,
-        TokenLimits,
+        ...PARTS,
       ],
     };
   }

@@ -158,6 +158,15 @@ export class Applications {
     });
     return app;
   }
+  /** Forgets a registration on the wish of its app. @throws Refusal 409 when the approval has begun */
+  async withdraw(client: string): Promise<void> {
+    await this.change((entries) => {
+      if (entries.some((entry) => entry.client === client && entry.approved))
+        throw new Refusal('conflict', 'The approval of this app has begun. Repeat the request.');
+      return entries.filter((entry) => entry.client !== client);
+    });
+    await this.forget(client);
+  }
   /** Removes a registration after pa.registry has it. */
   async remove(client: string): Promise<void> {
     await this.change((entries) => entries.filter((e) => e.client !== client));

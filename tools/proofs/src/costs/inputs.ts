@@ -139,6 +139,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
   ];
   const posted = { method: 'POST', headers: JSON_TYPE, body: '{}' } as const;
   const reasoned = { ...posted, body: '{"reason":"test"}' } as const;
+  const own = { url: `/auth/register/${client}`, by: 'nobody' } as const;
   return {
     // Of callers without a token: the size of a body is limited.
     'POST /auth/register': [
@@ -150,10 +151,9 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
         status: 400,
       },
     ],
-    'GET /auth/register/{client}': [{ url: `/auth/register/${client}`, by: 'nobody', status: 401 }],
-    'PUT /auth/register/{client}': [
-      { url: `/auth/register/${client}`, by: 'nobody', ...posted, method: 'PUT', status: 401 },
-    ],
+    'GET /auth/register/{client}': [{ ...own, status: 401 }],
+    'PUT /auth/register/{client}': [{ ...own, ...posted, method: 'PUT', status: 401 }],
+    'DELETE /auth/register/{client}': [{ ...own, method: 'DELETE', status: 401 }],
     'POST /auth/token': [
       {
         url: '/auth/token',

@@ -1,50 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
 import { scopeFaults } from '@provider-access/domain/smart';
-import { asRegistered, type ClientRegistration } from '@provider-access/facts';
+import { asRegistered } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
-import { addressBlock, bearerToken, newSecret, RequestLimits, secretHash, secretMatches } from '@provider-access/smart';
+import { addressBlock, newSecret, RequestLimits, secretHash } from '@provider-access/smart';
 import { Applications } from '../../apps/applications.ts';
-import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { notStored, tooMany } from '../answers.ts';
-import { AskingClients } from '../token/asking-clients.ts';
 import { clientDocument } from './client-document.ts';
-import {
-  clientMetadata,
-  documentedMetadata,
-  readFurther,
-  readMetadata,
-  registrationUpdate,
-  type RegistrationUpdate,
-} from './client-metadata.ts';
-import { KeyChanges, notApproved } from './key-changes.ts';
-import { KEY, METADATA, REGISTRATION } from './texts.ts';
+import { clientMetadata, documentedMetadata, readFurther, readMetadata } from './client-metadata.ts';
+import { METADATA, REGISTRATION } from './texts.ts';
 
 const MINUTE = 60_000;
-/** The hash of no token: comparing with it makes an unknown client cost as much time as a known one. */
-const NO_HASH = '0'.repeat(64);
-
-const noRegistrationToken = (): Refusal =>
-  new Refusal(
-    'invalid-token',
-    'This route needs the registration_access_token of the app in the header Authorization: Bearer. The answer to ' +
-      'POST /auth/register had it.',
-    { headers: { 'www-authenticate': 'Bearer' } },
-  );
-
-/** The same answer for a wrong token, an unknown client and an expired registration: nobody can probe for ids. */
-const noRegistration = (): Refusal =>
-  new Refusal(
-    'invalid-token',
-    'No registration has this token. A registration without an approval expires after 30 days, or earlier when ' +
-      'many new ones arrive. Register again.',
-  );
-
 const REGISTER = operation({
   route: 'POST /auth/register',
   callers: 'anybody',
@@ -65,52 +35,11 @@ const REGISTER = operation({
   },
   refusals: ['invalid-client-metadata', 'too-large', 'too-many-requests'],
 });
-const READ = operation({
-  route: 'GET /auth/register/{client}',
-  callers: 'anybody',
-  security: ['registration'],
-  tag: 'Apps and tokens',
-  summary: 'Ask whether the app is approved',
-  description: 'Needs the registration access token of the app, in `Authorization: Bearer`.',
-  parameters: { client: 'The `client_id` of the app.' },
-  answer: { description: 'The app as it is now.', type: JSON_TYPE, schema: ref('Client') },
-  refusals: ['invalid-token', 'too-many-requests'],
-});
-const UPDATE = operation({
-  route: 'PUT /auth/register/{client}',
-  callers: 'anybody',
-  security: ['registration'],
-  tag: 'Apps and tokens',
-  summary: 'Change the keys of an approved app',
-  description:
-    'RFC 7592. Needs the registration access token. Only keys can change. Former keys stay valid for 24 hours, ' +
-    'or end at once with `"previous_keys": "end"`.',
-  parameters: { client: 'The `client_id` of the app.' },
-  body: {
-    required: true,
-    content: {
-      [JSON_TYPE]: {
-        schema: registrationUpdate(false),
-        fields: {
-          ...METADATA,
-          client_id: 'The `client_id` of the URL.',
-          previous_keys: '`keep` (default) or `end`.',
-        },
-        example: { client_id: 'c-…', jwks: { keys: [{ ...KEY, kid: 'k2' }] } },
-      },
-    },
-  },
-  answer: { description: 'The app with its new keys.', type: JSON_TYPE, schema: ref('Client') },
-  refusals: ['invalid-client-metadata', 'invalid-token', 'forbidden', 'conflict', 'too-many-requests', 'unavailable'],
-});
-
-/** Dynamic client registration (RFC 7591), its read and the change of its keys (RFC 7592 §2.1, §2.2). */
+/** Dynamic client registration (RFC 7591). `own-registration.controller.ts` has what an app does with it later. */
 @Controller()
 export class RegistrationController {
   /** Registrations of an address block. */
   private readonly registrations: RequestLimits;
-  /** Refused requests for a registration, by address block. */
-  private readonly reads: RequestLimits;
   /** Registrations of all address blocks: each writes some 100 KB to the state store. */
   private readonly registrationsOfAll: RequestLimits;
 
@@ -118,13 +47,9 @@ export class RegistrationController {
     @Inject(CONFIG) private readonly config: AuthConfig,
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Applications) private readonly applications: Applications,
-    @Inject(Clients) private readonly clients: Clients,
-    @Inject(KeyChanges) private readonly keyChanges: KeyChanges,
-    @Inject(AskingClients) private readonly asking: AskingClients,
   ) {
     const { clock } = ports;
     this.registrations = new RequestLimits(clock, config.registrationsPerMinute);
-    this.reads = new RequestLimits(clock, config.refusalsPerMinute);
     this.registrationsOfAll = new RequestLimits(clock, config.registrationsOfAllPerMinute);
   }
 
@@ -176,50 +101,6 @@ export class RegistrationController {
       registration_expires_at: instant(expiresAt),
     });
   }
-
-  @Operation(READ)
-  async read({ request, params }: Asked<typeof READ>): Promise<Answer> {
-    return this.document(await this.authenticated(request, params.client));
-  }
-
-  /**
-   * Changes the keys of an approved app. The keys from before stay valid for a day, unless the app ends them
-   * (docs/client-keys.md). Whoever has the registration access token may do it, so nothing else can change here.
-   */
-  @Operation(UPDATE)
-  async update({ request, params: { client: id }, body }: Asked<typeof UPDATE>): Promise<Answer> {
-    const client = await this.authenticated(request, id);
-    const update = readMetadata(registrationUpdate(this.config.allowInsecureJwks), body);
-    requireUnchanged(client, update);
-    this.asking.requireCurrent();
-    if (client.status !== 'approved') throw notApproved(client.status);
-    const { jwks, jwks_uri: jwksUri, previous_keys: previous = 'keep' } = update;
-    await this.keyChanges.change(id, { jwks, jwksUri }, previous);
-    return this.document((await this.clients.find(id)) ?? client);
-  }
-
-  /**
-   * The client of a registration access token. Limits refused requests by address, because each of them queries the
-   * state store. A request with the right token gives its count back.
-   */
-  private async authenticated(request: FastifyRequest, id: string): Promise<ClientRegistration> {
-    const token = bearerToken(request);
-    if (token === undefined) throw noRegistrationToken();
-    const from = addressBlock(request.ip);
-    const wait = this.reads.take(from);
-    if (wait > 0) throw tooMany(request, 'refused requests', wait);
-    const client = await this.clients.find(id);
-    if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
-    this.reads.giveBack(from);
-    return client;
-  }
-  private document(client: ClientRegistration): Answer {
-    const { ports, config } = this;
-    return notStored({
-      ...clientDocument(client, ports.clock.now()),
-      registration_client_uri: urls(config.publicUrl).registration(client.client),
-    });
-  }
 }
 
 /** What is kept of a registration beside its own fields: also which NPIs are of the organization. */
@@ -229,25 +110,4 @@ function keptOf(
 ): Pick<AppRegistered, 'metadata'> {
   if (rendering === undefined) return further === undefined ? {} : { metadata: further };
   return { metadata: { ...further, npi, rendering_npi: rendering } };
-}
-
-const same = (a: readonly string[], b: readonly string[]): boolean => [...a].sort().join() === [...b].sort().join();
-
-/** @throws Refusal 400 that names each field which differs from the registration */
-function requireUnchanged(client: ClientRegistration, update: RegistrationUpdate): void {
-  const { client_id, client_name, scope, contacts, npi, tin } = update;
-  if (client_id !== client.client)
-    throw new Refusal('invalid-client-metadata', 'client_id: must be the client_id of the URL.');
-  const changed = [
-    client_name !== undefined && client_name !== client.name && 'client_name',
-    scope !== undefined && scope !== client.scope && scope !== client.requestedScope && 'scope',
-    contacts !== undefined && !same(contacts, client.contacts) && 'contacts',
-    npi !== undefined && !same(npi, client.npis) && 'npi',
-    tin !== undefined && !same([...new Set(tin.map((t) => t.replace('-', '')))], client.tins) && 'tin',
-  ].filter((name) => name !== false);
-  if (changed.length > 0)
-    throw new Refusal(
-      'invalid-client-metadata',
-      `${changed.join(', ')}: only the keys can change. Leave the field out, or register a new app.`,
-    );
 }

@@ -1,0 +1,65 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { ClientRegistration } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { addressBlock, bearerToken, RequestLimits, secretMatches } from '@provider-access/smart';
+import { Clients } from '../../apps/clients.ts';
+import { type AuthConfig, CONFIG } from '../../config.ts';
+import { tooMany } from '../answers.ts';
+import { endedItself } from '../../apps/own-endings.ts';
+
+/** The hash of no token: comparing with it makes an unknown client cost as much time as a known one. */
+const NO_HASH = '0'.repeat(64);
+
+const noRegistrationToken = (): Refusal =>
+  new Refusal(
+    'invalid-token',
+    'This route needs the registration_access_token of the app in the header Authorization: Bearer. The answer to ' +
+      'POST /auth/register had it.',
+    { headers: { 'www-authenticate': 'Bearer' } },
+  );
+
+/** The same answer for a wrong token, an unknown client and an expired registration: nobody can probe for ids. */
+const noRegistration = (): Refusal =>
+  new Refusal(
+    'invalid-token',
+    'No registration has this token. A registration without an approval expires after 30 days, or earlier when ' +
+      'many new ones arrive. Register again.',
+  );
+
+/** Who has the registration access token of an app. */
+@Injectable()
+export class RegistrationAccess {
+  /** Refused requests for a registration, by address block. */
+  private readonly reads: RequestLimits;
+  constructor(
+    @Inject(CONFIG) config: AuthConfig,
+    @Inject(PORTS) { clock }: ServicePorts,
+    @Inject(Clients) private readonly clients: Clients,
+  ) {
+    this.reads = new RequestLimits(clock, config.refusalsPerMinute);
+  }
+
+  /**
+   * The client of a registration access token. Limits refused requests by address, because each of them queries the
+   * state store. A request with the right token gives its count back.
+   */
+  async authenticated(request: FastifyRequest, id: string): Promise<ClientRegistration> {
+    const token = bearerToken(request);
+    if (token === undefined) throw noRegistrationToken();
+    const from = addressBlock(request.ip);
+    const wait = this.reads.take(from);
+    if (wait > 0) throw tooMany(request, 'refused requests', wait);
+    const client = await this.clients.find(id);
+    if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
+    // The token ended with the registration.
+    if (endedItself(client)) throw noRegistration();
+    this.reads.giveBack(from);
+    return client;
+  }
+
+  find(id: string): Promise<ClientRegistration | undefined> {
+    return this.clients.find(id);
+  }
+}
