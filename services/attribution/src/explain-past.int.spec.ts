@@ -156,7 +156,7 @@ describe('explain, as valid and as known', () => {
     expect(await answer({})).toMatchObject({ decision: 'permit' });
   });
 
-  it('P14: answers a retired id for the surviving member, and says so', async () => {
+  it('P14: answers a retired id as it was served, and the member that stays beside it', async () => {
     await h.publish(inNetwork(), ...panel('m1', 'm2'));
     await h.app1('c1', [`npi|${NPI}`]);
     await h.advance(1000);
@@ -167,9 +167,9 @@ describe('explain, as valid and as known', () => {
     await h.advance(1000);
     const after = now();
     await h.advance(1000);
-    expect(await answer({ at: after })).toMatchObject({ member: 'm2', retired: 'm1' });
+    expect(await answer({ at: after })).toMatchObject({ member: 'm1', survivor: { member: 'm2', decision: 'permit' } });
     expect(await answer({ at: before })).toMatchObject({ member: 'm1', decision: 'permit' });
-    expect(await answer({ at: before })).not.toHaveProperty('retired');
+    expect(await answer({ at: before })).not.toHaveProperty('survivor');
   });
 
   it('P15: is unknown before the first record, and never a denial', async () => {

@@ -25,8 +25,8 @@ export interface Explanation extends Verdict {
   readonly at: string;
   /** The answer about the past in words, with both times. Absent for now, and in answers of earlier releases. */
   readonly words?: readonly string[];
-  /** The id of the question, if a merge has retired it. `member` is the one that stays. */
-  readonly retired?: string;
+  /** The member that stays, if a merge had retired the id of the question. */
+  readonly survivor?: Verdict & { readonly member: string };
   readonly now: Verdict;
   readonly clientFacts: {
     readonly name: string;

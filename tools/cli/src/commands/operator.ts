@@ -96,11 +96,13 @@ export function operatorCommands(program: Command): void {
       const token = administratorToken();
       const answer = await server.json<Explanation>(`/ops/explain?${new URLSearchParams(asked)}`, { token });
       const [decided, change] = explanationSentences(answer);
-      const { words = [], retired } = answer;
+      const { words = [], survivor } = answer;
       out.result({ ...answer, sentences: [decided, change] }, [
         decided,
         change,
-        ...(retired === undefined ? [] : [`A merge has retired ${retired}. The answer is for ${answer.member}.`]),
+        ...(survivor === undefined
+          ? []
+          : [`A merge retired the id. ${survivor.member} stays: ${verdictText(survivor)}.`]),
         ...words,
         ...(o.at === undefined ? [] : [`That is the decision at ${answer.at}; now it is ${verdictText(answer.now)}.`]),
         '',

@@ -109,13 +109,13 @@ export class ExplainController {
     return { ...(await this.described(about, moment, facts)), ...verdict(decision), ...more };
   }
 
-  private async past(asked: About, moment: Moment, now: string): Promise<object> {
-    const { client, purpose } = asked;
+  private async past(about: About, moment: Moment, now: string): Promise<object> {
+    const { client, member, purpose } = about;
     await this.history.settled();
-    // Of a person with several ids, one stands for all after a merge (P14).
-    const member = await this.history.survivor(asked.member, moment.known);
-    const about = { ...asked, member };
     const { decision, facts } = await this.history.decide(client, member, moment, purpose);
+    // A retired id keeps its own decisions, as they were served. The member that stays is answered beside it (P14).
+    const stays = await this.history.survivor(member, moment.known);
+    const other = stays === member ? undefined : await this.history.decide(client, stays, moment, purpose);
     const present = { member: await this.facts.access.facts(member), party: this.facts.parties };
     const current = verdict(decide({ client, purpose, member, now }, present));
     // The same instant, by what is known now.
@@ -132,7 +132,7 @@ export class ExplainController {
     };
     return {
       ...(await this.described(about, moment, facts)),
-      ...(member !== asked.member && { retired: asked.member }),
+      ...(other !== undefined && { survivor: { member: stays, ...verdict(other.decision) } }),
       ...said,
       ...('unknownBefore' in decision ? {} : changesOf(about, moment, facts)),
       words: pastInWords({ ...moment, ...said }),
