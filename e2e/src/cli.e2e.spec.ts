@@ -178,6 +178,12 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     });
     expect(
       await pa('apps', 'approve', client, '--npi', NPI, '--evidence', 'contract 7', '--reason', 'checked'),
+    ).toMatchObject({ code: 1, stderr: expect.stringContaining(`npi ${NPI} is unknown`) as string });
+    expect(
+      await pa(
+        ...['apps', 'approve', client, '--npi', NPI, '--evidence', 'contract 7', '--reason', 'checked'],
+        ...['--confirm', NPI],
+      ),
     ).toMatchObject({ code: 0, stdout: `${client} is approved\n` });
     expect((await pa('apps', 'show', client)).stdout).toMatch(
       new RegExp(`npi ${NPI} +yes .*contract 7[\\s\\S]*approved +administrator [0-9a-f]{8} +checked`),

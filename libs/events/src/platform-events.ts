@@ -200,6 +200,8 @@ const appApproved = z.object({
   evidence: z.array(z.object({ provider: providerKey, text: z.string() })).optional(),
   /** Other clients that are bound to one of the identifiers, which the reviewer named. */
   sharedWith: z.array(z.string()).optional(),
+  /** NPIs and TINs that nobody knew, or that were out of network, and that the reviewer bound all the same. */
+  confirmed: z.array(z.string()).optional(),
   /** Who put the app in review, and when. Another person than `by` where four eyes are on. */
   reviewed: z.object({ by: z.string(), at: instant }).optional(),
 });

@@ -143,6 +143,7 @@ beforeAll(async () => {
     (
       await house.call('auth', 'POST', `/auth/clients/${client}/approve`, house.administrator, {
         identifiers: [{ npi: NPI, evidence: 'a test' }],
+        confirm: [NPI],
       })
     ).status,
   ).toBe(200);

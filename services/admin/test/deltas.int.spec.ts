@@ -77,7 +77,7 @@ class Cluster {
           'POST',
           `/auth/clients/${this.#client}/approve`,
           house.administrator,
-          { identifiers: [{ npi: NPI, evidence: 'a test' }] },
+          { identifiers: [{ npi: NPI, evidence: 'a test' }], confirm: [NPI] },
         );
         if (status !== 200) throw new Error(`${status} ${body}`);
         return true;

@@ -38,6 +38,7 @@ export const ADMINISTRATOR = 'a'.repeat(43);
 export const ADMINISTRATOR_2 = 'b'.repeat(43);
 export const NPI = '1234567893';
 export const NPI_2 = '1245319599';
+const CONFIRMED = [NPI, NPI_2, '123456789', '987654321'];
 /** NPIs with their check digits (45 CFR 162.406). */
 export const npis = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => {
@@ -263,8 +264,11 @@ export class Bench {
       ...over,
     };
   }
+  /** An approval confirms unknown identifiers, unless the body says which ones. */
   decide(app: App | string, verb: Verb, json: unknown, token = ADMINISTRATOR): Promise<Answer> {
-    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, { json, token });
+    const isPlain = verb === 'approve' && typeof json === 'object' && json !== null && !Array.isArray(json);
+    const body = isPlain ? { confirm: CONFIRMED, ...json } : json;
+    return this.call('POST', `/auth/clients/${typeof app === 'string' ? app : app.id}/${verb}`, { json: body, token });
   }
   async network(
     provider: string,

@@ -171,7 +171,7 @@ test(
     expect(published.status, published.text).toBeLessThan(300);
     const approved = await ask(`/auth/clients/${app.client_id}/approve`, {
       headers: { ...JSON_TYPE, authorization: `Bearer ${administrator()}` },
-      body: JSON.stringify({ identifiers: [{ npi: NPI, evidence: 'a test' }] }),
+      body: JSON.stringify({ identifiers: [{ npi: NPI, evidence: 'a test' }], confirm: [NPI] }),
     });
     expect(approved.status, approved.text).toBe(200);
     const pending = await register({ jwks: undefined, jwks_uri: keySetsUrl });

@@ -140,7 +140,7 @@ async function approvedApp(platform: TwoProcesses, name: string, sharedWith: rea
     });
   const client: string = json(await post('/auth/register', metadata)).client_id;
   const identifiers = [{ npi: NPI, evidence: 'a test' }];
-  const approved = await post(`/auth/clients/${client}/approve`, { identifiers, sharedWith });
+  const approved = await post(`/auth/clients/${client}/approve`, { identifiers, sharedWith, confirm: [NPI] });
   expect(approved.status, approved.body).toBe(200);
   return client;
 }

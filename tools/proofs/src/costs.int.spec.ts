@@ -99,7 +99,7 @@ async function approvedApp(): Promise<{ readonly token: string; readonly names: 
   const { client_id: client } = JSON.parse(registered.body) as { client_id: string };
   await asked(
     `/auth/clients/${client}/approve`,
-    post({ identifiers: [{ npi: NPI, evidence: 'a test' }] }, ADMINISTRATOR_TOKEN),
+    post({ identifiers: [{ npi: NPI, evidence: 'a test' }], confirm: [NPI] }, ADMINISTRATOR_TOKEN),
   );
   const { body, headers } = exchange(clientAssertion({ clientId: client, key }, `${PUBLIC_URL}/auth/token`));
   const answer = await asked('/auth/token', { method: 'POST', headers, body });

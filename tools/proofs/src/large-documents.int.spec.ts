@@ -128,7 +128,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
   const client: string = JSON.parse((await administer('/auth/register', { ...app, npi: NPI })).body).client_id;
   await eventually(async () => {
     await process.look();
-    const approval = { identifiers: [{ npi: NPI, evidence: 'a test' }] };
+    const approval = { identifiers: [{ npi: NPI, evidence: 'a test' }], confirm: [NPI] };
     expect((await administer(`/auth/clients/${client}/approve`, approval)).status).toBe(200);
   });
   const issuer = new TokenIssuer({ key: () => keys.current[0]!, publicUrl: PUBLIC_URL, clock });

@@ -72,7 +72,12 @@ test('P11: an app that is bound to a second NPI a week later did not see the mem
   await later();
   const identifiers = [PROVIDERS.A, PROVIDERS.B].map(({ npi }) => ({ npi, evidence: 'a test' }));
   const { id: client } = world.clients[0]!;
-  const body = { reason: 'a test', identifiers, sharedWith: [world.clients[1]!.id] };
+  const body = {
+    reason: 'a test',
+    identifiers,
+    sharedWith: [world.clients[1]!.id],
+    confirm: identifiers.map(({ npi }) => npi),
+  };
   const approval = await world.administer(`/auth/clients/${client}/approve`, body);
   expect(approval).toMatchObject({ status: 200 });
   await world.caughtUp();

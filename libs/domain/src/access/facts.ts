@@ -122,7 +122,7 @@ export const CLIENT_STATUSES = [
   'expired',
 ] as const;
 export type ClientStatus = (typeof CLIENT_STATUSES)[number];
-export interface ClientChange {
+interface ClientChange {
   readonly status: ClientStatus;
   readonly at: string;
   readonly reason?: string;

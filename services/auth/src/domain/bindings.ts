@@ -18,7 +18,7 @@ export const noBindings = (now: number): KnownBindings => ({ now, bindings: [] }
 export const MAX_BINDINGS = 10_000;
 
 /** A binding that is in force now, or would be in force if the app were approved. */
-export const inForce = ({ now, bindings }: KnownBindings): readonly BindingDetails[] =>
+const inForce = ({ now, bindings }: KnownBindings): readonly BindingDetails[] =>
   bindings.filter((each) => Date.parse(each.from) <= now && bindingEnd(each) > now);
 const hasEnd = (binding: BindingDetails): boolean => Number.isFinite(bindingEnd(binding));
 /** The providers that the app is bound to without an end. Earlier releases know only these (P4). */

@@ -48,6 +48,8 @@ export interface Approve {
   readonly identifiers?: readonly Evidence[];
   /** Other approved clients with one of the identifiers, as the reviewer confirms. */
   readonly sharedWith?: readonly string[];
+  /** NPIs and TINs that are out of network or unknown, and that the reviewer binds all the same (APPS.md P7). */
+  readonly confirm?: readonly string[];
   readonly scope?: string;
   readonly reviewed?: Reviewed;
 }
@@ -175,6 +177,7 @@ function approve(
       reason: command.reason,
       ...(evidence.length > 0 && { evidence }),
       ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
+      ...(command.confirm !== undefined && { confirmed: [...command.confirm] }),
       ...(command.reviewed !== undefined && { reviewed: command.reviewed }),
     },
   });

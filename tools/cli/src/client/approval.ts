@@ -1,3 +1,4 @@
+import { CliError } from '../output.ts';
 import type { Server } from './server.ts';
 
 /** The answer of `GET /auth/clients/{id}` about an NPI or TIN (services/auth/src/operations/clients/identifiers.ts). */
@@ -34,5 +35,11 @@ export async function approveOwn(server: Server, client: string, token: string, 
             })),
           sharedWith: [...new Set(identifiers.flatMap((i) => i.bound_to.map((other) => other.client_id)))],
         };
-  await server.post(`${path}/approve`, { reason, ...named }, { token });
+  const approve = (more: object): Promise<unknown> =>
+    server.post(`${path}/approve`, { reason, ...named, ...more }, { token });
+  // Only when it is asked for: a platform of an earlier release does not know the field.
+  await approve({}).catch((error: unknown) => {
+    if (!(error instanceof CliError && error.message.includes('confirm: ['))) throw error;
+    return approve({ confirm: (identifiers ?? []).filter((i) => i.claimed).map(({ npi, tin }) => npi ?? tin) });
+  });
 }

@@ -200,11 +200,19 @@ export function providerCommands(program: Command): void {
     .option('--tin <tin...>', 'to bind; TIN=TEXT gives its own evidence')
     .option('--evidence <text>', "what shows that the others are this provider's, such as a contract")
     .option('--shared-with <client...>', 'other approved apps that rightly have one of them')
+    .option('--confirm <identifier...>', 'an NPI or TIN that is out of network or unknown, to bind it all the same')
     .option('--reason <text>')
     .action(
       async (
         client: string,
-        o: { npi?: string[]; tin?: string[]; evidence?: string; sharedWith?: string[]; reason?: string },
+        o: {
+          npi?: string[];
+          tin?: string[];
+          evidence?: string;
+          sharedWith?: string[];
+          confirm?: string[];
+          reason?: string;
+        },
         command: Command,
       ) => {
         const { server, out, administratorToken } = contextOf(command);
@@ -214,6 +222,7 @@ export function providerCommands(program: Command): void {
           {
             ...(identifiers.length > 0 && { identifiers }),
             ...(o.sharedWith !== undefined && { sharedWith: o.sharedWith }),
+            ...(o.confirm !== undefined && { confirm: o.confirm }),
             ...(o.reason !== undefined && { reason: o.reason }),
           },
           { token: administratorToken() },

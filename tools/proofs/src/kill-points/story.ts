@@ -171,6 +171,7 @@ const STEPS: readonly Step[] = [
         method: 'POST',
         token: ADMINISTRATOR_TOKEN,
         ...asJson({
+          confirm: [PROVIDER.npi, PROVIDER.tin],
           identifiers: [
             { npi: PROVIDER.npi, evidence: 'a test' },
             { tin: PROVIDER.tin, evidence: 'a test' },

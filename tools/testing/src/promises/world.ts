@@ -212,6 +212,8 @@ export abstract class World {
         { npi, evidence: 'a test' },
         { tin, evidence: 'a test' },
       ],
+      // The practice may be out of network, and nobody may have said so.
+      confirm: [npi, tin],
     };
     const answer = await this.administer(`/auth/clients/${this.clients[client]!.id}/approve`, body, via);
     if (answer.status !== 200) throw new Broken(`an approval was answered ${answer.status} ${answer.body}`);

@@ -64,6 +64,12 @@ export class Decisions {
     const providers =
       command.identifiers?.map(({ provider }) => provider) ?? (app ? this.identifiers.boundTo(app) : []);
     this.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
+    const kept = app?.status === 'approved' ? this.identifiers.lasting(app) : [];
+    if (app !== undefined)
+      await this.identifiers.requireConfirmed(
+        providers.filter((provider) => !kept.includes(provider)),
+        command.confirm ?? [],
+      );
     const review = await reviews.of(client);
     if (
       app !== undefined &&

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ClientFacts, providersAt } from '@provider-access/domain/access';
+import { type ClientFacts, type NetworkFact, providersAt } from '@provider-access/domain/access';
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
@@ -72,23 +72,54 @@ export class Identifiers {
   private now(): number {
     return this.parties.decisionTime(this.ports.clock.now());
   }
+  /**
+   * Requires an explicit word for each identifier that is out of network, or that neither the directory nor a network
+   * status knows (APPS.md P7).
+   * @param confirmed NPIs and TINs, without a system
+   * @throws Refusal 409 that names the missing ones
+   */
+  async requireConfirmed(providers: readonly ProviderKey[], confirmed: readonly string[]): Promise<void> {
+    const reader = this.ports.views.reader(directory);
+    const missing: string[] = [];
+    for (const provider of providers) {
+      const value = provider.slice(provider.indexOf('|') + 1);
+      if (confirmed.includes(value)) continue;
+      const status = this.networkOf(provider);
+      if (status === 'in-network') continue;
+      const isOut = status === 'out-of-network';
+      // Without an answer of the directory nobody knows the identifier.
+      if (!isOut && ((await this.entries(reader, provider)) ?? []).length > 0) continue;
+      missing.push(`${provider.replace('|', ' ')} is ${isOut ? 'out of network' : 'unknown'}`);
+    }
+    if (missing.length === 0) return;
+    const values = missing.map((each) => JSON.stringify(each.split(' ')[1]));
+    throw new Refusal(
+      'conflict',
+      `${missing.slice(0, 10).join('; ')}. If this is right, repeat the request with confirm: ` +
+        `[${values.slice(0, 10).join(', ')}].`,
+    );
+  }
+
   private others(client: string, provider: ProviderKey): ReturnType<Parties['registry']['boundTo']> {
     return this.parties.registry.boundTo(provider, this.now()).filter((other) => other.client !== client);
   }
   /** An NPI or TIN that an app claims or is bound to, as a reviewer sees it. */
   private async document(client: ClientRegistration, provider: ProviderKey, reader: ViewReader) {
     const [system, value] = provider.split('|') as ['npi' | 'tin', string];
-    const now = this.now();
     return {
       [system]: value,
       evidence: client.evidence?.find((e) => e.provider === provider)?.text,
       // The owner: empty if the identifier is unknown, absent if the directory is unavailable.
       directory: await this.entries(reader, provider),
       // `unknown`: the payer has published no status.
-      network: this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status ?? 'unknown',
+      network: this.networkOf(provider) ?? 'unknown',
       // Every other client that is approved or suspended for the same identifier.
       bound_to: this.others(client.client, provider).map(brief),
     };
+  }
+  private networkOf(provider: ProviderKey): NetworkFact['status'] | undefined {
+    const now = this.now();
+    return this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status;
   }
   /** If the view does not exist or its engine is unavailable, the review continues without the directory. */
   private async entries(reader: ViewReader, provider: ProviderKey): Promise<readonly DirectoryEntry[] | undefined> {

@@ -43,6 +43,17 @@ const approval = z.strictObject({
     .optional(),
   /** Ids of other approved clients with one of the identifiers. By naming them, the reviewer confirms both bindings. */
   sharedWith: z.array(z.string(), 'must be a list of client ids').max(100, 'has more than 100 entries').optional(),
+  /** NPIs and TINs that are out of network, or that nobody knows. */
+  confirm: z
+    .array(
+      z
+        .string('must be an NPI or a TIN')
+        .refine((value) => isNpi(value) || isTin(value), 'must be an NPI or a TIN')
+        .transform((value) => value.replace('-', '')),
+      'must be a list of NPIs and TINs',
+    )
+    .max(100, 'has more than 100 entries')
+    .optional(),
   scope: z.string('must be scopes separated by spaces').optional(),
   reason: text.optional(),
   npis: ended,
@@ -123,6 +134,7 @@ const APPROVE = operation({
             },
           },
           sharedWith: 'Other approved apps that have one of the identifiers. Naming them confirms both.',
+          confirm: 'NPIs and TINs that are out of network or unknown, and shall be bound all the same.',
           scope: 'Narrows the scopes that the app registered.',
           reason: 'Shown in the history.',
           npis: { deprecated: true, not: {}, description: 'No longer accepted.' },

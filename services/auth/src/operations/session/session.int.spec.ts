@@ -47,7 +47,7 @@ describe('a session of the administrator’s token (P62)', () => {
   it('decides as the token does, and history has the same mark (P31)', async () => {
     const headers = own(await signIn({ roles: ['reviewer'] }));
     const app = await bench.register();
-    const body = { identifiers: [{ npi: NPI, evidence: 'contract 7' }] };
+    const body = { identifiers: [{ npi: NPI, evidence: 'contract 7' }], confirm: [NPI] };
     const answer = await bench.call('POST', `/auth/clients/${app.id}/approve`, { json: body, headers });
     expect(answer.status).toBe(200);
     const [{ by }] = (answer.body['history'] as { by: string }[]).slice(-1) as [{ by: string }];
