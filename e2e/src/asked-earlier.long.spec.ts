@@ -36,9 +36,13 @@ const patientsIn = (lines: readonly Line[]): readonly string[] =>
   lines.flatMap(({ resourceType, id }) => (resourceType === 'Patient' ? [id!] : [])).toSorted();
 const idsIn = (references: readonly string[]): readonly string[] =>
   references.map((reference) => reference.replace(/^Patient\//, '')).toSorted();
-/** Members of the lines of Groups. */
+/** Members of the lines of Groups. Those who were not matched refer to a contained Patient, and are not here. */
 const listedIn = (lines: readonly Line[]): readonly string[] =>
-  idsIn(lines.flatMap(({ member = [] }) => member.map(({ entity }) => entity.reference)));
+  idsIn(
+    lines
+      .flatMap(({ member = [] }) => member.map(({ entity }) => entity.reference))
+      .filter((reference) => reference.startsWith('Patient/')),
+  );
 /** Patients whom the headers of blocks name. */
 const headedIn = (lines: readonly Line[]): readonly string[] =>
   idsIn(lines.flatMap(({ parameter = [] }) => parameter.map(({ valueReference }) => valueReference.reference)));
@@ -50,15 +54,43 @@ interface Parameter {
 }
 interface Row {
   readonly what: string;
-  readonly operation: '$export' | '$davinci-data-export';
-  readonly parameter: readonly Parameter[];
+  readonly operation: '$export' | '$davinci-data-export' | '$provider-member-match';
+  readonly parameter: readonly object[];
   /** Fails unless the lines are those that the request asked for. */
   readonly check: (lines: readonly Line[]) => void;
 }
 const text = (name: string, valueString: string): Parameter => ({ name, valueString });
 
-/** What an earlier build would run as an ordinary export of the whole Group. */
-const rowsOf = (all: readonly string[], wanted: readonly string[]): readonly Row[] => [
+const coded = (system: string, code: string): object => ({
+  coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
+});
+/** The organization attests that it treats this member, whom its system knows as the payer does. */
+function bundleOf(id: string): object {
+  const known = [...payer.ledger.members()].find(({ member }) => member === id)!;
+  const all = [...known.resources.values()].map(({ resource }) => resource);
+  const resources = {
+    MemberPatient: all.find(({ resourceType }) => resourceType === 'Patient'),
+    CoverageToMatch: all.find(({ resourceType }) => resourceType === 'Coverage'),
+    Consent: {
+      resourceType: 'Consent',
+      id: `attested-${id}`,
+      status: 'active',
+      scope: coded('consentscope', 'patient-privacy'),
+      category: [coded('v3-ActCode', 'IDSCL')],
+      patient: { reference: `Patient/${id}` },
+      dateTime: new Date().toISOString(),
+      performer: [{ identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: organization.npi } }],
+      policyRule: { text: 'The provider attests a treatment relationship' },
+      provision: { type: 'permit' },
+    },
+  };
+  return { name: 'MemberBundle', part: Object.entries(resources).map(([name, resource]) => ({ name, resource })) };
+}
+
+/**
+ * What an earlier build would run as an ordinary export of the whole Group. `attested`: whom the organization attests.
+ */
+const rowsOf = (all: readonly string[], wanted: readonly string[], attested = wanted): readonly Row[] => [
   {
     what: 'some patients',
     operation: '$export',
@@ -86,10 +118,17 @@ const rowsOf = (all: readonly string[], wanted: readonly string[]): readonly Row
     parameter: [text('_type', 'Patient'), text('organizeOutputBy', 'Patient')],
     check: (lines) => expect([headedIn(lines), patientsIn(lines)]).toEqual([all, all]),
   },
+  {
+    what: 'a match',
+    operation: '$provider-member-match',
+    parameter: attested.map(bundleOf),
+    check: (lines) => expect(listedIn(lines)).toEqual(wanted),
+  },
 ];
 
 async function ask({ what, operation, parameter }: Row, group: string, token: string): Promise<string> {
-  const answer = await http(`${platform!.base}/fhir/Group/${group}/${operation}`, {
+  const path = operation === '$provider-member-match' ? operation : `${group}/${operation}`;
+  const answer = await http(`${platform!.base}/fhir/Group/${path}`, {
     method: 'POST',
     token,
     headers: { accept: 'application/fhir+json', 'content-type': 'application/fhir+json', prefer: 'respond-async' },
@@ -116,10 +155,13 @@ test('the build before runs and serves no export of a kind that it does not know
 
   const left = wanted[0]!;
   const complete: { readonly row: Row; readonly manifest: Manifest }[] = [];
+  let matched: string | undefined;
   for (const row of rows) {
     const path = await ask(row, group, await tokens.get());
     const manifest = await sealed(`${platform.base}${path}`, await tokens.get());
-    row.check(linesOf(await texts(manifest, await tokens.get())));
+    const lines = linesOf(await texts(manifest, await tokens.get()));
+    row.check(lines);
+    if (row.operation === '$provider-member-match') matched = lines[0]!.id;
     complete.push({ row, manifest });
   }
   // The steps of an app are taken oldest first, so this export keeps those after it from ending before the kill.
@@ -139,6 +181,8 @@ test('the build before runs and serves no export of a kind that it does not know
   await eventually(() => returned >= 2 * rows.length, { timeout: 240_000 });
   for (const { row, path } of unfinished)
     expect((await http(`${platform.base}${path}`, { token })).status, row.what).toBe(202);
+  // An earlier build knows no attestations, so the Group of a match is nobody's for it.
+  expect((await http(`${platform.base}/fhir/Group/${matched}`, { token })).status).toBe(404);
   // Who opts out during the roll-out is in no file that the earlier build gives. It cannot read the files of blocks and
   // of the list, because it does not know their rules.
   await takesEffect(platform, optOut(left));
@@ -154,7 +198,7 @@ test('the build before runs and serves no export of a kind that it does not know
   platform = await startPlatform({ dataDir, env: ENV });
   const after = await tokenOf();
   const without = (ids: readonly string[]): readonly string[] => ids.filter((id) => id !== left);
-  const remaining = rowsOf(without(all), without(wanted));
+  const remaining = rowsOf(without(all), without(wanted), wanted);
   for (const [n, { path }] of unfinished.entries())
     remaining[n]!.check(linesOf(await texts(await sealed(`${platform.base}${path}`, after), after)));
 }, 1_800_000);

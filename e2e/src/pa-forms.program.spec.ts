@@ -146,6 +146,16 @@ describe.each(FORMS)('the $name', ({ name, form, node, install }) => {
     expect(status, stderr).toBe(0);
     expect(stdout).toContain('"resourceType":"Patient"');
   });
+
+  test.skipIf(skipped)('matches patients as the quick start of a match does', () => {
+    const script = commandsOf(readFileSync(join(ROOT, 'docs/match.md'), 'utf8'))
+      .replaceAll('npx pa ', 'pa ')
+      .replaceAll('http://127.0.0.1:8080', platform.base)
+      .replaceAll('1238000008', npi);
+    const { status, stdout, stderr } = sh(script);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^([1-9]\d*) of \1 matched$/m);
+  });
 });
 
 describe('what is bundled', () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DEFAULT_LABEL_POLICY } from '@provider-access/domain/pdex/labels';
 import { type Found, storedKeys } from '@provider-access/domain/pdex/match';
 import { asked, ENGINES, ORDER, OURS, patientOf, World } from '../test/match-world.ts';
-import { memberKeys } from './index.ts';
+import { LabelGate, memberKeys, RecordsReader } from './index.ts';
 import { MOST_DOCUMENTS } from './match-index.ts';
 
 const NOBODY: Found = { miss: 'nobody' };
@@ -117,6 +118,23 @@ describe.each(Object.keys(ENGINES))('the index of members on %s', (engine) => {
     world.withheld.clear();
     await world.put('m2', patientOf('m2'), { day: 2, gone: 'deleted' });
     expect(await world.find(asked({ id: 'W1' }))).toEqual([{ member: 'm1' }]);
+  });
+
+  it('asks the gate that reads and exports ask', async () => {
+    await world.patient('m1', { id: 'W1' });
+    const security = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'HIV' }];
+    await world.put('m2', { ...patientOf('m2', { id: 'W2' }), meta: { security } });
+    const gate = new LabelGate({
+      policy: DEFAULT_LABEL_POLICY,
+      records: new RecordsReader(world.views),
+      members: { getMany: async (ids) => ids.map(() => undefined) },
+      clock: { now: () => 0 },
+    });
+    const party = { client: () => undefined, identity: () => [], lines: () => [], asOf: () => undefined };
+    const finder = world.index.finder(() => gate.check(party, 'app1'));
+    expect(await finder.find([asked({ id: 'W1' }), asked({ id: 'W2' })])).toEqual([{ member: 'm1' }, NOBODY]);
+    await world.put('m2', patientOf('m2', { id: 'W2' }), { day: 2 });
+    expect(await finder.find([asked({ id: 'W2' })])).toEqual([{ member: 'm2' }]);
   });
 
   it('answers the same after a rebuild (M44)', async () => {
