@@ -45,8 +45,10 @@ const MEMBERS_MATCHED = 'pa.members-matched.v1';
 const MOST_OF_CLIENT = 40;
 /** So many apps may have attestations of one member. */
 const MOST_CLIENTS = 50;
-/** So many expired attestations of one app, and so many ends without an attestation, are kept for `explain`. */
+/** So many expired attestations of one app are kept for `explain`. */
 const HISTORY = 4;
+/** So many ends without an attestation are kept. An app has fewer matches that run and may still bring one. */
+const MOST_ENDS = 50;
 
 const endName = (group: string, client: string): string => `${group}/${client}`;
 const byName = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
@@ -92,7 +94,7 @@ function withEnd(part: AttestationsPart, record: LogRecord): AttestationsPart | 
   if (known === undefined) {
     const name = endName(group, client);
     if (byName(part.ends ?? {}, name) !== undefined) return undefined;
-    return { ...part, ends: Object.fromEntries(Object.entries({ ...part.ends, [name]: ended }).slice(-HISTORY)) };
+    return { ...part, ends: Object.fromEntries(Object.entries({ ...part.ends, [name]: ended }).slice(-MOST_ENDS)) };
   }
   // Nobody but the app that got the Group, or the payer in its name, ends what it got.
   if (known.client !== client || (known.ended !== undefined && known.ended.at <= ended.at)) return undefined;

@@ -4,7 +4,7 @@ import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { LabelsOf } from '@provider-access/service/observability';
 import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
-import { isRunning, type JobStatus } from '../domain/job.ts';
+import { isRunning, type Job, type JobStatus } from '../domain/job.ts';
 import { exportJobs, type JobPart } from '../jobs-view.ts';
 import { JobStreams } from './job-stream.ts';
 
@@ -86,6 +86,15 @@ export class ClientLimits {
       const holder = await claims.get(SLOTS, key);
       if (holder?.split('@')[0] === job) return void (await claims.release(SLOTS, key, holder));
     }
+  }
+
+  /** The jobs of a client that run. One whose request is not in the log yet is not among them. */
+  async running(client: string): Promise<readonly Job[]> {
+    const { claims } = this.ports.state;
+    const holders = await Promise.all(this.slotsOf(client).map((key) => claims.get(SLOTS, key)));
+    const ids = holders.flatMap((holder) => holder?.split('@')[0] ?? []);
+    const jobs = await Promise.all(ids.map((id) => this.streams.load(id)));
+    return jobs.filter((job) => job !== undefined && isRunning(job)) as readonly Job[];
   }
 
   private slotsOf(client: string): string[] {

@@ -59,7 +59,12 @@ export class MatchChunks {
     this.payer = payerIdentity(config.payerIdentifiers, config.payerOrganization);
   }
 
-  async write(job: Job, places: readonly number[]): Promise<MatchSummary> {
+  /** `groupsBefore`: the Groups that earlier matches of the app will make. */
+  async write(
+    job: Job,
+    places: readonly number[],
+    groupsBefore: () => Promise<readonly string[]>,
+  ): Promise<MatchSummary> {
     const judged: Judged[] = [];
     const refused: Partial<Record<DenialReason, string[]>> = {};
     const turns = new Turns();
@@ -69,10 +74,10 @@ export class MatchChunks {
         submitted,
         read: readBundle(submitted.part, submitted.place, job.requestedAt),
       }));
-      const asked = await this.askedOf(
-        job,
-        read.flatMap(({ read: one }) => (one.ok ? [one.bundle] : [])),
-      );
+      const readable = read.flatMap(({ read: one }) => (one.ok ? [one.bundle] : []));
+      // Before the facts are read: what an earlier match has made meanwhile is in them.
+      const before = readable.some(isWithdrawal) ? await groupsBefore() : [];
+      const asked = await this.askedOf(job, readable);
       const missed: Demographics[] = [];
       const ofOthers: number[] = [];
       for (const { submitted, read: one } of read) {
@@ -82,7 +87,7 @@ export class MatchChunks {
           continue;
         }
         const of = asked.get(one.bundle)!;
-        const { denied, ...outcome } = this.judge(job, of);
+        const { denied, ...outcome } = this.judge(job, of, before);
         if (denied !== undefined) (refused[denied] ??= []).push(of.member);
         if (outcome.matched === undefined) missed.push(one.bundle.demographics);
         judged.push({ ...shownOf(submitted, one.bundle), npis: one.bundle.attestation.npis, ...outcome });
@@ -116,12 +121,18 @@ export class MatchChunks {
     );
   }
 
-  private judge(job: Job, asked: Asked): Outcome {
+  private judge(job: Job, asked: Asked, before: readonly string[]): Outcome {
     const { bundle, member, isFound, facts, others } = asked;
     if (!isFound || facts === undefined) return {};
     const { attestation, coverage } = bundle;
-    if (attestation.status === 'entered-in-error')
-      return { ended: [{ member, facts }, ...others].flatMap((one) => endedOf(job.client, one, attestation)) };
+    if (isWithdrawal(bundle))
+      return {
+        ended: [{ member, facts }, ...others].flatMap((one) => [
+          ...endedOf(job.client, one, attestation),
+          // Its attestation counts as ended when it comes.
+          ...before.map((group) => ({ member: one.member, group })),
+        ]),
+      };
     if (!isCoverageOfUs(coverage as Readonly<Record<string, unknown>>, this.payer, job.requestedAt)) return {};
     return this.decided(job, asked);
   }
@@ -169,6 +180,8 @@ const shownOf = ({ place, ids, isRepeated }: SubmittedBundle, { patient, coverag
   patient,
   ...(isRepeated && { coverage }),
 });
+
+const isWithdrawal = ({ attestation }: MemberBundle): boolean => attestation.status === 'entered-in-error';
 
 /** The attestations of this app that one of these providers made of the member. */
 const endedOf = (client: string, { member, facts }: Known, { npis }: MemberBundle['attestation']): readonly Ended[] =>

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ExportSealed } from '@provider-access/events';
-import { BLOBS, type Job, type JobKind, type JobWords } from '@provider-access/jobs';
+import { BLOBS, ClientLimits, type Job, type JobKind, type JobWords } from '@provider-access/jobs';
 import type { MatchSummary } from './judged.ts';
 import { MatchChunks } from './match-chunks.ts';
 import { MatchSealer } from './match-sealer.ts';
@@ -15,6 +15,7 @@ export class MatchKind implements JobKind {
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(MatchChunks) private readonly chunks: MatchChunks,
     @Inject(MatchSealer) private readonly sealer: MatchSealer,
+    @Inject(ClientLimits) private readonly limits: ClientLimits,
   ) {}
 
   /** The places of the bundles. Who they are is known only when a chunk has looked for them. */
@@ -23,7 +24,17 @@ export class MatchKind implements JobKind {
     return Array.from({ length: count }, (_, at) => String(at + 1));
   }
   write(job: Job, _chunk: number, _fence: number, places: readonly string[]): Promise<MatchSummary> {
-    return this.chunks.write(job, places.map(Number));
+    return this.chunks.write(job, places.map(Number), () => this.groupsBefore(job));
+  }
+  /**
+   * The Groups that earlier matches of the app have not made yet. Transaction times order the requests of all processes
+   * (ADR 0023).
+   */
+  private async groupsBefore({ job: id, client, transactionTime }: Job): Promise<readonly string[]> {
+    const running = await this.limits.running(client);
+    return running
+      .filter((one) => one.match !== undefined && one.job !== id && one.transactionTime <= transactionTime)
+      .map(({ group }) => group);
   }
   /** A request has at most 1,000 bundles, which one item decides. */
   async slice(): Promise<undefined> {
