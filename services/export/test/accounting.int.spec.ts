@@ -172,7 +172,7 @@ it(
     expect([outcome.resourceType, outcome.issue[0]!.code, JSON.stringify(outcome)]).toEqual([
       'OperationOutcome',
       'throttled',
-      expect.stringContaining('Delete an export') as string,
+      expect.stringContaining('Delete one that you no longer need') as string,
     ]);
 
     expect((await kickOff(await platform.token('c2'))).status).toBe(202);

@@ -88,7 +88,9 @@ export function operatorCommands(program: Command): void {
     .requiredOption('--client <id>', 'as `pa apps list` names it', text('--client'))
     .requiredOption('--member <id>', 'member id', id('--member'))
     .option('--at <instant>', 'a moment of the past (default: now)', instant('--at'))
-    .option('--known <instant>', 'only what was recorded by then counts (default: as --at)', instant('--known'))
+    .option('--known <instant>', 'only what was recorded by then counts, or `now` (default: as --at)', (value) =>
+      value === 'now' ? value : instant('--known')(value),
+    )
     .action(async (o: { client: string; member: string; at?: string; known?: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const { client, member, at, known } = o;

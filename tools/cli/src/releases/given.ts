@@ -94,7 +94,8 @@ export const explained = (
   { server }: Pick<Context, 'server'>,
   token: string,
   { client, member, at }: About,
-): Promise<Explained> => server.json(`/ops/explain?${new URLSearchParams({ client, member, at })}`, { token });
+): Promise<Explained> =>
+  server.json(`/ops/explain?${new URLSearchParams({ client, member, at, known: 'now' })}`, { token });
 
 /** Why the decision for an app and a member, made again for an instant, denies; undefined if it permits. */
 export async function deniedAt(

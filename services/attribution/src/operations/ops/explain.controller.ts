@@ -44,8 +44,13 @@ const MEMBER = z.string(NO_MEMBER).refine(isId, NO_MEMBER);
 /** A day alone is no instant, because it begins at another moment in each zone of the payer. */
 const NO_INSTANT = 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.';
 const AT = z.string(NO_INSTANT).refine(isInstant, NO_INSTANT).optional();
-const NOT_KNOWN = NO_INSTANT.replace('at ', 'known ');
-const KNOWN = z.string(NOT_KNOWN).refine(isInstant, NOT_KNOWN).optional();
+/** So that nobody has to know the clock of the server. */
+const UNTIL_NOW = 'now';
+const NOT_KNOWN = `${NO_INSTANT.replace('at ', 'known ').slice(0, -1)}, or "${UNTIL_NOW}".`;
+const KNOWN = z
+  .string(NOT_KNOWN)
+  .refine((text) => text === UNTIL_NOW || isInstant(text), NOT_KNOWN)
+  .optional();
 const NO_GROUP = 'group must be the id of a Group.';
 const GROUP = z.string(NO_GROUP).refine(isId, NO_GROUP).optional();
 
@@ -67,8 +72,8 @@ const EXPLAIN = operation({
     known: {
       schema: KNOWN,
       description:
-        'Only what the platform had recorded by this instant counts, which is not in the future. Default: `at`, so ' +
-        'that the answer is what was served then.',
+        'Only what the platform had recorded by this instant counts, which is not in the future. `now` counts ' +
+        'everything. Default: `at`, so that the answer is what was served then.',
     },
     group: { schema: GROUP, description: 'Only attributions and attestations of this Group count.' },
   },
@@ -90,7 +95,8 @@ export class ExplainController {
   async explain({ query: { client, member, at, known, group } }: Asked<typeof EXPLAIN>): Promise<Audited> {
     const now = instant(this.ports.clock.now());
     const when = at === undefined ? now : instant(Date.parse(at));
-    const until = known === undefined ? (when < now ? when : now) : instant(Date.parse(known));
+    const until =
+      known === undefined ? (when < now ? when : now) : known === UNTIL_NOW ? now : instant(Date.parse(known));
     if (until > now) throw new Refusal('invalid-request', 'known must not be in the future.');
     const purpose = { kind: 'explain' as const, ...(group !== undefined && { group }) };
     const moment = { at: when, known: until };

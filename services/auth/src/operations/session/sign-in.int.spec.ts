@@ -76,7 +76,7 @@ describe('P60 a person who signs in by OpenID Connect', () => {
     provider.roles.set('anna', ['reviewer']);
     const headers = await own('anna');
     const app = await bench.register();
-    const body = { identifiers: [{ npi: NPI, evidence: 'contract 7' }] };
+    const body = { identifiers: [{ npi: NPI, evidence: 'contract 7' }], confirm: [NPI] };
     const answer = await bench.call('POST', `/auth/clients/${app.id}/approve`, { json: body, headers });
     expect(answer.status).toBe(200);
     expect((answer.body['history'] as { by: string }[]).at(-1)!.by).toBe('person anna');
@@ -87,7 +87,7 @@ describe('P60 a person who signs in by OpenID Connect', () => {
     await start({}, true);
     for (const name of ['anna', 'berta']) provider.roles.set(name, ['reviewer']);
     const app = await bench.register();
-    const json = { identifiers: [{ npi: NPI, evidence: 'contract 7' }] };
+    const json = { identifiers: [{ npi: NPI, evidence: 'contract 7' }], confirm: [NPI] };
     const review = await bench.call('POST', `/auth/clients/${app.id}/review`, { headers: await own('anna') });
     expect(review.status).toBe(200);
     const approve = async (name: string): Promise<number> =>
