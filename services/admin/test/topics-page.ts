@@ -79,6 +79,8 @@ All records of a member are in one partition of each topic (murmur2 of the membe
 of a member's records depends on that. **Never change a count in place**: after partitions are added, the next record of
 a member goes to another partition and overtakes those that still wait. \`plan\` prints \`by hand\` where a count
 differs. Choose the count at the start: ${settings.get('pa.records')!.partitions} serve a payer of some million members.
+The embedded engine has one process, so each topic of a new file has one partition, and an older file keeps its four
+([ADR 0133](adr/0133-larger-batches.md)).
 Each intake and each view can have as many instances as partitions. \`narrow\` topics carry few records and have at most
 ${NARROW_PARTITIONS}.
 
