@@ -6,6 +6,7 @@ import {
   type SearchFilter,
   searchOf,
   type SearchParameter,
+  shapesAnswer,
   splitOr,
 } from '@provider-access/fhir';
 
@@ -36,17 +37,6 @@ const MAX_CONDITIONS = 5;
 const MAX_VALUES = 20;
 export const MAX_RESTRICTED = 20;
 
-/** Parameters that shape an answer, and select nothing. */
-const SHAPES = new Set([
-  '_include',
-  '_revinclude',
-  '_sort',
-  '_count',
-  '_total',
-  '_totalMethod',
-  '_summary',
-  '_elements',
-]);
 /** What a scope must not have, because tokens and the registry keep its text: dates and numbers that name a person. */
 const NAMES_A_PERSON = new Set(['identifier', 'birthdate', 'death-date']);
 /** Only the form counts here. `filtersOf` gets the base of the platform. */
@@ -95,7 +85,7 @@ function decoded(text: string): string | undefined {
 /** Why a scope may not have a parameter that a search may have. */
 function refusalOf(type: string, key: string): string | undefined {
   const [name = ''] = key.split(/[:.]/);
-  if (SHAPES.has(name)) return `${name} shapes an answer and selects nothing`;
+  if (shapesAnswer(name)) return `${name} shapes an answer and selects nothing`;
   if (name === '_has' || key.includes('.'))
     return `${printable(key)} looks into other resources, which a scope does not`;
   if (name === '_id' || name === '_lastUpdated') return `${name} is no parameter of a scope`;

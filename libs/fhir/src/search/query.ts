@@ -206,6 +206,8 @@ const bad = (name: string, code: Fault['code'], text: string): Fault => ({ name,
 const undeclared = (name: string, text: string): Fault => ({ name, code: 'not-supported', text, undeclared: true });
 const isResultParameter = (name: string): name is ResultParameter =>
   (RESULT_PARAMETERS as readonly string[]).includes(name);
+/** Whether a parameter shapes the answer of a search, and selects nothing. */
+export const shapesAnswer = (name: string): boolean => isResultParameter(name) || name === TOTAL_METHOD;
 /** A second one is an error, although it is equal. */
 const isSingle = (key: string): boolean => isResultParameter(key) && key !== '_include' && key !== '_revinclude';
 

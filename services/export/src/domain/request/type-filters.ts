@@ -6,6 +6,7 @@ import {
   parseQuery,
   printable,
   type SearchQuery,
+  shapesAnswer,
   splitOr,
 } from '@provider-access/fhir';
 import { type Given, type GivenParameter, refusal } from './given.ts';
@@ -31,18 +32,6 @@ const MOST_VALUES = 10_000;
 const MOST_CHARACTERS = 1_000_000;
 /** Conditions of all filters of a type, for each resource: a search compares its conditions with a thousand of them. */
 export const MOST_CONDITIONS = MOST_EVALUATIONS / 1000;
-
-/** Bulk Data: parameters that shape a Bundle, and have no meaning in a file. */
-const RESULT_PARAMETERS = new Set([
-  '_include',
-  '_revinclude',
-  '_sort',
-  '_count',
-  '_total',
-  '_totalMethod',
-  '_summary',
-  '_elements',
-]);
 
 const bad = (kind: 'invalid-value' | 'not-supported' | 'over-budget' | 'insufficient-scope', text: string) =>
   refusal(kind, NAME, `${NAME} ${text}`);
@@ -119,8 +108,8 @@ function checked(filter: TypeFilter, { types, inScope, base }: FilterContext): S
   if (!types.includes(type)) throw bad('invalid-value', `${type}: the type is not among those that are exported.`);
   for (const [key] of conditions) {
     const [name = ''] = key.split(':');
-    if (RESULT_PARAMETERS.has(name))
-      throw bad('not-supported', `${type}: ${name} shapes an answer and selects nothing.`);
+    // Bulk Data: what shapes a Bundle has no meaning in a file.
+    if (shapesAnswer(name)) throw bad('not-supported', `${type}: ${name} shapes an answer and selects nothing.`);
     if (name === '_has' || key.includes('.'))
       throw bad('not-supported', `${type}: ${printable(key)} looks into other resources, which a filter does not.`);
   }
