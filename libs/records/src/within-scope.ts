@@ -35,7 +35,7 @@ export class WithinScope {
     const isKeyed = this.#keys.length > 0 && this.#keys.every((conditions) => conditions.length > 0);
     return isKeyed ? this.#keys.flatMap(([first]) => first!) : undefined;
   }
-  /** All filters, where one list of them says the same. */
+  /** One list of filters that finds what all alternatives together find. Undefined if there is no such list. */
   get filters(): readonly SearchFilter[] | undefined {
     const [first, ...others] = this.#alternatives;
     if (first === undefined || others.length === 0) return first;
@@ -60,7 +60,7 @@ export class WithinScope {
   }
 }
 
-/** The verified token is kept, so its restrictions are prepared once. */
+/** The filters of each verified token, which a process keeps while it is used. So they are read from its text once. */
 const prepared = new WeakMap<GrantedScopes, Map<string, WithinScope | undefined>>();
 
 /** Undefined if the scopes cover the whole type. If they cover nothing of it, nothing is within. */

@@ -64,7 +64,7 @@ export interface AuthOptions extends ServiceRuntime {
   readonly jwksSource?: JwksSource;
 }
 
-/** What Nest makes by itself. */
+/** Providers that Nest constructs from their own decorators, without a factory here. */
 const PARTS = [
   Applications,
   AskingClients,

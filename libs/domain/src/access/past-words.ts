@@ -55,7 +55,7 @@ export function pastInWords({ at, known, later, ...verdict }: PastAnswer): reado
   const says = (v: PastVerdict, permitted: string, denied: string, unknown: string): string =>
     v.decision === 'permit' ? permitted : v.decision === 'deny' ? `${denied}${because(v.reason)}` : unknown;
   const missing = (v: PastVerdict): string =>
-    `what it recorded before ${v.unknownBefore === undefined ? 'then' : dayInWords(v.unknownBefore)} ` + 'is not known';
+    `what it recorded before ${v.unknownBefore === undefined ? 'then' : dayInWords(v.unknownBefore)} is not known`;
   const first =
     at === known
       ? says(

@@ -158,8 +158,9 @@ export const matchEnv = {
     .transform((all) => all ?? [])
     .describe(
       "All identifier systems of this payer's member ids, in published Patients and Coverages: " +
-        '`https://payer.example/member-id,urn:oid:2.16.840.1.113883.6.300.1`. An id of another system, such as one of ' +
-        'a former payer, then finds nobody (`docs/match.md`). Without it, each system that the payer published counts.',
+        '`https://payer.example/member-id,urn:oid:2.16.840.1.113883.6.300.1`. An id of another system, ' +
+        'such as one of a former payer, then finds nobody (`docs/match.md`). Without it, each system that the payer ' +
+        'published counts.',
     ),
   MATCH_POLICY_FILE: policyFile(readMatchPolicies)
     .optional()
