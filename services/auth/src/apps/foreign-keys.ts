@@ -9,7 +9,7 @@ import { acceptedFormer } from '../domain/client-keys.ts';
 export const JWKS_SOURCE = Symbol('JwksSource');
 
 /** Apps whose keys nobody else may use: a reviewer has approved them once (ADR 0062). */
-const APPROVED_ONCE = new Set<ClientRegistration['status']>(['approved', 'suspended', 'revoked']);
+const APPROVED_ONCE = new Set<ClientRegistration['status']>(['approved', 'suspended', 'expired', 'revoked']);
 
 /** The refusal of a key. It does not name the other app, because the caller may be anybody. */
 export const foreignKey = ({ jwksUri }: ClientKeySet): Refusal =>

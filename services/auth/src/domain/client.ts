@@ -87,11 +87,15 @@ export type ClientDecision =
 const done = (...events: readonly ClientEvent[]): ClientDecision => ({ ok: true, events });
 const refuse = (fault: Fault, text: string): ClientDecision => ({ ok: false, fault, text });
 
-/** Each end of an app: the states from which it may come (APPS.md P23, P25, P27, P28), its state, and its event. */
+/**
+ * Each end of an app: the states from which it may come (APPS.md P23, P25, P27, P28), its state, and its event. An
+ * expired app can be revoked too, because a reviewer could approve it again otherwise, whatever its developer wants
+ * (ADR 0136).
+ */
 export const ENDS = {
   reject: { from: ['submitted', 'in-review'], to: 'rejected', type: 'pa.app-rejected.v1' },
   suspend: { from: ['approved'], to: 'suspended', type: 'pa.app-suspended.v1' },
-  revoke: { from: ['approved', 'suspended'], to: 'revoked', type: 'pa.app-revoked.v1' },
+  revoke: { from: ['approved', 'suspended', 'expired'], to: 'revoked', type: 'pa.app-revoked.v1' },
   expire: { from: ['approved'], to: 'expired', type: 'pa.app-suspended.v1' },
 } as const satisfies Readonly<Record<End['kind'], { from: readonly ClientStatus[]; to: ClientStatus; type: string }>>;
 

@@ -209,7 +209,7 @@ describe('deciding about an app', () => {
     rejected: { approve: NO, reject: 'rejected', suspend: NO, revoke: NO, expire: NO },
     suspended: { approve: 'approved', reject: NO, suspend: 'suspended', revoke: 'revoked', expire: NO },
     revoked: { approve: NO, reject: NO, suspend: NO, revoke: 'revoked', expire: NO },
-    expired: { approve: 'approved', reject: NO, suspend: NO, revoke: NO, expire: 'expired' },
+    expired: { approve: 'approved', reject: NO, suspend: NO, revoke: 'revoked', expire: 'expired' },
   };
   for (const [from, row] of Object.entries(TABLE))
     for (const [command, to] of Object.entries(row))

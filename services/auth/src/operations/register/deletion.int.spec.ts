@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ExpiredReviews } from '../../apps/expired-reviews.ts';
 import { ADMINISTRATOR, type Answer, type App, Bench, prepare } from '../../../test/harness.ts';
 
 let bench: Bench;
@@ -52,6 +53,23 @@ describe('DELETE /auth/register/{client} (RFC 7592, APPS.md P44)', () => {
     expect([refused.status, refused.body['error_description']]).toEqual([409, expect.stringContaining('revoked')]);
     // Its developer still reads why.
     expect((await read(revoked)).body).toMatchObject({ status: 'revoked', reason: 'key-compromised' });
+  });
+
+  it('P27, P44: revokes an app whose review is too old, for good', async () => {
+    await bench.stop();
+    bench = await Bench.start({ config: { reviewValidDays: 30 } });
+    const app = await bench.approved();
+    bench.clock.ms += 30 * 24 * 3600_000;
+    await bench.service(ExpiredReviews).look();
+    expect((await read(app)).body).toMatchObject({ status: 'expired' });
+    expect((await remove(app)).status).toBe(204);
+    expect((await read(app)).status).toBe(401);
+    const approved = await bench.review(app, 'approve');
+    expect([approved.status, approved.body['error_description']]).toEqual([409, expect.stringContaining('revoked')]);
+    expect((await bench.appEvents()).at(-1)).toMatchObject({
+      type: 'pa.app-revoked.v1',
+      data: { by: 'app', reason: 'requested-by-app' },
+    });
   });
 
   it('P44: takes no other token, and tells nothing of an id', async () => {

@@ -4,6 +4,7 @@ import type { JWK } from 'jose';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import type { JwksResult } from '@provider-access/smart';
+import { ExpiredReviews } from '../../apps/expired-reviews.ts';
 import { ADMINISTRATOR, type Answer, type App, Bench, prepare } from '../../../test/harness.ts';
 
 const URI = 'https://app.example/jwks.json';
@@ -62,6 +63,16 @@ describe("a registration with another app's key", () => {
     expect(await attempt([disguised(key)]), 'approved').toMatchObject(foreign(other));
     await bench.review(other, 'suspend');
     expect(await attempt([disguised(key)]), 'suspended').toMatchObject(foreign(other));
+  });
+
+  it('P45: is refused for an app whose review is too old, because a reviewer may approve that one again', async () => {
+    await bench.stop();
+    bench = await Bench.start({ jwks, config: { reviewValidDays: 30 } });
+    const key = ec();
+    const other = await bench.approved({ ...named, jwks: { keys: [key] } });
+    bench.clock.ms += 30 * 24 * 3600_000;
+    await bench.service(ExpiredReviews).look();
+    expect(await attempt([{ ...key, kid: 'mine' }])).toMatchObject(foreign(other));
   });
 
   it('is refused for a former key, as long as that key is accepted', async () => {

@@ -59,8 +59,8 @@ const DELETE = operation({
   tag: 'Apps and tokens',
   summary: 'End the registration of an app',
   description:
-    'RFC 7592. Needs the registration access token, which ends too. A registration that waits is forgotten. An ' +
-    'approved or suspended app is revoked on its own wish, which is final; its access tokens end at once.',
+    'RFC 7592. Needs the registration access token, which ends too. A registration that waits is forgotten. An app ' +
+    'that was approved once is revoked on its own wish, which is final; its access tokens end at once.',
   parameters: { client: 'The `client_id` of the app.' },
   answer: { status: 204, description: 'The registration has ended.' },
   refusals: ['invalid-token', 'conflict', 'too-many-requests', 'unavailable'],
