@@ -1,6 +1,7 @@
 export * from './authorization-status.ts';
 export * from './codes.ts';
 export * from './consent.ts';
+export * from './consent-id.ts';
 export * from './export-level.ts';
 export * from './export-parameters.ts';
 export * from './export-type.ts';

@@ -2,6 +2,7 @@ import { isPurposeOfUse } from '@provider-access/domain/access';
 import {
   API_PURPOSE,
   CODES,
+  confirmationNumber,
   CONSENT_SCOPE,
   DISCLOSE,
   PDEX,
@@ -22,6 +23,7 @@ const PDEX_CODES = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/';
 export const OPT_OUT_REASON = `${PDEX_CODES}opt-out-reason`;
 const OPT_OUT_SCOPE = `${PDEX_CODES}opt-out-scope`;
 const NUCC = 'http://nucc.org/provider-taxonomy';
+const CONFIRMATION = 'urn:provider-access:confirmation-number';
 
 type Json = Readonly<Record<string, unknown>>;
 const concept = (system: string, code: string, more: Json = {}): Json => ({ coding: [{ system, code }], ...more });
@@ -47,6 +49,7 @@ export function consentResource(stated: StatedConsent, { n, at, to }: ConsentVer
     resourceType: 'Consent',
     id: stated.id,
     meta: { versionId: String(n), lastUpdated: at, profile: [CONSENT_PROFILE] },
+    identifier: [{ system: CONFIRMATION, value: confirmationNumber(stated.id) }],
     status: 'active',
     scope: concept(CONSENT_SCOPE, 'patient-privacy'),
     category: [

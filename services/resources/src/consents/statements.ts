@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
+import { consentIdOf } from '@provider-access/domain/pdex';
 import { dataOf, type OptedIn, type OptedOut, type ProviderOptedIn, typeOf } from '@provider-access/events';
-import { base32 } from '@provider-access/kernel';
 import type { LogRecord } from '@provider-access/engines/log';
 import {
   deciding,
@@ -60,15 +59,6 @@ const STATEMENT_TYPES: ReadonlySet<string> = new Set([
   'pa.provider-opted-in.v1',
   'pa.opt-out-withdrawn.v1',
 ]);
-
-/** The id of the Consent that one of our events about a member's decision is. `event`: its id (`derivedEventId`). */
-export const consentIdOf = (event: string, member: string): string =>
-  base32(
-    createHash('sha256')
-      .update(JSON.stringify([event, member]))
-      .digest()
-      .subarray(0, 16),
-  );
 
 const later = (a: string, b: string | undefined): string => (b === undefined || a > b ? a : b);
 

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { consentIdOf } from '@provider-access/domain/pdex';
 import { PA_CONSENT } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { cases } from '@provider-access/testing/variant';
 import { consentResource } from './resource.ts';
-import { type ConsentsPart, consentIdOf, type StatedConsent, withStated } from './statements.ts';
+import { type ConsentsPart, type StatedConsent, withStated } from './statements.ts';
 
 const DAY_MS = 86_400_000;
 const at = (day: number): string => new Date(Date.UTC(2026, 0, 1) + day * DAY_MS).toISOString();

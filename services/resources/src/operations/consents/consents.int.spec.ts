@@ -50,6 +50,18 @@ it('a decision is an event of the payer, with a receipt, and its Consent can be 
   expect([again.status, again.text]).toEqual([304, '']);
 });
 
+it('a decision has a number that the member can quote (N52)', async () => {
+  const of = await open();
+  const answer = await create(of);
+  const number = answer.headers['confirmation-number'];
+  expect(number).toMatch(/^[A-Z2-7]{4}(-[A-Z2-7]{4}){2}$/);
+  expect(answer.json().identifier).toEqual([{ system: 'urn:provider-access:confirmation-number', value: number }]);
+  expect((await create(of)).headers['confirmation-number']).not.toBe(number);
+  await of.stopIntake('consent');
+  const later = await create(of);
+  expect([later.status, later.headers['confirmation-number']]).toEqual([202, expect.stringMatching(/^[A-Z2-7]{4}-/)]);
+});
+
 it('two decisions of one moment keep their order, whatever the clock shows', async () => {
   const of = await open();
   for (let n = 0; n < 3; n++) expect((await create(of)).status).toBe(201);

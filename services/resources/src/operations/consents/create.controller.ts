@@ -4,13 +4,13 @@ import { PA_CONSENT, SANDBOX_SOURCE } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import { derivedEventId } from '@provider-access/intake';
 import { base32, instant, Refusal } from '@provider-access/kernel';
+import { confirmationNumber, consentIdOf } from '@provider-access/domain/pdex';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { FHIR_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, type Audited, operation, Operation, ref } from '@provider-access/service/operation';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { type PostedConsent, readPosted } from '../../consents/posted.ts';
 import { consentResource } from '../../consents/resource.ts';
-import { consentIdOf } from '../../consents/statements.ts';
 import { consents, consentsOf, type FoundConsent } from '../../projections/consents.ts';
 import { accept, inPlace } from '../../reading/incoming.ts';
 import { EventAppender, type EventRow } from '../events/append-events.ts';
@@ -35,7 +35,11 @@ const CREATE = operation({
     description: 'The Consent as it is kept.',
     type: FHIR_TYPE,
     schema: ref('Resource'),
-    headers: { Location: 'The version of the Consent.', ETag: 'The version, as `W/"1"`.' },
+    headers: {
+      Location: 'The version of the Consent.',
+      ETag: 'The version, as `W/"1"`.',
+      'Confirmation-Number': 'What the member can quote. 202 has it too, and the Consent has it as `identifier`.',
+    },
   },
   also: { 202: 'It is stored, and does not decide as it says. The OperationOutcome has the reason.' },
   refusals: [...FOR_PORTAL.refusals, 'invalid-request', 'unprocessable', 'unsupported-media-type', 'too-large'],
@@ -122,15 +126,21 @@ export class CreateConsentController {
     const version = found?.consent.versions.at(-1);
     const url = `${base}/Consent/${id}`;
     const location = version === undefined ? url : `${url}/_history/${version.n}`;
+    const headers = { 'confirmation-number': confirmationNumber(id) };
     const common = {
       ...(version !== undefined && { version: { tag: version.n, lastUpdated: Date.parse(version.at) } }),
     };
     if (found === undefined || version === undefined || !DECIDES.has(row.status)) {
       const hasLocation = found !== undefined || row.status === 'accepted';
-      return { ...common, status: 202, ...(hasLocation && { headers: { location } }), json: outcomeOf(row) };
+      return {
+        ...common,
+        status: 202,
+        headers: { ...headers, ...(hasLocation && { location }) },
+        json: outcomeOf(row),
+      };
     }
     const wanted = RETURN.exec(prefer)?.[1]?.toLowerCase();
-    const answer = { ...common, headers: { location } };
+    const answer = { ...common, headers: { ...headers, location } };
     if (wanted === 'minimal') return answer;
     if (wanted === 'operationoutcome') return { ...answer, json: outcomeOf(row) };
     const { member, consent } = found;
