@@ -39,6 +39,12 @@ describe('a delta', () => {
     };
   };
 
+  const deltaOf = async (client: string, since: string) => {
+    const token = await platform.token(client);
+    const manifest = await platform.manifest(await platform.kickOff(`?_since=${since}`, { token }), token);
+    return ids(await platform.lines(manifest, 'output', token));
+  };
+
   it('without changes is empty', async () => {
     const { output, deleted } = await delta(await later(platform));
     expect({ output, deleted }).toEqual({ output: {}, deleted: [] });
@@ -90,6 +96,28 @@ describe('a delta', () => {
       Observation: ['m1-o'],
       Organization: ['changing', 'old'],
     });
+  });
+
+  it('P2 holds everything of the members whom a new binding shows to the app', async () => {
+    const [client, other] = ['c2', 'npi|1245319599'];
+    await platform.client(client, other);
+    const since = await later(platform);
+    await platform.approve(client);
+    const all = await deltaOf(client, since);
+    expect(all).toMatchObject({ Patient: ['m1', 'm2', 'm3'], Observation: ['m1-o', 'm2-o', 'm3-o'] });
+    const bound = await later(platform);
+    await platform.resources([{ member: 'm2', type: 'Observation', id: 'm2-o', version: 2, at: now(), text: 'new' }]);
+    await platform.approve(client);
+    expect(await deltaOf(client, bound)).toEqual({ Observation: ['m2-o'] });
+  });
+
+  it('P6 holds everything for an app that was suspended and approved again since', async () => {
+    await platform.client('c2');
+    const since = await later(platform);
+    await platform.suspend('c2');
+    await later(platform);
+    await platform.approve('c2');
+    expect(await deltaOf('c2', since)).toMatchObject({ Patient: ['m1', 'm2', 'm3'] });
   });
 
   it('lists what was deleted while the member was away, although an earlier delta could have had it', async () => {

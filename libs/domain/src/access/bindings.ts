@@ -56,3 +56,74 @@ export function providersAt(client: Pick<ClientFacts, 'bindings' | 'endsPassed'>
   found.set(client, { from, until, providers: [...providers] });
   return found.get(client)!.providers;
 }
+
+/** A time in which a binding was in force, as processes decided then; ms since the epoch, [from, to). */
+interface Piece {
+  readonly from: number;
+  readonly to: number;
+}
+/** A binding is in force from its record on, and until the record of an end that was stated late. */
+function piecesOf(binding: BindingFact): readonly Piece[] {
+  const pieces: Piece[] = [];
+  let from = Math.max(ms(binding.from), ms(binding.recordedAt));
+  let to = Number.POSITIVE_INFINITY;
+  for (const end of binding.ends ?? []) {
+    const recorded = ms(end.recordedAt);
+    if (to <= recorded) {
+      pieces.push({ from, to });
+      from = recorded;
+    }
+    to = Math.max(ms(end.to), recorded);
+  }
+  return [...pieces, { from, to }].filter((piece) => piece.from < piece.to);
+}
+
+/**
+ * Until when a binding is or was in force, by what was known at each instant: ms since the epoch, `Infinity` without an
+ * end, `-Infinity` if it never was.
+ */
+export const inForceUntil = (binding: BindingFact): number => piecesOf(binding).at(-1)?.to ?? Number.NEGATIVE_INFINITY;
+
+/** An export asks for each member, and a client may have thousands of bindings. */
+const pieces = new WeakMap<object, Map<ProviderKey, readonly Piece[]>>();
+function piecesBy(client: Pick<ClientFacts, 'bindings'>): ReadonlyMap<ProviderKey, readonly Piece[]> {
+  const known = pieces.get(client);
+  if (known !== undefined) return known;
+  const all = new Map<ProviderKey, Piece[]>();
+  for (const binding of client.bindings) {
+    const of = all.get(binding.provider) ?? [];
+    of.push(...piecesOf(binding));
+    all.set(binding.provider, of);
+  }
+  pieces.set(client, all);
+  return all;
+}
+
+/**
+ * Since when the client has been bound to at least one of these providers without a break, by what was known at each
+ * instant; ms since the epoch. `now` if it is bound to none of them.
+ */
+export function boundSince(
+  client: Pick<ClientFacts, 'bindings'>,
+  providers: readonly ProviderKey[],
+  now: number,
+): number {
+  const known = piecesBy(client);
+  const before = providers.flatMap((provider) => known.get(provider) ?? []).filter(({ from }) => from <= now);
+  let since = now;
+  for (const { from, to } of before.toSorted((a, b) => b.to - a.to)) {
+    if (to < since) break;
+    since = Math.min(since, from);
+  }
+  return since;
+}
+
+/** The providers whose last binding has ended at `now`, each with the instant of that end; ms since the epoch. */
+export function endedBindings(client: Pick<ClientFacts, 'bindings'>, now: number): ReadonlyMap<ProviderKey, number> {
+  const ended = new Map<ProviderKey, number>();
+  for (const [provider, all] of piecesBy(client)) {
+    const last = Math.max(...all.map(({ to }) => to));
+    if (last <= now) ended.set(provider, last);
+  }
+  return ended;
+}

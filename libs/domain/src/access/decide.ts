@@ -1,5 +1,5 @@
 import type { DenialReason, ProviderKey } from '@provider-access/events';
-import { bindingsAt, providersAt } from './bindings.ts';
+import { bindingsAt, boundSince, endedBindings, providersAt } from './bindings.ts';
 import {
   type AttestationFact,
   type AttributionFact,
@@ -243,9 +243,30 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
 }
 
 /**
+ * Since when no binding that has ended makes an opt-out in force bar a ground; ms since the epoch. An opt-out of one
+ * provider bars each app that is bound to it (`bars`).
+ */
+function unbarredSince(client: ClientFacts, { member, party }: DecisionFacts, now: number): (a: Ground) => number {
+  const optOuts = member!.optOuts.filter((o) => applies(o, now) && o.bars !== 'nobody');
+  if (optOuts.length === 0) return () => 0;
+  const ended = [...endedBindings(client, now)];
+  return (a) =>
+    Math.max(
+      0,
+      ...optOuts.flatMap((o) =>
+        ended
+          .filter(([provider, at]) => at > ms(o.from) && bars(o, a, { providers: [provider] }, party))
+          .map(([, at]) => at),
+      ),
+    );
+}
+
+/**
  * The instant since which the permitted member has been visible to the client without a break, ms since the epoch. If
- * attribution, attestation, coverage, network contract, opt-in or the end of a hold was recorded after `_since`, or a
- * line of business started, the member gets everything (docs/regulation.md#members-who-become-visible).
+ * attribution, attestation, binding, coverage, network contract, opt-in or the end of a hold was recorded after
+ * `_since`, or a line of business started, the member gets everything
+ * (docs/regulation.md#members-who-become-visible). The end of a binding shows a member who had opted out of that
+ * provider alone, because an opt-out bars an app that is bound to it.
  */
 export function visibleSince(
   request: AccessRequest,
@@ -258,10 +279,14 @@ export function visibleSince(
   const member = facts.member!;
   const shared = (coverageId: string): number => coverageSharedSince(facts.party, member, coverageId, now);
   const { also } = request.purpose;
+  const client = facts.party.client(request.client)!;
+  const unbarred = unbarredSince(client, facts, now);
   const grounded = Math.min(
     ...[...decision.attributions, ...(decision.attestations ?? []).map(groundOf)].map((a) =>
       Math.max(
         since(a),
+        boundSince(client, a.providers, now),
+        unbarred(a),
         ...(also !== undefined && a.group === also.group ? [ms(also.since)] : []),
         ...a.providers.map((p) => inNetworkSince(facts.party, p, now)),
         ...(a.coverageId === undefined ? [] : [shared(a.coverageId)]),

@@ -66,6 +66,7 @@ export class Chunks {
     const purpose = purposeOf('export', job);
     const { access, parties } = this.facts;
     const asked = job.ask === undefined ? undefined : await readAsk(this.blobs, job.ask);
+    const from = since === undefined ? undefined : Date.parse(since);
     const restrictions = restrictionsOf(asked ?? {}, job);
     const task: ChunkTask = {
       job: job.job,
@@ -74,14 +75,14 @@ export class Chunks {
       client,
       purpose,
       types: types.filter((type) => type !== GROUP),
-      ...(since !== undefined && { since: Date.parse(since) }),
+      ...(from !== undefined && { since: from }),
       members,
       ...(asked?.patients !== undefined && { named: true }),
       ...(restrictions !== undefined && { asked: restrictions }),
       ...((asked !== undefined || restrictions !== undefined) && { base: `${this.config.publicUrl}/fhir` }),
       ...(asked?.list !== undefined && { list: asked.list }),
       ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
-      party: await partySnapshot(client, purpose, members, access, parties),
+      party: await partySnapshot(client, purpose, members, access, parties, from),
     };
     // An extract that does not fit, for example on a full disk, is computed again by the next export.
     if (restrictions === undefined && asked?.list?.kind !== 'attribution')

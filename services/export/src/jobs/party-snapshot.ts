@@ -1,7 +1,7 @@
 import {
-  bindingEnd,
   type ClientFacts,
   type HoldFact,
+  inForceUntil,
   type LinesFact,
   type NetworkFact,
   type PartyFacts,
@@ -32,6 +32,7 @@ export interface PartySnapshot {
 
 /**
  * The party facts that decisions about these members need, for a thread that does not follow topics itself.
+ * @param since `_since` of the job, ms since the epoch
  * @throws FactsStale
  */
 export async function partySnapshot(
@@ -40,6 +41,7 @@ export async function partySnapshot(
   members: readonly string[],
   access: Access,
   parties: PartyFacts,
+  since?: number,
 ): Promise<PartySnapshot> {
   const network = new Map<ProviderKey, readonly NetworkFact[]>();
   const sourceHolds = new Map<string, readonly HoldFact[]>();
@@ -55,7 +57,7 @@ export async function partySnapshot(
     }
   }
   const asOf = parties.asOf();
-  const known = withoutEnded(parties.client(client), asOf);
+  const known = withoutEnded(parties.client(client), asOf, since);
   const bound = (known?.bindings ?? []).map(({ provider }) => provider);
   const all = [...new Set([...network.keys(), ...bound])].map((p) => [p, parties.identity(p)] as const);
   const identities = new Map(all.filter(([, same]) => same.length > 1));
@@ -81,11 +83,18 @@ export async function partySnapshot(
   };
 }
 
-/** A client may have thousands of bindings that have ended. A thread needs those that may be in force. */
-function withoutEnded(client: ClientFacts | undefined, asOf: string | undefined): ClientFacts | undefined {
+/**
+ * A client may have thousands of bindings that have ended. A thread needs those that may be in force. A delta also
+ * needs those that ended after `_since`, because they tell since when a member is visible.
+ */
+function withoutEnded(
+  client: ClientFacts | undefined,
+  asOf: string | undefined,
+  since: number = Number.POSITIVE_INFINITY,
+): ClientFacts | undefined {
   if (client === undefined || asOf === undefined) return client;
-  const from = Date.parse(asOf);
-  return { ...client, bindings: client.bindings.filter((binding) => bindingEnd(binding) > from) };
+  const from = Math.min(Date.parse(asOf), since);
+  return { ...client, bindings: client.bindings.filter((binding) => inForceUntil(binding) >= from) };
 }
 
 /** The facts of a snapshot, as decisions ask for them. */
