@@ -156,6 +156,7 @@ describe('_typeFilter', () => {
   it('looks only into lines that the index of keys finds', async () => {
     const { parse } = JSON;
     const parsed = async (filter: string): Promise<number> => {
+      await platform.settled();
       let lines = 0;
       const spy = vi.spyOn(JSON, 'parse').mockImplementation((...input) => {
         if (input[0].startsWith('{"resourceType":"Procedure"')) lines += 1;
@@ -182,6 +183,7 @@ describe('_typeFilter of many members', () => {
     await many.members(names);
     const codes = ['a-1', 'b-2', 'b-2'];
     await many.resources(names.flatMap((name) => codes.map((code, n) => observation(name, `${name}-${n}`, code))));
+    await many.settled();
   });
   afterAll(() => many.dispose());
   /** Ids, and the queries for ids and for lines. */

@@ -137,6 +137,7 @@ describe('patient', () => {
   });
 
   it('E14: asks as many questions about a member who opted out as about an unknown one', async () => {
+    await platform.settled();
     const counts: number[] = [];
     for (const id of ['m6-unknown', 'm3-opted-out', 'm4-foreign', 'm5-uncovered', 'm7-held']) {
       let queries = 0;

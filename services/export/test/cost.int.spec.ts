@@ -72,6 +72,7 @@ beforeAll(async () => {
   await platform.resources(
     Array.from({ length: 5 }, (_, n) => ({ member: 'shared', type: 'Practitioner', id: `p${n}` })),
   );
+  await platform.settled();
   const resources = MEMBERS.length * (2 + Object.values(EACH).reduce((sum, n) => sum + n)) + 5;
   count();
   const manifests: Awaited<ReturnType<Platform['manifest']>>[] = [];

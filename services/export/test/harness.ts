@@ -64,6 +64,7 @@ export class Platform extends Publisher {
   readonly #others: ExportProcess[] = [];
   #closers: (() => Promise<unknown>)[] = [];
   #tokens!: TokenIssuer;
+  #projections!: ProjectionSet;
   readonly #engine: Engine;
   state!: State;
   /** Names of the errors with which steps of exports failed before they were tried again. */
@@ -104,6 +105,7 @@ export class Platform extends Publisher {
       projections: [...FACTS_PROJECTIONS, records, labelled, ...this.#more],
     });
     await projections.start();
+    this.#projections = projections;
     this.#tokens = await issuerOf(this.log, 'http://test', this.clock);
     const main = await this.#process(config, this.blobs);
     this.main = main;
@@ -116,6 +118,16 @@ export class Platform extends Publisher {
       () => this.log.close(),
       () => this.views.close(),
     ];
+  }
+  /** Waits until the views have all of the log, so that what is counted next is the work of requests alone. */
+  async settled(): Promise<void> {
+    await eventually(async () =>
+      (await this.#projections.status()).every(({ position, head }) =>
+        Object.entries(head).every(([topic, heads]) =>
+          heads.every((next, n) => (position.topics[topic]?.[n] ?? 0) >= next),
+        ),
+      ),
+    );
   }
   /** Starts another process of the export service over the same engines. */
   async another(
