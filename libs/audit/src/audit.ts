@@ -28,6 +28,11 @@ export interface AuditOptions {
   readonly tracing?: Pick<Tracing, 'traceparent'> | undefined;
   /** Each entry keeps the name of its client and the providers that the client is bound to at that moment. */
   readonly registered?: (client: string) => Registered | undefined;
+  /**
+   * The instant of the newest decision about the members of an entry, or now if that is later. Default: the clock. A
+   * decision may be ahead of the clock of its process (ADR 0016).
+   */
+  readonly timeOf?: (members: readonly string[]) => string | undefined;
 }
 type Refused = Pick<AuditEntry, 'client'> &
   Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job' | 'query'>> & {
@@ -120,7 +125,9 @@ export class Audit {
   }
 
   #append(entry: AuditEntry): Promise<void> {
-    const at = instant(this.#options.clock.now());
+    const { clock, timeOf } = this.#options;
+    const written = instant(clock.now());
+    const at = timeOf?.(entry.members) ?? written;
     const client = this.#options.registered?.(entry.client);
     const { purpose } = AUDIT_ACTIONS[entry.action];
     const data: Disclosure = {
@@ -135,7 +142,7 @@ export class Audit {
       id: randomUUID(),
       source: this.#options.source ?? 'urn:provider-access',
       type: 'pa.disclosure.v1',
-      time: at,
+      time: written,
       subject: entry.client,
       data,
       ...(traceparent !== undefined && { traceparent }),

@@ -4,6 +4,7 @@ import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import type { Decision } from '@provider-access/domain/access';
+import { instant } from '@provider-access/kernel';
 import { Audit, basisOf } from './audit.ts';
 import { type DisclosureOf, disclosures } from './disclosures.ts';
 import { disclosureOf, findDisclosures, recallsOf } from './find-disclosures.ts';
@@ -38,6 +39,19 @@ describe('audit', () => {
     expect(appends).toBe(1);
     await audit.record(entry(['m']));
     expect((await log.head([PA_AUDIT]))[PA_AUDIT]!.reduce((a, b) => a + b)).toBe(101);
+    await log.close();
+  });
+
+  it('dates an entry by its decision, and says when it was written (P11)', async () => {
+    const log = openMemoryLog();
+    const ahead = instant(clock.now() + 60_000);
+    const audit = new Audit({ log, clock, timeOf: (members) => (members.includes('m1') ? ahead : undefined) });
+    await Promise.all([audit.record(entry(['m0', 'm1'])), audit.release(entry(['m1'])), audit.record(entry(['m2']))]);
+    const records = [];
+    for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++) records.push(...(await log.read(PA_AUDIT, p, 0, 10)));
+    const now = instant(clock.now());
+    const times = records.map(({ value, headers }) => [JSON.parse(String(Buffer.from(value))).at, headers['ce_time']]);
+    expect(times.toSorted()).toEqual([ahead, ahead, now].toSorted().map((at) => [at, now]));
     await log.close();
   });
 

@@ -29,6 +29,7 @@ import type { Metrics } from '@provider-access/service/observability';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import { type ConsentEffect, consentEffect } from './consent.ts';
+import { DecidedAhead } from './decided-ahead.ts';
 import type { Freshness } from './freshness.ts';
 import type { HeardMembers } from './heard-members.ts';
 import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
@@ -124,6 +125,7 @@ export class Access {
   readonly #options: AccessOptions;
   /** Party facts of the other services in this process. */
   #neighbours: readonly PassingParties[] = [];
+  readonly #ahead = new DecidedAhead();
   readonly #deciding: Deciding;
   /** @param heard which facts in memory may be used again. Without it, only those that the engine knows. */
   constructor(options: AccessOptions, heard?: Pick<HeardMembers, 'withinMs'>) {
@@ -206,8 +208,18 @@ export class Access {
     const now = instant(parties.decisionTime(clock.now()));
     return members.map((member, i) => {
       const document = documents[i];
-      return decide({ client, purpose, member, now }, { member: document && factsOf(document), party: parties });
+      const known = document && factsOf(document);
+      this.#ahead.note(member, known?.asOf, now);
+      return decide({ client, purpose, member, now }, { member: known, party: parties });
     });
+  }
+  /**
+   * The time of an entry of the audit about these members: now, but not before the newest decision about one of them
+   * (ADR 0016). So `explain` counts what the decision counted. RFC 3339, UTC, milliseconds.
+   */
+  entryTime(members: readonly string[]): string {
+    const { parties, clock } = this.#options;
+    return instant(this.#ahead.latest(members, parties.decisionTime(clock.now())));
   }
 
   #counted(purpose: Purpose, decisions: readonly Decision[]): readonly Decision[] {

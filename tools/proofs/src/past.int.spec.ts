@@ -15,6 +15,7 @@ import { servedIn } from './model/served.ts';
 
 const SEQUENCES = 4;
 const WEEK_MINUTES = 7 * 24 * 60;
+const HOUR_SECONDS = 3600;
 let folder: string;
 let keys: Secret<SigningKeys>;
 beforeAll(async () => {
@@ -94,4 +95,17 @@ test('P11: an attribution that arrives a week late did not show the member befor
   await world.caughtUp();
   const { id: client } = world.clients[0]!;
   expect(await explained(world, { client, member, at })).toEqual({ decision: 'deny', reason: 'not-attributed' });
+});
+
+test('P11: explains a decision of a process whose clock is an hour behind', async () => {
+  const member = 'served-behind';
+  for (const instance of [0, 1])
+    await world.disturb({ op: 'clock', module: 'resources', instance, seconds: -HOUR_SECONDS });
+  await enrolled(member, PROVIDERS.A.npi);
+  await publish('payer.member-opted-out.v1', member, { scope: 'global' });
+  await world.caughtUp();
+  expect(await statusOf(member)).toBe(404);
+  const { at, client, reason } = servedIn(world.recorded(PA_AUDIT)).decisions.at(-1)!;
+  expect(reason).toBe('opted-out');
+  expect(await explained(world, { client, member, at })).toEqual({ decision: 'deny', reason });
 });
