@@ -159,12 +159,19 @@ const casts = [
 
 export default tseslint.config(
   {
-    ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/test-report.json', 'libs/fhir/src/definitions/**'],
+    ignores: [
+      '**/dist/**',
+      'services/portal/generated/**',
+      '**/node_modules/**',
+      '**/.nx/**',
+      '**/test-report.json',
+      'libs/fhir/src/definitions/**',
+    ],
   },
   eslint.configs.recommended,
   tseslint.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     plugins: { '@nx': nx },
     rules: {
       ...boundaries(importTable),
@@ -190,7 +197,13 @@ export default tseslint.config(
   // It asks each engine with a client of it.
   { files: ['tools/testing/src/servers.engine.spec.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
-    files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts', 'libs/*/scripts/**/*.ts'],
+    files: [
+      '**/*.spec.ts',
+      '**/contract/**/*.ts',
+      '**/test/**/*.ts',
+      'services/portal/e2e/**/*.ts',
+      'libs/*/scripts/**/*.ts',
+    ],
     rules: boundaries(withTools),
   },
   {
@@ -203,6 +216,7 @@ export default tseslint.config(
       'tools/{cli,cluster,definitions,maintenance,proofs}/**',
       '**/bench/**',
       '**/scripts/**',
+      'services/portal/e2e/**/*.ts',
       'services/standalone/**/*.ts',
       'e2e/**/*.ts',
     ],

@@ -42,6 +42,13 @@ const config = {
       ],
       project: ['src/**/*.ts!', 'scripts/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
     },
+    // Pages in a browser. Vite and the browser load the entries.
+    'services/portal': {
+      entry: ['src/staff.tsx!', 'src/page-names.ts!', 'scripts/*.mjs!', 'test/**/*.spec.ts', 'e2e/*.spec.ts'],
+      project: ['src/**/*.{ts,tsx}!', 'scripts/*.mjs!', 'test/**/*.ts', 'e2e/**/*.ts'],
+      // The type check writes it.
+      ignoreUnresolved: ['../../generated/openapi.d.ts'],
+    },
     'tools/{cli,synthetic}': {
       entry: ['src/{main,demo}.ts!', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts!', '!src/**/*.spec.ts!'],

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /**
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
- * separate processes), `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings
- * the engines up when a tier needs them and they are not named in the environment; they end with this process. The
- * tiers on engines run one after the other, and the programs beside them: both mostly wait for processes. Nx
- * restores a tier of a project whose inputs have not changed. `--record` writes the cost of each suite to
- * `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with `N
- * passed, N failed`; more than two flaky files fail the run.
+ * separate processes), `programs` (promtool, kubeconform, the image), `browser` (the pages for people in Chromium). All
+ * of them, or those named as arguments. Brings the engines up when a tier needs them and they are not named in the
+ * environment; they end with this process. The tiers on engines run one after the other, and the other tiers beside
+ * them: both mostly wait for processes. Nx restores a tier of a project whose inputs have not changed. `--record`
+ * writes the cost of each suite to `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines --
+ * --projects=engines --skip-nx-cache`. Ends with `N passed, N failed`; more than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -25,7 +25,12 @@ import {
   withTarget,
 } from './report.mjs';
 
-const TIERS = { engines: { engines: true }, world: { engines: true }, programs: { engines: false } };
+const TIERS = {
+  engines: { engines: true },
+  world: { engines: true },
+  programs: { engines: false },
+  browser: { engines: false },
+};
 
 requireNode24();
 const named = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));

@@ -9,13 +9,19 @@ test('the media type of FHIR is written in two files at most', () => {
   expect(filesWith(/\bFHIR_TYPE\b/).length).toBeGreaterThan(10);
 });
 
-test('no handler sends its answer itself, except for the files of the documentation', () => {
-  expect(filesWith(/@Res\(/)).toEqual(['services/auth/src/operations/docs/docs.controller.ts']);
+/** They serve files that a build made: the documentation, and the pages for people. */
+const FILES = [
+  'services/auth/src/operations/docs/docs.controller.ts',
+  'services/auth/src/operations/portal/portal.controller.ts',
+];
+
+test('no handler sends its answer itself, except for files of a build', () => {
+  expect(filesWith(/@Res\(/)).toEqual(FILES);
 });
 
-test('every other route of a controller is an operation, or only says what to call instead', () => {
+test('every other route is an operation, serves files of a build, or only says what to call instead', () => {
   const routes = filesWith(/^\s+@(?:Get|Post|Put|Delete|Head|All)\(/m).filter(
     (file) => !/@All\([^)]*\)\n\s+refuse\(\): never/.test(read(file)),
   );
-  expect(routes).toEqual(['services/auth/src/operations/docs/docs.controller.ts']);
+  expect(routes).toEqual(FILES);
 });

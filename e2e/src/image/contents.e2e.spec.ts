@@ -79,6 +79,15 @@ describe('the content of the image', () => {
       [],
     );
   });
+  test('has of the pages for people what the build made of them, and no package of theirs', () => {
+    const pages = files().filter((path) => path.startsWith('/app/services/portal/'));
+    expect(pages).toContain('/app/services/portal/dist/site/pages.json');
+    const built = /^\/app\/services\/portal\/dist\/site\/[\w./-]+\.(?:html|js|css|svg|txt|json)(?:\.gz|\.br)?$/;
+    expect(pages.filter((path) => !built.test(path))).toEqual([]);
+    expect(files().filter((path) => /\/node_modules\/(?:react|react-dom|react-aria)\//.test(path))).toEqual([]);
+    const bytes = pages.reduce((sum, path) => sum + lstatSync(join(root, path)).size, 0);
+    expect(bytes).toBeLessThan(3_000_000);
+  });
   test('is no secret', () => {
     expect(
       files().filter((path) => /(^|\/)(\.env[^/]*|\.npmrc|\.git|.*\.(pem|key|p12|pfx|jks|token))$/.test(path)),

@@ -37,7 +37,7 @@ import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs
 import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { LinesController } from './operations/lines/lines.controller.ts';
-import { PortalController } from './operations/portal/portal.controller.ts';
+import { BUILT_PAGES, builtPages, PortalController } from './operations/portal/portal.controller.ts';
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
@@ -171,6 +171,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
         },
         { provide: IDENTITY_PROVIDER, useFactory: () => identityProviderOf(config, ports) },
         { provide: DOCUMENTATION, useFactory: () => installed(config.sandbox) },
+        { provide: BUILT_PAGES, useFactory: builtPages },
         { provide: ClientDetails, useValue: details },
         { provide: Parties, useValue: parties },
         { provide: PartiesPresence, useFactory: () => presence && new PartiesPresence(parties, log, presence) },

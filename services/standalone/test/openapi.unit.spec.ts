@@ -33,7 +33,7 @@ describe('docs/openapi.json', () => {
 
   test('describes a route of every service and of the sandbox, and each other route belongs to a service', () => {
     const all = Object.keys(paths());
-    // The place of a later portal: no route of the API may take it.
+    // The pages for people: no route of the API may take their place.
     expect(all.filter((path) => path.startsWith('/portal'))).toEqual([]);
     const ofSandbox = all.filter((path) => path.startsWith('/ops/sandbox'));
     expect(ofSandbox).toEqual(['/ops/sandbox', '/ops/sandbox/reset']);

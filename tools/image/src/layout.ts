@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { filesBelow, isFolder, place } from './files.ts';
-import { closureOf, readLock, runtimeRoots, type Closure } from './lock.ts';
+import { closureOf, PORTAL, readLock, runtimeRoots, type Closure } from './lock.ts';
 import { placeNode } from './node-runtime.ts';
 import { placeEntry, placeIdentity, placeWorkspace } from './own-packages.ts';
 import { placePapers } from './papers/index.ts';
@@ -37,6 +37,7 @@ export function layOut({
   for (const workspace of closure.workspaces) placeWorkspace(from, app, workspace);
   for (const one of closure.packages) placePackage(from, app, one);
   placeDocs(from, app);
+  placePages(from, app);
   placeNode(root);
   placeRootFiles(root);
   const pieces = placePapers({ checkout: from, lock, closure, app, seconds: releaseTime() });
@@ -50,6 +51,18 @@ function placeDocs(checkout: string, app: string): void {
     for (const file of filesBelow(site, { enter: () => true, take: () => true }))
       place(join(site, file), join(app, SITE, file));
   if (existsSync(join(checkout, OPENAPI))) place(join(checkout, OPENAPI), join(app, OPENAPI));
+}
+
+/**
+ * The pages for people, which auth serves. A checkout from before them has none. @throws if nobody has built them
+ */
+function placePages(checkout: string, app: string): void {
+  if (!existsSync(join(checkout, PORTAL))) return;
+  const pages = `${PORTAL}/dist/site`;
+  if (!existsSync(join(checkout, pages, 'pages.json')))
+    throw new Error(`${pages} is not built: run \`npm run build\` there first`);
+  for (const file of filesBelow(join(checkout, pages), { enter: () => true, take: () => true }))
+    place(join(checkout, pages, file), join(app, pages, file));
 }
 
 /** @throws if the folder has something that this program did not make */

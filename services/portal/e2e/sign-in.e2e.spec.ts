@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
+
+const ROLES = ['reviewer', 'auditor', 'operator', 'engineer', 'call-centre', 'compliance', 'dead-letter-reader'];
+/** Bytes of script as they come over the line, and requests before the first useful picture (issue 34). */
+const MOST_SCRIPT = 300_000;
+const MOST_REQUESTS = 5;
+
+const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
+describe.skipIf(missing !== '')(`sign in${missing}`, () => {
+  const bench = new PortalBench();
+  beforeAll(() => bench.start());
+  afterAll(() => bench.stop());
+
+  test.each(LOOKS)('has no fault of accessibility in %s at %i pixels in %s', async (theme, width, language) => {
+    const context = await bench.fresh(theme, width, language);
+    const page = await bench.open(context, '/portal');
+    const token = page.locator('input[type=password]');
+    await token.waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe(language);
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(page, `sign-in-${theme}-${width}`);
+    await token.fill('wrong');
+    await page.locator('button[type=submit]').click();
+    await page.getByRole('alert').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await token.fill(bench.platform.administratorToken);
+    await page.locator('button[type=submit]').click();
+    await page.locator('dl').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(page, `home-${theme}-${width}`);
+    await context.close();
+  });
+
+  test('signs in with two clicks, shows who and which roles, and signs out with one', async () => {
+    const context = await bench.fresh();
+    const page = await bench.open(context, '/portal');
+    await page.getByLabel('Token of the administrator').fill(bench.platform.administratorToken);
+    await page.getByRole('button', { name: 'Sign in with the token' }).click();
+    await page.getByText('Signed in as').waitFor();
+    expect(await page.locator('dl').innerText()).toContain('administrator');
+    expect(await page.locator('dl').innerText()).toContain('Reviewer, Auditor, Operator');
+    // The browser keeps the session in the cookie that no script can read, and nothing else.
+    const [cookie] = await context.cookies();
+    expect(cookie).toMatchObject({ name: 'pa-session', httpOnly: true, sameSite: 'Strict' });
+    expect(await page.evaluate('document.cookie + localStorage.length + sessionStorage.length')).toBe('00');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You have signed out.').waitFor();
+    expect(await context.cookies()).toEqual([]);
+    expect(
+      (
+        await fetch(`${bench.platform.base}/auth/session`, {
+          headers: { cookie: `pa-session=${cookie!.value}` },
+        })
+      ).status,
+    ).toBe(401);
+    await context.close();
+  });
+
+  test('goes on when the session was ended elsewhere', async () => {
+    const context = await bench.fresh();
+    await bench.signIn(context, ['auditor']);
+    const page = await bench.open(context, '/portal');
+    await page.getByText('Signed in as').waitFor();
+    await context.clearCookies();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You have signed out.').waitFor();
+    await context.close();
+  });
+
+  test.each(ROLES)('shows %s the pages of this role alone', async (role) => {
+    const context = await bench.fresh();
+    await bench.signIn(context, [role]);
+    const page = await bench.open(context, '/portal');
+    await page.getByText('Signed in as').waitFor();
+    const pages = await page.locator('.cards a').evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+    expect(pages.map((href) => href!.replace(/\?.*/, ''))).toEqual([...(PAGES[role] ?? []), '/docs/']);
+    await context.close();
+  });
+
+  test('speaks the language that the person chooses, and keeps it at the next page', async () => {
+    const context = await bench.fresh();
+    const page = await bench.open(context, '/portal');
+    await page.getByRole('button', { name: 'Español' }).click();
+    await page.getByRole('heading', { name: 'Entrar' }).waitFor();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Entrar' }).waitFor();
+    expect(await page.title()).toBe('Provider Access');
+    await context.close();
+  });
+
+  test('says that there is no such page', async () => {
+    const context = await bench.fresh();
+    await bench.signIn(context, ['auditor']);
+    const page = await bench.open(context, '/portal/nothing');
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await context.close();
+  });
+
+  test.each(['/portal'])('%s needs little before it shows something', async (path) => {
+    const context = await bench.fresh();
+    const page = await context.newPage();
+    const asked: { url: string; type: string; bytes: Promise<number> }[] = [];
+    page.on('requestfinished', (request) => {
+      const bytes = request.sizes().then(({ responseBodySize }) => responseBodySize);
+      asked.push({ url: request.url(), type: request.resourceType(), bytes });
+    });
+    await page.goto(`${bench.platform.base}${path}`);
+    await page.locator('h1').waitFor();
+    const script = await Promise.all(asked.filter(({ type }) => type === 'script').map(({ bytes }) => bytes));
+    const sum = script.reduce((all, one) => all + one, 0);
+    console.log(`${path}: ${sum} bytes of script, ${asked.length} requests: ${asked.map(({ url }) => url).join(' ')}`);
+    expect(sum).toBeGreaterThan(10_000);
+    expect(sum).toBeLessThanOrEqual(MOST_SCRIPT);
+    expect(asked.filter(({ url }) => !url.endsWith('/sign-in')).length).toBeLessThanOrEqual(MOST_REQUESTS);
+    await context.close();
+  });
+
+  test('needs nothing that the policy forbids, and no other server', () => {
+    expect(bench.faults).toEqual([]);
+  });
+});
+
+/** By hand: which role has which page. */
+const PAGES: Readonly<Record<string, readonly string[]>> = {};

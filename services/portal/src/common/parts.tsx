@@ -1,0 +1,69 @@
+import { type ReactNode, useEffect, useRef } from 'react';
+import { Button as AriaButton, type ButtonProps, Input, Label, Text, TextArea, TextField } from 'react-aria-components';
+import { type Language, LANGUAGE_NAMES, LANGUAGES } from './language.tsx';
+
+type Look = 'main' | 'plain' | 'danger';
+export const Button = ({ look = 'plain', ...props }: ButtonProps & { readonly look?: Look }) => (
+  <AriaButton {...props} className={`button ${look}`} />
+);
+
+/** The names of the languages. Each is written in itself. */
+export const LanguageChoice = (props: {
+  readonly label: string;
+  readonly language: Language;
+  readonly choose: (language: Language) => void;
+}) => (
+  <div className="languages" role="group" aria-label={props.label}>
+    {LANGUAGES.map((one) => (
+      <AriaButton
+        key={one}
+        className="button plain"
+        aria-pressed={one === props.language}
+        onPress={() => props.choose(one)}
+      >
+        <span lang={one}>{LANGUAGE_NAMES[one]}</span>
+      </AriaButton>
+    ))}
+  </div>
+);
+
+interface FieldProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  readonly help?: string;
+  readonly type?: 'text' | 'password';
+  readonly lines?: number;
+  readonly isRequired?: boolean;
+  readonly maxLength?: number;
+}
+export const Field = ({ label, help, lines, type = 'text', ...props }: FieldProps) => (
+  <TextField {...props} type={type} className="field" autoComplete="off">
+    <Label>{label}</Label>
+    {help !== undefined && (
+      <Text slot="description" className="help">
+        {help}
+      </Text>
+    )}
+    {lines === undefined ? <Input /> : <TextArea rows={lines} />}
+  </TextField>
+);
+
+/** A heading that gets the focus when it appears, so that a screen reader says what has changed. */
+export function Heading({ level = 1, children }: { readonly level?: 1 | 2; readonly children: ReactNode }) {
+  const here = useRef<HTMLHeadingElement>(null);
+  useEffect(() => here.current?.focus(), []);
+  const Tag = `h${level}` as const;
+  return (
+    <Tag tabIndex={-1} ref={here}>
+      {children}
+    </Tag>
+  );
+}
+
+/** What has happened, or why something did not. A screen reader says it at once. */
+export const Notice = (props: { readonly kind: 'good' | 'bad' | 'note'; readonly children: ReactNode }) => (
+  <div className={`notice ${props.kind}`} role={props.kind === 'bad' ? 'alert' : 'status'}>
+    {props.children}
+  </div>
+);

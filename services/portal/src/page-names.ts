@@ -1,0 +1,7 @@
+/**
+ * The pages below `/portal`, each with the file that shows it. The build writes this list beside the files, and auth
+ * answers 404 to any other name.
+ */
+export const PAGES = {
+  '': 'index.html',
+} as const;

@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const FOLDER = join(import.meta.dirname, '../src/texts');
+const SOURCES = join(import.meta.dirname, '../src');
+const read = (file: string): Record<string, string> =>
+  JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Record<string, string>;
+const places = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!).sort();
+
+/** N53: texts come from files, in English and Spanish. */
+describe.each(readdirSync(FOLDER).filter((name) => name.endsWith('.en.json')))('the texts of %s', (file) => {
+  const en = read(file);
+  const es = read(file.replace('.en.', '.es.'));
+
+  test('are in both languages, with the same places', () => {
+    expect(Object.keys(es)).toEqual(Object.keys(en));
+    for (const [key, text] of Object.entries(en)) {
+      expect(text.trim(), key).not.toBe('');
+      expect(es[key]!.trim(), key).not.toBe('');
+      expect(places(es[key]!), key).toEqual(places(text));
+    }
+  });
+});
+
+test('no page has a text of its own', () => {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tsx'));
+  expect(files.length).toBeGreaterThan(5);
+  const found = files.flatMap((name) => {
+    const code = readFileSync(join(SOURCES, name), 'utf8');
+    // What stands between two tags and has a word.
+    return [...code.matchAll(/<\w[^<>]*[^=]>([^<>{}]*\p{L}{3}[^<>{}]*)<\//gu)].map(([, text]) => `${name}: ${text}`);
+  });
+  expect(found.filter((text) => !/\.tsx: \/docs$/.test(text))).toEqual([]);
+});
