@@ -363,20 +363,24 @@ describe.skipIf(IN_CLUSTER)("the payer's portal for members", () => {
 
   test('the audit has what the portal read and stated, and no disclosure', async () => {
     const { base, administratorToken } = fresh.platform();
-    interface Disclosure {
-      readonly client: string;
-      readonly action: string;
+    interface Look {
+      readonly operation: string;
       readonly outcome: string;
       readonly types?: readonly string[];
-      readonly purpose?: string;
     }
     await eventually(async () => {
-      const answer = await http(`${base}/ops/disclosures?member=${MEMBERS[0]}`, { token: administratorToken });
-      const { disclosures } = json<{ disclosures: readonly Disclosure[] }>(answer);
-      const own = disclosures.filter(({ client }) => client === 'member-portal');
-      expect(own.length).toBeGreaterThan(5);
-      for (const one of own)
-        expect(one).toMatchObject({ action: 'explain', outcome: 'released', types: ['Consent'], purpose: 'HOPERAT' });
+      const answer = await http(`${base}/ops/disclosures/looks?member=${MEMBERS[0]}&by=member-portal`, {
+        token: administratorToken,
+      });
+      const { looks } = json<{ looks: readonly Look[] }>(answer);
+      expect(looks.length).toBeGreaterThan(5);
+      for (const { operation, ...one } of looks) {
+        expect(one).toMatchObject({ outcome: 'released', types: ['Consent'], by: 'member-portal' });
+        expect(operation).toMatch(/^(GET|POST) \/fhir\/Consent/);
+      }
     });
+    const given = await http(`${base}/ops/disclosures?member=${MEMBERS[0]}`, { token: administratorToken });
+    const { disclosures } = json<{ disclosures: readonly { readonly client: string }[] }>(given);
+    expect(disclosures.filter(({ client }) => client === 'member-portal')).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import type { Disclosure } from '@provider-access/events';
+import { AUDIT_ACTIONS, type Disclosure } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { DisclosureOf } from './disclosures.ts';
 
@@ -8,6 +8,8 @@ export interface DisclosureFilter {
   readonly client?: string;
   readonly outcome?: Disclosure['outcome'];
   readonly group?: string;
+  /** Only looks of the payer's own people and systems, or all entries but these. No index applies it. */
+  readonly looks?: 'only' | 'without';
   /** RFC 3339 instants in UTC with milliseconds: [from, before). */
   readonly from?: string;
   readonly before?: string;
@@ -50,7 +52,8 @@ function driverOf({ member, client, outcome, group }: DisclosureFilter): Driver 
     return { index: 'by_client_outcome', each: outcomes.map((one) => [client, one]), applied: ['client', 'outcome'] };
   return { index: 'by_outcome', each: outcomes.map((one) => [one]), applied: ['outcome'] };
 }
-const keeps = ({ client, outcome, group }: DisclosureFilter, { disclosure }: StoredDisclosure): boolean =>
+const keeps = ({ client, outcome, group, looks }: DisclosureFilter, { disclosure }: StoredDisclosure): boolean =>
+  (looks === undefined || (AUDIT_ACTIONS[disclosure.action].isLook === true) === (looks === 'only')) &&
   (client === undefined || disclosure.client === client) &&
   (outcome === undefined || disclosure.outcome === outcome) &&
   (group === undefined || disclosure.group === group);
@@ -68,7 +71,9 @@ export async function findDisclosures(
   const { from, before } = filter;
   let last = after !== undefined && (before === undefined || after < before) ? after : before;
   for (let looked = 0; looked < LOOKED_AT;) {
-    const limit = exact ? Math.min(BATCH, count + 1 - found.length) : BATCH;
+    // Most pages of a member have no looks, or nothing else. So only the first reading is as small as the page.
+    const isSmall = exact && (filter.looks === undefined || looked === 0);
+    const limit = isSmall ? Math.min(BATCH, count + 1 - found.length) : BATCH;
     const behind = last === undefined ? {} : { after: { values: [], id: last } };
     const read = await Promise.all(
       each.map((equals) => reader.find({ index, equals, order: 'desc', limit, ...behind })),

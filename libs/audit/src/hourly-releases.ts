@@ -15,8 +15,8 @@ interface Window {
 
 /**
  * Clients repeat reads of a Group, for example a poll each minute or a file in ranges, and each entry would name every
- * member. So an entry names only members that have no entry for the same client, action, Group, job and file in this
- * hour (ADR 0025).
+ * member. So an entry names only members that have no entry for the same client, action, route of people,
+ * Group, job and file in this hour (ADR 0025).
  *
  * This process remembers only durable entries. After a kill, in another process, and beyond `limit` members, a member
  * is recorded again.
@@ -38,7 +38,7 @@ export class HourlyReleases {
    * nothing
    */
   once(entry: ReleaseEntry, record: (fresh: ReleaseEntry) => Promise<void>): Promise<void> {
-    const key = JSON.stringify([entry.client, entry.action, entry.group, entry.job, entry.file]);
+    const key = JSON.stringify([entry.client, entry.action, entry.operation, entry.group, entry.job, entry.file]);
     const window = this.#windowOf(key);
     const done = window.tail.then(async () => {
       const fresh = withoutMembers(entry, window.members);

@@ -33,7 +33,10 @@ const disclosure = z.object({
    * free text.
    */
   query: z.string().optional(),
-  /** The route that a person was refused for want of a role, as the OpenAPI document names it: `GET /ops/explain`. */
+  /**
+   * The route by which the payer's people or systems looked, or were refused for want of a role, as the OpenAPI
+   * document names it: `GET /ops/explain`.
+   */
   operation: z.string().optional(),
   /** Purpose of use, a code of http://terminology.hl7.org/CodeSystem/v3-ActReason. */
   purpose: z.string().optional(),

@@ -15,6 +15,8 @@ interface Action {
   readonly purpose: 'TREAT' | 'HOPERAT' | undefined;
   /** What it gives to somebody outside, in the words of an accounting; undefined if nothing about a member. */
   readonly gives: string | undefined;
+  /** A look of the payer's own people or systems: the answer named members to them. */
+  readonly isLook?: true;
 }
 const NAMED_IN_LIST = 'named in the list of members of a provider';
 const ACTIONS = {
@@ -27,8 +29,8 @@ const ACTIONS = {
   'export-requested': { purpose: 'TREAT', gives: undefined },
   download: { purpose: 'TREAT', gives: 'downloaded as part of an export' },
   token: { purpose: undefined, gives: undefined },
-  explain: { purpose: 'HOPERAT', gives: undefined },
-  'file-rows': { purpose: 'HOPERAT', gives: undefined },
+  explain: { purpose: 'HOPERAT', gives: undefined, isLook: true },
+  'file-rows': { purpose: 'HOPERAT', gives: undefined, isLook: true },
   recall: { purpose: 'HOPERAT', gives: undefined },
 } as const satisfies Record<string, Action>;
 export type AuditAction = keyof typeof ACTIONS;

@@ -43,6 +43,7 @@ import { ListsController } from './operations/ops/lists.controller.ts';
 import { LabelSimulationController } from './operations/ops/label-simulation.controller.ts';
 import { LabelSimulator } from './operations/ops/label-simulation.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
+import { LooksController } from './operations/ops/looks.controller.ts';
 import { RecallsController } from './operations/ops/recalls.controller.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
 import { fileRows } from './projections/file-rows.ts';
@@ -107,6 +108,7 @@ export class AttributionModule {
         AuditEventController,
         VerificationController,
         SloController,
+        LooksController,
         RecallsController,
         SourcesController,
         NoticesController,

@@ -94,15 +94,18 @@ describe('operators', () => {
     expect(entries.map(({ action }) => action)).toEqual(expect.arrayContaining(['group-search', 'group-read']));
     expect(JSON.stringify(entries)).not.toMatch(/Jane|Doe/);
   });
-  it('list what an operator looked at as the look of the operator, never as given to the client', async () => {
+  it('list what an operator looked at apart, as the look of the operator, never as given to the client', async () => {
     await h.publish(inNetwork(), ...panel('m1'));
     await h.app1('c1', [`npi|${NPI}`]);
     for (let i = 0; i < 3; i++) expect((await h.get('/ops/explain?client=c1&member=m1', admin)).statusCode).toBe(200);
-    const listed = async (): Promise<unknown[]> =>
-      (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures;
+    const looks = async (): Promise<unknown[]> =>
+      (await h.get('/ops/disclosures/looks?member=m1', admin))
+        .json<{ looks: { operation: string }[] }>()
+        .looks.filter(({ operation }) => operation === 'GET /ops/explain');
     // Each look is recorded for the administrator, and no resource of the member was given to anybody.
-    const look = { client: 'administrator', action: 'explain', outcome: 'released', resources: 0, member: 'm1' };
-    await expect.poll(listed).toMatchObject([look, look, look]);
+    const look = { by: 'administrator', operation: 'GET /ops/explain', outcome: 'released', members: ['m1'] };
+    await expect.poll(looks).toEqual(Array.from({ length: 3 }, () => expect.objectContaining(look)));
+    expect((await h.get('/ops/disclosures?member=m1', admin)).json()).toEqual({ member: 'm1', disclosures: [] });
   });
   it('are one per client, Group and hour, however often the Group is read; a member who joins is added', async () => {
     await h.publish(inNetwork(), ...panel('m1'));

@@ -28,7 +28,8 @@ const isListed = (operation: Descriptor): boolean =>
 function row(operation: Descriptor): string {
   const people = peopleOf(operation);
   const cells = PERSON_ROLES.map((role) => (people.includes(role) ? MARK : ''));
-  return `| \`${operation.route}\` | ${cells.join(' | ')} | ${tokensOf(operation).join(', ')} |`;
+  const members = operation.audit === undefined ? '' : MARK;
+  return `| \`${operation.route}\` | ${cells.join(' | ')} | ${tokensOf(operation).join(', ')} | ${members} |`;
 }
 
 /** `all`: in the order of the OpenAPI document. */
@@ -48,8 +49,11 @@ A person with several roles may use the routes of each. Any other person gets 40
 route. **The administrator's token** has every role on the API. A route without a mark is for tokens alone: those of
 administrators, or of the payer's systems.
 
-| route | ${PERSON_ROLES.map((role) => `\`${role}\``).join(' | ')} | token |
-| --- | ${PERSON_ROLES.map(() => ':-:').join(' | ')} | --- |
+**members**: the answer may name members or have data of them, so the audit has an entry before it leaves, with the
+person, the members and the route ([disclosures.md](disclosures.md#ask-who-of-the-payer-looked)).
+
+| route | ${PERSON_ROLES.map((role) => `\`${role}\``).join(' | ')} | token | members |
+| --- | ${PERSON_ROLES.map(() => ':-:').join(' | ')} | --- | :-: |
 ${rows.join('\n')}
 
 \`GET /ops/views\` of one process with all services merges \`GET /ops/views/{service}\`, and has its roles.

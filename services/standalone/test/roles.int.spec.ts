@@ -39,6 +39,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'POST /ops/explain/labels': ['engineer', 'compliance'],
   'GET /ops/disclosures': ['auditor', 'call-centre'],
   'GET /ops/disclosures/document': ['auditor', 'call-centre'],
+  'GET /ops/disclosures/looks': ['auditor', 'compliance'],
   'POST /ops/disclosures/members': ['auditor'],
   'POST /ops/disclosures/recalls': [],
   'GET /ops/audit/AuditEvent': ['auditor'],

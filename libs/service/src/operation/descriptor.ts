@@ -81,7 +81,10 @@ export interface Descriptor {
    * Default: the app needs the whole type.
    */
   readonly restricted?: true;
-  /** The action of the audit entries. With it the handler can only return an answer with its entries. */
+  /**
+   * The action of the audit entries. With it the handler can only return an answer with its entries. Each operation of
+   * people whose answer may name a member has `explain`, so that an auditor can ask who looked (ADR 0137).
+   */
   readonly audit?: ActionOnData;
   /** The action of entries about wrong requests (400 and 403), where `audit` does not say it. */
   readonly refusedAs?: ActionOnData;

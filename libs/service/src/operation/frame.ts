@@ -234,7 +234,13 @@ export class Frame {
   /** Resolves when all are durable. */
   async #append({ audit }: OperationPorts, asked: AnyAsked, entries: readonly Entry[]): Promise<void> {
     const { type, client = asked.caller?.name ?? 'unknown' } = asked;
-    const common = { client, action: this.#operation.audit!, ...(type !== '' && { types: [type] }) };
+    const common = {
+      client,
+      action: this.#operation.audit!,
+      ...(type !== '' && { types: [type] }),
+      // The payer's own people and systems have several ways to look at a member.
+      ...(this.#roles !== undefined && { operation: this.#operation.route }),
+    };
     const append = (entry: Entry): Promise<void> =>
       'hourly' in entry
         ? audit.release({ ...common, ...entry.hourly })

@@ -137,6 +137,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
   const missing = (url: string, by: Input['by'], more: Partial<Input> = {}): readonly Input[] => [
     { url, by, status: 404, ...more },
   ];
+  const listed = { most: { rows: 200, bytes: 100_000 } } as const;
   const posted = { method: 'POST', headers: JSON_TYPE, body: '{}' } as const;
   const reasoned = { ...posted, body: '{"reason":"test"}' } as const;
   const own = { url: `/auth/register/${client}`, by: 'nobody' } as const;
@@ -338,10 +339,9 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     }),
     'GET /ops/explain': operator(`/ops/explain?client=${client}&member=${member}`, { most: { rows: 1_200 } }),
     'POST /ops/explain/labels': operator('/ops/explain/labels', { ...posted, status: 400, body: '{"files":[]}' }),
-    'GET /ops/disclosures': operator(`/ops/disclosures?member=${member}`, { most: { rows: 200, bytes: 100_000 } }),
-    'GET /ops/disclosures/document': operator(`/ops/disclosures/document?member=${member}`, {
-      most: { rows: 200, bytes: 100_000 },
-    }),
+    'GET /ops/disclosures': operator(`/ops/disclosures?member=${member}`, listed),
+    'GET /ops/disclosures/document': operator(`/ops/disclosures/document?member=${member}`, listed),
+    'GET /ops/disclosures/looks': operator(`/ops/disclosures/looks?member=${member}`, listed),
     'POST /ops/disclosures/members': operator('/ops/disclosures/members', {
       ...posted,
       body: JSON.stringify({ since: '2020-01-01T00:00:00Z', members: [member, ...IDS.slice(1)] }),

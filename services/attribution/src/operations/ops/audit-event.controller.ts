@@ -5,7 +5,7 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
 import { searchsetBundle } from '@provider-access/fhir';
 import { FHIR_TYPE, linkedQuery, PORTS, type ServicePorts, unknownParameter } from '@provider-access/service/http';
-import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
+import { type Asked, type Audited, operation, Operation } from '@provider-access/service/operation';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { readAuditSearch } from './audit-search.ts';
 import { cursorOf } from './page-cursor.ts';
@@ -17,7 +17,7 @@ const MOST_MEMBERS = 5000;
  * The audit as AuditEvents, made from the view when they are read (ADR 0044, docs/disclosures.md). The path lies under
  * `/ops`, where no token of a provider is taken and which `INTERNAL_PORT` takes off the public port.
  */
-const COMMON = { callers: ['auditor'], tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor'], audit: 'explain', tag: 'Operations' } as const;
 const answers = (description: string) => ({ description, type: FHIR_TYPE, schema: { type: 'object' } });
 /** https://hl7.org/fhir/R4/http.html#search */
 const SEARCH = operation({
@@ -61,7 +61,7 @@ export class AuditEventController {
   }
 
   @Operation(SEARCH)
-  async search({ query: own, format }: Asked<typeof SEARCH>): Promise<Answer> {
+  async search({ query: own, format }: Asked<typeof SEARCH>): Promise<Audited> {
     const { filter, count, after } = readAuditSearch(own, this.base);
     const parameters = linkedQuery(own, format);
     const { found, next } = await findDisclosures(this.reader, filter, { count, after });
@@ -75,18 +75,23 @@ export class AuditEventController {
         return { fullUrl: `${this.base}/ops/audit/AuditEvent/${resource.id}`, line: JSON.stringify(resource) };
       }),
     });
-    return { body };
+    const shown = filter.member === undefined ? page.flatMap(({ disclosure }) => disclosure.members) : [filter.member];
+    return { audit: [{ hourly: { members: [...new Set(shown)], resources: 0 } }], answer: { body } };
   }
 
   @Operation(READ)
-  async read({ params: { id } }: Asked<typeof READ>): Promise<Answer> {
+  async read({ params: { id } }: Asked<typeof READ>): Promise<Audited> {
     const key = auditEventKey(id);
     const doc = key === undefined ? undefined : await this.reader.get(key.document);
     const disclosure = doc?.['disclosure'] as Disclosure | undefined;
     const known = key?.member === undefined || disclosure?.members[key.member] !== undefined;
     if (key === undefined || disclosure === undefined || !known)
       throw new Refusal('not-found', 'There is no such AuditEvent.');
-    return { json: auditEvent({ id: key.document, disclosure }, this.base, key.member) };
+    const members = key.member === undefined ? disclosure.members : [disclosure.members[key.member]!];
+    return {
+      audit: [{ released: { members, resources: 0 } }],
+      answer: { json: auditEvent({ id: key.document, disclosure }, this.base, key.member) },
+    };
   }
 
   /** A search for a member tells of this member alone, because the answer may be handed to the member. */

@@ -11,57 +11,33 @@ import {
 import { instant, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/fhir';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
+import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
+import { LIMIT, MEMBER, MOST, PAGE, time } from './disclosure-fields.ts';
 import { jsonOf } from './json-body.ts';
-import { cursorOf, documentOf, isCursor } from './page-cursor.ts';
+import { cursorOf, documentOf } from './page-cursor.ts';
 
-const MOST = 1000;
 /** Rows of a document at most. A longer one is made in parts, by `since` and `until`. */
 const MOST_ROWS = 10_000;
 /** Members who are looked up at the same time. */
 const AT_ONCE = 50;
-const NAMED = 'member is required: an id.';
-const MEMBER = {
-  schema: z.string(NAMED).refine(isId, NAMED),
-  refusal: 'required',
-  description: 'The id of the member.',
-} as const;
-const time = (name: string, description: string) => {
-  const text = `${name} must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.`;
-  const schema = z
-    .string(text)
-    .refine(isInstant, text)
-    .transform((value) => instant(Date.parse(value)))
-    .optional();
-  return { schema, description };
-};
-const LIMIT_TEXT = `limit must be a whole number from 1 to ${MOST}.`;
-const LIMIT = z
-  .string(LIMIT_TEXT)
-  .regex(/^[1-9]\d{0,3}$/, LIMIT_TEXT)
-  .transform(Number)
-  .refine((n) => n <= MOST, LIMIT_TEXT)
-  .default(MOST);
-const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
-
-const PAGE = z.string(PAGE_TEXT).refine(isCursor, PAGE_TEXT).optional();
-
-const COMMON = { callers: ['auditor', 'call-centre'], tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor', 'call-centre'], audit: 'explain', tag: 'Operations' } as const;
 /** What was released or refused about a member, for `pa disclosures` (docs/disclosures.md). */
 const LIST = operation({
   ...COMMON,
   route: 'GET /ops/disclosures',
   summary: 'List what was released or refused about a member',
-  description: 'The newest first, in pages. `next` of an answer is the path of the next page.',
+  description:
+    'The newest first, in pages. `next` of an answer is the path of the next page. What the payer itself looked at ' +
+    'is in `/ops/disclosures/looks`.',
   fields: {
     member: MEMBER,
     since: time('since', 'An instant with a zone: entries that are not before.'),
     until: time('until', 'An instant with a zone: entries that are before.'),
-    limit: { schema: LIMIT, description: 'Entries of a page, at most 1000, which is the default.' },
-    page: { schema: PAGE, description: 'From the `next` of an answer.' },
+    limit: LIMIT,
+    page: PAGE,
   },
   answer: jsonObject('The newest first.'),
 });
@@ -124,9 +100,9 @@ export class DisclosuresController {
   }
 
   @Operation(LIST)
-  async list({ query: { member, since, until, limit, page } }: Asked<typeof LIST>): Promise<Answer> {
+  async list({ query: { member, since, until, limit, page } }: Asked<typeof LIST>): Promise<Audited> {
     const after = page === undefined ? undefined : documentOf(page);
-    const filter = { member, from: since, before: until };
+    const filter = { member, from: since, before: until, looks: 'without' as const };
     const recalls = await recallsOf(this.reader, member);
     const { found, next } = await findDisclosures(this.reader, filter, { count: limit, after });
     const link = new URLSearchParams({
@@ -136,17 +112,16 @@ export class DisclosuresController {
       limit: String(limit),
       ...(next !== undefined && { page: cursorOf(next) }),
     });
-    return {
-      json: {
-        member,
-        disclosures: found.map((one) => disclosureOf(one, member, recalls)),
-        ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
-      },
+    const json = {
+      member,
+      disclosures: found.map((one) => disclosureOf(one, member, recalls)),
+      ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
     };
+    return { audit: [{ hourly: { members: [member], resources: 0 } }], answer: { json } };
   }
 
   @Operation(RELEASED_AMONG)
-  async among({ body }: Asked<typeof RELEASED_AMONG>): Promise<Answer> {
+  async among({ body }: Asked<typeof RELEASED_AMONG>): Promise<Audited> {
     const read = AMONG.safeParse(jsonOf(body));
     if (!read.success) throw new Refusal('invalid-request', read.error.issues.map(({ message }) => message).join('; '));
     const { members } = read.data;
@@ -154,17 +129,28 @@ export class DisclosuresController {
     const found: string[] = [];
     for (let at = 0; at < members.length; at += AT_ONCE) {
       const some = members.slice(at, at + AT_ONCE);
-      const newest = await Promise.all(
-        some.map((member) => findDisclosures(this.reader, { member, from, outcome: 'released' }, { count: 1 })),
-      );
-      found.push(...some.filter((_, n) => newest[n]!.found.length > 0));
+      const given = await Promise.all(some.map((member) => this.isReleased(member, from)));
+      found.push(...some.filter((_, n) => given[n]));
     }
-    return { json: { members: found } };
+    return {
+      audit: [{ hourly: { members: [...new Set(members)], resources: 0 } }],
+      answer: { json: { members: found } },
+    };
+  }
+
+  private async isReleased(member: string, from: string): Promise<boolean> {
+    const filter = { member, from, outcome: 'released', looks: 'without' } as const;
+    // A page ends before its first release, if there are very many looks in front of it.
+    for (let after: string | undefined; ;) {
+      const { found, next } = await findDisclosures(this.reader, filter, { count: 1, after });
+      if (found.length > 0 || next === undefined) return found.length > 0;
+      after = next;
+    }
   }
 
   @Operation(DOCUMENT)
-  async document({ query: { member, since, until } }: Asked<typeof DOCUMENT>): Promise<Answer> {
-    const filter = { member, from: since, before: until, outcome: 'released' as const };
+  async document({ query: { member, since, until } }: Asked<typeof DOCUMENT>): Promise<Audited> {
+    const filter = { member, from: since, before: until, outcome: 'released', looks: 'without' } as const;
     const rows: DisclosureOf[] = [];
     const recalls = await recallsOf(this.reader, member);
     for (let after: string | undefined; ;) {
@@ -186,6 +172,9 @@ export class DisclosuresController {
       madeAt: instant(this.ports.clock.now()),
       disclosures: rows,
     });
-    return { headers: AS_PAGE, body };
+    return {
+      audit: [{ released: { members: [member], resources: 0 } }],
+      answer: { headers: AS_PAGE, body },
+    };
   }
 }

@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
-import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
+import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { DueNotices, type DuePlace } from '../../notices/due-notices.ts';
 
@@ -18,6 +18,7 @@ const placeOf = (cursor: string): DuePlace | undefined => {
 const DUE = operation({
   route: 'GET /ops/notices',
   callers: ['payer', 'call-centre', 'compliance'],
+  audit: 'explain',
   tag: 'Operations',
   summary: 'List the notices that members must get',
   description:
@@ -54,7 +55,7 @@ export class NoticesController {
   constructor(@Inject(DueNotices) private readonly due: DueNotices) {}
 
   @Operation(DUE)
-  async list({ query: { until, limit, page } }: Asked<typeof DUE>): Promise<Answer> {
+  async list({ query: { until, limit, page } }: Asked<typeof DUE>): Promise<Audited> {
     const today = this.due.today();
     const last = until ?? today;
     const { rows, next } = await this.due.page(last, limit, page === undefined ? undefined : placeOf(page));
@@ -62,6 +63,9 @@ export class NoticesController {
       const cursor = Buffer.from(place.join('/')).toString('base64url');
       return `/ops/notices?${new URLSearchParams({ until: last, limit: String(limit), page: cursor })}`;
     };
-    return { json: { today, until: last, notices: rows, ...(next !== undefined && { next: link(next) }) } };
+    return {
+      audit: [{ hourly: { members: [...new Set(rows.map(({ member }) => member))], resources: 0 } }],
+      answer: { json: { today, until: last, notices: rows, ...(next !== undefined && { next: link(next) }) } },
+    };
   }
 }

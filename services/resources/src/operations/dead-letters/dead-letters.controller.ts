@@ -1,8 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
-import { dataOf, type EventParked } from '@provider-access/events';
+import { dataOf, type EventParked, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { isId } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
+import { type Answer, type Asked, type Audited, operation, Operation, ref } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { type DeadLetterPart, deadLetters, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
@@ -20,6 +21,7 @@ const OF_ONE = { ...COMMON, parameters: { id: 'The id of the dead letter, `dl-â€
 const LIST = operation({
   ...COMMON,
   route: 'GET /events/dead-letters',
+  audit: 'explain',
   summary: 'List events that could not be taken',
   fields: {
     status: { schema: STATUS, description: 'Only dead letters in this state.' },
@@ -39,6 +41,7 @@ const GET = operation({
   ...OF_ONE,
   callers: ['payer', 'dead-letter-reader'],
   route: 'GET /events/dead-letters/{id}',
+  audit: 'explain',
   summary: 'Show a dead letter with its event',
   description: 'The event is the data of the payer, and may contain protected data.',
   answer: { description: 'The dead letter.', type: JSON_TYPE, schema: ref('DeadLetter') },
@@ -70,29 +73,32 @@ export class DeadLettersController {
   }
 
   @Operation(LIST)
-  async list({ query: { status, cursor } }: Asked<typeof LIST>): Promise<Answer> {
+  async list({ query: { status, cursor } }: Asked<typeof LIST>): Promise<Audited> {
     const after = cursor === undefined ? undefined : readCursor(cursor);
     const found = await findDeadLetters(this.reader, status, after, PAGE + 1);
-    const page = found.slice(0, PAGE).map(({ id, letter }) => summary(id, letter));
+    const letters = found.slice(0, PAGE);
+    const page = letters.map(({ id, letter }) => summary(id, letter));
     const last = page.at(-1);
     const isMore = found.length > PAGE && last !== undefined;
     const next = isMore ? Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') : undefined;
-    return { json: { deadLetters: page, next } };
+    return {
+      audit: [{ hourly: { members: membersOf(letters.map(({ letter }) => letter)), resources: 0 } }],
+      answer: { json: { deadLetters: page, next } },
+    };
   }
 
   @Operation(GET)
-  async get({ params: { id } }: Asked<typeof GET>): Promise<Answer> {
+  async get({ params: { id } }: Asked<typeof GET>): Promise<Audited> {
     const letter = await this.letter(id);
     const original = await this.original(letter);
-    return {
-      json: {
-        ...summary(id, letter),
-        resolution: letter.resolution,
-        origin: letter.origin,
-        headers: original.headers,
-        ...content(original.value),
-      },
+    const json = {
+      ...summary(id, letter),
+      resolution: letter.resolution,
+      origin: letter.origin,
+      headers: original.headers,
+      ...content(original.value),
     };
+    return { audit: [{ released: { members: membersOf([letter]), resources: 0 } }], answer: { json } };
   }
 
   /** The original stays. */
@@ -132,6 +138,15 @@ export class DeadLettersController {
 }
 
 const discardedBefore = (): Refusal => new Refusal('conflict', 'This dead letter was discarded before.');
+
+/** The members that the envelopes name. A subject that is no id stays out of the audit, because it may be anything. */
+const membersOf = (letters: readonly DeadLetterPart[]): string[] => [
+  ...new Set(
+    letters.flatMap(({ origin, event: { subject } }) =>
+      origin.topic === PAYER_MEMBER_EVENTS && subject !== undefined && isId(subject) ? [subject] : [],
+    ),
+  ),
+];
 
 /** As JSON, so what is undefined is left out. */
 function summary(id: string, letter: DeadLetterPart) {
