@@ -15,7 +15,7 @@ import {
 import { payerIdentity } from '@provider-access/domain/pdex';
 import type { FhirResource } from '@provider-access/fhir';
 import { COMPILED } from './compiled.ts';
-import { ROOT } from './tutorials.ts';
+import { CLONED_PA } from './pa.ts';
 import { errorsOf, HAS_VALIDATOR } from './validator.ts';
 
 const parameters = foreignLines('examples-pdex-2.2.0', 'Parameters')?.map((line) => JSON.parse(line) as FhirResource);
@@ -60,7 +60,7 @@ describe.skipIf(!HAS_VALIDATOR || guide === undefined)("HL7's validator, with PD
     const out = join(folder, `${name}-out`);
     writeFileSync(file, text);
     const args = ['match', '--npi', '1234567893', '--payer', `${NAIC}|12345`, '--dry-run', '--out', out, file];
-    const ran = spawnSync(process.execPath, [join(ROOT, 'tools/cli/bin/pa.mjs'), ...args], {
+    const ran = spawnSync(process.execPath, [CLONED_PA, ...args], {
       encoding: 'utf8',
       env: { ...process.env, ...COMPILED },
     });

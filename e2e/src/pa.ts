@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import type { PlatformProcess } from '@provider-access/cli';
 import { COMPILED } from './compiled.ts';
 
-const BIN = join(import.meta.dirname, '../../tools/cli/bin/pa.mjs');
+const ROOT = join(import.meta.dirname, '../..');
+/** `pa` of this clone. Only it has the program of administration. */
+export const CLONED_PA = join(ROOT, 'tools/cli/bin/pa.mjs');
+/** `pa` as people without a clone get it: one file. It starts in a third of the CPU time of the clone's. */
+export const PACKED_PA = join(ROOT, 'node_modules/.cache/provider-access-pa/pa.cjs');
 
 export interface Ran {
   readonly code: number | null;
@@ -23,10 +27,10 @@ export type Pa = ((...args: string[]) => Promise<Ran>) & {
 };
 
 /** Runs `pa` as a process of its own, like a person who starts it in `cwd` for a platform. */
-export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: string): Pa {
+export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: string, program = PACKED_PA): Pa {
   const run: Pa['with'] = ({ stdin, env, killOn }, ...args) =>
     new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [BIN, ...args], {
+      const child = spawn(process.execPath, [program, ...args], {
         cwd,
         env: { ...process.env, ...COMPILED, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { COMPILED } from './compiled.ts';
+import { CLONED_PA } from './pa.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
@@ -75,11 +76,9 @@ export async function follow(
   const home = join(cwd, 'home');
   const bin = join(home, 'bin');
   mkdirSync(bin, { recursive: true });
-  writeFileSync(
-    join(bin, 'npx'),
-    `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(ROOT, 'tools/cli/bin/pa.mjs')}" "$@"\n`,
-    { mode: 0o755 },
-  );
+  writeFileSync(join(bin, 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${CLONED_PA}" "$@"\n`, {
+    mode: 0o755,
+  });
   const node = join(bin, 'node');
   if (!existsSync(node)) symlinkSync(process.execPath, node);
   const markdown = readFileSync(join(ROOT, page), 'utf8');

@@ -11,7 +11,7 @@ import { MemoryWorld } from './model/memory-world.ts';
 import { runSequences } from './model/run.ts';
 import { FOUND, WRITTEN, WRITTEN_ABOUT_EXPORTS, WRITTEN_ABOUT_MATCHES, WRITTEN_WITH_NOTICES } from './model/written.ts';
 
-const SEQUENCES = 60;
+const SEQUENCES = 40;
 const ATTESTED = 'pa.member-attested.v1';
 let folder: string;
 let keys: Secret<SigningKeys>;
