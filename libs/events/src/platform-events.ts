@@ -174,6 +174,11 @@ const appRegistered = z.object({
    * the attribute keeps the keys of the first record (docs/client-keys.md).
    */
   formerKeys: z.array(keySet.extend({ until: instant })).optional(),
+  /**
+   * In such a record: when the app changed more than its keys. It then has the whole registration. A release that does
+   * not know the attribute takes the keys alone (docs/adr/0136-changes-by-the-app.md).
+   */
+  updatedAt: instant.optional(),
 });
 /** An interval in which an app speaks for one NPI or TIN (APPS.md P1). The same `from` again states its end. */
 const binding = z.object({

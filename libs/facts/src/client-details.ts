@@ -1,4 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { BY_THE_APP } from '@provider-access/domain/pdex/reasons';
 import type { BindingFact, ClientFacts, ClientStatus } from '@provider-access/domain/access';
 import { type AppApproved, type AppRegistered, type AppRejected, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
@@ -11,6 +12,13 @@ export interface ClientKeySet {
   readonly jwksUri?: string;
 }
 
+/** What an app claims, and which scope it asks for. */
+export interface Claims {
+  readonly npis: readonly string[];
+  readonly tins: readonly string[];
+  readonly requestedScope: string;
+}
+
 /** What auth and reviewers know of a change of a status. */
 interface ChangeDetails {
   /** Whose token decided. */
@@ -19,7 +27,7 @@ interface ChangeDetails {
 }
 
 /** An app as it was registered and reviewed: details for auth and the reviewer, beside the facts that decide. */
-export interface ClientRegistration extends ClientFacts, ClientKeySet {
+export interface ClientRegistration extends ClientFacts, ClientKeySet, Claims {
   readonly history: readonly (ClientFacts['history'][number] & ChangeDetails)[];
   readonly bindings: readonly BindingDetails[];
   /** Of the newest approval. */
@@ -28,13 +36,13 @@ export interface ClientRegistration extends ClientFacts, ClientKeySet {
   readonly keysChangedAt?: string;
   /** Key sets from before a change, also those that are not accepted any more. */
   readonly formerKeys?: readonly (ClientKeySet & { /** RFC 3339. */ readonly until: string })[];
+  /** When the app changed more than its keys, RFC 3339. */
+  readonly updatedAt?: string;
+  /** What it claimed when a reviewer decided last, if it has changed its registration since. */
+  readonly reviewedClaims?: Claims;
   readonly contacts: readonly string[];
-  /** The app claimed these at registration. `bindings` are those of approvals. */
-  readonly npis: readonly string[];
-  readonly tins: readonly string[];
   /** Further metadata of the registration, by their names in RFC 7591. */
   readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly requestedScope: string;
   /** Hash of the registration access token. */
   readonly registrationTokenHash: string;
   readonly registeredAt: string;
@@ -86,8 +94,12 @@ function withReviewer(decided: ClientRegistration, decision: AppRejected | AppAp
     ...(reviewed === undefined ? [] : [{ status: 'in-review' as const, ...reviewed }]),
     { ...last, by: decision.by, ...(note !== undefined && { note }) },
   ];
+  const { reviewedClaims, ...rest } = decided;
+  // A reviewer who approves has decided about all that the app claims. The end of one binding is no such decision.
+  const isReview = last.status === 'approved' && last.ended === undefined && decision.by !== BY_THE_APP;
   return {
-    ...decided,
+    ...rest,
+    ...(reviewedClaims !== undefined && !isReview && { reviewedClaims }),
     history,
     ...('evidence' in decision && decision.evidence !== undefined && { evidence: decision.evidence }),
   };
@@ -114,16 +126,41 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
   };
 }
 
-const keySetOf = ({ jwks, jwksUri }: Pick<AppRegistered, 'jwks' | 'jwksUri'>): ClientKeySet => ({
+const keySetOf = ({
+  jwks,
+  jwksUri,
+}: {
+  readonly jwks?: ClientKeySet['jwks'] | undefined;
+  readonly jwksUri?: string | undefined;
+}): ClientKeySet => ({
   ...(jwks !== undefined && { jwks }),
   ...(jwksUri !== undefined && { jwksUri }),
 });
 
-/** The client after a record of type pa.app-registered.v1 that changes its keys. */
-function withKeys(known: ClientRegistration, data: AppRegistered, at: string): ClientRegistration {
-  const { jwks: _jwks, jwksUri: _jwksUri, ...rest } = known;
+/** The client after a record of type pa.app-registered.v1 that changes its keys, and perhaps the rest. */
+function withChange(known: ClientRegistration, data: AppRegistered, at: string): ClientRegistration {
+  const { jwks: _jwks, jwksUri: _jwksUri, ...rest } = data.updatedAt === undefined ? known : withUpdate(known, data);
   const formerKeys = (data.formerKeys ?? []).map(({ until, ...set }) => ({ until, ...keySetOf(set) }));
-  return { ...rest, ...keySetOf(data), keysChangedAt: at, formerKeys };
+  const textOf = (set: ClientKeySet, former: ClientRegistration['formerKeys'] = []): string =>
+    JSON.stringify([keySetOf(set), former]);
+  const isSame = textOf(known, known.formerKeys) === textOf(data, formerKeys);
+  return { ...rest, ...keySetOf(data), ...(isSame ? {} : { keysChangedAt: at, formerKeys }) };
+}
+
+function withUpdate(known: ClientRegistration, data: AppRegistered): ClientRegistration {
+  const { metadata: _metadata, npis, tins, requestedScope, reviewedClaims, ...rest } = known;
+  const { metadata, contacts, registrationTokenHash, updatedAt } = data;
+  return {
+    ...rest,
+    contacts,
+    registrationTokenHash,
+    npis: data.npis,
+    tins: data.tins,
+    requestedScope: data.scope,
+    reviewedClaims: reviewedClaims ?? { npis, tins, requestedScope },
+    ...(metadata !== undefined && { metadata }),
+    ...(updatedAt !== undefined && { updatedAt }),
+  };
 }
 
 /**
@@ -143,7 +180,7 @@ export class ClientDetails {
       const data = dataOf<AppRegistered>(record);
       if (data.formerKeys === undefined) {
         if (!this.#clients.has(client)) this.#clients.set(client, packed(asRegistered(data, at)));
-      } else if (known !== undefined) this.#clients.set(client, withKeys(known, data, at));
+      } else if (known !== undefined) this.#clients.set(client, withChange(known, data, at));
       return;
     }
     const status = statusAfter(type, record);

@@ -41,9 +41,11 @@ import { BUILT_PAGES, builtPages, PortalController } from './operations/portal/p
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
-import { OwnRegistrationController } from './operations/register/own-registration.controller.ts';
+import { OwnChanges, OwnRegistrationController } from './operations/register/own-registration.controller.ts';
+import { OwnUpdates } from './operations/register/own-updates.ts';
 import { RegistrationAccess } from './operations/register/registration-access.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
+import { RotatedTokens } from './operations/register/rotated-tokens.ts';
 import { IDENTITY_PROVIDER, Renewals } from './operations/session/renewals.ts';
 import { SessionController } from './operations/session/session.controller.ts';
 import { SignInController } from './operations/session/sign-in.controller.ts';
@@ -75,8 +77,11 @@ const PARTS = [
   ForeignKeys,
   Identifiers,
   KeyChanges,
+  OwnChanges,
   OwnEndings,
+  OwnUpdates,
   RegistrationAccess,
+  RotatedTokens,
   LinesRegister,
   Registry,
   RegistryStreams,

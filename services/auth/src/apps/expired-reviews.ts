@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { REVIEW_TOO_OLD } from '@provider-access/domain/pdex/reasons';
+import { BY_THE_APP, REVIEW_TOO_OLD } from '@provider-access/domain/pdex/reasons';
 import { ClientDetails, type ClientRegistration } from '@provider-access/facts';
 import { regularly } from '@provider-access/process';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -10,9 +10,13 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** ms between two looks. An approval may last this much longer. */
 const EVERY_MS = 60_000;
 
-/** When the last approval was made, ms since the epoch. The end of one binding is none. */
-const approvedAt = ({ history }: ClientRegistration): number =>
-  Date.parse(history.findLast(({ status, ended }) => status === 'approved' && ended === undefined)?.at ?? '');
+/** When a reviewer approved last, ms since the epoch. The end of one binding is none, and what the app gave up. */
+function approvedAt({ history }: ClientRegistration): number {
+  const last = history.findLast(
+    ({ status, ended, by }) => status === 'approved' && ended === undefined && by !== BY_THE_APP,
+  );
+  return Date.parse(last?.at ?? '');
+}
 
 /**
  * Ends approvals whose review is too old (APPS.md P28, REVIEW_VALID_DAYS). The end is an event, so that each process,

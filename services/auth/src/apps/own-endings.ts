@@ -1,16 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { REQUESTED_BY_APP } from '@provider-access/domain/pdex/reasons';
+import { BY_THE_APP, REQUESTED_BY_APP } from '@provider-access/domain/pdex/reasons';
 import type { ClientRegistration } from '@provider-access/facts';
 import { Applications } from './applications.ts';
 import { Clients } from './clients.ts';
 import { Registry } from './registry.ts';
 
-/** Who decided, where the app itself did. A reviewer has the mark of a token or a name. */
-const THE_APP = 'app';
 /** Whether the app ended its registration itself, and with it the registration access token. */
 export function endedItself({ status, history }: ClientRegistration): boolean {
   const { by, reason } = history.at(-1) ?? {};
-  return status === 'revoked' && by === THE_APP && reason === REQUESTED_BY_APP;
+  return status === 'revoked' && by === BY_THE_APP && reason === REQUESTED_BY_APP;
 }
 
 /** Ends registrations on the wish of their apps (APPS.md P27, P44). */
@@ -29,7 +27,7 @@ export class OwnEndings {
    */
   async end({ client, status }: ClientRegistration): Promise<void> {
     if (!this.clients.registered(client)) return this.applications.withdraw(client);
-    const command = { kind: 'revoke', by: THE_APP, reason: REQUESTED_BY_APP } as const;
+    const command = { kind: 'revoke', by: BY_THE_APP, reason: REQUESTED_BY_APP } as const;
     if (status === 'revoked') throw this.registry.refusal(command, status);
     await this.registry.execute(client, command);
   }

@@ -23,7 +23,8 @@ const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
 
 /** An end of the app asks for no bindings, so that it waits for nothing. */
-const needsBindings = ({ kind }: ClientCommand): boolean => kind === 'approve' || kind === 'end-binding';
+const needsBindings = ({ kind }: ClientCommand): boolean =>
+  kind === 'approve' || kind === 'end-binding' || kind === 'narrow';
 
 /** The events of a decision. A registration that is not in the log yet comes first. @throws Refusal 404, 409, 400 */
 function decideFrom(
@@ -80,7 +81,13 @@ export class Registry {
    */
   private async bindingsOf(client: string, stream: string, version: number): Promise<KnownBindings | undefined> {
     const { now, version: read } = await this.streams.asRead(stream, version);
-    return read > version ? undefined : { now, bindings: this.details.get(client)?.bindings ?? [] };
+    if (read > version) return undefined;
+    const app = this.details.get(client);
+    // Without a change by the app, the stream itself says what the app asks for.
+    const requested = app?.updatedAt !== undefined && {
+      requested: { scope: app.requestedScope, waits: app.reviewedClaims !== undefined },
+    };
+    return { now, bindings: app?.bindings ?? [], ...requested };
   }
 
   /**

@@ -10,6 +10,8 @@ export type Stated = NonNullable<AppApproved['bindings']>[number];
 export interface KnownBindings {
   readonly now: number;
   readonly bindings: readonly BindingDetails[];
+  /** What the app asks for now, if its stream does not say it: the scope, and whether something waits for a review. */
+  readonly requested?: { readonly scope: string; readonly waits: boolean };
 }
 /** The bindings of an app that has none, at an instant. */
 export const noBindings = (now: number): KnownBindings => ({ now, bindings: [] });
@@ -20,6 +22,21 @@ export const MAX_BINDINGS = 10_000;
 /** A binding that is in force now, or would be in force if the app were approved. */
 const inForce = ({ now, bindings }: KnownBindings): readonly BindingDetails[] =>
   bindings.filter((each) => Date.parse(each.from) <= now && bindingEnd(each) > now);
+/** The ends, from now on, of the bindings to these providers. */
+export const endedNow = (
+  providers: readonly ProviderKey[],
+  known: KnownBindings,
+  { by, reason }: Approver,
+): readonly Stated[] =>
+  inForce(known)
+    .filter(({ provider }) => providers.includes(provider))
+    .map(({ provider, from }) => ({
+      provider,
+      from,
+      to: instant(known.now),
+      by,
+      ...(reason !== undefined && { reason }),
+    }));
 const hasEnd = (binding: BindingDetails): boolean => Number.isFinite(bindingEnd(binding));
 /** The providers that the app is bound to without an end. Earlier releases know only these (P4). */
 export const lasting = (known: KnownBindings): readonly ProviderKey[] =>

@@ -5,6 +5,7 @@ import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@prov
 import { instant } from '@provider-access/kernel';
 import {
   bound,
+  endedNow,
   type KnownBindings,
   lastBound,
   lasting,
@@ -71,7 +72,17 @@ export interface EndBinding {
   /** When it ends or ended, ms since the epoch. Default: now. */
   readonly to?: number;
 }
-export type ClientCommand = Approve | End | EndBinding;
+/** What an approved app gives up itself (APPS.md P44): providers, and what its scope is narrowed to. */
+export interface Narrow {
+  readonly kind: 'narrow';
+  readonly by: string;
+  readonly reason: string;
+  readonly scope: string;
+  readonly providers: readonly ProviderKey[];
+}
+/** What a reviewer decides. */
+export type ReviewerCommand = Approve | End | EndBinding;
+export type ClientCommand = ReviewerCommand | Narrow;
 
 export type ClientEvent =
   | { readonly type: 'pa.app-registered.v1'; readonly data: AppRegistered }
@@ -129,6 +140,7 @@ export function decide(command: ClientCommand, state: ClientState | undefined, k
   if (state === undefined) return refuse('unknown', 'There is no client with this id.');
   if (command.kind === 'approve') return approve(command, state, known);
   if (command.kind === 'end-binding') return endBinding(command, state, known);
+  if (command.kind === 'narrow') return narrow(command, state, known);
   const { from, to, type } = ENDS[command.kind];
   const status = isFormer(state.status) ? 'submitted' : state.status;
   if (status === to) return done();
@@ -158,13 +170,14 @@ function approve(
       'identifiers: name each NPI and TIN to bind, with the evidence that it belongs to this provider: [{"npi": ' +
         '"1234567893", "evidence": "Contract 7"}].',
     );
+  const { scope: requested, waits } = known.requested ?? { scope: registered.scope, waits: false };
   const scope =
-    command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
+    command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, requested);
   if (scope === '') return refuse('invalid', 'scope: the app registered none of these scopes.');
   const isApproved = status === 'approved';
   const isKept = isApproved && command.identifiers === undefined;
   const bindings = isKept ? [] : isApproved ? rebound(wanted, known, command) : bound(wanted, known, command);
-  if (isApproved && bindings.length === 0 && approved?.scope === scope) return done();
+  if (isApproved && bindings.length === 0 && approved?.scope === scope && !waits) return done();
   const refused = tooMany(bindings, known);
   if (refused !== undefined) return refused;
   const evidence = wanted.flatMap(({ provider, evidence: text }) => (text === undefined ? [] : [{ provider, text }]));
@@ -232,6 +245,35 @@ function endBinding(
       by,
       reason,
       ...(note !== undefined && { note }),
+      ...(approved!.evidence !== undefined && {
+        evidence: approved!.evidence.filter((each) => others.includes(each.provider)),
+      }),
+    },
+  });
+}
+
+function narrow(
+  { by, reason, scope: wanted, providers }: Narrow,
+  { status, registered, approved }: ClientState,
+  known: KnownBindings,
+): ClientDecision {
+  if (status !== 'approved') return refuse('conflict', noTransition(status, 'approved'));
+  const before = approved!.scope;
+  const ended = endedNow(providers, known, { by, reason });
+  // In the spelling of the approval, so that a scope which covers all of it changes nothing.
+  const scope = grantScopes(before, wanted);
+  if (scope === '') return refuse('conflict', 'Nothing of the granted scope would be left.');
+  if (ended.length === 0 && scope === grantScopes(before, before)) return done();
+  const others = lasting(known).filter((provider) => !providers.includes(provider));
+  return done({
+    type: 'pa.app-approved.v1',
+    data: {
+      client: registered.client,
+      providers: others,
+      bindings: [...ended],
+      scope,
+      by,
+      reason,
       ...(approved!.evidence !== undefined && {
         evidence: approved!.evidence.filter((each) => others.includes(each.provider)),
       }),

@@ -78,6 +78,35 @@ const narrower: ClientCommand = {
 const reject: ClientCommand = { kind: 'reject', by: 'r', reason: 'why' };
 const suspend: ClientCommand = { kind: 'suspend', by: 'r', reason: 'why' };
 
+/** What the app gives up (APPS.md P44). */
+const giveUp: ClientCommand = {
+  kind: 'narrow',
+  by: 'app',
+  reason: 'requested-by-app',
+  scope: 'system/Patient.rs system/Coverage.rs',
+  providers: ['tin|123456789'],
+};
+const givenUp: Approval = {
+  type: 'pa.app-approved.v1',
+  data: {
+    client: 'c-1',
+    providers: ['npi|1234567893'],
+    bindings: [
+      {
+        provider: 'tin|123456789',
+        from: BEFORE_NOW,
+        to: new Date(NOW).toISOString(),
+        by: 'app',
+        reason: 'requested-by-app',
+      },
+    ],
+    scope: 'system/Patient.rs system/Coverage.rs',
+    by: 'app',
+    reason: 'requested-by-app',
+    evidence: [named[0]],
+  },
+};
+
 const stateAfter = (events: readonly ClientEvent[]): ClientState | undefined =>
   events.reduce<ClientState | undefined>(evolve, undefined);
 /** The bindings of the last approval, which these tests never end before. */
@@ -135,6 +164,13 @@ describe('deciding about an app', () => {
         },
       ],
     ],
+    ['an approved one has less after the app gave it up (P44)', [registered, approved], giveUp, [givenUp]],
+    [
+      'an approved one has no more for what the app adds (P44)',
+      [registered, approved],
+      { ...giveUp, scope: 'system/*.cruds', providers: ['npi|1245319599'] },
+      [],
+    ],
     ['a submitted one is rejected', [registered], reject, [ended('rejected')]],
     ['a rejected one stays rejected', [registered, ended('rejected')], reject, []],
     ['an approved one is suspended', [registered, approved], suspend, [ended('suspended')]],
@@ -165,6 +201,18 @@ describe('deciding about an app', () => {
       [registered, narrow, ended('suspended')],
       approve,
       'invalid: reason: say why the suspended app is approved again.',
+    ],
+    [
+      'giving up a part of a suspended one',
+      [registered, approved, ended('suspended')],
+      giveUp,
+      'conflict: The client is suspended and cannot become approved.',
+    ],
+    [
+      'giving up the whole scope',
+      [registered, narrow],
+      { ...giveUp, scope: 'system/Coverage.rs' },
+      'conflict: Nothing of the granted scope would be left.',
     ],
     ['binding nobody', [registered], { ...approve, identifiers: [] }, NAMED],
     ['binding what nobody named', [registered], approve, NAMED],

@@ -41,6 +41,11 @@ const CLIENT = {
   contacts: list({ type: 'string' }, 'E-mail addresses.'),
   npi: list({ type: 'string' }, 'The NPIs that the app claims.'),
   tin: list({ type: 'string' }, 'The TINs that the app claims.'),
+  waits_for_review: {
+    type: 'object',
+    description: 'NPIs, TINs and scopes that the app asked for after its approval, and that give nothing yet.',
+  },
+  updated_at: { ...INSTANT, description: 'When the app changed its registration.' },
   bound: { type: 'object', description: 'The NPIs and TINs to which it is bound now.' },
   bindings: list(
     { type: 'object' },
@@ -102,7 +107,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
     required: ['client_id', 'registration_access_token', 'registration_client_uri'],
     properties: {
       ...CLIENT,
-      registration_access_token: text('Reads the registration and changes its keys. It is shown once: keep it secret.'),
+      registration_access_token: text('Reads and changes the registration. It is shown once: keep it secret.'),
       registration_client_uri: { type: 'string', format: 'uri', description: 'Where the app asks for its status.' },
       scope_refused: SCOPE_REFUSED,
       registration_expires_at: { ...INSTANT, description: 'When the registration ends, if nobody approves it.' },

@@ -12,6 +12,8 @@ export type Reasons = Readonly<Record<ReasonKind, readonly { readonly code: stri
 
 /** Codes that the platform itself gives or asks for, so each list has them. */
 export const REQUESTED_BY_APP = 'requested-by-app';
+/** Who decided, where the app itself did. A reviewer has the mark of a token or a name, each with a role. */
+export const BY_THE_APP = 'app';
 export const REVIEW_TOO_OLD = 'attestation-expired';
 const OWN: Readonly<Record<string, ReasonKind>> = { [REQUESTED_BY_APP]: 'neutral', [REVIEW_TOO_OLD]: 'neutral' };
 

@@ -1,3 +1,4 @@
+import { BY_THE_APP } from '@provider-access/domain/pdex/reasons';
 import type { ClientStatus } from '@provider-access/domain/access';
 import type { ClientRegistration, RejectedApp } from '@provider-access/facts';
 
@@ -27,8 +28,10 @@ interface Decided {
 function decisionsOf({ registeredAt, history }: Pick<ClientRegistration, 'registeredAt' | 'history'>): Decided[] {
   const decided: Decided[] = [];
   let since = Date.parse(registeredAt);
-  for (const { status: after, reason, at, ended } of history) {
+  for (const { status: after, reason, at, ended, by } of history) {
     if (after === 'submitted' || after === 'in-review') continue;
+    // What the app gave up of its own is no decision of a reviewer.
+    if (after === 'approved' && by === BY_THE_APP) continue;
     const status = ended === undefined ? after : 'binding-ended';
     const when = Date.parse(at);
     // The reason of an approval is a free text, and each would be a row of its own.

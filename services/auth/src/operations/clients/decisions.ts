@@ -8,7 +8,7 @@ import { OneAtATime } from '../../apps/one-at-a-time.ts';
 import { Registry } from '../../apps/registry.ts';
 import { Reviews } from '../../apps/reviews.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
-import { type Approve, type ClientCommand, isWaiting, type Reviewed, widens } from '../../domain/client.ts';
+import { type Approve, type ReviewerCommand, isWaiting, type Reviewed, widens } from '../../domain/client.ts';
 import { KeyChanges } from '../register/key-changes.ts';
 import { Identifiers } from './identifiers.ts';
 
@@ -46,7 +46,7 @@ export class Decisions {
   }
 
   /** Repeating the decision that stands changes nothing. @throws Refusal 404, 409, 400, 503 */
-  async decide(client: string, command: ClientCommand): Promise<void> {
+  async decide(client: string, command: ReviewerCommand): Promise<void> {
     if (command.kind === 'approve') await this.approvals.run(() => this.bind(client, command));
     else await this.make(client, command);
   }
@@ -84,13 +84,13 @@ export class Decisions {
     else await this.make(client, reviewedCommand);
     await reviews.end(client);
   }
-  private async make(client: string, command: ClientCommand): Promise<void> {
+  private async make(client: string, command: ReviewerCommand): Promise<void> {
     const { clients, registry } = this.apps;
     if (clients.registered(client)) await registry.execute(client, command);
     else await this.decideWaiting(client, command);
   }
   /** Decides about a registration that is not in pa.registry. Only an approval publishes the registration there. */
-  private async decideWaiting(client: string, command: ClientCommand): Promise<void> {
+  private async decideWaiting(client: string, command: ReviewerCommand): Promise<void> {
     const { clients, registry, applications } = this.apps;
     const found = await clients.find(client);
     try {

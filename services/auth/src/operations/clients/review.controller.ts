@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { unknownClient } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
-import { type Approve, type ClientCommand, type End, reasonsOf } from '../../domain/client.ts';
+import { type Approve, type ReviewerCommand, type End, reasonsOf } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
 import { NPI } from '../register/texts.ts';
 import { readBody, text } from './bodies.ts';
@@ -279,7 +279,7 @@ export class ReviewController {
     return { reason, ...(note !== undefined && { note }) };
   }
 
-  private async decide(client: string, command: ClientCommand): Promise<Answer> {
+  private async decide(client: string, command: ReviewerCommand): Promise<Answer> {
     await this.decisions.decide(client, command);
     return this.shown(client);
   }

@@ -1,4 +1,5 @@
 import { providersAt } from '@provider-access/domain/access';
+import { grantScopes } from '@provider-access/domain/smart';
 import type { ClientKeySet, ClientRegistration } from '@provider-access/facts';
 import { acceptedFormer } from '../../domain/client-keys.ts';
 
@@ -6,6 +7,24 @@ const identifiers = (providers: readonly string[], system: 'npi' | 'tin'): strin
   providers.filter((p) => p.startsWith(`${system}|`)).map((p) => p.slice(system.length + 1));
 
 const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({ jwks, jwks_uri: jwksUri });
+
+/** What the app asked for by a change of its registration, and no reviewer has decided about (APPS.md P44). */
+function waiting(client: ClientRegistration, providers: readonly string[]): Record<string, unknown> | undefined {
+  const { reviewedClaims: reviewed, scope, requestedScope } = client;
+  if (reviewed === undefined) return undefined;
+  const isNew = (system: 'npi' | 'tin', before: readonly string[]) => (value: string) =>
+    !before.includes(value) && !providers.includes(`${system}|${value}`);
+  const npi = client.npis.filter(isNew('npi', reviewed.npis));
+  const tin = client.tins.filter(isNew('tin', reviewed.tins));
+  const covered = (part: string): boolean => grantScopes(part, scope) === grantScopes(part, part);
+  const more = requestedScope === reviewed.requestedScope ? [] : requestedScope.split(' ').filter((s) => !covered(s));
+  if (npi.length + tin.length + more.length === 0) return undefined;
+  return {
+    ...(npi.length > 0 && { npi }),
+    ...(tin.length > 0 && { tin }),
+    ...(more.length > 0 && { scope: more.join(' ') }),
+  };
+}
 
 /**
  * A client as the app's developer and the reviewer see it: everything that was registered (APPS.md P43), its status,
@@ -25,6 +44,8 @@ export function clientDocument(client: ClientRegistration, now: number): Record<
     note: client.history.at(-1)?.note,
     scope: client.scope,
     ...keySet(client),
+    waits_for_review: waiting(client, providers),
+    updated_at: client.updatedAt,
     keys_changed_at: client.keysChangedAt,
     ...(former.length > 0 && {
       former_keys: former.map(({ until, ...set }) => ({ ...keySet(set), accepted_until: until })),

@@ -1,5 +1,5 @@
 import { MAX_SCOPE_LENGTH, registrable, scopeFaults } from '@provider-access/domain/smart';
-import { isNpi, isTin } from '@provider-access/events';
+import { type AppRegistered, isNpi, isTin } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { jwksUriFault, keyFault } from '@provider-access/smart';
 import { z } from 'zod';
@@ -104,21 +104,57 @@ const OWN: ReadonlySet<string> = new Set(Object.keys(fields(false).shape));
 export const clientMetadata = (allowInsecureJwks: boolean) =>
   fields(allowInsecureJwks).refine(hasOneKeySet, NOT_ONE_KEY_SET).refine(hasIdentifier, NO_IDENTIFIER);
 
-/**
- * RFC 7592 §2.2: the client metadata again, with new keys. Only the keys can change: a reviewer has decided about the
- * rest, so a field that is given must be as it was, and a field that is left out stays as it is.
- */
+/** What an update has beside client metadata. */
+const OF_UPDATES = {
+  client_id: z.string('must be the client_id of the URL'),
+  previous_keys: z.enum(['keep', 'end'], 'must be keep or end').optional(),
+};
+/** RFC 7592 §2.2: all client metadata again. What is left out is removed, so what is required has to be there. */
 export const registrationUpdate = (allowInsecureJwks: boolean) =>
   fields(allowInsecureJwks)
-    .partial()
-    .extend({
-      client_id: z.string('must be the client_id of the URL'),
-      /** By no rule for new names, because apps of earlier releases may have others. */
-      client_name: name.optional(),
-      previous_keys: z.enum(['keep', 'end'], 'must be keep or end').optional(),
-    })
+    // By no rule for new names, because apps of earlier releases may have others.
+    .extend({ ...OF_UPDATES, client_name: name })
+    .refine(hasOneKeySet, NOT_ONE_KEY_SET)
+    .refine(hasIdentifier, NO_IDENTIFIER);
+/** Keys alone, as clients of earlier releases send them. No whole record is so short. */
+const KEYS_ALONE: ReadonlySet<string> = new Set([...Object.keys(OF_UPDATES), 'jwks', 'jwks_uri']);
+export const keyUpdate = (allowInsecureJwks: boolean) =>
+  fields(allowInsecureJwks)
+    .pick({ jwks: true, jwks_uri: true })
+    .extend(OF_UPDATES)
     .refine(hasOneKeySet, NOT_ONE_KEY_SET);
-export type RegistrationUpdate = z.output<ReturnType<typeof registrationUpdate>>;
+/** The fields of both, for the documents. */
+export const documentedUpdate = fields(false).partial().extend(OF_UPDATES).extend(oursOptional);
+export const isKeyUpdate = (body: object): boolean => Object.keys(body).every((field) => KEYS_ALONE.has(field));
+
+/** What an answer of this server has and no client says. An update may repeat it, and nothing of it is read. */
+const ANSWERED: ReadonlySet<string> = new Set([
+  ...['client_id_issued_at', 'registration_client_uri', 'registration_expires_at', 'scope_refused', 'ignored'],
+  ...['status', 'reason', 'note', 'bound', 'waits_for_review', 'keys_changed_at', 'former_keys', 'updated_at'],
+]);
+/** The body of an update without what an answer adds, and without what is null, which means left out (RFC 7592). */
+export function ofUpdate(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([field, value]) => value !== null && !ANSWERED.has(field)));
+}
+
+export type Metadata = z.output<ReturnType<typeof clientMetadata>>;
+export type FurtherFields = Readonly<Record<string, unknown>> | undefined;
+
+/** What pa.app-registered.v1 has of the metadata, beside name and keys. */
+export function recordOf(
+  { scope, contacts, npi = [], tin = [], rendering_npi: rendering }: Metadata,
+  further: FurtherFields,
+): Pick<AppRegistered, 'scope' | 'contacts' | 'npis' | 'tins' | 'metadata'> {
+  return {
+    scope,
+    contacts,
+    npis: [...new Set([...npi, ...(rendering ?? [])])],
+    tins: [...new Set(tin.map((t) => t.replace('-', '')))],
+    // Also which NPIs are of the organization.
+    metadata: rendering === undefined ? further : { ...further, npi, rendering_npi: rendering },
+  };
+}
 
 /** @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value */
 export function readMetadata<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
@@ -141,13 +177,19 @@ export const documentedMetadata = fields(false).extend(oursOptional);
 
 /**
  * The other fields of a registration that `clientMetadata` has read (APPS.md P40, P42).
+ * @param more names of fields that the server reads itself, too
  * @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value
  */
 export function readFurther(
   body: unknown,
   options: Parameters<typeof furtherMetadata>[2],
+  more: readonly string[] = [],
 ): Pick<FurtherMetadata, 'metadata' | 'ignored'> {
-  const { faults, ...read } = furtherMetadata(body as Readonly<Record<string, unknown>>, OWN, options);
+  const { faults, ...read } = furtherMetadata(
+    body as Readonly<Record<string, unknown>>,
+    new Set([...OWN, ...more]),
+    options,
+  );
   if (faults.length > 0) throw new Refusal('invalid-client-metadata', faults.slice(0, 20).join('; '));
   return read;
 }

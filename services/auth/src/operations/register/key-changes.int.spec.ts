@@ -248,9 +248,11 @@ describe('PUT on the registration URI is refused', () => {
     ],
     ['with http for the keys', () => ({ jwks_uri: 'http://app.example/jwks.json' }), /^jwks_uri: must be an https URL/],
     ['with a URL that serves nothing', () => ({ jwks_uri: URI }), /^jwks_uri: does not give a key set/],
-    ['with another name', () => ({ ...set(second), client_name: 'Another' }), /^client_name: only the keys can change/],
-    ['with a wider scope', () => ({ ...set(second), scope: 'system/Patient.rs' }), /^scope: only the keys/],
-    ['with another NPI', () => ({ ...set(second), npi: '1245319599' }), /^npi: only the keys/],
+    [
+      'with a part of the record',
+      () => ({ ...set(second), npi: '1245319599' }),
+      /^client_name: is required; scope: is/,
+    ],
     ['with the id of another client', () => ({ ...set(second), client_id: 'c-other' }), /^client_id: must be/],
     ['with an id of a wrong type', () => ({ ...set(second), client_id: 7 }), /^client_id: must be/],
     [

@@ -3,18 +3,33 @@ import type { AppRegistered } from '@provider-access/events';
 import { ClientDetails, type ClientKeySet, type ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type JwksSource, keyFault } from '@provider-access/smart';
+import { type JwksSource, keyFault, secretMatches } from '@provider-access/smart';
 import { foreignKey, ForeignKeys, JWKS_SOURCE } from '../../apps/foreign-keys.ts';
 import { OneAtATime } from '../../apps/one-at-a-time.ts';
 import { RegistryStreams } from '../../apps/registry-streams.ts';
 import { changeKeys, type PreviousKeys, setOf } from '../../domain/client-keys.ts';
 import { isWaiting } from '../../domain/client.ts';
+import { noRegistration } from './registration-access.ts';
+import { RotatedTokens } from './rotated-tokens.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Changes of a client within a day. Each is a record of up to some 100 KB that stays in pa.registry for ever. */
 const CHANGES_A_DAY = 20;
 /** ms: longer than a change waits for its readers. If its instance dies, the next change waits this long. */
 const CHANGE_MS = 15_000;
+
+/** A change of keys, alone or as a part of an update. */
+interface KeyRequest {
+  readonly previous: PreviousKeys;
+  /** The registration access token and the body with which the change came. */
+  readonly token: string;
+  readonly body: unknown;
+  /**
+   * The rest of an update: makes the new registration of the one with the new keys. `known` is what this process knows
+   * of the app. It runs while no other change does.
+   */
+  readonly edit?: (app: AppRegistered, known: ClientRegistration) => Promise<AppRegistered>;
+}
 
 /**
  * Changes the keys of approved apps. A change is a record pa.app-registered.v1 in a stream of its own,
@@ -30,23 +45,25 @@ export class KeyChanges {
     @Inject(ClientDetails) private readonly details: ClientDetails,
     @Inject(JWKS_SOURCE) private readonly jwksSource: JwksSource,
     @Inject(ForeignKeys) private readonly foreign: ForeignKeys,
+    @Inject(RotatedTokens) private readonly rotated: RotatedTokens,
   ) {
     const text = 'The keys of another app are changed at this moment.';
     this.changes = new OneAtATime(ports.state.leases, ['auth/client-keys', CHANGE_MS], text);
   }
 
   /**
-   * Resolves when every process accepts the new keys, and refuses those that ended. A repeated request changes nothing.
-   * @throws Refusal 400, 403, 409, 429, or 503 when readers do not catch up in time
+   * Resolves when every process accepts the new keys, and refuses those that ended. Without `edit`, a repeated request
+   * changes nothing.
+   * @throws Refusal 400, 401, 403, 409, 429, or 503 when readers do not catch up in time
    */
-  async change(client: string, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
+  async change(client: string, wanted: ClientKeySet, request: KeyRequest): Promise<void> {
     const published = wanted.jwksUri === undefined ? undefined : await this.published(wanted.jwksUri);
     await this.changes.run(async () => {
       // Read now, because a reviewer may have suspended the app while this request waited.
       const registration = this.details.get(client);
       if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'submitted');
       if (this.foreign.owner(client, wanted, published) !== undefined) throw foreignKey(wanted);
-      await this.decide(registration, wanted, previous);
+      await this.decide(registration, wanted, request);
     });
   }
 
@@ -71,33 +88,44 @@ export class KeyChanges {
     });
   }
 
-  private async decide(client: ClientRegistration, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
+  private async decide(client: ClientRegistration, wanted: ClientKeySet, request: KeyRequest): Promise<void> {
+    const { previous, edit } = request;
     const { ports, streams } = this;
     const { clock, state } = ports;
     const name = `client-keys/${client.client}`;
     const evolve = (_before: unknown, { data }: { readonly data: AppRegistered }): AppRegistered => data;
     const head = await streams.head<AppRegistered, { data: AppRegistered }>({ name, client: client.client, evolve });
-    const decided = changeKeys(head?.snapshot ?? registeredOf(client), wanted, previous, clock.now());
+    const before = head?.snapshot ?? registeredOf(client);
+    await this.requireToken(before, request);
+    const decided = changeKeys(before, wanted, previous, clock.now());
     if (!decided.ok)
       throw new Refusal(decided.fault === 'invalid' ? 'invalid-client-metadata' : 'conflict', decided.text);
     // The answer to a request that changes nothing waits as well, because the first attempt may have timed out.
-    if (decided.app === undefined) return head && streams.acknowledge(name, head.version);
+    if (decided.app === undefined && edit === undefined) return head && streams.acknowledge(name, head.version);
 
     const { count, resetsAt } = await state.counters.hit(name, DAY);
     if (count > CHANGES_A_DAY)
-      throw new Refusal('too-many-requests', `More than ${CHANGES_A_DAY} changes of the keys within a day.`, {
+      throw new Refusal('too-many-requests', `More than ${CHANGES_A_DAY} changes within a day.`, {
         retryAfter: Math.max(1, Math.ceil((resetsAt - clock.now()) / 1000)),
       });
+    const changed = decided.app ?? before;
+    const app = edit === undefined ? changed : await edit(changed, client);
     const version = head?.version ?? 0;
     const about = { id: `${name}/${version + 1}`, subject: client.client };
-    const event = { ...about, type: 'pa.app-registered.v1', data: decided.app };
-    const appended = await streams.append(name, version, [event], decided.app);
+    const event = { ...about, type: 'pa.app-registered.v1', data: app };
+    const appended = await streams.append(name, version, [event], app);
     if (appended === undefined) throw this.changes.busy();
     ports.logger.info(
       { client: client.client, previous, kids: kidsOf(wanted) },
       'an app changed its keys with its registration access token',
     );
     await streams.acknowledge(name, appended);
+  }
+
+  /** Another change may have ended the token since the request began. @throws Refusal 401 */
+  private async requireToken({ client, registrationTokenHash: hash }: AppRegistered, request: KeyRequest) {
+    const { token, body } = request;
+    if (!secretMatches(token, hash) && !(await this.rotated.repeats(client, hash, token, body))) throw noRegistration();
   }
 
   /** The keys under a jwks_uri. A URL that serves no key would lock the app out, so it is refused now. */

@@ -8,6 +8,7 @@ import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { tooMany } from '../answers.ts';
 import { endedItself } from '../../apps/own-endings.ts';
+import { RotatedTokens } from './rotated-tokens.ts';
 
 /** The hash of no token: comparing with it makes an unknown client cost as much time as a known one. */
 const NO_HASH = '0'.repeat(64);
@@ -21,7 +22,7 @@ const noRegistrationToken = (): Refusal =>
   );
 
 /** The same answer for a wrong token, an unknown client and an expired registration: nobody can probe for ids. */
-const noRegistration = (): Refusal =>
+export const noRegistration = (): Refusal =>
   new Refusal(
     'invalid-token',
     'No registration has this token. A registration without an approval expires after 30 days, or earlier when ' +
@@ -37,26 +38,35 @@ export class RegistrationAccess {
     @Inject(CONFIG) config: AuthConfig,
     @Inject(PORTS) { clock }: ServicePorts,
     @Inject(Clients) private readonly clients: Clients,
+    @Inject(RotatedTokens) private readonly rotated: RotatedTokens,
   ) {
     this.reads = new RequestLimits(clock, config.refusalsPerMinute);
   }
 
   /**
    * The client of a registration access token. Limits refused requests by address, because each of them queries the
-   * state store. A request with the right token gives its count back.
+   * state store. A request with the right token gives its count back. `update`: the body of an update, which the token
+   * from before may repeat (`RotatedTokens`).
    */
-  async authenticated(request: FastifyRequest, id: string): Promise<ClientRegistration> {
+  async authenticated(
+    request: FastifyRequest,
+    id: string,
+    update?: unknown,
+  ): Promise<{ readonly client: ClientRegistration; readonly token: string }> {
     const token = bearerToken(request);
     if (token === undefined) throw noRegistrationToken();
     const from = addressBlock(request.ip);
     const wait = this.reads.take(from);
     if (wait > 0) throw tooMany(request, 'refused requests', wait);
     const client = await this.clients.find(id);
-    if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
+    const hash = client?.registrationTokenHash ?? NO_HASH;
+    if (secretMatches(token, hash)) await this.rotated.used(id, hash);
+    else if (update === undefined || !(await this.rotated.repeats(id, hash, token, update))) throw noRegistration();
+    if (client === undefined) throw noRegistration();
     // The token ended with the registration.
     if (endedItself(client)) throw noRegistration();
     this.reads.giveBack(from);
-    return client;
+    return { client, token };
   }
 
   find(id: string): Promise<ClientRegistration | undefined> {

@@ -11,7 +11,7 @@ import { Applications } from '../../apps/applications.ts';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 import { notStored, tooMany } from '../answers.ts';
 import { clientDocument } from './client-document.ts';
-import { clientMetadata, documentedMetadata, readFurther, readMetadata } from './client-metadata.ts';
+import { clientMetadata, documentedMetadata, readFurther, readMetadata, recordOf } from './client-metadata.ts';
 import { METADATA, REGISTRATION } from './texts.ts';
 
 const MINUTE = 60_000;
@@ -80,13 +80,9 @@ export class RegistrationController {
     const app: AppRegistered = {
       client,
       name: metadata.client_name,
-      scope: metadata.scope,
-      contacts: metadata.contacts,
-      npis: [...new Set([...(metadata.npi ?? []), ...(metadata.rendering_npi ?? [])])],
-      tins: [...new Set((metadata.tin ?? []).map((t) => t.replace('-', '')))],
       jwks: metadata.jwks,
       jwksUri: metadata.jwks_uri,
-      ...keptOf(metadata, further),
+      ...recordOf(metadata, further),
       registrationTokenHash: secretHash(secret),
       registeredAt: instant(ports.clock.now()),
     };
@@ -101,13 +97,4 @@ export class RegistrationController {
       registration_expires_at: instant(expiresAt),
     });
   }
-}
-
-/** What is kept of a registration beside its own fields: also which NPIs are of the organization. */
-function keptOf(
-  { npi = [], rendering_npi: rendering }: { readonly npi?: string[]; readonly rendering_npi?: string[] },
-  further: Readonly<Record<string, unknown>> | undefined,
-): Pick<AppRegistered, 'metadata'> {
-  if (rendering === undefined) return further === undefined ? {} : { metadata: further };
-  return { metadata: { ...further, npi, rendering_npi: rendering } };
 }
