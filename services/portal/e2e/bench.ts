@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PlatformProcess, startPlatform } from '@provider-access/cli';
 import type { AxeResults } from 'axe-core';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 
 export const CHROMIUM = '/usr/bin/chromium';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -90,4 +90,24 @@ export async function faultsOf(page: Page): Promise<string[]> {
 export async function picture(page: Page, name: string): Promise<void> {
   if (process.env['PICTURES'] === undefined) return;
   await page.screenshot({ path: join(PICTURES, `portal-${name}.png`), fullPage: true });
+}
+
+/** Counts what a person does for a task: clicks, and one for each value that is chosen from a list. */
+export class Clicks {
+  readonly #page: Page;
+  #count = 0;
+  constructor(page: Page) {
+    this.#page = page;
+  }
+  async on(target: Locator): Promise<void> {
+    this.#count += 1;
+    await target.click();
+  }
+  /** Clicks since the last task. */
+  take(task: string): number {
+    const count = this.#count;
+    this.#count = 0;
+    console.log(`${new URL(this.#page.url()).pathname}: ${task}: ${count} clicks`);
+    return count;
+  }
 }

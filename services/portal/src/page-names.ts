@@ -4,4 +4,5 @@
  */
 export const PAGES = {
   '': 'index.html',
+  apps: 'index.html',
 } as const;

@@ -1,13 +1,19 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './staff/app.tsx';
+import { AppsPage } from './staff/apps/apps-page.tsx';
+import type { StaffPage } from './staff/pages.ts';
 import { Speaking } from './staff/texts.ts';
 import './common/style.css';
+
+const PAGES: readonly StaffPage[] = [
+  { name: 'apps', title: 'apps', what: 'apps.what', roles: ['reviewer', 'auditor', 'compliance'], show: AppsPage },
+];
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <Speaking title="title">
-      <App pages={[]} />
+      <App pages={PAGES} />
     </Speaking>
   </StrictMode>,
 );

@@ -1,5 +1,14 @@
-import { type ReactNode, useEffect, useRef } from 'react';
-import { Button as AriaButton, type ButtonProps, Input, Label, Text, TextArea, TextField } from 'react-aria-components';
+import { type ReactNode, useEffect, useId, useRef } from 'react';
+import {
+  Button as AriaButton,
+  type ButtonProps,
+  Checkbox,
+  Input,
+  Label,
+  Text,
+  TextArea,
+  TextField,
+} from 'react-aria-components';
 import { type Language, LANGUAGE_NAMES, LANGUAGES } from './language.tsx';
 
 type Look = 'main' | 'plain' | 'danger';
@@ -66,4 +75,39 @@ export const Notice = (props: { readonly kind: 'good' | 'bad' | 'note'; readonly
   <div className={`notice ${props.kind}`} role={props.kind === 'bad' ? 'alert' : 'status'}>
     {props.children}
   </div>
+);
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  /** Value and text. */
+  readonly options: readonly (readonly [string, string])[];
+  readonly isRequired?: boolean;
+}
+/** One of many values: the browser's own control, which is small and known on phones. */
+export function Choice({ label, value, onChange, options, isRequired = false }: ChoiceProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} required={isRequired} onChange={(event) => onChange(event.target.value)}>
+        {options.map(([one, text]) => (
+          <option key={one} value={one}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+export const Tick = (props: {
+  readonly label: string;
+  readonly value: boolean;
+  readonly onChange: (value: boolean) => void;
+}) => (
+  <Checkbox className="tick" isSelected={props.value} onChange={props.onChange}>
+    {props.label}
+  </Checkbox>
 );

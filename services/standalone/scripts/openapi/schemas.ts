@@ -51,6 +51,10 @@ const CLIENT = {
     { type: 'object' },
     'For a reviewer: every binding, the newest first, with `from`, `to`, who decided, by which evidence and why.',
   ),
+  reasons: {
+    type: 'object',
+    description: 'For a reviewer: the codes that `reject`, `suspend`, `revoke` and `end` may have, with their texts.',
+  },
   grant_types: list({ type: 'string' }, 'Always `client_credentials`.'),
   token_endpoint_auth_method: { const: 'private_key_jwt' },
 };

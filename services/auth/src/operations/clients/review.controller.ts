@@ -15,6 +15,7 @@ import { readBody, text } from './bodies.ts';
 import { Decisions } from './decisions.ts';
 import { END_BINDING, endOfBinding } from './end-binding.ts';
 import { brief, Identifiers } from './identifiers.ts';
+import { reasonChoices } from './reason-choices.ts';
 import { shownBindings } from './shown-bindings.ts';
 
 const PAGE = { default: 500, max: 1000 };
@@ -295,6 +296,7 @@ export class ReviewController {
         review: await this.decisions.reviewOf(found),
         ...(await identifiers.of(found)),
         named_alike: clients.namedAlike(found).map(brief),
+        reasons: reasonChoices(this.config.reasons),
       },
     };
   }

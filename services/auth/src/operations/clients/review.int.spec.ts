@@ -270,6 +270,18 @@ describe('an identifier as a reviewer sees it', () => {
     ]);
     expect((await show(known))['named_alike']).toEqual([]);
   });
+  it('names the codes that each decision may have, so that a page can offer them (P31, P32)', async () => {
+    const choices = (await show(await bench.register()))['reasons'] as Record<string, { code: string; text: string }[]>;
+    const codes = Object.fromEntries(Object.entries(choices).map(([kind, all]) => [kind, all.map(({ code }) => code)]));
+    expect(Object.keys(codes)).toEqual(['reject', 'suspend', 'revoke', 'end']);
+    expect(codes['reject']).toContain('key-compromised');
+    expect(codes['reject']).not.toContain('requested-by-app');
+    expect(codes['suspend']).toEqual(codes['reject']);
+    expect(codes['revoke']).toEqual([...codes['reject']!, 'requested-by-app']);
+    expect(codes['end']).toEqual(expect.arrayContaining(['contract-ended', 'requested-by-app', 'duplicate']));
+    expect(codes['end']).not.toContain('key-compromised');
+    for (const { text } of Object.values(choices).flat()) expect(text).toMatch(/^[A-Z].*\.$/);
+  });
   it('goes on without the directory while it cannot be asked', async () => {
     const app = await bench.register();
     bench.ports.views.reader = (() => ({ find: () => Promise.reject(new EngineUnavailable('away')) })) as never;

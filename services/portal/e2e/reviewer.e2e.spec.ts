@@ -1,0 +1,208 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
+
+const NPI = '1234567893';
+/** What a stranger can write into a registration. Every field that the page shows has a script. */
+const SCRIPT = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+const MOST_CLICKS = 12;
+
+const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
+describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
+  const bench = new PortalBench();
+  beforeAll(() => bench.start({ AUTH_REGISTRATIONS_PER_MINUTE: '1000' }));
+  afterAll(() => bench.stop());
+
+  const api = (method: string, path: string, body?: object): Promise<Response> =>
+    fetch(`${bench.platform.base}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${bench.platform.administratorToken}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  async function register(name: string): Promise<string> {
+    const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
+    const answer = await fetch(`${bench.platform.base}/auth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        client_name: name,
+        jwks: { keys: [{ ...jwk, kid: SCRIPT, alg: 'ES384', use: 'sig' }] },
+        contacts: ['developer@clinic.example'],
+        npi: [NPI],
+        token_endpoint_auth_method: 'private_key_jwt',
+        grant_types: ['client_credentials'],
+        scope: 'system/*.rs',
+      }),
+    });
+    expect(answer.status, await answer.clone().text()).toBe(201);
+    return ((await answer.json()) as { client_id: string }).client_id;
+  }
+  const statusOf = async (id: string): Promise<string> =>
+    ((await (await api('GET', `/auth/clients/${id}`)).json()) as { status: string }).status;
+  async function opened(
+    roles: readonly string[] = ['reviewer'],
+    ...look: Parameters<PortalBench['fresh']>
+  ): Promise<Page> {
+    const context = await bench.fresh(...look);
+    await bench.signIn(context, roles);
+    return bench.open(context, '/portal/apps');
+  }
+
+  test('approves, suspends, approves again, ends a binding and revokes, each with few clicks', async () => {
+    const id = await register('Clinic of the first task');
+    const page = await opened();
+    const clicks = new Clicks(page);
+    await clicks.on(page.getByRole('link', { name: 'Clinic of the first task' }));
+    await page.getByRole('heading', { name: 'Clinic of the first task' }).waitFor();
+    expect(await page.getByRole('region', { name: 'What the app says that it is' }).innerText()).toContain(NPI);
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await clicks.on(page.getByText(`Bind NPI ${NPI}`));
+    await clicks.on(page.getByLabel(`Evidence for NPI ${NPI}`));
+    await page.keyboard.type('contract 7');
+    // Without the second look, the server refuses, and what was typed is still there.
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await page.getByRole('alert').getByText('is unknown').waitFor();
+    await clicks.on(page.getByText(/is out of network or unknown/));
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await page.getByText('The app is now: approved.').waitFor();
+    expect(await statusOf(id)).toBe('approved');
+    expect(clicks.take('approve')).toBeLessThanOrEqual(MOST_CLICKS);
+
+    await clicks.on(page.getByRole('button', { name: 'Suspend' }));
+    await page.getByLabel('Reason').selectOption('key-compromised');
+    await clicks.on(page.getByRole('button', { name: 'Suspend' }));
+    await page.getByText('The app is now: suspended.').waitFor();
+    expect(await statusOf(id)).toBe('suspended');
+    expect(clicks.take('suspend') + 2).toBeLessThanOrEqual(MOST_CLICKS);
+
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await clicks.on(page.getByText(`Bind NPI ${NPI}`));
+    await clicks.on(page.getByLabel(`Evidence for NPI ${NPI}`));
+    await page.keyboard.type('contract 8');
+    await clicks.on(page.getByText(/is out of network or unknown/));
+    await clicks.on(page.getByLabel('Why the app comes back'));
+    await page.keyboard.type('It has a new key.');
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await page.getByText('The app is now: approved.').waitFor();
+    expect(clicks.take('approve again')).toBeLessThanOrEqual(MOST_CLICKS);
+
+    await clicks.on(page.getByRole('button', { name: `End the binding to NPI ${NPI}` }));
+    await page.getByLabel('Reason').selectOption('contract-ended');
+    await clicks.on(page.locator('form').getByRole('button', { name: 'End the binding' }));
+    await page.getByText('No process decides by this binding any more.').waitFor();
+    expect(clicks.take('end a binding') + 2).toBeLessThanOrEqual(MOST_CLICKS);
+
+    await clicks.on(page.getByRole('button', { name: 'Revoke for good' }));
+    await page.getByLabel('Reason').selectOption('requested-by-app');
+    await clicks.on(page.locator('form').getByRole('button', { name: 'Revoke for good' }));
+    await page.getByText('The app is now: revoked.').waitFor();
+    expect(await statusOf(id)).toBe('revoked');
+    await page.getByText('No decision is possible in this state.').waitFor();
+    await page.context().close();
+  });
+
+  test('rejects with a reason and a note, which the history shows as text', async () => {
+    const id = await register('Clinic of the second task');
+    const page = await opened();
+    await page.getByRole('link', { name: 'Clinic of the second task' }).click();
+    await page.getByRole('button', { name: 'Reject' }).click();
+    await page.getByLabel('Reason').selectOption('identity-not-verified');
+    await page.getByLabel('Note').fill(SCRIPT);
+    await page.locator('form').getByRole('button', { name: 'Reject' }).click();
+    await page.getByText('The app is now: rejected.').waitFor();
+    expect(await statusOf(id)).toBe('rejected');
+    expect(await page.getByRole('region', { name: 'History' }).innerText()).toContain(SCRIPT);
+    await page.context().close();
+  });
+
+  test('sees what strangers wrote as text, and no script runs', async () => {
+    await register(SCRIPT);
+    const page = await opened();
+    await page.getByRole('link', { name: SCRIPT }).click();
+    await page.getByRole('heading', { name: SCRIPT }).waitFor();
+    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(await page.locator('dl').innerText()).toContain('developer@clinic.example');
+    await page.context().close();
+  });
+
+  test('learns that another reviewer was faster, and sees the app as it is now', async () => {
+    const id = await register('Clinic of two reviewers');
+    const page = await opened();
+    await page.getByRole('link', { name: 'Clinic of two reviewers' }).click();
+    await page.getByRole('button', { name: 'Reject' }).click();
+    expect((await api('POST', `/auth/clients/${id}/reject`, { reason: 'attack-observed' })).status).toBe(200);
+    await page.getByLabel('Reason').selectOption('identity-not-verified');
+    await page.locator('form').getByRole('button', { name: 'Reject' }).click();
+    await page.getByText(/did not work|is now: rejected/).waitFor();
+    await page.reload();
+    await page.getByText('No decision is possible in this state.').waitFor();
+    expect(await page.getByRole('region', { name: 'History' }).innerText()).toContain('attack-observed');
+    await page.context().close();
+  });
+
+  test('pages through a long list', async () => {
+    for (let n = 0; n < 60; n += 1) await register(`Clinic ${n}`);
+    const page = await opened();
+    await page.getByRole('button', { name: 'Show more' }).waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(50);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await expect.poll(() => page.locator('tbody tr').count()).toBeGreaterThan(59);
+    await page.context().close();
+  });
+
+  test.each(LOOKS)('has no fault of accessibility in %s at %i pixels in %s', async (theme, width, language) => {
+    const page = await opened(['reviewer'], theme, width, language);
+    await page.locator('tbody tr').first().waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.locator('tbody a').first().click();
+    await page.locator('dl').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(page, `app-${theme}-${width}`);
+    await page.locator('.button.main').click();
+    await page.locator('.tick').first().click();
+    await page.locator('form input').first().waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(page, `approve-${theme}-${width}`);
+    await page.context().close();
+  });
+
+  test.each(['auditor', 'compliance'])('%s may look, and has no button that decides', async (role) => {
+    const page = await opened([role]);
+    await page.locator('tbody a').first().click();
+    await page.getByText('You may look, and a reviewer decides.').waitFor();
+    expect(await page.getByRole('button', { name: /Approve|Reject|Suspend|Revoke/ }).count()).toBe(0);
+    await page.context().close();
+  });
+
+  test.each(['operator', 'engineer', 'call-centre', 'dead-letter-reader'])(
+    '%s is refused on the page and on its routes',
+    async (role) => {
+      const page = await opened([role]);
+      await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
+      const [cookie] = await page.context().cookies();
+      for (const path of ['/auth/clients', '/auth/clients/c-1'])
+        expect(
+          (await fetch(bench.platform.base + path, { headers: { cookie: `${cookie!.name}=${cookie!.value}` } })).status,
+        ).toBe(403);
+      await page.context().close();
+    },
+  );
+
+  test('goes on when the server was away', async () => {
+    const page = await opened();
+    await page.locator('tbody a').first().waitFor();
+    await page.route('**/auth/clients/*', (route) => route.abort());
+    await page.locator('tbody a').first().click();
+    await page.getByText('The server does not answer.').waitFor();
+    await page.unroute('**/auth/clients/*');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('dl').waitFor();
+    await page.context().close();
+  });
+
+  test('needs nothing that the policy forbids, and no other server', () => {
+    expect(bench.faults.filter((fault) => !fault.includes('ERR_FAILED'))).toEqual([]);
+  });
+});
