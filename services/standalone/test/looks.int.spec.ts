@@ -29,6 +29,8 @@ const SHOW_MEMBERS = [
   'POST /ops/attestations/withdrawals',
   'GET /ops/notices',
   'GET /ops/reviews',
+  'GET /ops/sources/{source}/{kind}',
+  'POST /ops/sources/{source}/{kind}/forecast',
 ];
 /** With `audit`, the frame appends an entry before it answers. */
 const isAudited = ({ audit }: Descriptor): boolean => audit !== undefined;

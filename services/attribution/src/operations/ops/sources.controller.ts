@@ -22,7 +22,7 @@ const WAIT_MS = 20_000;
 
 const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
 const COMMON = {
-  callers: ['payer'],
+  callers: ['payer', 'engineer'],
   audit: 'file-rows',
   tag: 'Events of the payer',
   parameters: { source: 'The name of the sender of the files.', kind: FILE_KINDS.join(' or ') },
