@@ -1,6 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Blobs } from '@provider-access/engines/blob';
+import type { Position } from '@provider-access/engines/log';
 import { MemoryData, openMemoryLog } from '@provider-access/engines/log/memory';
-import { Facts, type PresenceOptions } from '@provider-access/facts';
+import { Facts, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { type Answer, type Call, request } from '@provider-access/process/testing';
@@ -37,6 +39,10 @@ export class Instance {
     this.index = index;
   }
 
+  /** Where its facts about parties stand. */
+  get position(): Position {
+    return (this.facts?.parties ?? this.app?.get(Parties, { strict: false }))?.position() ?? {};
+  }
   get facts(): Facts | undefined {
     return this.name === 'auth' ? undefined : this.app?.get(Facts, { strict: false });
   }
@@ -96,21 +102,27 @@ export class Cluster {
   readonly #broker;
   readonly #state;
   readonly #views = openMemoryViews({ shared: true, now: () => this.now });
-  readonly #blobs = mapBlobs(new Map());
+  readonly #blobs: Blobs;
   readonly #joined: Joined = { groups: new Map(), failures: new Map(), follows: [] };
   readonly #present = new PresenceBoard();
   readonly #dying: Promise<void>[] = [];
   #started = 0;
 
-  private constructor(now: number, keys: Secret<SigningKeys>, holdsUntilNotice: boolean) {
+  private constructor(now: number, keys: Secret<SigningKeys>, holdsUntilNotice: boolean, blobs: Blobs) {
     this.now = now;
+    this.#blobs = blobs;
     this.#services = testedServices(holdsUntilNotice);
     this.#secrets = secretsOf(keys);
     this.#broker = this.#connect();
     this.#state = openMemoryState({ log: this.#broker, now: () => this.now });
   }
-  static async start(now: number, keys: Secret<SigningKeys>, holdsUntilNotice: boolean): Promise<Cluster> {
-    const cluster = new Cluster(now, keys, holdsUntilNotice);
+  static async start(
+    now: number,
+    keys: Secret<SigningKeys>,
+    holdsUntilNotice: boolean,
+    blobs = mapBlobs(new Map()),
+  ): Promise<Cluster> {
+    const cluster = new Cluster(now, keys, holdsUntilNotice, blobs);
     for (const name of MODULES) for (let i = 0; i < INSTANCES; i++) await cluster.#start(name, i);
     return cluster;
   }

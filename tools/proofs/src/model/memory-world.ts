@@ -1,4 +1,5 @@
 import { type DomainEvent, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import type { Blobs } from '@provider-access/engines/blob';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Secret, type SigningKeys, TokenIssuer } from '@provider-access/smart';
 import { eventually } from '@provider-access/testing';
@@ -12,7 +13,7 @@ import {
   World,
 } from '@provider-access/testing/promises';
 import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, PUBLIC_URL } from '../kill-points/platform-process.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, type Instance } from './cluster.ts';
 
 const MINUTE = 60_000;
 const STARTS = Date.parse('2026-01-31T00:00:00Z');
@@ -45,8 +46,13 @@ export class MemoryWorld extends World {
     });
   }
   /** @param ticking each read takes a millisecond, so that no statement after it has the time of its audit entry */
-  static async start(keys: Secret<SigningKeys>, holdsUntilNotice = false, ticking = false): Promise<MemoryWorld> {
-    const world = new MemoryWorld(await Cluster.start(STARTS, keys, holdsUntilNotice), keys, holdsUntilNotice);
+  static async start(
+    keys: Secret<SigningKeys>,
+    holdsUntilNotice = false,
+    ticking = false,
+    blobs?: Blobs,
+  ): Promise<MemoryWorld> {
+    const world = new MemoryWorld(await Cluster.start(STARTS, keys, holdsUntilNotice, blobs), keys, holdsUntilNotice);
     world.#ticking = ticking;
     await world.openPractices();
     return world;
@@ -55,6 +61,9 @@ export class MemoryWorld extends World {
     return this.#cluster.stop();
   }
 
+  get instances(): readonly Instance[] {
+    return this.#cluster.instances;
+  }
   get now(): number {
     return this.#cluster.now;
   }

@@ -46,6 +46,7 @@ export class Life {
   /** The number of next appends to several partitions that reach only the first partition. */
   partialAppends = 0;
   alive = true;
+  readonly #held = new Map<string, Promise<void>>();
   readonly #ends = new Set<() => void>();
   #last: { changes: number; readonly side: Side } | undefined;
 
@@ -53,6 +54,19 @@ export class Life {
     this.alive = false;
     for (const end of this.#ends) end();
     this.#ends.clear();
+  }
+  /** Keeps records of a topic from the followers of the instance. @returns a function that hands them over */
+  hold(topic: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held.set(topic, promise);
+    return () => {
+      this.#held.delete(topic);
+      resolve();
+    };
+  }
+  /** Resolves when followers get records of the topic; undefined if they get them now. */
+  held(topic: string): Promise<void> | undefined {
+    return this.#held.get(topic);
   }
   /** @returns a function that removes the listener */
   onEnd(end: () => void): () => void {
@@ -167,7 +181,13 @@ export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: J
       }
       if (name === 'follow') {
         return async (options: Parameters<EventLog['follow']>[0]): Promise<Subscription> => {
-          const following = await own.follow(options);
+          const following = await own.follow({
+            ...options,
+            handle: (batch) => {
+              const held = life.held(batch.topic);
+              return held === undefined ? options.handle(batch) : held.then(() => options.handle(batch));
+            },
+          });
           joined.follows.push({ life, following, topics: options.topics });
           return following;
         };
