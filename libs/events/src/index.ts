@@ -7,6 +7,7 @@ export { FILE_KINDS, FILE_SOURCE, type FileKind } from './file-events.ts';
 export type * from './audit-entry.ts';
 export * from './audit-events.ts';
 export * from './audit-words.ts';
+export type { BindingChanged } from './binding-events.ts';
 export type { LinesSet } from './line-events.ts';
 export type * from './consent-events.ts';
 export type { FileNote } from './shared-schemas.ts';

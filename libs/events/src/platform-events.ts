@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS } from './audit-events.ts';
+import { binding, bindingChanged } from './binding-events.ts';
 import { CONSENT_EVENTS } from './consent-events.ts';
 import { FEED_EVENTS } from './feed-events.ts';
 import { linesSet } from './line-events.ts';
@@ -179,15 +180,6 @@ const appRegistered = z.object({
    * not know the attribute takes the keys alone (docs/adr/0136-changes-by-the-app.md).
    */
   updatedAt: instant.optional(),
-});
-/** An interval in which an app speaks for one NPI or TIN (APPS.md P1). The same `from` again states its end. */
-const binding = z.object({
-  provider: providerKey,
-  from: instant,
-  to: instant.optional(),
-  by: z.string(),
-  evidence: z.string().optional(),
-  reason: z.string().optional(),
 });
 const appApproved = z.object({
   client: z.string(),
@@ -376,6 +368,7 @@ export const PLATFORM_EVENTS = {
   'pa.group-opened.v1': { topic: 'pa.groups', schema: groupOpened },
   'pa.app-registered.v1': { topic: 'pa.registry', schema: appRegistered },
   'pa.app-approved.v1': { topic: 'pa.registry', schema: appApproved },
+  'pa.binding-changed.v1': { topic: 'pa.registry', schema: bindingChanged },
   'pa.app-rejected.v1': { topic: 'pa.registry', schema: appRejected },
   'pa.app-suspended.v1': { topic: 'pa.registry', schema: appRejected },
   'pa.app-revoked.v1': { topic: 'pa.registry', schema: appRejected },

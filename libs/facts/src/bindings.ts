@@ -63,7 +63,9 @@ export function bindingsAfter(
   const before =
     known.status === 'approved'
       ? known.bindings
-      : known.bindings.map((each) => (isOpen(each, stopped) ? endedBy(each, stopped, stopped) : each));
+      : known.bindings.map((each) =>
+          isOpen(each, stopped) && each.recordedAt <= stopped ? endedBy(each, stopped, stopped) : each,
+        );
   if (approval.bindings !== undefined) return withStated(before, approval.bindings, at);
   const { by, reason, evidence = [] } = approval;
   const wanted = new Set<ProviderKey>(approval.providers);
@@ -78,6 +80,16 @@ export function bindingsAfter(
     at,
   );
 }
+
+/**
+ * The bindings after one interval in an event of its own. It means what it would mean in the attribute `bindings` of an
+ * approval (ADR 0129).
+ */
+export const bindingsWith = (
+  known: readonly BindingFact[],
+  { provider, from, to, by, evidence, reason }: Stated,
+  at: string,
+): readonly BindingFact[] => withStated(known, [{ provider, from, to, by, evidence, reason }], at);
 
 /** As `bindingsAfter`, without what only reviewers need: each process keeps the bindings of every app in memory. */
 export function boundIntervals(

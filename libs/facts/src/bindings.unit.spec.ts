@@ -15,6 +15,8 @@ const ms = (hour: number): number => Date.parse(at(hour));
 class World {
   readonly details = new ClientDetails();
   readonly registry = new Registrations(this.details);
+  /** The app whose access the last event changed. */
+  changed: string | undefined;
   #version = 0;
 
   say(hour: number, type: string, data: object): this {
@@ -22,7 +24,13 @@ class World {
     const { key, value, headers } = encodeEvent({ ...event, data: { client: 'c1', by: 'x', ...data } });
     const more = { ...headers, pa_stream: 'client/c1', pa_version: String(this.#version) };
     const place = { topic: PA_REGISTRY, partition: 0, offset: this.#version };
-    this.registry.evolve({ ...place, key, value, headers: more, timestamp: ms(hour) } as unknown as LogRecord);
+    this.changed = this.registry.evolve({
+      ...place,
+      key,
+      value,
+      headers: more,
+      timestamp: ms(hour),
+    } as unknown as LogRecord);
     return this;
   }
   registered(): this {
@@ -159,5 +167,48 @@ describe('P1 intervals in an approval', () => {
     world.approved(3, [], { bindings: [from(NPI, 2, 4)], ended: NPI });
     world.registry.decidesAt(ms(5));
     expect(world.boundAt(5)).toEqual([]);
+  });
+});
+
+describe('P1 pa.binding-changed.v1, which the next release writes', () => {
+  const changed = (hour: number, to?: number) => ({
+    provider: NPI,
+    from: at(hour),
+    ...(to !== undefined && { to: at(to) }),
+    evidence: 'contract 7',
+  });
+  const approved = (): World => new World().registered().approved(2, [NPI], { bindings: [] });
+
+  it('begins and ends an interval beside an approval, and says that the access of the app changed', () => {
+    const world = approved();
+    expect(world.boundAt(2)).toEqual([]);
+    world.say(2, 'pa.binding-changed.v1', changed(2));
+    expect([world.intervals, world.changed]).toEqual([[[NPI, 2]], 'c1']);
+    world.say(4, 'pa.binding-changed.v1', changed(2, 4));
+    expect([world.intervals, world.boundAt(4)]).toEqual([[[NPI, 2, 4]], []]);
+  });
+
+  it('has an end in the future pass by the clock, and stay passed', () => {
+    const world = approved().say(2, 'pa.binding-changed.v1', changed(2, 6));
+    world.registry.decidesAt(ms(6));
+    expect(world.boundAt(5)).toEqual([]);
+  });
+
+  it('leaves nothing of what only reviewers need in the facts of decisions', () => {
+    const world = approved().say(2, 'pa.binding-changed.v1', changed(2));
+    expect(JSON.stringify(world.registry.get('c1')!.bindings)).not.toContain('contract 7');
+    expect(world.details.get('c1')!.bindings[0]).toMatchObject({ evidence: 'contract 7', by: 'x' });
+  });
+
+  it('gives nothing to an app that was never approved', () => {
+    const world = new World().registered().say(2, 'pa.binding-changed.v1', changed(2));
+    expect([world.registry.get('c1'), world.details.get('c1')!.bindings]).toEqual([undefined, []]);
+    expect(world.approved(3, [], { bindings: [] }).intervals).toEqual([]);
+  });
+
+  it('is not ended by a suspension from before it, and does not lift one', () => {
+    const world = approved().suspended(3).say(5, 'pa.binding-changed.v1', changed(5));
+    expect(world.registry.get('c1')!.status).toBe('suspended');
+    expect(world.approved(5, [NPI], { bindings: [] }).intervals).toEqual([[NPI, 5]]);
   });
 });

@@ -1,9 +1,15 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { BY_THE_APP } from '@provider-access/domain/pdex/reasons';
 import type { BindingFact, ClientFacts, ClientStatus } from '@provider-access/domain/access';
-import { type AppApproved, type AppRegistered, type AppRejected, dataOf } from '@provider-access/events';
+import {
+  type AppApproved,
+  type AppRegistered,
+  type AppRejected,
+  type BindingChanged,
+  dataOf,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { type BindingDetails, bindingsAfter } from './bindings.ts';
+import { type BindingDetails, bindingsAfter, bindingsWith } from './bindings.ts';
 import { subjectOf } from './record.ts';
 
 /** A list of public keys, or the URL under which the app publishes them. */
@@ -60,6 +66,20 @@ const STATUS: Readonly<Record<string, ClientStatus>> = {
 export function statusAfter(type: string, record: LogRecord): ClientStatus | undefined {
   const status = STATUS[type];
   return status === 'suspended' && dataOf<AppRejected>(record).expired === true ? 'expired' : status;
+}
+
+/** The record of one interval of a binding. This release reads it and does not write it (ADR 0129). */
+export const BINDING_CHANGED = 'pa.binding-changed.v1';
+
+/**
+ * The client after an interval of a binding that was recorded at `at` (RFC 3339). An app that was never approved has
+ * none, so its first approval comes before its intervals. `isShort`: without what only reviewers need.
+ */
+export function withBinding<T extends ClientFacts>(known: T, record: LogRecord, at: string, isShort = false): T {
+  if (!known.history.some(({ status }) => status === 'approved')) return known;
+  const { provider, from, to, ...more } = dataOf<BindingChanged>(record);
+  const stated = { provider, from, ...(to !== undefined && { to }) };
+  return { ...known, bindings: bindingsWith(known.bindings, isShort ? stated : { ...more, ...stated }, at) };
 }
 
 /** The client after a decision of the status `status` at `at` (RFC 3339). `bind`: what is kept of its bindings. */
@@ -181,6 +201,12 @@ export class ClientDetails {
       if (data.formerKeys === undefined) {
         if (!this.#clients.has(client)) this.#clients.set(client, packed(asRegistered(data, at)));
       } else if (known !== undefined) this.#clients.set(client, withChange(known, data, at));
+      return;
+    }
+    if (type === BINDING_CHANGED) {
+      // A packed app was never approved.
+      if (known !== undefined && !(this.#clients.get(client) instanceof Uint8Array))
+        this.#clients.set(client, withBinding(known, record, at));
       return;
     }
     const status = statusAfter(type, record);

@@ -12,7 +12,7 @@ import {
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { boundIntervals, ScheduledEnds } from './bindings.ts';
-import { type ClientDetails, statusAfter, withDecision } from './client-details.ts';
+import { BINDING_CHANGED, type ClientDetails, statusAfter, withBinding, withDecision } from './client-details.ts';
 import { Lines } from './lines.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 
@@ -108,6 +108,13 @@ export class Registrations {
     if (type === 'pa.app-registered.v1') {
       if (known === undefined) this.#names.set(client, dataOf<AppRegistered>(record).name);
       return undefined;
+    }
+    if (type === BINDING_CHANGED) {
+      if (known === undefined) return undefined;
+      const changed = withBinding(known, record, at, true);
+      this.#clients.set(client, changed);
+      this.#ends.schedule(client, changed.bindings);
+      return client;
     }
     const status = statusAfter(type, record);
     if (status === undefined || (known === undefined && status !== 'approved')) {

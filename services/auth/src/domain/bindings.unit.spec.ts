@@ -16,6 +16,27 @@ import {
 const START = Date.parse('2027-01-01T00:00:00.000Z');
 const PROVIDERS: readonly ProviderKey[] = ['npi|1234567893', 'npi|1245319599', 'tin|123456789'];
 
+/** How a release writes a decision. */
+type Writer = (events: readonly ClientEvent[], before: ClientState | undefined) => readonly ClientEvent[];
+const THIS_RELEASE: Writer = (events) => events;
+/**
+ * The next release writes each interval in an event of its own, and `bindings: []` in the approval (ADR 0129). The
+ * approval comes first. Where an app has been approved before, a reader takes either order.
+ */
+const nextRelease =
+  (intervalsFirst: boolean): Writer =>
+  (events, before) =>
+    events.flatMap((event) => {
+      if (event.type !== 'pa.app-approved.v1') return [event];
+      const { client, bindings = [] } = event.data;
+      const intervals = bindings.map((each): ClientEvent => ({
+        type: 'pa.binding-changed.v1',
+        data: { client, ...each },
+      }));
+      const approval: ClientEvent = { ...event, data: { ...event.data, bindings: [] } };
+      return intervalsFirst && before?.approved !== undefined ? [...intervals, approval] : [approval, ...intervals];
+    });
+
 /** An app, as the stream of auth and the facts have it, with a clock. */
 class World {
   readonly details = new ClientDetails();
@@ -24,8 +45,10 @@ class World {
   /** What a process of the release before decides by: the providers of the last approval. */
   former: readonly string[] = [];
   #version = 0;
+  readonly #writes: Writer;
 
-  constructor() {
+  constructor(writes: Writer = THIS_RELEASE) {
+    this.#writes = writes;
     const keys = { jwks: { keys: [] }, registrationTokenHash: 'h', registeredAt: new Date(START).toISOString() };
     const app = { client: 'c1', name: 'App', scope: 'system/*.rs', contacts: [], npis: [], tins: [], ...keys };
     this.#take({ type: 'pa.app-registered.v1', data: app });
@@ -34,7 +57,7 @@ class World {
   decide(command: ClientCommand): ClientDecision {
     const bindings = this.details.get('c1')?.bindings ?? [];
     const decision = decide(command, this.state, { now: this.now, bindings });
-    if (decision.ok) for (const event of decision.events) this.#take(event);
+    if (decision.ok) for (const event of this.#writes(decision.events, this.state)) this.#take(event);
     return decision;
   }
   /** An approval of the release before, which writes no intervals. */
@@ -62,7 +85,7 @@ class World {
     this.details.evolve(type, { ...place, ...encoded, headers: { ...encoded.headers } } as never);
     this.state = evolve(this.state, event);
     if (type === 'pa.app-approved.v1') this.former = data.providers;
-    else if (type !== 'pa.app-registered.v1') this.former = [];
+    else if (type !== 'pa.app-registered.v1' && type !== 'pa.binding-changed.v1') this.former = [];
   }
 }
 
@@ -114,26 +137,68 @@ class ByHand {
 }
 
 describe('bindings, whatever reviewers do and whichever release decides', () => {
-  it('are those of the rules at each instant, and P4 a process of the release before never permits more', () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(step, fc.integer({ min: 1, max: 8 })), { maxLength: 14 }), (steps) => {
-        const world = new World();
-        const byHand = new ByHand();
-        for (const [one, wait] of steps) {
-          byHand.apply(one, world.now);
-          if (one.kind === 'bind') world.bind(...one.providers);
-          else if (one.kind === 'former') world.formerApproval(one.providers);
-          else if (one.kind === 'suspend') world.decide({ kind: 'suspend', by: 'r', reason: 'key-compromised' });
-          else if (one.kind === 'again') world.decide({ kind: 'approve', by: 'r', reason: 'why' });
-          else world.end(one.provider, one.inMs === undefined ? undefined : world.now + one.inMs);
-          for (let i = 0; i < wait; i++) {
-            expect([...world.bound].sort()).toEqual([...byHand.boundAt(world.now)].sort());
-            expect(world.bound).toEqual(expect.arrayContaining([...world.former]));
-            world.now += 1;
+  const take = (world: World, one: Step): void => {
+    if (one.kind === 'bind') world.bind(...one.providers);
+    else if (one.kind === 'former') world.formerApproval(one.providers);
+    else if (one.kind === 'suspend') world.decide({ kind: 'suspend', by: 'r', reason: 'key-compromised' });
+    else if (one.kind === 'again') world.decide({ kind: 'approve', by: 'r', reason: 'why' });
+    else world.end(one.provider, one.inMs === undefined ? undefined : world.now + one.inMs);
+  };
+  const steps = fc.array(fc.tuple(step, fc.integer({ min: 1, max: 8 })), { maxLength: 14 });
+  it.each([
+    ['this release', THIS_RELEASE],
+    ['the next release', nextRelease(false)],
+    ['the next release, intervals first', nextRelease(true)],
+  ])(
+    'are those of the rules at each instant, and P4 a process of the release before never permits more: %s',
+    (_, writer) => {
+      fc.assert(
+        fc.property(steps, (all) => {
+          const world = new World(writer);
+          const byHand = new ByHand();
+          for (const [one, wait] of all) {
+            byHand.apply(one, world.now);
+            take(world, one);
+            for (let i = 0; i < wait; i++) {
+              expect([...world.bound].sort()).toEqual([...byHand.boundAt(world.now)].sort());
+              expect(world.bound).toEqual(expect.arrayContaining([...world.former]));
+              world.now += 1;
+            }
           }
+        }),
+        { numRuns: 1000 },
+      );
+    },
+  );
+
+  it('are the same, with evidence, reasons and the state of the stream, as events of their own', () => {
+    fc.assert(
+      fc.property(steps, fc.boolean(), (all, intervalsFirst) => {
+        const [now, next] = [new World(), new World(nextRelease(intervalsFirst))];
+        for (const [one, wait] of all) {
+          for (const world of [now, next]) {
+            take(world, one);
+            world.now += wait;
+          }
+          expect(next.details.get('c1')).toEqual(now.details.get('c1'));
+          expect(next.state).toEqual(now.state);
         }
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  it('are never written as events of their own by this release, because the one before would stop', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const types = new Set<string>();
+        const world = new World((events) => {
+          for (const { type } of events) types.add(type);
+          return events;
+        });
+        for (const [one] of all) take(world, one);
+        expect(types).not.toContain('pa.binding-changed.v1');
+      }),
     );
   });
 

@@ -1,7 +1,7 @@
 import type { ClientStatus } from '@provider-access/domain/access';
 import { type ReasonKind, type Reasons, REQUESTED_BY_APP } from '@provider-access/domain/pdex/reasons';
 import { grantScopes } from '@provider-access/domain/smart';
-import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
+import type { AppApproved, AppRegistered, AppRejected, BindingChanged, ProviderKey } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
 import {
   bound,
@@ -87,6 +87,7 @@ export type ClientCommand = ReviewerCommand | Narrow;
 export type ClientEvent =
   | { readonly type: 'pa.app-registered.v1'; readonly data: AppRegistered }
   | { readonly type: 'pa.app-approved.v1'; readonly data: AppApproved }
+  | { readonly type: 'pa.binding-changed.v1'; readonly data: BindingChanged }
   | { readonly type: 'pa.app-rejected.v1' | 'pa.app-suspended.v1' | 'pa.app-revoked.v1'; readonly data: AppRejected };
 
 type Fault = 'unknown' | 'conflict' | 'invalid';
@@ -299,6 +300,8 @@ const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<Cl
 
 export function evolve(state: ClientState | undefined, event: ClientEvent): ClientState {
   if (event.type === 'pa.app-registered.v1') return { status: 'submitted', registered: event.data };
+  // The approval beside it has the providers that last. Intervals are in the facts, and not in this state.
+  if (event.type === 'pa.binding-changed.v1') return state!;
   const { reason: _before, ...before } = state!;
   const { reason } = event.data;
   const after = { ...before, ...(reason !== undefined && { reason }) };
