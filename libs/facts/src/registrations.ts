@@ -150,6 +150,10 @@ export class Registrations {
   get(client: string): ClientFacts | undefined {
     return this.#unreadable.has(client) ? undefined : this.#clients.get(client);
   }
+  /** The ids of all clients that were approved at least once, also of those that cannot be read any more. */
+  ids(): readonly string[] {
+    return [...this.#clients.keys()];
+  }
   /**
    * Clients that act for this provider at `now` (ms since the epoch), and those that may do so again when they are
    * approved again.

@@ -155,15 +155,9 @@ export class ServiceModule
       const known = facts?.parties.client(client);
       return known && { name: known.name, providers: providersAt(known, facts!.parties.decisionTime(clock.now())) };
     };
-    const audit = new Audit({
-      log,
-      clock,
-      metrics,
-      source: `urn:provider-access:${name}`,
-      tracing,
-      registered,
-      timeOf: (members) => facts?.access.entryTime(members),
-    });
+    const timeOf = (members: readonly string[]): string | undefined => facts?.access.entryTime(members);
+    const source = `urn:provider-access:${name}`;
+    const audit = new Audit({ log, clock, metrics, source, tracing, registered, timeOf });
     const tokens = runtime.staticTokens ?? new StaticTokens({});
     const sessions = new Sessions({ state: ports.state, clock, isSecure: runtime.isSecure ?? true });
     const callers = new Callers(tokens, sessions);

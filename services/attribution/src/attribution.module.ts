@@ -11,6 +11,7 @@ import {
   GroupLists,
   history,
   ListHeads,
+  SeenHistory,
 } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
 import { LabelGate, PayerDirectory, RecordsReader } from '@provider-access/records';
@@ -36,6 +37,7 @@ import { VerificationController } from './operations/ops/verification.controller
 import { NoticesController } from './operations/ops/notices.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
+import { ExplainListsController } from './operations/ops/explain-lists.controller.ts';
 import { NewLabels } from './operations/ops/new-labels.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
 import { ListDemands } from './operations/ops/list-demands.ts';
@@ -64,11 +66,27 @@ export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS]
 /** Bytes: the forecast of a network file has all its changes in one request. */
 const FORECAST_LIMIT = 16 * 1024 * 1024;
 
-const historyOf = ({ ports: { views, log } }: ServiceRuntime): FactoryProvider => ({
-  provide: FactsHistory,
-  inject: [Facts],
-  useFactory: ({ parties }: Facts) => new FactsHistory({ views, parties, log }),
-});
+/** What answers questions about the past. */
+const pastOf = ({ ports: { views, log } }: ServiceRuntime): readonly FactoryProvider[] => [
+  {
+    provide: FactsHistory,
+    inject: [Facts],
+    useFactory: ({ parties }: Facts) => new FactsHistory({ views, parties, log }),
+  },
+  {
+    provide: SeenHistory,
+    inject: [Facts, FactsHistory],
+    useFactory: ({ parties }: Facts, past: FactsHistory) => new SeenHistory({ history: past, views, log, parties }),
+  },
+];
+/** Questions of auditors: about decisions of now and of the past, and about the audit. */
+const OF_AUDITORS = [
+  ExplainController,
+  ExplainListsController,
+  DisclosuresController,
+  AuditEventController,
+  VerificationController,
+];
 
 @Module({})
 export class AttributionModule {
@@ -103,10 +121,7 @@ export class AttributionModule {
         GroupReadController,
         ExportWithoutGroupController,
         MisroutedExportController,
-        ExplainController,
-        DisclosuresController,
-        AuditEventController,
-        VerificationController,
+        ...OF_AUDITORS,
         SloController,
         LooksController,
         RecallsController,
@@ -127,7 +142,7 @@ export class AttributionModule {
           inject: [Facts, LabelGate],
           useFactory: ({ parties }: Facts, labels: LabelGate) => new PayerDirectory(views, parties, labels),
         },
-        historyOf(runtime),
+        ...pastOf(runtime),
         {
           provide: GroupLists,
           inject: [Facts],

@@ -36,6 +36,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'POST /events/dead-letters/{id}/replay': ['engineer'],
   'POST /events/dead-letters/{id}/discard': ['engineer'],
   'GET /ops/explain': ['auditor'],
+  'GET /ops/explain/apps': ['auditor'],
+  'GET /ops/explain/members': ['auditor'],
   'POST /ops/explain/labels': ['engineer', 'compliance'],
   'GET /ops/disclosures': ['auditor', 'call-centre'],
   'GET /ops/disclosures/document': ['auditor', 'call-centre'],

@@ -17,6 +17,7 @@ import { noticeCommands } from './commands/notices.ts';
 import { labelsCommand } from './commands/labels.ts';
 import { linesCommands } from './commands/lines.ts';
 import { matchCommand } from './commands/match.ts';
+import { explainListCommands } from './commands/explain-lists.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
@@ -72,6 +73,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   exportsCommands(program);
   matchCommand(program);
   operatorCommands(program);
+  explainListCommands(program);
   linesCommands(program);
   disclosureCommand(program);
   releasesCommand(program);

@@ -167,36 +167,46 @@ export function changesToPermit(request: AccessRequest, facts: DecisionFacts): r
 
 /** So many boundaries are looked at. */
 const MOST = 200;
-/** The next instant at which the facts that are known now decide otherwise, and what they decide then (P17). */
-export function nextChange(
-  request: AccessRequest,
-  facts: DecisionFacts,
-): { readonly at: string; readonly decision: Decision } | undefined {
-  const now = decisionTime(request, facts);
-  const verdictOf = (d: Decision): string => (d.permit ? 'permit' : d.reason);
-  const present = verdictOf(decide(request, facts));
-  const { member, party } = facts;
-  const client = party.client(request.client);
-  const providers = (member?.attributions ?? []).flatMap((a) => a.providers);
+/**
+ * The instants after `now` (ms since the epoch) at which one of these facts begins or ends, in their order. Between two
+ * of them the decision about the member for this client stays the same.
+ */
+export function boundariesAfter(clientId: string, { member, party }: DecisionFacts, now: number): readonly number[] {
+  const client = party.client(clientId);
   const boundaries = new Set<number>();
   const add = (at: string | undefined): void => {
     const time = at === undefined ? Number.NaN : Date.parse(at);
     if (time > now) boundaries.add(time);
   };
   const { coverage = [], attributions = [], attestations = [], optOuts = [], notices = [], plans = [] } = member ?? {};
-  for (const { from, to } of [...coverage, ...attributions, ...attestations, ...optOuts, ...notices, ...plans]) {
-    add(from);
-    add(to);
+  const holds =
+    member === undefined ? [] : [...member.holds, ...sourcesOf(member).flatMap((source) => party.sourceHolds(source))];
+  for (const interval of [...coverage, ...attributions, ...attestations, ...optOuts, ...notices, ...plans, ...holds]) {
+    add(interval.from);
+    add(interval.to);
   }
+  for (const { at } of client?.history ?? []) add(at);
   for (const binding of client?.bindings ?? []) {
     add(binding.from);
     const end = bindingEnd(binding);
     if (end > now && Number.isFinite(end)) boundaries.add(end);
   }
+  const providers = [...attributions.flatMap((a) => a.providers), ...attestations.map(({ provider }) => provider)];
   for (const change of providers.flatMap((provider) => party.network(provider))) add(change.from);
   for (const { setAt, plans: lines } of party.lines())
     for (const at of [setAt, ...[...lines.values()].map(({ from }) => from)]) add(at);
-  for (const boundary of [...boundaries].sort((a, b) => a - b).slice(0, MOST)) {
+  return [...boundaries].sort((a, b) => a - b);
+}
+
+/** The next instant at which the facts that are known now decide otherwise, and what they decide then (P17). */
+export function nextChange(
+  request: AccessRequest,
+  facts: DecisionFacts,
+): { readonly at: string; readonly decision: Decision } | undefined {
+  const verdictOf = (d: Decision): string => (d.permit ? 'permit' : d.reason);
+  const present = verdictOf(decide(request, facts));
+  const boundaries = boundariesAfter(request.client, facts, decisionTime(request, facts));
+  for (const boundary of boundaries.slice(0, MOST)) {
     const at = new Date(boundary).toISOString();
     const decision = decide({ ...request, now: at, past: true }, facts);
     if (verdictOf(decision) !== present) return { at, decision };

@@ -1,4 +1,5 @@
 import {
+  type AccessRequest,
   decide,
   type Decision,
   type MemberFacts,
@@ -27,10 +28,19 @@ import type { MembersPart } from '../coverage.ts';
 import type { Parties } from '../parties.ts';
 import { personOfId } from '../persons.ts';
 import { typeOfRecord } from '../record.ts';
-import { type DirectoryGaps, directoryGapsId } from './directory-gaps.ts';
 import { PastMember } from './past-member.ts';
 import { PastParties } from './past-parties.ts';
-import { history, HISTORY_TOPICS, indexOf, recordIn, SUBJECTS } from './rows.ts';
+import { history, HISTORY_TOPICS, SUBJECTS } from './rows.ts';
+import {
+  FOREVER,
+  KeptStatements,
+  PAGE,
+  type Row,
+  type Statements,
+  StoredStatements,
+  together,
+  turn,
+} from './statements.ts';
 
 /** The instant of a decision, and until when what was recorded counts. RFC 3339, UTC, milliseconds. */
 export interface Moment {
@@ -41,19 +51,20 @@ export interface PastFacts {
   readonly member: MemberFacts | undefined;
   readonly party: PartyFacts;
 }
+interface PastRequest {
+  readonly client: string;
+  readonly member: string;
+  readonly moment: Moment;
+  readonly purpose?: Purpose;
+}
 /** A decision of the past, or since when the platform knows enough for one (APPS.md P15). */
 export type PastDecision = Decision | { readonly unknownBefore: string };
 
-type Row = ReturnType<typeof recordIn>;
-const MEMBER_TOPICS = [PA_MEMBERS, PA_ATTRIBUTION, PA_CONSENT, PA_ATTESTATIONS] as const;
+export const MEMBER_TOPICS = [PA_MEMBERS, PA_ATTRIBUTION, PA_CONSENT, PA_ATTESTATIONS] as const;
 /** Of these the log has holds of whole sources. */
 const HOLD_TOPICS = [PA_CONSENT, PA_ATTRIBUTION] as const;
 /** So many of the newest statements of a topic are kept apart (P13). Of older ones, only what still decided is kept. */
 const MOST_ROWS = 1000;
-/** Rows of a page. Other work has its turn between two pages. */
-const PAGE = 250;
-/** Subjects of one query. */
-const MOST_SUBJECTS = 200;
 /** Ids of one person that are followed. */
 const MOST_IDS = 50;
 /** How long a question waits for the view, ms. */
@@ -69,12 +80,24 @@ export interface HistoryOptions {
 export class FactsHistory {
   readonly #reader: ViewReader;
   readonly #options: HistoryOptions;
+  readonly #statements: Statements;
   /** When the oldest record of the registry was recorded, once it is known. It never changes. */
   #begins: string | undefined;
 
-  constructor(options: HistoryOptions) {
+  /** @param statements default: those of the view */
+  constructor(options: HistoryOptions, statements?: Statements) {
     this.#options = options;
     this.#reader = options.views.reader(history);
+    this.#statements = statements ?? new StoredStatements(this.#reader);
+  }
+
+  /**
+   * For a question that decides many times: what it has asked for once is kept, and can be loaded before.
+   * @param most statements of one subject and topic that are kept
+   */
+  keeping(most = MOST_ROWS): { readonly history: FactsHistory; readonly statements: KeptStatements } {
+    const statements = new KeptStatements(new StoredStatements(this.#reader), most);
+    return { history: new FactsHistory(this.#options, statements), statements };
   }
 
   /** Resolves when the view has everything that is in the log at the call. @throws FactsStale */
@@ -89,7 +112,7 @@ export class FactsHistory {
     let completeFrom: string | undefined;
     for (const topic of MEMBER_TOPICS) {
       const newest: Row[] = [];
-      for await (const row of this.#rows(topic, member, known)) {
+      for await (const row of this.#statements.of(topic, member, known)) {
         newest.push(row);
         if (newest.length <= MOST_ROWS) continue;
         const oldest = newest.shift()!;
@@ -110,7 +133,7 @@ export class FactsHistory {
   async survivor(member: string, known: string): Promise<string> {
     const partOf = async (id: string): Promise<MembersPart | undefined> => {
       const past = new PastMember(id);
-      for await (const row of this.#rows(PA_MEMBERS, id, known)) past.take(row);
+      for await (const row of this.#statements.of(PA_MEMBERS, id, known)) past.take(row);
       return past.members;
     };
     const part = await partOf(member);
@@ -131,7 +154,7 @@ export class FactsHistory {
     const { parties } = this.#options;
     const party = new PastParties(parties.holdsUntilNotice, (id) => parties.client(id)?.name);
     for (const subject of [client, SUBJECTS.lines])
-      for await (const row of this.#rows(PA_REGISTRY, subject, moment.known)) party.take(row);
+      for await (const row of this.#statements.of(PA_REGISTRY, subject, moment.known)) party.take(row);
     if (member === undefined) return party;
     const { attributions, attestations = [], optOuts } = member;
     const providers = [
@@ -163,44 +186,18 @@ export class FactsHistory {
     moment: Moment,
     purpose: Purpose = { kind: 'explain' },
   ): Promise<{ readonly decision: PastDecision; readonly facts: PastFacts }> {
-    const known = await this.member(member, moment);
+    return this.decideBy(await this.member(member, moment), { client, member, moment, purpose });
+  }
+  /** As `decide`, by what `member` has answered for the moment. */
+  async decideBy(
+    known: MemberFacts | undefined,
+    { client, member, moment, purpose = { kind: 'explain' } }: PastRequest,
+  ): Promise<{ readonly decision: PastDecision; readonly facts: PastFacts }> {
     const party = await this.parties(client, known, moment);
-    const decision = decidePast(client, purpose, moment, { member: known, party }, member);
-    const unknownBefore = await this.#unknownBefore(moment, known, party);
-    return {
-      decision: unknownBefore === undefined ? decision : { unknownBefore },
-      facts: { member: known, party },
-    };
-  }
-
-  async *#rows(topic: string, subject: string, known: string): AsyncGenerator<Row> {
-    let seen = 0;
-    // Statements of one instant have an order in the log.
-    let together: Row[] = [];
-    const query = { index: indexOf(topic), equals: [subject], range: { lte: known }, pageSize: PAGE };
-    for await (const document of this.#reader.scan(query)) {
-      const row = recordIn(document, topic);
-      if (together.length > 0 && together[0]!.recordedAt !== row.recordedAt) {
-        yield* inOrder(together);
-        together = [];
-      }
-      together.push(row);
-      if ((seen += 1) % PAGE === 0) await turn();
-    }
-    yield* inOrder(together);
-  }
-  /** The statements about several subjects. */
-  async #ofMany(topic: string, subjects: readonly string[], known: string): Promise<readonly Row[]> {
-    const found = new Map<string, Row>();
-    for (let n = 0; n < subjects.length; n += MOST_SUBJECTS) {
-      const any = subjects.slice(n, n + MOST_SUBJECTS).map((subject) => [subject]);
-      for (const document of await this.#reader.having({ index: indexOf(topic), any })) {
-        const row = recordIn(document, topic);
-        // A record about several subjects has a row for each.
-        if (row.recordedAt <= known) found.set(`${row.partition}/${row.offset}`, row);
-      }
-    }
-    return inOrder([...found.values()]);
+    const facts = { member: known, party };
+    const decision = decide(requestOf(client, purpose, moment, member), facts);
+    const unknownBefore = await this.unknownBefore(moment, facts);
+    return { decision: unknownBefore === undefined ? decision : { unknownBefore }, facts };
   }
 
   async #providers(
@@ -210,55 +207,51 @@ export class FactsHistory {
     withIdentities: boolean,
   ): Promise<void> {
     const seen = new Set<string>();
-    const taken = new Map<string, Row>();
+    const taken: Row[] = [];
     for (let open: readonly string[] = [...new Set(providers)]; open.length > 0;) {
       for (const subject of open) seen.add(subject);
-      const rows = await this.#ofMany(PA_PROVIDERS, open, known);
-      for (const row of rows) taken.set(`${row.partition}/${row.offset}`, row);
+      const rows = await this.#statements.ofMany(PA_PROVIDERS, open, known);
+      taken.push(...rows);
       const others = withIdentities ? rows.flatMap(joinedIn) : [];
       open = [...new Set(others)].filter((subject) => !seen.has(subject));
     }
-    for (const row of inOrder([...taken.values()])) party.take(row);
+    for (const row of together(taken)) party.take(row);
   }
   async #directory(party: PastParties, providers: readonly ProviderKey[], { known }: Moment): Promise<void> {
-    const ofProviders = await this.#ofMany(PA_DIRECTORY, [...new Set<string>(providers)], known);
+    const ofProviders = await this.#statements.ofMany(PA_DIRECTORY, [...new Set<string>(providers)], known);
     // A newer version of an entry may not name the provider any more, and a role may name the entry.
     const entries = new Set(ofProviders.map((row) => row.headers['ce_subject'] ?? ''));
-    const ofEntries = await this.#ofMany(PA_DIRECTORY, [...entries], known);
+    const ofEntries = await this.#statements.ofMany(PA_DIRECTORY, [...entries], known);
     const roles = new Set(ofEntries.map((row) => row.headers['ce_subject'] ?? '').filter((one) => !entries.has(one)));
-    const ofRoles = await this.#ofMany(PA_DIRECTORY, [...roles], known);
-    const all = new Map(
-      [...ofProviders, ...ofEntries, ...ofRoles].map((row) => [`${row.partition}/${row.offset}`, row]),
-    );
-    for (const row of inOrder([...all.values()])) party.take(row);
+    const ofRoles = await this.#statements.ofMany(PA_DIRECTORY, [...roles], known);
+    for (const row of together([...ofProviders, ...ofEntries, ...ofRoles])) party.take(row);
   }
   async #holds(party: PastParties, member: MemberFacts, { known }: Moment): Promise<void> {
     const sources = sourcesOf(member);
     const subjects = sources.includes('?') ? [SUBJECTS.sources] : sources.map(SUBJECTS.source);
-    for (const topic of HOLD_TOPICS) for (const row of await this.#ofMany(topic, subjects, known)) party.take(row);
+    for (const topic of HOLD_TOPICS)
+      for (const row of await this.#statements.ofMany(topic, subjects, known)) party.take(row);
   }
 
   /** Since when the platform knows what it would need for a decision of this moment; undefined if it knows it. */
-  async #unknownBefore(
+  async unknownBefore(
     { at, known }: Moment,
-    member: MemberFacts | undefined,
-    party: PastParties,
+    {
+      member,
+      party,
+    }: { readonly member: MemberFacts | undefined; readonly party: Pick<PastParties, 'askedDirectory'> },
   ): Promise<string | undefined> {
     const begins = await this.#beginning();
     if (begins !== undefined && known < begins) return begins;
     if (at < known && member?.completeFrom !== undefined && at < member.completeFrom) return member.completeFrom;
-    for await (const row of this.#rows(PA_REGISTRY, SUBJECTS.restores, FOREVER)) {
+    for await (const row of this.#statements.of(PA_REGISTRY, SUBJECTS.restores, FOREVER)) {
       if (typeOfRecord(row) !== 'pa.log-restored.v1') continue;
       const { copied, restoredAt } = dataOf<LogRestored>(row);
       // What was recorded in between is lost.
       if (copied < known && known < restoredAt) return restoredAt;
     }
     if (!party.askedDirectory()) return undefined;
-    const gaps = await this.#reader.getMany(
-      Array.from({ length: await this.#options.log.partitions(PA_DIRECTORY) }, (_, p) => directoryGapsId(p)),
-    );
-    const until = gaps.map((document) => (document?.['directory'] as DirectoryGaps | undefined)?.until ?? '');
-    const newest = until.reduce(latest, '');
+    const newest = await this.#statements.directoryUntil(await this.#options.log.partitions(PA_DIRECTORY));
     return known < newest ? newest : undefined;
   }
   /** When the platform recorded the first decision about an app or a key. */
@@ -274,10 +267,7 @@ export class FactsHistory {
   }
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const FOREVER = '9999-12-31T23:59:59.999Z';
 const latest = (a: string, b: string): string => (a > b ? a : b);
-const inOrder = (rows: Row[]): readonly Row[] => rows.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
 /** The other identifiers of the provider that a record names. */
 function joinedIn(row: Row): readonly string[] {
   try {
@@ -292,10 +282,10 @@ function joinedIn(row: Row): readonly string[] {
  * The decision of a moment. Where both times are one, it is the decision as it was made then, with the clock of the
  * facts (`decisionTime`). Otherwise only what was in force at `at` counts.
  */
-const decidePast = (
-  client: string,
-  purpose: Purpose,
-  { at, known }: Moment,
-  facts: PastFacts,
-  member: string,
-): Decision => decide({ client, purpose, member, now: at, ...(at < known && { past: true as const }) }, facts);
+const requestOf = (client: string, purpose: Purpose, { at, known }: Moment, member: string): AccessRequest => ({
+  client,
+  purpose,
+  member,
+  now: at,
+  ...(at < known && { past: true as const }),
+});

@@ -195,6 +195,9 @@ export const HISTORY_TOPICS: readonly string[] = Object.keys(TOPICS);
 
 /** The index of a topic. */
 export const indexOf = (topic: string): string => `by_${TOPICS[topic]![0]}`;
+/** Of whom or what the row of a document is. */
+export const subjectIn = (document: ViewDocument, topic: string): string =>
+  (document[TOPICS[topic]![0]] as HistoryRow).subject;
 /** The row of a document, as the record that it was. */
 export function recordIn(document: ViewDocument, topic: string): LogRecord & { readonly recordedAt: string } {
   const { partition, offset, headers, value, recordedAt: at } = document[TOPICS[topic]![0]] as HistoryRow;

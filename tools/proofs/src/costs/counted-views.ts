@@ -12,7 +12,7 @@ export interface Cost {
   readonly bytes: number;
 }
 
-const READS = new Set(['get', 'getMany', 'getWhile', 'find', 'ids']);
+const READS = new Set(['get', 'getMany', 'getWhile', 'having', 'find', 'ids']);
 
 /** Views that count the documents and ids that their readers return to what `count` runs. */
 export function countedViews(): {

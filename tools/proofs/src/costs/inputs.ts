@@ -1,5 +1,6 @@
 import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
+import { pastInputs } from './past-inputs.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
 import { ENDS, FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, SESSIONS, UNREADABLE_MATCH } from './request-parts.ts';
 
@@ -337,8 +338,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'POST /auth/signing-keys/{kid}/withdraw': missing('/auth/signing-keys/unknown/withdraw', 'administrator', {
       method: 'POST',
     }),
-    'GET /ops/explain': operator(`/ops/explain?client=${client}&member=${member}`, { most: { rows: 1_200 } }),
-    'POST /ops/explain/labels': operator('/ops/explain/labels', { ...posted, status: 400, body: '{"files":[]}' }),
+    ...pastInputs(client, member),
     'GET /ops/disclosures': operator(`/ops/disclosures?member=${member}`, listed),
     'GET /ops/disclosures/document': operator(`/ops/disclosures/document?member=${member}`, listed),
     'GET /ops/disclosures/looks': operator(`/ops/disclosures/looks?member=${member}`, listed),

@@ -25,32 +25,19 @@ import {
   type PastFacts,
 } from '@provider-access/facts';
 import { LabelGate } from '@provider-access/records';
-import { isInstant, isId } from '@provider-access/fhir';
-import { instant, Refusal } from '@provider-access/kernel';
+import { isId } from '@provider-access/fhir';
+import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
+import { AT, CLIENT, KNOWN, MEMBER, momentOf } from './explain-fields.ts';
 
 const verdict = (d: PastDecision): PastVerdict => {
   if ('unknownBefore' in d) return { decision: 'unknown', unknownBefore: d.unknownBefore };
   return d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
 };
 
-const NO_CLIENT = 'client is required.';
-const CLIENT = z.string(NO_CLIENT).min(1, NO_CLIENT);
-const NO_MEMBER = 'member is required: an id.';
-const MEMBER = z.string(NO_MEMBER).refine(isId, NO_MEMBER);
-/** A day alone is no instant, because it begins at another moment in each zone of the payer. */
-const NO_INSTANT = 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.';
-const AT = z.string(NO_INSTANT).refine(isInstant, NO_INSTANT).optional();
-/** So that nobody has to know the clock of the server. */
-const UNTIL_NOW = 'now';
-const NOT_KNOWN = `${NO_INSTANT.replace('at ', 'known ').slice(0, -1)}, or "${UNTIL_NOW}".`;
-const KNOWN = z
-  .string(NOT_KNOWN)
-  .refine((text) => text === UNTIL_NOW || isInstant(text), NOT_KNOWN)
-  .optional();
 const NO_GROUP = 'group must be the id of a Group.';
 const GROUP = z.string(NO_GROUP).refine(isId, NO_GROUP).optional();
 
@@ -94,14 +81,12 @@ export class ExplainController {
   @Operation(EXPLAIN)
   async explain({ query: { client, member, at, known, group } }: Asked<typeof EXPLAIN>): Promise<Audited> {
     const now = instant(this.ports.clock.now());
-    const when = at === undefined ? now : instant(Date.parse(at));
-    const until =
-      known === undefined ? (when < now ? when : now) : known === UNTIL_NOW ? now : instant(Date.parse(known));
-    if (until > now) throw new Refusal('invalid-request', 'known must not be in the future.');
+    const moment = momentOf(at, known, now);
     const purpose = { kind: 'explain' as const, ...(group !== undefined && { group }) };
-    const moment = { at: when, known: until };
     const about = { client, member, purpose };
-    const json = await (when < now || until < now ? this.past(about, moment, now) : this.present(about, moment));
+    const json = await (moment.at < now || moment.known < now
+      ? this.past(about, moment, now)
+      : this.present(about, moment));
     return { audit: [{ released: { members: [member], resources: 0 } }], answer: { json } };
   }
 

@@ -1,0 +1,157 @@
+import type { LogRecord } from '@provider-access/engines/log';
+import type { ViewReader } from '@provider-access/engines/views';
+import { type DirectoryGaps, directoryGapsId } from './directory-gaps.ts';
+import { indexOf, recordIn, subjectIn } from './rows.ts';
+
+/** A statement as the record that it was. */
+export type Row = LogRecord & { readonly recordedAt: string };
+
+/** Rows of a page. Other work has its turn between two pages. */
+export const PAGE = 250;
+/** Subjects of one query. */
+export const MOST_SUBJECTS = 200;
+
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const FOREVER = '9999-12-31T23:59:59.999Z';
+const inOrder = (rows: Row[]): readonly Row[] => rows.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+const placeOf = ({ partition, offset }: Row): string => `${partition}/${offset}`;
+/** Each once, in the order of their topic: a record about several subjects has a row for each. */
+export const together = (rows: readonly Row[]): readonly Row[] =>
+  inOrder([...new Map(rows.map((row) => [placeOf(row), row])).values()]);
+/** Rows in the order of their recording. Those of one instant have an order in the log. */
+const byTime = (rows: Row[]): readonly Row[] =>
+  rows.sort(
+    (a, b) =>
+      (a.recordedAt < b.recordedAt ? -1 : a.recordedAt > b.recordedAt ? 1 : 0) ||
+      a.partition - b.partition ||
+      a.offset - b.offset,
+  );
+
+/** Where questions about the past find what was recorded. */
+export interface Statements {
+  /** What was recorded about the subject by `known`, in the order of recording. */
+  of(topic: string, subject: string, known: string): AsyncIterable<Row>;
+  /** What was recorded about any of them by `known`, in the order of the topic. */
+  ofMany(topic: string, subjects: readonly string[], known: string): Promise<readonly Row[]>;
+  /** Before this instant the directory has holes (RFC 3339); '' if it has none. */
+  directoryUntil(partitions: number): Promise<string>;
+}
+
+/** Statements of the view, which asks for each question. */
+export class StoredStatements implements Statements {
+  readonly #reader: ViewReader;
+  constructor(reader: ViewReader) {
+    this.#reader = reader;
+  }
+
+  async *of(topic: string, subject: string, known: string): AsyncGenerator<Row> {
+    let seen = 0;
+    // Statements of one instant have an order in the log.
+    let ofInstant: Row[] = [];
+    const query = { index: indexOf(topic), equals: [subject], range: { lte: known }, pageSize: PAGE };
+    for await (const document of this.#reader.scan(query)) {
+      const row = recordIn(document, topic);
+      if (ofInstant.length > 0 && ofInstant[0]!.recordedAt !== row.recordedAt) {
+        yield* inOrder(ofInstant);
+        ofInstant = [];
+      }
+      ofInstant.push(row);
+      if ((seen += 1) % PAGE === 0) await turn();
+    }
+    yield* inOrder(ofInstant);
+  }
+
+  async ofMany(topic: string, subjects: readonly string[], known: string): Promise<readonly Row[]> {
+    const found = await this.bySubject(topic, subjects);
+    return together([...found.values()].flat().filter(({ recordedAt }) => recordedAt <= known));
+  }
+
+  /** Everything about these subjects, by subject, whenever it was recorded. */
+  async bySubject(topic: string, subjects: readonly string[]): Promise<Map<string, Row[]>> {
+    const found = new Map<string, Row[]>();
+    for (let n = 0; n < subjects.length; n += MOST_SUBJECTS) {
+      const any = subjects.slice(n, n + MOST_SUBJECTS).map((subject) => [subject]);
+      for (const document of await this.#reader.having({ index: indexOf(topic), any })) {
+        const subject = subjectIn(document, topic);
+        const rows = found.get(subject);
+        if (rows === undefined) found.set(subject, [recordIn(document, topic)]);
+        else rows.push(recordIn(document, topic));
+      }
+    }
+    return found;
+  }
+  async directoryUntil(partitions: number): Promise<string> {
+    const gaps = await this.#reader.getMany(Array.from({ length: partitions }, (_, p) => directoryGapsId(p)));
+    const until = gaps.map((document) => (document?.['directory'] as DirectoryGaps | undefined)?.until ?? '');
+    return until.reduce((a, b) => (a > b ? a : b), '');
+  }
+}
+
+/**
+ * Statements that one question asks for again and again, because it decides many times. What was asked for once is
+ * kept. A subject with more than `most` statements is not kept, so that nobody fills the memory.
+ */
+export class KeptStatements implements Statements {
+  readonly #stored: StoredStatements;
+  readonly #most: number;
+  readonly #kept = new Map<string, Map<string, readonly Row[]>>();
+  #directory: Promise<string> | undefined;
+
+  constructor(stored: StoredStatements, most: number) {
+    this.#stored = stored;
+    this.#most = most;
+  }
+
+  /** Loads what was recorded about these subjects. @returns those that have too many statements to be kept */
+  async load(topic: string, subjects: readonly string[]): Promise<readonly string[]> {
+    const kept = this.#of(topic);
+    const missing = [...new Set(subjects)].filter((subject) => !kept.has(subject));
+    if (missing.length === 0) return [];
+    const found =
+      missing.length === 1 ? await this.#first(topic, missing[0]!) : await this.#stored.bySubject(topic, missing);
+    const many: string[] = [];
+    for (const subject of missing) {
+      const rows = found.get(subject) ?? [];
+      if (rows.length > this.#most) many.push(subject);
+      else kept.set(subject, byTime(rows));
+    }
+    await turn();
+    return many;
+  }
+  /** One row more than are kept says that there are too many. */
+  async #first(topic: string, subject: string): Promise<Map<string, Row[]>> {
+    const rows: Row[] = [];
+    for await (const row of this.#stored.of(topic, subject, FOREVER)) if (rows.push(row) > this.#most) break;
+    return new Map([[subject, rows]]);
+  }
+  /** Everything that is kept of a topic, by subject. */
+  known(topic: string): ReadonlyMap<string, readonly Row[]> {
+    return this.#of(topic);
+  }
+  /** Forgets these subjects. */
+  forget(topic: string, subjects: readonly string[]): void {
+    for (const subject of subjects) this.#of(topic).delete(subject);
+  }
+
+  async *of(topic: string, subject: string, known: string): AsyncGenerator<Row> {
+    await this.load(topic, [subject]);
+    const rows = this.#of(topic).get(subject);
+    if (rows === undefined) return yield* this.#stored.of(topic, subject, known);
+    yield* rows.filter(({ recordedAt }) => recordedAt <= known);
+  }
+  async ofMany(topic: string, subjects: readonly string[], known: string): Promise<readonly Row[]> {
+    const many = await this.load(topic, subjects);
+    const rows = subjects.flatMap((subject) => this.#of(topic).get(subject) ?? []);
+    const others = many.length === 0 ? [] : await this.#stored.ofMany(topic, many, known);
+    return together([...rows.filter(({ recordedAt }) => recordedAt <= known), ...others]);
+  }
+  directoryUntil(partitions: number): Promise<string> {
+    return (this.#directory ??= this.#stored.directoryUntil(partitions));
+  }
+
+  #of(topic: string): Map<string, readonly Row[]> {
+    let kept = this.#kept.get(topic);
+    if (kept === undefined) this.#kept.set(topic, (kept = new Map()));
+    return kept;
+  }
+}
