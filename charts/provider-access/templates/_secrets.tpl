@@ -6,6 +6,7 @@
 - { of: administratorTokens, variable: ADMINISTRATOR_TOKENS_FILE, file: administrator.tokens, key: key }
 - { of: payerTokens, variable: PAYER_TOKENS_FILE, file: payer.tokens, key: key }
 - { of: memberPortalTokens, variable: MEMBER_PORTAL_TOKENS_FILE, file: member-portal.tokens, key: key }
+- { of: memberPortalKeys, variable: MEMBER_PORTAL_KEYS_FILE, file: member-portal-keys.json, key: key }
 - { of: oidcClientSecret, variable: OIDC_CLIENT_SECRET_FILE, file: oidc-client-secret, key: key }
 - { of: kafkaPassword, variable: KAFKA_SASL_PASSWORD_FILE, file: kafka-password, key: key }
 - { of: kafkaOauthToken, variable: KAFKA_SASL_OAUTH_TOKEN_FILE, file: kafka-oauth-token, key: key }

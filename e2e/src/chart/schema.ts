@@ -68,6 +68,7 @@ const secrets = {
       'administratorTokens',
       'payerTokens',
       'memberPortalTokens',
+      'memberPortalKeys',
       'oidcClientSecret',
       'kafkaPassword',
       'kafkaOauthToken',

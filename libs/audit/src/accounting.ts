@@ -20,7 +20,7 @@ export const ACCOUNTING_POLICY = "default-src 'none'; style-src 'unsafe-inline';
 
 const PURPOSES: Readonly<Record<string, string>> = { TREAT: 'Treatment', HOPERAT: 'Health care operations' };
 /** Whether a release gave something about the member to somebody outside. */
-const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
+export const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
   outcome === 'released' && AUDIT_ACTIONS[action].gives !== undefined;
 
 /** Escapes a text, and keeps characters that change the direction of writing within it. */

@@ -24,8 +24,32 @@ export const isPersonRole = (role: string): role is PersonRole => Object.hasOwn(
 /** The roles in the order of the table. */
 export const PERSON_ROLES = Object.keys(PEOPLE) as readonly PersonRole[];
 
+/**
+ * The role of a member who opened a link of the payer's portal (PEOPLE.md N51). It opens what is about this member
+ * alone. No person of the payer can have it, and no token.
+ */
+export const MEMBER = 'member';
+export const MEMBER_DOES = 'Sees who had access to the own data, and decides about it, from a link of the portal.';
+export type MemberRole = typeof MEMBER;
+/** Whoever an operation can be for. */
+export type AnyRole = Role | PersonRole | MemberRole;
+
+/** The member of a session, and the link that began it. */
+export interface LinkedMember {
+  /** The member's id. */
+  readonly id: string;
+  /** Names the link. A link is for one decision. */
+  readonly link: string;
+  /** The mark of the portal's key that signed the link. */
+  readonly key: string;
+  /** The language that the portal named, a tag of BCP 47. */
+  readonly language?: string;
+}
+
 /** Who calls with a role. */
 export interface Caller {
+  /** Only for the role `member`: the one member whom the caller may see. */
+  readonly member?: LinkedMember;
   /** In the audit: the role of a token, or `person` and the subject of a person. */
   readonly name: string;
   /** In decisions: the same, but the mark of a token tells it from other tokens of its role. */

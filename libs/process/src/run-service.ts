@@ -27,6 +27,7 @@ const SECRETS = {
   signingKeys: 'TOKEN_SIGNING_KEYS_FILE',
   memberHash: 'MEMBER_HASH_KEYS_FILE',
   pageKeys: 'PAGE_LINK_KEYS_FILE',
+  portalKeys: 'MEMBER_PORTAL_KEYS_FILE',
 } satisfies Record<keyof SecretFiles, string>;
 /** The files that the environment names. */
 const secretFiles = (config: Readonly<Record<string, unknown>>): SecretFiles =>

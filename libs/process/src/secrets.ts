@@ -2,6 +2,8 @@ import { type Role, ROLES } from '@provider-access/kernel';
 import { MemberHash, type Logger } from '@provider-access/service/observability';
 import {
   openKeys,
+  openPortalKeys,
+  type PortalKeys,
   openSigningKeys,
   openTokens,
   type Secret,
@@ -12,7 +14,12 @@ import {
 
 /** The file of each secret, as far as the process has it. `role` names the file in the texts of faults. */
 export type SecretFiles = Readonly<
-  Partial<Record<Role | 'signingKeys' | 'memberHash' | 'pageKeys', { readonly role: string; readonly file: string }>>
+  Partial<
+    Record<
+      Role | 'signingKeys' | 'memberHash' | 'pageKeys' | 'portalKeys',
+      { readonly role: string; readonly file: string }
+    >
+  >
 >;
 
 /** The secrets of a process. Their files are watched, so that a value can be replaced while the process runs. */
@@ -21,6 +28,8 @@ export interface Secrets {
   readonly staticTokens: StaticTokens;
   /** Hashes of members. Undefined without their keys. */
   readonly memberHash: MemberHash | undefined;
+  /** Public keys of the payer's portal for members. Undefined without their file. */
+  readonly portalKeys: Secret<PortalKeys> | undefined;
   /** ES256 keys of the access tokens. @throws for a process without them */
   signingKeys(): Secret<SigningKeys>;
   /** Keys of page links. @throws for a process without them */
@@ -61,9 +70,11 @@ export async function openSecrets(
   const signingKeys = await open('signingKeys', openSigningKeys);
   const pageKeys = await open('pageKeys', openKeys);
   const memberHash = await open('memberHash', openKeys);
+  const portalKeys = await open('portalKeys', openPortalKeys);
   return {
     staticTokens: new StaticTokens(tokens),
     memberHash: memberHash && new MemberHash(() => memberHash.current),
+    portalKeys,
     signingKeys: () => required('signing keys', signingKeys),
     pageKeys: () => required('keys of page links', pageKeys),
     close: () => {

@@ -40,10 +40,10 @@ export function audFault({ aud }: JWTPayload, { endpoint, beside }: Audiences): 
 }
 
 /** `now`: ms since the epoch, here and below. */
-export function expFault({ exp }: JWTPayload, now: number): string | undefined {
+export function expFault({ exp }: JWTPayload, now: number, mostAhead = MAX_AHEAD): string | undefined {
   if (!isTime(exp)) return 'exp is required, in seconds since 1970.';
   if (exp + SKEW <= now / 1000) return 'exp is past: client_assertion has expired.';
-  return exp > Math.ceil(now / 1000) + MAX_AHEAD ? `exp must be at most ${MAX_AHEAD} seconds ahead.` : undefined;
+  return exp > Math.ceil(now / 1000) + mostAhead ? `exp must be at most ${mostAhead} seconds ahead.` : undefined;
 }
 
 /** `nbf` and `iat` may be absent. */

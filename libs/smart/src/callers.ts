@@ -1,16 +1,18 @@
-import { type Caller, isPersonRole, type PersonRole, Refusal, type Role } from '@provider-access/kernel';
+import { type AnyRole, type Caller, isPersonRole, MEMBER, Refusal, type Role } from '@provider-access/kernel';
 import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
 import { isOwnRequest, type Session, type Sessions } from './sessions.ts';
 import { type StaticTokens, tokenMark } from './static-tokens.ts';
 
-type AnyRole = Role | PersonRole;
 interface Request extends RequestWithHeaders {
   readonly method?: string | undefined;
 }
 
-/** The kinds of token that have one of the roles. The administrator's token has every role of people. */
+/**
+ * The kinds of token that have one of the roles. The administrator's token has every role of people, and no token is a
+ * member.
+ */
 const tokensOf = (roles: readonly AnyRole[]): readonly Role[] => [
-  ...new Set(roles.map((role) => (isPersonRole(role) ? 'administrator' : role))),
+  ...new Set(roles.flatMap((role) => (role === MEMBER ? [] : isPersonRole(role) ? 'administrator' : role))),
 ];
 const ended = (text: string): Refusal => new Refusal('invalid-token', text);
 
@@ -41,7 +43,10 @@ export class Callers {
     known?.(session);
     if (!isOwnRequest(request, session))
       throw new Refusal('forbidden', 'The header X-CSRF-Token must have the value of csrf of GET /auth/session.');
-    const isOfOne = roles.some((role) => isPersonRole(role) && session.roles.includes(role));
+    const isOfOne = roles.some((role) => (isPersonRole(role) || role === MEMBER) && session.roles.includes(role));
+    // One text for all that a member cannot do.
+    if (!isOfOne && session.member !== undefined)
+      throw new Refusal('forbidden', 'The session of a member is for the decisions of this member alone.');
     if (!isOfOne)
       throw new Refusal(
         'forbidden',

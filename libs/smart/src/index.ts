@@ -8,6 +8,8 @@ export * from './secret-file.ts';
 export * from './authenticate.ts';
 export * from './static-tokens.ts';
 export * from './sessions.ts';
+export * from './member-link.ts';
+export { openPortalKeys, type PortalKeys } from './portal-keys.ts';
 export { Callers } from './callers.ts';
 export * from './client-keys.ts';
 export * from './assertion-keys.ts';

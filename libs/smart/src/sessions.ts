@@ -1,10 +1,19 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { State } from '@provider-access/engines/state';
-import { type Caller, type Clock, isPersonRole, type PersonRole } from '@provider-access/kernel';
+import {
+  type Caller,
+  type Clock,
+  isPersonRole,
+  MEMBER,
+  type MemberRole,
+  type PersonRole,
+} from '@provider-access/kernel';
 import type { RequestWithHeaders } from './authenticate.ts';
 
 /** ms: the longest time from sign-in to the end. */
 const LIFETIME_MS = 8 * 3_600_000;
+/** ms: the longest time of a member who opened a link. Long enough to read, decide and print. */
+const MEMBER_LIFETIME_MS = 15 * 60_000;
 /** ms: a session that nobody renews ends. */
 const IDLE_MS = 30 * 60_000;
 /**
@@ -23,7 +32,7 @@ export interface SignedIn extends Caller {
 }
 /** What a renewal changes. */
 interface Known {
-  readonly roles: readonly PersonRole[];
+  readonly roles: readonly (PersonRole | MemberRole)[];
   /** ms since the epoch: when the identity provider said the roles. */
   readonly at: number;
   /** What auth needs to ask the identity provider again, sealed with the secret of the cookie. */
@@ -63,7 +72,7 @@ export class Sessions {
   }
 
   /** A new session with a new secret, whatever cookie the browser had. */
-  async begin(who: SignedIn, roles: readonly PersonRole[], seal?: (secret: string) => string): Promise<Session> {
+  async begin(who: SignedIn, roles: Known['roles'], seal?: (secret: string) => string): Promise<Session> {
     const { claims } = this.#options.state;
     const now = this.#options.clock.now();
     const secret = randomBytes(32).toString('base64url');
@@ -73,13 +82,13 @@ export class Sessions {
       roles,
       at: now,
       secret,
-      until: now + LIFETIME_MS,
+      until: now + (who.member === undefined ? LIFETIME_MS : MEMBER_LIFETIME_MS),
       ...(sealed !== undefined && { sealed }),
     };
     await this.#announce(session);
-    const { name, mark, token } = who;
+    const { name, mark, token, member } = who;
     const { until } = session;
-    await claims.claim(ALIVE, idOf(secret), JSON.stringify({ name, mark, token, until }), until);
+    await claims.claim(ALIVE, idOf(secret), JSON.stringify({ name, mark, token, member, until }), until);
     return session;
   }
 
@@ -92,13 +101,9 @@ export class Sessions {
     const [alive, [known]] = await Promise.all([claims.get(ALIVE, id), presence.list(groupOf(id))]);
     if (alive === undefined || known === undefined) return undefined;
     const { roles, ...rest } = known.data as Known;
-    // A release that knows fewer roles reads the others as none.
-    return {
-      ...(JSON.parse(alive) as SignedIn & { until: number }),
-      ...rest,
-      roles: roles.filter(isPersonRole),
-      secret,
-    };
+    const who = JSON.parse(alive) as SignedIn & { until: number };
+    // The session of a member has one role, whatever is stored. A release that knows fewer roles reads others as none.
+    return { ...who, ...rest, roles: who.member === undefined ? roles.filter(isPersonRole) : [MEMBER], secret };
   }
 
   /**
@@ -110,7 +115,7 @@ export class Sessions {
   }
 
   /** Stores what the identity provider says now. Does nothing for a session that has ended meanwhile. */
-  async renew(session: Session, roles: readonly PersonRole[], sealed = session.sealed): Promise<Session> {
+  async renew(session: Session, roles: Known['roles'], sealed = session.sealed): Promise<Session> {
     const renewed = { ...session, roles, at: this.#options.clock.now(), ...(sealed !== undefined && { sealed }) };
     await this.#announce(renewed);
     return renewed;

@@ -10,6 +10,7 @@ import {
   Authenticator,
   JwksCache,
   type JwksSource,
+  type PortalKeys,
   publishedKeys,
   type Secret,
   type SigningKeys,
@@ -37,6 +38,8 @@ import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs
 import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { LinesController } from './operations/lines/lines.controller.ts';
+import { MemberSessionController } from './operations/member-session/member-session.controller.ts';
+import { PORTAL_KEYS, PortalLinks } from './operations/member-session/portal-links.ts';
 import { BUILT_PAGES, builtPages, PortalController } from './operations/portal/portal.controller.ts';
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
@@ -60,6 +63,8 @@ import { TokenController } from './operations/token/token.controller.ts';
 export interface AuthOptions extends ServiceRuntime {
   /** Private keys that sign access tokens, from the file that all instances of auth share. */
   readonly keys: Secret<SigningKeys>;
+  /** Public keys of the payer's portal for members. Without them no link is valid. */
+  readonly portalKeys?: Secret<PortalKeys> | undefined;
   /** Parties of the other services in this process. auth acknowledges a change after they have read it. */
   readonly readers?: readonly RegistryReader[];
   /** Fetches the published keys of clients; by default from their jwks_uri. */
@@ -80,6 +85,7 @@ const PARTS = [
   OwnChanges,
   OwnEndings,
   OwnUpdates,
+  PortalLinks,
   RegistrationAccess,
   RotatedTokens,
   LinesRegister,
@@ -102,6 +108,7 @@ const CONTROLLERS = [
   DocsController,
   HomeController,
   LinesController,
+  MemberSessionController,
   NoticeController,
   PortalController,
   ProvidersController,
@@ -148,7 +155,10 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
     );
   }
 
-  static register({ keys, readers = [], jwksSource, ...runtime }: AuthOptions, config: AuthConfig): DynamicModule {
+  static register(
+    { keys, portalKeys, readers = [], jwksSource, ...runtime }: AuthOptions,
+    config: AuthConfig,
+  ): DynamicModule {
     const { publicUrl, allowInsecureJwks } = config;
     const { presence, ports } = runtime;
     const { log, clock, metrics, logger } = ports;
@@ -169,6 +179,7 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: SIGNING_KEYS, useValue: keys },
+        { provide: PORTAL_KEYS, useFactory: () => portalKeys },
         { provide: PRESENCE, useFactory: () => presence },
         {
           provide: JWKS_SOURCE,

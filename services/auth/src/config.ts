@@ -88,6 +88,7 @@ export const authEnv = z.object({
   ...processEnv,
   TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+  MEMBER_PORTAL_KEYS_FILE: secretsEnv.MEMBER_PORTAL_KEYS_FILE,
   ...authSettings.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
   ...businessEnv,
@@ -109,6 +110,8 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   /** What a registration must have beside its keys, scope and identifiers. */
   registrationRequires: env.REGISTRATION_REQUIRES,
   unknownMetadata: env.REGISTER_UNKNOWN,
+  /** Base of the pages for people and members. */
+  portalUrl: env.PORTAL_URL ?? env.PUBLIC_URL,
   /** Where people sign in; undefined: with the administrator's token. */
   identityProvider: identityProvider(env),
   /** How long a request to the identity provider may take, ms. */

@@ -8,5 +8,8 @@ export const authService = defineService({
   settings: authSettings,
   config: authConfig,
   module: (runtime, config: AuthConfig) =>
-    AuthModule.register({ ...runtime, keys: runtime.secrets.signingKeys() }, config),
+    AuthModule.register(
+      { ...runtime, keys: runtime.secrets.signingKeys(), portalKeys: runtime.secrets.portalKeys },
+      config,
+    ),
 });

@@ -22,7 +22,14 @@ import { recordsOf, request, signingKeysIn } from '@provider-access/process/test
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
 import { directory } from '@provider-access/records';
-import { fixedSecret, type JwksSource, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import {
+  fixedSecret,
+  type JwksSource,
+  type PortalKeys,
+  type Secret,
+  type SigningKeys,
+  StaticTokens,
+} from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
@@ -92,6 +99,8 @@ export interface BenchOptions {
   readonly state?: State;
   readonly logger?: Logger;
   readonly jwks?: JwksSource;
+  readonly portalKeys?: Secret<PortalKeys>;
+  readonly views?: ServicePorts['views'];
 }
 
 /** The auth service over in-memory engines and a clock that the test sets. */
@@ -124,7 +133,7 @@ export class Bench {
       clock,
       logger: options.logger ?? silentLogger,
       metrics: new Metrics(),
-      views: openMemoryViews(),
+      views: options.views ?? openMemoryViews(),
     };
     const keys = options.keys ?? fixedSecret(await signingKeysIn(keyFile!));
     const staticTokens = new StaticTokens({ administrator: [ADMINISTRATOR, ADMINISTRATOR_2], payer: 'p'.repeat(43) });
@@ -137,6 +146,7 @@ export class Bench {
           readers: options.readers,
           presence: options.presence,
           jwksSource: options.jwks,
+          portalKeys: options.portalKeys,
         },
         {
           ...authConfig(authSettings.parse({ PUBLIC_URL })),

@@ -1,7 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
-import { isPersonRole, PERSON_ROLES, type PersonRole, type RefusalKind, REFUSALS } from '@provider-access/kernel';
+import {
+  type AnyRole,
+  isPersonRole,
+  MEMBER,
+  type MemberRole,
+  PERSON_ROLES,
+  type PersonRole,
+  type RefusalKind,
+  REFUSALS,
+} from '@provider-access/kernel';
 import { RELEASE } from '@provider-access/process';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
 import { type Descriptor, type Json, operationsOf, ref, TAGS } from '@provider-access/service/operation';
@@ -71,7 +80,8 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
           in: 'cookie',
           name: '__Host-pa-session',
           description:
-            'The session of a person with one of the roles (docs/roles.html). Unsafe methods need `X-CSRF-Token` too.',
+            'The session of a person or member with one of the roles (docs/roles.html). Unsafe methods need ' +
+            '`X-CSRF-Token` too.',
         },
         registration: { type: 'http', scheme: 'bearer', description: 'The `registration_access_token` of an app.' },
       },
@@ -138,17 +148,19 @@ function describe(operation: Descriptor): Json {
 }
 
 /** One of the roles is enough, so each of them is a requirement of its own. */
-const ofPeople = (roles: readonly PersonRole[]): readonly Json[] => roles.map((role) => ({ person: [role] }));
+const ofPeople = (roles: readonly (PersonRole | MemberRole)[]): readonly Json[] =>
+  roles.map((role) => ({ person: [role] }));
+const isInSession = (role: AnyRole): role is PersonRole | MemberRole => isPersonRole(role) || role === MEMBER;
 
 function securityOf({ callers, security }: Descriptor): readonly Json[] {
   if (security !== undefined)
-    return security.flatMap((one) => (one === 'person' ? ofPeople(PERSON_ROLES) : [{ [one]: [] }]));
+    return security.flatMap((one) => (one === 'person' ? ofPeople([...PERSON_ROLES, MEMBER]) : [{ [one]: [] }]));
   if (callers === 'app') return [{ app: [] }];
   if (callers === 'anybody') return [];
-  const people = callers.filter(isPersonRole);
-  const tokens = callers.filter((role) => !isPersonRole(role));
+  const people = callers.filter(isInSession);
+  const tokens = callers.filter((role) => !isInSession(role));
   return [
-    ...[...tokens, ...(people.length > 0 ? ['administrator'] : [])].map((role) => ({ [role]: [] })),
+    ...[...tokens, ...(people.some(isPersonRole) ? ['administrator'] : [])].map((role) => ({ [role]: [] })),
     ...ofPeople(people),
   ];
 }

@@ -45,6 +45,7 @@ export async function startPlatform(
         signingKeys: inFolder('token-signing-keys.json'),
         pageKeys: inFolder('page-links.key'),
         memberHash: inFolder('member-hash.key'),
+        portalKeys: inFolder('member-portal-keys.json'),
       },
       { create: true, logger },
     );

@@ -43,7 +43,7 @@ const EXPORT_OPERATION =
   /^\/fhir\/Group\/(?:[^/]+\/(?:\$|%24)(?:export|davinci-data-export)|(?:\$|%24)provider-member-match)\/?$/;
 
 /** Paths that providers and their apps never use. */
-const INTERNAL = ['/events', '/ops', '/metrics', '/auth/clients', '/auth/session'] as const;
+const INTERNAL = ['/events', '/ops', '/metrics', '/auth/clients', '/auth/session', '/auth/member-session'] as const;
 
 const pathOf = (target: string): string => {
   const end = target.search(/[?#]/);

@@ -1,3 +1,4 @@
+import { createPrivateKey, randomUUID, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,9 @@ import { standaloneConfig } from '../src/config.ts';
 import { type Platform, startPlatform } from '../src/platform.ts';
 
 const ROLES = ['reviewer', 'auditor', 'operator', 'engineer', 'call-centre', 'compliance', 'dead-letter-reader'];
+/** Of a member who opened a link of the portal (PEOPLE.md N51). No person of the payer has it. */
+const MEMBER = 'member';
+const IN_A_SESSION = [...ROLES, MEMBER];
 
 /**
  * Which people may use each route, by hand from PEOPLE.md ("What each page must answer") and APPS.md P18 and P63, and
@@ -26,10 +30,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /auth/decisions': ['reviewer', 'auditor', 'compliance'],
   'GET /auth/signing-keys': ['operator'],
   'POST /auth/signing-keys/{kid}/withdraw': ['operator'],
-  'GET /auth/session': ROLES,
+  'GET /auth/session': IN_A_SESSION,
   'POST /auth/session': [],
-  'POST /auth/session/renew': ROLES,
-  'DELETE /auth/session': ROLES,
+  'POST /auth/session/renew': IN_A_SESSION,
+  'DELETE /auth/session': IN_A_SESSION,
   'GET /events/receipts/{id}': ['engineer'],
   'GET /events/dead-letters': ['engineer'],
   'GET /events/dead-letters/{id}': ['dead-letter-reader'],
@@ -39,8 +43,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /ops/explain/apps': ['auditor'],
   'GET /ops/explain/members': ['auditor'],
   'POST /ops/explain/labels': ['engineer', 'compliance'],
-  'GET /ops/disclosures': ['auditor', 'call-centre'],
-  'GET /ops/disclosures/document': ['auditor', 'call-centre'],
+  'GET /ops/disclosures': ['auditor', 'call-centre', MEMBER],
+  'GET /ops/disclosures/document': ['auditor', 'call-centre', MEMBER],
   'GET /ops/disclosures/looks': ['auditor', 'compliance'],
   'POST /ops/disclosures/members': ['auditor'],
   'POST /ops/disclosures/recalls': [],
@@ -106,6 +110,7 @@ beforeAll(async () => {
   platform = await startPlatform(readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0' }), silentLogger);
   administrator = readFileSync(platform.administratorTokenFile, 'utf8').trim();
   for (const role of ROLES) sessions.set(role, await signIn([role]));
+  sessions.set(MEMBER, await openLink());
 });
 afterAll(async () => {
   await platform.stop();
@@ -118,6 +123,52 @@ async function signIn(roles: readonly string[]): Promise<Session> {
     method: 'POST',
     headers: { authorization: `Bearer ${administrator}`, 'content-type': 'application/json' },
     body: JSON.stringify({ roles }),
+  });
+  expect(answer.status).toBe(201);
+  const [cookie = ''] = answer.headers.getSetCookie();
+  const { csrf } = (await answer.json()) as { csrf: string };
+  return { cookie: cookie.split(';')[0]!, csrf };
+}
+/** A session of the member `m1`, by a link as docs/member-link.md says it. */
+async function openLink(): Promise<Session> {
+  const payer = readFileSync(platform.payerTokenFile, 'utf8').trim();
+  const event = {
+    specversion: '1.0',
+    id: 'out-1',
+    source: '/roles',
+    type: 'payer.member-opted-out.v2',
+    time: '2026-01-01T00:00:00Z',
+    subject: 'm1',
+    data: { scope: 'global', effectiveFrom: '2026-01-01', setBy: 'member' },
+  };
+  const published = await fetch(`${platform.address}/events`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${payer}`, 'content-type': 'application/x-ndjson' },
+    body: JSON.stringify(event),
+  });
+  expect(published.status).toBe(200);
+  await published.text();
+  const { keys } = JSON.parse(readFileSync(join(folder, 'member-portal-keys.json'), 'utf8')) as {
+    keys: [{ kid: string }];
+  };
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    iss: 'member-portal',
+    sub: 'member-portal',
+    aud: `${platform.address}/auth/member-session`,
+    iat: now,
+    exp: now + 600,
+    jti: randomUUID(),
+    member: 'm1',
+  };
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'ES384', kid: keys[0].kid, typ: 'JWT' })}.${part(claims)}`;
+  const key = createPrivateKey({ key: keys[0], format: 'jwk' });
+  const signature = sign('sha384', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url');
+  const answer = await fetch(`${platform.address}/auth/member-session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ link: `${signed}.${signature}` }),
   });
   expect(answer.status).toBe(201);
   const [cookie = ''] = answer.headers.getSetCookie();
@@ -156,7 +207,7 @@ describe('P63 each route of people', () => {
   );
   test.each(asked)('%s answers the roles of its row, and 403 or 401 to all others', async (route) => {
     const allowed = ALLOWED[route] ?? [];
-    for (const role of ROLES) {
+    for (const role of IN_A_SESSION) {
       const status = await ask(route, sessions.get(role)!);
       if (allowed.includes(role)) expect([401, 403, 405, 500], `${role}: ${status}`).not.toContain(status);
       else expect(status, role).toBe(403);
@@ -167,6 +218,18 @@ describe('P63 each route of people', () => {
     if (ROLES.every((role) => allowed.includes(role)) && url.startsWith('/auth/session')) return;
     const { status } = await fetch(platform.address + url, { method, headers });
     expect([401, 403, 405, 500], `administrator: ${status}`).not.toContain(status);
+  });
+
+  test('a member sees and decides what is about this member, and nothing else', async () => {
+    const { cookie } = sessions.get(MEMBER)!;
+    const status = async (path: string): Promise<number> =>
+      (await fetch(platform.address + path, { headers: { cookie } })).status;
+    for (const path of ['/fhir/Consent', '/ops/disclosures', '/ops/disclosures?member=m1', '/auth/session'])
+      expect(await status(path), path).toBe(200);
+    for (const path of ['/ops/disclosures?member=m2', '/fhir/Consent?patient=m2', '/ops/views/auth', '/ops/views'])
+      expect(await status(path), path).toBe(403);
+    for (const path of ['/fhir/Patient/m1', '/fhir/Group', '/fhir/bulk']) expect(await status(path), path).toBe(401);
+    expect(await status('/ops/sandbox')).toBe(404);
   });
 
   test('an auditor cannot approve, and a reviewer reads nothing protected', async () => {

@@ -164,7 +164,7 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   [/^GET \/($|notice$|providers$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
   [/^POST \/auth\/session$/, ['administrator']],
   // A session is no token: whoever has one is in roles.int of the standalone.
-  [/^[A-Z]+ \/auth\/session\b/, ['nobody']],
+  [/^[A-Z]+ \/auth\/(member-)?session\b/, ['nobody']],
   [/^POST \/auth\/introspect$/, ['app', 'administrator']],
   [/^[A-Z]+ \/auth\/(clients|decisions|signing-keys)\b/, ['administrator']],
   // An app gets the answer of a type that does not exist.

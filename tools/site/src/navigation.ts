@@ -30,6 +30,7 @@ const SECTIONS = {
     'when-something-was-wrong.md',
     'reviewing.md',
     'signing-in.md',
+    'member-link.md',
   ],
   'How to: providers': [
     'install-pa.md',

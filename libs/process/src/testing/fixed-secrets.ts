@@ -14,6 +14,7 @@ export function fixedSecrets(
   const secrets = {
     staticTokens,
     memberHash: undefined,
+    portalKeys: undefined,
     signingKeys,
     pageKeys: () => pageKeys,
     close: () => undefined,

@@ -18,4 +18,10 @@ export const secretsEnv = {
       "Tokens of the payer's portal for members: 32 characters or more, one a line. Without it nobody uses " +
         '`/fhir/Consent`.',
     ),
+  MEMBER_PORTAL_KEYS_FILE: secretFile
+    .optional()
+    .describe(
+      "JWK Set of the public keys with which the payer's portal signs links for members (RS384 or ES384). Without it " +
+        'no link is valid.',
+    ),
 };

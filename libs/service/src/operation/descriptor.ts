@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { ActionOnData, RefusalReason } from '@provider-access/events';
-import type { PersonRole, RefusalKind, Role } from '@provider-access/kernel';
+import type { AnyRole, RefusalKind } from '@provider-access/kernel';
 import type { z } from 'zod';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -67,11 +67,12 @@ export interface Descriptor {
    */
   readonly head?: boolean;
   /**
-   * An app with an access token, anybody, or who has one of the roles: a token of this role, or a person who signed in.
+   * An app with an access token, anybody, or who has one of the roles: a token of this role, a person who signed in, or
+   * a member who opened a link.
    * The administrator's token has every role of people. This is the only place that says who may call an operation, and
    * `docs/roles.md` shows all of them.
    */
-  readonly callers: 'app' | 'anybody' | readonly (Role | PersonRole)[];
+  readonly callers: 'app' | 'anybody' | readonly AnyRole[];
   /** The security schemes of the OpenAPI document, where the handler itself checks who calls. */
   readonly security?: readonly string[];
   /** The scope that an app needs for the type of the path: `r` to read an instance, `s` to search. */

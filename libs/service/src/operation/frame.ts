@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type GrantedScopes, type Interaction, reaches } from '@provider-access/domain/smart';
 import type { AuditEntry, ReleaseEntry } from '@provider-access/events';
-import { type Caller, type PersonRole, Refusal, type Role, unknownResource } from '@provider-access/kernel';
+import { type AnyRole, type Caller, Refusal, unknownResource } from '@provider-access/kernel';
 import { isId, isServedType } from '@provider-access/fhir';
 import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
 import { readGeneral } from '../http/general-parameters.ts';
@@ -20,11 +20,7 @@ export interface OperationPorts {
   readonly authenticator: { authenticate(request: FastifyRequest): Client | Promise<Client> } | undefined;
   /** `known` gets who calls before a refusal for want of a role. Throws Refusal. */
   readonly callers: {
-    admit(
-      request: FastifyRequest,
-      roles: readonly (Role | PersonRole)[],
-      known: (caller: Caller) => void,
-    ): Promise<Caller>;
+    admit(request: FastifyRequest, roles: readonly AnyRole[], known: (caller: Caller) => void): Promise<Caller>;
   };
   readonly audit: {
     record(entry: AuditEntry): Promise<void>;
@@ -94,7 +90,7 @@ export class Frame {
   readonly #operation: Descriptor;
   readonly #handler: Handler;
   readonly #path: string;
-  readonly #roles: readonly (Role | PersonRole)[] | undefined;
+  readonly #roles: readonly AnyRole[] | undefined;
   /** The type in a path that names it. */
   readonly #type: string;
   /** The parameters of a GET for holders of a role. An ignored one would change what the answer means. */
@@ -181,7 +177,7 @@ export class Frame {
   async #caller(
     { callers, authenticator }: OperationPorts,
     request: FastifyRequest,
-    roles: readonly (Role | PersonRole)[],
+    roles: readonly AnyRole[],
   ): Promise<Caller> {
     try {
       return await callers.admit(request, roles, (caller) => (request.caller = caller));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { CLIENT_STATUSES } from '@provider-access/domain/access';
 import { FAULT_REASONS, PAYER_EVENTS, REQUEST_FAULTS } from '@provider-access/events';
 import { z } from 'zod';
-import { PERSON_ROLES } from '@provider-access/kernel';
+import { MEMBER, PERSON_ROLES } from '@provider-access/kernel';
 import type { Json } from '@provider-access/service/operation';
 
 const text = (description: string): Json => ({ type: 'string', description });
@@ -228,11 +228,13 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
     type: 'object',
     required: ['person', 'mark', 'roles', 'until', 'csrf'],
     properties: {
-      person: text('`person` and the subject of the identity provider, or `administrator`.'),
+      person: text('`person` and the subject of the identity provider, `administrator`, or `member`.'),
       mark: text('How decisions name who made them.'),
-      roles: list({ enum: PERSON_ROLES }, 'See docs/roles.html.'),
+      roles: list({ enum: [...PERSON_ROLES, MEMBER] }, 'See docs/roles.html.'),
       until: { ...INSTANT, description: 'The end, however often the session is renewed.' },
       csrf: text('The value of `X-CSRF-Token`, which unsafe methods need.'),
+      member: text('Only with the role `member`: the id of this member.'),
+      language: text('The language that the portal named in the link.'),
     },
   },
   Sandbox: {

@@ -56,6 +56,16 @@ export const SESSIONS = {
   // Nobody signs in at an identity provider in this world.
   'GET /auth/session/sign-in': [{ url: '/auth/session/sign-in?to=/portal', by: 'nobody', status: 404 }],
   'GET /auth/session/callback': [{ url: '/auth/session/callback?code=1&state=2', by: 'nobody', status: 404 }],
+  'POST /auth/member-session': [
+    {
+      url: '/auth/member-session',
+      by: 'nobody',
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify({ link: `${'x'.repeat(9000)}.y.z` }),
+      status: 403,
+    },
+  ],
   'POST /auth/session': [
     { url: '/auth/session', by: 'administrator', method: 'POST', headers: JSON_TYPE, body: '{}', status: 201 },
   ],

@@ -7,9 +7,8 @@ import { isCursor } from './page-cursor.ts';
 
 /** Most entries of a page. */
 export const MOST = 1000;
-const NAMED = 'member is required: an id.';
+export const NAMED = 'member is required: an id.';
 export const MEMBER_ID = z.string(NAMED).refine(isId, NAMED);
-export const MEMBER = { schema: MEMBER_ID, refusal: 'required', description: 'The id of the member.' } as const;
 export const time = (name: string, description: string) => {
   const text = `${name} must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.`;
   const schema = z

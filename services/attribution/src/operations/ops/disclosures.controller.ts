@@ -6,16 +6,17 @@ import {
   type DisclosureOf,
   disclosures,
   findDisclosures,
+  isDisclosure,
   recallsOf,
 } from '@provider-access/audit';
-import { instant, Refusal } from '@provider-access/kernel';
+import { type Caller, instant, MEMBER as OF_LINK, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/fhir';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
-import { LIMIT, MEMBER, MOST, PAGE, time } from './disclosure-fields.ts';
+import { LIMIT, MEMBER_ID, MOST, NAMED, PAGE, time } from './disclosure-fields.ts';
 import { jsonOf } from './json-body.ts';
 import { cursorOf, documentOf } from './page-cursor.ts';
 
@@ -23,7 +24,22 @@ import { cursorOf, documentOf } from './page-cursor.ts';
 const MOST_ROWS = 10_000;
 /** Members who are looked up at the same time. */
 const AT_ONCE = 50;
-const COMMON = { callers: ['auditor', 'call-centre'], audit: 'explain', tag: 'Operations' } as const;
+const COMMON = { callers: ['auditor', 'call-centre', OF_LINK], audit: 'explain', tag: 'Operations' } as const;
+const MEMBER = {
+  schema: MEMBER_ID.optional(),
+  refusal: 'required',
+  description: 'The id of the member. Only the page of a member may leave it out.',
+} as const;
+/** @throws Refusal 400 without a member, 403 if a member asks about another one */
+function memberFor({ member: own }: Caller, named: string | undefined): string {
+  const member = named ?? own?.id;
+  if (member === undefined) throw new Refusal('required', NAMED);
+  if (own !== undefined && own.id !== member) throw new Refusal('forbidden', 'The session is for another member.');
+  return member;
+}
+/** A member sees who had access, and no refusals. */
+const outcomeFor = ({ member }: Caller): { readonly outcome?: 'released' } =>
+  member === undefined ? {} : { outcome: 'released' };
 /** What was released or refused about a member, for `pa disclosures` (docs/disclosures.md). */
 const LIST = operation({
   ...COMMON,
@@ -31,7 +47,8 @@ const LIST = operation({
   summary: 'List what was released or refused about a member',
   description:
     'The newest first, in pages. `next` of an answer is the path of the next page. What the payer itself looked at ' +
-    'is in `/ops/disclosures/looks`.',
+    'is in `/ops/disclosures/looks`. A member sees what was given to somebody outside alone, so a page may have ' +
+    'fewer entries than `limit`.',
   fields: {
     member: MEMBER,
     since: time('since', 'An instant with a zone: entries that are not before.'),
@@ -100,9 +117,11 @@ export class DisclosuresController {
   }
 
   @Operation(LIST)
-  async list({ query: { member, since, until, limit, page } }: Asked<typeof LIST>): Promise<Audited> {
+  async list({ query, caller }: Asked<typeof LIST>): Promise<Audited> {
+    const { since, until, limit, page } = query;
+    const member = memberFor(caller, query.member);
     const after = page === undefined ? undefined : documentOf(page);
-    const filter = { member, from: since, before: until, looks: 'without' as const };
+    const filter = { member, from: since, before: until, looks: 'without' as const, ...outcomeFor(caller) };
     const recalls = await recallsOf(this.reader, member);
     const { found, next } = await findDisclosures(this.reader, filter, { count: limit, after });
     const link = new URLSearchParams({
@@ -114,7 +133,9 @@ export class DisclosuresController {
     });
     const json = {
       member,
-      disclosures: found.map((one) => disclosureOf(one, member, recalls)),
+      disclosures: found
+        .map((one) => disclosureOf(one, member, recalls))
+        .filter((one) => caller.member === undefined || isDisclosure(one)),
       ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
     };
     return { audit: [{ hourly: { members: [member], resources: 0 } }], answer: { json } };
@@ -149,7 +170,9 @@ export class DisclosuresController {
   }
 
   @Operation(DOCUMENT)
-  async document({ query: { member, since, until } }: Asked<typeof DOCUMENT>): Promise<Audited> {
+  async document({ query, caller }: Asked<typeof DOCUMENT>): Promise<Audited> {
+    const { since, until } = query;
+    const member = memberFor(caller, query.member);
     const filter = { member, from: since, before: until, outcome: 'released', looks: 'without' } as const;
     const rows: DisclosureOf[] = [];
     const recalls = await recallsOf(this.reader, member);

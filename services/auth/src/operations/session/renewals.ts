@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, nameOfPerson, Refusal } from '@provider-access/kernel';
 import { type Session, Sessions, type SignedIn, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
+import { PortalLinks } from '../member-session/portal-links.ts';
 import type { Described, IdentityProvider } from '../../people/identity-provider.ts';
 
 const PREFIX = 'administrator ';
@@ -19,6 +20,7 @@ export class Renewals {
     @Inject(Sessions) private readonly sessions: Sessions,
     @Inject(STATIC_TOKENS) private readonly tokens: StaticTokens,
     @Inject(IDENTITY_PROVIDER) private readonly provider: IdentityProvider | undefined,
+    @Inject(PortalLinks) private readonly links: PortalLinks,
   ) {}
 
   /** @throws Refusal 404 where the administrator's token signs in */
@@ -48,7 +50,9 @@ export class Renewals {
    * provider does not answer
    */
   async renew(session: Session): Promise<Session> {
-    if (session.token !== undefined) {
+    if (session.member !== undefined) {
+      if (this.links.isAccepted(session.member)) return this.sessions.renew(session, session.roles);
+    } else if (session.token !== undefined) {
       if (this.provider === undefined && this.tokens.hasMark('administrator', session.token))
         return this.sessions.renew(session, session.roles);
     } else if (this.provider !== undefined && session.sealed !== undefined) {

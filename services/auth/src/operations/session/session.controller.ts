@@ -2,9 +2,10 @@ import { Controller, Inject } from '@nestjs/common';
 import { PERSON_ROLES, Refusal } from '@provider-access/kernel';
 import { JSON_TYPE } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
-import { Callers, csrfOf, type Session, Sessions } from '@provider-access/smart';
+import { Callers, type Session, Sessions } from '@provider-access/smart';
 import { z } from 'zod';
 import { Renewals } from './renewals.ts';
+import { shownSession } from './shown-session.ts';
 
 const COMMON = { tag: 'People who sign in' } as const;
 /** The handler asks for the session itself, because one whose roles are no longer trusted may be renewed and ended. */
@@ -100,10 +101,6 @@ export class SessionController {
   }
 
   private shown(session: Session): Answer {
-    const { name, mark, roles, until } = session;
-    return {
-      json: { person: name, mark, roles, until: new Date(until).toISOString(), csrf: csrfOf(session) },
-      headers: { 'set-cookie': this.sessions.cookie(session), 'cache-control': 'no-store' },
-    };
+    return shownSession(this.sessions, session);
   }
 }

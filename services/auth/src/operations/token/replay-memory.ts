@@ -17,6 +17,11 @@ export class ReplayMemory implements OnApplicationBootstrap {
     const { state, clock } = this.ports;
     this.since = Number(await state.claims.claim('auth', 'jti-remembered-since', String(clock.now())));
   }
+  /** Whether the use of something that was issued at this time (ms since the epoch) would be remembered. */
+  knows(issuedAt: number): boolean {
+    // The issuer counts whole seconds.
+    return issuedAt + 999 >= this.since;
+  }
   /** Seconds until the server can recognize every replay for an app that registered at this instant. */
   wait(registeredAt: string): number {
     if (Date.parse(registeredAt) >= this.since) return 0;

@@ -33,11 +33,12 @@ import { readForm } from '../search/search.controller.ts';
 import { invalidLink, PAGE, PageLinks } from '../search/page-links.ts';
 import { CONDITIONS, NOT_MODIFIED, versionAnswer } from '../read/texts.ts';
 import { CONSENT_PARAMETERS, type ConsentSearch, readConsentSearch } from './search.ts';
-import { FOR_PORTAL, MEMBER_PORTAL, OF_A_CONSENT, ONLY_GENERAL } from './texts.ts';
+import { FOR_MEMBERS, FOR_PORTAL, MEMBER_PORTAL, OF_A_CONSENT, ONLY_GENERAL, requireMember } from './texts.ts';
 
 /** https://hl7.org/fhir/R4/http.html#read */
 const READ = operation({
   ...OF_A_CONSENT,
+  callers: FOR_MEMBERS.callers,
   route: 'GET /fhir/Consent/{id}',
   interaction: 'read',
   summary: 'Read a decision of a member',
@@ -80,11 +81,13 @@ const SEARCHED = {
 } as const;
 const SEARCH = operation({
   ...SEARCHED,
+  callers: FOR_MEMBERS.callers,
   route: 'GET /fhir/Consent',
   summary: 'Search decisions of members',
   description:
-    'Needs `patient` or `_id`. No Consent means that the member permits. Decisions that have ended are in it, ' +
-    'with `provision.period.end`. Of a member it has those that can still decide, and the last 40.',
+    'Needs `patient` or `_id`, which the page of a member may leave out. No Consent means that the member ' +
+    'permits. Decisions that have ended are in it, with `provision.period.end`. Of a member it has those that ' +
+    'can still decide, and the last 40.',
   query: {
     parameters: [
       ...CONSENT_PARAMETERS.map(({ name, description }) => ({ name, description })),
@@ -112,6 +115,11 @@ const released = (members: readonly string[], resources: number): Entry => ({
   released: { members: [...members], resources },
 });
 const unknown = (): Audited => ({ audit: [{ refused: { reason: 'unknown-resource' } }], answer: unknownResource() });
+/** @throws Refusal 403 if it names another member than that of the session */
+function ofCaller(query: ConsentSearch, caller: Asked<typeof SEARCH>['caller']): ConsentSearch {
+  for (const member of query.patients ?? []) requireMember(caller, member);
+  return query;
+}
 
 /** Decisions of members, for the payer's portal (PEOPLE.md N20 to N22). */
 @Controller()
@@ -127,9 +135,10 @@ export class ConsentsController {
   }
 
   @Operation(READ)
-  async read({ params }: Asked<typeof READ>): Promise<Audited> {
+  async read({ params, caller }: Asked<typeof READ>): Promise<Audited> {
     const found = await this.find(params.id);
-    return found === undefined ? unknown() : this.versionOf(found, newestOf(found));
+    const isForeign = caller?.member !== undefined && found?.member !== caller.member.id;
+    return found === undefined || isForeign ? unknown() : this.versionOf(found, newestOf(found));
   }
 
   @Operation(VREAD)
@@ -186,11 +195,11 @@ export class ConsentsController {
   }
 
   private async searched(
-    { base, given, request }: Pick<Asked<typeof SEARCH>, 'base' | 'given' | 'request'>,
+    { base, given, request, caller }: Pick<Asked<typeof SEARCH>, 'base' | 'given' | 'request' | 'caller'>,
     path: 'Consent' | 'Consent/_search',
   ): Promise<Audited> {
     const { own, first, format, after } = this.understand(request.headers.accept, given, 'Consent');
-    const query = readConsentSearch(first, base);
+    const query = ofCaller(readConsentSearch(first, base, caller.member?.id), caller);
     const found = (await this.searchedFor(query)).map((one) => ({ ...one, line: this.lineOf(one, newestOf(one)) }));
     const fitting = found.filter(({ line }) => query.holds(JSON.parse(line) as Readonly<Record<string, unknown>>));
     const from = after === undefined ? 0 : fitting.findIndex(({ consent }) => consent.id === after) + 1;

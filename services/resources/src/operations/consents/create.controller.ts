@@ -15,11 +15,12 @@ import { consents, consentsOf, type FoundConsent } from '../../projections/conse
 import { accept, inPlace } from '../../reading/incoming.ts';
 import { EventAppender, type EventRow } from '../events/append-events.ts';
 import { expectEvents } from '../receipts/expected.ts';
-import { FOR_PORTAL, ONLY_GENERAL } from './texts.ts';
+import { decideOnce } from './one-decision.ts';
+import { FOR_MEMBERS, FOR_PORTAL, ONLY_GENERAL, requireMember } from './texts.ts';
 
 /** https://hl7.org/fhir/R4/http.html#create */
 const CREATE = operation({
-  ...FOR_PORTAL,
+  ...FOR_MEMBERS,
   route: 'POST /fhir/Consent',
   interaction: 'create',
   summary: 'State a decision of a member',
@@ -42,7 +43,14 @@ const CREATE = operation({
     },
   },
   also: { 202: 'It is stored, and does not decide as it says. The OperationOutcome has the reason.' },
-  refusals: [...FOR_PORTAL.refusals, 'invalid-request', 'unprocessable', 'unsupported-media-type', 'too-large'],
+  refusals: [
+    ...FOR_PORTAL.refusals,
+    'invalid-request',
+    'conflict',
+    'unprocessable',
+    'unsupported-media-type',
+    'too-large',
+  ],
 });
 
 /** How long the answer waits for the view of Consents, which follows the facts, ms. */
@@ -76,12 +84,16 @@ export class CreateConsentController {
   }
 
   @Operation(CREATE)
-  async create({ body, base, request }: Asked<typeof CREATE>): Promise<Audited> {
+  async create({ body, base, request, caller }: Asked<typeof CREATE>): Promise<Audited> {
     if (!JSON_MEDIA.test(request.headers['content-type'] ?? ''))
       throw new Refusal('unsupported-media-type', `Send the Consent as ${FHIR_TYPE}.`);
     const posted = readPosted(body, { at: this.ports.clock.now(), days: this.days, base });
-    const stored = await this.store(posted);
     const { member } = posted;
+    requireMember(caller, member);
+    const stored =
+      caller.member === undefined
+        ? await this.store(posted)
+        : await decideOnce(this.ports, caller.member, posted, () => this.store(posted));
     const resources = stored.found === undefined ? 0 : 1;
     return {
       audit: [{ released: { members: [member], resources } }],

@@ -59,10 +59,16 @@ export interface ConsentSearch {
   holds(resource: Json): boolean;
 }
 
-/** @throws Refusal that names the parameter */
-export function readConsentSearch(own: URLSearchParams, base: string): ConsentSearch {
+/**
+ * @param member whose Consents are searched if no `patient` is named
+ * @throws Refusal that names the parameter
+ */
+export function readConsentSearch(own: URLSearchParams, base: string, member?: string): ConsentSearch {
   const filters: ((resource: Json) => boolean)[] = [];
-  let search: Omit<ConsentSearch, 'holds'> = { count: DEFAULT_COUNT };
+  let search: Omit<ConsentSearch, 'holds'> = {
+    count: DEFAULT_COUNT,
+    ...(member !== undefined && { patients: [member] }),
+  };
   for (const [name, value] of own) {
     const codings = CODINGS[name];
     if (codings !== undefined) {

@@ -1,4 +1,4 @@
-import type { Role } from '@provider-access/kernel';
+import { MEMBER, type LinkedMember, Refusal, type Role } from '@provider-access/kernel';
 import { unknownParameter } from '@provider-access/service/http';
 import { type FhirQuery, GENERAL_PARAMETERS } from '@provider-access/service/operation';
 
@@ -13,6 +13,14 @@ export const FOR_PORTAL = {
   tag: 'Decisions of members',
   refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable'],
 } as const;
+/** For the member of a link, too. */
+export const FOR_MEMBERS = { ...FOR_PORTAL, callers: [MEMBER_PORTAL, MEMBER] } as const;
+/** About another member, whether that member exists or not. */
+export const notThisMember = (): Refusal => new Refusal('forbidden', 'The session is for another member.');
+/** @throws Refusal 403 unless the caller may see the member */
+export function requireMember(caller: { readonly member?: LinkedMember } | undefined, member: string): void {
+  if (caller?.member !== undefined && caller.member.id !== member) throw notThisMember();
+}
 export const OF_A_CONSENT = {
   ...FOR_PORTAL,
   noId: 'unknown-resource',
