@@ -29,8 +29,8 @@ export interface AuditOptions {
   /** Each entry keeps the name of its client and the providers that the client is bound to at that moment. */
   readonly registered?: (client: string) => Registered | undefined;
   /**
-   * The instant of the newest decision about the members of an entry, or now if that is later. Default: the clock. A
-   * decision may be ahead of the clock of its process (ADR 0016).
+   * The instant of the newest decision about the members of an entry. Default: the clock. A decision may be ahead of
+   * the clock of its process (ADR 0016), and something may have been recorded since.
    */
   readonly timeOf?: (members: readonly string[]) => string | undefined;
 }

@@ -26,7 +26,7 @@ const disclosure = z.object({
   group: z.string().optional(),
   job: z.string().optional(),
   file: z.string().optional(),
-  /** The clock, but not before the newest decision about the members (ADR 0016). `ce_time` has the clock. */
+  /** The instant of the newest decision about the members (ADR 0016). `ce_time` has the clock. */
   at: instant,
   /**
    * The names of the parameters, with values that are codes, dates or numbers (ADR 0044). Never names, identifiers or

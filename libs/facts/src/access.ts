@@ -29,7 +29,7 @@ import type { Metrics } from '@provider-access/service/observability';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import { type ConsentEffect, consentEffect } from './consent.ts';
-import { DecidedAhead } from './decided-ahead.ts';
+import { Decided } from './decided.ts';
 import type { Freshness } from './freshness.ts';
 import type { HeardMembers } from './heard-members.ts';
 import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
@@ -125,7 +125,7 @@ export class Access {
   readonly #options: AccessOptions;
   /** Party facts of the other services in this process. */
   #neighbours: readonly PassingParties[] = [];
-  readonly #ahead = new DecidedAhead();
+  readonly #decided = new Decided();
   readonly #deciding: Deciding;
   /** @param heard which facts in memory may be used again. Without it, only those that the engine knows. */
   constructor(options: AccessOptions, heard?: Pick<HeardMembers, 'withinMs'>) {
@@ -209,17 +209,21 @@ export class Access {
     return members.map((member, i) => {
       const document = documents[i];
       const known = document && factsOf(document);
-      this.#ahead.note(member, known?.asOf, now);
+      this.#decided.note(member, known?.asOf, now);
       return decide({ client, purpose, member, now }, { member: known, party: parties });
     });
   }
+  /** Runs a request. The entries of its audit have the instants of its own decisions. */
+  within<T>(run: () => Promise<T>): Promise<T> {
+    return this.#decided.within(run);
+  }
   /**
-   * The time of an entry of the audit about these members: now, but not before the newest decision about one of them
-   * (ADR 0016). So `explain` counts what the decision counted. RFC 3339, UTC, milliseconds.
+   * The instant of the newest decision about these members: of the running request, or else of this process and not
+   * before now. RFC 3339, UTC, milliseconds.
    */
   entryTime(members: readonly string[]): string {
     const { parties, clock } = this.#options;
-    return instant(this.#ahead.latest(members, parties.decisionTime(clock.now())));
+    return this.#decided.at(members, () => instant(parties.decisionTime(clock.now())));
   }
 
   #counted(purpose: Purpose, decisions: readonly Decision[]): readonly Decision[] {

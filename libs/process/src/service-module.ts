@@ -208,7 +208,8 @@ export class ServiceModule
     parts.push(refused);
     const { http = anyBytes, jobs = [], consumers = () => [] } = settings;
     const base = `${publicUrl}/fhir`;
-    const operations: OperationPorts = { authenticator, callers, audit, turns, refusals: refused, base };
+    const within = facts && (<T>(run: () => Promise<T>): Promise<T> => facts!.access.within(run));
+    const operations: OperationPorts = { authenticator, callers, audit, turns, refusals: refused, base, within };
     const frame: Frame = { operations, http, jobs, consumers, log, parts };
     return {
       module: ServiceModule,

@@ -26,6 +26,8 @@ export interface OperationPorts {
     record(entry: AuditEntry): Promise<void>;
     release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void>;
   };
+  /** Runs an operation with an audit, whose entries have the instants of its decisions. Absent without decisions. */
+  within?<T>(run: () => Promise<T>): Promise<T>;
   readonly turns: SearchTurns;
   /** Called with every refusal of a route before the frame sends the answer. The answer waits for the promise. */
   readonly refusals: { refused(request: FastifyRequest, refusal: Refusal): Promise<void> | undefined };
@@ -112,6 +114,16 @@ export class Frame {
   /** @throws Refusal, which the application renders */
   async answer(controller: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const ports = request.server.operations!;
+    const run = (): Promise<void> => this.#answer(ports, controller, request, reply);
+    return this.#operation.audit === undefined || ports.within === undefined ? run() : ports.within(run);
+  }
+
+  async #answer(
+    ports: OperationPorts,
+    controller: unknown,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
     const asked = await this.#admit(ports, request);
     for (let again = 0; ; again++) {
       const outcome = await this.#handler.call(controller, asked);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readGranted } from '@provider-access/domain/smart';
@@ -97,6 +98,16 @@ const VERSION: Audited = {
 const get = (url: string, headers: Record<string, string> = {}) => fastify.inject({ url, headers });
 
 describe('an operation with an action of the audit', () => {
+  test('P11: decides and records in one scope, so that its entries have the instants of its decisions', async () => {
+    const scope = new AsyncLocalStorage<string>();
+    const where: unknown[] = [];
+    durable = async () => void where.push(scope.getStore());
+    Object.assign(fastify.operations!, { within: (run: () => Promise<void>) => scope.run('its scope', run) });
+    serve(READ, () => inTurn(async () => (where.push(scope.getStore()), VERSION)));
+    expect((await get('/fhir/Condition/c1')).statusCode).toBe(200);
+    expect(where).toEqual(['its scope', 'its scope']);
+  });
+
   test('sends nothing before its entry is durable', async () => {
     let store = (): void => {};
     durable = () => new Promise((resolve) => (store = resolve));
