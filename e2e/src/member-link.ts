@@ -1,14 +1,14 @@
-import { randomUUID } from 'node:crypto';
+import { createPrivateKey, type JsonWebKey, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { importJWK, type JWK, SignJWT } from 'jose';
 import { type HttpAnswer, http, json } from './road.ts';
 
 /** The payer's portal that signs links for members, and the browser that opens them. */
 
+type PortalKey = JsonWebKey & { readonly kid: string };
 /** The private keys of the portal of `npm start`. */
-export const portalKeys = (dataDir: string): readonly JWK[] =>
-  (JSON.parse(readFileSync(join(dataDir, 'member-portal-keys.json'), 'utf8')) as { readonly keys: JWK[] }).keys;
+export const portalKeys = (dataDir: string): readonly PortalKey[] =>
+  (JSON.parse(readFileSync(join(dataDir, 'member-portal-keys.json'), 'utf8')) as { readonly keys: PortalKey[] }).keys;
 
 export interface LinkOf {
   readonly base: string;
@@ -17,19 +17,23 @@ export interface LinkOf {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 /** A link as a portal signs it, by docs/member-link.md and without code of the platform. */
-export async function linkOf({ base, dataDir, member, more = {} }: LinkOf): Promise<string> {
+export function linkOf({ base, dataDir, member, more = {} }: LinkOf): string {
   const [key] = portalKeys(dataDir);
   const now = Math.floor(Date.now() / 1000);
-  const claims = { member, ...more };
-  const jwt = await new SignJWT(claims)
-    .setProtectedHeader({ alg: 'ES384', kid: key!.kid!, typ: 'JWT' })
-    .setIssuer('member-portal')
-    .setSubject('member-portal')
-    .setAudience(`${base}/auth/member-session`)
-    .setIssuedAt(now)
-    .setExpirationTime(now + 600)
-    .setJti(randomUUID())
-    .sign(await importJWK(key!, 'ES384'));
+  const claims = {
+    iss: 'member-portal',
+    sub: 'member-portal',
+    aud: `${base}/auth/member-session`,
+    iat: now,
+    exp: now + 600,
+    jti: randomUUID(),
+    member,
+    ...more,
+  };
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'ES384', kid: key!.kid, typ: 'JWT' })}.${part(claims)}`;
+  const by = { key: createPrivateKey({ key: key!, format: 'jwk' }), dsaEncoding: 'ieee-p1363' } as const;
+  const jwt = `${signed}.${sign('sha384', Buffer.from(signed), by).toString('base64url')}`;
   return `${base}/portal/member#${jwt}`;
 }
 

@@ -60,7 +60,7 @@ describe.skipIf(IN_CLUSTER)("the member's page", () => {
 
   test('a member opens the link, sees who had access, opts out, and quotes the number', async () => {
     const { base, dataDir } = fresh.platform();
-    const link = await linkOf({ base, dataDir, member: MEMBER, more: { language: 'es' } });
+    const link = linkOf({ base, dataDir, member: MEMBER, more: { language: 'es' } });
     expect(link).toContain(`${base}/portal/member#`);
     const browser = new MemberBrowser(base);
     const opened = await browser.open(link);
@@ -98,7 +98,7 @@ describe.skipIf(IN_CLUSTER)("the member's page", () => {
     const again = await browser.ask('POST', '/fhir/Consent', consent(MEMBER, 'permit'), FHIR);
     expect(again.status).toBe(409);
     expect(await read(MEMBER)).toBe(404);
-    await browser.open(await linkOf({ base, dataDir, member: MEMBER }));
+    await browser.open(linkOf({ base, dataDir, member: MEMBER }));
     expect((await browser.ask('POST', '/fhir/Consent', consent(MEMBER, 'permit'), FHIR)).status).toBe(201);
     await eventually(async () => expect(await read(MEMBER)).toBe(200));
     expect((await browser.ask('DELETE', '/auth/session')).status).toBe(204);
@@ -107,11 +107,11 @@ describe.skipIf(IN_CLUSTER)("the member's page", () => {
 
   test('a link is used once, and opens nothing about anybody else', async () => {
     const { base, dataDir } = fresh.platform();
-    const link = await linkOf({ base, dataDir, member: OTHER });
+    const link = linkOf({ base, dataDir, member: OTHER });
     const browser = new MemberBrowser(base);
     expect((await browser.open(link)).status).toBe(201);
     const again = await new MemberBrowser(base).open(link);
-    const unknown = await new MemberBrowser(base).open(await linkOf({ base, dataDir, member: 'm-nobody' }));
+    const unknown = await new MemberBrowser(base).open(linkOf({ base, dataDir, member: 'm-nobody' }));
     expect([again.status, unknown.status]).toEqual([403, 403]);
     expect(again.body.toString('utf8')).toBe(unknown.body.toString('utf8'));
     for (const path of [

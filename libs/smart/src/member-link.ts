@@ -21,7 +21,7 @@ import { keyMark } from './client-keys.ts';
 /** Seconds from `iat` to `exp` at most (PEOPLE.md N51). */
 const LONGEST = 600;
 /** `iss` and `sub` of a link: the payer's portal for members. */
-export const MEMBER_PORTAL_CLIENT = 'member-portal';
+const MEMBER_PORTAL_CLIENT = 'member-portal';
 /** A tag of BCP 47. */
 const LANGUAGE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$/;
 

@@ -16,7 +16,7 @@ export const FOR_PORTAL = {
 /** For the member of a link, too. */
 export const FOR_MEMBERS = { ...FOR_PORTAL, callers: [MEMBER_PORTAL, MEMBER] } as const;
 /** About another member, whether that member exists or not. */
-export const notThisMember = (): Refusal => new Refusal('forbidden', 'The session is for another member.');
+const notThisMember = (): Refusal => new Refusal('forbidden', 'The session is for another member.');
 /** @throws Refusal 403 unless the caller may see the member */
 export function requireMember(caller: { readonly member?: LinkedMember } | undefined, member: string): void {
   if (caller?.member !== undefined && caller.member.id !== member) throw notThisMember();
