@@ -5,4 +5,5 @@
 export const PAGES = {
   '': 'index.html',
   apps: 'index.html',
+  member: 'member.html',
 } as const;

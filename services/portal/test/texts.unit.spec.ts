@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gradeOf, huertaOf, spanishCounts } from '@provider-access/testing/reading-level';
 import { describe, expect, test } from 'vitest';
 
 const FOLDER = join(import.meta.dirname, '../src/texts');
@@ -32,4 +33,21 @@ test('no page has a text of its own', () => {
     return [...code.matchAll(/<\w[^<>]*[^=]>([^<>{}]*\p{L}{3}[^<>{}]*)<\//gu)].map(([, text]) => `${name}: ${text}`);
   });
   expect(found.filter((text) => !/\.tsx: \/docs$/.test(text))).toEqual([]);
+});
+
+/** PEOPLE.md N36, as the notices are measured: sentences alone, because headings and buttons make it look easy. */
+describe('the texts for members are in plain language', () => {
+  const sentences = (file: string): string =>
+    Object.values(read(file))
+      .filter((text) => /[.!?]$/.test(text))
+      .join(' ');
+
+  test('English has at most grade 8 of Flesch-Kincaid', () => {
+    expect(sentences('member.en.json').length).toBeGreaterThan(1000);
+    expect(gradeOf(sentences('member.en.json'))).toBeLessThanOrEqual(8);
+  });
+  test('Spanish has at least 70 of Fernández Huerta', () => {
+    expect(sentences('member.es.json').length).toBeGreaterThan(1000);
+    expect(huertaOf(spanishCounts(sentences('member.es.json')))).toBeGreaterThanOrEqual(70);
+  });
 });

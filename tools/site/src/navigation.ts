@@ -68,7 +68,6 @@ const SECTIONS = {
     'testing-model.md',
     'testing-kill-points.md',
     'match-rules.md',
-    'apps-rules.md',
     'testing-faults.md',
   ],
   Reference: [

@@ -5,6 +5,8 @@ import {
   Checkbox,
   Input,
   Label,
+  Radio,
+  RadioGroup,
   Text,
   TextArea,
   TextField,
@@ -110,4 +112,26 @@ export const Tick = (props: {
   <Checkbox className="tick" isSelected={props.value} onChange={props.onChange}>
     {props.label}
   </Checkbox>
+);
+
+interface RadiosProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  /** Value, text, and what it means. */
+  readonly options: readonly (readonly [string, string, string?])[];
+}
+/** One of a few values, each of which is in view with what it means. */
+export const Radios = ({ label, value, onChange, options }: RadiosProps) => (
+  <RadioGroup className="radios" value={value} onChange={onChange}>
+    <Label className="field-label">{label}</Label>
+    {options.map(([one, text, means]) => (
+      <Radio key={one} value={one} className="radio">
+        <span>
+          <bdi>{text}</bdi>
+          {means !== undefined && <span className="help means">{means}</span>}
+        </span>
+      </Radio>
+    ))}
+  </RadioGroup>
 );

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { missingParts } from '../../../test/pdex/notice-parts.ts';
 import {
   type Counts,
   gradeOf,
@@ -9,7 +8,8 @@ import {
   sentencesOf,
   spanishCounts,
   spanishSyllables,
-} from '../../../test/pdex/reading-level.ts';
+} from '@provider-access/testing/reading-level';
+import { missingParts } from '../../../test/pdex/notice-parts.ts';
 import { blocksOf } from './document.ts';
 import { noticePlaces } from './places.ts';
 import { printNotice } from './print.ts';
