@@ -241,6 +241,31 @@ describe('P63 each route of people', () => {
     for (const route of routes) expect(await ask(route, sessions.get('reviewer')!), route).toBe(403);
   });
 
+  test('P18 who is no auditor learns by a question about the past nothing of a member: 403 or 401', async () => {
+    const { cookie } = sessions.get('reviewer')!;
+    const authorization = `Bearer ${readFileSync(platform.payerTokenFile, 'utf8').trim()}`;
+    const from = '2026-01-01T00:00:00Z';
+    for (const [path, others] of [
+      ['/ops/explain', { client: 'c' }],
+      ['/ops/explain/apps', { from }],
+      ['/ops/explain/members', { client: 'c' }],
+    ] as const)
+      for (const [headers, status] of [
+        [{ cookie }, 403],
+        [{ authorization }, 401],
+      ] as const) {
+        const answers = await Promise.all(
+          ['m1', 'nobody'].map(async (member) => {
+            const query = new URLSearchParams({ ...others, ...(path.endsWith('members') ? {} : { member }) });
+            const answer = await fetch(`${platform.address}${path}?${query}`, { headers: { ...headers } });
+            return [answer.status, await answer.text()];
+          }),
+        );
+        expect(answers[0]![0], path).toBe(status);
+        expect(answers[1], path).toEqual(answers[0]);
+      }
+  });
+
   test('an engineer foresees what events would change, and publishes none', async () => {
     const { cookie, csrf } = await signIn(['engineer']);
     const post = (path: string) =>
