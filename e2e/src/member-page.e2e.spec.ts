@@ -128,6 +128,19 @@ describe.skipIf(IN_CLUSTER)("the member's page", () => {
     expect(await read(MEMBER)).toBe(200);
   });
 
+  test('a link of an id that a merge retired decides for the member that stays', async () => {
+    const { base, dataDir } = fresh.platform();
+    const [stays, retired] = ['m-page-stays', 'm-page-retired'];
+    await publishTaken(fresh.platform(), ...[stays, retired].flatMap((member) => memberOf(member, { npi: NPI })));
+    await eventually(async () => expect(await read(stays)).toBe(200));
+    await publishTaken(fresh.platform(), payerEvent('payer.members-merged.v1', stays, { from: retired }));
+    const browser = new MemberBrowser(base);
+    expect((await browser.open(linkOf({ base, dataDir, member: retired }))).status).toBe(201);
+    expect((await browser.ask('GET', `/fhir/Consent?patient=${stays}`)).status).toBe(403);
+    expect((await browser.ask('POST', '/fhir/Consent', consent(retired, 'deny'), FHIR)).status).toBe(201);
+    expect(await read(stays)).toBe(404);
+  });
+
   describe('the examples of the documentation', () => {
     let folder: string;
     beforeAll(() => {
