@@ -14,6 +14,9 @@ const choice = {
   proof: z
     .object({ kind: z.string(), reference: z.string(), verifiedBy: z.string(), until: z.string().optional() })
     .optional(),
+  /** Of a decision that a person of the payer entered: the version of the words that were read out, and the person. */
+  script: z.string().optional(),
+  enteredBy: z.string().optional(),
 };
 /**
  * Without `targets` (scope provider-specific), `categories` (provider-category) and `bars` it bars everybody, as each

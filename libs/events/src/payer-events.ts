@@ -124,6 +124,13 @@ const proof = z.strictObject({
   until: instantOrDate.optional(),
 });
 const names = z.array(shortText).max(MOST_NAMED).optional();
+/** Of a decision that a person of the payer entered while the member called. */
+const entered = {
+  /** The version of the words that the person read out. */
+  script: shortText.optional(),
+  /** The person, as the audit names it. */
+  enteredBy: shortText.optional(),
+};
 /**
  * Each scope has a list of its own. Attributes that nobody knows are let through, because they make the opt-out global
  * (PEOPLE.md N3).
@@ -144,6 +151,7 @@ const memberOptedOut2 = z.looseObject({
   /** A code of PDex's CodeSystem opt-out-reason, or a text. */
   reason: shortText.optional(),
   proof: proof.optional(),
+  ...entered,
   file,
 });
 /**
@@ -174,6 +182,7 @@ const memberOptedIn2 = z
     channel: shortText.optional(),
     reason: shortText.optional(),
     proof: proof.optional(),
+    ...entered,
   })
   .refine(({ scope, targets }) => (scope === 'provider-specific') === (targets !== undefined), {
     path: ['targets'],

@@ -15,7 +15,7 @@ export const PEOPLE = {
   auditor: 'Asks why an app saw a member, what was disclosed, and whether the audit is whole. Changes nothing.',
   operator: 'Keeps the platform running: views, keys, service levels. Sees no data of members.',
   engineer: "Watches and foresees what the payer's systems send, and corrects what could not be taken.",
-  'call-centre': 'Answers members who call: who had access, which notices and reviews are due.',
+  'call-centre': 'Answers members who call, and enters what they decide: who had access, which notices are due.',
   compliance: 'Reports and sets what the rules ask for: lines of business, notices, attestations.',
   'dead-letter-reader': 'Reads the events of dead letters, which may have anything about a member.',
 } as const;

@@ -16,9 +16,17 @@ import { type Platform, startPlatform } from '../src/platform.ts';
  * others answer about apps, providers, views or numbers.
  */
 const SHOW_MEMBERS = [
+  'GET /fhir/Consent',
+  'POST /fhir/Consent',
+  'POST /fhir/Consent/_search',
+  'GET /fhir/Consent/{id}',
+  'GET /fhir/Consent/{id}/_history',
+  'GET /fhir/Consent/{id}/_history/{vid}',
   'GET /events/dead-letters',
   'GET /events/dead-letters/{id}',
   'GET /ops/explain',
+  'GET /ops/explain/apps',
+  'GET /ops/explain/members',
   'GET /ops/disclosures',
   'GET /ops/disclosures/document',
   'GET /ops/disclosures/looks',

@@ -168,12 +168,12 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   [/^POST \/auth\/introspect$/, ['app', 'administrator']],
   [/^[A-Z]+ \/auth\/(clients|decisions|signing-keys)\b/, ['administrator']],
   // An app gets the answer of a type that does not exist.
-  [/^[A-Z]+ \/fhir\/Consent\b/, ['member-portal']],
+  [/^[A-Z]+ \/fhir\/Consent\b/, ['member-portal', 'administrator']],
   [/^[A-Z]+ \/fhir\//, ['app']],
   [/^POST \/events$/, ['payer']],
   [/^[A-Z]+ \/events\/(receipts|dead-letters)\b/, ['payer', 'administrator']],
   [/^GET \/ops\/(feeds|lists|notices)$/, ['payer', 'administrator']],
-  [/^[A-Z]+ \/ops\/sources\//, ['payer']],
+  [/^[A-Z]+ \/ops\/sources\//, ['payer', 'administrator']],
   [/^[A-Z]+ \/ops\//, ['administrator']],
 ];
 const callersOf = (name: string): readonly Input['by'][] => CALLERS.find(([pattern]) => pattern.test(name))?.[1] ?? [];

@@ -97,7 +97,7 @@ export const namesOneOf = (payers: readonly string[]): ((payer: string) => boole
 };
 
 /** The attributes of an opt-out that do not say whom it bars. */
-const ASIDE = ['effectiveFrom', 'setBy', 'channel', 'reason', 'proof', 'file'];
+const ASIDE = ['effectiveFrom', 'setBy', 'channel', 'reason', 'proof', 'script', 'enteredBy', 'file'];
 
 /** Whom the opt-out of an event bars. One of the first version bars everybody, unless it names providers (N3). */
 export function reachOfEvent(event: OptOutEvent, isOurs?: (payer: string) => boolean): OptOutReach {

@@ -144,7 +144,7 @@ const REASONS = [
 /** Who said it, how and why. An opt-out of the first version had a reason that was not kept (N8). */
 function choiceOf(event: OptInEvent | OptOutEvent): Omit<OptedIn, 'member' | 'effective' | 'businessTime'> {
   const { setBy, channel } = event.data;
-  const { reason, proof } = event.type.endsWith('.v2')
+  const { reason, proof, script, enteredBy } = event.type.endsWith('.v2')
     ? (event as Extract<typeof event, { type: `${string}.v2` }>).data
     : {};
   return {
@@ -153,5 +153,7 @@ function choiceOf(event: OptInEvent | OptOutEvent): Omit<OptedIn, 'member' | 'ef
     ...(reason !== undefined &&
       ((REASONS as readonly string[]).includes(reason) ? { reason } : { reason: 'other', reasonText: reason })),
     ...(proof !== undefined && { proof }),
+    ...(script !== undefined && { script }),
+    ...(enteredBy !== undefined && { enteredBy }),
   };
 }

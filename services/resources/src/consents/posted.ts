@@ -14,8 +14,8 @@ import { checkShape, isId, isObject, parseReference, patientReference } from '@p
 import { Refusal } from '@provider-access/kernel';
 import { OPT_OUT_REASON } from './resource.ts';
 
-/** The channel that statements through this API have. */
-const CHANNEL = 'member-portal';
+/** Who creates a Consent: the payer's portal, or a person of the payer whom the member called. */
+export type Creator = { readonly channel: 'member-portal' } | { readonly channel: 'phone'; readonly enteredBy: string };
 type Stated<Type extends PayerEvent['type']> = {
   readonly type: Type;
   readonly data: Readonly<Record<string, unknown>>;
@@ -28,11 +28,14 @@ export interface PostedConsent {
 type Json = Readonly<Record<string, unknown>>;
 
 const MOST_SHOWN = 5;
+/** A version, and no story of the call. */
+const SCRIPT = /^[\w .:/-]{1,100}$/;
 const DAY = 'YYYY-MM-DD';
 const refuse = (text: string, expression: string): Refusal => new Refusal('unprocessable', text, { expression });
 
 /**
- * The decision of a member in a Consent that the portal creates (PEOPLE.md N20 to N26). What is not fully understood
+ * The decision of a member in a Consent that the portal creates (PEOPLE.md N20 to N26), or a person of the payer on the
+ * telephone, who says with `sourceAttachment.title` which words were read out. What is not fully understood
  * denies everybody, and never permits.
  * @param at ms since the epoch. A denial that ended before is refused
  * @param base the base URL of the FHIR API
@@ -40,7 +43,12 @@ const refuse = (text: string, expression: string): Refusal => new Refusal('unpro
  */
 export function readPosted(
   body: unknown,
-  { at, days, base }: { readonly at: number; readonly days: PayerDays; readonly base: string },
+  {
+    at,
+    days,
+    base,
+    by,
+  }: { readonly at: number; readonly days: PayerDays; readonly base: string; readonly by: Creator },
 ): PostedConsent {
   if (!isObject(body) || body['resourceType'] !== 'Consent')
     throw new Refusal('invalid-request', 'The body must be a FHIR Consent as JSON.', { expression: 'resourceType' });
@@ -68,7 +76,7 @@ export function readPosted(
     );
   const member = memberOf(body, base);
   const reading = readConsent(body, at, days);
-  const said = { channel: CHANNEL, ...reasonOf(body) };
+  const said = { ...by, ...(by.channel === 'phone' && { script: scriptOf(body) }), ...reasonOf(body) };
   if (reading.kind === 'none') return { member, event: optIn(body, member, said) };
   const { kind: _kind, ...data } = reading;
   const proof = data.setBy === 'personal-representative' ? proofOf(body) : undefined;
@@ -176,6 +184,17 @@ const codesOf = (value: unknown): readonly (readonly [unknown, unknown])[] =>
 /** The codes of one system among the categories. */
 const categoriesOf = ({ category }: Json, system: string): readonly unknown[] =>
   (Array.isArray(category) ? category : []).flatMap(codesOf).flatMap(([of, code]) => (of === system ? [code] : []));
+
+/** @throws Refusal 422 without it, because nobody could say later what the member was told */
+function scriptOf({ sourceAttachment }: Json): string {
+  const title = isObject(sourceAttachment) ? sourceAttachment['title'] : undefined;
+  if (typeof title !== 'string' || !SCRIPT.test(title))
+    throw refuse(
+      'A decision by telephone needs Consent.sourceAttachment.title: the version of the script, in 100 characters.',
+      'Consent.sourceAttachment',
+    );
+  return title;
+}
 
 /** The reason of an opt-out is a category of PDex's code system, as a Consent of this server has it (N8). */
 function reasonOf(consent: Json): { readonly reason?: string } {

@@ -39,6 +39,7 @@ const read = (over: object = {}, of: object = {}): PostedConsent =>
     at: AT,
     days: new PayerDays(),
     base: BASE,
+    by: { channel: 'member-portal' },
   });
 const refused = (run: () => unknown): string => {
   try {

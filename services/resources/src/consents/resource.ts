@@ -73,6 +73,7 @@ export function consentResource(stated: StatedConsent, { n, at, to }: ConsentVer
     policyRule: {
       coding: [{ system: `${CODES}consentpolicycodes`, code: 'cric', display: 'Common Rule Informed Consent' }],
     },
+    ...(details.script !== undefined && { sourceAttachment: { title: details.script } }),
     ...(details.proof !== undefined && {
       verification: [{ verified: true, verifiedWith: { display: details.proof.verifiedBy } }],
     }),

@@ -26,7 +26,8 @@ export interface ConsentVersion {
   readonly to?: string;
 }
 /** Who stated it, and what no decision reads. */
-type Details = Pick<OptedIn, 'setBy' | 'reason' | 'reasonText' | 'proof'> & Pick<OptedOut, 'purposes' | 'payers'>;
+type Details = Pick<OptedIn, 'setBy' | 'reason' | 'reasonText' | 'proof' | 'script'> &
+  Pick<OptedOut, 'purposes' | 'payers'>;
 /** An opt-out or opt-in of one member id, in the form of the facts, as a Consent with its newest versions. */
 export type StatedConsent = (OptIn & AsConsent) | StatedOptOut;
 type StatedOptOut = OptOut & AsConsent;
@@ -120,11 +121,12 @@ const consentOf = (statement: OptIn | OptOut, member: string, at: string, detail
   versions: [{ n: 1, at }],
 });
 
-const detailsOf = ({ setBy, reason, reasonText, proof, purposes, payers }: OptedOut): Details => ({
+const detailsOf = ({ setBy, reason, reasonText, proof, script, purposes, payers }: OptedOut): Details => ({
   setBy,
   ...(reason !== undefined && { reason }),
   ...(reasonText !== undefined && { reasonText }),
   ...(proof !== undefined && { proof }),
+  ...(script !== undefined && { script }),
   ...(purposes !== undefined && { purposes }),
   ...(payers !== undefined && { payers }),
 });

@@ -16,7 +16,7 @@ const NDJSON = 'application/x-ndjson';
 /** Which apps could see one member in a period. */
 const APPS = operation({
   route: 'GET /ops/explain/apps',
-  callers: ['auditor'],
+  callers: ['auditor', 'call-centre'],
   audit: 'explain',
   tag: 'Operations',
   summary: 'List the apps that could see a member in a period',

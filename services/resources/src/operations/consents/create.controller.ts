@@ -3,20 +3,20 @@ import { Controller, Inject } from '@nestjs/common';
 import { PA_CONSENT, SANDBOX_SOURCE } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import { derivedEventId } from '@provider-access/intake';
-import { base32, instant, Refusal } from '@provider-access/kernel';
+import { base32, type Caller, instant, Refusal } from '@provider-access/kernel';
 import { confirmationNumber, consentIdOf } from '@provider-access/domain/pdex';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { FHIR_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, type Audited, operation, Operation, ref } from '@provider-access/service/operation';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
-import { type PostedConsent, readPosted } from '../../consents/posted.ts';
+import { type Creator, type PostedConsent, readPosted } from '../../consents/posted.ts';
 import { consentResource } from '../../consents/resource.ts';
 import { consents, consentsOf, type FoundConsent } from '../../projections/consents.ts';
 import { accept, inPlace } from '../../reading/incoming.ts';
 import { EventAppender, type EventRow } from '../events/append-events.ts';
 import { expectEvents } from '../receipts/expected.ts';
 import { decideOnce } from './one-decision.ts';
-import { FOR_MEMBERS, FOR_PORTAL, ONLY_GENERAL, requireMember } from './texts.ts';
+import { FOR_MEMBERS, FOR_PORTAL, MEMBER_PORTAL, ONLY_GENERAL, requireMember } from './texts.ts';
 
 /** https://hl7.org/fhir/R4/http.html#create */
 const CREATE = operation({
@@ -27,7 +27,8 @@ const CREATE = operation({
   description:
     'A Consent with `provision.type` `deny` is an opt-out, and one with `permit` an opt-in. It is stored and ' +
     'answered as an event at `POST /events`: 201 if it decides, now or from its start on. 202 has an ' +
-    'OperationOutcome that says why it does not decide yet, or what stands against it (/docs/opt-outs.html).',
+    'OperationOutcome that says why it does not decide yet, or what stands against it (/docs/opt-outs.html). A ' +
+    'person of a call centre names the version of the script in `sourceAttachment.title`.',
   query: ONLY_GENERAL,
   headers: [{ name: 'Prefer', description: '`return=minimal`, `return=representation` or `return=OperationOutcome`.' }],
   body: { required: true, content: { [FHIR_TYPE]: { schema: ref('Resource') } } },
@@ -72,7 +73,8 @@ interface Stored {
 @Controller()
 export class CreateConsentController {
   private readonly reader: ViewReader;
-  private readonly source: string;
+  /** A source for each way in, so that the log tells them apart. */
+  private readonly sources: Readonly<Record<Creator['channel'], string>>;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ResourcesConfig,
@@ -80,20 +82,24 @@ export class CreateConsentController {
     @Inject(PayerDays) private readonly days: PayerDays,
   ) {
     this.reader = ports.views.reader(consents);
-    this.source = config.sandbox ? `${SANDBOX_SOURCE}/member-portal` : 'urn:provider-access:member-portal';
+    const sourceOf = (name: string): string =>
+      config.sandbox ? `${SANDBOX_SOURCE}/${name}` : `urn:provider-access:${name}`;
+    this.sources = { 'member-portal': sourceOf('member-portal'), phone: sourceOf('call-centre') };
   }
 
   @Operation(CREATE)
   async create({ body, base, request, caller }: Asked<typeof CREATE>): Promise<Audited> {
     if (!JSON_MEDIA.test(request.headers['content-type'] ?? ''))
       throw new Refusal('unsupported-media-type', `Send the Consent as ${FHIR_TYPE}.`);
-    const posted = readPosted(body, { at: this.ports.clock.now(), days: this.days, base });
+    const by = creatorOf(caller);
+    const posted = readPosted(body, { at: this.ports.clock.now(), days: this.days, base, by });
     const { member } = posted;
     requireMember(caller, member);
+    const source = this.sources[by.channel];
     const stored =
       caller.member === undefined
-        ? await this.store(posted)
-        : await decideOnce(this.ports, caller.member, posted, () => this.store(posted));
+        ? await this.store(posted, source)
+        : await decideOnce(this.ports, caller.member, posted, () => this.store(posted, source));
     const resources = stored.found === undefined ? 0 : 1;
     return {
       audit: [{ released: { members: [member], resources } }],
@@ -102,8 +108,8 @@ export class CreateConsentController {
   }
 
   /** Appends the event, and waits until it decides in every process. */
-  private async store({ member, event }: PostedConsent): Promise<Stored> {
-    const { reader, source, ports } = this;
+  private async store({ member, event }: PostedConsent, source: string): Promise<Stored> {
+    const { reader, ports } = this;
     const id = `consent-${base32(randomBytes(16))}`;
     const time = instant(await this.timeFor(member));
     const receipt = `r-${base32(randomBytes(16))}`;
@@ -125,12 +131,14 @@ export class CreateConsentController {
   }
 
   /**
-   * Now, or later than what the portal stated before of this member, so that the order of two decisions does not depend
+   * Now, or later than what was stated here before of this member, so that the order of two decisions does not depend
    * on the clocks of two processes.
    */
   private async timeFor(member: string): Promise<number> {
-    const mark = derivedEventId({ id: '', source: this.source }, member);
-    const own = (await consentsOf(this.reader, member)).filter(({ consent }) => consent.event.endsWith(mark));
+    const marks = Object.values(this.sources).map((source) => derivedEventId({ id: '', source }, member));
+    const own = (await consentsOf(this.reader, member)).filter(({ consent }) =>
+      marks.some((mark) => consent.event.endsWith(mark)),
+    );
     return Math.max(this.ports.clock.now(), ...own.map(({ consent }) => Date.parse(consent.businessTime) + 1));
   }
 
@@ -159,6 +167,10 @@ export class CreateConsentController {
     return { ...answer, json: consentResource(consent, version, { member, payer: this.config.payer }) };
   }
 }
+
+/** A member comes from a link of the portal. */
+const creatorOf = ({ name, member }: Caller): Creator =>
+  name === MEMBER_PORTAL || member !== undefined ? { channel: 'member-portal' } : { channel: 'phone', enteredBy: name };
 
 /** What the decision does, in the word of `POST /events` and in a sentence. */
 function outcomeOf(row: EventRow): Readonly<Record<string, unknown>> {

@@ -8,13 +8,13 @@ export const MEMBER_PORTAL = 'member-portal' satisfies Role;
  * decisions, and nothing is disclosed.
  */
 export const FOR_PORTAL = {
-  callers: [MEMBER_PORTAL],
+  callers: [MEMBER_PORTAL, 'call-centre'],
   audit: 'explain',
   tag: 'Decisions of members',
   refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable'],
 } as const;
 /** For the member of a link, too. */
-export const FOR_MEMBERS = { ...FOR_PORTAL, callers: [MEMBER_PORTAL, MEMBER] } as const;
+export const FOR_MEMBERS = { ...FOR_PORTAL, callers: [MEMBER_PORTAL, 'call-centre', MEMBER] } as const;
 /** About another member, whether that member exists or not. */
 const notThisMember = (): Refusal => new Refusal('forbidden', 'The session is for another member.');
 /** @throws Refusal 403 unless the caller may see the member */
