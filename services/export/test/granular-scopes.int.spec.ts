@@ -129,6 +129,25 @@ describe('an export by a token whose scopes cover parts of types (APPS.md P53)',
     expect(whole.positions).not.toHaveProperty(['pa.export-parts']);
   });
 
+  it('P53: its list of removed resources needs a token that covers each type of the job', async () => {
+    const since = new Date(platform.clock.now()).toISOString();
+    await platform.deleted('m1', 'Observation', 'lab-p');
+    const whole = await token('system/*.rs');
+    const job = await platform.kickOff(`?_since=${since}&_type=Observation,Condition`, { token: whole });
+    const { url } = (await platform.manifest(job, whole)).deleted[0]!;
+    for (const [scope, status] of [
+      ['system/Observation.rs system/Condition.rs', 200],
+      ['system/*.rs', 200],
+      ['system/Condition.rs', 403],
+      [`${LABORATORY} system/Condition.rs`, 403],
+      ['system/Group.rs', 403],
+    ] as const) {
+      expect([scope, (await platform.fetch(url, { token: await token(scope) })).status]).toEqual([scope, status]);
+      const { deleted } = await platform.manifest(job, await token(scope));
+      expect([scope, deleted.length]).toEqual([scope, status === 200 ? 1 : 0]);
+    }
+  });
+
   it('lists no removed resource of a type of which it has a part: nobody can tell whether it was within', async () => {
     const since = new Date(platform.clock.now()).toISOString();
     await platform.deleted('m1', 'Observation', 'vital');

@@ -51,9 +51,14 @@ export interface Moment {
   readonly last: LastLabelled;
 }
 
-/** The types that a token must cover: a file of blocks may have each type of the job. */
-const typesToCover = ({ types }: Pick<Job, 'types'>, file: PartInfo): readonly string[] =>
-  file.kind !== 'output' ? [] : file.types === undefined ? [file.type] : types;
+/**
+ * The types that a token must cover. A file of blocks may have each type of the job, and so may the list of removed
+ * resources, which names their ids (APPS.md P53). A file of errors has none.
+ */
+function typesToCover({ types }: Pick<Job, 'types'>, file: PartInfo): readonly string[] {
+  if (file.kind === 'error') return [];
+  return file.kind === 'output' && file.types === undefined ? [file.type] : types;
+}
 
 /**
  * Whether a token covers what the job has of a type: the whole type, or each part of it that the token of the kick-off
