@@ -8,6 +8,7 @@ import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { type Fresh, freshPlatform, IN_CLUSTER, registerApp, type TestApp } from './harness.ts';
 import { memberOf, publishTaken } from './payers.ts';
+import { CLONED_PA, paOf } from './pa.ts';
 import { consent, FHIR } from './portal.ts';
 import { linkOf, MemberBrowser, portalKeys } from './member-link.ts';
 import { http, json, payerEvent } from './road.ts';
@@ -160,6 +161,17 @@ describe.skipIf(IN_CLUSTER)("the member's page", () => {
 
     test('a link that Node signs is opened', () => opens(process.execPath, 'link.mjs', codeOf('js')));
     test.skipIf(!HAS_PYTHON)('a link that Python signs is opened', () => opens('python3', 'link.py', codeOf('python')));
+    test('pa signs a link, and needs the private key', async () => {
+      const { base } = fresh.platform();
+      const pa = paOf(fresh.platform(), folder, CLONED_PA);
+      const { code, stdout } = await pa('member-link', '--member', MEMBER, '--language', 'es');
+      expect([code, stdout]).toEqual([0, expect.stringContaining(`${base}/portal/member#`)]);
+      expect(json<Session>(await new MemberBrowser(base).open(stdout.trim()))).toMatchObject({ member: MEMBER });
+      const { kty, crv, x, y, kid } = portalKeys(fresh.platform().dataDir)[0]!;
+      writeFileSync(join(folder, 'public.json'), JSON.stringify({ kty, crv, x, y, kid }));
+      const refused = await pa('member-link', '--member', MEMBER, '--key', 'public.json');
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('has no private key')]);
+    });
     test('the key that the page makes is one that auth takes', () => {
       const [, script] = /node -e '\n(.*?)'\n/s.exec(PAGE)!;
       execFileSync(process.execPath, ['-e', script!], { cwd: folder });

@@ -1,26 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
-import { read } from './sources.ts';
+import { allOf, expectNamed, idsByFile, rulesOf } from './rule-pages.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
 const PAGE = 'docs/match-rules.md';
-
-interface Rule {
-  readonly id: string;
-  readonly files: readonly string[];
-}
-/** The rows of the page. */
-const RULES: readonly Rule[] = [...read(PAGE).matchAll(/^\| (M\d+) +\|(.*)\|$/gm)].map(([, id, cells]) => ({
-  id: id!,
-  files: [
-    ...cells!
-      .split('|')
-      .at(-1)!
-      .matchAll(/`([^`]+)`/g),
-  ].map(([, file]) => file!),
-}));
+const RULES = rulesOf(PAGE, 'M');
 /** The ids of the rules, from first to last of each part. */
 const PARTS = [
   [1, 7],
@@ -31,17 +13,6 @@ const PARTS = [
   [70, 78],
 ] as const;
 
-/** What a test calls itself: every text of the file but comments. Rows of `each` are names too. */
-function namesIn(file: string): readonly string[] {
-  const names: string[] = [];
-  const visit = (node: ts.Node): void => {
-    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node))
-      names.push(node.text);
-    ts.forEachChild(node, visit);
-  };
-  visit(ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest));
-  return names;
-}
 /** `M40 to M45` names the ones between, too. */
 function idsIn(text: string): readonly string[] {
   const found: string[] = text.match(/\bM[1-9]\d?\b/g) ?? [];
@@ -50,27 +21,17 @@ function idsIn(text: string): readonly string[] {
   return found;
 }
 /** Sequences of the model are tests, too. They stand beside the spec that runs them. */
-const BESIDE: Readonly<Record<string, readonly string[]>> = {
+const named = idsByFile(RULES, idsIn, {
   'tools/proofs/src/model.int.spec.ts': ['tools/proofs/src/model/written.ts'],
-};
-const named = new Map(
-  [...new Set(RULES.flatMap(({ files }) => files))]
-    .filter((file) => existsSync(join(ROOT, file)))
-    .map((file) => [file, new Set([file, ...(BESIDE[file] ?? [])].flatMap(namesIn).flatMap(idsIn))]),
-);
+});
 
 describe(`the rules of a match (${PAGE})`, () => {
   test('are all there, once each and in order', () => {
-    const all = PARTS.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, n) => `M${first + n}`));
-    expect(RULES.map(({ id }) => id)).toEqual(all);
+    expect(RULES.map(({ id }) => id)).toEqual(allOf('M', PARTS));
   });
 
-  test.each(RULES.map((rule) => [rule.id, rule] as const))(
-    '%s is named by a test in each file of its row',
-    (_, rule) => {
-      expect(rule.files.length).toBeGreaterThan(0);
-      for (const file of rule.files) expect([file, named.get(file)?.has(rule.id)]).toEqual([file, true]);
-    },
+  test.each(RULES.map((rule) => [rule.id, rule] as const))('%s is named by a test in each file of its row', (_, rule) =>
+    expectNamed(rule, named),
   );
 
   test('are the only ones that their tests name', () => {

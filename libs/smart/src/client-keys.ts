@@ -11,6 +11,13 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/;
 export const algorithmOf = (jwk: { readonly kty?: unknown }): AssertionAlgorithm | undefined =>
   jwk.kty === 'RSA' ? 'RS384' : jwk.kty === 'EC' ? 'ES384' : undefined;
 
+/** The fault of a key that has this secret parameter. */
+export const exposed = (parameter: string): string =>
+  `holds the secret parameter "${parameter}": it is exposed, so make a new key pair and register the public key`;
+/** The first parameter of a key that only a private or symmetric key has. */
+export const secretParameter = (jwk: unknown): string | undefined =>
+  typeof jwk === 'object' && jwk !== null ? SECRET_PARAMETERS.find((name) => Object.hasOwn(jwk, name)) : undefined;
+
 /**
  * The fault of a client's public key; undefined for RSA with 2048 bits or more (RS384) and EC P-384 (ES384). The text
  * names JWK parameters, never their values.
@@ -20,9 +27,8 @@ export function keyFault(jwk: unknown): string | undefined {
   const key = jwk as Record<string, unknown>;
   if (typeof key['kid'] !== 'string' || key['kid'] === '' || key['kid'].length > 256)
     return 'needs a kid of 1 to 256 characters';
-  const secret = SECRET_PARAMETERS.find((name) => Object.hasOwn(key, name));
-  if (secret !== undefined)
-    return `holds the secret parameter "${secret}": it is exposed, so make a new key pair and register the public key`;
+  const secret = secretParameter(key);
+  if (secret !== undefined) return exposed(secret);
   if (key['use'] !== undefined && key['use'] !== 'sig') return 'has a use other than "sig"';
   const algorithm = algorithmOf(key);
   if (algorithm === undefined) return 'has a kty other than RSA and EC';

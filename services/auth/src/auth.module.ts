@@ -39,7 +39,7 @@ import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { LinesController } from './operations/lines/lines.controller.ts';
 import { MemberSessionController } from './operations/member-session/member-session.controller.ts';
-import { PORTAL_KEYS, PortalLinks } from './operations/member-session/portal-links.ts';
+import { PORTAL_KEYS, PortalLinks } from './apps/portal-links.ts';
 import { BUILT_PAGES, builtPages, PortalController } from './operations/portal/portal.controller.ts';
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';

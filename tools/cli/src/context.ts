@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { readApp, readKey, roleToken } from './client/credentials.ts';
+import type { JWK } from 'jose';
+import { readApp, readKey, readPortalKey, roleToken } from './client/credentials.ts';
 import { currentProfile, profileNamed, type Profile } from './client/profiles.ts';
 import { Server } from './client/server.ts';
 import { TokenSource } from './client/token.ts';
@@ -19,6 +21,8 @@ export interface Context {
   readonly out: Output;
   payerToken(): string;
   administratorToken(): string;
+  /** The private key of the payer's portal: of this file, or of `npm start` in its data folder. */
+  portalKey(file: string | undefined): JWK;
   /** For questions that make an answer better and are not needed for it. */
   administratorTokenIfAny(): string | undefined;
 }
@@ -54,6 +58,7 @@ export function contextOf(command: Command): Context {
     out: createOutput(options.json),
     payerToken: () => roleToken('payer', dataDir),
     administratorToken: () => roleToken('administrator', dataDir),
+    portalKey: (file = join(dataDir, 'member-portal-keys.json')) => readPortalKey(file),
     administratorTokenIfAny: () => {
       try {
         return roleToken('administrator', dataDir);

@@ -25,6 +25,7 @@ import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
 import { recallCommand } from './commands/recall.ts';
 import { releasesCommand } from './commands/releases.ts';
+import { memberLinkCommand } from './commands/member-link.ts';
 import { reviewsCommand } from './commands/reviews.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -85,6 +86,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   feedsCommand(program);
   noticeCommands(program);
   reviewsCommand(program);
+  memberLinkCommand(program);
   attestationCommands(program);
   labelsCommand(program);
   engineCommands(program);

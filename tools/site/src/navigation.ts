@@ -68,6 +68,7 @@ const SECTIONS = {
     'testing-model.md',
     'testing-kill-points.md',
     'match-rules.md',
+    'apps-rules.md',
     'testing-faults.md',
   ],
   Reference: [

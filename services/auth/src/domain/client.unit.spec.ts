@@ -259,9 +259,21 @@ describe('deciding about an app', () => {
     revoked: { approve: NO, reject: NO, suspend: NO, revoke: 'revoked', expire: NO },
     expired: { approve: 'approved', reject: NO, suspend: NO, revoke: 'revoked', expire: 'expired' },
   };
+  /** The row of APPS.md for each change; P30 refuses every other one, and an end again changes nothing. */
+  const ROWS: Readonly<Record<string, string>> = {
+    'submitted approve': 'P22',
+    'submitted reject': 'P23',
+    'approved suspend': 'P25',
+    'suspended approve': 'P26',
+    'approved revoke': 'P27',
+    'suspended revoke': 'P27',
+    'expired revoke': 'P27',
+    'approved expire': 'P28',
+    'expired approve': 'P28',
+  };
   for (const [from, row] of Object.entries(TABLE))
     for (const [command, to] of Object.entries(row))
-      it(`${command} of an app that is ${from}: ${to} (APPS.md P20 to P30)`, () => {
+      it(`${ROWS[`${from} ${command}`] ?? 'P30'}: ${command} of an app that is ${from}: ${to}`, () => {
         const events = BEFORE[from]!;
         const decision = decide(COMMANDS[command]!, stateAfter(events), knownAfter(events));
         if (to !== NO) {
@@ -275,6 +287,14 @@ describe('deciding about an app', () => {
           });
         }
       });
+
+  it('P34: takes the word of earlier releases for an app that waits as their snapshots have it', () => {
+    const former = { ...stateAfter([registered])!, status: 'pending' as ClientState['status'] };
+    for (const [command, to] of Object.entries(TABLE['submitted']!)) {
+      const decision = decide(COMMANDS[command]!, former, knownAfter([registered]));
+      expect([command, decision.ok]).toEqual([command, to !== NO]);
+    }
+  });
 
   it('has only security reasons for a denial, and the wish of the app for a revocation (APPS.md P32)', () => {
     const security = DEFAULT_REASONS.security.map(({ code }) => code);

@@ -85,24 +85,26 @@ const TEXTS_OF_IANA =
   'nfv_token_encrypted_response_alg nfv_token_encrypted_response_enc tls_client_auth_subject_dn ' +
   'tls_client_auth_san_dns tls_client_auth_san_uri tls_client_auth_san_ip tls_client_auth_san_email ' +
   'introspection_signed_response_alg introspection_encrypted_response_alg introspection_encrypted_response_enc ' +
-  'authorization_signed_response_alg authorization_encrypted_response_alg authorization_encrypted_response_enc ' +
-  'backchannel_token_delivery_mode backchannel_authentication_request_signing_alg organization_name';
+  'organization_name description';
 const URLS_OF_IANA =
-  'sector_identifier_uri initiate_login_uri frontchannel_logout_uri backchannel_logout_uri ' +
-  'backchannel_client_notification_endpoint signed_jwks_uri';
+  'sector_identifier_uri initiate_login_uri frontchannel_logout_uri backchannel_logout_uri signed_jwks_uri ' +
+  'information_uri organization_uri';
 const LISTS_OF_URLS_OF_IANA = 'request_uris claims_redirect_uris post_logout_redirect_uris';
-const LISTS_OF_IANA = 'default_acr_values authorization_details_types client_registration_types';
+const LISTS_OF_IANA =
+  'default_acr_values authorization_details_types client_registration_types keywords ' +
+  'encrypted_response_enc_values_supported';
 const FLAGS_OF_IANA =
   'require_auth_time tls_client_certificate_bound_access_tokens require_signed_request_object ' +
   'require_pushed_authorization_requests frontchannel_logout_session_required backchannel_logout_session_required ' +
-  'dpop_bound_access_tokens backchannel_user_code_parameter';
+  'dpop_bound_access_tokens use_mtls_endpoint_aliases';
 const named = <S extends z.ZodType>(names: string, schema: S): Record<string, S> =>
   Object.fromEntries(names.split(' ').map((name) => [name, schema]));
 
 /**
  * Every further field that a registration keeps and returns (APPS.md P40, P42): ours, those of RFC 7591, and those of
- * IANA's registry "OAuth Dynamic Client Registration Metadata"
- * (https://www.iana.org/assignments/oauth-parameters).
+ * IANA's registry "OAuth Dynamic Client Registration Metadata" as of 2026-03-25
+ * (https://www.iana.org/assignments/oauth-parameters). Metadata that no registry has, such as those of CIBA and JARM,
+ * are unknown here.
  */
 const KNOWN: Readonly<Record<string, z.ZodType>> = {
   ...OURS,
@@ -113,6 +115,7 @@ const KNOWN: Readonly<Record<string, z.ZodType>> = {
   ...named(LISTS_OF_IANA, listOf(text)),
   ...named(FLAGS_OF_IANA, flag),
   default_max_age: seconds,
+  vp_formats_supported: z.record(z.string(), z.unknown(), 'must be an object'),
 };
 /** Texts for people, which may have a language: `client_name#fr` (RFC 7591 section 2.2). */
 const HUMAN = ['client_name', 'client_uri', 'logo_uri', 'tos_uri', 'policy_uri', 'legal_name', 'purpose'];

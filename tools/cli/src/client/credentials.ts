@@ -31,6 +31,14 @@ function readJson<T>(file: string, what: string): T {
   }
 }
 export const readKey = (file: string): JWK => readJson<JWK>(file, 'the key');
+/** The private key with which a portal signs links for members. `file`: a JWK, or a JWK Set whose first key counts. */
+export function readPortalKey(file: string): JWK {
+  const stored = readJson<JWK & { readonly keys?: readonly JWK[] }>(file, 'the key of the portal');
+  const key = stored.keys?.[0] ?? stored;
+  if (key.d === undefined)
+    throw new CliError(EXIT.usage, `the key of the portal ${file} has no private key: name the one with --key`);
+  return key;
+}
 export const readApp = (file: string): AppFile => readJson<AppFile>(file, 'the app file');
 export function writeSecret(file: string, value: unknown): void {
   writeOwn(file, `${JSON.stringify(value, null, 2)}\n`);

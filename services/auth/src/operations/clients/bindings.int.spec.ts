@@ -211,6 +211,32 @@ describe('P4 an end in the future', () => {
   });
 });
 
+describe('P1 an end in the past', () => {
+  it('is over at once, and the record says both when it ended and when that became known', async () => {
+    const app = await boundToBoth();
+    const began = bench.clock.ms;
+    const token = (await bench.token(app)).body['access_token'] as string;
+    bench.clock.ms += DAY;
+    expect((await end(app, `npi|${NPI}`, { reason: 'contract-ended', to: iso(began + HOUR) })).status).toBe(200);
+    expect(await boundTo(app)).toEqual([NPI_2]);
+    expect(((await show(app))['bindings'] as { npi: string }[]).find(({ npi }) => npi === NPI)).toMatchObject({
+      from: iso(began),
+      to: iso(began + HOUR),
+      end: { recorded_at: iso(bench.clock.ms), reason: 'contract-ended' },
+    });
+    const asked = await bench.call('POST', '/auth/introspect', { form: { token }, token: ADMINISTRATOR });
+    expect(asked.body['active']).toBe(false);
+  });
+
+  it('may be the instant at which the binding began: then it was never in force', async () => {
+    const app = await boundToBoth();
+    const began = iso(bench.clock.ms);
+    bench.clock.ms += DAY;
+    expect((await end(app, `npi|${NPI}`, { reason: 'evidence-insufficient', to: began })).status).toBe(200);
+    expect(await boundTo(app)).toEqual([NPI_2]);
+  });
+});
+
 describe('P6 a suspended app that is approved again', () => {
   it('gets its last bindings as new intervals, and none that ended before or meanwhile', async () => {
     for (const npi of [NPI, NPI_2]) await bench.network(`npi|${npi}`, 'in-network');
@@ -286,6 +312,31 @@ describe('hostile', () => {
     );
   });
 
+  it('two reviewers who end the same binding at once get one end, which names one of them', async () => {
+    const app = await boundToBoth();
+    bench.clock.ms += HOUR;
+    const ends = [ADMINISTRATOR, ADMINISTRATOR_2, ADMINISTRATOR, ADMINISTRATOR_2].map((token, i) =>
+      end(app, `npi|${NPI}`, { reason: i % 2 === 0 ? 'contract-ended' : 'provider-objects' }, token),
+    );
+    expect((await Promise.all(ends)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await approvals(app)).length).toBe(2);
+    expect(await boundTo(app)).toEqual([NPI_2]);
+    const { by, reason } = await lastApproval(app);
+    const shown = ((await show(app))['bindings'] as { npi: string }[]).find(({ npi }) => npi === NPI);
+    expect(shown).toMatchObject({ to: iso(bench.clock.ms), end: { by, reason } });
+  });
+
+  it('an end by one reviewer now and by another one later is the one of now, whichever comes first', async () => {
+    const app = await boundToBoth();
+    bench.clock.ms += HOUR;
+    const later = { reason: 'contract-ended', to: iso(bench.clock.ms + DAY) };
+    const [now, then] = await Promise.all([end(app, `npi|${NPI}`), end(app, `npi|${NPI}`, later, ADMINISTRATOR_2)]);
+    expect(now.status).toBe(200);
+    // After the end of now the later one is refused, because an end can only come earlier.
+    expect([200, 409]).toContain(then.status);
+    expect(await boundTo(app)).toEqual([NPI_2]);
+  });
+
   it('a clock that steps back an hour stops no end, and brings no ended binding back', async () => {
     const app = await boundToBoth();
     bench.clock.ms += HOUR;
@@ -310,68 +361,6 @@ describe('hostile', () => {
     });
     expect(await end(app, `npi|${NPI_2}`, { reason: 'contract-ended', note: 'x'.repeat(501) })).toMatchObject({
       status: 400,
-    });
-  });
-});
-
-describe('P7 an approval of what nobody knows', () => {
-  const NPI_2_UNKNOWN = new RegExp(`^npi ${NPI_2} is unknown\\..*confirm: \\["${NPI_2}"\\]`);
-  const named = (...npis: readonly string[]) => ({ identifiers: npis.map((npi) => ({ npi, evidence: 'Contract 7' })) });
-  const unconfirmed = (app: App, body: object, confirm: readonly string[] = []) =>
-    bench.decide(app, 'approve', { ...body, confirm });
-
-  it('names the identifier, and binds it with an explicit word, which is recorded', async () => {
-    const app = await bench.register({ npi: [NPI, NPI_2], tin: undefined });
-    await bench.network(`npi|${NPI}`, 'in-network');
-    expect(await unconfirmed(app, named(NPI, NPI_2))).toMatchObject({
-      status: 409,
-      body: {
-        error_description: expect.stringMatching(NPI_2_UNKNOWN),
-      },
-    });
-    expect(await approvals(app)).toEqual([]);
-    expect((await unconfirmed(app, named(NPI, NPI_2), [NPI])).status).toBe(409);
-    expect((await unconfirmed(app, named(NPI, NPI_2), [NPI_2])).status).toBe(200);
-    expect((await lastApproval(app)).confirmed).toEqual([NPI_2]);
-  });
-
-  it('asks for one out of network that the directory has, and not for one that the directory alone has', async () => {
-    const identifier = (value: string) => [{ system: 'http://hl7.org/fhir/sid/us-npi', value }];
-    for (const [id, npi] of [
-      ['o1', NPI],
-      ['o2', NPI_2],
-    ] as const)
-      await bench.inDirectory({ resourceType: 'Organization', id, name: 'Clinic', identifier: identifier(npi) });
-    await bench.network(`npi|${NPI}`, 'out-of-network');
-    const app = await bench.register({ npi: [NPI, NPI_2], tin: undefined });
-    expect(await unconfirmed(app, named(NPI, NPI_2))).toMatchObject({
-      status: 409,
-      body: { error_description: expect.stringMatching(new RegExp(`^npi ${NPI} is out of network\\. If`)) },
-    });
-    expect((await unconfirmed(app, named(NPI_2))).status).toBe(200);
-  });
-
-  it('asks again when a suspended app comes back, and not for what goes on', async () => {
-    const app = await bench.register({ npi: [NPI, NPI_2], tin: undefined });
-    await bench.network(`npi|${NPI}`, 'in-network');
-    await bench.network(`npi|${NPI_2}`, 'in-network');
-    await unconfirmed(app, named(NPI, NPI_2));
-    await bench.network(`npi|${NPI_2}`, 'out-of-network', '2020-01-02T00:00:00.000Z');
-    expect((await unconfirmed(app, { ...named(NPI, NPI_2), scope: 'system/Patient.rs' })).status).toBe(200);
-    await bench.review(app, 'suspend');
-    expect((await unconfirmed(app, { reason: 'The key is new.' })).status).toBe(409);
-    expect((await unconfirmed(app, { reason: 'The key is new.' }, [NPI_2])).status).toBe(200);
-  });
-
-  it.each([
-    ['no list', NPI],
-    ['no identifier', ['1234567890']],
-    ['too many', Array.from({ length: 101 }, () => NPI)],
-  ])('refuses as confirm: %s', async (_, confirm) => {
-    const app = await bench.register();
-    expect(await bench.decide(app, 'approve', { ...named(NPI), confirm })).toMatchObject({
-      status: 400,
-      body: { error_description: expect.stringMatching(/^confirm/) },
     });
   });
 });

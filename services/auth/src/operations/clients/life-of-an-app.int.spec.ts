@@ -11,7 +11,7 @@ afterEach(() => bench.stop());
 const show = async (app: App) => (await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body;
 const states = async (app: App) => ((await show(app))['history'] as { status: string }[]).map(({ status }) => status);
 
-describe('the life of an app (APPS.md P20 to P34)', () => {
+describe('the life of an app (APPS.md)', () => {
   beforeEach(async () => {
     bench = await Bench.start();
   });

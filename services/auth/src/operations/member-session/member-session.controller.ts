@@ -9,7 +9,7 @@ import { addressBlock, type ReadLink, RequestLimits, Sessions } from '@provider-
 import { tooMany } from '../answers.ts';
 import { ReplayMemory } from '../token/replay-memory.ts';
 import { shownSession } from '../session/shown-session.ts';
-import { PortalLinks } from './portal-links.ts';
+import { PortalLinks } from '../../apps/portal-links.ts';
 
 const OPEN = operation({
   route: 'POST /auth/member-session',

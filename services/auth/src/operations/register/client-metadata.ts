@@ -98,7 +98,7 @@ const hasIdentifier = (m: Readonly<Partial<Record<'npi' | 'tin' | 'rendering_npi
 const NO_IDENTIFIER = { path: ['npi'], message: 'is required, or tin: an app speaks for an NPI or a TIN' };
 
 /** What the server reads itself of a registration. `known-metadata.ts` has every other field. */
-const OWN: ReadonlySet<string> = new Set(Object.keys(fields(false).shape));
+export const OWN_FIELDS: ReadonlySet<string> = new Set(Object.keys(fields(false).shape));
 
 /** RFC 7591 §2 client metadata with our `npi`, `tin` and `rendering_npi`, one of which is enough (APPS.md P41). */
 export const clientMetadata = (allowInsecureJwks: boolean) =>
@@ -187,7 +187,7 @@ export function readFurther(
 ): Pick<FurtherMetadata, 'metadata' | 'ignored'> {
   const { faults, ...read } = furtherMetadata(
     body as Readonly<Record<string, unknown>>,
-    new Set([...OWN, ...more]),
+    new Set([...OWN_FIELDS, ...more]),
     options,
   );
   if (faults.length > 0) throw new Refusal('invalid-client-metadata', faults.slice(0, 20).join('; '));

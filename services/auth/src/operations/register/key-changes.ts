@@ -3,7 +3,7 @@ import type { AppRegistered } from '@provider-access/events';
 import { ClientDetails, type ClientKeySet, type ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type JwksSource, keyFault, secretMatches } from '@provider-access/smart';
+import { exposed, type JwksSource, keyFault, secretMatches, secretParameter } from '@provider-access/smart';
 import { foreignKey, ForeignKeys, JWKS_SOURCE } from '../../apps/foreign-keys.ts';
 import { OneAtATime } from '../../apps/one-at-a-time.ts';
 import { RegistryStreams } from '../../apps/registry-streams.ts';
@@ -132,6 +132,9 @@ export class KeyChanges {
   private async published(url: string): Promise<readonly unknown[]> {
     const set = await this.jwksSource.get(url, { refresh: true });
     if (!set.ok) throw new Refusal('invalid-client-metadata', `jwks_uri: does not give a key set: ${set.reason}.`);
+    const at = set.keys.findIndex((key) => secretParameter(key) !== undefined);
+    if (at >= 0)
+      throw new Refusal('invalid-client-metadata', `jwks_uri: keys.${at} ${exposed(secretParameter(set.keys[at])!)}.`);
     if (set.keys.some((key) => keyFault(key) === undefined)) return set.keys;
     throw new Refusal(
       'invalid-client-metadata',

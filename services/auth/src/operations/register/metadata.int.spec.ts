@@ -1,6 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, Bench, type BenchOptions, NPI, NPI_2, prepare, publicJwk } from '../../../test/harness.ts';
+import {
+  ADMINISTRATOR,
+  type Answer,
+  Bench,
+  type BenchOptions,
+  NPI,
+  NPI_2,
+  prepare,
+  publicJwk,
+} from '../../../test/harness.ts';
 import { authSettings } from '../../config.ts';
 import { REQUIRABLE } from '../../domain/known-metadata.ts';
 
@@ -46,7 +55,7 @@ const OTHERS = {
 };
 
 describe('the data of a registration', () => {
-  it('P40, P42, P43: keeps and returns what a table knows, before and after the approval', async () => {
+  it('P20, P40, P42, P43: keeps and returns what a table knows, before and after the approval', async () => {
     await open();
     const { status, body } = await register({ ...OURS, ...OTHERS });
     expect([status, body]).toEqual([201, expect.objectContaining({ ...OURS, ...OTHERS, npi: [NPI] })]);
@@ -57,6 +66,16 @@ describe('the data of a registration', () => {
     await bench.review(id, 'approve');
     expect((await read()).body).toMatchObject({ ...OURS, ...OTHERS, npi: [NPI], status: 'approved' });
     expect((await bench.appEvents())[0]!.data).toMatchObject({ metadata: { legal_name: OURS.legal_name } });
+  });
+
+  it('P43: keeps a script in texts as data, in JSON that no browser takes for a page', async () => {
+    await open();
+    const script = '<script>alert(1)</script>"\'--; {"$where": 1}';
+    const { status, body, headers } = await register({ client_name: `Clinic ${script}`, legal_name: script });
+    expect([status, body['client_name'], body['legal_name']]).toEqual([201, `Clinic ${script}`, script]);
+    const shown = await bench.call('GET', `/auth/clients/${body['client_id'] as string}`, { token: ADMINISTRATOR });
+    expect(shown.body).toMatchObject({ client_name: `Clinic ${script}`, legal_name: script });
+    for (const each of [headers, shown.headers]) expect(each['content-type']).toMatch(/^application\/json/);
   });
 
   it('P42: leaves a registration of today as it is', async () => {
@@ -138,7 +157,7 @@ describe('the data of a registration', () => {
 });
 
 describe('REGISTRATION_REQUIRES', () => {
-  it('P40: asks for what it names, and for nothing by default', async () => {
+  it('P20, P40: asks for what it names, and for nothing by default', async () => {
     await open({ registrationRequires: [...REQUIRABLE] });
     const { body } = await register({});
     for (const name of REQUIRABLE) expect(body['error_description']).toContain(`${name}: is required`);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JWK } from 'jose';
 import { ExpiredReviews } from '../../apps/expired-reviews.ts';
@@ -125,6 +126,27 @@ describe('PUT of the whole record (RFC 7592 section 2.2, APPS.md P44)', () => {
       expect(await put(app, { contacts: ['new@app.example'] })).toMatchObject({ status: 403 });
       expect((await read(app)).status).toBe(200);
     }
+  });
+
+  it('P46: is refused with a private key or too many keys, which the refusal does not repeat', async () => {
+    const app = await bench.approved();
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const leaked = { ...pair.privateKey.export({ format: 'jwk' }), kid: 'leaked' };
+    const mine = (await recordOf(app))['jwks'] as { keys: JWK[] };
+    const many = Array.from({ length: 101 }, (_, i) => ({ ...mine.keys[0]!, kid: `k${i}` }));
+    for (const [keys, fault] of [
+      [[...mine.keys, leaked], /jwks.keys.1: holds the secret parameter "d"/],
+      [many, /holds more than 20 keys/],
+      [many.slice(0, 21), /holds more than 20 keys/],
+    ] as const)
+      for (const refused of [
+        await put(app, { jwks: { keys } }),
+        await send(app, { client_id: app.id, jwks: { keys } }),
+      ]) {
+        expect([refused.status, refused.body['error_description']]).toEqual([400, expect.stringMatching(fault)]);
+        expect(JSON.stringify(refused.body)).not.toContain(leaked.d);
+      }
+    expect((await put(app, { jwks: { keys: many.slice(0, 20) } })).status).toBe(200);
   });
 
   it('P44: is bounded in a day, because each change stays in the log', async () => {

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, nameOfPerson, Refusal } from '@provider-access/kernel';
 import { type Session, Sessions, type SignedIn, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
-import { PortalLinks } from '../member-session/portal-links.ts';
+import { PortalLinks } from '../../apps/portal-links.ts';
 import type { Described, IdentityProvider } from '../../people/identity-provider.ts';
 
 const PREFIX = 'administrator ';

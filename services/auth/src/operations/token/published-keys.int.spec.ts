@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -79,4 +80,43 @@ it('says why when the key set cannot be had', async () => {
       error_description: expect.stringMatching(/jwks_uri does not give a key set: the answer is not a JWK Set/),
     },
   });
+});
+
+it('P46: takes no token from a key that is published with its private part, nor from a set of 101 keys', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const leaked = { ...privateKey.export({ format: 'jwk' }), kid: 'leaked' };
+  const signed = () => bench.assertion(app.id, {}, privateKey, { kid: 'leaked' });
+  const ask = async (client_assertion?: string) =>
+    bench.token(app, client_assertion === undefined ? {} : { client_assertion });
+  published = { keys: [publicJwk, leaked] };
+  bench.clock.ms += 600_000;
+  const refused = await ask(await signed());
+  expect([refused.status, refused.body['error_description']]).toEqual([
+    401,
+    expect.stringMatching(/holds the secret parameter "d"/),
+  ]);
+  expect(JSON.stringify(refused.body)).not.toContain(leaked.d);
+  published = { keys: Array.from({ length: 101 }, (_, i) => ({ ...publicJwk, kid: `k${i}` })) };
+  bench.clock.ms += 600_000;
+  expect((await ask()).body['error_description']).toMatch(/more than 100 keys/);
+});
+it('P46: moves to no URL that publishes a private key, or more than 100 keys', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const leaked = { ...privateKey.export({ format: 'jwk' }), kid: 'leaked' };
+  const other = await bench.approved({ npi: '1245319599', tin: undefined });
+  const move = (to: string) =>
+    bench.call('PUT', other.uri, { json: { client_id: other.id, jwks_uri: `${jwksUri}?${to}` }, token: other.token });
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const own = { ...publicKey.export({ format: 'jwk' }), kid: 'own' };
+  published = { keys: [own, leaked] };
+  const refused = await move('1');
+  expect([refused.status, refused.body['error_description']]).toEqual([
+    400,
+    expect.stringMatching(/^jwks_uri: keys.1 holds the secret parameter "d"/),
+  ]);
+  expect(JSON.stringify(refused.body)).not.toContain(leaked.d);
+  published = { keys: Array.from({ length: 101 }, (_, i) => ({ ...own, kid: `k${i}` })) };
+  expect((await move('2')).body['error_description']).toMatch(/more than 100 keys/);
+  published = { keys: Array.from({ length: 100 }, (_, i) => ({ ...own, kid: `k${i}` })) };
+  expect((await move('3')).status).toBe(200);
 });

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { LinkedMember } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type PortalKeys, portalKeyMark, type ReadLink, readMemberLink, type Secret } from '@provider-access/smart';
-import { type AuthConfig, CONFIG, urls } from '../../config.ts';
+import { type AuthConfig, CONFIG, urls } from '../config.ts';
 
 /** The public keys of the payer's portal; undefined where no link is valid. */
 export const PORTAL_KEYS = Symbol('PortalKeys');
