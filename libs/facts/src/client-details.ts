@@ -19,7 +19,7 @@ export interface ClientKeySet {
 }
 
 /** What an app claims, and which scope it asks for. */
-export interface Claims {
+interface Claims {
   readonly npis: readonly string[];
   readonly tins: readonly string[];
   readonly requestedScope: string;

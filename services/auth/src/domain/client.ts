@@ -73,7 +73,7 @@ export interface EndBinding {
   readonly to?: number;
 }
 /** What an approved app gives up itself (APPS.md P44): providers, and what its scope is narrowed to. */
-export interface Narrow {
+interface Narrow {
   readonly kind: 'narrow';
   readonly by: string;
   readonly reason: string;
