@@ -120,7 +120,12 @@ export const EVENT: readonly Fault[] = [
       'libs/events/src/envelope.unit.spec.ts',
     ],
     forms: [
-      { file: WORDS, find: "  explain: { purpose: 'HOPERAT', gives: undefined },\n", replace: '', suites: 'types' },
+      {
+        file: WORDS,
+        find: "  explain: { purpose: 'HOPERAT', gives: undefined, isLook: true },\n",
+        replace: '',
+        suites: 'types',
+      },
       {
         file: 'libs/events/src/audit-events.ts',
         find: "    'token',\n    'explain',\n  ]),",
