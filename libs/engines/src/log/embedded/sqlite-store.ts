@@ -58,8 +58,8 @@ interface Waiting {
 
 /** Most bytes of the cache of newest records. */
 const RECENT_BYTES = 24 * 1024 * 1024;
-/** A commit is written with the next append, or after this time. */
-const COMMIT_MS = 25;
+/** A commit is written with the next append, before which no start can skip a record, or after this time (ADR 0142). */
+const COMMIT_MS = 1000;
 /** After a failed write, the next one begins with the next append, or after this time. */
 const RETRY_MS = 1000;
 /** How often a read-only log checks the file for changes of the writer. */
@@ -171,7 +171,7 @@ export class SqliteStore {
     return this.#commits.get(`${group}\n${topic}\n${partition}`);
   }
 
-  /** Commits an offset, which is durable soon, and at the latest after `flush`. */
+  /** Commits an offset. It is durable with the next append, after a second, or after `flush`. */
   commit(group: string, topic: string, partition: number, next: number): void {
     const id = `${group}\n${topic}\n${partition}`;
     this.#commits.set(id, next);
