@@ -89,7 +89,7 @@ describe('the past of a log that has lost something', () => {
     now += DAY;
     const newest = await practises(CARDIOLOGY);
     now += DAY;
-    expect(await log.compact(PA_DIRECTORY)).toBe(1);
+    expect(await log.compact!(PA_DIRECTORY)).toBe(1);
     await projections.start();
     expect(await decided(between)).toBe(newest);
     expect(await decided(instant(now))).toBe('permit');
@@ -107,7 +107,7 @@ describe('the past of a log that has lost something', () => {
     await practises(CARDIOLOGY);
     now += DAY;
     expect(await decided(instant(now))).toBe('permit');
-    await log.compact(PA_DIRECTORY);
+    await log.compact!(PA_DIRECTORY);
     expect([await decided(between), await decided(instant(now))]).toEqual(['opted-out', 'permit']);
   });
 
@@ -122,7 +122,7 @@ describe('the past of a log that has lost something', () => {
     const approved = await approves('c1');
     now += DAY;
     await past.settled();
-    expect(await log.trim(PA_REGISTRY, Date.parse(approved))).toBe(1);
+    expect(await log.trim!(PA_REGISTRY, Date.parse(approved))).toBe(1);
     expect([await decided(before), await decided(instant(now))]).toEqual([approved, 'permit']);
   });
 });
