@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type PlatformProcess, startPlatform } from '@provider-access/cli';
 import type { AxeResults } from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 export const CHROMIUM = '/usr/bin/chromium';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -110,4 +111,25 @@ export class Clicks {
     console.log(`${new URL(this.#page.url()).pathname}: ${task}: ${count} clicks`);
     return count;
   }
+}
+
+/** Bytes of script as they come over the line, and requests before the first useful picture (issue 34). */
+const MOST_SCRIPT = 300_000;
+const MOST_REQUESTS = 5;
+/** What a page asks for before it has a heading. The address may have a link, so it is not printed. */
+export async function weigh({ platform }: PortalBench, context: BrowserContext, path: string): Promise<void> {
+  const page = await context.newPage();
+  const asked: { url: string; type: string; bytes: Promise<number> }[] = [];
+  page.on('requestfinished', (request) => {
+    const bytes = request.sizes().then(({ responseBodySize }) => responseBodySize);
+    asked.push({ url: request.url(), type: request.resourceType(), bytes });
+  });
+  await page.goto(`${platform.base}${path}`);
+  await page.locator('h1').waitFor();
+  const script = await Promise.all(asked.filter(({ type }) => type === 'script').map(({ bytes }) => bytes));
+  const sum = script.reduce((all, one) => all + one, 0);
+  console.log(`${path.replace(/#.*/, '')}: ${sum} bytes of script, ${asked.length} requests`);
+  expect(sum).toBeGreaterThan(10_000);
+  expect(sum).toBeLessThanOrEqual(MOST_SCRIPT);
+  expect(asked.filter(({ url }) => !url.endsWith('/sign-in')).length).toBeLessThanOrEqual(MOST_REQUESTS);
 }

@@ -1,20 +1,11 @@
-import { createPrivateKey, type JsonWebKey, randomUUID, sign } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { eventually } from '@provider-access/testing';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { clinicOf, type Clinic, fileOf, type Key, part, SANDBOX, signed } from './sandbox.ts';
 
-type Key = JsonWebKey & { readonly kid: string; readonly alg: string };
-const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-/** A JWT of RFC 7515, without code of the platform. */
-function signed(jwk: Key, claims: object): string {
-  const text = `${part({ alg: jwk.alg, kid: jwk.kid, typ: 'JWT' })}.${part(claims)}`;
-  const key = createPrivateKey({ key: jwk, format: 'jwk' });
-  const how = jwk.alg.startsWith('ES') ? { key, dsaEncoding: 'ieee-p1363' as const } : key;
-  return `${text}.${sign('sha384', Buffer.from(text), how).toString('base64url')}`;
-}
 const NUMBER = /^[A-Z2-7]{4}-[A-Z2-7]{4}-[A-Z2-7]{4}$/;
 const MOST_CLICKS = 12;
 /** A name that a stranger gave to an app. */
@@ -23,56 +14,19 @@ const SCRIPT = '<img src=x onerror=alert(1)>';
 const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
 describe.skipIf(missing !== '')(`a member${missing}`, () => {
   const bench = new PortalBench();
-  let token: string;
   let members: readonly string[];
-
-  const file = (name: string): unknown => JSON.parse(readFileSync(join(bench.platform.dataDir, name), 'utf8'));
-  const read = async (member: string): Promise<number> =>
-    (await fetch(`${bench.platform.base}/fhir/Patient/${member}`, { headers: { authorization: `Bearer ${token}` } }))
-      .status;
+  let read: Clinic['read'];
 
   beforeAll(async () => {
-    await bench.start({ SANDBOX: 'true', SANDBOX_MEMBERS: '80', SANDBOX_EVENTS_PER_MINUTE: '0' });
-    const { base, administratorToken } = bench.platform;
-    const sandbox = async () =>
-      (await (
-        await fetch(`${base}/ops/sandbox`, { headers: { authorization: `Bearer ${administratorToken}` } })
-      ).json()) as { status: string; clients: { client_id: string }[] };
-    await eventually(async () => expect((await sandbox()).status).toBe('ready'));
-    const client = (await sandbox()).clients[0]!.client_id;
-    const now = Math.floor(Date.now() / 1000);
-    const answer = await fetch(`${base}/auth/token`, {
-      method: 'POST',
-      body: new URLSearchParams({
-        grant_type: 'client_credentials',
-        scope: 'system/*.rs',
-        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        client_assertion: signed(file('sandbox/clinic-a.key.json') as Key, {
-          iss: client,
-          sub: client,
-          aud: `${base}/auth/token`,
-          exp: now + 200,
-          jti: randomUUID(),
-        }),
-      }),
-    });
-    token = ((await answer.json()) as { access_token: string }).access_token;
-    const headers = { authorization: `Bearer ${token}` };
-    const groups = (await (await fetch(`${base}/fhir/Group`, { headers })).json()) as {
-      entry: { resource: { member: { entity: { reference: string } }[] } }[];
-    };
-    const all = groups.entry.flatMap(({ resource }) =>
-      resource.member.map(({ entity }) => entity.reference.replace('Patient/', '')),
-    );
-    members = [...new Set(all)].slice(0, 4 + LOOKS.length);
-    expect(members.length).toBe(4 + LOOKS.length);
+    await bench.start(SANDBOX);
+    ({ members, read } = await clinicOf(bench, 4 + LOOKS.length));
     for (const member of members) expect(await read(member)).toBe(200);
   });
   afterAll(() => bench.stop());
 
   /** A link as the payer's portal signs it (docs/member-link.md). */
   function linkOf(member: string, more: object = {}): string {
-    const [key] = (file('member-portal-keys.json') as { keys: Key[] }).keys;
+    const [key] = (fileOf(bench, 'member-portal-keys.json') as { keys: Key[] }).keys;
     const now = Math.floor(Date.now() / 1000);
     const claims = {
       iss: 'member-portal',
@@ -275,6 +229,12 @@ describe.skipIf(missing !== '')(`a member${missing}`, () => {
     await wrong.getByRole('alert').waitFor();
     expect(await faultsOf(wrong)).toEqual([]);
     await wrong.context().close();
+  });
+
+  test('needs little before it shows something', async () => {
+    const context = await bench.fresh();
+    await weigh(bench, context, linkOf(members[3]!));
+    await context.close();
   });
 
   test('needs nothing that the policy forbids, and no other server', () => {

@@ -6,4 +6,5 @@ export const PAGES = {
   '': 'index.html',
   apps: 'index.html',
   member: 'member.html',
+  members: 'index.html',
 } as const;

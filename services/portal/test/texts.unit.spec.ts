@@ -50,4 +50,9 @@ describe('the texts for members are in plain language', () => {
     expect(sentences('member.es.json').length).toBeGreaterThan(1000);
     expect(huertaOf(spanishCounts(sentences('member.es.json')))).toBeGreaterThanOrEqual(70);
   });
+  test('what a call centre reads out and prints is as plain', () => {
+    for (const language of ['en', 'es']) expect(sentences(`calls.${language}.json`).length).toBeGreaterThan(500);
+    expect(gradeOf(sentences('calls.en.json'))).toBeLessThanOrEqual(8);
+    expect(huertaOf(spanishCounts(sentences('calls.es.json')))).toBeGreaterThanOrEqual(70);
+  });
 });

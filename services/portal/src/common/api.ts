@@ -37,7 +37,7 @@ export interface Fault {
 }
 
 /** The text of a refusal in its three forms: of `/auth`, of `/ops` and `/events`, and of FHIR. */
-function messageOf(body: unknown): string {
+export function messageOf(body: unknown): string {
   const found = body as {
     readonly error_description?: string;
     readonly message?: string;

@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'react';
 import type { Fault, Session } from '../common/api.ts';
+import { type Denials, denialsOf } from '../common/consent.ts';
+import type { Decided } from '../common/decide.ts';
 import { Button, Heading, LanguageChoice, Notice } from '../common/parts.tsx';
-import { type Denials, denialsOf } from './consent.ts';
 import { DecideForm } from './decide-form.tsx';
-import { consents, type Decided, enter, leave, type Release, releases } from './requests.ts';
+import { consents, enter, leave, type Release, releases } from './requests.ts';
 import { Seen } from './seen.tsx';
 import { useSpeech } from './texts.ts';
 

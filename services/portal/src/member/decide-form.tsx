@@ -1,10 +1,11 @@
 import { useState } from 'react';
 import { Form } from 'react-aria-components';
 import type { Fault } from '../common/api.ts';
+import { decision, type Denials, isNpi } from '../common/consent.ts';
+import { decide, type Decided } from '../common/decide.ts';
 import { Button, Field, Notice, Radios } from '../common/parts.tsx';
 import { FaultNotice } from './app.tsx';
-import { decision, type Denials, isNpi } from './consent.ts';
-import { decide, type Decided, type Release } from './requests.ts';
+import type { Release } from './requests.ts';
 import { useSpeech } from './texts.ts';
 
 type Kind = 'out-all' | 'out-one' | 'in-all' | 'in-one';

@@ -50,24 +50,4 @@ export async function consents(): Promise<Asked<readonly unknown[]>> {
   return { data: entry.map(({ resource }) => resource) };
 }
 
-export interface Decided {
-  /** What the member can quote. */
-  readonly number: string;
-  /** False: it is stored, and does not decide yet. */
-  readonly decides: boolean;
-}
-export async function decide(consent: object): Promise<Asked<Decided>> {
-  const sent = api.POST('/fhir/Consent', {
-    body: consent as never,
-    params: { header: {} as never },
-    headers: { 'content-type': 'application/fhir+json', prefer: 'return=minimal' },
-    bodySerializer: (body) => JSON.stringify(body),
-    parseAs: 'text',
-  });
-  const asked = await ask(sent.then((given) => ({ ...given, data: given.response })));
-  if (asked.fault !== undefined) return asked;
-  const { headers, status } = asked.data;
-  return { data: { number: headers.get('confirmation-number') ?? '', decides: status === 201 } };
-}
-
 export const leave = (): Promise<Asked<unknown>> => ask(api.DELETE('/auth/session'));

@@ -1,4 +1,4 @@
-/** The parts of a FHIR Consent (PDex 2.2.0) that this page writes and reads (docs/opt-outs.md). */
+/** The parts of a FHIR Consent (PDex 2.2.0) that the pages write and read (docs/opt-outs.md). */
 
 const TERMS = 'http://terminology.hl7.org/CodeSystem/';
 const PURPOSE = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose';
@@ -53,14 +53,32 @@ export function denialsOf(consents: readonly unknown[], now: number): Denials {
 
 const coded = (system: string, code: string): Concept => ({ coding: [{ system, code }] });
 
+/** A personal representative: how the payer's files name this person, and who checked the authority. */
+interface Representative {
+  /** The id of a RelatedPerson. */
+  readonly id: string;
+  readonly checkedBy?: string;
+}
+/** A decision by telephone: the version of the script, and who called if it was not the member (ADR 0143). */
+interface Call {
+  readonly script: string;
+  readonly representative?: Representative;
+}
+
 /** A decision of the member, for all providers or for the one with this NPI. */
-export const decision = (member: string, type: 'deny' | 'permit', npi?: string): object => ({
+export const decision = (member: string, type: 'deny' | 'permit', npi?: string, call?: Call): object => ({
   resourceType: 'Consent',
   status: 'active',
   scope: coded(`${TERMS}consentscope`, 'patient-privacy'),
   category: [coded(`${TERMS}v3-ActCode`, 'IDSCL'), coded(PURPOSE, 'provider-access')],
   patient: { reference: `Patient/${member}` },
-  performer: [{ reference: `Patient/${member}` }],
+  performer: [
+    { reference: call?.representative === undefined ? `Patient/${member}` : `RelatedPerson/${call.representative.id}` },
+  ],
+  ...(call !== undefined && { sourceAttachment: { title: call.script } }),
+  ...(call?.representative?.checkedBy !== undefined && {
+    verification: [{ verified: true, verifiedWith: { display: call.representative.checkedBy } }],
+  }),
   organization: [{ reference: 'Organization/payer' }],
   policyRule: coded(`${TERMS}consentpolicycodes`, 'cric'),
   provision: {

@@ -1,0 +1,79 @@
+import { api, ask, type Asked } from '../../common/api.ts';
+import { type Denials, denialsOf } from '../../common/consent.ts';
+
+interface Period {
+  readonly from: string;
+  readonly to: string;
+}
+/** An app that could see the member in the period of the answer. */
+export interface SeeingApp {
+  readonly client: string;
+  readonly name: string;
+  readonly periods: readonly Period[];
+  readonly unknown?: readonly Period[];
+}
+export interface Seeing extends Period {
+  readonly apps: readonly SeeingApp[];
+  readonly unknown: readonly Period[];
+}
+/** One entry of `GET /ops/disclosures`. */
+export interface Release {
+  readonly id: string;
+  readonly at: string;
+  readonly client: string;
+  readonly outcome: 'released' | 'refused';
+  readonly types?: readonly string[];
+  readonly agent?: { readonly name: string; readonly providers: readonly string[] };
+}
+export interface Releases {
+  readonly disclosures: readonly Release[];
+  /** The path of the next page. */
+  readonly next?: string;
+}
+export interface Found {
+  readonly member: string;
+  readonly denials: Denials;
+  /** Whether anybody ever decided anything about this member. */
+  readonly decided: boolean;
+  readonly seeing: Seeing;
+  readonly releases: Releases;
+}
+
+const DAY_MS = 24 * 3_600_000;
+const COUNT = '50';
+
+/** The member stands in the body, because the address of a search may be kept. */
+async function consents(member: string): Promise<Asked<readonly unknown[]>> {
+  const asked = await ask(
+    api.POST('/fhir/Consent/_search', {
+      body: { patient: member, _count: '200' } as never,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      bodySerializer: (body) => new URLSearchParams(body as Record<string, string>).toString(),
+    }),
+  );
+  if (asked.fault !== undefined) return asked;
+  const { entry = [] } = asked.data as { readonly entry?: readonly { readonly resource?: unknown }[] };
+  return { data: entry.map(({ resource }) => resource) };
+}
+
+/** @param next of the answer before */
+export function releases(member: string, next?: string): Promise<Asked<Releases>> {
+  const page = next === undefined ? undefined : new URL(next, location.origin).searchParams.get('page');
+  const query = { member, limit: COUNT, ...(typeof page === 'string' && { page }) };
+  return ask(api.GET('/ops/disclosures', { params: { query } })) as Promise<Asked<Releases>>;
+}
+
+/** What is known about a member: decisions, who could see the member in the last 24 hours, and who asked for data. */
+export async function find(member: string): Promise<Asked<Found>> {
+  const from = new Date(Date.now() - DAY_MS).toISOString();
+  const [own, seeing, got] = await Promise.all([
+    consents(member),
+    ask(api.GET('/ops/explain/apps', { params: { query: { member, from } } })) as Promise<Asked<Seeing>>,
+    releases(member),
+  ]);
+  if (own.fault !== undefined) return own;
+  if (seeing.fault !== undefined) return seeing;
+  if (got.fault !== undefined) return got;
+  const denials = denialsOf(own.data, Date.now());
+  return { data: { member, denials, decided: own.data.length > 0, seeing: seeing.data, releases: got.data } };
+}
