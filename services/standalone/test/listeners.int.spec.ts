@@ -50,12 +50,14 @@ interface Described {
   readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly parameters?: readonly { readonly in: string; readonly name: string }[];
 }
-/** The routes that operators may read, by the OpenAPI document. */
+/** The routes that operators may read, by the OpenAPI document. Those of FHIR read `_format` first. */
 const operatorRoutes = Object.entries(
   (JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8')) as { paths: object })
     .paths as Readonly<Record<string, { readonly get?: Described }>>,
 )
-  .filter(([path, { get }]) => get?.security.some((one) => 'administrator' in one) && !path.startsWith('/ops/sandbox'))
+  .filter(
+    ([path, { get }]) => get?.security.some((one) => 'administrator' in one) && !/^\/(ops\/sandbox|fhir\/)/.test(path),
+  )
   .map(([path, { get }]) => ({ path, get: get! }))
   // The process itself merges the answers of its services.
   .concat({ path: '/ops/views', get: { security: [] } });
