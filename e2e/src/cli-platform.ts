@@ -9,7 +9,7 @@ import { paOf, type Pa } from './pa.ts';
 /**
  * A platform of its own for the specs of a file, and `pa` for it in an empty folder. `at` is a path in this folder.
  */
-export function cliPlatform(): {
+export function cliPlatform(env: Readonly<Record<string, string>> = {}): {
   readonly pa: Pa;
   readonly at: (name: string) => string;
   readonly platform: () => PlatformProcess;
@@ -17,7 +17,7 @@ export function cliPlatform(): {
   const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   beforeAll(async () => {
-    fresh = await freshPlatform();
+    fresh = await freshPlatform({ env });
   });
   afterAll(async () => {
     await fresh?.dispose();

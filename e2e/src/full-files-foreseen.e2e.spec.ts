@@ -29,8 +29,9 @@ const NPIS = [npiOf(12_000_001), npiOf(12_000_002), npiOf(12_000_003)];
 const MEMBERS = Array.from({ length: 12 }, (_, at) => `m-foreseen-${at}`);
 /** Files, each of which is imported. Every fourth is taken back. */
 const FILES = variant.long ? 1000 : 32;
+// Without a zone a day gives access from noon on, of the clock of UTC.
 const TODAY = new Date().toISOString().slice(0, 10);
-const { at, platform } = cliPlatform();
+const { at, platform } = cliPlatform({ BUSINESS_TIME_ZONE: 'UTC' });
 let apps: readonly TestApp[] = [];
 
 interface File {

@@ -13,8 +13,9 @@ const NORTH = npiOf(11_000_001);
 const SOUTH = npiOf(11_000_002);
 const MEMBERS = Array.from({ length: 30 }, (_, at) => `m-file-${String(at).padStart(2, '0')}`);
 const OPTED_OUT = MEMBERS[3]!;
+// Without a zone a day gives access from noon on, of the clock of UTC.
 const TODAY = new Date().toISOString().slice(0, 10);
-const { pa, at, platform } = cliPlatform();
+const { pa, at, platform } = cliPlatform({ BUSINESS_TIME_ZONE: 'UTC' });
 
 interface Report {
   readonly number: string;

@@ -266,7 +266,9 @@ test('a recall withdraws a wrong resource, lists its releases and marks them, an
   const { deleted = [], output } = await sealed(await kickOff(platform(), token, group, query), token);
   const bodies = await Promise.all(deleted.map(({ url }) => http(url, { token })));
   expect(bodies.map(({ body }) => body.toString('utf8')).join('')).toContain(`"Condition/${wrong}"`);
-  expect(output).toEqual([]);
+  // The app was approved less than the margin of `_since` ago, so what stays may come again.
+  const sent = await Promise.all(output.map(({ url }) => http(url, { token })));
+  expect(sent.map(({ body }) => body.toString('utf8')).join('')).not.toContain(wrong);
 
   // The accounting: what was given with the wrong resource has the mark, and nothing else.
   await eventually(async () =>
