@@ -74,7 +74,7 @@ const PAGE = 250;
 /** How long a question waits for a view, ms. */
 const WAIT_MS = 5000;
 const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_DIRECTORY] as const;
-const ALL_TOPICS = [...MEMBER_TOPICS, PA_REGISTRY, PA_PROVIDERS, PA_DIRECTORY];
+const ALL_TOPICS = [...MEMBER_TOPICS, ...PARTY_TOPICS];
 
 export interface SeenOptions {
   readonly history: FactsHistory;
