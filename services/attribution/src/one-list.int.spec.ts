@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DomainEvent, PA_ATTRIBUTION, PA_GROUPS, type ProviderKey } from '@provider-access/events';
-import { groups, memberships } from '@provider-access/facts';
+import { type DomainEvent, PA_GROUPS, type ProviderKey } from '@provider-access/events';
 import { type BundleJson, find, type GroupJson, members, typed } from '../test/groups.ts';
 import { ADMIN, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
 
@@ -46,9 +45,6 @@ async function attribute(...all: readonly (readonly [string, Provider])[]): Prom
   for (const [member, provider] of all) {
     h.now += 1000;
     await h.publish(enrolled(member), attributedTo(member, provider));
-    // The first look at a list must find its member, and nothing else waits for these two views.
-    await h.ports.views.reader(groups).waitFor(await h.log.head([PA_GROUPS]), 60_000);
-    await h.ports.views.reader(memberships).waitFor(await h.log.head([PA_ATTRIBUTION]), 60_000);
   }
 }
 interface Opened {

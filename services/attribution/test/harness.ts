@@ -4,12 +4,14 @@ import {
   type DomainEvent,
   encodeEvent,
   PA_ATTESTATIONS,
+  PA_ATTRIBUTION,
   PA_CONSENT,
+  PA_GROUPS,
   PAYER_MEMBER_EVENTS,
   type ProviderKey,
 } from '@provider-access/events';
 import type { NewRecord, Subscription } from '@provider-access/engines/log';
-import { attested, matchedGroups } from '@provider-access/facts';
+import { attested, groups, matchedGroups, memberships } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
@@ -89,6 +91,19 @@ export class Harness extends IntakeHarness {
     for (const view of [attested, matchedGroups])
       if (!(await this.views.reader(view).waitFor(head, 60_000))) throw new Error('the view did not pass');
     await this.settle();
+  }
+  /**
+   * Waits also for the views of Groups and of their members: they read what attribution derived, each at its own pace,
+   * and a list that a test reads too early lacks members.
+   */
+  override async passed(): Promise<void> {
+    await super.passed();
+    for (const [view, topic] of [
+      [groups, PA_GROUPS],
+      [memberships, PA_ATTRIBUTION],
+    ] as const)
+      if (!(await this.views.reader(view).waitFor(await this.log.head([topic]), 60_000)))
+        throw new Error(`the view ${view.name} did not pass`);
   }
   /** Waits until all our records in the log have been read. */
   async settle(): Promise<void> {
