@@ -64,7 +64,7 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     expect(stderr).toContain('what was downloaded is what the ledger says, and nothing else');
     expect(code).toBe(0);
     expect(stdout).toMatch(/members +\d+ +\d+/);
-    expect(stderr).toContain('Open what it made: DATA_DIR=run/data npm start');
+    expect(stderr).toContain('Open what it made: DATA_DIR=run/data npm start, then http://127.0.0.1:8080/portal/');
     reports.push(JSON.parse(readFileSync(join(work, `${round}.json`), 'utf8')) as Report);
   }
   for (const { published, outcomesExpected, verification, deadLetters, month, ...report } of reports) {

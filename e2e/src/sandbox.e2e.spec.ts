@@ -40,8 +40,9 @@ const shown = async (): Promise<Sandbox> =>
   json<Sandbox>(await http(`${platform.base}/ops/sandbox`, { token: platform.administratorToken }));
 const ready = (): Promise<unknown> => eventually(async () => expect((await shown()).status).toBe('ready'));
 
+const lines: string[] = [];
 beforeAll(async () => {
-  platform = await startStandalone({ dataDir, env });
+  platform = await startStandalone({ dataDir, env, onLine: (line) => lines.push(line) });
   await ready();
 });
 afterAll(async () => {
@@ -61,6 +62,28 @@ test('says everywhere that it is a sandbox', async () => {
   expect(json(await http(`${platform.base}/`))).toMatchObject({ sandbox: true });
   const statement = json<{ implementation: { description: string } }>(await http(`${platform.base}/fhir/metadata`));
   expect(statement.implementation.description).toContain('a sandbox: all data is synthetic');
+});
+
+test('names one address where people see all of it, and how they open the page of a member', async () => {
+  const said = await eventually(() => {
+    const found = lines.find((line) => line.includes('the page of a member'));
+    expect(found).toBeDefined();
+    return found!;
+  });
+  const all = lines.find((line) => line.includes('everything in a browser'))!;
+  const [, address, file] = /browser: (\S+), sign in with the token in (\S+)$/.exec(all)!;
+  expect((await http(address!)).headers['content-type']).toContain('text/html');
+  expect(readFileSync(file!, 'utf8').trim()).toBe(platform.administratorToken);
+  const { stdout, code } = await paOf(platform, process.cwd())(.../npx pa (.+)$/.exec(said)![1]!.split(' '));
+  expect(code).toBe(0);
+  const [portal, link] = stdout.trim().split('#');
+  expect(portal).toBe(`${address}member`);
+  const opened = await http(`${platform.base}/auth/member-session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ link }),
+  });
+  expect([opened.status, json(opened)]).toEqual([201, expect.objectContaining({ member: 'm-000001' })]);
 });
 
 test('has two ready clients, whose files nobody else can read, and each of them finds its Group', async () => {

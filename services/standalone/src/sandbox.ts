@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { answer, type ProcessRoutesOptions } from '@provider-access/process';
 import type { Sandbox, SandboxState } from '@provider-access/sandbox';
 import { JSON_TYPE } from '@provider-access/service/http';
@@ -10,6 +10,9 @@ import type { StandaloneConfig } from './config.ts';
 import type { Platform } from './platform.ts';
 
 export type RunningSandbox = Pick<Sandbox, 'state' | 'stop'>;
+
+/** Where the pages for people are: with `INTERNAL_PORT`, the public address does not have them. */
+export const pagesOf = ({ internalAddress }: Platform): string => `${internalAddress}/portal/`;
 
 /**
  * Starts the synthetic payer and the reviewer on a running platform. They use its routes like everybody else. Their
@@ -28,6 +31,11 @@ export async function startSandbox(
     publicUrl: platform.publicUrl,
     payerToken: tokenOf(platform.payerTokenFile),
     administratorToken: tokenOf(platform.administratorTokenFile),
+    pages: {
+      url: pagesOf(platform),
+      tokenFile: relative('', platform.administratorTokenFile),
+      dataDir: relative('', platform.dataDir),
+    },
     folder: join(platform.dataDir, 'sandbox'),
     members: config.SANDBOX_MEMBERS,
     eventsPerMinute: config.SANDBOX_EVENTS_PER_MINUTE,

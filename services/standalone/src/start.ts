@@ -7,7 +7,7 @@ import { DataFolderInUse, emptyDataFolder } from './data-folder.ts';
 import { onEndOfParent } from './end-of-parent.ts';
 import { startPlatform, type Platform } from './platform.ts';
 import { settings } from './settings.ts';
-import { sandboxRoutes, startSandbox, type RunningSandbox } from './sandbox.ts';
+import { pagesOf, sandboxRoutes, startSandbox, type RunningSandbox } from './sandbox.ts';
 
 const NAME = 'provider-access';
 /** Ends the process with one sentence. An error that nobody expected tells where it comes from, and no data. */
@@ -104,6 +104,7 @@ export async function start(): Promise<void> {
   );
   say(`  FHIR base          ${platform.publicUrl}/fhir`);
   say(`  documentation      ${platform.publicUrl}/docs/`);
+  say(`  pages for people   ${pagesOf(platform)}`);
   say(`  data folder        ${platform.dataDir}`);
   say(`  administrator      ${platform.administratorTokenFile}`);
   say(`  payer              ${platform.payerTokenFile}`);

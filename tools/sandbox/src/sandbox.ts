@@ -24,6 +24,15 @@ export interface SandboxOptions {
   readonly eventsPerMinute: number;
   /** Whether to register and approve two clients, whose keys are in the folder. Default: true. */
   readonly readyClients?: boolean;
+  /** Where people look at the sandbox in a browser, if they can reach its files. */
+  readonly pages?: {
+    /** Address of the pages for staff. */
+    readonly url: string;
+    /** File with the token that signs in there. */
+    readonly tokenFile: string;
+    /** For `pa --data-dir`. */
+    readonly dataDir: string;
+  };
   /** A sentence for people about what the sandbox does. */
   readonly say: (sentence: string) => void;
   /** A sentence for people about what the sandbox cannot do. */
@@ -76,6 +85,8 @@ const FAULTS_TOLD = 30;
 const AT_ONCE = 500;
 /** One line for so many events of the history. */
 const TOLD_EVERY = 5000;
+/** The id that the synthetic payer gives to its first member. */
+const FIRST_MEMBER = 'm-000001';
 const number = new Intl.NumberFormat('en');
 /** At most this many missed events are published after a pause. */
 const CATCH_UP = 100;
@@ -261,10 +272,13 @@ export class Sandbox {
   }
 
   #announce(): void {
-    const { say, members, eventsPerMinute } = this.#options;
+    const { say, members, eventsPerMinute, pages } = this.#options;
     say(`ready: a synthetic payer of ${members} members, ${eventsPerMinute} new events a minute`);
     for (const { name, client_id: id, npi, pem } of this.#kept.clients)
       say(`client ${id}, ${name}, NPI ${npi}, key ${pem}`);
+    if (pages === undefined) return;
+    say(`everything in a browser: ${pages.url}, sign in with the token in ${pages.tokenFile}`);
+    say(`the page of a member: npx pa member-link --data-dir ${pages.dataDir} --member ${FIRST_MEMBER}`);
   }
 
   /** Publishes the event of each tick. After a pause it publishes the latest missed ticks at once. */

@@ -39,6 +39,9 @@ function closing(report: DemoReport): string[] {
   );
 }
 
+/** Where `npm start` shows its pages for people, unless PORT says otherwise. */
+const PAGES = 'http://127.0.0.1:8080/portal/';
+
 /** `npm run demo`. @returns the exit code: 1 for any mismatch with the ledger */
 export async function demo(argv: readonly string[]): Promise<number> {
   const program = new Command('demo')
@@ -59,7 +62,9 @@ export async function demo(argv: readonly string[]): Promise<number> {
     for (const mismatch of report.mismatches) steps.bad(mismatch);
     if (report.mismatches.length > 0) return EXIT.refused;
     steps.good('what was downloaded is what the ledger says, and nothing else');
-    out.note(`Open what it made: DATA_DIR=${join(options.folder, 'data')} npm start`);
+    const data = join(options.folder, 'data');
+    out.note(`Open what it made: DATA_DIR=${data} npm start, then ${PAGES}`);
+    out.note(`There, sign in with the token in ${join(data, 'administrator.token')}`);
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
