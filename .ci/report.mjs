@@ -103,7 +103,8 @@ export function fail(counted, label, message) {
   counted.failures.push({ label, message });
 }
 
-const MOST_FLAKY = 2;
+/** Files of a whole run. */
+export const MOST_FLAKY = 2;
 /**
  * Adds a failure when too many files passed only at the second try: each one would otherwise be tolerated on its own.
  */

@@ -2,21 +2,20 @@
 /**
  * Runs one suite (a vitest project) of the package in the current folder and leaves `test-report.<suite>.json`, from
  * which the runners of `.ci` count. Beside vitest's own report the file says which run wrote it and how many
- * CPU-seconds the suite took. Usage: `node ../../.ci/suite.mjs SUITE [--second-chance] [vitest arguments]`.
+ * CPU-seconds the suite took. Usage: `node ../../.ci/suite.mjs SUITE [vitest arguments]`.
  *
- * With `--second-chance` each failed file runs once more, alone. A file that passes then is listed as flaky. The exit
- * code stays 1, because Nx caches what exits with 0 and a flaky result must not be cached. The runners decide by the
- * report.
+ * With `SECOND_CHANCE=true`, which the runners set, each failed file runs once more, alone. A file that passes then is
+ * listed as flaky. More files than may be flaky get no second chance, because they are broken. The exit code stays 1,
+ * because Nx caches what exits with 0 and a flaky result must not be cached. The runners decide by the report.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { cpuOfChildren } from './cpu.mjs';
-import { reportOf } from './report.mjs';
+import { MOST_FLAKY, reportOf } from './report.mjs';
 
-const [name, ...rest] = process.argv.slice(2);
-const secondChance = rest.includes('--second-chance');
-const args = rest.filter((arg) => arg !== '--second-chance');
+const [name, ...args] = process.argv.slice(2);
+const secondChance = process.env.SECOND_CHANCE === 'true';
 
 let child;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal));
@@ -44,8 +43,8 @@ const first = await vitest(file, args);
 if (first.report === undefined) process.exit(1);
 const flaky = [];
 if (secondChance && first.code !== 0) {
-  for (const [i, failed] of first.report.testResults.entries()) {
-    if (failed.status !== 'failed') continue;
+  const failures = [...first.report.testResults.entries()].filter(([, { status }]) => status === 'failed');
+  for (const [i, failed] of failures.length > MOST_FLAKY + 1 ? [] : failures) {
     const again = await vitest(`${file}.again`, [relative(process.cwd(), failed.name)]);
     rmSync(`${file}.again`, { force: true });
     if (again.code !== 0 || again.report?.testResults.length !== 1) continue;

@@ -65,7 +65,7 @@ const nx = (args, env) =>
     const child = spawn('npx', ['nx', ...args], {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, ...env },
+      env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, SECOND_CHANCE: 'true', ...env },
     });
     const ended = () => {
       children.delete(child);

@@ -37,6 +37,7 @@ const SPECS = {
   once:
     "import { existsSync, writeFileSync } from 'node:fs'; import { test } from 'vitest'; test('fails once', () => " +
     "{ if (existsSync('ran')) return; writeFileSync('ran', ''); throw new Error('the first time'); });",
+  again: "import { expect, test } from 'vitest'; test('fails too', () => { expect(1).toBe(2); });",
 };
 
 describe('a suite and its report', () => {
@@ -49,7 +50,7 @@ describe('a suite and its report', () => {
 
   const run = (
     names: readonly (keyof typeof SPECS)[],
-    ...args: string[]
+    secondChance = false,
   ): { code: number | null; counted: Counted } => {
     const project = mkdtempSync(join(folder, 'project-'));
     mkdirSync(join(project, 'src'));
@@ -58,7 +59,7 @@ describe('a suite and its report', () => {
       `import { configure } from ${JSON.stringify(join(ROOT, '.ci/vitest.base.mjs'))};\nexport default configure();\n`,
     );
     for (const name of names) writeFileSync(join(project, `src/${name}.unit.spec.ts`), SPECS[name]);
-    const { status } = spawnSync(process.execPath, [join(ROOT, '.ci/suite.mjs'), 'npm', ...args], {
+    const { status } = spawnSync(process.execPath, [join(ROOT, '.ci/suite.mjs'), 'npm'], {
       cwd: project,
       encoding: 'utf8',
       env: {
@@ -66,6 +67,7 @@ describe('a suite and its report', () => {
         PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}`,
         TEST_RUN_ID: 'this run',
         VITEST: '',
+        SECOND_CHANCE: String(secondChance),
       },
     });
     return { code: status, counted: report.count([project], 'npm', 'this run') };
@@ -115,7 +117,7 @@ describe('a suite and its report', () => {
   });
 
   test('with a second chance, a file that passes alone is flaky, and its suite is not cached', () => {
-    const { code, counted } = run(['passes', 'once', 'fails'], '--second-chance');
+    const { code, counted } = run(['passes', 'once', 'fails'], true);
     // Nx caches a result with exit code 0.
     expect(code).toBe(1);
     expect(counted).toMatchObject({ passed: 2, failed: 1 });
@@ -125,6 +127,11 @@ describe('a suite and its report', () => {
         message: expect.stringContaining('the first time') as string,
       },
     ]);
+  });
+
+  test('many failed files are broken, and get no second chance', () => {
+    const { counted } = run(['once', 'fails', 'hook', 'again'], true);
+    expect(counted).toMatchObject({ passed: 0, failed: 4, flaky: [] });
   });
 
   test('without it, a file that fails once has failed', () => {
