@@ -62,6 +62,11 @@ test('P17: both lists say who could see whom before an opt-out, and after it', a
     /^From \S+ to \S+, 1 app could see member m-first\.\n\S+ \(Clinic\): from /,
   );
 
+  const { stdout } = await pa('explain-timeline', '--member', 'm-first', '--from', before);
+  expect(stdout).toMatch(/^Member m-first from /);
+  for (const part of ['coverage cov-m-first', `attributed to npi ${NPI}`, 'opt-out (global)'])
+    expect(stdout).toContain(part);
+
   const membersAt = async (...more: string[]): Promise<Members> =>
     jsonOf<Members>(pa, 'explain-members', '--client', client, ...more);
   expect(await membersAt('--at', before)).toMatchObject({ members: 2, list: MEMBERS.map((member) => ({ member })) });

@@ -28,10 +28,12 @@ const text = (value: string): string =>
   `<bdi>${value.replaceAll(/[&<>"'`]|\p{Cc}/gu, (c) => `&#${c.charCodeAt(0) < 32 ? 0xfffd : c.charCodeAt(0)};`)}</bdi>`;
 
 const provider = (key: string): string => key.replace(/^npi\|/, 'NPI ').replace(/^tin\|/, 'TIN ');
-function recipient({ client, agent }: DisclosureOf): string {
+function recipient({ client, agent, names = {} }: DisclosureOf): string {
   if (agent === undefined) return text(`App ${client}`);
+  const named = (key: string): string =>
+    names[key] === undefined ? provider(key) : `${names[key]} (${provider(key)})`;
   const more = agent.more === undefined ? [] : [`and ${agent.more} more`];
-  return `${text(agent.name)}<br>${text([...agent.providers.map(provider), ...more].join(', '))}<br>${text(client)}`;
+  return `${text(agent.name)}<br>${text([...agent.providers.map(named), ...more].join(', '))}<br>${text(client)}`;
 }
 function content({ action, types = [], resources, job, recalled }: DisclosureOf): string {
   const what = types.length === 0 ? 'Resources' : types.join(', ');

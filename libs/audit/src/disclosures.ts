@@ -9,6 +9,8 @@ export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' |
   readonly member: string;
   /** Names of recalls that say that the release had what was wrong. */
   readonly recalled?: readonly string[];
+  /** Names of the providers of the app, as the directory of the payer has them now. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Resources of this member. Absent if an earlier version of the platform counted several members together. */
   readonly resources?: number;
 }

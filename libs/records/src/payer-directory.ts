@@ -58,6 +58,20 @@ export class PayerDirectory {
     );
   }
 
+  /**
+   * The name of each provider that the directory names now, for the payer's own people: labels withhold entries from
+   * apps alone. One query for each provider.
+   */
+  async namesOf(providers: Iterable<ProviderKey>): Promise<ReadonlyMap<ProviderKey, string>> {
+    const names = new Map<ProviderKey, string>();
+    for (const provider of new Set(providers)) {
+      const named = (await directoryEntries(this.#directory, provider)).filter(({ name }) => name !== '');
+      const [first] = named.toSorted((a, b) => (a.resource < b.resource ? -1 : 1));
+      if (first !== undefined) names.set(provider, first.name);
+    }
+    return names;
+  }
+
   /** The providers that each of the references (`Type/id`) names, without those that the client cannot read. */
   async providersOf(client: string, references: readonly string[]): Promise<ReadonlyMap<string, ProviderKey[]>> {
     const readable = await this.readable(client, references);

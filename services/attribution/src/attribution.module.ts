@@ -47,6 +47,7 @@ import { LabelSimulator } from './operations/ops/label-simulation.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
 import { LooksController } from './operations/ops/looks.controller.ts';
 import { RecallsController } from './operations/ops/recalls.controller.ts';
+import { TimelineController } from './operations/ops/timeline.controller.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
 import { fileRows } from './projections/file-rows.ts';
 import { SUBSCRIPTIONS } from './subscriptions.ts';
@@ -83,6 +84,7 @@ const pastOf = ({ ports: { views, log } }: ServiceRuntime): readonly FactoryProv
 const OF_AUDITORS = [
   ExplainController,
   ExplainListsController,
+  TimelineController,
   DisclosuresController,
   AuditEventController,
   VerificationController,

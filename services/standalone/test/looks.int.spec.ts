@@ -27,6 +27,7 @@ const SHOW_MEMBERS = [
   'GET /ops/explain',
   'GET /ops/explain/apps',
   'GET /ops/explain/members',
+  'GET /ops/explain/timeline',
   'GET /ops/disclosures',
   'GET /ops/disclosures/document',
   'GET /ops/disclosures/looks',

@@ -42,6 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /ops/explain': ['auditor'],
   'GET /ops/explain/apps': ['auditor', 'call-centre'],
   'GET /ops/explain/members': ['auditor'],
+  'GET /ops/explain/timeline': ['auditor'],
   'POST /ops/explain/labels': ['engineer', 'compliance'],
   'GET /ops/disclosures': ['auditor', 'call-centre', MEMBER],
   'GET /ops/disclosures/document': ['auditor', 'call-centre', MEMBER],
@@ -256,6 +257,7 @@ describe('P63 each route of people', () => {
     for (const [path, others] of [
       ['/ops/explain', { client: 'c' }],
       ['/ops/explain/apps', { from }],
+      ['/ops/explain/timeline', { from }],
       ['/ops/explain/members', { client: 'c' }],
     ] as const)
       for (const [headers, status] of [

@@ -18,7 +18,14 @@ const completed = (script: string, ...words: readonly string[]): string[] =>
 
 test('bash completes commands and options, also of nested commands and behind options', async () => {
   const { stdout } = await pa('completion', 'bash');
-  expect(completed(stdout, 'pa', 'ex')).toEqual(['export', 'exports', 'explain', 'explain-apps', 'explain-members']);
+  expect(completed(stdout, 'pa', 'ex')).toEqual([
+    'export',
+    'exports',
+    'explain',
+    'explain-apps',
+    'explain-timeline',
+    'explain-members',
+  ]);
   expect(completed(stdout, 'pa', 'dead-letters', 're')).toEqual(['replay']);
   expect(completed(stdout, 'pa', '--json', 'apps', 'li')).toEqual(['list']);
   expect(completed(stdout, 'pa', 'export', '--si')).toEqual(['--since']);

@@ -18,6 +18,8 @@ interface Disclosure {
   readonly job?: string;
   readonly purpose?: string;
   readonly query?: string;
+  /** Names of providers, as the directory of the payer has them. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Names of recalls. */
   readonly recalled?: readonly string[];
 }
@@ -63,10 +65,12 @@ function memberOf(argument: string | undefined, option: string | undefined): str
   return member;
 }
 
-/** The NPIs and TINs that the app was bound to, such as `npi 1234567893`. */
-const providersOf = ({ agent }: Disclosure): string =>
+/** The NPIs and TINs that the app was bound to, such as `npi 1234567893`, with their names in the directory. */
+const providersOf = ({ agent, names = {} }: Disclosure): string =>
   [
-    ...(agent?.providers ?? []).map((provider) => provider.replace('|', ' ')),
+    ...(agent?.providers ?? []).map(
+      (key) => key.replace('|', ' ') + (names[key] === undefined ? '' : ` (${names[key]})`),
+    ),
     ...(agent?.more === undefined ? [] : [`and ${agent.more} more`]),
   ].join(', ');
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
 import { id, instant, text } from '../options.ts';
 import { CliError, EXIT } from '../output.ts';
+import { type Timeline, timelineInWords } from './timeline.ts';
 
 /** An answer of `GET /ops/explain/apps`. */
 interface AppsOfMember {
@@ -72,6 +73,20 @@ export function explainListCommands(program: Command): void {
         ]),
         ...answer.unknown.map(notKnown),
       ]);
+    });
+  program
+    .command('explain-timeline')
+    .description('what happened to this member in a period, and who got data')
+    .requiredOption('--member <id>', 'member id', id('--member'))
+    .requiredOption('--from <instant>', 'the beginning of the period', instant('--from'))
+    .option('--to <instant>', 'the end of the period (default: now)', instant('--to'))
+    .action(async (o: { member: string; from: string; to?: string }, command: Command) => {
+      const { server, out, administratorToken } = contextOf(command);
+      const answer = await server.json<Timeline>(`/ops/explain/timeline?${asked(o)}`, {
+        token: administratorToken(),
+        timeoutMs: LIST_MS,
+      });
+      out.result(answer, timelineInWords(answer));
     });
   program
     .command('explain-members')

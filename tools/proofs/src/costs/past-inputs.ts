@@ -24,6 +24,9 @@ export function pastInputs(client: string, member: string) {
     'GET /ops/explain/apps': [
       { url: `/ops/explain/apps?member=${member}&from=${from}`, by, most: { rows: 40, bytes } },
     ],
+    'GET /ops/explain/timeline': [
+      { url: `/ops/explain/timeline?member=${member}&from=${from}`, by, most: { rows: 40, bytes } },
+    ],
     'GET /ops/explain/members': [
       { url: `/ops/explain/members?client=${client}&at=${at}`, by, most: { rows: 4 * MEMBERS.length, bytes } },
     ],

@@ -11,6 +11,8 @@ import {
 } from '@provider-access/audit';
 import { type Caller, instant, MEMBER as OF_LINK, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/fhir';
+import type { ProviderKey } from '@provider-access/events';
+import { PayerDirectory } from '@provider-access/records';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
@@ -47,7 +49,8 @@ const LIST = operation({
   summary: 'List what was released or refused about a member',
   description:
     'The newest first, in pages. `next` of an answer is the path of the next page. What the payer itself looked at ' +
-    'is in `/ops/disclosures/looks`. A member sees what was given to somebody outside alone, so a page may have ' +
+    'is in `/ops/disclosures/looks`. `names` has the providers of an app as the directory of the payer names them ' +
+    'now. A member sees what was given to somebody outside alone, so a page may have ' +
     'fewer entries than `limit`.',
   fields: {
     member: MEMBER,
@@ -112,6 +115,7 @@ export class DisclosuresController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
+    @Inject(PayerDirectory) private readonly directory: Pick<PayerDirectory, 'namesOf'>,
   ) {
     this.reader = ports.views.reader(disclosures);
   }
@@ -131,14 +135,26 @@ export class DisclosuresController {
       limit: String(limit),
       ...(next !== undefined && { page: cursorOf(next) }),
     });
+    const shown = found
+      .map((one) => disclosureOf(one, member, recalls))
+      .filter((one) => caller.member === undefined || isDisclosure(one));
     const json = {
       member,
-      disclosures: found
-        .map((one) => disclosureOf(one, member, recalls))
-        .filter((one) => caller.member === undefined || isDisclosure(one)),
+      disclosures: await this.named(shown),
       ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
     };
     return { audit: [{ hourly: { members: [member], resources: 0 } }], answer: { json } };
+  }
+
+  /** Each one with the names of its providers. One query for each provider of the page. */
+  private async named(disclosed: readonly DisclosureOf[]): Promise<readonly DisclosureOf[]> {
+    const providersOf = ({ agent }: DisclosureOf): readonly ProviderKey[] => (agent?.providers ?? []) as ProviderKey[];
+    const names = await this.directory.namesOf(disclosed.flatMap(providersOf));
+    return disclosed.map((one) => {
+      const own = providersOf(one).filter((provider) => names.has(provider));
+      if (own.length === 0) return one;
+      return { ...one, names: Object.fromEntries(own.map((provider) => [provider, names.get(provider)!])) };
+    });
   }
 
   @Operation(RELEASED_AMONG)
@@ -193,7 +209,7 @@ export class DisclosuresController {
       since,
       until,
       madeAt: instant(this.ports.clock.now()),
-      disclosures: rows,
+      disclosures: await this.named(rows),
     });
     return {
       audit: [{ released: { members: [member], resources: 0 } }],

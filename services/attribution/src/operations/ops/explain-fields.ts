@@ -37,6 +37,27 @@ export function knownOf(known: string | undefined, now: string): string | undefi
   if (until !== undefined && until > now) throw new Refusal('invalid-request', 'known must not be in the future.');
   return until;
 }
+/** Longest period that one answer has (P17). */
+export const MOST_DAYS = 366;
+const DAY_MS = 24 * 3600_000;
+/**
+ * The period of a list, as RFC 3339 in UTC with milliseconds.
+ * @param clock ms since the epoch
+ * @throws Refusal 400 for a period that is empty, too long or in the future
+ */
+export function periodOf(from: string, to: string | undefined, clock: number): { from: string; to: string } {
+  const now = instant(clock);
+  const period = { from: instantOf(from)!, to: instantOf(to) ?? now };
+  notAfter('to', period.to, now);
+  if (period.from >= period.to) throw new Refusal('invalid-request', 'from must be before to.');
+  if (Date.parse(period.to) - Date.parse(period.from) > MOST_DAYS * DAY_MS)
+    throw new Refusal('invalid-request', `The period must have at most ${MOST_DAYS} days.`);
+  return period;
+}
+/** @throws Refusal 400 */
+export function notAfter(name: string, at: string, now: string): void {
+  if (at > now) throw new Refusal('invalid-request', `${name} must not be in the future.`);
+}
 /** Both times of a question. By default, what was known at the instant decides. @throws Refusal as `knownOf` */
 export function momentOf(at: string | undefined, known: string | undefined, now: string): Moment {
   const when = instantOf(at) ?? now;

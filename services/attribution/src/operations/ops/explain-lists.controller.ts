@@ -4,11 +4,20 @@ import { type Moment, SeenHistory, TooManyChanges } from '@provider-access/facts
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts, startedStream } from '@provider-access/service/http';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
-import { AT, CLIENT, FROM, instantOf, KNOWN, knownOf, MEMBER, momentOf, TO } from './explain-fields.ts';
+import {
+  AT,
+  CLIENT,
+  FROM,
+  KNOWN,
+  knownOf,
+  MEMBER,
+  momentOf,
+  MOST_DAYS,
+  notAfter,
+  periodOf,
+  TO,
+} from './explain-fields.ts';
 
-const DAY_MS = 24 * 3600_000;
-/** Longest period that one answer has (P17). */
-const MOST_DAYS = 366;
 /** Lists of members that a process writes at once. Each of them reads every member of the app's Groups. */
 const MOST_LISTS = 2;
 const NDJSON = 'application/x-ndjson';
@@ -76,11 +85,7 @@ export class ExplainListsController {
   @Operation(APPS)
   async apps({ query: { member, from, to, known } }: Asked<typeof APPS>): Promise<Audited> {
     const now = instant(this.ports.clock.now());
-    const period = { from: instantOf(from)!, to: instantOf(to) ?? now };
-    notAfter('to', period.to, now);
-    if (period.from >= period.to) throw new Refusal('invalid-request', 'from must be before to.');
-    if (Date.parse(period.to) - Date.parse(period.from) > MOST_DAYS * DAY_MS)
-      throw new Refusal('invalid-request', `The period must have at most ${MOST_DAYS} days.`);
+    const period = periodOf(from, to, this.ports.clock.now());
     const until = knownOf(known, now);
     await this.seen.settled();
     const found = await this.seen.apps(member, period, until).catch((error: unknown) => {
@@ -133,9 +138,4 @@ export class ExplainListsController {
       this.lists -= 1;
     }
   }
-}
-
-/** @throws Refusal 400 */
-function notAfter(name: string, at: string, now: string): void {
-  if (at > now) throw new Refusal('invalid-request', `${name} must not be in the future.`);
 }
