@@ -38,6 +38,8 @@ const disclosure = z.object({
    * document names it: `GET /ops/explain`.
    */
   operation: z.string().optional(),
+  /** The person of the payer whom the request was about, such as the one whose sessions it ended. Never a member. */
+  person: z.string().optional(),
   /** Purpose of use, a code of http://terminology.hl7.org/CodeSystem/v3-ActReason. */
   purpose: z.string().optional(),
   /** The client as it was registered at that moment. `more` counts providers that `providers` leaves out. */

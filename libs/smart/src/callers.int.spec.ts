@@ -4,7 +4,7 @@ import { openMemoryState } from '@provider-access/engines/state/memory';
 import type { State } from '@provider-access/engines/state';
 import { Refusal } from '@provider-access/kernel';
 import { Callers } from './callers.ts';
-import { csrfOf, type Session, Sessions } from './sessions.ts';
+import { csrfOf, personGroup, type Session, Sessions } from './sessions.ts';
 import { StaticTokens } from './static-tokens.ts';
 
 const ADMINISTRATOR = 'a'.repeat(43);
@@ -114,6 +114,45 @@ describe('P61 a session', () => {
   ])('is none for %s', async (_, request) => {
     const session = await sessions.begin(ANNA, ['auditor']);
     expect(await statusOf(callers.admit(request(session), ['auditor']))).toBe(401);
+  });
+
+  test('ends with all others of the same person, in every service, and with nobody else’s', async () => {
+    const [one, two] = [await sessions.begin(ANNA, ['auditor']), await sessions.begin(ANNA, ['operator'])];
+    const other = await sessions.begin({ name: 'person berta', mark: 'person berta' }, ['auditor']);
+    const elsewhere = new Sessions({ state, clock, isSecure: true });
+    // A renewal that runs meanwhile brings none back.
+    const [ended] = await Promise.all([elsewhere.endAll('person anna'), sessions.renew(one, ['auditor'])]);
+    expect(ended).toBe(2);
+    for (const session of [one, two]) {
+      await sessions.renew(session, ['auditor']);
+      expect(await sessions.find(get(cookie(session)))).toBeUndefined();
+    }
+    expect(await sessions.find(get(cookie(other)))).toMatchObject({ name: 'person berta' });
+    expect(await elsewhere.endAll('person anna')).toBe(0);
+    // A sign-in that follows is a new session.
+    const next = await sessions.begin(ANNA, ['auditor']);
+    expect(await sessions.find(get(cookie(next)))).toMatchObject(ANNA);
+  });
+
+  test('is among those of its person for as long as it lives, also if an earlier release began it', async () => {
+    const session = await sessions.begin(ANNA, ['auditor']);
+    // A release before this one keeps no list of the sessions of a person.
+    for (const { holder } of await state.presence.list(personGroup('person anna')))
+      await state.presence.leave(personGroup('person anna'), holder);
+    expect(await sessions.endAll('person anna')).toBe(0);
+    for (let i = 0; i < 4; i++) {
+      now += 20 * MINUTE;
+      await sessions.renew(session, ['auditor']);
+    }
+    expect(await sessions.endAll('person anna')).toBe(1);
+    expect(await sessions.find(get(cookie(session)))).toBeUndefined();
+  });
+
+  test('of a member is in no list of a person', async () => {
+    const member = { id: 'm1', link: 'l1', key: 'k1' };
+    const session = await sessions.begin({ name: 'member', mark: 'member', member }, ['member']);
+    expect(await sessions.endAll('member')).toBe(0);
+    expect(await sessions.find(get(cookie(session)))).toMatchObject({ member });
   });
 
   test('ends at once for every service, also if it is renewed at the same time', async () => {

@@ -23,6 +23,8 @@ const IDLE_MS = 30 * 60_000;
 const TRUSTED_MS = 5 * 60_000;
 const ALIVE = 'people/sessions';
 const groupOf = (id: string): string => `people/session/${id}`;
+/** The sessions of a person, by the mark of the person. */
+export const personGroup = (mark: string): string => `people/sessions-of/${hash('sha256', mark, 'hex')}`;
 const HOLDER = 'roles';
 
 /** Who signed in, and how. It never changes while the session lives. */
@@ -122,12 +124,31 @@ export class Sessions {
   }
 
   /** When it resolves, no service accepts the session. */
-  async end(session: Session): Promise<void> {
-    const id = idOf(session.secret);
+  async end({ secret, mark }: Session): Promise<void> {
+    await this.#end(idOf(secret), mark);
+  }
+
+  /**
+   * Ends all sessions of a person (ADR 0146). When it resolves, no service accepts one that had begun before the call.
+   * @param mark of the person, or of the administrator's token that signed in. Sessions of members have no such list.
+   * @returns how many sessions lived
+   */
+  async endAll(mark: string): Promise<number> {
+    const all = await this.#options.state.presence.list(personGroup(mark));
+    const ended = await Promise.all(all.map(({ holder }) => this.#end(holder, mark)));
+    return ended.filter(Boolean).length;
+  }
+
+  /** @returns whether the session lived */
+  async #end(id: string, mark: string): Promise<boolean> {
     const { claims, presence } = this.#options.state;
     const alive = await claims.get(ALIVE, id);
-    if (alive !== undefined) await claims.release(ALIVE, id, alive);
+    // One that is just beginning keeps its place in the list, so that the next call finds it.
+    if (alive === undefined) return false;
+    await claims.release(ALIVE, id, alive);
     await presence.leave(groupOf(id), HOLDER);
+    await presence.leave(personGroup(mark), id);
+    return true;
   }
 
   /** `Set-Cookie` of a session, or the one that removes it. */
@@ -145,10 +166,14 @@ export class Sessions {
     return value !== undefined && SECRET.test(value) ? value : undefined;
   }
 
-  async #announce({ secret, roles, at, sealed, until }: Session): Promise<void> {
+  async #announce({ secret, roles, at, sealed, until, mark, member }: Session): Promise<void> {
+    const { presence } = this.#options.state;
     const known: Known = { roles, at, ...(sealed !== undefined && { sealed }) };
-    const left = Math.min(IDLE_MS, until - this.#options.clock.now());
-    await this.#options.state.presence.announce(groupOf(idOf(secret)), HOLDER, known, Math.max(1, left));
+    const left = Math.max(1, Math.min(IDLE_MS, until - this.#options.clock.now()));
+    const id = idOf(secret);
+    await presence.announce(groupOf(id), HOLDER, known, left);
+    // All members have one mark, so their list would have all of them.
+    if (member === undefined) await presence.announce(personGroup(mark), id, {}, left);
   }
 }
 

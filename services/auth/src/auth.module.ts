@@ -50,6 +50,7 @@ import { RegistrationAccess } from './operations/register/registration-access.ts
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { RotatedTokens } from './operations/register/rotated-tokens.ts';
 import { IDENTITY_PROVIDER, Renewals } from './operations/session/renewals.ts';
+import { EndAllController } from './operations/session/end-all.controller.ts';
 import { SessionController } from './operations/session/session.controller.ts';
 import { SignInController } from './operations/session/sign-in.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
@@ -115,6 +116,7 @@ const CONTROLLERS = [
   DecisionsReportController,
   ReviewController,
   SessionController,
+  EndAllController,
   SignInController,
   SigningKeysController,
 ];

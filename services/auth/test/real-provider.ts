@@ -6,13 +6,21 @@ import { Provider } from 'oidc-provider';
 export const CLIENT_ID = 'provider-access';
 export const CLIENT_SECRET = 's'.repeat(43);
 
+/** What a browser keeps of the provider. */
+export interface Browser {
+  readonly cookies: Map<string, string>;
+  /** The names of the forms of the provider that the person filled in. */
+  readonly asked: string[];
+}
+export const newBrowser = (): Browser => ({ cookies: new Map(), asked: [] });
+
 /** An OpenID Connect provider of others, with people whose roles a test sets. */
 export interface RealProvider {
   readonly issuer: string;
   /** Roles by login name. */
   readonly roles: Map<string, readonly string[]>;
   /** Signs a person in as a browser does, and returns the URL to which the browser is led back. */
-  signIn(url: string, login: string): Promise<string>;
+  signIn(url: string, login: string, browser?: Browser): Promise<string>;
   /** People whose account was removed. */
   readonly gone: Set<string>;
   close(): Promise<void>;
@@ -31,6 +39,7 @@ export async function realProvider(redirectUri: string): Promise<RealProvider> {
         client_id: CLIENT_ID,
         client_secret: CLIENT_SECRET,
         redirect_uris: [redirectUri],
+        post_logout_redirect_uris: [new URL('/portal', redirectUri).href],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
       },
@@ -50,7 +59,7 @@ export async function realProvider(redirectUri: string): Promise<RealProvider> {
     issuer,
     roles,
     gone,
-    signIn: (url, login) => asBrowser(url, login, issuer),
+    signIn: (url, login, browser = newBrowser()) => asBrowser(url, login, issuer, browser),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -59,8 +68,8 @@ export async function realProvider(redirectUri: string): Promise<RealProvider> {
 }
 
 /** Follows redirects and fills in the forms of the provider, with cookies. */
-async function asBrowser(start: string, login: string, issuer: string): Promise<string> {
-  const cookies = new Map<string, string>();
+async function asBrowser(start: string, login: string, issuer: string, browser: Browser): Promise<string> {
+  const { cookies, asked } = browser;
   let url = start;
   let form: Record<string, string> | undefined;
   for (let step = 0; step < 12; step++) {
@@ -87,6 +96,13 @@ async function asBrowser(start: string, login: string, issuer: string): Promise<
     }
     const page = await answer.text();
     const [, prompt] = /name="prompt" value="(\w+)"/.exec(page) ?? [];
+    const [, xsrf] = /name="xsrf" value="(\w+)"/.exec(page) ?? [];
+    asked.push(prompt ?? 'sign-out');
+    if (xsrf !== undefined) {
+      form = { xsrf, logout: 'yes' };
+      url = new URL(/action="([^"]+)"/.exec(page)![1]!, url).href;
+      continue;
+    }
     if (answer.status !== 200 || prompt === undefined) throw new Error(`${answer.status} ${page.slice(0, 300)}`);
     form = prompt === 'login' ? { prompt, login, password: 'any' } : { prompt };
     url = new URL(/action="([^"]+)"/.exec(page)![1]!, url).href;

@@ -34,6 +34,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'POST /auth/session': [],
   'POST /auth/session/renew': IN_A_SESSION,
   'DELETE /auth/session': IN_A_SESSION,
+  'POST /auth/session/end-all': ['operator', 'compliance'],
   'GET /events/receipts/{id}': ['engineer'],
   'GET /events/dead-letters': ['engineer'],
   'GET /events/dead-letters/{id}': ['dead-letter-reader'],
@@ -105,7 +106,7 @@ const ROUTES = Object.entries(paths).flatMap(([path, methods]) =>
 const isOfPeople = (route: string): boolean =>
   / \/(ops|fhir\/Consent|auth\/(clients|decisions|signing-keys|session)|events\/(dead-letters|receipts))\b/.test(
     route,
-  ) && !['GET /auth/session/sign-in', 'GET /auth/session/callback'].includes(route);
+  ) && !['GET /auth/session/sign-in', 'GET /auth/session/sign-out', 'GET /auth/session/callback'].includes(route);
 
 const folder = mkdtempSync(join(tmpdir(), 'roles-'));
 let platform: Platform;

@@ -19,6 +19,7 @@ import { linesCommands } from './commands/lines.ts';
 import { matchCommand } from './commands/match.ts';
 import { explainListCommands } from './commands/explain-lists.ts';
 import { operatorCommands } from './commands/operator.ts';
+import { peopleCommands } from './commands/people.ts';
 import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
 import { providerCommands } from './commands/provider.ts';
@@ -77,6 +78,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   explainListCommands(program);
   linesCommands(program);
   disclosureCommand(program);
+  peopleCommands(program);
   releasesCommand(program);
   recallCommand(program);
   auditCommands(program);

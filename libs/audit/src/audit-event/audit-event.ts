@@ -164,6 +164,7 @@ function entities(entry: Disclosure, { entity }: Pattern, base: string): Element
     });
   }
   if (entry.operation !== undefined) made.push({ type: system, description: entry.operation });
+  if (entry.person !== undefined) made.push({ type: system, name: entry.person });
   const granting = [
     ...new Set([...(entity === 'data' || group === undefined ? [] : [entry.group!]), ...(entry.basis ?? [])]),
   ];

@@ -44,9 +44,7 @@ export class IdentityProvider {
   signInUrl({ state, nonce, verifier }: SignIn): Promise<string> {
     return this.#asking(async () => {
       const client = await this.#configuration();
-      const { protocol } = new URL(client.serverMetadata().authorization_endpoint ?? 'none:');
-      if (protocol !== 'https:' && !(this.#options.allowInsecure && protocol === 'http:'))
-        throw new ProviderUnreachable('its page for the sign-in is not https');
+      this.#requirePage(client.serverMetadata().authorization_endpoint, 'sign-in');
       const url = oidc.buildAuthorizationUrl(client, {
         redirect_uri: this.#redirect(),
         scope: this.#config.scopes,
@@ -57,6 +55,29 @@ export class IdentityProvider {
       });
       return url.href;
     });
+  }
+
+  /**
+   * The page of the provider that signs the browser out there (OpenID Connect RP-Initiated Logout 1.0), or our own one
+   * if it has none. Without an ID token in the URL the provider asks the person first. So the page of a stranger that
+   * leads here signs nobody out, and nobody's subject stands in an address. @throws Refusal 503
+   */
+  signOutUrl(): Promise<string> {
+    return this.#asking(async () => {
+      const client = await this.#configuration();
+      const { end_session_endpoint: page } = client.serverMetadata();
+      const back = `${this.#config.base}/portal`;
+      if (page === undefined) return back;
+      this.#requirePage(page, 'sign-out');
+      return oidc.buildEndSessionUrl(client, { post_logout_redirect_uri: back }).href;
+    });
+  }
+
+  /** @throws ProviderUnreachable for a page to which no browser may be led, such as a script */
+  #requirePage(page: string | undefined, what: 'sign-in' | 'sign-out'): void {
+    const protocol = URL.parse(page ?? '')?.protocol;
+    if (protocol !== 'https:' && !(this.#options.allowInsecure && protocol === 'http:'))
+      throw new ProviderUnreachable(`its page for the ${what} is not https`);
   }
 
   /** Who has come back from the provider. `query`: the parameters of the callback. @throws Refusal 403, 503 */

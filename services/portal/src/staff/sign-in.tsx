@@ -6,6 +6,7 @@ import { FaultNotice } from './fault.tsx';
 import { useSpeech } from './texts.ts';
 
 const SIGN_IN = '/auth/session/sign-in';
+const SIGN_OUT = '/auth/session/sign-out';
 
 /** Whether people sign in at an identity provider. Without one the route does not exist. */
 const hasProvider = async (): Promise<boolean | undefined> => {
@@ -35,7 +36,12 @@ export function SignIn({ ended, entered }: { readonly ended: boolean; readonly e
   return (
     <div className="sheet">
       <Heading>{t('signin.title')}</Heading>
-      {ended && <Notice kind="note">{t('signout.done')}</Notice>}
+      {ended && (
+        <Notice kind="note">
+          <p>{t('signout.done')}</p>
+          {provider === true && <a href={SIGN_OUT}>{t('signout.provider')}</a>}
+        </Notice>
+      )}
       <p>{t('signin.text')}</p>
       {fault !== undefined &&
         (fault.status === 401 ? <Notice kind="bad">{t('signin.wrong')}</Notice> : <FaultNotice fault={fault} />)}

@@ -69,6 +69,18 @@ export const SESSIONS = {
   'POST /auth/session': [
     { url: '/auth/session', by: 'administrator', method: 'POST', headers: JSON_TYPE, body: '{}', status: 201 },
   ],
+  'POST /auth/session/end-all': [
+    {
+      url: '/auth/session/end-all',
+      by: 'administrator',
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: JSON.stringify({ person: `person ${'x'.repeat(255)}` }),
+      status: 200,
+    },
+  ],
+  // Nobody signs in at an identity provider in this world.
+  'GET /auth/session/sign-out': [{ url: '/auth/session/sign-out', by: 'nobody', status: 404 }],
   'GET /auth/session': [{ ...UNKNOWN, url: '/auth/session' }],
   'POST /auth/session/renew': [{ ...UNKNOWN, url: '/auth/session/renew', method: 'POST' }],
   'DELETE /auth/session': [{ ...UNKNOWN, url: '/auth/session', method: 'DELETE' }],

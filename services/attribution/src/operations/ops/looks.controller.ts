@@ -76,13 +76,14 @@ export class LooksController {
 
 /** A look, as if it named `member` alone. */
 function lookOf({ id, disclosure }: StoredDisclosure, member: string | undefined) {
-  const { at, client, action, operation: route, outcome, reason, types, count, members } = disclosure;
+  const { at, client, action, operation: route, person, outcome, reason, types, count, members } = disclosure;
   return {
     id,
     at,
     by: client,
     // Entries of before have no route.
     ...(route === undefined ? { action } : { operation: route }),
+    ...(person !== undefined && { person }),
     outcome,
     ...(reason !== undefined && { reason }),
     ...(types !== undefined && { types }),

@@ -186,6 +186,17 @@ describe('the document of an identity provider', () => {
     expect([answer.status, answer.headers['location']]).toEqual([503, undefined]);
   });
 
+  it.each(['javascript:alert(1)', 'http', ''])('does not lead the browser out to %j', async (page) => {
+    provider.behaviour.document = { end_session_endpoint: page };
+    const answer = await bench.call('GET', '/auth/session/sign-out');
+    expect([answer.status, answer.headers['location']]).toEqual([503, undefined]);
+  });
+
+  it('without a page for the sign-out leads to ours', async () => {
+    const answer = await bench.call('GET', '/auth/session/sign-out');
+    expect([answer.status, answer.headers['location']]).toEqual([302, `${PUBLIC_URL}/portal`]);
+  });
+
   it('of another issuer counts for nothing', async () => {
     provider.behaviour.document = { issuer: 'https://other.example' };
     const answer = await bench.call('GET', '/auth/session/sign-in');

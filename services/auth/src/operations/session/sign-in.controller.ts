@@ -34,6 +34,17 @@ const CALLBACK = operation({
   answer: { status: 302, description: 'To the page that the sign-in named, with the cookie of the session.' },
   refusals: ['forbidden', 'not-found', 'too-many-requests', 'unavailable'],
 });
+const SIGN_OUT = operation({
+  ...COMMON,
+  route: 'GET /auth/session/sign-out',
+  summary: 'Sign out at the identity provider',
+  description:
+    'For a browser, after `DELETE /auth/session`. It leads to the page of the identity provider that ends the ' +
+    'sign-in there, and from there to `/portal`. The identity provider asks the person first. Without such a page ' +
+    'it leads to `/portal` at once.',
+  answer: { status: 302, description: 'To the identity provider.' },
+  refusals: ['not-found', 'too-many-requests', 'unavailable'],
+});
 
 /** A minute and address block. A person needs two. */
 const PER_MINUTE = 60;
@@ -90,6 +101,13 @@ export class SignInController {
     return {
       headers: { location: started.to, 'cache-control': 'no-store', 'set-cookie': this.sessions.cookie(session) },
     };
+  }
+
+  @Operation(SIGN_OUT)
+  async signOut({ request }: Asked<typeof SIGN_OUT>): Promise<Answer> {
+    const provider = this.renewals.requireProvider();
+    this.count(request);
+    return { headers: { location: await provider.signOutUrl(), 'cache-control': 'no-store' } };
   }
 
   private count(request: Asked<typeof SIGN_IN>['request']): void {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, Bench, NPI, prepare, PUBLIC_URL } from '../../../test/harness.ts';
-import { CLIENT_ID, CLIENT_SECRET, type RealProvider, realProvider } from '../../../test/real-provider.ts';
+import { CLIENT_ID, CLIENT_SECRET, newBrowser, type RealProvider, realProvider } from '../../../test/real-provider.ts';
 import { authConfig, authSettings } from '../../config.ts';
 
 const MINUTE = 60_000;
@@ -155,6 +155,46 @@ describe('a role that is taken away while a session lives', () => {
     expect((await bench.call('POST', `/auth/clients/${app.id}/review`, { headers })).status).toBe(403);
   });
 
+  it('ends at once with all sessions of the person, if an operator says so', async () => {
+    provider.roles.set('anna', ['reviewer']);
+    provider.roles.set('otto', ['operator']);
+    provider.roles.set('rita', ['reviewer']);
+    const [phone, desk, other, operator] = [await own('anna'), await own('anna'), await own('rita'), await own('otto')];
+    provider.roles.set('anna', []);
+    const json = { person: 'person anna' };
+    const refused = await bench.call('POST', '/auth/session/end-all', { json, headers: other });
+    expect(refused.status).toBe(403);
+    const answer = await bench.call('POST', '/auth/session/end-all', { json, headers: operator });
+    expect([answer.status, answer.body]).toEqual([200, { person: 'person anna', ended: 2 }]);
+    for (const headers of [phone, desk]) {
+      expect((await bench.call('GET', '/auth/clients', { headers })).status).toBe(401);
+      expect((await bench.call('POST', '/auth/session/renew', { headers })).status).toBe(401);
+    }
+    expect((await bench.call('GET', '/auth/clients', { headers: other })).status).toBe(200);
+    // Who signs in again has the roles of now.
+    expect((await signIn('anna')).status).toBe(403);
+    expect(await bench.audited()).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          client: 'person otto',
+          outcome: 'released',
+          operation: 'POST /auth/session/end-all',
+          person: 'person anna',
+          members: [],
+        }),
+      ]),
+    );
+  });
+
+  it.each([{}, { person: '' }, { person: 7 }, { person: 'anna\n' }, { person: 'person anna', all: true }])(
+    'ends nothing for %j',
+    async (json) => {
+      provider.roles.set('otto', ['compliance']);
+      const answer = await bench.call('POST', '/auth/session/end-all', { json, headers: await own('otto') });
+      expect(answer.status).toBe(400);
+    },
+  );
+
   it('ends the session if it was the last one', async () => {
     provider.roles.set('anna', ['reviewer']);
     const headers = await own('anna');
@@ -249,5 +289,41 @@ describe('a sign-in', () => {
       statuses.add((await bench.call('GET', '/auth/session/callback', { address: '192.0.2.7' })).status);
     expect([...statuses]).toEqual([403, 429]);
     expect((await bench.call('GET', '/auth/session/callback', { address: '192.0.2.8' })).status).toBe(403);
+  });
+});
+
+describe('a sign-out at the identity provider', () => {
+  it('asks the person, ends the sign-in there, and leads back to our pages', async () => {
+    provider.roles.set('anna', ['reviewer']);
+    const browser = newBrowser();
+    const forms = async (): Promise<readonly string[]> => {
+      const before = browser.asked.length;
+      const { headers } = await bench.call('GET', '/auth/session/sign-in');
+      await provider.signIn(headers['location']!, 'anna', browser);
+      return browser.asked.slice(before);
+    };
+    expect(await forms()).toContain('login');
+    // The provider still knows the person, whatever became of the session here.
+    expect(await forms()).not.toContain('login');
+    const out = await bench.call('GET', '/auth/session/sign-out');
+    expect([out.status, out.headers['cache-control']]).toEqual([302, 'no-store']);
+    // Nothing in the address says who signs out.
+    expect([...new URL(out.headers['location']!).searchParams.keys()].toSorted()).toEqual([
+      'client_id',
+      'post_logout_redirect_uri',
+    ]);
+    const before = browser.asked.length;
+    expect(await provider.signIn(out.headers['location']!, 'anna', browser)).toBe(`${PUBLIC_URL}/portal`);
+    expect(browser.asked.slice(before)).toEqual(['sign-out']);
+    expect(await forms()).toContain('login');
+  });
+
+  it('leads to no other place, whatever the request says', async () => {
+    const { headers } = await bench.call('GET', '/auth/session/sign-out?post_logout_redirect_uri=https://evil.example');
+    const { origin, searchParams } = new URL(headers['location']!);
+    expect([origin, searchParams.getAll('post_logout_redirect_uri')]).toEqual([
+      provider.issuer,
+      [`${PUBLIC_URL}/portal`],
+    ]);
   });
 });
