@@ -1,11 +1,11 @@
 import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
-/** It packs `pa`, which many scenarios start. */
-const PACKED_PA = './src/packed-pa.ts';
+/** They pack `pa`, which many scenarios start, and find the modules of the platform once for all its starts. */
+const SET_UP = ['./src/packed-pa.ts', './src/resolutions.ts'];
 /**
  * Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine.
  */
-const alone = { globalSetup: [PACKED_PA], testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
+const alone = { globalSetup: SET_UP, testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
 const scenarios = (...names) => names.map((name) => `src/${name}.e2e.spec.ts`);
 /**
  * The demo and the sample of every metric are about the standalone; the image and foreign data are the same on either
@@ -40,7 +40,7 @@ const HTTP_ONLY = [
 export default configure({
   projects: [
     // Scenarios wait for processes half of the time.
-    suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: [PACKED_PA], maxWorkers: 3 }),
+    suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: SET_UP, maxWorkers: 3 }),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
     suite('engines', specs('engine'), {
@@ -65,7 +65,7 @@ export default configure({
       ],
       {
         ...alone,
-        globalSetup: [PACKED_PA, './src/world/setup.ts'],
+        globalSetup: [...SET_UP, './src/world/setup.ts'],
         variant: { deployment: 'processes' },
       },
     ),
