@@ -30,6 +30,10 @@ export class Clients {
   registered(client: string): boolean {
     return this.details.get(client) !== undefined;
   }
+  /** An app of pa.registry: only such an app has something that it could ask more than. */
+  approvedOnce(client: string): ClientRegistration | undefined {
+    return this.details.get(client);
+  }
   /** When each app registered that waits for a reviewer, ms since the epoch. */
   async waitingSince(): Promise<readonly number[]> {
     return (await this.applications.list()).filter(({ status }) => isWaiting(status)).map(({ at }) => at);

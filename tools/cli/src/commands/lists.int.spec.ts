@@ -34,6 +34,14 @@ beforeAll(async () => {
       '/ops/views/export': { views: [] },
       '/fhir/Group?_summary=true': { resourceType: 'Bundle', entry: groups },
       '/auth/clients': { clients: [client('c-1', '2026-11-01T00:00:00Z')], next: '/auth/clients?page=2' },
+      '/auth/clients?waits_for_review=true': {
+        clients: [
+          {
+            ...client('c-4', '2026-11-20T00:00:00Z'),
+            waits_for_review: { npi: ['1245319599'], scope: 'system/Coverage.rs' },
+          },
+        ],
+      },
       '/auth/clients/c-3': { ...client('c-3', '2026-11-20T00:00:00Z'), status: statuses.shift() ?? 'pending' },
       '/auth/clients?page=2': { clients: [client('c-2', '2026-11-20T00:00:00Z')] },
     };
@@ -80,6 +88,13 @@ test('pa apps list has those that registered since then', async () => {
   expect(ids(await since('2026-11-01T00:00:00Z'), 'client_id')).toEqual(['c-1', 'c-2']);
   expect(ids(await since('2026-11-01T00:00:01Z'), 'client_id')).toEqual(['c-2']);
   expect(ids(await since('2026-12-01T00:00:00Z'), 'client_id')).toEqual([]);
+});
+
+test('pa apps list shows what an app asks for beyond its approval, and lists such apps alone', async () => {
+  const { code, stdout } = await listed('apps', 'list', '--asks-more');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/c-4 .*npi 1245319599, scope system\/Coverage\.rs/);
+  expect(stdout).not.toContain('c-1');
 });
 
 test('pa apps show waits until the reviewer has decided, and exits 3 while nobody has', async () => {

@@ -35,6 +35,12 @@ interface Client {
   readonly tin?: readonly string[];
   readonly reason?: string;
   readonly note?: string;
+  /** What the app asked for by a change of its registration, and no reviewer has decided about. */
+  readonly waits_for_review?: {
+    readonly npi?: readonly string[];
+    readonly tin?: readonly string[];
+    readonly scope?: string;
+  };
   readonly identifiers?: readonly Identifier[];
   readonly identifiers_not_shown?: number;
   readonly named_alike?: Identifier['bound_to'];
@@ -51,13 +57,21 @@ interface Change {
 }
 /** Servers before 0.3.0 say `pending`. */
 const isWaiting = ({ status }: Client): boolean => ['submitted', 'in-review', 'pending'].includes(status);
-const CLIENT_COLUMNS = ['client_id', 'status', 'name', 'npi', 'tin'];
+/** Such as `npi 1245319599, scope system/Coverage.rs`. */
+const asksMore = ({ waits_for_review: more }: Client): string =>
+  [
+    ...(more?.npi ?? []).map((one) => `npi ${one}`),
+    ...(more?.tin ?? []).map((one) => `tin ${one}`),
+    ...(more?.scope === undefined ? [] : [`scope ${more.scope}`]),
+  ].join(', ');
+const CLIENT_COLUMNS = ['client_id', 'status', 'name', 'npi', 'tin', 'waits for review'];
 const clientRow = (c: Client): string[] => [
   c.client_id,
   c.status,
   c.client_name,
   (c.npi ?? []).join(' '),
   (c.tin ?? []).join(' '),
+  asksMore(c),
 ];
 
 const inWords = (others: Identifier['bound_to']): string =>
@@ -233,12 +247,16 @@ export function providerCommands(program: Command): void {
   reviewCommands(apps);
   withList(apps.command('list'), 'registration')
     .option('--status <status>', CLIENT_STATUSES.join(' | '))
+    .option('--asks-more', 'only apps that ask for a further NPI, TIN or scope, and wait for a reviewer')
     .description('as the reviewer')
-    .action(async (o: ListOptions & { status?: string }, command: Command) => {
+    .action(async (o: ListOptions & { status?: string; asksMore?: boolean }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const clients: Client[] = [];
-      let next: string | undefined =
-        `/auth/clients${o.status === undefined ? '' : `?status=${encodeURIComponent(o.status)}`}`;
+      const query = new URLSearchParams({
+        ...(o.status !== undefined && { status: o.status }),
+        ...(o.asksMore === true && { waits_for_review: 'true' }),
+      }).toString();
+      let next: string | undefined = `/auth/clients${query === '' ? '' : `?${query}`}`;
       while (next !== undefined) {
         const page: { clients: Client[]; next?: string } = await server.json(next, { token: administratorToken() });
         clients.push(...page.clients);

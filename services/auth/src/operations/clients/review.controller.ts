@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { CLIENT_STATUSES } from '@provider-access/domain/access';
+import { CLIENT_STATUSES, providersAt } from '@provider-access/domain/access';
 import { isNpi, isTin, npiKey, tinKey } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -9,7 +9,7 @@ import { unknownClient } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { type Approve, type ReviewerCommand, type End, reasonsOf } from '../../domain/client.ts';
-import { clientDocument } from '../register/client-document.ts';
+import { clientDocument, waitsForReview } from '../register/client-document.ts';
 import { NPI } from '../register/texts.ts';
 import { readBody, text } from './bodies.ts';
 import { Decisions } from './decisions.ts';
@@ -63,6 +63,7 @@ const approval = z.strictObject({
 /** The body of a rejection, a suspension or a revocation. Whether the list has the code is checked with the list. */
 const ending = z.strictObject({ reason: z.string('must be a code of the list'), note: text.optional() });
 const STATUS = z.enum(CLIENT_STATUSES, `status must be one of ${CLIENT_STATUSES.join(', ')}.`).optional();
+const MORE = z.enum(['true', 'false'], 'waits_for_review must be true or false.').optional();
 const NO_COUNT = '_count must be a number from 1 on.';
 const COUNT = z
   .string(NO_COUNT)
@@ -79,6 +80,10 @@ const LIST = operation({
   summary: 'List apps',
   fields: {
     status: { schema: STATUS, description: 'Only apps in this state.' },
+    waits_for_review: {
+      schema: MORE,
+      description: 'Only apps that ask for a further NPI, TIN or scope (`true`), or only all others (`false`).',
+    },
     _count: { schema: COUNT, description: 'Apps a page, at most 1000.' },
     after: { schema: AFTER, description: 'The last `client_id` of the page before. `next` contains it.' },
   },
@@ -217,24 +222,33 @@ export class ReviewController {
 
   /** In the order of registration; `next` is the URL of the next page. */
   @Operation(LIST)
-  async list({ query: { status, _count: count, after } }: Asked<typeof LIST>): Promise<Answer> {
+  async list({ query }: Asked<typeof LIST>): Promise<Answer> {
+    const { status, waits_for_review: more, _count: count, after } = query;
     const { clients, config, ports } = this;
+    const now = ports.clock.now();
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
     const all = await clients.ids();
     const start = after === undefined ? 0 : all.indexOf(after) + 1;
     if (after !== undefined && start === 0) throw new Refusal('invalid-value', NO_PAGE);
     const rest = new Set(all.slice(start));
-    const wanted = (status === undefined ? all : await clients.ids(status)).filter((id) => rest.has(id));
+    const asksMore = (id: string): boolean => {
+      const client = clients.approvedOnce(id);
+      return client !== undefined && waitsForReview(client, providersAt(client, now)) !== undefined;
+    };
+    const wanted = (status === undefined ? all : await clients.ids(status)).filter(
+      (id) => rest.has(id) && (more === undefined || asksMore(id) === (more === 'true')),
+    );
     const page = wanted.slice(0, size);
     const found = (await Promise.all(page.map((id) => clients.find(id)))).filter((c) => c !== undefined);
     const next = new URLSearchParams({
       ...(status !== undefined && { status }),
+      ...(more !== undefined && { waits_for_review: more }),
       _count: String(size),
       after: page.at(-1) ?? '',
     });
     return {
       json: {
-        clients: found.map((client) => clientDocument(client, ports.clock.now())),
+        clients: found.map((client) => clientDocument(client, now)),
         ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }),
       },
     };

@@ -9,7 +9,10 @@ const identifiers = (providers: readonly string[], system: 'npi' | 'tin'): strin
 const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({ jwks, jwks_uri: jwksUri });
 
 /** What the app asked for by a change of its registration, and no reviewer has decided about (APPS.md P44). */
-function waiting(client: ClientRegistration, providers: readonly string[]): Record<string, unknown> | undefined {
+export function waitsForReview(
+  client: ClientRegistration,
+  providers: readonly string[],
+): Record<string, unknown> | undefined {
   const { reviewedClaims: reviewed, scope, requestedScope } = client;
   if (reviewed === undefined) return undefined;
   const isNew = (system: 'npi' | 'tin', before: readonly string[]) => (value: string) =>
@@ -44,7 +47,7 @@ export function clientDocument(client: ClientRegistration, now: number): Record<
     note: client.history.at(-1)?.note,
     scope: client.scope,
     ...keySet(client),
-    waits_for_review: waiting(client, providers),
+    waits_for_review: waitsForReview(client, providers),
     updated_at: client.updatedAt,
     keys_changed_at: client.keysChangedAt,
     ...(former.length > 0 && {

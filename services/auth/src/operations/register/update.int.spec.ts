@@ -184,6 +184,26 @@ describe('what an app adds to its record', () => {
     expect(await shown(app)).not.toHaveProperty('waits_for_review');
   });
 
+  it('P44: is what a reviewer can ask for alone', async () => {
+    const [more, plain] = [await bench.approved(), await bench.approved()];
+    await bench.register();
+    await put(more, { npi: [NPI, NPI_2], tin: '12-3456789' });
+    const ids = async (query: string): Promise<unknown[]> => {
+      const answer = await bench.call('GET', `/auth/clients?${query}`, { token: ADMINISTRATOR });
+      return [answer.status, ...(answer.body['clients'] as { client_id: string }[]).map((one) => one.client_id)];
+    };
+    expect(await ids('waits_for_review=true')).toEqual([200, more.id]);
+    expect(await ids('waits_for_review=true&status=approved')).toEqual([200, more.id]);
+    expect(await ids('waits_for_review=true&status=suspended')).toEqual([200]);
+    expect(await ids('waits_for_review=false&status=approved')).toEqual([200, plain.id]);
+    const wrong = await bench.call('GET', '/auth/clients?waits_for_review=yes', { token: ADMINISTRATOR });
+    expect(wrong.status).toBe(400);
+    // The next page keeps the filter.
+    await put(plain, { npi: [NPI, NPI_2], tin: '12-3456789' });
+    const first = await bench.call('GET', '/auth/clients?waits_for_review=true&_count=1', { token: ADMINISTRATOR });
+    expect(new URL(first.body['next'] as string).searchParams.get('waits_for_review')).toBe('true');
+  });
+
   it('P44: a scope waits for a review, and gives no token before it', async () => {
     const app = await bench.approved({ scope: 'system/Patient.rs' });
     const answer = await put(app, { scope: 'system/Patient.rs system/Coverage.rs' });
