@@ -62,12 +62,7 @@ async function start(
   await platform.members(b, { group: FEW, provider: OTHER });
   await platform.resources([...a, ...b].map((member) => ({ member, type: 'Patient', id: member })));
 }
-async function manifestOf(path: string, token: string): Promise<ManifestBody> {
-  let response = await platform.fetch(path, { token });
-  while (response.status === 202) response = await platform.fetch(path, { token });
-  expect(response.status).toBe(200);
-  return (await response.json()) as ManifestBody;
-}
+const manifestOf = (path: string, token: string): Promise<ManifestBody> => platform.manifest(path, token);
 async function idsIn(manifest: ManifestBody, token: string): Promise<string[]> {
   const ids: string[] = [];
   for (const { url } of manifest.output)
