@@ -46,7 +46,7 @@ export default configure({
     suite('engines', specs('engine'), {
       ...alone,
       exclude: ['src/roll.engine.spec.ts', 'src/model/**'],
-      variant: { deployment: 'processes', kills: 4 },
+      variant: { deployment: 'processes', kills: 3 },
     }),
     // They share one deployment, which the set-up starts.
     suite(
@@ -70,7 +70,7 @@ export default configure({
       },
     ),
     suite('programs', specs('program'), alone),
-    longSuite('long', [...specs('long'), ...scenarios('metrics', 'search', 'full-files-foreseen')], {
+    longSuite('long', [...specs('long'), ...scenarios('demo', 'metrics', 'search', 'full-files-foreseen')], {
       ...alone,
       // They need packages and a validator, and have a suite of their own.
       exclude: ['**/faults-of-*', 'src/foreign-*'],

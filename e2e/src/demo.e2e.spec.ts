@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { variant } from '@provider-access/testing/variant';
 import { COMPILED } from './compiled.ts';
 
 const DEMO = join(import.meta.dirname, '../../tools/cli/dist/demo.js');
@@ -48,9 +49,11 @@ interface Report {
   };
 }
 
-test('twice in a row in the same folder: everything as the ledger says, and the report says so', async () => {
+/** Each costs some twenty CPU-seconds. The suite `long` begins a second one in the folder that the first has left. */
+const ROUNDS = variant.long ? ['first', 'second'] : ['first'];
+test('everything is as the ledger says, and the report says so (`long`: twice in the same folder)', async () => {
   const reports: Report[] = [];
-  for (const round of ['first', 'second']) {
+  for (const round of ROUNDS) {
     const { code, stdout, stderr } = await demo(
       '--members',
       '10',
@@ -97,7 +100,8 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     expect(month.notices.found).toBeGreaterThan(0);
   }
   // The same seed gives the same payer.
-  expect(reports[1]!.verification.perType).toEqual(reports[0]!.verification.perType);
+  for (const { verification } of reports.slice(1))
+    expect(verification.perType).toEqual(reports[0]!.verification.perType);
 }, 600_000);
 
 test.each([

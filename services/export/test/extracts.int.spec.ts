@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_LABEL_POLICY, labelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Extract, Extracts } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
-import { cases } from '@provider-access/testing/variant';
+import { cases, variant } from '@provider-access/testing/variant';
 import { decodeIndex, inflateSegment } from '@provider-access/jobs/files';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
 import { extractsOptions } from '../src/jobs/member-extract.ts';
@@ -159,7 +159,7 @@ describe('the extracts of members', () => {
           }
         },
       ),
-      { numRuns: cases(15) },
+      { numRuns: cases(variant.long ? 15 : 8) },
     );
     await open();
   });

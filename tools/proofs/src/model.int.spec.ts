@@ -11,7 +11,8 @@ import { MemoryWorld } from './model/memory-world.ts';
 import { runSequences } from './model/run.ts';
 import { FOUND, WRITTEN, WRITTEN_ABOUT_EXPORTS, WRITTEN_ABOUT_MATCHES, WRITTEN_WITH_NOTICES } from './model/written.ts';
 
-const SEQUENCES = 40;
+/** The suite `model` runs them for a quarter of an hour. */
+const SEQUENCES = 15;
 const ATTESTED = 'pa.member-attested.v1';
 let folder: string;
 let keys: Secret<SigningKeys>;

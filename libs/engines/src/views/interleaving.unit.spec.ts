@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { openMemoryLog } from '../log/memory/index.ts';
-import { cases } from '@provider-access/testing/variant';
+import { cases, variant } from '@provider-access/testing/variant';
 import { BuildWriter } from './build-writer.ts';
 import { digestsOf } from './compare.ts';
 import { items, record, totals } from './contract/fixture.ts';
@@ -107,7 +107,7 @@ it.each(views)(
         await Promise.all(turns);
         expect(await finish(store)).toEqual(expected);
       }),
-      { numRuns: cases(300) },
+      { numRuns: cases(variant.long ? 300 : 100) },
     );
     await log.close();
   },
