@@ -6,6 +6,8 @@ import {
   type Disclosure,
   encodeEvent,
   PA_AUDIT,
+  READ_UNTIL,
+  type ReadUntil,
   type RefusalReason,
   type ReleaseEntry,
 } from '@provider-access/events';
@@ -28,11 +30,18 @@ export interface AuditOptions {
   readonly tracing?: Pick<Tracing, 'traceparent'> | undefined;
   /** Each entry keeps the name of its client and the providers that the client is bound to at that moment. */
   readonly registered?: (client: string) => Registered | undefined;
+  /** The newest decision about the members of an entry. Default: the time of the clock. */
+  readonly decidedOf?: (members: readonly string[]) => DecidedAt | undefined;
+}
+/** When an entry was decided, and by what. */
+export interface DecidedAt {
   /**
-   * The instant of the newest decision about the members of an entry. Default: the clock. A decision may be ahead of
-   * the clock of its process (ADR 0016), and something may have been recorded since.
+   * RFC 3339, UTC, milliseconds. A decision may be ahead of the clock of its process (ADR 0016), and something may have
+   * been recorded since.
    */
-  readonly timeOf?: (members: readonly string[]) => string | undefined;
+  readonly at: string;
+  /** How far the facts had been read (ADR 0145). */
+  readonly read?: ReadUntil | undefined;
 }
 type Refused = Pick<AuditEntry, 'client'> &
   Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job' | 'query'>> & {
@@ -102,15 +111,19 @@ export class Audit {
     this.#releases = new HourlyReleases(options.clock);
   }
 
-  /** Resolves when the entry is durable. @throws Refusal `unavailable`, so that nothing is released unrecorded */
-  async record(entry: AuditEntry): Promise<void> {
-    await this.#append(entry);
+  /**
+   * Resolves when the entry is durable.
+   * @param decided the decision, if it is none of the running request
+   * @throws Refusal `unavailable`, so that nothing is released unrecorded
+   */
+  async record(entry: AuditEntry, decided?: DecidedAt): Promise<void> {
+    await this.#append(entry, decided);
     this.#count(entry);
   }
 
   /** Records a refusal like `record`. `members` are those whom the request was about. */
-  refuse({ client, action, reason, members = [], ...about }: Refused): Promise<void> {
-    return this.record({ client, action, outcome: 'refused', reason, members, resources: 0, ...about });
+  refuse({ client, action, reason, members = [], ...about }: Refused, decided?: DecidedAt): Promise<void> {
+    return this.record({ client, action, outcome: 'refused', reason, members, resources: 0, ...about }, decided);
   }
 
   /**
@@ -124,10 +137,10 @@ export class Audit {
     this.#count(released);
   }
 
-  #append(entry: AuditEntry): Promise<void> {
-    const { clock, timeOf } = this.#options;
+  #append(entry: AuditEntry, decided?: DecidedAt): Promise<void> {
+    const { clock, decidedOf } = this.#options;
     const written = instant(clock.now());
-    const at = timeOf?.(entry.members) ?? written;
+    const { at, read }: DecidedAt = decided ?? decidedOf?.(entry.members) ?? { at: written };
     const client = this.#options.registered?.(entry.client);
     const { purpose } = AUDIT_ACTIONS[entry.action];
     const data: Disclosure = {
@@ -146,6 +159,7 @@ export class Audit {
       subject: entry.client,
       data,
       ...(traceparent !== undefined && { traceparent }),
+      ...(read !== undefined && { extensions: { [READ_UNTIL]: JSON.stringify(read) } }),
     });
     return new Promise((resolve, reject) => {
       this.#pending.push({ record, resolve, reject });

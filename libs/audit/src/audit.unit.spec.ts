@@ -7,7 +7,7 @@ import type { Decision } from '@provider-access/domain/access';
 import { instant } from '@provider-access/kernel';
 import { Audit, basisOf } from './audit.ts';
 import { type DisclosureOf, disclosures } from './disclosures.ts';
-import { disclosureOf, findDisclosures, recallsOf } from './find-disclosures.ts';
+import { disclosureOf, findDisclosures, recallsOf, type StoredDisclosure } from './find-disclosures.ts';
 
 /** Disclosures of a member, newest first, at most `limit`. */
 async function disclosuresOf(reader: ViewReader, member: string, limit: number): Promise<readonly DisclosureOf[]> {
@@ -45,13 +45,63 @@ describe('audit', () => {
   it('dates an entry by its decision, and says when it was written (P11)', async () => {
     const log = openMemoryLog();
     const ahead = instant(clock.now() + 60_000);
-    const audit = new Audit({ log, clock, timeOf: (members) => (members.includes('m1') ? ahead : undefined) });
+    const audit = new Audit({ log, clock, decidedOf: (of) => (of.includes('m1') ? { at: ahead } : undefined) });
     await Promise.all([audit.record(entry(['m0', 'm1'])), audit.release(entry(['m1'])), audit.record(entry(['m2']))]);
     const records = [];
     for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++) records.push(...(await log.read(PA_AUDIT, p, 0, 10)));
     const now = instant(clock.now());
     const times = records.map(({ value, headers }) => [JSON.parse(String(Buffer.from(value))).at, headers['ce_time']]);
     expect(times.toSorted()).toEqual([ahead, ahead, now].toSorted().map((at) => [at, now]));
+    await log.close();
+  });
+
+  it('says how far the facts of the decisions had been read, for each member of an entry (P11)', async () => {
+    const log = openMemoryLog();
+    const views = openMemoryViews();
+    const projections = new ProjectionSet({ log, views, projections: [disclosures] });
+    const members = Array.from({ length: 600 }, (_, n) => `m${n}`);
+    const ofParties = { 'pa.registry': [4, -1] };
+    const read = (of: readonly string[]) => ({
+      ofMembers: { 'pa.consent': of.map((member) => Number(member.slice(1))) },
+      ofParties,
+    });
+    const at = instant(clock.now());
+    const audit = new Audit({
+      log,
+      clock,
+      decidedOf: (of) => (of.includes('none') ? undefined : { at, read: read(of) }),
+    });
+    await audit.record(entry(['m7', ...members]));
+    await audit.record(entry(['none']));
+    await audit.refuse(
+      { client: 'c1', action: 'read', reason: 'opted-out', members: ['m9'] },
+      { at, read: read(['m3']) },
+    );
+    // Not about the members of its entry, and of a form that nobody knows.
+    for (const paread of [JSON.stringify(read([])), '{"ofMembers":7}', 'none']) {
+      const data: Disclosure = { ...entry(['odd']), at };
+      const event = { id: paread, source: 'urn:test', type: 'pa.disclosure.v1', time: at, subject: 'c1', data };
+      await log.append(PA_AUDIT, [encodeEvent({ ...event, extensions: { paread } }, { key: 'c1' })]);
+    }
+    await projections.start();
+    const reader = views.reader(disclosures);
+    await reader.waitFor(await log.head([PA_AUDIT]), 60_000);
+    const found = async (member: string) => {
+      const page = await findDisclosures(reader, { member }, { count: 10 });
+      return page.found.map(
+        ({ disclosure: { members: of }, read: until }) => until?.ofMembers['pa.consent']![of.indexOf(member)],
+      );
+    };
+    expect([await found('m7'), await found('m251'), await found('m599')]).toEqual([[7], [251], [599]]);
+    expect([await found('none'), await found('m9')]).toEqual([[undefined], [9, 3]].map((one) => one.toSorted()));
+    expect(await found('odd')).toEqual([undefined, undefined, undefined]);
+    const [{ read: last, ...one }] = (await findDisclosures(reader, { member: 'm599' }, { count: 1 })).found as [
+      StoredDisclosure,
+    ];
+    expect([last?.ofParties, last?.ofMembers['pa.consent']!.length]).toEqual([ofParties, 100]);
+    expect(JSON.stringify([one, disclosureOf(one, 'm599')])).not.toContain('ofParties');
+    await projections.stop();
+    await views.close();
     await log.close();
   });
 

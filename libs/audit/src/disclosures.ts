@@ -1,4 +1,4 @@
-import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
+import { type Disclosure, PA_AUDIT, dataOf, type ReadUntil, readUntilOf } from '@provider-access/events';
 import { type LogRecord, parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
@@ -18,8 +18,15 @@ export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' |
 /** Most members in one document. A list of a member's disclosures reads up to 1000 documents, so they must be small. */
 const MEMBERS = 250;
 
+/** An entry, or up to `MEMBERS` members of it, as the view keeps it. */
+export interface KeptDisclosure extends Disclosure {
+  /** How far the facts of the decisions had been read, for `explain` (ADR 0145). Absent in entries of before. */
+  readonly read?: ReadUntil;
+}
+
 interface Parsed {
   readonly entry: Disclosure;
+  readonly read: ReadUntil | undefined;
   readonly members: readonly string[];
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -30,14 +37,35 @@ function parse(record: LogRecord): Parsed {
   // An earlier version of the platform counted the whole response. That is the count of a member only if the entry
   // names one member, or nothing was released.
   const known = perMember ?? (unique.length === 1 || resources === 0 ? members.map(() => resources) : []);
-  return { entry, members: unique, counts: new Map(known.map((count, i) => [members[i]!, count])) };
+  return {
+    entry,
+    read: readOf(record, members),
+    members: unique,
+    counts: new Map(known.map((count, i) => [members[i]!, count])),
+  };
 }
+
+/** Each member once, as in the documents. Undefined if the header is not about these members. */
+function readOf({ headers }: LogRecord, members: readonly string[]): ReadUntil | undefined {
+  const read = readUntilOf(headers);
+  if (read === undefined) return undefined;
+  const places = [...new Map(members.map((member, n) => [member, n])).values()];
+  const ofMembers = Object.entries(read.ofMembers).map(
+    ([topic, offsets]) => [topic, places.map((n) => offsets[n])] as const,
+  );
+  if (ofMembers.some(([, offsets]) => offsets.includes(undefined))) return undefined;
+  return { ...read, ofMembers: Object.fromEntries(ofMembers) as ReadUntil['ofMembers'] };
+}
+const sliced = ({ ofMembers, ofParties }: ReadUntil, from: number, to: number): ReadUntil => ({
+  ofMembers: Object.fromEntries(Object.entries(ofMembers).map(([topic, all]) => [topic, all.slice(from, to)])),
+  ofParties,
+});
 
 /** Counted refusals of a token: the log keeps them, and nobody can be named for them. */
 const provedNothing = ({ action, client }: Disclosure): boolean => action === 'token' || client === 'unknown';
 
 /** Parses an entry once and not for each document, because an entry may name 50,000 members. */
-function disclosureTopic(): TopicEvolve<Disclosure> {
+function disclosureTopic(): TopicEvolve<KeptDisclosure> {
   const parsedOf = parsedOnce(parse);
   return {
     part: 'disclosure',
@@ -52,13 +80,15 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
       );
     },
     evolve: (_, record, key) => {
-      const { entry, members: all, counts } = parsedOf(record);
+      const { entry, read, members: all, counts } = parsedOf(record);
       const { perMember: _perMember, ...common } = entry;
       const n = Number(key.slice(key.lastIndexOf('/') + 1));
-      const members = all.slice(n * MEMBERS, (n + 1) * MEMBERS);
+      const [from, to] = [n * MEMBERS, (n + 1) * MEMBERS];
+      const members = all.slice(from, to);
       return {
         ...common,
         members,
+        ...(read !== undefined && { read: sliced(read, from, to) }),
         ...(counts.size > 0 && { perMember: members.map((member) => counts.get(member)!) }),
       };
     },

@@ -1,6 +1,6 @@
-import { AUDIT_ACTIONS, type Disclosure } from '@provider-access/events';
+import { AUDIT_ACTIONS, type Disclosure, type ReadUntil } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { DisclosureOf } from './disclosures.ts';
+import type { DisclosureOf, KeptDisclosure } from './disclosures.ts';
 
 /** At least one should be given, because the audit is large. */
 export interface DisclosureFilter {
@@ -18,6 +18,8 @@ export interface DisclosureFilter {
 export interface StoredDisclosure {
   readonly id: string;
   readonly disclosure: Disclosure;
+  /** How far the facts of the decisions had been read. Absent in entries of before. */
+  readonly read?: ReadUntil;
 }
 export interface DisclosurePage {
   readonly found: readonly StoredDisclosure[];
@@ -83,7 +85,8 @@ export async function findDisclosures(
       .toSorted((a, b) => (a._id < b._id ? 1 : -1))
       .slice(0, limit);
     for (const doc of docs) {
-      const one = { id: doc._id, disclosure: doc['disclosure'] as Disclosure };
+      const { read: until, ...disclosure } = doc['disclosure'] as KeptDisclosure;
+      const one: StoredDisclosure = { id: doc._id, disclosure, ...(until !== undefined && { read: until }) };
       if (from !== undefined && one.id < from) return { found };
       if (keeps(filter, one)) {
         if (found.length === count) return { found, next: last! };

@@ -55,6 +55,34 @@ const disclosure = z.object({
   count: z.int().positive().optional(),
 });
 
+/**
+ * How far what the decision of an entry came from had been read, for `explain` (ADR 0145). Offsets of the newest record
+ * that counted; -1 without one. It stands in the header `ce_paread`, and not in the data, because a release that does
+ * not know it copies the data into each document of its view.
+ */
+export interface ReadUntil {
+  /** By topic, for each of `members` of the entry in their order. */
+  readonly ofMembers: Readonly<Record<string, readonly number[]>>;
+  /** Of apps, providers, the directory and holds of whole sources: by topic, for each partition. */
+  readonly ofParties: Readonly<Record<string, readonly number[]>>;
+}
+/** The name of the attribute of the event. */
+export const READ_UNTIL = 'paread';
+const readUntil = z.object({
+  ofMembers: z.record(z.string(), z.array(z.int())),
+  ofParties: z.record(z.string(), z.array(z.int())),
+});
+/** What a record of pa.audit says of it. Undefined in entries of before, and of a form that is not known. */
+export function readUntilOf(headers: Readonly<Record<string, string>>): ReadUntil | undefined {
+  const text = headers[`ce_${READ_UNTIL}`];
+  if (text === undefined) return undefined;
+  try {
+    return readUntil.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
 /** A digest in hex. */
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 

@@ -22,6 +22,7 @@ import {
   PAYER_PROVIDER_EVENTS,
   PAYER_TOPICS,
   type PayerEvent,
+  type ReadUntil,
 } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/engines/log';
 import { type Clock, instant, Refusal } from '@provider-access/kernel';
@@ -35,6 +36,7 @@ import type { HeardMembers } from './heard-members.ts';
 import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
 import type { Parties } from './parties.ts';
 import type { PresentReaders } from './presence.ts';
+import { readOfMember } from './read-until.ts';
 import {
   decideOwners,
   decisionsOfRequest,
@@ -206,10 +208,11 @@ export class Access {
   ): readonly Decision[] {
     const { parties, clock } = this.#options;
     const now = instant(parties.decisionTime(clock.now()));
+    const ofParties = parties.readUntil();
     return members.map((member, i) => {
       const document = documents[i];
       const known = document && factsOf(document);
-      this.#decided.note(member, known?.asOf, now);
+      this.#decided.note(member, { asOf: known?.asOf, now, ofMember: readOfMember(document), ofParties });
       return decide({ client, purpose, member, now }, { member: known, party: parties });
     });
   }
@@ -224,6 +227,10 @@ export class Access {
   entryTime(members: readonly string[]): string {
     const { parties, clock } = this.#options;
     return this.#decided.at(members, () => instant(parties.decisionTime(clock.now())));
+  }
+  /** How far the facts of these decisions of the running request had been read (ADR 0145); undefined without them. */
+  entryRead(members: readonly string[]): ReadUntil | undefined {
+    return this.#decided.readUntil(members);
   }
 
   #counted(purpose: Purpose, decisions: readonly Decision[]): readonly Decision[] {

@@ -69,6 +69,6 @@ export type { RequestDecisions } from './request-decisions.ts';
 export { Facts } from './facts.ts';
 export { history } from './history/rows.ts';
 export { learnedAfter } from './history/learned.ts';
-export { FactsHistory, type Moment, type PastDecision, type PastFacts } from './history/history.ts';
+export { FactsHistory, type Moment, type PastDecision, type PastFacts, type ServedHistory } from './history/history.ts';
 export { SeenHistory, TooManyChanges } from './history/seen.ts';
 export { attributedMembers } from './attributed-members.ts';

@@ -24,6 +24,7 @@ import type { Views } from '@provider-access/engines/views';
 import type { ClientDetails } from './client-details.ts';
 import type { NetworkStatements } from './network-status.ts';
 import { Networks } from './networks.ts';
+import { PartiesRead, type ReadOfParties } from './read-until.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
@@ -71,6 +72,7 @@ export class Parties implements PartyFacts {
   readonly #networks = new Networks();
   readonly #holds = new SourceHolds();
   readonly #directory = new Specialties();
+  readonly #read = new PartiesRead();
   readonly #inbound = new InboundProgress(PARTY_TOPICS);
   readonly #listeners = new Set<(client: string) => void>();
   readonly #memberListeners = new Set<MemberListener>();
@@ -106,6 +108,7 @@ export class Parties implements PartyFacts {
     const known = await readSourceHolds(source);
     if (known !== undefined) {
       this.#holds.load(known.documents);
+      if (known.documents.length > 0) this.#read.resume(known.position);
       this.#inbound.resume(known.position.topics, known.position.waiting);
     }
     this.#following = await log.follow({
@@ -207,6 +210,10 @@ export class Parties implements PartyFacts {
     this.registry.decidesAt(at);
     return at;
   }
+  /** How far the records have been read that decisions now come from (ADR 0145). */
+  readUntil(): ReadOfParties {
+    return this.#read.until();
+  }
   /** Sources whose members are all denied now. */
   heldSources(): number {
     return this.#holds.open();
@@ -283,6 +290,7 @@ export class Parties implements PartyFacts {
       if (member !== undefined) for (const listener of this.#memberListeners) listener(member, record);
       const at = typeOfRecord(record) === PROGRESS_TYPE ? undefined : record.headers['ce_time'];
       if (at !== undefined && (this.#newest === undefined || at > this.#newest)) this.#newest = at;
+      this.#read.take(record);
       const client = this.#evolveOrDeny(record);
       if (client !== undefined) changed.add(client);
     }

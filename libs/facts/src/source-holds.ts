@@ -13,7 +13,7 @@ const PARTS = { [PA_CONSENT]: 'consent', [PA_ATTRIBUTION]: 'attribution' } as co
 type Part = (typeof PARTS)[keyof typeof PARTS];
 
 /** Whether a record holds or releases a whole source: such a record names no member. */
-const concernsSource = (record: LogRecord): boolean => {
+export const concernsSource = (record: LogRecord): boolean => {
   const type = typeOfRecord(record);
   return (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') && subjectOf(record) === undefined;
 };

@@ -3,3 +3,4 @@
  */
 export { memberFacts } from './projections.ts';
 export { toMemberFacts } from './member-facts.ts';
+export { readOfMember, type ReadOfMember, type ReadOfParties, readUntil } from './read-until.ts';

@@ -13,7 +13,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, type DecidedAt } from '@provider-access/audit';
 import { providersAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
@@ -155,9 +155,10 @@ export class ServiceModule
       const known = facts?.parties.client(client);
       return known && { name: known.name, providers: providersAt(known, facts!.parties.decisionTime(clock.now())) };
     };
-    const timeOf = (members: readonly string[]): string | undefined => facts?.access.entryTime(members);
+    const decidedOf = (members: readonly string[]): DecidedAt | undefined =>
+      facts && { at: facts.access.entryTime(members), read: facts.access.entryRead(members) };
     const source = `urn:provider-access:${name}`;
-    const audit = new Audit({ log, clock, metrics, source, tracing, registered, timeOf });
+    const audit = new Audit({ log, clock, metrics, source, tracing, registered, decidedOf });
     const tokens = runtime.staticTokens ?? new StaticTokens({});
     const sessions = new Sessions({ state: ports.state, clock, isSecure: runtime.isSecure ?? true });
     const callers = new Callers(tokens, sessions);

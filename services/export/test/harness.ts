@@ -228,6 +228,7 @@ export class Platform extends Publisher {
       lines: [],
       identities: new Map(),
       asOf: undefined,
+      readUntil: {},
     };
     return { ...of, client: 'c1', purpose: { kind: 'export', group }, party };
   }

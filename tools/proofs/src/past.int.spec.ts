@@ -1,7 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PA_AUDIT } from '@provider-access/events';
+import { collectionName } from '@provider-access/engines/views';
+import type { LogRecord } from '@provider-access/engines/log';
+import { PA_AUDIT, PA_CONSENT, PA_REGISTRY } from '@provider-access/events';
+import { memberFacts } from '@provider-access/facts/views';
 import { signingKeysIn } from '@provider-access/process/testing';
 import { fixedSecret, type Secret, type SigningKeys } from '@provider-access/smart';
 import { PROVIDERS } from '@provider-access/testing/promises';
@@ -9,7 +12,7 @@ import { variant } from '@provider-access/testing/variant';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MemoryWorld } from './model/memory-world.ts';
 import { explained, explainServed, figuresOf } from './model/past.ts';
-import { servedIn } from './model/served.ts';
+import { type ServedDecision, servedIn } from './model/served.ts';
 
 /** `explain` never rewrites the past (APPS.md, P10 to P16): it is asked about decisions that were served. */
 
@@ -61,7 +64,7 @@ const later = async (): Promise<void> => {
 };
 
 beforeEach(async () => {
-  world = await MemoryWorld.start(keys);
+  world = await MemoryWorld.start(keys, false, true);
   return () => world.stop();
 }, 60_000);
 
@@ -108,4 +111,57 @@ test('P11: explains a decision of a process whose clock is an hour behind', asyn
   const { at, client, reason } = servedIn(world.recorded(PA_AUDIT)).decisions.at(-1)!;
   expect(reason).toBe('opted-out');
   expect(await explained(world, { client, member, at })).toEqual({ decision: 'deny', reason });
+});
+
+/** The decisions about a member that were served, in their order. */
+const servedTo = (member: string): readonly ServedDecision[] =>
+  servedIn(world.recorded(PA_AUDIT)).decisions.filter((one) => one.member === member);
+/** Records of a topic about somebody. */
+const recordsOf = (topic: string, subject: string): readonly LogRecord[] =>
+  world.recorded(topic).filter(({ headers }) => headers['ce_subject'] === subject);
+
+test('P11: explains a search that was served before the view had read an opt-out', async () => {
+  const member = 'read-later';
+  await enrolled(member, PROVIDERS.A.npi);
+  const release = world.hold(`view/${collectionName(memberFacts)}`, PA_CONSENT);
+  const time = new Date(world.now).toISOString();
+  const data = { scope: 'global' };
+  const source = 'urn:payer';
+  await world.append({ id: 'unread', source, type: 'payer.member-opted-out.v1', time, subject: member, data });
+  await expect.poll(() => recordsOf(PA_CONSENT, member).length).toBe(1);
+  const [{ timestamp }] = recordsOf(PA_CONSENT, member) as [LogRecord];
+  const answers = [];
+  for (let n = 0; n < 3; n++) answers.push((await world.readOnce(`/fhir/Patient?_id=${member}`, 0, 0))?.body);
+  for (const body of answers) expect(body).toContain(`"${member}"`);
+  release();
+  await world.caughtUp();
+  expect(await statusOf(member)).toBe(404);
+  const decisions = servedTo(member);
+  expect(decisions.map(({ permit }) => permit)).toEqual([true, true, true, false]);
+  // Of the last two, the opt-out had been recorded before.
+  expect(decisions.map(({ at }) => Date.parse(at) > timestamp)).toEqual([false, true, true, true]);
+  for (const { at, client, permit, reason } of decisions)
+    expect(await explained(world, { client, member, at })).toEqual(
+      permit ? { decision: 'permit' } : { decision: 'deny', reason },
+    );
+});
+
+test('P11: explains a read of a process that had not read of the suspension of the app', async () => {
+  const member = 'suspended-unread';
+  await enrolled(member, PROVIDERS.A.npi);
+  const { id: client } = world.clients[0]!;
+  const instance = world.instances.find(({ name, index }) => name === 'resources' && index === 0)!;
+  const release = instance.life.hold(PA_REGISTRY);
+  const before = recordsOf(PA_REGISTRY, client).length;
+  const suspended = world.administer(`/auth/clients/${client}/suspend`, { reason: 'attack-observed' });
+  await expect.poll(() => recordsOf(PA_REGISTRY, client).length).toBe(before + 1);
+  for (let n = 0; n < 2; n++) expect(await statusOf(member)).toBe(200);
+  release();
+  expect(await suspended).toMatchObject({ status: 200 });
+  await world.caughtUp();
+  const { at } = servedTo(member).at(-1)!;
+  expect(Date.parse(at)).toBeGreaterThan(recordsOf(PA_REGISTRY, client).at(-1)!.timestamp);
+  expect(await explained(world, { client, member, at })).toEqual({ decision: 'permit' });
+  const now = new Date(world.now).toISOString();
+  expect(await explained(world, { client, member, at: now })).toMatchObject({ decision: 'deny' });
 });

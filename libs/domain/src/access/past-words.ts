@@ -19,6 +19,8 @@ export interface LearnedFact {
 export interface PastAnswer extends PastVerdict {
   readonly at: string;
   readonly known: string;
+  /** When statements were recorded that the decision had not read, although they were recorded before it. */
+  readonly unread?: readonly string[];
   /** By what is known at the time of the question. */
   readonly later?: PastVerdict & { readonly learned: readonly LearnedFact[] };
 }
@@ -50,7 +52,7 @@ const because = (reason: string | undefined): string => {
  * The answer in sentences, with both times (APPS.md P19): what was decided at `at` by what was known at `known`, what
  * the platform learned later, and what it says now.
  */
-export function pastInWords({ at, known, later, ...verdict }: PastAnswer): readonly string[] {
+export function pastInWords({ at, known, later, unread = [], ...verdict }: PastAnswer): readonly string[] {
   const [on, by] = [dayInWords(at), dayInWords(known)];
   const says = (v: PastVerdict, permitted: string, denied: string, unknown: string): string =>
     v.decision === 'permit' ? permitted : v.decision === 'deny' ? `${denied}${because(v.reason)}` : unknown;
@@ -70,7 +72,8 @@ export function pastInWords({ at, known, later, ...verdict }: PastAnswer): reado
           `By what the platform knew on ${by}, it denies for ${on}`,
           `The answer for ${on} by what the platform knew on ${by} is unknown: ${missing(verdict)}`,
         );
-  if (later === undefined) return [`${first}.`];
+  const missed = unread.map((time) => `It had not read yet what was recorded on ${dayInWords(time)}.`);
+  if (later === undefined) return [`${first}.`, ...missed];
   const learned = later.learned.map(({ kind, recordedAt, from, to, ended }) => {
     const what = KINDS[kind] ?? `a statement (${kind})`;
     const when = ended === true ? to! : from;
@@ -85,5 +88,5 @@ export function pastInWords({ at, known, later, ...verdict }: PastAnswer): reado
     `By what it knows now, it would have denied`,
     `By what it knows now, the answer is unknown: ${missing(later)}`,
   );
-  return [`${first}.`, ...learned, isSame ? 'What it knows now changes nothing about that.' : `${now}.`];
+  return [`${first}.`, ...missed, ...learned, isSame ? 'What it knows now changes nothing about that.' : `${now}.`];
 }

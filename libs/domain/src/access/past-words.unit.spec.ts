@@ -44,6 +44,11 @@ it.each<[string, PastAnswer, string]>([
     { at: THIRD, known: THIRD, decision: 'unknown', unknownBefore: NINTH },
     'The answer for 3 March 2026 is unknown: what it recorded before 9 March 2026 is not known.',
   ],
+  [
+    'what the decision had not read',
+    { at: THIRD, known: THIRD, decision: 'permit', unread: ['2026-03-02T23:59:59.998Z'] },
+    'On 3 March 2026 the platform permitted. It had not read yet what was recorded on 2 March 2026 at 23:59:59 UTC.',
+  ],
 ])('P19: says %s, with both times', (_, answer, text) => {
   expect(pastInWords(answer).join(' ')).toBe(text);
 });

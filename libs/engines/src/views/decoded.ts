@@ -1,5 +1,15 @@
 import { BoundedMap } from '@provider-access/kernel';
 import type { Projection, ViewDocument } from './projection.ts';
+import type { PartPosition } from './store.ts';
+
+/** By part: the last record that changed it. */
+type PartPositions = Readonly<Record<string, PartPosition>>;
+const RECORDS = new WeakMap<ViewDocument, () => PartPositions>();
+/**
+ * The last record that changed each part of the document, by part and partition. Undefined unless a read has given the
+ * document from a view that keeps decoded documents (`Projection.keepDecoded`).
+ */
+export const lastRecordsOf = (document: ViewDocument): PartPositions | undefined => RECORDS.get(document)?.();
 
 interface Kept {
   readonly positions: readonly unknown[];
@@ -14,8 +24,12 @@ export class Decoded {
   /** Also of documents that the cache has let go. */
   readonly #positions = new WeakMap<ViewDocument, readonly unknown[]>();
 
-  constructor({ keepDecoded = 0 }: Projection) {
+  readonly #records: (positions: readonly unknown[]) => PartPositions;
+
+  /** @param records what `lastRecordsOf` says of a document with these positions */
+  constructor({ keepDecoded = 0 }: Projection, records: (positions: readonly unknown[]) => PartPositions) {
     this.#known = new BoundedMap(keepDecoded);
+    this.#records = records;
   }
 
   /** The document that was decoded last, if `changed` was not called for it since. */
@@ -65,6 +79,7 @@ export class Decoded {
     if (document === undefined) return undefined;
     this.#known.set(id, { positions, document, at });
     this.#positions.set(document, positions);
+    RECORDS.set(document, () => this.#records(positions));
     return document;
   }
 }

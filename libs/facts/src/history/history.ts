@@ -30,6 +30,7 @@ import { personOfId } from '../persons.ts';
 import { typeOfRecord } from '../record.ts';
 import { PastMember } from './past-member.ts';
 import { PastParties } from './past-parties.ts';
+import { type ReadOfDecision, ReadStatements } from './read-statements.ts';
 import { history, HISTORY_TOPICS, SUBJECTS } from './rows.ts';
 import {
   FOREVER,
@@ -56,6 +57,11 @@ interface PastRequest {
   readonly member: string;
   readonly moment: Moment;
   readonly purpose?: Purpose;
+}
+export interface ServedHistory {
+  readonly history: FactsHistory;
+  /** When statements were recorded that questions have met, and that the decision had not read: RFC 3339, in order. */
+  unread(): readonly string[];
 }
 /** A decision of the past, or since when the platform knows enough for one (APPS.md P15). */
 export type PastDecision = Decision | { readonly unknownBefore: string };
@@ -98,6 +104,18 @@ export class FactsHistory {
   keeping(most = MOST_ROWS): { readonly history: FactsHistory; readonly statements: KeptStatements } {
     const statements = new KeptStatements(new StoredStatements(this.#reader), most);
     return { history: new FactsHistory(this.#options, statements), statements };
+  }
+
+  /**
+   * The history of one decision that was served: with what its facts had been read, whenever it was recorded (ADR
+   * 0145). Undefined if the log was restored since, because a restored log counts its records anew.
+   * @param at the instant of the decision
+   */
+  async asServed(member: string, at: string, read: ReadOfDecision): Promise<ServedHistory | undefined> {
+    for await (const row of this.#statements.of(PA_REGISTRY, SUBJECTS.restores, FOREVER))
+      if (typeOfRecord(row) === 'pa.log-restored.v1' && dataOf<LogRestored>(row).restoredAt > at) return undefined;
+    const statements = new ReadStatements(this.#statements, member, read);
+    return { history: new FactsHistory(this.#options, statements), unread: () => statements.unread() };
   }
 
   /** Resolves when the view has everything that is in the log at the call. @throws FactsStale */

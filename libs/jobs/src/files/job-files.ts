@@ -1,3 +1,4 @@
+import type { DecidedAt } from '@provider-access/audit';
 import { bufferOf, type DenialReason } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { PartInfo } from './part-set.ts';
@@ -13,6 +14,8 @@ export interface ChunkResult {
   readonly parts: readonly PartInfo[];
   readonly released: readonly string[];
   readonly refused: Readonly<Partial<Record<DenialReason, readonly string[]>>>;
+  /** When those of `refused` were decided, and by what. Absent of a release that does not write it (ADR 0145). */
+  readonly decided?: Readonly<Partial<Record<DenialReason, DecidedAt>>>;
 }
 
 /** The files of a sealed job. Downloads never serve `dropped` members, even if a later decision permits them. */

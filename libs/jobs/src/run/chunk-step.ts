@@ -63,15 +63,18 @@ export class ChunkStep {
     const name = summaryOf(job.job, chunk, fence);
     await this.blobs.put(name, JSON.stringify(summary));
     for (const reason of namesOf(summary.refused))
-      await this.audit.refuse({
-        client: job.client,
-        action: 'export-requested',
-        reason,
-        // A client may ask for any id, and the audit names no member whom nobody knows.
-        members: reason === 'member-unknown' ? [] : [...(summary.refused[reason] ?? [])],
-        group: job.group,
-        job: job.job,
-      });
+      await this.audit.refuse(
+        {
+          client: job.client,
+          action: 'export-requested',
+          reason,
+          // A client may ask for any id, and the audit names no member whom nobody knows.
+          members: reason === 'member-unknown' ? [] : [...(summary.refused[reason] ?? [])],
+          group: job.group,
+          job: job.job,
+        },
+        reason === 'member-unknown' ? undefined : summary.decided?.[reason],
+      );
     const total = (field: 'resources' | 'compressed'): number => summary.parts.reduce((n, part) => n + part[field], 0);
     const executed = await this.streams.execute({
       kind: 'write-chunk',

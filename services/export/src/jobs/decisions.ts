@@ -2,14 +2,16 @@ import {
   type AccessRequest,
   decide,
   type Decision,
+  decisionTime,
   type DecisionFacts,
   type PartyFacts,
   visibleSince,
 } from '@provider-access/domain/access';
-import type { DenialReason } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { ViewDocument } from '@provider-access/engines/views';
 import type { ChunkSources, ChunkTask } from './chunk-task.ts';
+import type { SnapshotFacts } from './party-snapshot.ts';
+import { Refusals } from './refusals.ts';
 
 type Permission = Extract<Decision, { readonly permit: true }>;
 /** A member whom the client may see. */
@@ -23,15 +25,16 @@ export interface Permitted extends Pick<Permission, 'attributions'> {
 
 /** Decides about the members of a chunk, and keeps the reasons of refusals. */
 export class Decisions {
-  readonly refused: Partial<Record<DenialReason, string[]>> = {};
+  readonly refusals: Refusals;
   readonly #task: Pick<ChunkTask, 'client' | 'purpose'>;
   readonly #sources: Pick<ChunkSources, 'facts' | 'clock'>;
   readonly #party: PartyFacts;
   constructor(
     task: Pick<ChunkTask, 'client' | 'purpose'>,
     sources: Pick<ChunkSources, 'facts' | 'clock'>,
-    party: PartyFacts,
+    party: SnapshotFacts,
   ) {
+    this.refusals = new Refusals(party.readUntil);
     this.#task = task;
     this.#sources = sources;
     this.#party = party;
@@ -48,7 +51,7 @@ export class Decisions {
         const since = (): number => visibleSince(...about);
         return [{ member, attributions, visibleSince: since, attributedSince: () => visibleSince(...about, decision) }];
       }
-      (this.refused[decision.reason] ??= []).push(member);
+      this.refusals.add(member, decision.reason, documents[at], decisionTime(...about));
       return [];
     });
   }

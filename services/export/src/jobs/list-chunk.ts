@@ -1,6 +1,5 @@
-import { decide, type PartyFacts, visibleSince } from '@provider-access/domain/access';
+import { decide, decisionTime, visibleSince } from '@provider-access/domain/access';
 import type { ListEntry } from '@provider-access/domain/pdex';
-import type { DenialReason } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import { parseReference } from '@provider-access/fhir';
 import { type LabelCheck, recordId, SHARED, type StoredRecord } from '@provider-access/records';
@@ -9,9 +8,10 @@ import { Asked } from './asked.ts';
 import { Candidates } from './candidates.ts';
 import { Carried } from './carried.ts';
 import type { ChunkSources, ChunkTask, WrittenChunk } from './chunk-task.ts';
-import { partyOf } from './party-snapshot.ts';
+import { partyOf, type SnapshotFacts } from './party-snapshot.ts';
 import type { AskedList } from './asked-list.ts';
 import { ListEntries } from './list-entries.ts';
+import { Refusals } from './refusals.ts';
 
 interface Selected {
   readonly member: string;
@@ -37,14 +37,14 @@ export const listChunkOr =
 class ListChunk {
   readonly #task: ChunkTask & { readonly list: AskedList };
   readonly #sources: ChunkSources;
-  readonly #party: PartyFacts;
+  readonly #party: SnapshotFacts;
   readonly #check: LabelCheck;
   readonly #parts: PartSet;
   readonly #entries: ListEntries;
   readonly #asked: Asked;
   readonly #types: ReadonlySet<string>;
   readonly #released: string[] = [];
-  readonly #refused: Partial<Record<DenialReason, string[]>> = {};
+  readonly #refusals: Refusals;
   readonly #references = new Carried();
   readonly #withLines = new Set<number>();
   #provider: readonly string[] | undefined;
@@ -53,6 +53,7 @@ class ListChunk {
     this.#task = task;
     this.#sources = sources;
     this.#party = partyOf(task.party);
+    this.#refusals = new Refusals(this.#party.readUntil);
     this.#check = sources.labels.check(this.#party, task.client);
     const prefix = chunkPrefix(task.job, task.chunk, task.fence);
     this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits, this.#check.rules);
@@ -69,7 +70,8 @@ class ListChunk {
       v: 1 as const,
       parts,
       released: this.#released,
-      refused: this.#refused,
+      refused: this.#refusals.members,
+      decided: this.#refusals.decided,
       references: this.#references.all(),
       unchanged: [],
       common: [],
@@ -88,7 +90,7 @@ class ListChunk {
     const facts = { member: document && toMemberFacts(document), party: this.#party };
     const decision = decide(request, facts);
     if (!decision.permit) {
-      (this.#refused[decision.reason] ??= []).push(member);
+      this.#refusals.add(member, decision.reason, document, decisionTime(request, facts));
       return;
     }
     const since = visibleSince(request, facts, decision);

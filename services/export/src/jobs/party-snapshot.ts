@@ -9,7 +9,8 @@ import {
   sourcesOf,
 } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
-import type { Access } from '@provider-access/facts';
+import type { Access, Parties } from '@provider-access/facts';
+import type { ReadOfParties } from '@provider-access/facts/views';
 
 /**
  * Party facts at the start of a chunk, for the thread that writes it. Seal and download decide again on newer facts.
@@ -28,7 +29,11 @@ export interface PartySnapshot {
   readonly holdsUntilNotice?: boolean;
   /** RFC 3339 instant of the newest event in these facts. */
   readonly asOf: string | undefined;
+  /** How far the process had read these facts (ADR 0145). */
+  readonly readUntil: ReadOfParties;
 }
+/** The facts of a snapshot, and how far they had been read. */
+export type SnapshotFacts = PartyFacts & Pick<PartySnapshot, 'readUntil'>;
 
 /**
  * The party facts that decisions about these members need, for a thread that does not follow topics itself.
@@ -40,7 +45,7 @@ export async function partySnapshot(
   { group, also }: Purpose,
   members: readonly string[],
   access: Access,
-  parties: PartyFacts,
+  parties: PartyFacts & Pick<Parties, 'readUntil'>,
   since?: number,
 ): Promise<PartySnapshot> {
   const network = new Map<ProviderKey, readonly NetworkFact[]>();
@@ -80,6 +85,7 @@ export async function partySnapshot(
     lines,
     holdsUntilNotice,
     asOf,
+    readUntil: parties.readUntil(),
   };
 }
 
@@ -108,7 +114,8 @@ export const partyOf = ({
   lines,
   holdsUntilNotice = false,
   asOf,
-}: PartySnapshot): PartyFacts => ({
+  readUntil,
+}: PartySnapshot): SnapshotFacts => ({
   client: (id) => (client?.client === id ? client : undefined),
   network: (p) => network.get(p) ?? [],
   sourceHolds: (s) => sourceHolds.get(s) ?? [],
@@ -118,4 +125,5 @@ export const partyOf = ({
   lines: () => lines,
   holdsUntilNotice,
   asOf: () => asOf,
+  readUntil,
 });

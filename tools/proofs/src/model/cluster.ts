@@ -103,7 +103,7 @@ export class Cluster {
   readonly #state;
   readonly #views = openMemoryViews({ shared: true, now: () => this.now });
   readonly #blobs: Blobs;
-  readonly #joined: Joined = { groups: new Map(), failures: new Map(), follows: [] };
+  readonly #joined: Joined = { groups: new Map(), failures: new Map(), held: new Map(), follows: [] };
   readonly #present = new PresenceBoard();
   readonly #dying: Promise<void>[] = [];
   #started = 0;
@@ -154,6 +154,17 @@ export class Cluster {
   }
   async look(): Promise<void> {
     await Promise.all(this.instances.map((i) => (i.life.alive ? i.facts?.freshness.poll() : undefined)));
+  }
+
+  /** Keeps records of a topic from a group. @returns a function that hands them over */
+  hold(group: string, topic: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const key = `${group} ${topic}`;
+    this.#joined.held.set(key, promise);
+    return () => {
+      this.#joined.held.delete(key);
+      resolve();
+    };
   }
 
   /** Starts a new instance for each dead one. */

@@ -71,6 +71,10 @@ export class MemoryWorld extends World {
   recorded(topic: string): readonly LogRecord[] {
     return this.#cluster.data.records(topic).flat();
   }
+  /** Keeps records of a topic from a group, such as a view. @returns a function that hands them over */
+  hold(group: string, topic: string): () => void {
+    return this.#cluster.hold(group, topic);
+  }
   skews(): readonly number[] {
     return this.#cluster.instances.map(({ skewMs }) => skewMs);
   }

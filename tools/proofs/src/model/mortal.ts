@@ -168,7 +168,10 @@ export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: J
             handle: (batch) => {
               const place = `${options.group} at ${batch.topic}/${batch.partition}/${batch.records[0]!.offset}`;
               return life
-                .whileAlive(async () => options.handle(batch))
+                .whileAlive(async () => {
+                  await joined.held.get(`${options.group} ${batch.topic}`);
+                  return options.handle(batch);
+                })
                 .catch((error: unknown) => {
                   joined.failures.set(place, (joined.failures.get(place) ?? 0) + 1);
                   throw error;
@@ -202,5 +205,7 @@ export interface Joined {
   readonly groups: Map<string, { readonly group: string; readonly topic: string }>;
   /** The number of failures of a group at its present batch. */
   readonly failures: Map<string, number>;
+  /** What a group gets of a topic later, by both names. */
+  readonly held: Map<string, Promise<void>>;
   readonly follows: { readonly life: Life; readonly following: Subscription; readonly topics: readonly string[] }[];
 }

@@ -87,6 +87,8 @@ function brokenPromise(error: unknown): Broken {
 }
 
 async function compare(world: MemoryWorld, found: Compared): Promise<void> {
+  // The view of the audit has every entry.
+  await world.caughtUp().catch(brokenPromise);
   const { decisions, leftOut } = servedIn(world.recorded(PA_AUDIT));
   for (const [what, count] of leftOut) found.leftOut.set(what, (found.leftOut.get(what) ?? 0) + count);
   const stated = new Map<string, number>();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { lastRecordsOf } from '../decoded.ts';
 import type { CountQuery, ElementRange } from '../projection.ts';
 import { type Item, items, totals, type ViewsHarness } from './fixture.ts';
 import { item, openedStore } from './opened.ts';
@@ -202,6 +203,28 @@ export function countsContract(name: string, open: () => Promise<ViewsHarness>):
       await store.apply(items, 1, [item('a', 1, { n: 1, group: 'g' })]);
       await views.reader(items).get('a');
       expect(views.reader(items).kept('a')).toBeUndefined();
+    });
+
+    it('P11: says which record was the last one of each part of a document that it keeps decoded', async () => {
+      const { store } = fresh.views;
+      await store.ensure(totals);
+      const reader = fresh.views.reader(totals);
+      const records = async (id: string) => {
+        const [found] = await reader.getMany([id, 'nobody']);
+        return found && lastRecordsOf(found);
+      };
+      const put = (part: string, partition: number, offset: number): Promise<readonly string[]> =>
+        store.apply(totals, 1, [{ id: 'a', part, partition, offset, value: { sum: offset, seen: 1 } }]);
+      expect(await records('a')).toBeUndefined();
+      await put('left', 1, 7);
+      expect(await records('a')).toMatchObject({ left: { 1: 7 } });
+      const before = (await reader.get('a'))!;
+      await put('right', 2, 0);
+      await put('left', 1, 9);
+      expect(await records('a')).toMatchObject({ left: { 1: 9 }, right: { 2: 0 } });
+      expect(lastRecordsOf(before)).toMatchObject({ left: { 1: 7 } });
+      await store.apply(items, 1, [item('b', 1, { n: 1, group: 'g' })]);
+      expect(lastRecordsOf((await fresh.views.reader(items).get('b'))!)).toBeUndefined();
     });
 
     it('grows with each change of a view that it writes alone, and with none of another view', async () => {

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { placesOf } from '../../log/embedded/index.ts';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
-import { isOlder } from './positions.ts';
+import { decodePosition, isOlder } from './positions.ts';
 import { type RowIds, rowIdsOf } from './row-ids.ts';
 import { SHARED_COLUMNS } from './shared-tables.ts';
 import { SharedWrites } from './shared-writes.ts';
@@ -26,7 +26,9 @@ export abstract class WriteStatements {
   constructor(db: DatabaseSync, layout: Layout, build: number) {
     this.db = db;
     this.layout = layout;
-    this.decoded = new Decoded(layout.projection);
+    this.decoded = new Decoded(layout.projection, (positions) =>
+      Object.fromEntries(layout.parts.map(({ name }, n) => [name, decodePosition(positions[n])])),
+    );
     this.physical = physicalName(layout.collection, build);
     this.rowIds = rowIdsOf(layout, this.physical);
     const shared = layout.parts.find((p) => p.shared !== undefined)?.shared;

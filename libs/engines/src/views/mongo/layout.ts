@@ -142,6 +142,12 @@ export const storedPosition = (position: PartPosition): Record<string, number> =
 export const positionOf = (document: StoredDocument | undefined, part: string): PartPosition =>
   Object.fromEntries(Object.entries(document?._p?.[part] ?? {}).map(([p, offset]) => [p.slice(1), offset]));
 
+/** The last record of each part. @param text of the positions, as JSON */
+export const recordsIn = ([text]: readonly unknown[]): Readonly<Record<string, PartPosition>> => {
+  const stored = { _id: '', _p: JSON.parse((text as string | undefined) ?? '{}') } as StoredDocument;
+  return Object.fromEntries(Object.keys(stored._p!).map((part) => [part, positionOf(stored, part)]));
+};
+
 /** See `DocumentVersion`. */
 export const versionOf = ({ parts }: Layout, document: StoredDocument): string =>
   parts.map(({ name }) => JSON.stringify(document._p?.[name] ?? null)).join(' ');

@@ -41,6 +41,7 @@ import {
   projectionOf,
   removedOf,
   type StoredDocument,
+  recordsIn,
   versionOf,
   wholeDocumentOf,
 } from './layout.ts';
@@ -244,7 +245,7 @@ export class MongoStore extends MongoBuilds {
 
   #decodedOf(projection: Projection, { collectionName: physical }: Collection<StoredDocument>): Decoded {
     let decoded = this.#decoded.get(physical);
-    if (decoded === undefined) this.#decoded.set(physical, (decoded = new Decoded(projection)));
+    if (decoded === undefined) this.#decoded.set(physical, (decoded = new Decoded(projection, recordsIn)));
     return decoded;
   }
 

@@ -32,6 +32,7 @@ import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observabi
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { AT, CLIENT, KNOWN, MEMBER, momentOf } from './explain-fields.ts';
+import { ServedDecisions } from './served-decisions.ts';
 
 const verdict = (d: PastDecision): PastVerdict => {
   if ('unknownBefore' in d) return { decision: 'unknown', unknownBefore: d.unknownBefore };
@@ -69,6 +70,7 @@ const EXPLAIN = operation({
 
 @Controller()
 export class ExplainController {
+  private readonly served: ServedDecisions;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
@@ -76,7 +78,9 @@ export class ExplainController {
     @Inject(GroupLists) private readonly lists: GroupLists,
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(MEMBER_HASH) private readonly hash: MemberHash,
-  ) {}
+  ) {
+    this.served = new ServedDecisions(ports, history);
+  }
 
   @Operation(EXPLAIN)
   async explain({ query: { client, member, at, known, group } }: Asked<typeof EXPLAIN>): Promise<Audited> {
@@ -103,7 +107,10 @@ export class ExplainController {
   private async past(about: About, moment: Moment, now: string): Promise<object> {
     const { client, member, purpose } = about;
     await this.history.settled();
-    const { decision, facts } = await this.history.decide(client, member, moment, purpose);
+    const served = await this.served.at({ client, member, group: purpose.group }, moment, now);
+    const history = served?.history ?? this.history;
+    const { decision, facts } = await history.decide(client, member, moment, purpose);
+    const unread = served?.unread() ?? [];
     // A retired id keeps its own decisions, as they were served. The member that stays is answered beside it (P14).
     const stays = await this.history.survivor(member, moment.known);
     const other = stays === member ? undefined : await this.history.decide(client, stays, moment, purpose);
@@ -125,8 +132,9 @@ export class ExplainController {
       ...(await this.described(about, moment, facts)),
       ...(other !== undefined && { survivor: { member: stays, ...verdict(other.decision) } }),
       ...said,
+      ...(served !== undefined && { served: { entry: served.entry, ...(unread.length > 0 && { unread }) } }),
       ...('unknownBefore' in decision ? {} : changesOf(about, moment, facts)),
-      words: pastInWords({ ...moment, ...said }),
+      words: pastInWords({ ...moment, ...said, unread }),
       now: current,
     };
   }
