@@ -36,23 +36,27 @@ function timeRange(value: string, midnight: number): DateRange | undefined {
   const hasSecond = value.charCodeAt(16) === COLON;
   const second = hasSecond ? twoDigits(value, 17) : 0;
   if (!(second <= 60)) return undefined;
-  const tail = TAIL.exec(value.slice(hasSecond ? 19 : 16));
-  const [, fraction, zone] = tail ?? [];
-  const offset = tail === null || (!hasSecond && fraction !== undefined) ? undefined : offsetMinutes(zone);
+  const from = hasSecond ? 19 : 16;
+  const digits = value.charCodeAt(from) === DOT ? digitsAt(value, from + 1) : 0;
+  const end = value.charCodeAt(from) === DOT ? from + 1 + digits : from;
+  // A fraction belongs to seconds, and has a digit.
+  if (end > from && (digits === 0 || !hasSecond)) return undefined;
+  const offset = offsetMinutes(value, end);
   if (offset === undefined) return undefined;
   const start = midnight + hour * 60 * MINUTE + minute * MINUTE + second * 1000 - offset * MINUTE;
   if (!hasSecond) return { start, end: start + MINUTE };
-  if (fraction === undefined) return { start, end: start + 1000 };
-  const millis = Number(fraction.slice(0, 3).padEnd(3, '0'));
-  return {
-    start: start + millis,
-    end: start + millis + (fraction.length === 1 ? 100 : fraction.length === 2 ? 10 : 1),
-  };
+  if (digits === 0) return { start, end: start + 1000 };
+  const millis = Number(value.slice(20, 20 + Math.min(digits, 3)).padEnd(3, '0'));
+  return { start: start + millis, end: start + millis + (digits === 1 ? 100 : digits === 2 ? 10 : 1) };
 }
 
-const [HYPHEN, COLON, LETTER_T] = [45, 58, 84];
-/** Fraction of a second, and zone. */
-const TAIL = /^(?:\.(\d+))?(Z|[+-]\d{2}:\d{2})?$/;
+const [HYPHEN, COLON, LETTER_T, LETTER_Z, PLUS, DOT] = [45, 58, 84, 90, 43, 46];
+/** Number of digits from a place on. */
+function digitsAt(text: string, from: number): number {
+  let at = from;
+  while (text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) at += 1;
+  return at - from;
+}
 /** The number of two digits at a place; NaN if there are others. */
 function twoDigits(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 48;
@@ -72,12 +76,15 @@ export const isDayOrInstant = (value: string): boolean =>
   value.includes('T') ? isInstant(value) : DAY_PATTERN.test(value) && dateRange(value) !== undefined;
 const DAY_PATTERN = /^\d{4}-\d{2}-\d{2}$/;
 
-function offsetMinutes(zone: string | undefined): number | undefined {
-  if (zone === undefined || zone === 'Z') return 0;
-  const hours = Number(zone.slice(1, 3));
-  const minutes = Number(zone.slice(4, 6));
-  if (hours > 14 || minutes > 59) return undefined;
-  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
+/** The zone from a place to the end of the text, in minutes; 0 without one. */
+function offsetMinutes(text: string, from: number): number | undefined {
+  const sign = text.charCodeAt(from);
+  if (from === text.length || (sign === LETTER_Z && from + 1 === text.length)) return 0;
+  if ((sign !== PLUS && sign !== HYPHEN) || from + 6 !== text.length || text.charCodeAt(from + 3) !== COLON)
+    return undefined;
+  const [hours, minutes] = [twoDigits(text, from + 1), twoDigits(text, from + 4)];
+  if (!(hours <= 14 && minutes <= 59)) return undefined;
+  return (sign === HYPHEN ? -1 : 1) * (hours * 60 + minutes);
 }
 
 /** The RFC 3339 instant in UTC, at most the end of the year 9999, because such instants sort as text. */

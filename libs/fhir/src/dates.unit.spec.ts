@@ -123,3 +123,46 @@ describe('matchesDate', () => {
     expect(matchesDate(prefix, range(value), range(target))).toBe(expected);
   });
 });
+
+it('reads the time of every text as its grammar and the clock of JavaScript do', () => {
+  const GRAMMAR = /^T(\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?$/;
+  const parts = [
+    'T10',
+    'T2',
+    'T24',
+    ':30',
+    ':60',
+    ':5',
+    '.',
+    '.5',
+    '.25',
+    '.1234567',
+    'Z',
+    'z',
+    '+',
+    '-05:00',
+    '+14:59',
+  ];
+  const part = fc.constantFrom(...parts, '+15:00', '-00:60', '05', ' ');
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 7 }), (chosen) => {
+      const time = chosen.join('');
+      const value = `2024-02-29${time}`;
+      const [all, hour, minute, second, fraction, zone] = GRAMMAR.exec(time) ?? [];
+      const [hours, minutes] = (zone ?? 'Z') === 'Z' ? [0, 0] : zone!.slice(1).split(':').map(Number);
+      const isTime = all !== undefined && Number(hour) <= 23 && Number(minute) <= 59 && Number(second ?? 0) <= 60;
+      if (time !== '' && !(isTime && hours! <= 14 && minutes! <= 59)) {
+        expect(dateRange(value)).toBeUndefined();
+        return;
+      }
+      if (time === '') return;
+      const digits = fraction?.slice(1, 4) ?? '';
+      const start =
+        Date.UTC(2024, 1, 29, Number(hour), Number(minute), Number(second ?? 0), Number(digits.padEnd(3, '0'))) -
+        (zone?.startsWith('-') ? -60_000 : 60_000) * (hours! * 60 + minutes!);
+      const length = second === undefined ? 60_000 : 10 ** (3 - digits.length);
+      expect(dateRange(value)).toEqual({ start, end: start + length });
+    }),
+    { numRuns: 2_000 },
+  );
+});

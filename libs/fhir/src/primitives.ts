@@ -23,10 +23,15 @@ const matches =
   (pattern: RegExp, longest = LONGEST_TOKEN): PrimitiveCheck =>
   (value) =>
     typeof value === 'string' && value.length <= longest && pattern.test(value);
-const dated =
-  (pattern: RegExp): PrimitiveCheck =>
-  (value) =>
-    matches(pattern)(value) && dateRange(value as string) !== undefined;
+/** Of a date by its day, `dateRange` looks at each character. */
+const DAY_LENGTH = 10;
+function dated(pattern: RegExp, mayBeDay = true): PrimitiveCheck {
+  const isWritten = matches(pattern);
+  return (value) =>
+    mayBeDay && typeof value === 'string' && value.length === DAY_LENGTH
+      ? dateRange(value) !== undefined
+      : isWritten(value) && dateRange(value as string) !== undefined;
+}
 const between =
   (low: number, high: number): PrimitiveCheck =>
   (value) =>
@@ -56,6 +61,6 @@ export const PRIMITIVE_CHECKS: Readonly<Record<string, PrimitiveCheck>> = {
   base64Binary: matches(/^[0-9A-Za-z+/=\s]+$/, Number.POSITIVE_INFINITY),
   date: dated(DATE),
   dateTime: dated(DATE_TIME),
-  instant: dated(INSTANT),
+  instant: dated(INSTANT, false),
   time: matches(/^([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?$/),
 };

@@ -1,4 +1,4 @@
-import { ID_PATTERN } from './primitives.ts';
+import { ID_PATTERN, isId } from './primitives.ts';
 import { type FhirResource, isObject, KNOWN_R4_TYPES, PATIENT_ELEMENT } from './types.ts';
 
 export type ParsedReference =
@@ -23,12 +23,17 @@ const RESTFUL = new RegExp(
  */
 export function parseReference(text: string): ParsedReference {
   if (text.startsWith('#')) return { kind: 'contained', id: text.slice(1) };
+  // Most references are `Type/id`, and the pattern costs several times as much.
+  const slash = text.indexOf('/');
+  if (slash > 0) {
+    const type = text.slice(0, slash);
+    const id = text.slice(slash + 1);
+    if (KNOWN_R4_TYPES.has(type) && isId(id)) return { kind: 'literal', type, id };
+  }
   const match = RESTFUL.exec(text);
   if (match === null) return { kind: 'other', text };
   const [, base, type = '', id = '', version] = match;
   if (!KNOWN_R4_TYPES.has(type)) return { kind: 'other', text };
-  // Most references are `Type/id`.
-  if (base === undefined && version === undefined) return { kind: 'literal', type, id };
   return { kind: 'literal', ...(base !== undefined && { base }), type, id, ...(version !== undefined && { version }) };
 }
 

@@ -20,6 +20,13 @@ describe('parseReference', () => {
     ['Patient?identifier=1', { kind: 'other', text: 'Patient?identifier=1' }],
     ['Nonsense/1', { kind: 'other', text: 'Nonsense/1' }],
     ['Patient/a b', { kind: 'other', text: 'Patient/a b' }],
+    ['Patient/', { kind: 'other', text: 'Patient/' }],
+    ['/Patient', { kind: 'other', text: '/Patient' }],
+    ['Patient', { kind: 'other', text: 'Patient' }],
+    ['', { kind: 'other', text: '' }],
+    ['Patient/m1\n', { kind: 'other', text: 'Patient/m1\n' }],
+    [`Patient/${'a'.repeat(65)}`, { kind: 'other', text: `Patient/${'a'.repeat(65)}` }],
+    ['Group/Patient/m1', { kind: 'other', text: 'Group/Patient/m1' }],
   ])('parses %s', (text, expected) => {
     expect(parseReference(text)).toEqual(expected);
   });

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import { ISO_4217 } from '../codes.ts';
 
 /**
@@ -51,7 +52,24 @@ export interface Place {
  * - Otherwise the code and the unit are plain text. In clinical data only a text counts that can only mean money. In
  *   financial data every currency code counts, because an amount is likelier there than a laboratory value.
  */
-export function isCurrencyQuantity(quantity: Readonly<Record<string, unknown>>, { strict, financial }: Place): boolean {
+export function isCurrencyQuantity(quantity: Readonly<Record<string, unknown>>, place: Place): boolean {
+  const { system, code, unit } = quantity;
+  if (isLong(system) || isLong(code) || isLong(unit)) return countsMoney(quantity, place);
+  // Resources have few different units, and looking at their texts costs as much as the rest of a quantity.
+  const lengths = `${lengthOf(system)} ${lengthOf(code)} ${lengthOf(unit)}`;
+  const key = `${place.strict} ${place.financial} ${lengths} ${String(system)}${String(code)}${String(unit)}`;
+  let known = decided.get(key);
+  if (known === undefined) decided.set(key, (known = countsMoney(quantity, place)));
+  return known;
+}
+const decided = new BoundedMap<string, boolean>(2_000);
+/** Characters. Longer texts are no units, and are not kept. */
+const LONGEST_UNIT = 64;
+const lengthOf = (text: unknown): number => (text === undefined ? -1 : (text as string).length);
+const isLong = (text: unknown): boolean =>
+  text !== undefined && !(typeof text === 'string' && text.length <= LONGEST_UNIT);
+
+function countsMoney(quantity: Readonly<Record<string, unknown>>, { strict, financial }: Place): boolean {
   const { system } = quantity;
   const code = textOf(quantity['code']);
   const unit = textOf(quantity['unit']);

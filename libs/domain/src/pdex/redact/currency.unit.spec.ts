@@ -190,3 +190,16 @@ it('agrees with an oracle of the rules for each combination of system, code and 
   }
   expect(faults).toEqual([]);
 });
+
+it('decides about each quantity by itself, whatever it decided about similar ones before', () => {
+  const money = [{ code: '', unit: 'USD' }, { code: 'USD', unit: '' }, { unit: 'USD' }, { code: 'USD' }];
+  const others = [{ code: 'US', unit: 'D' }, { code: 'U', unit: 'SD' }, { system: 'US', unit: 'D' }, { unit: 'SD' }];
+  for (let round = 0; round < 2; round++)
+    for (let at = 0; at < money.length; at++) {
+      survives(observation({ value: 12.5, ...others[at] }));
+      goes(observation({ value: 12.5, ...money[at] }));
+      // Only in a claim, the code of a currency that is also a ratio is money.
+      survives(observation({ value: 12.5, unit: 'INR' }));
+      goes(claim({ value: 12.5, unit: 'INR' }));
+    }
+});

@@ -34,13 +34,13 @@ export const mayBeDropped = (structure: string): boolean => QUANTITIES.has(struc
 
 /** Whether an element is dropped because of its own content, before its parts are redacted. */
 export function isDroppedWhole(structure: string, source: Source, context: Context, nested: boolean): boolean {
+  // Codings are more than all others together.
+  if (structure === 'Coding') return isCurrencySystem(source['system']);
   if (QUANTITIES.has(structure)) {
     const financial = context !== 'clinical';
     return isCurrencyQuantity(source, { financial, strict: financial || nested });
   }
   switch (structure) {
-    case 'Coding':
-      return isCurrencySystem(source['system']);
     case 'Narrative':
       return !isSafeXhtml(source['div']);
     case 'Extension':
