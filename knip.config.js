@@ -44,7 +44,13 @@ const config = {
     },
     // Pages in a browser. Vite and the browser load the entries.
     'services/portal': {
-      entry: ['src/{staff,member}.tsx!', 'src/page-names.ts!', 'scripts/*.mjs!', 'test/**/*.spec.ts', 'e2e/*.spec.ts'],
+      entry: [
+        'src/{staff,member,developer}.tsx!',
+        'src/page-names.ts!',
+        'scripts/*.mjs!',
+        'test/**/*.spec.ts',
+        'e2e/*.spec.ts',
+      ],
       project: ['src/**/*.{ts,tsx}!', 'scripts/*.mjs!', 'test/**/*.ts', 'e2e/**/*.ts'],
       // The type check writes it.
       ignoreUnresolved: ['../../generated/openapi.d.ts'],

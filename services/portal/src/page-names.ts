@@ -5,6 +5,7 @@
 export const PAGES = {
   '': 'index.html',
   apps: 'index.html',
+  developer: 'developer.html',
   member: 'member.html',
   members: 'index.html',
 } as const;

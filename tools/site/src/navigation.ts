@@ -42,6 +42,7 @@ const SECTIONS = {
     'prior-authorizations.md',
     'matching.md',
     'registering.md',
+    'developer-page.md',
     'client-keys.md',
     'going-to-production.md',
   ],

@@ -81,6 +81,7 @@ function page({ sandbox, publicUrl }: AuthConfig, built: boolean): string {
   const pages =
     link(docs, 'Documentation', 'Tutorials, how-to pages and reference.') +
     link(`${docs}tutorials/provider.html`, 'Start as a provider’s developer', start) +
+    link(`${publicUrl}/portal/developer`, 'Your app', 'Register it, change its keys, and look at its exports.') +
     link(`${docs}api/`, 'HTTP API', 'Every route, with a console that sends requests to this server.');
   const clients =
     `<dt>Base URL of the FHIR API</dt><dd><code>${escaped(fhir)}</code></dd>` +
