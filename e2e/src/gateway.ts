@@ -32,6 +32,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/attestations', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
+    ['/ops/members', 'resources'],
     ['/ops/lines', 'auth'],
     ['/fhir/bulk', 'export'],
     ['/fhir', 'resources'],

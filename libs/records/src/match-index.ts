@@ -7,6 +7,7 @@ import {
   type Finder,
   findMember,
   type Found,
+  type LookUp,
   MOST_SUBMITTED_IDS,
   nameKeys,
   submittedIds,
@@ -48,6 +49,12 @@ interface Known extends Person {
   readonly described?: Described;
 }
 
+export interface FoundPerson {
+  readonly member: string;
+  /** As the payer sent it. */
+  readonly patient?: unknown;
+}
+
 /**
  * Finds members for `$provider-member-match` (ADR 0123). A hundred questions cost the same queries whatever the store
  * holds (M44), and whether somebody is found or not (M59).
@@ -73,6 +80,26 @@ export class MatchIndex {
         return found;
       },
     };
+  }
+
+  /**
+   * All persons who fit, by the id that stays and in its order, each with the Patient that the payer sent. Undefined if
+   * a key has too many documents, such as the number of an employer. It is for the payer's own people, so labels
+   * withhold nobody, and the answer may cost more for somebody who is found.
+   */
+  async lookUp({ keys, fits }: LookUp): Promise<readonly FoundPerson[] | undefined> {
+    await this.#caughtUp();
+    const ids = await this.#ids(keys, MOST_DOCUMENTS + 1);
+    if (ids.length > MOST_DOCUMENTS) return undefined;
+    const loaded = await this.#keys.getMany(ids);
+    // A key may have gone from the document since the index was read.
+    const documents = loaded.filter((one) => one !== undefined && keysIn(one).some((key) => keys.includes(key)));
+    const persons = await this.#personsOf(documents as readonly ViewDocument[]);
+    const found = new Set(documents.map((one) => persons.get(memberOfKeys(one!))!));
+    return [...found]
+      .filter(({ described }) => fits(described))
+      .map(({ id, patient }) => ({ member: id, ...(patient && { patient: parsed(patient) }) }))
+      .toSorted((a, b) => (a.member < b.member ? -1 : 1));
   }
 
   async #findSome(

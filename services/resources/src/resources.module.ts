@@ -3,7 +3,7 @@ import type { Blobs } from '@provider-access/engines/blob';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { Facts } from '@provider-access/facts';
 import { putInForce } from '@provider-access/domain/pdex/labels';
-import { LabelGate, RecordsReader, VersionsReader } from '@provider-access/records';
+import { LabelGate, MatchIndex, RecordsReader, VersionsReader } from '@provider-access/records';
 import {
   type BackgroundJob,
   consumer,
@@ -35,6 +35,7 @@ import { HistoryController } from './operations/history/history.controller.ts';
 import { VersionsOf } from './operations/history/versions-of.ts';
 import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
+import { FindMemberController } from './operations/members/find.controller.ts';
 import { DueReviews } from './operations/reviews/due-reviews.ts';
 import { ReviewsController } from './operations/reviews/reviews.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
@@ -63,6 +64,7 @@ export const CONTROLLERS = [
   DeadLettersController,
   FeedsController,
   ReviewsController,
+  FindMemberController,
   MetadataController,
   SystemExportController,
   DocrefController,
@@ -175,6 +177,12 @@ function providers({ log, views, clock, metrics }: ServicePorts, config: Resourc
           ...{ policy: config.labels, records, members: facts.reader, clock },
           keysAreTagged: () => retagging.current,
         }),
+    },
+    {
+      provide: MatchIndex,
+      inject: [RecordsReader, Facts],
+      useFactory: (records: RecordsReader, { reader: members }: Facts) =>
+        new MatchIndex({ views, log, records, members, systems: [] }),
     },
     {
       provide: EventAppender,

@@ -30,6 +30,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/attestations', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
+    ['/ops/members', 'resources'],
     ['/ops/lines', 'auth'],
     ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
   ] as const

@@ -37,6 +37,7 @@ test.each([
   ['/ops/disclosures/document', 'attribution'],
   ['/ops/feeds?from=2026-11-01', 'resources'],
   ['/ops/reviews?limit=3', 'resources'],
+  ['/ops/members/find', 'resources'],
   ['/ops/lines', 'auth'],
   ['/fhir/AuditEvent', 'resources'],
   ['/ops/auditX', undefined],

@@ -38,6 +38,7 @@ const SHOW_MEMBERS = [
   'POST /ops/attestations/withdrawals',
   'GET /ops/notices',
   'GET /ops/reviews',
+  'POST /ops/members/find',
   'GET /ops/sources/{source}/{kind}',
   'POST /ops/sources/{source}/{kind}/forecast',
 ];

@@ -26,6 +26,7 @@ import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
 import { recallCommand } from './commands/recall.ts';
 import { releasesCommand } from './commands/releases.ts';
+import { memberCommands } from './commands/members.ts';
 import { memberLinkCommand } from './commands/member-link.ts';
 import { reviewsCommand } from './commands/reviews.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
@@ -89,6 +90,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   noticeCommands(program);
   reviewsCommand(program);
   memberLinkCommand(program);
+  memberCommands(program);
   attestationCommands(program);
   labelsCommand(program);
   engineCommands(program);

@@ -2,7 +2,7 @@ import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { pastInputs } from './past-inputs.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
-import { ENDS, FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, SESSIONS, UNREADABLE_MATCH } from './request-parts.ts';
+import { ENDS, FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, OF_PEOPLE, UNREADABLE_MATCH } from './request-parts.ts';
 
 export interface Input {
   readonly url: string;
@@ -332,7 +332,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
         missing(`/auth/clients/unknown/${path}`, 'administrator', { ...posted, body }),
       ]),
     ),
-    ...SESSIONS,
+    ...OF_PEOPLE,
     'GET /auth/decisions': operator('/auth/decisions'),
     'GET /auth/signing-keys': operator('/auth/signing-keys'),
     'POST /auth/signing-keys/{kid}/withdraw': missing('/auth/signing-keys/unknown/withdraw', 'administrator', {

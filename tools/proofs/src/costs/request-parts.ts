@@ -52,7 +52,8 @@ export const MATCH_OF_STRANGERS = matchOf((place) =>
 
 /** A session of nobody is looked for by the hash of its secret. */
 const UNKNOWN = { by: 'nobody', headers: { cookie: `__Host-pa-session=${'A'.repeat(43)}` }, status: 401 } as const;
-export const SESSIONS = {
+/** The sign-in of people, and what a call centre asks. */
+export const OF_PEOPLE = {
   // Nobody signs in at an identity provider in this world.
   'GET /auth/session/sign-in': [{ url: '/auth/session/sign-in?to=/portal', by: 'nobody', status: 404 }],
   'GET /auth/session/callback': [{ url: '/auth/session/callback?code=1&state=2', by: 'nobody', status: 404 }],
@@ -68,6 +69,15 @@ export const SESSIONS = {
   ],
   'POST /auth/session': [
     { url: '/auth/session', by: 'administrator', method: 'POST', headers: JSON_TYPE, body: '{}', status: 201 },
+  ],
+  'POST /ops/members/find': [
+    {
+      url: '/ops/members/find',
+      by: 'administrator',
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: '{"family":"Nobody","birthDate":"1980-03-04"}',
+    },
   ],
   'POST /auth/session/end-all': [
     {

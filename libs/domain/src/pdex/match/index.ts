@@ -4,6 +4,7 @@ export { type Described, describedBy, describedIn } from './described.ts';
 export * from './find.ts';
 export * from './groups.ts';
 export { guessKeys } from './guesses.ts';
+export * from './look-up.ts';
 export * from './policy.ts';
 export { MOST_SUBMITTED_IDS, nameKeys, storedKeys, submittedIds } from './keys.ts';
 export { readBundle } from './read-bundle.ts';
