@@ -26,16 +26,21 @@ export type Choice = (points: readonly KillPoint<Known>[]) => readonly KillPoint
 export const everyPoint: Choice = (points) => points;
 
 /**
- * One point for each kind of moment, such as "after append (pa.records)". The numbers of calls, partitions and offsets
- * and the ids of jobs and members make no kind of their own.
+ * Points that have together each kind of moment, such as "after append (pa.records)". The numbers of calls, partitions
+ * and offsets and the ids of jobs and members make no kind of their own. A point is the end of one call and the
+ * beginning of the next ones, so the points that have most of the missing kinds come first.
  */
-export const onePointOfEachKind: Choice = (points) => {
-  const met = new Set<string>();
-  return points.filter(({ names }) => {
-    const kinds = names.map(kindOf).filter((kind) => !met.has(kind));
-    for (const kind of kinds) met.add(kind);
-    return kinds.length > 0;
-  });
+export const oneOfEachKind: Choice = (points) => {
+  const kinds = points.map(({ names }) => [...new Set(names.map(kindOf))]);
+  const missing = new Set(kinds.flat());
+  const chosen = new Set<number>();
+  while (missing.size > 0) {
+    const found = kinds.map((some) => some.filter((kind) => missing.has(kind)).length);
+    const best = found.indexOf(Math.max(...found));
+    chosen.add(best);
+    for (const kind of kinds[best]!) missing.delete(kind);
+  }
+  return points.filter((_, n) => chosen.has(n));
 };
 const kindOf = (name: string): string => name.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[\w-]*\d[\w-]*/g, '#');
 
