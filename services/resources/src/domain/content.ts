@@ -54,13 +54,14 @@ const labelsFor = (persons: Persons): readonly string[] =>
   areTooMany(persons) ? [UNREADABLE_LABEL] : personLabels(persons);
 
 const META_START = '{"meta":{';
+const CLOSING_BRACE = 125;
 /** Elements kept of the payer's meta. The platform sets versionId and lastUpdated itself. */
 const META = ['profile', 'security', 'tag'] as const;
 
 /** A resource as the payer sent it. */
 export interface Sent {
   readonly resource: FhirResource;
-  /** What JSON.stringify writes of it, if that is known (`DataText.resource`). */
+  /** What JSON.stringify writes of it, if that is known. */
   readonly text?: string | undefined;
   /** Its tags by the lists of codes in force. */
   readonly tags?: readonly string[];
@@ -80,15 +81,14 @@ export function encodeContent(
   publicUrl?: string,
   persons = NO_PERSONS,
 ): AcceptedContent {
-  const { resourceType, meta } = resource;
+  const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};
   if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
   // Types and ids of R4 need no escapes.
-  const start = `{"resourceType":"${resourceType}","id":"${id}"`;
-  const head = `${start},"meta":{`;
-  // If redaction changed nothing, the text of what was sent is the text of what is kept.
-  const known = resource === sent.resource ? sent.text : undefined;
-  const tail = tailOf(resource, start, kept, known);
+  const head = `{"resourceType":"${resourceType}","id":"${id}","meta":{`;
+  const text = JSON.stringify({ meta: kept, ...rest });
+  const isEmpty = text.charCodeAt(META_START.length) === CLOSING_BRACE;
+  const tail = (isEmpty ? '' : ',') + text.slice(META_START.length);
   const dated = serviceDate === undefined ? {} : { serviceDate };
   const whole = head + tail;
   const sentText = sent.text ?? JSON.stringify(sent.resource);
@@ -112,44 +112,6 @@ export function encodeContent(
     ...(status !== undefined && { status: sha256(status) }),
     ...(resourceType === 'Provenance' && { targets: targetsOf(resource) }),
   };
-}
-
-/**
- * What follows `start,"meta":{` in the encoded resource. If the payer wrote type, id and meta first, as nearly all do,
- * the rest of the text is as JSON.stringify writes it. Copying the elements into another object would cost as much as
- * encoding them.
- * @param start `{"resourceType":…,"id":…`
- * @param kept what stays of meta
- * @param known what JSON.stringify writes of the resource, if that is known
- */
-function tailOf(resource: FhirResource, start: string, kept: object, known: string | undefined): string {
-  if (isInOrder(resource)) {
-    const text = known ?? JSON.stringify(resource);
-    const { meta } = resource;
-    const before = meta === undefined ? start : `${start},"meta":${JSON.stringify(meta)}`;
-    if (text.startsWith(before)) return membersOf(kept) + text.slice(before.length);
-  }
-  const { resourceType: _type, id: _id, meta: _meta, ...rest } = resource;
-  return membersOf(kept) + JSON.stringify({ meta: {}, ...rest }).slice(META_START.length + 1);
-}
-
-/** Whether type, id and meta come first, in this order. */
-function isInOrder(resource: FhirResource): boolean {
-  const order = resource['meta'] === undefined ? FIRST.slice(0, -1) : FIRST;
-  let at = 0;
-  for (const name in resource) {
-    if (name !== order[at]) return false;
-    at += 1;
-    if (at === order.length) return true;
-  }
-  return false;
-}
-const FIRST = ['resourceType', 'id', 'meta'];
-
-/** The members of an object behind other ones, and its end. */
-function membersOf(object: object): string {
-  const text = JSON.stringify(object);
-  return text === '{}' ? '}' : `,${text.slice(1)}`;
 }
 
 /** Tags of parts that redaction removed. Another code in a line that was cut makes no version: it would tell of it. */

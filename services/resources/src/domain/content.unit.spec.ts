@@ -1,6 +1,4 @@
-import { cases, Random, seed } from '@provider-access/testing/search';
 import { expect, it } from 'vitest';
-import { generated } from '../../test/walk/generate.ts';
 import { encodeContent, lineOf, payerLastUpdated } from './content.ts';
 
 const BASE = 'https://pa.example.org';
@@ -34,36 +32,4 @@ it('has one hash for the same content with another lastUpdated of the payer', ()
   );
   expect(one!.hash).toBe(other!.hash);
   expect(one!.hash).toBe(encoded({}).hash);
-});
-
-it('writes what JSON.stringify writes of type, id, meta and the rest, whatever order the payer has', () => {
-  const random = new Random(seed);
-  const orders = [['resourceType', 'id', 'meta'], ['resourceType', 'meta', 'id'], ['id', 'resourceType'], ['meta'], []];
-  const metas = [
-    undefined,
-    {},
-    null,
-    'x',
-    [{}],
-    { profile: ['p'] },
-    { source: 's', tag: [{ code: 't' }], versionId: '1' },
-  ];
-  for (let n = 0; n < cases(300); n++) {
-    const { meta: _meta, ...made } = generated(random);
-    const all: Record<string, unknown> = { ...made, id: 'c' };
-    const meta = random.one(metas);
-    if (meta !== undefined) all['meta'] = meta;
-    const first = random.one(orders).filter((name) => name in all);
-    const resource = { ...Object.fromEntries(first.map((name) => [name, all[name]])), ...all } as typeof made;
-    const { resourceType, id, meta: _sent, ...rest } = resource;
-    const { profile, security, tag } = (typeof meta === 'object' ? meta : undefined) ?? ({} as Record<string, unknown>);
-    const kept = { versionId: '3', lastUpdated: AT, profile, security, tag };
-    const expected = JSON.stringify({ resourceType, id, meta: kept, ...rest });
-    for (const text of [undefined, JSON.stringify(resource)])
-      expect(lineOf(encodeContent(resource, 'c', [], undefined, { resource, text }), 3, AT).toString()).toBe(expected);
-    // The text of what was sent is not the text of what is kept.
-    const other = { ...resource, language: 'other' };
-    const sent = { resource: other, text: JSON.stringify(other) };
-    expect(lineOf(encodeContent(resource, 'c', [], undefined, sent), 3, AT).toString()).toBe(expected);
-  }
 });

@@ -11,13 +11,12 @@ export interface DataText {
   isOne(): boolean;
   /**
    * The text of the resource as it was received, if JSON.stringify would write the parsed resource the same way. That
-   * saves writing the resource again for its hash, for the search for labels, and for the line.
+   * saves writing the resource again for its hash, and for the search for labels.
    *
    * - The hash stays the one of what JSON.stringify writes. So a repeat with other white space has the same hash, and
    *   the build before this one can compare its own.
    * - A text with an escape is not taken, because a label may be written with `\u`.
-   * - Text that redaction changes is never served. If redaction removes nothing, the text is what JSON.stringify writes
-   *   of the resource that is kept, so the line is cut from it.
+   * - The text is hashed and searched only. No part of it is served.
    *
    * @param members number of members of all objects in the parsed resource. With a duplicate key, the text has more.
    */
