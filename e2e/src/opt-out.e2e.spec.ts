@@ -5,9 +5,10 @@ import { toStructured } from '@provider-access/events';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { npiOf, type MemberLedger } from '@provider-access/synthetic';
 import { eventually, tokenRequest } from '@provider-access/testing';
-import { freshPlatform, registerApp, type TestApp } from './harness.ts';
+import { freshPlatform, instancesOf, registerApp, type TestApp } from './harness.ts';
 import { largest, memberOf, publishTaken } from './payers.ts';
 import {
+  endBinding,
   findGroup,
   http,
   json,
@@ -21,7 +22,7 @@ import {
   texts,
   type GroupResource,
 } from './road.ts';
-import { begun, drain, largeDocumentOf } from './slow-download.ts';
+import { begun, begunAt, drain, largeDocumentOf } from './slow-download.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const run = randomBytes(4).toString('hex');
@@ -337,6 +338,25 @@ describe('an opt-out against everything that runs', () => {
     const text = everything(await texts(after, token));
     expect(text).not.toContain(unattributed);
     expect(text).not.toContain(uncovered);
+  });
+
+  test('P3 the end of a binding cuts the downloads that run by it, on each process of export', async () => {
+    const { scansGroup } = await withScans();
+    const bound = await registerApp(platform, { name: 'Bound to scans', npi: scans });
+    const as = await bound.tokens.get();
+    const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference');
+    const { url } = (await sealed(status, as)).output[0]!;
+    const running = await Promise.all(
+      instancesOf(platform, 'export').map((base) =>
+        begunAt(base + url.slice(platform.base.length), as, { 'accept-encoding': 'identity' }),
+      ),
+    );
+    await endBinding(platform, bound.clientId, scans);
+    for (const { response, chunks } of running) {
+      expect(await drain(response, chunks)).toBe(false);
+      expect(Buffer.concat(chunks).length).toBeLessThan(Number(response.headers['content-length']));
+    }
+    expect((await http(url, { token: as })).status).toBe(401);
   });
 
   test('suspending an app ends its token, its export, its files and its running download', async () => {

@@ -198,6 +198,14 @@ export const registerApp = (
     ...(approve !== false && { approval: 'test' }),
   });
 
+/** Ends the binding of an app to an NPI, from now on. Resolves when no process decides by it any more. */
+export const endBinding = async (platform: Served, client: string, npi: string): Promise<void> =>
+  void (await new Server(platform.base).post(
+    `/auth/clients/${client}/bindings/${encodeURIComponent(`npi|${npi}`)}/end`,
+    { reason: 'contract-ended' },
+    { token: platform.administratorToken },
+  ));
+
 export interface GroupResource {
   readonly id: string;
   readonly quantity?: number;

@@ -43,13 +43,19 @@ export async function drain(response: IncomingMessage, into: Buffer[]): Promise<
   return response.complete;
 }
 /** Opens a file, takes its first bytes, and then does not read. */
-export async function begun(
+export const begun = (
   platform: PlatformProcess,
   url: string,
   as: string,
   headers: Record<string, string>,
+): Promise<{ response: IncomingMessage; chunks: Buffer[] }> => begunAt(slowly(platform, url), as, headers);
+/** The same at this address. */
+export async function begunAt(
+  url: string,
+  as: string,
+  headers: Record<string, string>,
 ): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
-  const response = await open(slowly(platform, url), { token: as, headers });
+  const response = await open(url, { token: as, headers });
   expect(response.statusCode).toBe(200);
   const [chunk] = (await once(response, 'data')) as [Buffer];
   response.pause();

@@ -1,3 +1,4 @@
+export { patientOf, requestOf } from './bundles.ts';
 export { Driver } from './driver.ts';
 export { drawing, type Draw } from './drawing.ts';
 export { reachOf, isWithin, identifiersOf, type ScopeRow, scopeTable, US, CARDIOLOGY, SURGERY } from './scopes.ts';
