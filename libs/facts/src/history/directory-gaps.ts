@@ -23,3 +23,14 @@ export function withRecord(known: DirectoryGaps | undefined, record: LogRecord):
   const until = isHole ? recordedAt(record) : known?.until;
   return { next: offset + 1, ...(until !== undefined && { until }) };
 }
+
+/**
+ * When the view has read the first record of a partition of `pa.registry`. Retention may have removed the record from
+ * the log since, and the view still knows what it said.
+ */
+export interface RegistryBeginning {
+  readonly begins: string;
+}
+const BEGINNING = 'beginning of the registry ';
+export const registryBeginningId = (partition: number): string => `${BEGINNING}${partition}`;
+export const isRegistryBeginning = (id: string): boolean => id.startsWith(BEGINNING);

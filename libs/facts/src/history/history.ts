@@ -87,8 +87,6 @@ export class FactsHistory {
   readonly #reader: ViewReader;
   readonly #options: HistoryOptions;
   readonly #statements: Statements;
-  /** When the oldest record of the registry was recorded, once it is known. It never changes. */
-  #begins: string | undefined;
 
   /** @param statements default: those of the view */
   constructor(options: HistoryOptions, statements?: Statements) {
@@ -272,16 +270,19 @@ export class FactsHistory {
     const newest = await this.#statements.directoryUntil(await this.#options.log.partitions(PA_DIRECTORY));
     return known < newest ? newest : undefined;
   }
-  /** When the platform recorded the first decision about an app or a key. */
+  /**
+   * When the platform recorded the first decision about an app or a key, as far as the view or the log know. The view
+   * keeps what retention has removed from the log since.
+   */
   async #beginning(): Promise<string | undefined> {
-    if (this.#begins !== undefined) return this.#begins;
     const { log } = this.#options;
+    const begins = await this.#statements.registryFrom(await log.partitions(PA_REGISTRY));
+    if (begins !== undefined) return begins;
     const firsts = await Promise.all(
       Array.from({ length: await log.partitions(PA_REGISTRY) }, (_, p) => log.read(PA_REGISTRY, p, 0, 1)),
     );
     const times = firsts.flat().map(({ timestamp }) => timestamp);
-    if (times.length > 0) this.#begins = instant(Math.min(...times));
-    return this.#begins;
+    return times.length === 0 ? undefined : instant(Math.min(...times));
   }
 }
 

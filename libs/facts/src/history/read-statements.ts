@@ -40,6 +40,9 @@ export class ReadStatements implements Statements {
   directoryUntil(partitions: number): Promise<string> {
     return this.#statements.directoryUntil(partitions);
   }
+  registryFrom(partitions: number): Promise<string | undefined> {
+    return this.#statements.registryFrom(partitions);
+  }
   unread(): readonly string[] {
     return [...new Set(this.#unread.values())].toSorted();
   }

@@ -17,7 +17,15 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewDocument } from '@provider-access/engines/views';
 import { EVERY_SOURCE } from '@provider-access/domain/access';
 import { recordedAt, subjectOf, typeOfRecord } from '../record.ts';
-import { type DirectoryGaps, directoryGapsId, isDirectoryGaps, withRecord } from './directory-gaps.ts';
+import {
+  type DirectoryGaps,
+  directoryGapsId,
+  isDirectoryGaps,
+  isRegistryBeginning,
+  type RegistryBeginning,
+  registryBeginningId,
+  withRecord,
+} from './directory-gaps.ts';
 
 /**
  * One statement as the platform recorded it. The folds of the present make the facts of the past from these rows, so
@@ -155,6 +163,18 @@ function directory([part, subjects]: (typeof TOPICS)[string]): TopicEvolve<Histo
         : topic.evolve(known as HistoryRow | undefined, record, key),
   };
 }
+/** Beside the rows, since when it is known. */
+function registry([part, subjects]: (typeof TOPICS)[string]): TopicEvolve<HistoryRow | RegistryBeginning> {
+  const topic = topicOf(part, subjects);
+  return {
+    part,
+    keys: (record) => [...topic.keys(record), registryBeginningId(record.partition)],
+    evolve: (known, record, key) => {
+      if (!isRegistryBeginning(key)) return topic.evolve(known as HistoryRow | undefined, record, key);
+      return known === undefined ? { begins: recordedAt(record) } : undefined;
+    },
+  };
+}
 function topicOf(part: string, subjects: (record: LogRecord) => readonly string[]): TopicEvolve<HistoryRow> {
   return {
     part,
@@ -183,6 +203,7 @@ export const history: Projection = {
   topics: {
     ...Object.fromEntries(Object.entries(TOPICS).map(([topic, named]) => [topic, topicOf(...named)])),
     [PA_DIRECTORY]: directory(TOPICS[PA_DIRECTORY]!),
+    [PA_REGISTRY]: registry(TOPICS[PA_REGISTRY]!),
   },
   indexes: Object.values(TOPICS).map(([part]) => ({
     name: `by_${part}`,

@@ -1,6 +1,6 @@
 import type { LogRecord } from '@provider-access/engines/log';
 import type { ViewReader } from '@provider-access/engines/views';
-import { type DirectoryGaps, directoryGapsId } from './directory-gaps.ts';
+import { type DirectoryGaps, directoryGapsId, type RegistryBeginning, registryBeginningId } from './directory-gaps.ts';
 import { indexOf, recordIn, subjectIn } from './rows.ts';
 
 /** A statement as the record that it was. */
@@ -35,6 +35,8 @@ export interface Statements {
   ofMany(topic: string, subjects: readonly string[], known: string): Promise<readonly Row[]>;
   /** Before this instant the directory has holes (RFC 3339); '' if it has none. */
   directoryUntil(partitions: number): Promise<string>;
+  /** When the oldest record of the registry was recorded that the view has read; undefined if it has read none. */
+  registryFrom(partitions: number): Promise<string | undefined>;
 }
 
 /** Statements of the view, which asks for each question. */
@@ -85,6 +87,12 @@ export class StoredStatements implements Statements {
     const until = gaps.map((document) => (document?.['directory'] as DirectoryGaps | undefined)?.until ?? '');
     return until.reduce((a, b) => (a > b ? a : b), '');
   }
+  async registryFrom(partitions: number): Promise<string | undefined> {
+    const read = await this.#reader.getMany(Array.from({ length: partitions }, (_, p) => registryBeginningId(p)));
+    return read
+      .flatMap((document) => (document?.['registry'] as RegistryBeginning | undefined)?.begins ?? [])
+      .toSorted()[0];
+  }
 }
 
 /**
@@ -96,6 +104,7 @@ export class KeptStatements implements Statements {
   readonly #most: number;
   readonly #kept = new Map<string, Map<string, readonly Row[]>>();
   #directory: Promise<string> | undefined;
+  #registry: Promise<string | undefined> | undefined;
 
   constructor(stored: StoredStatements, most: number) {
     this.#stored = stored;
@@ -147,6 +156,9 @@ export class KeptStatements implements Statements {
   }
   directoryUntil(partitions: number): Promise<string> {
     return (this.#directory ??= this.#stored.directoryUntil(partitions));
+  }
+  registryFrom(partitions: number): Promise<string | undefined> {
+    return (this.#registry ??= this.#stored.registryFrom(partitions));
   }
 
   #of(topic: string): Map<string, readonly Row[]> {
