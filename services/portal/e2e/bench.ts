@@ -33,6 +33,12 @@ export class PortalBench {
     this.platform = await startPlatform({ dataDir: join(this.#folder, 'data'), env });
     this.browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   }
+  /** Ends the platform and starts it again at the same address, on the same data. */
+  async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const port = Number(new URL(this.platform.base).port);
+    await this.platform.stop();
+    this.platform = await startPlatform({ dataDir: this.platform.dataDir, port, env });
+  }
   async stop(): Promise<void> {
     await this.browser?.close();
     await this.platform?.stop();
@@ -88,10 +94,15 @@ export async function faultsOf(page: Page): Promise<string[]> {
 }
 
 /** A picture for the documentation, if the environment asks for it: `PICTURES=1`. Tests alone leave no changes. */
-export async function picture(page: Page, name: string): Promise<void> {
+export async function picture(of: Page | Locator, name: string): Promise<void> {
   if (process.env['PICTURES'] === undefined) return;
-  await page.screenshot({ path: join(PICTURES, `portal-${name}.png`), fullPage: true });
+  const path = join(PICTURES, `portal-${name}.png`);
+  await ('goto' in of ? of.screenshot({ path, fullPage: true }) : of.screenshot({ path }));
 }
+
+/** A time as a field of the browser takes it, in the zone of this machine. */
+export const local = (at: number): string =>
+  new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 
 /** Counts what a person does for a task: clicks, and one for each value that is chosen from a list. */
 export class Clicks {

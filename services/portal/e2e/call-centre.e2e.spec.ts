@@ -1,9 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
-import { type Clinic, clinicOf, SANDBOX } from './sandbox.ts';
+import { administrator, approveStranger, type Clinic, clinicOf, SANDBOX } from './sandbox.ts';
 
 /** A name that a stranger gave to an app. */
 const SCRIPT = '<img src=x onerror=alert(1)><script>alert(2)</script>';
@@ -20,40 +19,13 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
   let clinic: Clinic;
   let members: readonly string[];
 
-  async function admin<T>(path: string, body?: object): Promise<T> {
-    const answer = await fetch(bench.platform.base + path, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${bench.platform.administratorToken}`, 'content-type': 'application/json' },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    expect([answer.ok, text]).toEqual([true, text]);
-    return JSON.parse(text) as T;
-  }
-  /** An app of a stranger that is bound to the NPI of the clinic, too. */
-  async function strangerWith(npi: string): Promise<void> {
-    const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
-    const { client_id: id } = await admin<{ client_id: string }>('/auth/register', {
-      client_name: SCRIPT,
-      jwks: { keys: [{ ...jwk, kid: 'k', alg: 'ES384', use: 'sig' }] },
-      contacts: ['developer@clinic.example'],
-      npi: [npi],
-      token_endpoint_auth_method: 'private_key_jwt',
-      grant_types: ['client_credentials'],
-      scope: 'system/*.rs',
-    });
-    await admin(`/auth/clients/${id}/approve`, {
-      identifiers: [{ npi, evidence: 'contract 7' }],
-      confirm: [npi],
-      sharedWith: [clinic.client],
-    });
-  }
+  const admin = <T>(path: string): Promise<T> => administrator<T>(bench, path);
   beforeAll(async () => {
     await bench.start(SANDBOX);
     clinic = await clinicOf(bench, 5 + LOOKS.length);
     ({ members } = clinic);
     const { npi } = await admin<{ npi: readonly string[] }>(`/auth/clients/${clinic.client}`);
-    await strangerWith(npi[0]!);
+    await approveStranger(bench, clinic.client, npi[0]!, SCRIPT);
   });
   afterAll(() => bench.stop());
 

@@ -1,8 +1,9 @@
-import { createPrivateKey, type JsonWebKey, randomUUID, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@provider-access/testing';
 import { expect } from 'vitest';
+import { decision } from '../src/common/consent.ts';
 import type { PortalBench } from './bench.ts';
 
 /** What a bench needs to have the synthetic payer. */
@@ -27,14 +28,20 @@ export interface Clinic {
   /** @returns the status of the answer */
   readonly read: (member: string) => Promise<number>;
 }
-export async function clinicOf(bench: PortalBench, count: number): Promise<Clinic> {
-  const { base, administratorToken } = bench.platform;
+/** Waits until the synthetic payer has published everything. @returns the `client_id` of its first app */
+export async function sandboxReady({ platform }: PortalBench): Promise<string> {
+  const headers = { authorization: `Bearer ${platform.administratorToken}` };
   const sandbox = async () =>
-    (await (
-      await fetch(`${base}/ops/sandbox`, { headers: { authorization: `Bearer ${administratorToken}` } })
-    ).json()) as { status: string; clients: { client_id: string }[] };
+    (await (await fetch(`${platform.base}/ops/sandbox`, { headers })).json()) as {
+      status: string;
+      clients: { client_id: string }[];
+    };
   await eventually(async () => expect((await sandbox()).status).toBe('ready'), { timeout: 300_000, interval: 500 });
-  const client = (await sandbox()).clients[0]!.client_id;
+  return (await sandbox()).clients[0]!.client_id;
+}
+export async function clinicOf(bench: PortalBench, count: number): Promise<Clinic> {
+  const { base } = bench.platform;
+  const client = await sandboxReady(bench);
   const now = Math.floor(Date.now() / 1000);
   const answer = await fetch(`${base}/auth/token`, {
     method: 'POST',
@@ -64,4 +71,44 @@ export async function clinicOf(bench: PortalBench, count: number): Promise<Clini
   const read = async (member: string): Promise<number> =>
     (await fetch(`${base}/fhir/Patient/${member}`, { headers })).status;
   return { client, members, read };
+}
+
+/** Sends a request with the administrator's token, which must be answered, and reads the answer. */
+export async function administrator<T>({ platform }: PortalBench, path: string, body?: object): Promise<T> {
+  const answer = await fetch(platform.base + path, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${platform.administratorToken}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  expect([answer.ok, text]).toEqual([true, text]);
+  return JSON.parse(text) as T;
+}
+/** Approves an app of a stranger that is bound to the NPI of another one, too. */
+export async function approveStranger(bench: PortalBench, client: string, npi: string, name: string): Promise<void> {
+  const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
+  const { client_id: id } = await administrator<{ client_id: string }>(bench, '/auth/register', {
+    client_name: name,
+    jwks: { keys: [{ ...jwk, kid: 'k', alg: 'ES384', use: 'sig' }] },
+    contacts: ['developer@clinic.example'],
+    npi: [npi],
+    token_endpoint_auth_method: 'private_key_jwt',
+    grant_types: ['client_credentials'],
+    scope: 'system/*.rs',
+  });
+  await administrator(bench, `/auth/clients/${id}/approve`, {
+    identifiers: [{ npi, evidence: 'contract 7' }],
+    confirm: [npi],
+    sharedWith: [client],
+  });
+}
+
+/** As a call centre does: the sandbox takes events of its own payer alone. */
+export async function enterOptOut({ platform }: PortalBench, member: string): Promise<void> {
+  const answer = await fetch(`${platform.base}/fhir/Consent`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${platform.administratorToken}`, 'content-type': 'application/fhir+json' },
+    body: JSON.stringify(decision(member, 'deny', undefined, { script: 'opt-out 2026-11' })),
+  });
+  expect(answer.status, await answer.text()).toBe(201);
 }

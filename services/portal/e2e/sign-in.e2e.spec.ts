@@ -108,7 +108,9 @@ describe.skipIf(missing !== '')(`sign in${missing}`, () => {
 /** By hand: which role has which page. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   reviewer: ['/portal/apps'],
-  auditor: ['/portal/apps'],
+  auditor: ['/portal/apps', '/portal/audit', '/portal/seals', '/portal/levels'],
+  operator: ['/portal/levels'],
+  engineer: ['/portal/levels'],
   'call-centre': ['/portal/members'],
-  compliance: ['/portal/apps'],
+  compliance: ['/portal/apps', '/portal/seals', '/portal/levels'],
 };

@@ -15,8 +15,11 @@ const STAMP = join(ROOT, 'dist/sources');
 /** A file below this size is one packet anyway. */
 const SMALL = 512;
 
+await writeTypes();
 const sources = [
-  ...globSync(['src/**/*', 'public/**/*', 'scripts/*', '*.html', 'vite.config.mjs'], { cwd: ROOT })
+  ...globSync(['src/**/*', 'generated/roles.ts', 'public/**/*', 'scripts/*', '*.html', 'vite.config.mjs'], {
+    cwd: ROOT,
+  })
     .map((name) => join(ROOT, name))
     .filter((file) => statSync(file).isFile())
     .sort(),
@@ -61,5 +64,4 @@ async function build() {
   writeFileSync(STAMP, stamp);
 }
 
-await writeTypes();
 if (stampOfBuild() !== stamp) await build();

@@ -1,4 +1,7 @@
-/** Writes the types of our HTTP API, from docs/openapi.json: `generated/openapi.d.ts`. */
+/**
+ * Writes what the pages know of our HTTP API, from docs/openapi.json: the types of all requests
+ * (`generated/openapi.d.ts`), and the roles of each route (`generated/roles.ts`).
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,15 +9,35 @@ import { join } from 'node:path';
 const FOLDER = join(import.meta.dirname, '../generated');
 const DOCUMENT = join(import.meta.dirname, '../../../docs/openapi.json');
 
-/** Does nothing if the file is of this document. */
+/** The roles of people that each route takes: `{ 'GET /ops/slo': ['auditor', …] }`. Other routes are left out. */
+function rolesOf({ paths }) {
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { security = [] }]) => [
+      `${method.toUpperCase()} ${path}`,
+      security.flatMap(({ person = [] }) => person),
+    ]),
+  );
+  return Object.fromEntries(routes.filter(([, roles]) => roles.length > 0));
+}
+
+/** Does nothing if the files are of this document. */
 export async function writeTypes() {
   const text = readFileSync(DOCUMENT, 'utf8');
   const first = `// Of docs/openapi.json, sha256 ${createHash('sha256').update(text).digest('hex')}\n`;
-  const file = join(FOLDER, 'openapi.d.ts');
-  if (existsSync(file) && readFileSync(file, 'utf8').startsWith(first)) return;
-  const { default: openapiTS, astToString } = await import('openapi-typescript');
   mkdirSync(FOLDER, { recursive: true });
-  writeFileSync(file, first + astToString(await openapiTS(text)));
+  const write = async (name, content) => {
+    const file = join(FOLDER, name);
+    if (existsSync(file) && readFileSync(file, 'utf8').startsWith(first)) return;
+    writeFileSync(file, first + (await content()));
+  };
+  await write(
+    'roles.ts',
+    () => `export const ROLES = ${JSON.stringify(rolesOf(JSON.parse(text)), null, 2)} as const;\n`,
+  );
+  await write('openapi.d.ts', async () => {
+    const { default: openapiTS, astToString } = await import('openapi-typescript');
+    return astToString(await openapiTS(text));
+  });
 }
 
 if (import.meta.main) await writeTypes();

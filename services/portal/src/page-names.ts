@@ -5,7 +5,10 @@
 export const PAGES = {
   '': 'index.html',
   apps: 'index.html',
+  audit: 'index.html',
   developer: 'developer.html',
+  levels: 'index.html',
   member: 'member.html',
   members: 'index.html',
+  seals: 'index.html',
 } as const;

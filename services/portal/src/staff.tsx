@@ -2,14 +2,39 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './staff/app.tsx';
 import { AppsPage } from './staff/apps/apps-page.tsx';
+import { AuditPage } from './staff/audit/audit-page.tsx';
+import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
 import type { StaffPage } from './staff/pages.ts';
+import { SealsPage } from './staff/seals/seals-page.tsx';
 import { Speaking } from './staff/texts.ts';
 import './common/style.css';
+import './common/charts.css';
 
 const PAGES: readonly StaffPage[] = [
-  { name: 'apps', title: 'apps', what: 'apps.what', roles: ['reviewer', 'auditor', 'compliance'], show: AppsPage },
-  { name: 'members', title: 'members', what: 'members.what', roles: ['call-centre'], show: MembersPage },
+  {
+    name: 'apps',
+    title: 'apps',
+    what: 'apps.what',
+    needs: ['GET /auth/clients', 'GET /auth/clients/{client}'],
+    show: AppsPage,
+  },
+  {
+    name: 'members',
+    title: 'members',
+    what: 'members.what',
+    needs: ['POST /fhir/Consent/_search', 'GET /ops/disclosures', 'GET /ops/explain/apps'],
+    show: MembersPage,
+  },
+  {
+    name: 'audit',
+    title: 'audit',
+    what: 'audit.what',
+    needs: ['GET /ops/explain', 'GET /ops/explain/timeline', 'GET /ops/disclosures', 'GET /ops/disclosures/looks'],
+    show: AuditPage,
+  },
+  { name: 'seals', title: 'seals', what: 'seals.what', needs: ['GET /ops/audit/verification'], show: SealsPage },
+  { name: 'levels', title: 'levels', what: 'levels.what', needs: ['GET /ops/slo'], show: LevelsPage },
 ];
 
 createRoot(document.getElementById('root')!).render(

@@ -35,6 +35,19 @@ test('no page has a text of its own', () => {
   expect(found.filter((text) => !/\.tsx: \/docs$/.test(text))).toEqual([]);
 });
 
+test('each reason of a denial and each change has a text for auditors', () => {
+  const words = readFileSync(join(import.meta.dirname, '../../../libs/events/src/audit-words.ts'), 'utf8');
+  const denials = /export const DENIALS = \{([^}]+)\}/.exec(words)![1]!;
+  const reasons = [...denials.matchAll(/^ {2}'?([a-z-]+)'?:/gm)].map(([, reason]) => reason!);
+  expect(reasons.length).toBeGreaterThan(10);
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/explain.md'), 'utf8');
+  const row = page.split('\n').find((line) => line.startsWith('| `changes` |'))!;
+  const changes = [...row.replace('| `changes` |', '').matchAll(/`([a-z-]+)`/g)].map(([, change]) => change!);
+  expect(changes.length).toBeGreaterThan(8);
+  const keys = [...reasons.map((one) => `why.${one}`), ...changes.map((one) => `change.${one}`)];
+  expect(keys.filter((key) => !(key in read('audit.en.json')))).toEqual([]);
+});
+
 /** PEOPLE.md N36, as the notices are measured: sentences alone, because headings and buttons make it look easy. */
 describe('the texts for members are in plain language', () => {
   const sentences = (file: string): string =>

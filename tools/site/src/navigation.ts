@@ -27,6 +27,7 @@ const SECTIONS = {
     'dead-letters.md',
     'disclosures.md',
     'explain.md',
+    'auditing.md',
     'when-something-was-wrong.md',
     'reviewing.md',
     'signing-in.md',

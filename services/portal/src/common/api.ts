@@ -52,7 +52,8 @@ interface Given<T> {
   readonly error?: unknown;
   readonly response: Response;
 }
-export type Asked<T> = { readonly data: T; readonly fault?: undefined } | { readonly fault: Fault };
+export type Asked<T> =
+  { readonly data: T; readonly fault?: undefined } | { readonly data?: undefined; readonly fault: Fault };
 
 /** The answer, or why there is none. It never throws. */
 export async function ask<T>(sent: Promise<Given<T>>): Promise<Asked<T>> {

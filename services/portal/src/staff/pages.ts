@@ -1,18 +1,20 @@
 import type { ComponentType } from 'react';
+import { ROLES } from '../../generated/roles.ts';
 import type { Session } from '../common/api.ts';
 import type { StaffText } from './texts.ts';
-
-type Role = Session['roles'] extends readonly (infer R)[] ? R : never;
 
 export interface StaffPage {
   /** Below `/portal/`. */
   readonly name: string;
   readonly title: StaffText;
   readonly what: StaffText;
-  /** The roles that have all routes which the page reads. The routes themselves refuse any other person. */
-  readonly roles: readonly Role[];
+  /**
+   * The routes that the page cannot do without. Who has a role of each of them may open the page. The operations name
+   * their roles (docs/roles.md), and the routes themselves refuse any other person.
+   */
+  readonly needs: readonly (keyof typeof ROLES)[];
   readonly show: ComponentType<{ readonly session: Session }>;
 }
 
-export const permitted = (page: StaffPage, { roles }: Session): boolean =>
-  page.roles.some((role) => (roles as readonly string[]).includes(role));
+export const permitted = ({ needs }: StaffPage, { roles }: Session): boolean =>
+  needs.every((route) => ROLES[route].some((role) => (roles as readonly string[]).includes(role)));

@@ -1,10 +1,14 @@
 import { speechOf } from '../common/language.tsx';
+import auditEn from '../texts/audit.en.json';
+import auditEs from '../texts/audit.es.json';
 import callsEn from '../texts/calls.en.json';
 import callsEs from '../texts/calls.es.json';
 import staffEn from '../texts/staff.en.json';
 import staffEs from '../texts/staff.es.json';
 
-const en = { ...staffEn, ...callsEn };
-const es = { ...staffEs, ...callsEs };
+const en = { ...staffEn, ...callsEn, ...auditEn };
+const es = { ...staffEs, ...callsEs, ...auditEs };
 export type StaffText = keyof typeof en;
 export const { Speaking, useSpeech } = speechOf<StaffText>({ en, es });
+/** Whether there is a text for a word that the server may have learned since. */
+export const isText = (key: string): key is StaffText => key in en;

@@ -25,7 +25,7 @@ export const KNOWN = z
   .optional();
 
 /** What an instant of the query says, in UTC; undefined without one. */
-export const instantOf = (text: string | undefined): string | undefined =>
+const instantOf = (text: string | undefined): string | undefined =>
   text === undefined ? undefined : instant(Date.parse(text));
 /**
  * Until when what was recorded counts.

@@ -74,6 +74,15 @@ describe('the timeline of a member', () => {
     ]);
   });
 
+  it('counts more releases than a page of the audit has', async () => {
+    const many = Array.from({ length: 2_500 }, () => audit().record({ ...entry, outcome: 'released' }));
+    await Promise.all(many);
+    h.now += 1;
+    const counted = async () => (await timeline()).releases.reduce((sum, { released }) => sum + released, 0);
+    await expect.poll(counted).toBe(2_500);
+    expect((await timeline()).releasesFrom).toBeUndefined();
+  });
+
   it('names each provider as the directory of the payer does, in the list of disclosures too', async () => {
     await h.publish(inNetwork(), ...panel('m1'));
     expect(await timeline()).toMatchObject({ names: {} });

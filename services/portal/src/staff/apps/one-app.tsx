@@ -1,6 +1,7 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { api, ask, type Fault } from '../../common/api.ts';
 import { Button, Heading, Notice } from '../../common/parts.tsx';
+import { Table } from '../../common/table.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
 import { Decide } from './decide.tsx';
@@ -91,29 +92,6 @@ function About({ app }: { readonly app: ShownApp }) {
           </ul>
         </Notice>
       )}
-    </section>
-  );
-}
-
-/** A table with a heading, which keyboards can scroll on a phone. */
-function Table(props: { readonly title: string; readonly columns: readonly string[]; readonly children: ReactNode }) {
-  return (
-    <section className="sheet">
-      <h2>{props.title}</h2>
-      <div className="table" tabIndex={0} role="region" aria-label={props.title}>
-        <table>
-          <thead>
-            <tr>
-              {props.columns.map((one) => (
-                <th scope="col" key={one}>
-                  {one}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>{props.children}</tbody>
-        </table>
-      </div>
     </section>
   );
 }
