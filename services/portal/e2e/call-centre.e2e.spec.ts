@@ -209,6 +209,30 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
     await page.context().close();
   });
 
+  test('finds a member by name and birth date, leaves no name behind, and is told of nobody', async () => {
+    const member = members[4]!;
+    const { name, birthDate } = await clinic.patient(member);
+    const page = await opened();
+    const enter = async (family: string): Promise<void> => {
+      const [year, month, day] = birthDate.split('-') as [string, string, string];
+      await page.getByLabel('Family name').fill(family);
+      await page.getByLabel('Day of birth').fill(String(Number(day)));
+      await page.getByLabel('Month of birth').selectOption(month);
+      await page.getByLabel('Year of birth').fill(year);
+      await page.getByRole('button', { name: 'Find by name' }).click();
+    };
+    await enter('Nobody-has-this');
+    await page.getByText('Nobody has this name and birth date.').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await enter(name[0]!.family.toUpperCase());
+    await page.getByRole('button', { name: `Show the member ${member}` }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    expect(await page.evaluate('JSON.stringify([location.href, localStorage, sessionStorage])')).not.toContain(member);
+    await page.getByRole('button', { name: `Show the member ${member}` }).click();
+    await page.getByRole('heading', { name: `Member ${member}` }).waitFor();
+    await page.context().close();
+  });
+
   test('is told when an id is unknown, or is none', async () => {
     const page = await opened();
     await page.getByLabel("Member's id").fill('../x');
@@ -224,9 +248,9 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
     const member = members[5 + LOOKS.findIndex((look) => look[0] === theme && look[1] === width)]!;
     expect(await clinic.read(member)).toBe(200);
     const page = await opened(['call-centre'], theme, width, language);
-    await page.locator('form input').waitFor();
+    await page.locator('form input').first().waitFor();
     expect(await faultsOf(page)).toEqual([]);
-    await page.locator('form input').fill(member);
+    await page.locator('form input').first().fill(member);
     await page.locator('.button.main').click();
     await page.locator('.radio').nth(1).click();
     await page.locator('.radio').last().click();

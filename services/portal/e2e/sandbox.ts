@@ -27,6 +27,11 @@ export interface Clinic {
   readonly members: readonly string[];
   /** @returns the status of the answer */
   readonly read: (member: string) => Promise<number>;
+  readonly patient: (member: string) => Promise<Named>;
+}
+interface Named {
+  readonly birthDate: string;
+  readonly name: readonly { readonly family: string; readonly given: readonly string[] }[];
 }
 /** Waits until the synthetic payer has published everything. @returns the `client_id` of its first app */
 export async function sandboxReady({ platform }: PortalBench): Promise<string> {
@@ -68,9 +73,10 @@ export async function clinicOf(bench: PortalBench, count: number): Promise<Clini
   );
   const members = [...new Set(all)].slice(0, count);
   expect(members.length).toBe(count);
-  const read = async (member: string): Promise<number> =>
-    (await fetch(`${base}/fhir/Patient/${member}`, { headers })).status;
-  return { client, members, read };
+  const get = (member: string): Promise<Response> => fetch(`${base}/fhir/Patient/${member}`, { headers });
+  const read = async (member: string): Promise<number> => (await get(member)).status;
+  const patient = async (member: string): Promise<Named> => (await (await get(member)).json()) as Named;
+  return { client, members, read, patient };
 }
 
 /** Sends a request with the administrator's token, which must be answered, and reads the answer. */

@@ -7,6 +7,7 @@ import { useSpeech } from '../texts.ts';
 import { Confirmation, type Entered } from './confirmation.tsx';
 import { DecideForm } from './decide-form.tsx';
 import { type Found, find } from './requests.ts';
+import { SearchForm } from './search-form.tsx';
 import { Said, Seen, Seeing } from './what-is-known.tsx';
 
 /** As FHIR has ids of resources. */
@@ -23,8 +24,8 @@ export function MembersPage() {
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<Fault>();
 
-  async function show(): Promise<void> {
-    const member = id.trim();
+  async function show(given: string): Promise<void> {
+    const member = given.trim();
     setFault(undefined);
     setWrong(!ID.test(member));
     if (!ID.test(member)) return;
@@ -48,17 +49,24 @@ export function MembersPage() {
           <Form
             onSubmit={(event) => {
               event.preventDefault();
-              void show();
+              void show(id);
             }}
           >
             <Field label={t('call.id')} help={t('call.id.help')} value={id} onChange={setId} isRequired />
             {wrong && <Notice kind="bad">{t('call.id.wrong')}</Notice>}
-            {fault !== undefined && <FaultNotice fault={fault} retry={() => void show()} />}
+            {fault !== undefined && <FaultNotice fault={fault} retry={() => void show(id)} />}
             <Button type="submit" look="main" isDisabled={busy}>
               {t('call.find')}
             </Button>
           </Form>
         </section>
+        <SearchForm
+          choose={(member) => {
+            setId(member);
+            void show(member);
+          }}
+          busy={busy}
+        />
       </>
     );
   const isUnknown = !found.decided && found.seeing.apps.length === 0 && found.releases.disclosures.length === 0;

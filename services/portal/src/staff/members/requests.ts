@@ -39,6 +39,17 @@ export interface Found {
   readonly releases: Releases;
 }
 
+export interface NamedMember {
+  readonly member: string;
+  readonly name?: string;
+  readonly birthDate?: string;
+}
+export interface NamedMembers {
+  readonly members: readonly NamedMember[];
+  /** There are others, whom the answer does not have. */
+  readonly more: boolean;
+}
+
 const DAY_MS = 24 * 3_600_000;
 const COUNT = '50';
 
@@ -62,6 +73,13 @@ export function releases(member: string, next?: string): Promise<Asked<Releases>
   const query = { member, limit: COUNT, ...(typeof page === 'string' && { page }) };
   return ask(api.GET('/ops/disclosures', { params: { query } })) as Promise<Asked<Releases>>;
 }
+
+/** The members with this name and birth date. Both stand in the body, because an address may be kept. */
+export const search = (body: {
+  readonly family: string;
+  readonly birthDate: string;
+  readonly given?: string;
+}): Promise<Asked<NamedMembers>> => ask(api.POST('/ops/members/find', { body })) as Promise<Asked<NamedMembers>>;
 
 /** What is known about a member: decisions, who could see the member in the last 24 hours, and who asked for data. */
 export async function find(member: string): Promise<Asked<Found>> {
