@@ -205,7 +205,13 @@ test('P3 no process serves by a binding whose end its facts have passed', async 
     },
   });
   expect(await holds(cut, doors, from)).toEqual([]);
-  await theEnd(head, GONE);
+  const ended = await theEnd(head, GONE);
+  // Each release says how far the facts of its decision had been read: none as far as the end.
+  const readOf = ({ read = '{}' }: TopicRecord): number | undefined =>
+    (JSON.parse(read) as { ofParties?: Record<string, number[]> }).ofParties?.[PA_REGISTRY]?.[ended.partition];
+  const reads = (await releases([...HIDDEN, MATCHED], from)).map(readOf);
+  expect(reads.some((read) => read !== undefined)).toBe(true);
+  expect(reads.filter((read) => read !== undefined && read >= ended.offset)).toEqual([]);
 
   // What ran at the end, and everything that is asked from here on, by positions of the audit.
   const heard = await records.head(PA_AUDIT);

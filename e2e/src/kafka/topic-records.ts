@@ -8,6 +8,8 @@ export interface TopicRecord {
   readonly offset: number;
   readonly type: string | undefined;
   readonly subject: string | undefined;
+  /** How far what a decision came from had been read (ADR 0145), as JSON. */
+  readonly read: string | undefined;
   readonly data: unknown;
 }
 /** The topics of a deployment. */
@@ -59,6 +61,7 @@ export async function openTopicRecords(env: Readonly<Record<string, string>>): P
               offset: Number(offset),
               type: headers?.['ce_type']?.toString(),
               subject: headers?.['ce_subject']?.toString(),
+              read: headers?.['ce_paread']?.toString(),
               data: value === null ? undefined : JSON.parse(value.toString()),
             });
             next[partition] = Number(offset) + 1;
