@@ -2,7 +2,7 @@
  * Keys of an app in the browser. A private key is made or read here, is in memory alone, and never goes to a server:
  * what leaves is its public half and what it has signed (SMART App Launch 2.2, Backend Services; RFC 7523).
  */
-export type Jwk = JsonWebKey & { readonly kid?: string };
+type Jwk = JsonWebKey & { readonly kid?: string };
 export interface AppKey {
   /** With the private members. */
   readonly jwk: Jwk & { readonly kid: string };

@@ -28,7 +28,7 @@ async function timeline(query: Record<string, string> = {}): Promise<Timeline> {
   return answer.json<Timeline>();
 }
 const audit = (): Audit => h.app.get(Audit, { strict: false });
-const entry = { client: 'c1', action: 'read', members: ['m1'], resources: 1 } as const;
+const entry = { client: 'c1', action: 'read' as const, members: ['m1'], resources: 1 };
 
 describe('the timeline of a member', () => {
   it('has coverage, attributions, opt-outs and holds of the period, each with its interval', async () => {
@@ -117,15 +117,16 @@ describe('the timeline of a member', () => {
 
   it('says of whom nothing is known, and refuses what is no period', async () => {
     expect(await timeline({ member: 'nobody' })).toMatchObject({ known: false, coverage: [], releases: [] });
-    for (const query of [
+    const wrong: readonly Readonly<Record<string, string>>[] = [
       { member: '' },
       { from: '2026-01-01' },
       { from: at(1) },
       { to: at(1) },
       { from: at(-400) },
       { colour: 'red' },
-    ]) {
-      const asked = new URLSearchParams({ member: 'm1', from: at(-30), ...query } as Record<string, string>);
+    ];
+    for (const query of wrong) {
+      const asked = new URLSearchParams({ member: 'm1', from: at(-30), ...query });
       expect((await h.get(`/ops/explain/timeline?${asked}`, admin)).statusCode, JSON.stringify(query)).toBe(400);
     }
     expect((await h.get('/ops/explain/timeline?member=m1', admin)).statusCode).toBe(400);
