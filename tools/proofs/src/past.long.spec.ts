@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { explainServed, figuresOf } from './model/past.ts';
 
 /** As many sequences as 10,000 decisions take (docs/explain.md). */
-const SEQUENCES = 100;
+const SEQUENCES = 120;
 const DECISIONS = 10_000;
 const CHANGED_LATER = 1_000;
 
