@@ -56,7 +56,7 @@ describe('the probe', { timeout: 120_000 }, () => {
       expect(ran.stdout + ran.stderr).not.toContain(secret);
   });
 
-  test('walks the whole road and says how each step went', async () => {
+  test('R6: walks the whole road and says how each step went', async () => {
     const ran = await probe('--publish', '--opt-out', '--report');
     expect(ran.code).toBe(0);
     const report = reportOf(ran);

@@ -16,7 +16,7 @@ const wrong = (resource: object): string[] => {
 };
 
 /** https://hl7.org/fhir/R4/terminologies.html#required; the cases are by hand from the pages of the resources. */
-describe('required bindings of base R4', () => {
+describe('R5: required bindings of base R4', () => {
   it.each<[string, object, string[]]>([
     ['a code of the value set', { resourceType: 'Patient', gender: 'female' }, []],
     ['another code', { resourceType: 'Patient', gender: 'NOPE' }, ['Patient.gender']],

@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => h.stop());
 
 describe('Group', () => {
-  it('is found by NPI and read with its members by the client of that provider', async () => {
+  it('R16: is found by NPI and read with its members by the client of that provider', async () => {
     await h.publish(inNetwork(), ...panel('m1', 'm2'), attributed('not-covered'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const bundle = await find(h, app, `?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`);
@@ -36,7 +36,7 @@ describe('Group', () => {
     );
   });
 
-  it('of another provider and one that does not exist are the same 404, to the byte', async () => {
+  it('R13: of another provider and one that does not exist are the same 404, to the byte', async () => {
     await h.publish(inNetwork(), inNetwork(OTHER_NPI), ...panel('m1'));
     const [own, other] = [await h.app1('c1', [`npi|${NPI}`]), await h.app1('c2', [`npi|${OTHER_NPI}`])];
     const { id } = await onlyGroup(h, own);

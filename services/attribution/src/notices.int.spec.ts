@@ -57,7 +57,7 @@ const due = async (query?: string): Promise<string[]> =>
   (await ask(query)).notices.map((row) => `${row.member} ${row.kind} ${row.due}${row.overdue ? ' late' : ''}`);
 
 describe('the list of notices that are due', () => {
-  test('N30, N31, N32: first, on enrolment, and yearly', async () => {
+  test('R18, N30, N31, N32: first, on enrolment, and yearly', async () => {
     await h.publish(
       enrolledOn('m1', '2027-02-25'),
       enrolledOn('m2', '2027-01-01', { accepted: '2027-02-26' }),

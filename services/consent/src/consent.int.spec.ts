@@ -43,7 +43,7 @@ const discard = (deadLetter: string, topic: string = PAYER_MEMBER_EVENTS): Promi
   h.discard(deadLetter, topic);
 
 describe('opt-out', () => {
-  it('denies at once, an opt-in permits again, and late or repeated events change nothing', async () => {
+  it('R17: denies at once, an opt-in permits again, and late or repeated events change nothing', async () => {
     const [out, back] = [optedOut('m1', receipt), optedIn('m1', receipt)];
     await h.publish(out);
     expect(await h.verdict('m1')).toBe('opted-out');

@@ -6,7 +6,7 @@ import { GROUP, NPI, Platform } from './harness.ts';
 const SECOND = 'npi|1093817465';
 
 /** docs/regulation.md#who-may-see-what: only providers in network, from the kick-off to the last byte. */
-describe('a provider out of network', () => {
+describe('R12: a provider out of network', () => {
   let platform: Platform;
   let interference: Interference = () => undefined;
   beforeEach(async () => {

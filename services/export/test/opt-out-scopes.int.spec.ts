@@ -33,7 +33,7 @@ const memberOf = (at: number): string => `m${String(at).padStart(2, '0')}`;
 const MEMBERS = ROWS.map((_, at) => memberOf(at));
 const PERMITTED = ROWS.flatMap(({ permit }, at) => (permit ? [memberOf(at)] : []));
 
-describe('every scope of an opt-out, inside an export', () => {
+describe('R14: every scope of an opt-out, inside an export', () => {
   let platform: Platform;
   let interference: Interference = () => undefined;
   beforeEach(async () => {

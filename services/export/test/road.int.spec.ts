@@ -37,7 +37,7 @@ describe('an export', () => {
   });
   afterAll(() => platform.dispose());
 
-  it('brings everything of the Group in scope, what it refers to, and nothing else', async () => {
+  it('R2: brings everything of the Group in scope, what it refers to, and nothing else', async () => {
     const job = await platform.kickOff();
     const manifest = await platform.manifest(job);
     expect(manifest).toMatchObject({

@@ -173,7 +173,7 @@ describe('decide', () => {
         { client: { ...client, bindings: bound(NPI, 'npi|1000000012') }, specialties: { [NPI]: ['208600000X'] } },
       ],
     ],
-    ['no coverage', 'not-covered', [{ coverage: [] }]],
+    ['R26 no coverage', 'not-covered', [{ coverage: [] }]],
     [
       'a provider out of network',
       'not-in-network',

@@ -65,7 +65,7 @@ const ask = (tables: readonly LinesFact[], m: Partial<MemberFacts> = {}, now = 1
   return decision.permit ? 'permit' : decision.reason;
 };
 
-describe('decide, with lines of business', () => {
+describe('R24: decide, with lines of business', () => {
   it.each<[string, string, Parameters<typeof ask>]>([
     ['N63 no table', 'permit', [[], { plans: [] }]],
     ['N60 a line that has started', 'permit', [[table(0, { A: 10 })]]],

@@ -69,7 +69,7 @@ describe('stays, although it began long ago', () => {
   });
 });
 
-describe('goes, for all of it was before 2016', () => {
+describe('R9: goes, for all of it was before 2016', () => {
   it.each<[string, FhirResource]>([
     ['an Encounter', { resourceType: 'Encounter', status: 'finished', period: { start: old, end: '2015-12-31' } }],
     ['a finished Encounter without an end', { resourceType: 'Encounter', status: 'finished', period: { start: old } }],

@@ -14,7 +14,7 @@ import {
   type GrantedScopes,
 } from './scopes.ts';
 
-describe('parseScope', () => {
+describe('R3: parseScope', () => {
   it.each([
     ['system/Patient.rs', 2, 'Patient', 'rs'],
     ['system/*.cruds', 2, '*', 'cruds'],

@@ -249,7 +249,7 @@ const US_CORE_ROWS: Readonly<Record<string, readonly Row[]>> = {
   ],
 };
 
-describe('the profiles of US Core 6.1.0', () => {
+describe('R3: the profiles of US Core 6.1.0', () => {
   for (const [name, resource] of Object.entries(CLINICAL)) {
     const profile = named(`${US_CORE}${name}|6.1.0`);
     it(`${name}: a resource with what the guide demands lacks nothing`, () => {

@@ -36,7 +36,7 @@ const publish = async (...resources: object[]): Promise<Loose> => {
   return receipt;
 };
 
-it('S3, N70: a mixed prior authorization keeps its services, and the receipt says what it lost', async () => {
+it('R20, S3, N70: a mixed prior authorization keeps its services, and the receipt says what it lost', async () => {
   await open();
   const receipt = await publish(authorization('mixed', DRUG, SERVICE), authorization('drug', DRUG), {
     ...authorization('text', { sequence: 1, productOrService: { text: 'a product' } }),

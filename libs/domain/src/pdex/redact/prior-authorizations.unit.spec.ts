@@ -27,7 +27,7 @@ describe('redact: prior authorizations', () => {
     expect(after['item']).toEqual([{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1] }]);
   });
 
-  it('keeps units, denial and decision', () => {
+  it('R20: keeps units, denial and decision', () => {
     const system = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
     const adjudication = [
       { extension: [review], category: category('allowedunits', system), value: 6 },

@@ -11,7 +11,7 @@ describe('redact: claims', () => {
     expect(redact(resource).resource).toBe(resource);
   });
 
-  it('drops totals, amounts and benefit balance, and counts them by path', () => {
+  it('R9: drops totals, amounts and benefit balance, and counts them by path', () => {
     const { resource, dropped } = redact(
       claim({
         total: [{ category: category('submitted'), amount: money }],

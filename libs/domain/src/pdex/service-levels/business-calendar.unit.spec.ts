@@ -6,7 +6,7 @@ const at = (text: string): number => Date.parse(text);
 const iso = (ms: number): string => new Date(ms).toISOString();
 const newYork = new BusinessCalendar({ ...DEFAULT_RULES, holidays: ['2026-11-26', '2026-12-25', '2027-01-01'] });
 
-describe('one business day after', () => {
+describe('R11: one business day after', () => {
   it.each([
     ['a Tuesday morning is Wednesday morning', '2026-11-10T10:00:00-05:00', '2026-11-11T10:00:00-05:00'],
     ['a Friday afternoon is Monday afternoon', '2026-11-13T16:00:00-05:00', '2026-11-16T16:00:00-05:00'],

@@ -57,7 +57,7 @@ it('an opt-out has a second, and a failure is no answer at any time', () => {
   expect(measure({ ...start, starts: [] }, 1, calendar).days).toEqual([]);
 });
 
-it('knows adjudicated claims and prior authorizations', () => {
+it('R10: knows adjudicated claims and prior authorizations', () => {
   expect(
     ['claim', 'preauthorization', 'predetermination', undefined].map((use) =>
       objectiveOf({ resourceType: 'ExplanationOfBenefit', use }),

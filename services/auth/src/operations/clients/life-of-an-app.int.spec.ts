@@ -46,7 +46,7 @@ describe('the life of an app (APPS.md)', () => {
     expect(JSON.stringify(own.body)).not.toContain('administrator');
   });
 
-  it('rejects only with a security code, for good, also an app in review (P23, P32)', async () => {
+  it('rejects only with a security code, for good, also an app in review (R8, P23, P32)', async () => {
     const app = await bench.register();
     await bench.decide(app, 'review', undefined);
     for (const reason of ['because I say so', 'contract-ended', 'requested-by-app', ''])
@@ -108,7 +108,7 @@ describe('the life of an app (APPS.md)', () => {
     expect((await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).status).toBe(404);
   });
 
-  it('reports decisions by reason and age, also of apps that were never approved (P33)', async () => {
+  it('reports decisions by reason and age, also of apps that were never approved (R8, P33)', async () => {
     const from = new Date(bench.clock.ms).toISOString();
     const apps = [await bench.register(), await bench.register(), await bench.register(), await bench.register()];
     bench.clock.ms += DAY;

@@ -66,7 +66,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true });
 });
 
-describe('a site that was built', () => {
+describe('R7: a site that was built', () => {
   beforeEach(() =>
     build({
       'index.html': '<h1>home</h1>',

@@ -55,7 +55,7 @@ test.each([
   expect(languageOf(asked, accepted)).toBe(expected);
 });
 
-describe('/notice (N33, N42)', () => {
+describe('/notice (R18, N33, N42)', () => {
   test.each([
     ['/notice', {}, 'en', 'You can say no'],
     ['/notice', { 'accept-language': 'es-US,es;q=0.9' }, 'es', 'Usted puede decir que no'],
@@ -126,7 +126,7 @@ describe('/notice (N33, N42)', () => {
 });
 
 describe('/providers (N50)', () => {
-  test('says how to ask, how attribution works here, and which lines are open', async () => {
+  test('R19: says how to ask, how attribution works here, and which lines are open', async () => {
     const { status, body, headers } = await get('/providers');
     expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     for (const id of ['shared', 'request', 'attribution', 'lines', 'contacts'])

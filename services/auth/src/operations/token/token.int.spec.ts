@@ -22,7 +22,7 @@ const open = async (...options: Parameters<typeof Bench.start>): Promise<Bench> 
 afterEach(() => bench.stop());
 
 describe('POST /auth/token', () => {
-  it('gives an approved app in the network a bearer token of 300 s', async () => {
+  it('R13: gives an approved app in the network a bearer token of 300 s', async () => {
     await open();
     const app = await bench.approved();
     const { status, headers, body } = await bench.token(app, { scope: 'system/Patient.rs system/Group.read' });

@@ -130,7 +130,7 @@ describe('GET /ops/feeds', () => {
     expect([rebuilt.status, lines(await report())]).toEqual([200, before]);
   });
 
-  it('lists denied prior authorizations without a reason, with or without a declared profile', async () => {
+  it('R22: lists denied prior authorizations without a reason, with or without a declared profile', async () => {
     await open();
     const why = { text: 'not covered' };
     await publish(denied('p1'), denied('p2', why), { ...denied('p3'), meta: { profile: [PRIOR] } });

@@ -166,7 +166,7 @@ describe.skipIf(why)(`the packages of the guides${why}`, () => {
 
 /** docs/regulation.md#capabilitystatement, for the guides whose packages are not there: ATR and Bulk Data. */
 describe('the CapabilityStatement', () => {
-  it('is a valid one of an instance of R4, and says which formats and versions it serves', () => {
+  it('R1: is a valid one of an instance of R4, and says which formats and versions it serves', () => {
     expect(checkShape(own)).toEqual([]);
     expect(own).toMatchObject({
       resourceType: 'CapabilityStatement',
@@ -184,7 +184,7 @@ describe('the CapabilityStatement', () => {
     });
   });
 
-  it('E80: claims a guide together with its statement, and none of which something is lacking', () => {
+  it('E80, R4: claims a guide together with its statement, and none of which something is lacking', () => {
     expect(own.instantiates).toContain('http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data');
     expect(own.implementationGuide).toContain(
       'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|3.0.0',
