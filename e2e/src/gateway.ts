@@ -30,6 +30,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/notices', 'attribution'],
     ['/ops/lists', 'attribution'],
     ['/ops/attestations', 'attribution'],
+    ['/ops/evidence', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
     ['/ops/members', 'resources'],

@@ -376,6 +376,7 @@ describe('one client and another', () => {
       '/ops/reviews',
       '/ops/attestations',
       '/ops/attestations/matches',
+      '/ops/evidence',
       '/ops/lines',
     ])
       expect((await ask(path)).status, path).toBe(401);

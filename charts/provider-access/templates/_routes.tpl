@@ -27,6 +27,7 @@
 - { prefix: /ops/probe, service: attribution }
 - { prefix: /ops/notices, service: attribution }
 - { prefix: /ops/attestations, service: attribution }
+- { prefix: /ops/evidence, service: attribution }
 - { prefix: /ops/lists, service: attribution }
 - { prefix: /ops/feeds, service: resources }
 - { prefix: /ops/reviews, service: resources }

@@ -23,7 +23,7 @@ export const rulesOf = (page: string, letter: string): readonly Rule[] =>
   }));
 
 /** What a test calls itself: every text of the file but comments. Rows of `each` are names too. */
-function namesIn(file: string): readonly string[] {
+export function namesIn(file: string): readonly string[] {
   const names: string[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node))

@@ -30,8 +30,10 @@ interface Parsed {
   readonly members: readonly string[];
   readonly counts: ReadonlyMap<string, number>;
 }
+/** An entry of the audit, parsed once for all views of a process. */
+export const auditEntryOf = parsedOnce(dataOf<Disclosure>);
 function parse(record: LogRecord): Parsed {
-  const entry = dataOf<Disclosure>(record);
+  const entry = auditEntryOf(record);
   const { members, perMember, resources } = entry;
   const unique = [...new Set(members)];
   // An earlier version of the platform counted the whole response. That is the count of a member only if the entry
@@ -62,7 +64,7 @@ const sliced = ({ ofMembers, ofParties }: ReadUntil, from: number, to: number): 
 });
 
 /** Counted refusals of a token: the log keeps them, and nobody can be named for them. */
-const provedNothing = ({ action, client }: Disclosure): boolean => action === 'token' || client === 'unknown';
+export const provedNothing = ({ action, client }: Disclosure): boolean => action === 'token' || client === 'unknown';
 
 /** Parses an entry once and not for each document, because an entry may name 50,000 members. */
 function disclosureTopic(): TopicEvolve<KeptDisclosure> {

@@ -187,6 +187,8 @@ export function toStructured(event: DomainEvent): Record<string, unknown> {
   };
 }
 
+/** Marks an event of pa.consent that repeats a statement under another id of the same person. */
+export const CONSENT_COPY_HEADER = 'ce_pacopy';
 /**
  * Header of what consent and attribution derive, and of what a match attests: the newest transactionTime of an export
  * at that moment, an RFC 3339 instant. Facts count as recorded at that time at the earliest (ADR 0023). A record

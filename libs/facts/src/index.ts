@@ -32,7 +32,7 @@ export {
   stepsThatEnd,
   type AttributionPart,
 } from './attribution.ts';
-export { type ConsentPart, evolveConsent, isNews } from './consent.ts';
+export { type ConsentPart, evolveConsent, isNews, optOutFacts } from './consent.ts';
 export {
   barsAllOf,
   deciding,

@@ -18,6 +18,7 @@ import { LabelGate, PayerDirectory, RecordsReader } from '@provider-access/recor
 import { consumer, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
 import { DueNotices } from './notices/due-notices.ts';
+import { evidence } from './projections/evidence.ts';
 import { notices } from './projections/notices.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
@@ -31,9 +32,11 @@ import { NetworkForecast } from './operations/ops/network-forecast.ts';
 import { GroupView } from './operations/group-view.ts';
 import { WithheldPatients } from './operations/withheld-patients.ts';
 import { Attestations } from './operations/attestations.ts';
+import { Evidence } from './operations/ops/evidence.ts';
 import { AttestationsController } from './operations/ops/attestations.controller.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
+import { EvidenceController } from './operations/ops/evidence.controller.ts';
 import { NoticesController } from './operations/ops/notices.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
@@ -54,9 +57,9 @@ import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 /**
  * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels,
- * the freshness of feeds, and the notices that are due.
+ * the freshness of feeds, the notices that are due, and the counts of the monthly page.
  */
-const PROJECTIONS = [...FACTS_PROJECTIONS, history, fileRows, disclosures, serviceLevels, freshness, notices];
+const PROJECTIONS = [...FACTS_PROJECTIONS, history, fileRows, disclosures, serviceLevels, freshness, notices, evidence];
 /**
  * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
  * @until 0.3.0
@@ -132,6 +135,7 @@ export class AttributionModule {
         ListsController,
         LabelSimulationController,
         AttestationsController,
+        EvidenceController,
       ],
       providers: [
         { provide: CONFIG, useValue: config },
@@ -173,6 +177,7 @@ export class AttributionModule {
         ListDemands,
         LabelSimulator,
         Attestations,
+        Evidence,
       ],
     };
   }

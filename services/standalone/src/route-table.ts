@@ -28,6 +28,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/notices', 'attribution'],
     ['/ops/lists', 'attribution'],
     ['/ops/attestations', 'attribution'],
+    ['/ops/evidence', 'attribution'],
     ['/ops/feeds', 'resources'],
     ['/ops/reviews', 'resources'],
     ['/ops/members', 'resources'],

@@ -81,6 +81,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /ops/attestations': ['auditor'],
   'GET /ops/attestations/matches': ['auditor', 'compliance'],
   'POST /ops/attestations/withdrawals': ['compliance'],
+  'GET /ops/evidence': ['compliance'],
+  'GET /ops/evidence/signatures/{sha256}': ['auditor', 'compliance'],
 };
 /** Answers with ids or data of members. */
 const PROTECTED = [

@@ -15,6 +15,7 @@ import { importFolderCommand } from './commands/import-folder.ts';
 import { attestationCommands } from './commands/attestations.ts';
 import { noticeCommands } from './commands/notices.ts';
 import { labelsCommand } from './commands/labels.ts';
+import { evidenceCommand } from './commands/evidence.ts';
 import { linesCommands } from './commands/lines.ts';
 import { matchCommand } from './commands/match.ts';
 import { explainListCommands } from './commands/explain-lists.ts';
@@ -89,6 +90,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   feedsCommand(program);
   noticeCommands(program);
   reviewsCommand(program);
+  evidenceCommand(program);
   memberLinkCommand(program);
   memberCommands(program);
   attestationCommands(program);

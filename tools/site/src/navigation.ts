@@ -93,6 +93,7 @@ const SECTIONS = {
     'security-labels.md',
     'sensitive-data.md',
     'service-levels.md',
+    'evidence.md',
     'glossary.md',
     'changelog.md',
   ],

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { linesAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { addDays, NOTICE_LANGUAGES, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
+import { PA_MEMBERS } from '@provider-access/events';
 import { Facts, type MembersPart, personOfId, toMemberFacts } from '@provider-access/facts';
 import { isObject } from '@provider-access/fhir';
 import { MOST_IDS } from '@provider-access/intake';
@@ -50,6 +51,11 @@ export class DueNotices {
     this.reader = ports.views.reader(notices);
     this.records = new RecordsReader(ports.views);
     ports.metrics.read('pa_notices_overdue', async () => [{ labels: {}, value: await this.countOverdue() }]);
+  }
+
+  /** True once the list has passed what is in the log now, false after the timeout (ms). */
+  async passed(timeoutMs: number): Promise<boolean> {
+    return this.reader.waitFor(await this.ports.log.head([PA_MEMBERS]), timeoutMs);
   }
 
   /** The latest day that it is in the payer's time zones. What was due before is overdue. */

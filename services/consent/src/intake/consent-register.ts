@@ -1,3 +1,4 @@
+import { CONSENT_COPY_HEADER } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 import { derivedRecord, MOST_IDS } from '@provider-access/intake';
 import type { State } from '@provider-access/engines/state';
@@ -20,8 +21,6 @@ const NAMESPACE = 'consent-event';
  */
 const REMEMBERED_MS = 30 * 24 * 3600_000;
 
-/** A statement under another id of the same person. It was accepted and took effect once. */
-export const COPY_HEADER = 'ce_pacopy';
 /** A pa.consent event of a member. */
 export function published(member: string, entry: RegisterEntry, copy = false): NewRecord {
   const record = derivedRecord({
@@ -33,7 +32,7 @@ export function published(member: string, entry: RegisterEntry, copy = false): N
     data: { ...entry.data, member },
     ...(entry.type === 'pa.access-released.v1' && { n: 1 }),
   });
-  return copy ? { ...record, headers: { ...record.headers, [COPY_HEADER]: 'true' } } : record;
+  return copy ? { ...record, headers: { ...record.headers, [CONSENT_COPY_HEADER]: 'true' } } : record;
 }
 
 /** The statements of the other ids of a person that one id lacks. */

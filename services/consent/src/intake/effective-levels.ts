@@ -1,11 +1,10 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { PA_CONSENT, typeOf } from '@provider-access/events';
+import { CONSENT_COPY_HEADER, PA_CONSENT, typeOf } from '@provider-access/events';
 import { LevelLedger } from '@provider-access/levels';
 import { type Batch, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { Facts } from '@provider-access/facts';
 import { BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { COPY_HEADER } from './consent-register.ts';
 
 const NAMESPACE = 'service-levels';
 const SINCE = 'opt-outs-since';
@@ -41,7 +40,9 @@ export class EffectiveLevels implements OnModuleInit {
     const scope = `${topic}/${partition}`;
     const optOuts = records.filter(
       (record) =>
-        typeOf(record) === 'pa.opted-out.v1' && record.headers[COPY_HEADER] === undefined && record.offset >= since,
+        typeOf(record) === 'pa.opted-out.v1' &&
+        record.headers[CONSENT_COPY_HEADER] === undefined &&
+        record.offset >= since,
     );
     await this.ledger.measureEach(await this.firstOf(optOuts, scope), async (record) => {
       await this.effective(record);

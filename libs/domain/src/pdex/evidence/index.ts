@@ -1,0 +1,15 @@
+export {
+  EVIDENCE_LANGUAGES,
+  type EvidenceLanguage,
+  exact,
+  FIGURE_IDS,
+  type FigureId,
+  FIGURES,
+  unknown,
+  UNKNOWN,
+  upTo,
+  type Value,
+} from './figures.ts';
+export { isMonth, type Month, monthOf } from './months.ts';
+export { digestOfCsv, digestOfReport, evidenceCsv, evidenceReport, type EvidenceReport } from './report.ts';
+export { RULES, type RuleTest } from './rules.ts';
