@@ -123,7 +123,7 @@ export const TOPICS: readonly Topic[] = [
     ['attribution', 'consent', 'resources', 'export'],
     ['attribution', 'resources'],
   ),
-  row(PA_FEEDS, 'a partition of an inbound topic', MEASURED, ['resources'], ['resources']),
+  row(PA_FEEDS, 'a partition of an inbound topic', MEASURED, ['resources'], ['attribution', 'resources']),
   row(PA_DEPLOYMENT, 'none: its first record is the mark', MARK, SERVICES, SERVICES),
 ];
 
