@@ -364,8 +364,6 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /ops/lists': operator('/ops/lists', { most: { rows: 1_500, bytes: 200_000 } }),
     'GET /ops/attestations': operator('/ops/attestations', { most: { rows: 600 } }),
     'GET /ops/attestations/matches': operator('/ops/attestations/matches', { most: { rows: 600 } }),
-    'GET /ops/evidence': operator('/ops/evidence', { most: { rows: 6000, bytes: 100_000 } }),
-    'GET /ops/evidence/signatures/{sha256}': missing(`/ops/evidence/signatures/${'0'.repeat(64)}`, 'administrator'),
     'POST /ops/attestations/withdrawals': operator('/ops/attestations/withdrawals', { ...posted, status: 400 }),
     'GET /ops/notices': operator('/ops/notices?until=2030-01-01', { most: { rows: 1_500, bytes: 100_000 } }),
     'GET /ops/slo': operator('/ops/slo', { most: { rows: 200, bytes: 60_000 } }),

@@ -27,6 +27,10 @@ export function pastInputs(client: string, member: string) {
     'GET /ops/explain/timeline': [
       { url: `/ops/explain/timeline?member=${member}&from=${from}`, by, most: { rows: 40, bytes } },
     ],
+    'GET /ops/evidence': [{ url: '/ops/evidence', by, most: { rows: 6_000, bytes: 100_000 } }],
+    'GET /ops/evidence/signatures/{sha256}': [
+      { url: `/ops/evidence/signatures/${'0'.repeat(64)}`, by, status: 404, most: { bytes } },
+    ],
     'GET /ops/explain/members': [
       { url: `/ops/explain/members?client=${client}&at=${at}`, by, most: { rows: 4 * MEMBERS.length, bytes } },
     ],
