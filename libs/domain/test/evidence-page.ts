@@ -48,8 +48,8 @@ is over; until then the command says that the entry is not sealed yet. The exit 
 that is of another month, or whose day is not as it was sealed. An auditor may ask
 \`GET /ops/evidence/signatures/{sha256}\` too.
 
-The hash of a JSON file is that of its \`report\`, with sorted names and without spaces. The hash of a CSV file is that of
-all lines before the last one.
+- The hash of a JSON file is that of its \`report\`, with sorted names and without spaces.
+- The hash of a CSV file is that of all lines before the last one.
 
 ## What is counted
 

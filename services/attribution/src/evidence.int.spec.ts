@@ -115,7 +115,7 @@ describe('R23 the monthly page', () => {
     expect(await figures()).toMatchObject({ releases: 4, looks: 1 });
   });
 
-  it('R14, R17: counts each opt-out once, under how many ids and how often ever, and who is opted out now', async () => {
+  it('R14, R17: counts each opt-out once, under however many ids, and who is opted out now', async () => {
     await recorded(BEGINS - 1, read());
     await decided(BEGINS - 1, 'e0', 'opted-out', ['m0']);
     await decided(BEGINS, 'e1', 'opted-out', ['m1', 'm1-old']);

@@ -62,7 +62,8 @@ export function evidenceCommand(program: Command): void {
     .addHelpText(
       'after',
       ({ command }) => `
-The audit names the SHA-256 of each report before it leaves. What each figure counts: ${documentationOf(command, 'evidence')}`,
+The audit names the SHA-256 of each report before it leaves.
+What each figure counts: ${documentationOf(command, 'evidence')}`,
     )
     .action(async (o: Options, command: Command) => {
       const context = contextOf(command);

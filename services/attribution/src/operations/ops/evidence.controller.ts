@@ -29,8 +29,8 @@ const REPORT = operation({
   summary: 'Report the evidence of a month',
   description:
     'The figures of the month, and for each rule R1 to R26 what the platform does, the tests that prove it, and its ' +
-    'figures. A figure that is not known says why, and has no value. The audit names the SHA-256 of the answer before ' +
-    'it leaves. It names no member.',
+    'figures. A figure that is not known says why, and has no value. The audit names the SHA-256 of the answer ' +
+    'before it leaves. It names no member.',
   fields: {
     period: {
       schema: z.string(PERIOD_TEXT).refine(isMonth, PERIOD_TEXT).optional(),
