@@ -192,7 +192,7 @@ export const RULES: readonly Rule[] = [
     id: 'R13',
     source: '42 CFR 422.121(a)(2)(i)',
     does: {
-      en: 'Authenticates an app by its key, binds it to identifiers, and shows it attributed or attested members alone.',
+      en: 'Authenticates an app by its key, binds it to identifiers, and shows it its attributed or attested members.',
       es: 'Autentica una aplicación por su clave, y le muestra solo afiliados atribuidos o declarados.',
     },
     tests: [
