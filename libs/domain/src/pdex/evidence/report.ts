@@ -111,7 +111,7 @@ export function evidenceCsv(report: EvidenceReport): string {
   return `${text}${SIGNATURE}${sha256(text)}\r\n`;
 }
 /**
- * The hash of a CSV file, or undefined if its last line is no signature. `signed` is what the last line says, so the two
+ * The hash of a CSV file, or undefined without a signature. `signed` is what that line says, so the two
  * differ if somebody changed the file.
  */
 export function digestOfCsv(text: string): { readonly digest: string; readonly signed: string } | undefined {
