@@ -115,7 +115,7 @@ interface CountedConsentPart {
   readonly consent?: ConsentPart;
 }
 /** Later than any instant. */
-export const FOREVER = '9999-12-31T23:59:59.999Z';
+const FOREVER = '9999-12-31T23:59:59.999Z';
 const STATEMENTS: Readonly<Record<string, 'opt-out' | 'opt-in' | 'taken back'>> = {
   'pa.opted-out.v1': 'opt-out',
   'pa.opted-in.v1': 'opt-in',

@@ -12,4 +12,4 @@ export {
 } from './figures.ts';
 export { isMonth, type Month, monthOf } from './months.ts';
 export { digestOfCsv, digestOfReport, evidenceCsv, evidenceReport, type EvidenceReport } from './report.ts';
-export { RULES, type RuleTest } from './rules.ts';
+export { RULES } from './rules.ts';

@@ -71,7 +71,7 @@ export function evidenceReport({ month, timeZone, now, language, values }: Repor
 }
 
 /** JSON with sorted names and no spaces: the bytes that are signed, however a tool has printed the report since. */
-export const canonical = (value: unknown): string =>
+const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, one: unknown) =>
     typeof one === 'object' && one !== null && !Array.isArray(one)
       ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
