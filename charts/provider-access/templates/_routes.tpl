@@ -31,6 +31,7 @@
 - { prefix: /ops/lists, service: attribution }
 - { prefix: /ops/feeds, service: resources }
 - { prefix: /ops/reviews, service: resources }
+- { prefix: /ops/members, service: resources }
 - { prefix: /ops/lines, service: auth }
 {{- range include "pa.services" . | splitList " " }}
 - { prefix: /ops/views/{{ . }}, service: {{ . }} }
