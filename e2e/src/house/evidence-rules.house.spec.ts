@@ -1,7 +1,15 @@
-import { RULES } from '@provider-access/domain/pdex/evidence';
+import { evidenceReport, exact, FIGURE_IDS, type FigureId, monthOf } from '@provider-access/domain/pdex/evidence';
 import { describe, expect, test } from 'vitest';
 import { allOf, namesIn } from './rule-pages.ts';
 
+/** The rules as a report has them; its figures do not matter here. */
+const { rules: RULES } = evidenceReport({
+  month: monthOf('2026-11', 'UTC'),
+  timeZone: 'UTC',
+  now: 0,
+  language: 'en',
+  values: Object.fromEntries(FIGURE_IDS.map((id) => [id, exact(0)])) as Record<FigureId, ReturnType<typeof exact>>,
+});
 /** Rules that no program can prove, because they are about what a payer does. */
 const UNPROVED = ['R25'];
 const names = new Map<string, readonly string[]>();

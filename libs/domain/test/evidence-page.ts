@@ -1,4 +1,5 @@
-import { FIGURE_IDS, FIGURES, RULES, UNKNOWN } from '../src/pdex/evidence/index.ts';
+import { FIGURE_IDS, FIGURES, UNKNOWN } from '../src/pdex/evidence/figures.ts';
+import { RULES } from '../src/pdex/evidence/rules.ts';
 
 const figures = FIGURE_IDS.map((id) => `| ${FIGURES[id].title.en} | \`${id}\` | ${FIGURES[id].how.en} |`);
 const tests = (all: (typeof RULES)[number]['tests']): string =>

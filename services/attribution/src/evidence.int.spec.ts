@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Audit } from '@provider-access/audit';
-import { FIGURE_IDS, RULES } from '@provider-access/domain/pdex/evidence';
+import { FIGURE_IDS } from '@provider-access/domain/pdex/evidence';
 import {
   CONSENT_COPY_HEADER,
   dataOf,
@@ -294,7 +294,7 @@ describe('the signature of the monthly page', () => {
     expect(hash).toBe(sha256(text));
     expect((await signed(hash)).json()).toMatchObject({ format: 'csv' });
     expect(text.match(/^figure,/gm)).toHaveLength(FIGURE_IDS.length);
-    expect(text.match(/^rule,/gm)).toHaveLength(RULES.length);
+    expect(text.match(/^rule,/gm)).toHaveLength(26);
   });
 
   it('is not found for anything that was changed, and cannot be written by another route', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FIGURE_IDS, RULES, upTo } from './index.ts';
+import { FIGURE_IDS, upTo } from './index.ts';
+import { RULES } from './rules.ts';
 import { isMonth, monthOf } from './months.ts';
 import { digestOfCsv, digestOfReport, evidenceCsv, type EvidenceReport } from './report.ts';
 

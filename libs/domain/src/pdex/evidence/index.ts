@@ -4,12 +4,9 @@ export {
   exact,
   FIGURE_IDS,
   type FigureId,
-  FIGURES,
   unknown,
-  UNKNOWN,
   upTo,
   type Value,
 } from './figures.ts';
 export { isMonth, type Month, monthOf } from './months.ts';
 export { digestOfCsv, digestOfReport, evidenceCsv, evidenceReport, type EvidenceReport } from './report.ts';
-export { RULES } from './rules.ts';
