@@ -8,6 +8,7 @@ import {
   PA_AUDIT,
   READ_UNTIL,
   type ReadUntil,
+  readUntilText,
   type RefusalReason,
   type ReleaseEntry,
 } from '@provider-access/events';
@@ -159,7 +160,7 @@ export class Audit {
       subject: entry.client,
       data,
       ...(traceparent !== undefined && { traceparent }),
-      ...(read !== undefined && { extensions: { [READ_UNTIL]: JSON.stringify(read) } }),
+      ...(read !== undefined && { extensions: { [READ_UNTIL]: readUntilText(read) } }),
     });
     return new Promise((resolve, reject) => {
       this.#pending.push({ record, resolve, reject });

@@ -93,7 +93,8 @@ describe('audit', () => {
       );
     };
     expect([await found('m7'), await found('m251'), await found('m599')]).toEqual([[7], [251], [599]]);
-    expect([await found('none'), await found('m9')]).toEqual([[undefined], [9, 3]].map((one) => one.toSorted()));
+    // Two entries of one instant have no order.
+    expect([await found('none'), (await found('m9')).toSorted()]).toEqual([[undefined], [3, 9]]);
     expect(await found('odd')).toEqual([undefined, undefined, undefined]);
     const [{ read: last, ...one }] = (await findDisclosures(reader, { member: 'm599' }, { count: 1 })).found as [
       StoredDisclosure,

@@ -72,6 +72,17 @@ const readUntil = z.object({
   ofMembers: z.record(z.string(), z.array(z.int())),
   ofParties: z.record(z.string(), z.array(z.int())),
 });
+const offsets = (by: Readonly<Record<string, readonly number[]>>): string =>
+  Object.entries(by)
+    .map(([topic, all]) => `"${topic}":[${all.join()}]`)
+    .join();
+/**
+ * The text of the attribute, as JSON. Each answer with data writes one. Names of topics and whole numbers need no
+ * escapes, so joining them costs less than `JSON.stringify`.
+ */
+export const readUntilText = ({ ofMembers, ofParties }: ReadUntil): string =>
+  `{"ofMembers":{${offsets(ofMembers)}},"ofParties":{${offsets(ofParties)}}}`;
+
 /** What a record of pa.audit says of it. Undefined in entries of before, and of a form that is not known. */
 export function readUntilOf(headers: Readonly<Record<string, string>>): ReadUntil | undefined {
   const text = headers[`ce_${READ_UNTIL}`];
