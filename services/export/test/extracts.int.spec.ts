@@ -72,7 +72,9 @@ async function chunk({ policy = DEFAULT_LABEL_POLICY, types = ALL, during }: Ask
       return { ...info, members: decoded.members, segments };
     }),
   );
-  return { ...summary, parts: files };
+  // When a decision was made differs from run to run, and by which facts it was made must not.
+  const decided = Object.entries(summary.decided ?? {}).map(([reason, { read }]) => [reason, read]);
+  return { ...summary, decided, parts: files };
 }
 const filled = (member: string): Promise<boolean> =>
   extracts.get(member).then((found?: Extract) => found?.body !== undefined);
