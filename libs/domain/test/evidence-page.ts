@@ -15,10 +15,18 @@ const rules = RULES.map(
 export const evidencePage = (): string => `# The evidence of a month
 
 For the payer's compliance officer and for auditors: one page a month, with the figures of the month and with what
-proves each rule. \`pa evidence\` prints it. This page is generated from the tables of the report
-(\`npm run evidence-page -w @provider-access/domain\`).
+proves each rule. A page in the browser and \`pa evidence\` show it.
+
+The tables of the report give this page (\`npm run evidence-page -w @provider-access/domain\`).
 
 ## Get the page
+
+In a browser: sign in at \`/portal\` ([signing-in.md](signing-in.md)) and choose the month. One click prints it, and one
+keeps it as a CSV file.
+
+![The figures of a month](pictures/portal-evidence-light-1280.png)
+
+With the command line:
 
 1. Print the month, with an administrator's token:
 

@@ -112,5 +112,5 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   operator: ['/portal/levels'],
   engineer: ['/portal/levels'],
   'call-centre': ['/portal/members'],
-  compliance: ['/portal/apps', '/portal/seals', '/portal/levels'],
+  compliance: ['/portal/apps', '/portal/seals', '/portal/evidence', '/portal/levels'],
 };

@@ -7,6 +7,7 @@ export const PAGES = {
   apps: 'index.html',
   audit: 'index.html',
   developer: 'developer.html',
+  evidence: 'index.html',
   levels: 'index.html',
   member: 'member.html',
   members: 'index.html',

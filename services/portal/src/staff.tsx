@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './staff/app.tsx';
 import { AppsPage } from './staff/apps/apps-page.tsx';
 import { AuditPage } from './staff/audit/audit-page.tsx';
+import { EvidencePage } from './staff/evidence/evidence-page.tsx';
 import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
 import type { StaffPage } from './staff/pages.ts';
@@ -34,6 +35,13 @@ const PAGES: readonly StaffPage[] = [
     show: AuditPage,
   },
   { name: 'seals', title: 'seals', what: 'seals.what', needs: ['GET /ops/audit/verification'], show: SealsPage },
+  {
+    name: 'evidence',
+    title: 'evidence',
+    what: 'evidence.what',
+    needs: ['GET /ops/evidence'],
+    show: EvidencePage,
+  },
   { name: 'levels', title: 'levels', what: 'levels.what', needs: ['GET /ops/slo'], show: LevelsPage },
 ];
 

@@ -2,8 +2,9 @@ import { useEffect, useState } from 'react';
 import type { components } from '../../generated/openapi.d.ts';
 import { api, ask, type Asked, type Fault, messageOf } from '../common/api.ts';
 import { Button, Heading, Notice } from '../common/parts.tsx';
+import { save } from '../common/save.ts';
 import { FaultNotice } from './fault.tsx';
-import { bearer, type OwnApp, save } from './own-app.ts';
+import { bearer, type OwnApp } from './own-app.ts';
 import { useSpeech } from './texts.ts';
 import { asApp, Loading, useAsApp } from './with-token.tsx';
 

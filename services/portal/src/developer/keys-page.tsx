@@ -1,9 +1,10 @@
 import { useState } from 'react';
 import { api, ask, type Fault } from '../common/api.ts';
 import { Button, Heading, Notice, Tick } from '../common/parts.tsx';
+import { save } from '../common/save.ts';
 import { FaultNotice } from './fault.tsx';
 import { type AppKey, makeKey, publicOf } from './keys.ts';
-import { bearer, type OwnApp, save } from './own-app.ts';
+import { bearer, type OwnApp } from './own-app.ts';
 import { useSpeech } from './texts.ts';
 
 interface KeysProps {

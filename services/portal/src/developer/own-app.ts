@@ -46,17 +46,6 @@ export function readAppFile(text: string): Omit<OwnApp, 'key'> | undefined {
   }
 }
 
-/** Gives a person a file with this text. Nothing of it is kept in the browser. */
-export function save(name: string, text: string | Blob): void {
-  const url = URL.createObjectURL(new Blob([text]));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download has begun by then, whatever its length.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
 export const bearer = (token: string): { readonly authorization: string } => ({ authorization: `Bearer ${token}` });
 
 /** The token URL as the platform names it, which an assertion must name as `aud`. */

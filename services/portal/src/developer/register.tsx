@@ -2,9 +2,10 @@ import { useState } from 'react';
 import { Form } from 'react-aria-components';
 import { api, ask, type Fault } from '../common/api.ts';
 import { Button, Choice, Field, Heading, Notice, Radios, Tick } from '../common/parts.tsx';
+import { save } from '../common/save.ts';
 import { FaultNotice } from './fault.tsx';
 import { type AppKey, makeKey, publicOf, readKey } from './keys.ts';
-import { ALL_DATA, appFileOf, type OwnApp, type Registration, save } from './own-app.ts';
+import { ALL_DATA, appFileOf, type OwnApp, type Registration } from './own-app.ts';
 import { Files } from './parts.tsx';
 import { useSpeech } from './texts.ts';
 

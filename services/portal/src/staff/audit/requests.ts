@@ -1,4 +1,5 @@
 import { api, ask, type Asked } from '../../common/api.ts';
+import { save } from '../../common/save.ts';
 import { type Release, type Releases, releases, type Seeing } from '../members/requests.ts';
 
 export interface Span {
@@ -162,11 +163,6 @@ export async function saveDocument(member: string): Promise<Asked<true>> {
     }>,
   );
   if (asked.fault !== undefined) return asked;
-  const url = URL.createObjectURL(new Blob([asked.data], { type: 'text/html' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = 'accounting-of-disclosures.html';
-  link.click();
-  URL.revokeObjectURL(url);
+  save('accounting-of-disclosures.html', asked.data);
   return { data: true };
 }
