@@ -13,7 +13,7 @@ import { memberFacts } from './projections.ts';
 import { typeOfRecord } from './record.ts';
 import { concernsSource } from './source-holds.ts';
 
-/** How far the facts of a decision had been read (ADR 0145). Offsets; -1: no record has counted. */
+// All numbers here are offsets; -1: no record has counted (ADR 0145).
 
 const MEMBER_PARTS = Object.entries(memberFacts.topics).map(([topic, { part }]) => [topic, part] as const);
 /** Each record of these topics is about somebody whom any decision may ask for. */

@@ -228,10 +228,11 @@ describe.skipIf(missing !== '')(`a developer${missing}`, () => {
   test('no text of a path ends the quotes of a program', async () => {
     const page = await withApp('clinic-a');
     await section(page, 'Call it now').click();
-    await page.getByLabel('Path below /fhir').fill(`Patient?name='; touch ${join(folder, 'ran')}; '"$(id)\``);
+    await page.getByLabel('Path below /fhir').fill(`Patient?name='; touch ${join(folder, 'ran')}; '"$(id)\`%27`);
     for (const name of ['curl', 'Node', 'Python', 'Java']) {
       await button(page, name).click();
       const text = await page.getByRole('region', { name: 'The program' }).innerText();
+      expect(text).not.toContain('%2527');
       expect(text.split('\n').find((line) => line.includes('/fhir/'))).toMatch(/['"]http[\w:/.?=%;~$()-]+['"]/);
     }
     await page.context().close();

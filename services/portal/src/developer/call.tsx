@@ -13,8 +13,11 @@ const PATHS = ['metadata', 'Group', 'Patient?_count=5', 'Observation?_summary=co
 const HEADERS = { Accept: 'application/fhir+json' } as const;
 /** Characters of an answer that are shown. */
 const LONGEST = 20_000;
-/** What a URL keeps as it is. Anything else is encoded, so that no text can end the quotes of a program. */
-const encoded = (path: string): string => encodeURI(path.trim().replace(/^\/+/, '')).replaceAll("'", '%27');
+/** The path as a URL has it. Escapes stay as they are, and no text can end the quotes of a program. */
+const encoded = (path: string): string =>
+  encodeURI(path.trim().replace(/^\/+/, '').toWellFormed())
+    .replaceAll(/%25(?=[0-9a-f]{2})/gi, '%')
+    .replaceAll("'", '%27');
 
 interface Answer {
   readonly status: number;
