@@ -10,6 +10,6 @@ export const binding = z.object({
   evidence: z.string().optional(),
   reason: z.string().optional(),
 });
-/** pa.registry: one interval in an event of its own. This release reads it, the next one writes it (ADR 0129). */
+/** pa.registry: one interval in an event of its own. BINDING_EVENTS writes it (ADR 0129). */
 export const bindingChanged = binding.extend({ client: z.string() });
 export type BindingChanged = z.infer<typeof bindingChanged>;

@@ -170,7 +170,7 @@ describe('P1 intervals in an approval', () => {
   });
 });
 
-describe('P1 pa.binding-changed.v1, which the next release writes', () => {
+describe('P1 pa.binding-changed.v1, which BINDING_EVENTS writes', () => {
   const changed = (hour: number, to?: number) => ({
     provider: NPI,
     from: at(hour),

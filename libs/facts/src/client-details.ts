@@ -68,7 +68,7 @@ export function statusAfter(type: string, record: LogRecord): ClientStatus | und
   return status === 'suspended' && dataOf<AppRejected>(record).expired === true ? 'expired' : status;
 }
 
-/** The record of one interval of a binding. This release reads it and does not write it (ADR 0129). */
+/** The record of one interval of a binding, which BINDING_EVENTS writes (ADR 0129). */
 export const BINDING_CHANGED = 'pa.binding-changed.v1';
 
 /**

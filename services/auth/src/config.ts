@@ -66,6 +66,13 @@ export const authSettings = z.object({
       '`true`: one person puts an app in review, and another one approves it. The same holds for an approval that ' +
         'binds more, or that follows a suspension (`docs/reviewing.md`). Reviewers sign in, or have a token each.',
     ),
+  BINDING_EVENTS: flag
+    .default(false)
+    .describe(
+      '`true`: each interval of a binding is an event of its own, `pa.binding-changed.v1`. A process of 0.2.0 stops ' +
+        'in front of it. So set it when every process reads this event and no earlier release comes back ' +
+        '(`docs/upgrades.md`).',
+    ),
   REVIEW_VALID_DAYS: whole(1, 3650)
     .optional()
     .describe(
@@ -118,6 +125,8 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   identityProviderWithinMs: 5000,
   reasons: env.REASONS_FILE ?? DEFAULT_REASONS,
   fourEyes: env.FOUR_EYES,
+  /** Whether each interval of a binding is an event of its own (ADR 0129). */
+  bindingEvents: env.BINDING_EVENTS,
   /** Days from an approval until the app needs another one; undefined: for ever. */
   reviewValidDays: env.REVIEW_VALID_DAYS,
   registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,

@@ -30,7 +30,7 @@ test(`${SEQUENCES} random sequences keep the promises (seed ${variant.seed})`, a
 }, 1_200_000);
 
 test('sequences by hand about notices keep the promises', async () => {
-  const world = await MemoryWorld.start(keys, true);
+  const world = await MemoryWorld.start(keys, { holdsUntilNotice: true });
   try {
     for (const [what, sequence] of Object.entries(WRITTEN_WITH_NOTICES)) await run(world, what, sequence);
   } finally {

@@ -64,7 +64,7 @@ const later = async (): Promise<void> => {
 };
 
 beforeEach(async () => {
-  world = await MemoryWorld.start(keys, false, true);
+  world = await MemoryWorld.start(keys, { ticking: true, bindingEvents: true });
   return () => world.stop();
 }, 60_000);
 

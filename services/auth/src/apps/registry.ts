@@ -3,6 +3,7 @@ import type { ClientStatus } from '@provider-access/domain/access';
 import type { AppRegistered, AppRejected } from '@provider-access/events';
 import { ClientDetails, type ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
+import { type AuthConfig, CONFIG } from '../config.ts';
 import {
   decide,
   evolve,
@@ -14,6 +15,7 @@ import {
   ENDS,
   noBindingToEnd,
   noTransition,
+  withBindingEvents,
 } from '../domain/client.ts';
 import { type KnownBindings, noBindings } from '../domain/bindings.ts';
 import { RegistryStreams } from './registry-streams.ts';
@@ -46,6 +48,7 @@ export class Registry {
   constructor(
     @Inject(RegistryStreams) private readonly streams: RegistryStreams,
     @Inject(ClientDetails) private readonly details: ClientDetails,
+    @Inject(CONFIG) private readonly config: AuthConfig,
   ) {}
 
   /**
@@ -63,12 +66,13 @@ export class Registry {
         ? await this.bindingsOf(client, name, version)
         : noBindings(this.streams.now());
       if (known === undefined) continue;
-      const decided = decideFrom(command, head?.snapshot, application, known);
-      const events = decided.map((event, i) => ({ ...event, id: `${client}/${version + i + 1}`, subject: client }));
+      const events = decideFrom(command, head?.snapshot, application, known);
+      const decided = this.config.bindingEvents ? withBindingEvents(events) : events;
+      const written = decided.map((event, i) => ({ ...event, id: `${client}/${version + i + 1}`, subject: client }));
       const appended =
-        events.length === 0
+        written.length === 0
           ? version
-          : await this.streams.append(name, version, events, decided.reduce(evolve, head?.snapshot as ClientState));
+          : await this.streams.append(name, version, written, decided.reduce(evolve, head?.snapshot as ClientState));
       if (appended !== undefined) return this.streams.acknowledge(name, appended);
     }
     throw new Refusal('conflict', 'Other requests changed this client at the same time. Repeat the request.');

@@ -292,6 +292,20 @@ export function widens(
   return scope !== undefined && grantScopes(scope, now.scope) !== scope;
 }
 
+/**
+ * The events of a decision where each interval of a binding is an event of its own (ADR 0129). The approval comes
+ * first: it says with an empty list that it begins and ends nothing itself.
+ */
+export const withBindingEvents = (events: readonly ClientEvent[]): readonly ClientEvent[] =>
+  events.flatMap((event) => {
+    if (event.type !== 'pa.app-approved.v1') return [event];
+    const { client, bindings = [] } = event.data;
+    return [
+      { ...event, data: { ...event.data, bindings: [] } },
+      ...bindings.map((each): ClientEvent => ({ type: 'pa.binding-changed.v1', data: { client, ...each } })),
+    ];
+  });
+
 const approvedBy = ({ providers, scope, evidence }: AppApproved): NonNullable<ClientState['approved']> => ({
   providers,
   scope,

@@ -48,8 +48,18 @@ export interface EnginePorts {
    */
   readonly presenceNow?: () => number;
 }
-/** The services as a test configures them. `holds`: nobody sees a member who has not got a notice. */
-export const testedServices = (holds: boolean): readonly StartableService[] => [
+/** What a test may configure. */
+export interface Tested {
+  /** Nobody sees a member who has not got a notice. */
+  readonly holdsUntilNotice?: boolean;
+  /** Each interval of a binding is an event of its own (ADR 0129). */
+  readonly bindingEvents?: boolean;
+}
+/** The services as a test configures them. */
+export const testedServices = ({
+  holdsUntilNotice: holds = false,
+  bindingEvents = false,
+}: Tested): readonly StartableService[] => [
   attributionService.read({ PUBLIC_URL, HOLD_UNTIL_NOTICE: String(holds) }, {}),
   consentService.read({ PAYER_IDENTIFIERS: US, HOLD_UNTIL_NOTICE: String(holds) }, {}),
   resourcesService.with({ publicUrl: PUBLIC_URL, attachmentsAbove: 1000, holdsUntilNotice: holds }),
@@ -64,9 +74,9 @@ export const testedServices = (holds: boolean): readonly StartableService[] => [
     kickOffsPerHour: 100_000,
     runningPerClient: 1000,
   }),
-  authService.read({ PUBLIC_URL, HOLD_UNTIL_NOTICE: String(holds) }, {}),
+  authService.read({ PUBLIC_URL, HOLD_UNTIL_NOTICE: String(holds), BINDING_EVENTS: String(bindingEvents) }, {}),
 ];
-const TESTED = testedServices(false);
+const TESTED = testedServices({});
 /** The secrets that all services of a test share. */
 export const secretsOf = (keys: Secret<SigningKeys>) =>
   fixedSecrets(

@@ -12,7 +12,7 @@ import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { serviceOf } from '@provider-access/standalone/route-table';
 import { mapBlobs } from '../kill-points/blobs.ts';
-import { PUBLIC_URL, secretsOf, testedServices } from '../kill-points/platform-process.ts';
+import { PUBLIC_URL, secretsOf, type Tested, testedServices } from '../kill-points/platform-process.ts';
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
 const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly Service[];
@@ -108,10 +108,10 @@ export class Cluster {
   readonly #dying: Promise<void>[] = [];
   #started = 0;
 
-  private constructor(now: number, keys: Secret<SigningKeys>, holdsUntilNotice: boolean, blobs: Blobs) {
+  private constructor(now: number, keys: Secret<SigningKeys>, tested: Tested, blobs: Blobs) {
     this.now = now;
     this.#blobs = blobs;
-    this.#services = testedServices(holdsUntilNotice);
+    this.#services = testedServices(tested);
     this.#secrets = secretsOf(keys);
     this.#broker = this.#connect();
     this.#state = openMemoryState({ log: this.#broker, now: () => this.now });
@@ -119,10 +119,10 @@ export class Cluster {
   static async start(
     now: number,
     keys: Secret<SigningKeys>,
-    holdsUntilNotice: boolean,
+    tested: Tested,
     blobs = mapBlobs(new Map()),
   ): Promise<Cluster> {
-    const cluster = new Cluster(now, keys, holdsUntilNotice, blobs);
+    const cluster = new Cluster(now, keys, tested, blobs);
     for (const name of MODULES) for (let i = 0; i < INSTANCES; i++) await cluster.#start(name, i);
     return cluster;
   }

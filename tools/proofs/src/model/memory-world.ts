@@ -12,7 +12,7 @@ import {
   PROVIDERS,
   World,
 } from '@provider-access/testing/promises';
-import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, PUBLIC_URL } from '../kill-points/platform-process.ts';
+import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, PUBLIC_URL, type Tested } from '../kill-points/platform-process.ts';
 import { Cluster, type Instance } from './cluster.ts';
 
 const MINUTE = 60_000;
@@ -21,6 +21,12 @@ const STARTS = Date.parse('2026-01-31T00:00:00Z');
 const TOKEN_MS = 120_000;
 /** Steps after which a doomed instance dies at the latest. */
 const DOOMED_STEPS = 2;
+
+interface WorldOptions extends Tested {
+  /** Each read takes a millisecond, so that no statement after it has the time of its audit entry. */
+  readonly ticking?: boolean;
+  readonly blobs?: Blobs;
+}
 
 /** Two instances of each module in this process. The test sets the clock. */
 export class MemoryWorld extends World {
@@ -45,14 +51,10 @@ export class MemoryWorld extends World {
       clock: { now: () => cluster.now },
     });
   }
-  /** @param ticking each read takes a millisecond, so that no statement after it has the time of its audit entry */
-  static async start(
-    keys: Secret<SigningKeys>,
-    holdsUntilNotice = false,
-    ticking = false,
-    blobs?: Blobs,
-  ): Promise<MemoryWorld> {
-    const world = new MemoryWorld(await Cluster.start(STARTS, keys, holdsUntilNotice, blobs), keys, holdsUntilNotice);
+  static async start(keys: Secret<SigningKeys>, options: WorldOptions = {}): Promise<MemoryWorld> {
+    const { ticking = false, blobs, ...tested } = options;
+    const cluster = await Cluster.start(STARTS, keys, tested, blobs);
+    const world = new MemoryWorld(cluster, keys, tested.holdsUntilNotice === true);
     world.#ticking = ticking;
     await world.openPractices();
     return world;

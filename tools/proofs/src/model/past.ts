@@ -61,8 +61,9 @@ export async function explainServed(keys: Secret<SigningKeys>, seed: number, seq
     brokenOff: [],
     leftOut: new Map(),
   };
-  for (let n = 0; n < sequences;) {
-    const world = await MemoryWorld.start(keys, false, true);
+  // Every second world has the intervals of bindings in events of their own.
+  for (let n = 0, bindingEvents = false; n < sequences; bindingEvents = !bindingEvents) {
+    const world = await MemoryWorld.start(keys, { ticking: true, bindingEvents });
     try {
       const last = Math.min(n + A_WORLD, sequences);
       while (n < last) {

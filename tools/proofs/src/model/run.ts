@@ -1,13 +1,17 @@
 import type { Secret, SigningKeys } from '@provider-access/smart';
 import { Driver, type Operation, printed, sequenceOf, type World } from '@provider-access/testing/promises';
+import type { Tested } from '../kill-points/platform-process.ts';
 import { MemoryWorld } from './memory-world.ts';
 
 /** Sequences for each world, each with members of its own. Starting a world costs as much as running a sequence. */
 const A_WORLD = 70;
 /** Worlds that run at the same time, because a sequence mostly waits. */
 const SIDE_BY_SIDE = 3;
-/** In one lane nobody sees a member who has not got a notice. */
-const holdsFor = (number: number): boolean => number % SIDE_BY_SIDE === SIDE_BY_SIDE - 1;
+/** In one lane nobody sees a member who has not got a notice. In another one intervals are events of their own. */
+const testedFor = (number: number): Tested => ({
+  holdsUntilNotice: number % SIDE_BY_SIDE === SIDE_BY_SIDE - 1,
+  bindingEvents: number % SIDE_BY_SIDE === 1,
+});
 /** Limit of runs while shortening a sequence. */
 const ATTEMPTS = 60;
 
@@ -36,7 +40,7 @@ export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<nu
         begun += 1;
         if (own % A_WORLD === 0) {
           await world?.stop();
-          world = await MemoryWorld.start(keys, holdsFor(number));
+          world = await MemoryWorld.start(keys, testedFor(number));
         }
         const sequence = sequenceOf(seed + number);
         const fault = await faultOf(world!, `s${number}`, sequence);
@@ -51,7 +55,8 @@ export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<nu
   const { number, sequence, fault } = failed;
   const { shortest, fault: last } = await shortened(keys, number, sequence);
   const found = last ?? 'the sequence alone breaks no promise';
-  const where = holdsFor(number) ? ', which holds until a notice' : '';
+  const { holdsUntilNotice, bindingEvents } = testedFor(number);
+  const where = `${holdsUntilNotice ? ', which holds until a notice' : ''}${bindingEvents ? ', binding events' : ''}`;
   const whole = `The whole sequence: ${fault}\n${printed(sequence)}`;
   throw new Error(
     `sequenceOf(${seed + number}), number ${number + 1}${where}: ${found}\n${printed(shortest)}\n${whole}`,
@@ -75,7 +80,7 @@ async function shortened(
   sequence: readonly Operation[],
 ): Promise<{ readonly shortest: readonly Operation[]; readonly fault: string | undefined }> {
   const alone = async (operations: readonly Operation[]): Promise<string | undefined> => {
-    const world = await MemoryWorld.start(keys, holdsFor(number));
+    const world = await MemoryWorld.start(keys, testedFor(number));
     try {
       return await faultOf(world, `s${number}`, operations);
     } finally {
