@@ -29,8 +29,11 @@ export class PortalBench {
   /** What the browser reports, for example what the policy of the pages blocks, and requests to other servers. */
   readonly faults: string[] = [];
 
-  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.platform = await startPlatform({ dataDir: join(this.#folder, 'data'), env });
+  /** @param before fills the folder of the platform before it starts */
+  async start(env: Readonly<Record<string, string>> = {}, before?: (dataDir: string) => Promise<void>): Promise<void> {
+    const dataDir = join(this.#folder, 'data');
+    await before?.(dataDir);
+    this.platform = await startPlatform({ dataDir, env });
     this.browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   }
   /** Ends the platform and starts it again at the same address, on the same data. */

@@ -2,7 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { PAST_APP, PAST_NPIS, writePastApp } from './past-app.ts';
 
 const NPI = '1234567893';
 /** What a stranger can write into a registration. Every field that the page shows has a script. */
@@ -12,7 +13,12 @@ const MOST_CLICKS = 12;
 const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
 describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
   const bench = new PortalBench();
-  beforeAll(() => bench.start({ AUTH_REGISTRATIONS_PER_MINUTE: '1000' }));
+  /** Waits for a review, and looks as most apps do. */
+  let shownApp = '';
+  beforeAll(async () => {
+    await bench.start({ AUTH_REGISTRATIONS_PER_MINUTE: '1000' }, writePastApp);
+    shownApp = await register('Valley Family Clinic', { kid: 'key of 2026', contacts: ['it@valley-clinic.example'] });
+  });
   afterAll(() => bench.stop());
 
   const api = (method: string, path: string, body?: object): Promise<Response> =>
@@ -21,15 +27,18 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
       headers: { authorization: `Bearer ${bench.platform.administratorToken}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-  async function register(name: string): Promise<string> {
+  async function register(
+    name: string,
+    { kid = SCRIPT, contacts = ['developer@clinic.example'] }: { kid?: string; contacts?: readonly string[] } = {},
+  ): Promise<string> {
     const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
     const answer = await fetch(`${bench.platform.base}/auth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
         client_name: name,
-        jwks: { keys: [{ ...jwk, kid: SCRIPT, alg: 'ES384', use: 'sig' }] },
-        contacts: ['developer@clinic.example'],
+        jwks: { keys: [{ ...jwk, kid, alg: 'ES384', use: 'sig' }] },
+        contacts,
         npi: [NPI],
         token_endpoint_auth_method: 'private_key_jwt',
         grant_types: ['client_credentials'],
@@ -45,9 +54,16 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     roles: readonly string[] = ['reviewer'],
     ...look: Parameters<PortalBench['fresh']>
   ): Promise<Page> {
+    return openedAt('/portal/apps', roles, ...look);
+  }
+  async function openedAt(
+    path: string,
+    roles: readonly string[],
+    ...look: Parameters<PortalBench['fresh']>
+  ): Promise<Page> {
     const context = await bench.fresh(...look);
     await bench.signIn(context, roles);
-    return bench.open(context, '/portal/apps');
+    return bench.open(context, path);
   }
 
   test('approves, suspends, approves again, ends a binding and revokes, each with few clicks', async () => {
@@ -100,6 +116,93 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     await page.getByText('The app is now: revoked.').waitFor();
     expect(await statusOf(id)).toBe('revoked');
     await page.getByText('No decision is possible in this state.').waitFor();
+    await page.context().close();
+  });
+
+  test('narrows the scopes of an approval, and sees later what the app had asked for', async () => {
+    const id = await register('Clinic that asks for too much');
+    const page = await openedAt(`/portal/apps#${id}`, ['reviewer']);
+    const clicks = new Clicks(page);
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await clicks.on(page.getByText(`Bind NPI ${NPI}`));
+    await clicks.on(page.getByLabel(`Evidence for NPI ${NPI}`));
+    await page.keyboard.type('contract 9');
+    await clicks.on(page.getByText(/is out of network or unknown/));
+    const scopes = page.getByLabel('Scopes that the app gets');
+    expect(await scopes.inputValue()).toBe('system/*.rs');
+    await clicks.on(scopes);
+    await scopes.fill('user/Patient.rs');
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    // More than what was asked for, or something else, is refused.
+    await page.getByRole('alert').getByText('the app registered none of these scopes').waitFor();
+    await clicks.on(scopes);
+    await scopes.fill('system/Patient.rs system/Coverage.rs');
+    await clicks.on(page.getByRole('button', { name: 'Approve' }));
+    await page.getByText('The app is now: approved.').waitFor();
+    expect(clicks.take('approve with fewer scopes')).toBeLessThanOrEqual(MOST_CLICKS);
+    const { scope } = (await (await api('GET', `/auth/clients/${id}`)).json()) as { scope: string };
+    expect(scope.split(' ').sort()).toEqual(['system/Coverage.rs', 'system/Patient.rs']);
+    await page.reload();
+    await page.locator('.pair').filter({ hasText: 'Scopes that it asked for' }).getByText('system/*.rs').waitFor();
+    // Other tests bind the same NPI.
+    expect((await api('POST', `/auth/clients/${id}/revoke`, { reason: 'requested-by-app' })).status).toBe(200);
+    await page.context().close();
+  });
+
+  test('sees the bindings of an app over time as a picture, and the same as a table', async () => {
+    const page = await openedAt(`/portal/apps#${PAST_APP}`, ['reviewer']);
+    const lane = (label: string) =>
+      page.getByRole('img', { name: 'Its bindings, on one axis of time' }).locator('.lane').filter({ hasText: label });
+    await lane('State of the app').waitFor();
+    // By the story: approved twice; the first NPI stopped with the suspension and began anew.
+    expect(await lane('State of the app').locator('rect').count()).toBe(2);
+    expect(await Promise.all(PAST_NPIS.map((npi) => lane(npi).locator('rect').count()))).toEqual([2, 1, 1]);
+    const left = async (npi: string, n: number): Promise<number> =>
+      Number(await lane(npi).locator('rect').nth(n).getAttribute('x'));
+    const width = async (npi: string, n: number): Promise<number> =>
+      Number(await lane(npi).locator('rect').nth(n).getAttribute('width'));
+    // Of 300 days until now: 290 to 120 days ago, 290 to 90, and the last 60.
+    const { 0: first, 1: second, 2: third } = PAST_NPIS;
+    expect((await width(second, 0)) / (await width(third, 0))).toBeCloseTo(170 / 60, 1);
+    const older = (await left(first, 0)) < (await left(first, 1)) ? 0 : 1;
+    expect((await width(first, older)) / (await width(third, 0))).toBeCloseTo(200 / 60, 1);
+    const table = page.getByRole('region', { name: 'What it is bound to, over time' });
+    expect(await table.locator('tbody tr').count()).toBe(4);
+    await page.context().close();
+  });
+
+  test('reads the report of decisions by reason and age', async () => {
+    for (const name of ['Clinic with a weak key', 'Clinic with another weak key']) {
+      const id = await register(name);
+      expect((await api('POST', `/auth/clients/${id}/reject`, { reason: 'weak-cryptography' })).status).toBe(200);
+    }
+    const id = await register('Clinic whose contract ended');
+    const identifiers = [{ npi: NPI, evidence: 'contract 7' }];
+    const ended = { reason: 'contract-ended' };
+    for (const [what, body] of [
+      ['approve', { identifiers, confirm: [NPI] }],
+      [`bindings/npi%7C${NPI}/end`, ended],
+    ] as const)
+      expect((await api('POST', `/auth/clients/${id}/${what}`, body)).status).toBe(200);
+    const page = await openedAt('/portal/decisions', ['reviewer']);
+    const row = (name: RegExp) => page.locator('tbody tr').filter({ hasText: name });
+    await row(/weak-cryptography/).waitFor();
+    const cells = (of: string): string[] => of.split('\t').map((text) => text.trim());
+    // Two of them, within a tenth of a day. The payer's list has the words of the code.
+    expect(cells(await row(/weak-cryptography/).innerText())).toEqual([
+      'rejected',
+      expect.stringMatching(/^[A-Z][^\n]+\n+weak-cryptography$/),
+      ...['2', '0', '0', '0', ''],
+    ]);
+    // The app with a past had its binding for 170 days, by hand; those of the tests ended at once.
+    const [, , , least, , most] = cells(await row(/contract-ended/).innerText());
+    expect([least, most]).toEqual(['0', '170']);
+    const clicks = new Clicks(page);
+    await clicks.on(page.getByLabel('Period'));
+    await page.getByLabel('Period').selectOption('30');
+    await expect.poll(() => row(/contract-ended/).innerText()).toMatch(/\t0\t0\t0/);
+    expect(clicks.take('report of 30 days') + 1).toBeLessThanOrEqual(MOST_CLICKS);
+    expect(await page.locator('main').innerText()).not.toContain('Clinic');
     await page.context().close();
   });
 
@@ -156,15 +259,25 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     const page = await opened(['reviewer'], theme, width, language);
     await page.locator('tbody tr').first().waitFor();
     expect(await faultsOf(page)).toEqual([]);
-    await page.locator('tbody a').first().click();
+    await page.goto(`${bench.platform.base}/portal/apps#${shownApp}`);
+    await page.reload();
     await page.locator('dl').waitFor();
     expect(await faultsOf(page)).toEqual([]);
-    await picture(page, `app-${theme}-${width}`);
     await page.locator('.button.main').click();
     await page.locator('.tick').first().click();
     await page.locator('form input').first().waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await picture(page, `approve-${theme}-${width}`);
+    await page.goto(`${bench.platform.base}/portal/apps#${PAST_APP}`);
+    await page.reload();
+    const past = page.locator('section').filter({ has: page.locator('.chart') });
+    await past.waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(past, `bindings-${theme}-${width}`);
+    await page.goto(`${bench.platform.base}/portal/decisions?lang=${language}`);
+    await page.locator('table').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(page, `decisions-${theme}-${width}`);
     await page.context().close();
   });
 
@@ -181,14 +294,23 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     async (role) => {
       const page = await opened([role]);
       await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
+      await page.goto(`${bench.platform.base}/portal/decisions`);
+      await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
       const [cookie] = await page.context().cookies();
-      for (const path of ['/auth/clients', '/auth/clients/c-1'])
+      for (const path of ['/auth/clients', '/auth/clients/c-1', '/auth/decisions'])
         expect(
           (await fetch(bench.platform.base + path, { headers: { cookie: `${cookie!.name}=${cookie!.value}` } })).status,
         ).toBe(403);
       await page.context().close();
     },
   );
+
+  test.each(['/portal/apps', '/portal/decisions'])('%s needs little before it shows something', async (path) => {
+    const context = await bench.fresh();
+    await bench.signIn(context, ['reviewer']);
+    await weigh(bench, context, path);
+    await context.close();
+  });
 
   test('goes on when the server was away', async () => {
     const page = await opened();

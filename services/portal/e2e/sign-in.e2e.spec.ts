@@ -107,10 +107,10 @@ describe.skipIf(missing !== '')(`sign in${missing}`, () => {
 
 /** By hand: which role has which page. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
-  reviewer: ['/portal/apps'],
-  auditor: ['/portal/apps', '/portal/audit', '/portal/seals', '/portal/levels'],
+  reviewer: ['/portal/apps', '/portal/decisions'],
+  auditor: ['/portal/apps', '/portal/decisions', '/portal/audit', '/portal/seals', '/portal/levels'],
   operator: ['/portal/levels'],
   engineer: ['/portal/levels'],
   'call-centre': ['/portal/members'],
-  compliance: ['/portal/apps', '/portal/seals', '/portal/evidence', '/portal/levels'],
+  compliance: ['/portal/apps', '/portal/decisions', '/portal/seals', '/portal/evidence', '/portal/levels'],
 };

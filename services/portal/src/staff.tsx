@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './staff/app.tsx';
 import { AppsPage } from './staff/apps/apps-page.tsx';
 import { AuditPage } from './staff/audit/audit-page.tsx';
+import { DecisionsPage } from './staff/decisions/decisions-page.tsx';
 import { EvidencePage } from './staff/evidence/evidence-page.tsx';
 import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
@@ -19,6 +20,13 @@ const PAGES: readonly StaffPage[] = [
     what: 'apps.what',
     needs: ['GET /auth/clients', 'GET /auth/clients/{client}'],
     show: AppsPage,
+  },
+  {
+    name: 'decisions',
+    title: 'decisions',
+    what: 'decisions.what',
+    needs: ['GET /auth/decisions'],
+    show: DecisionsPage,
   },
   {
     name: 'members',

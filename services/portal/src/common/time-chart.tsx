@@ -101,7 +101,7 @@ export function TimeChart({ title, description, from, to, lanes, tick }: TimeCha
 }
 
 /** Pixels of a letter, at most on average. */
-const LETTER = 7.2;
+const LETTER = 8;
 const BOLD = 8.8;
 const GAP = 10;
 interface Tick {

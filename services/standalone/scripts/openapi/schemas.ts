@@ -36,6 +36,7 @@ const CLIENT = {
   reason: text('The reason of the last decision: a code, or the text of an approval.'),
   note: text('What the reviewer said to that code.'),
   scope: text('The scopes that the app may ask for.'),
+  requested_scope: text('For a reviewer: the scopes that the app asked for last, which an approval may narrow.'),
   jwks: { type: 'object', description: 'Its public keys.' },
   jwks_uri: { type: 'string', format: 'uri' },
   contacts: list({ type: 'string' }, 'E-mail addresses.'),

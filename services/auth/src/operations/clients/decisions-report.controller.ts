@@ -1,4 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { Reasons } from '@provider-access/domain/pdex/reasons';
 import { isInstant } from '@provider-access/fhir';
 import { ClientDetails } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
@@ -6,7 +7,8 @@ import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { Clients } from '../../apps/clients.ts';
-import { decisionRows } from './decisions-report.ts';
+import { type AuthConfig, CONFIG } from '../../config.ts';
+import { type DecisionRow, decisionRows } from './decisions-report.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** The time of a report without `from`. */
@@ -30,8 +32,18 @@ const REPORT = operation({
     from: time('from', 'Decisions that are not before this instant. Default: 365 days before `to`.'),
     to: time('to', 'Decisions before this instant. Default: now.'),
   },
-  answer: jsonObject('Decisions by status and reason, and how long apps wait now.'),
+  answer: jsonObject(
+    "Decisions by status and reason, with the payer's text of the reason, and how long apps wait now.",
+  ),
 });
+
+/** The payer's words for the reason of a row, if its list has the code now. */
+function textOf({ reason }: DecisionRow, reasons: Reasons): { readonly text?: string } {
+  const text = Object.values(reasons)
+    .flat()
+    .find(({ code }) => code === reason)?.text;
+  return text === undefined ? {} : { text };
+}
 
 /** The report of decisions for `pa apps report` (docs/reviewing.md). */
 @Controller()
@@ -40,6 +52,7 @@ export class DecisionsReportController {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Clients) private readonly clients: Clients,
     @Inject(ClientDetails) private readonly details: ClientDetails,
+    @Inject(CONFIG) private readonly config: Pick<AuthConfig, 'reasons'>,
   ) {}
 
   @Operation(REPORT)
@@ -53,7 +66,12 @@ export class DecisionsReportController {
       json: {
         from: instant(start),
         to: instant(end),
-        decisions: decisionRows(this.details.decided(), this.details.rejected(), { from: start, to: end }),
+        decisions: decisionRows(this.details.decided(), this.details.rejected(), { from: start, to: end }).map(
+          (row) => ({
+            ...row,
+            ...textOf(row, this.config.reasons),
+          }),
+        ),
         waiting: {
           count: waiting.length,
           ...(waiting.length > 0 && { oldestDays: Math.floor((now - Math.min(...waiting)) / DAY_MS) }),

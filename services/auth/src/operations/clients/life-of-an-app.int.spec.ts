@@ -129,8 +129,14 @@ describe('the life of an app (APPS.md)', () => {
       to,
       decisions: [
         { status: 'approved', count: 1, days: { least: 3, median: 3, most: 3 } },
-        { status: 'rejected', reason: 'false-statement', count: 2, days: { least: 1, median: 2, most: 3 } },
-        { status: 'suspended', reason: 'attack-observed', count: 1, days: { least: 0.5, median: 0.5, most: 0.5 } },
+        {
+          ...{ status: 'rejected', reason: 'false-statement', count: 2, days: { least: 1, median: 2, most: 3 } },
+          text: expect.stringMatching(/^[A-Z].*\.$/),
+        },
+        {
+          ...{ status: 'suspended', reason: 'attack-observed', count: 1 },
+          ...{ days: { least: 0.5, median: 0.5, most: 0.5 }, text: expect.stringMatching(/^[A-Z].*\.$/) },
+        },
       ],
       waiting: { count: 1, oldestDays: 3 },
     });

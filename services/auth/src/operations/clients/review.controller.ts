@@ -305,6 +305,7 @@ export class ReviewController {
     return {
       json: {
         ...clientDocument(found, ports.clock.now()),
+        requested_scope: found.requestedScope,
         history: found.history,
         ...shownBindings(found),
         review: await this.decisions.reviewOf(found),

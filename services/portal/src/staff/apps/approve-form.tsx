@@ -26,6 +26,7 @@ export function ApproveForm({ app, cancel, decided }: ApproveFormProps) {
   const { t } = useSpeech();
   const [rows, setRows] = useState<Readonly<Record<string, Row>>>({});
   const [own, setOwn] = useState('');
+  const [scope, setScope] = useState(app.scope ?? '');
   const [fault, setFault] = useState<Fault>();
   const [busy, setBusy] = useState(false);
   const rowOf = (one: Identifier): Row => rows[keyOf(one)] ?? EMPTY;
@@ -47,6 +48,8 @@ export function ApproveForm({ app, cancel, decided }: ApproveFormProps) {
           })),
           confirm: bound.filter((one) => rowOf(one).confirmed).map(valueOf),
           sharedWith: [...new Set(sharing.flatMap((one) => one.bound_to.map((other) => other.client_id)))],
+          // Without it, the scopes stay as they are, also those of an approval that comes meanwhile.
+          ...(scope.trim() !== app.scope && { scope: scope.trim() }),
           ...(comesBack && { reason: own.trim() }),
         },
       }),
@@ -102,6 +105,13 @@ export function ApproveForm({ app, cancel, decided }: ApproveFormProps) {
             </div>
           );
         })}
+        <Field
+          label={t('decide.scope')}
+          help={t('decide.scope.help', { scope: app.requested_scope ?? app.scope ?? '' })}
+          value={scope}
+          onChange={setScope}
+          isRequired
+        />
         {comesBack && <Field label={t('decide.own')} value={own} onChange={setOwn} isRequired />}
         <div className="buttons">
           <Button type="submit" look="main" isDisabled={busy || bound.length === 0}>

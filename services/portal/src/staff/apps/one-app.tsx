@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'react';
 import { api, ask, type Fault } from '../../common/api.ts';
-import { Button, Heading, Notice } from '../../common/parts.tsx';
+import { Heading, Notice } from '../../common/parts.tsx';
 import { Table } from '../../common/table.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
+import { Bindings } from './bindings.tsx';
 import { Decide } from './decide.tsx';
-import { EndForm } from './end-form.tsx';
-import { type Binding, isInForce, labelOf, shown, type ShownApp } from './shapes.ts';
+import { labelOf, shown, type ShownApp } from './shapes.ts';
 
 export function OneApp({ id, decides }: { readonly id: string; readonly decides: boolean }) {
   const { t } = useSpeech();
@@ -57,6 +57,7 @@ function About({ app }: { readonly app: ShownApp }) {
     [t('app.id'), app.client_id],
     [t('app.contacts'), (app.contacts ?? []).join(', ')],
     [t('app.scope'), app.scope ?? ''],
+    [t('app.asked'), app.requested_scope === app.scope ? '' : (app.requested_scope ?? '')],
     [t('app.keys'), app.jwks_uri ?? keys.map(({ kid, alg }) => `${kid ?? ''} ${alg ?? ''}`).join(', ')],
     [t('app.reason'), app.reason ?? ''],
     [t('app.note'), app.note ?? ''],
@@ -130,62 +131,10 @@ function Identifiers({ app }: { readonly app: ShownApp }) {
   );
 }
 
-interface Decided {
-  readonly app: ShownApp;
-  readonly decided: (after: ShownApp, text: string) => void;
-}
-function Bindings({ app, decides, decided }: Decided & { readonly decides: boolean }) {
-  const { t, date } = useSpeech();
-  const [ending, setEnding] = useState<Binding>();
-  const now = Date.now();
-  if (app.bindings.length === 0) return null;
-  return (
-    <>
-      <Table
-        title={t('app.bindings')}
-        columns={[t('app.identifier'), t('app.from'), t('app.to'), t('app.by'), t('app.evidence')]}
-      >
-        {app.bindings.map((one, at) => (
-          <tr key={at}>
-            <td>{labelOf(one)}</td>
-            <td>{date(one.from)}</td>
-            <td>
-              {one.to === undefined ? t('app.now') : date(one.to)}
-              {decides && isInForce(one, now) && app.status === 'approved' && (
-                <div>
-                  <Button onPress={() => setEnding(one)} aria-label={t('decide.end', { identifier: labelOf(one) })}>
-                    {t('app.end')}
-                  </Button>
-                </div>
-              )}
-            </td>
-            <td>{one.by}</td>
-            <td>
-              <bdi>{one.evidence}</bdi>
-            </td>
-          </tr>
-        ))}
-      </Table>
-      {ending !== undefined && (
-        <EndForm
-          kind="end"
-          app={app}
-          binding={ending}
-          cancel={() => setEnding(undefined)}
-          decided={(after) => {
-            setEnding(undefined);
-            decided(after, t('decide.ended'));
-          }}
-        />
-      )}
-    </>
-  );
-}
-
 function History({ app }: { readonly app: ShownApp }) {
   const { t, date } = useSpeech();
   return (
-    <Table title={t('app.history')} columns={[t('app.at'), t('status'), t('app.by'), t('app.reason'), t('app.note')]}>
+    <Table title={t('app.history')} columns={[t('app.at'), t('status'), t('app.by'), t('decide.why'), t('app.note')]}>
       {app.history.map((one, at) => (
         <tr key={at}>
           <td>{date(one.at)}</td>

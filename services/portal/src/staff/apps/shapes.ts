@@ -42,6 +42,7 @@ interface Choice {
 export type ShownApp = Omit<Client, 'bindings' | 'reasons'> & {
   readonly history: readonly Step[];
   readonly bindings: readonly Binding[];
+  readonly bindings_not_shown?: number;
   readonly identifiers: readonly Identifier[];
   readonly named_alike: readonly OtherApp[];
   readonly reasons: Readonly<Record<Ending, readonly Choice[]>>;
@@ -52,5 +53,29 @@ export const valueOf = ({ npi, tin }: Named): string => npi ?? tin ?? '';
 export const labelOf = (named: Named): string => `${named.npi === undefined ? 'TIN' : 'NPI'} ${valueOf(named)}`;
 export const keyOf = (named: Named): string => `${named.npi === undefined ? 'tin' : 'npi'}|${valueOf(named)}`;
 export const isInForce = ({ to }: Binding, now: number): boolean => to === undefined || Date.parse(to) > now;
+/** From and to, ms since the epoch. `to` is Infinity while it lasts. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+/** When the app was approved, as its history says. */
+export function approvedSpans({ history }: Pick<ShownApp, 'history'>, now: number): readonly Span[] {
+  const spans: Span[] = [];
+  let from: number | undefined;
+  for (const { status, at } of history) {
+    const when = Date.parse(at);
+    if (status === 'approved') from ??= when;
+    else if (from !== undefined) {
+      spans.push({ from, to: when });
+      from = undefined;
+    }
+  }
+  return from === undefined ? spans : [...spans, { from: Math.min(from, now), to: Infinity }];
+}
+/** The parts of a span that lie in others. */
+export const overlap = (span: Span, others: readonly Span[]): readonly Span[] =>
+  others
+    .map((other) => ({ from: Math.max(span.from, other.from), to: Math.min(span.to, other.to) }))
+    .filter(({ from, to }) => from < to);
 /** The document has the fields of every client; what only a reviewer sees is described in words. */
 export const shown = (client: Client): ShownApp => client as unknown as ShownApp;
