@@ -73,8 +73,12 @@ ${figures.join('\n')}
 A figure is unknown in two cases:
 
 ${Object.values(UNKNOWN)
-  .map(({ en }) => `- ${en}`)
+  .map(({ en }) => `- ${en.replace('{looked}', '1,500')}`)
   .join('\n')}
+
+Two counts look at every member: who is visible, and whose notice is due. With more than 500 members such a count goes
+on behind the page, also when the page is closed. Until its end the figure is unknown, and the page says how many
+members it has looked at. Its end stands for an hour, with the instant at which it was counted.
 
 A claim or an opt-out from before \`SERVICE_LEVELS_SINCE\` is in no service level
 ([service-levels.md](service-levels.md#what-counts)).

@@ -33,6 +33,7 @@ import { GroupView } from './operations/group-view.ts';
 import { WithheldPatients } from './operations/withheld-patients.ts';
 import { Attestations } from './operations/attestations.ts';
 import { Evidence } from './operations/ops/evidence.ts';
+import { VisibleMembers } from './operations/ops/visible-members.ts';
 import { AttestationsController } from './operations/ops/attestations.controller.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
@@ -178,6 +179,7 @@ export class AttributionModule {
         LabelSimulator,
         Attestations,
         Evidence,
+        VisibleMembers,
       ],
     };
   }

@@ -25,6 +25,7 @@ import {
   PAYER,
   payerEvent,
 } from '../test/harness.ts';
+import { MOST_AT_ONCE } from './operations/ops/evidence.ts';
 
 /** November of New York, by hand: the clocks went back on the 1st, so it began at UTC-4 and ended at UTC-5. */
 const BEGINS = Date.parse('2026-11-01T04:00:00Z');
@@ -34,6 +35,8 @@ const admin = { authorization: `Bearer ${ADMIN}` };
 
 interface Figure {
   readonly id: string;
+  readonly looked?: number;
+  readonly countedAt?: string;
   readonly title: string;
   readonly state: string;
   readonly value?: number;
@@ -166,6 +169,27 @@ describe('R23 the monthly page', () => {
       'providers-bound': 0,
       attestations: 0,
     });
+  });
+
+  it('R13: counts more members than one page waits for behind the page, and says how far it is', async () => {
+    await recorded(BEGINS - DAY, read());
+    const many = Array.from({ length: MOST_AT_ONCE + 100 }, (_, i) => `p${i}`);
+    await h.publish(inNetwork(), ...panel(...many), attributed('p7', OTHER_NPI), inNetwork(OTHER_NPI));
+    h.now = BEGINS + DAY;
+    await h.app1('ehr', [`npi|${NPI}`, `npi|${OTHER_NPI}`]);
+    const visible = async () => (await page()).report.figures.find(({ id }) => id === 'members-visible')!;
+    const first = await visible();
+    expect(first).toMatchObject({ state: 'unknown', looked: expect.any(Number) });
+    expect(first.why).toMatch(/^It is being counted: \d+ members/);
+    await expect.poll(visible).toMatchObject({ value: many.length, countedAt: instant(h.now) });
+    // An opt-out is in the next count, an hour later, and not before.
+    await h.consentSays('pa.opted-out.v1', 'p3', {
+      ...{ scope: 'global', effective: instant(h.now), businessTime: instant(h.now), setBy: 'member' },
+    });
+    expect((await visible()).value).toBe(many.length);
+    h.now += 3_600_000;
+    expect((await visible()).state).toBe('unknown');
+    await expect.poll(visible).toMatchObject({ value: many.length - 1, countedAt: instant(h.now) });
   });
 
   it('R18: counts notices by the day that the payer states, and those that are due and not sent', async () => {

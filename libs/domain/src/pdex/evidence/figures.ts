@@ -165,17 +165,21 @@ export const UNKNOWN = {
     en: 'The platform had recorded nothing by the end of this month.',
     es: 'La plataforma no había registrado nada hasta el final de este mes.',
   },
-  'too-many': {
-    en: 'There are more members than one page counts.',
-    es: 'Hay más afiliados de los que cuenta una página.',
+  // `{looked}` is the number of members that the count has looked at.
+  'being-counted': {
+    en: 'It is being counted: {looked} members so far. Ask again in some minutes.',
+    es: 'Se está contando: {looked} afiliados hasta ahora. Pregunte otra vez en unos minutos.',
   },
 } as const satisfies Readonly<Record<string, Told>>;
 export type UnknownReason = keyof typeof UNKNOWN;
 
-/** `at-least`: the count ended at its bound. */
+/**
+ * `at-least`: the count ended at its bound. `countedAt` (ms since the epoch) is there if a long count ended before the
+ * page was made. `looked` is how many members a count has looked at that has not ended.
+ */
 export type Value =
-  | { readonly state: 'exact' | 'at-least'; readonly value: number }
-  | { readonly state: 'unknown'; readonly why: UnknownReason };
+  | { readonly state: 'exact' | 'at-least'; readonly value: number; readonly countedAt?: number }
+  | { readonly state: 'unknown'; readonly why: UnknownReason; readonly looked?: number };
 export const exact = (value: number): Value => ({ state: 'exact', value });
 export const unknown = (why: UnknownReason): Value => ({ state: 'unknown', why });
 /** The count, or at least `bound` where it ended there. */

@@ -12,6 +12,10 @@ interface ShownFigure {
   readonly value?: number;
   /** Why it is unknown. */
   readonly why?: string;
+  /** Members that a count which goes on has looked at. Ask again for its end. */
+  readonly looked?: number;
+  /** RFC 3339, UTC: when a long count ended, if that was before the page was made. */
+  readonly countedAt?: string;
 }
 interface ShownRule {
   readonly id: string;
@@ -54,7 +58,15 @@ export function evidenceReport({ month, timeZone, now, language, values }: Repor
       title: title[language],
       how: how[language],
       state: value.state,
-      ...(value.state === 'unknown' ? { why: UNKNOWN[value.why][language] } : { value: value.value }),
+      ...(value.state === 'unknown'
+        ? {
+            why: UNKNOWN[value.why][language].replace('{looked}', String(value.looked)),
+            ...(value.looked !== undefined && { looked: value.looked }),
+          }
+        : {
+            value: value.value,
+            ...(value.countedAt !== undefined && { countedAt: new Date(value.countedAt).toISOString() }),
+          }),
     };
   };
   return {
@@ -91,13 +103,15 @@ const cell = (value: string | number): string => {
 const line = (cells: readonly (string | number)[]): string => `${cells.map(cell).join(',')}\r\n`;
 const SIGNATURE = 'signature,sha256,';
 
+const detailOf = ({ how, countedAt }: ShownFigure): string => (countedAt === undefined ? how : `${how} (${countedAt})`);
+
 /** RFC 4180: the figures, the rules, and a last line with the hash of everything before it. */
 export function evidenceCsv(report: EvidenceReport): string {
   const { period, from, to, timeZone, complete, madeAt, figures, rules } = report;
   const rows: (readonly (string | number)[])[] = [
     ['section', 'id', 'title', 'state', 'value', 'detail'],
     ['period', period, `${from} – ${to}`, complete ? 'complete' : 'open', '', `${timeZone}; ${madeAt}`],
-    ...figures.map((f) => ['figure', f.id, f.title, f.state, f.value ?? '', f.why ?? f.how]),
+    ...figures.map((f) => ['figure', f.id, f.title, f.state, f.value ?? '', f.why ?? detailOf(f)]),
     ...rules.map((rule) => [
       'rule',
       rule.id,

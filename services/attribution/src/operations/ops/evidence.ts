@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { clientStatusAt, type ClientFacts, decide, providersAt } from '@provider-access/domain/access';
+import { clientStatusAt } from '@provider-access/domain/access';
 import {
   type EvidenceLanguage,
   type EvidenceReport,
@@ -27,8 +27,7 @@ import {
 } from '@provider-access/events';
 import { serviceLevels } from '@provider-access/levels';
 import type { ViewReader } from '@provider-access/engines/views';
-import { attested, type AttestedPart, Facts, memberships, type MembershipPart } from '@provider-access/facts';
-import { memberFacts, toMemberFacts } from '@provider-access/facts/views';
+import { attested } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { DueNotices, type DuePlace } from '../../notices/due-notices.ts';
@@ -42,32 +41,30 @@ import {
   SLOT_MS,
   type SlotCounts,
 } from '../../projections/evidence.ts';
+import { type Counted, LongCount } from './long-count.ts';
 import { ServiceLevels } from './service-levels.ts';
+import { VisibleMembers } from './visible-members.ts';
 
 const DAY_MS = 24 * 3_600_000;
+/** How many members a page waits for. A longer count goes on behind it. */
+export const MOST_AT_ONCE = 500;
+/** Months whose counts of notices are kept. */
+const MOST_MONTHS = 24;
 /** How long a page waits for the views, ms. */
 const WAIT_MS = 5000;
 /** Bounds of one page. Beyond them a figure is `at-least`, or unknown. An index counts without reading documents. */
 const MOST_COUNTED = 100_000;
 const MOST_ATTESTED = 20_000;
-const MOST_MEMBERS = 2000;
-const MOST_NOTICES = 1000;
 const TOGETHER = 500;
-/** Apps of one member that are asked about. One that permits is enough. */
-const MOST_APPS = 50;
-/** Members whose decisions are made in one turn of the event loop. */
-const MEMBERS_A_TURN = 20;
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 type Values = Partial<Record<FigureId, Value>>;
-type Counted = Pick<EvidenceReport['figures'][number], 'id'>['id'];
 const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 const OBJECTIVES = {
   answered: ['answers-in-time', 'answers-late'],
   'claims-visible': ['claims-in-time', 'claims-late'],
   'prior-authorization-visible': ['authorizations-in-time', 'authorizations-late'],
   'opt-out-effective': [undefined, 'opt-outs-late'],
-} as const satisfies Readonly<Record<Objective, readonly [Counted | undefined, Counted]>>;
+} as const satisfies Readonly<Record<Objective, readonly [FigureId | undefined, FigureId]>>;
 
 /** The monthly page of the compliance officer (docs/evidence.md, ADR 0148), from views and in bounded work. */
 @Injectable()
@@ -75,12 +72,12 @@ export class Evidence {
   private readonly counts: ViewReader;
   private readonly levels: ViewReader;
   private readonly attested: ViewReader;
-  private readonly memberships: ViewReader;
-  private readonly members: ViewReader;
+  private readonly visibleNow: LongCount;
+  private readonly dueCounts = new Map<string, LongCount>();
 
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
-    @Inject(Facts) private readonly facts: Facts,
+    @Inject(VisibleMembers) private readonly visible: VisibleMembers,
     @Inject(BusinessCalendar) private readonly calendar: BusinessCalendar,
     @Inject(ServiceLevels) private readonly measured: ServiceLevels,
     @Inject(DueNotices) private readonly due: DueNotices,
@@ -89,8 +86,7 @@ export class Evidence {
     this.counts = views.reader(evidence);
     this.levels = views.reader(serviceLevels);
     this.attested = views.reader(attested);
-    this.memberships = views.reader(memberships);
-    this.members = views.reader(memberFacts);
+    this.visibleNow = this.longCount((now) => this.visible.steps(now));
   }
 
   /** @param period `2026-11`. @throws Refusal 400 for a month to come, 503 while a view lags */
@@ -143,7 +139,7 @@ export class Evidence {
       this.serviceLevels(month),
       this.missingReasons(month),
       this.attestations(month),
-      this.visible(now),
+      this.visibleNow.value().then((value): Values => ({ 'members-visible': value })),
     ]);
     return { ...this.apps(month, now), ...Object.assign({}, ...parts) } as Readonly<Record<FigureId, Value>>;
   }
@@ -186,20 +182,31 @@ export class Evidence {
     );
     const sent = counts.map((found) => found.get('sent') ?? 0);
     const all = sent.reduce((sum, one) => sum + one, 0);
-    let due = 0;
-    let looked = 0;
-    let after: DuePlace | undefined;
-    do {
-      const { rows, next } = await this.due.page(to, TOGETHER, after);
-      due += rows.length;
-      looked += TOGETHER;
-      after = next;
-    } while (after !== undefined && looked < MOST_NOTICES);
     return {
       'notices-sent': sent.some((one) => one >= MOST_COUNTED) ? { state: 'at-least', value: all } : exact(all),
-      'notices-due':
-        after === undefined ? exact(due) : due > 0 ? { state: 'at-least', value: due } : unknown('too-many'),
+      'notices-due': await this.dueBy(to).value(),
     };
+  }
+  private dueBy(day: string): LongCount {
+    const count = this.dueCounts.get(day) ?? this.longCount(() => this.dueSteps(day));
+    this.dueCounts.delete(day);
+    this.dueCounts.set(day, count);
+    if (this.dueCounts.size > MOST_MONTHS) this.dueCounts.delete(this.dueCounts.keys().next().value!);
+    return count;
+  }
+  private async *dueSteps(day: string): AsyncGenerator<Counted> {
+    let [count, looked] = [0, 0];
+    let after: DuePlace | undefined;
+    do {
+      const { rows, next } = await this.due.page(day, TOGETHER, after);
+      count += rows.length;
+      looked += TOGETHER;
+      after = next;
+      yield { count, looked };
+    } while (after !== undefined);
+  }
+  private longCount(steps: (now: number) => AsyncIterable<Counted>): LongCount {
+    return new LongCount(steps, MOST_AT_ONCE, () => this.ports.clock.now());
   }
 
   private async serviceLevels({ from, to }: Month): Promise<Values> {
@@ -233,7 +240,7 @@ export class Evidence {
     const at = Math.min(now, ends - 1);
     const providers = new Set<ProviderKey>();
     let [approved, stopped] = [0, 0];
-    for (const client of this.clients()) {
+    for (const client of this.visible.clients()) {
       stopped += client.history.filter(
         ({ status, at: when }) => STOPPED.has(status) && Date.parse(when) >= begins && Date.parse(when) < ends,
       ).length;
@@ -247,58 +254,6 @@ export class Evidence {
       'apps-stopped': exact(stopped),
       'providers-bound': exact(providers.size),
     };
-  }
-  private clients(): readonly ClientFacts[] {
-    const { registry } = this.facts.parties;
-    return registry.ids().flatMap((id) => registry.get(id) ?? []);
-  }
-
-  /** The members of whom `decide` permits at least one app something now. */
-  private async visible(now: number): Promise<Values> {
-    const ids = await this.known();
-    if (ids === undefined) return { 'members-visible': unknown('too-many') };
-    const { parties } = this.facts;
-    const at = parties.decisionTime(now);
-    const apps = new Map<ProviderKey, string[]>();
-    for (const client of this.clients())
-      if (clientStatusAt(client, at) === 'approved')
-        for (const provider of providersAt(client, at))
-          apps.set(provider, [...(apps.get(provider) ?? []), client.client]);
-    let count = 0;
-    let asked = 0;
-    let isCut = false;
-    for (let i = 0; i < ids.length; i += TOGETHER)
-      for (const document of await this.members.getMany(ids.slice(i, i + TOGETHER))) {
-        if (document === undefined) continue;
-        // Other requests, and facts that arrive, do not wait for the whole page.
-        if (++asked % MEMBERS_A_TURN === 0) await turn();
-        const member = toMemberFacts(document);
-        const own = new Set([
-          ...(member.attestations ?? []).map(({ client }) => client),
-          ...member.attributions.flatMap(({ providers }) => providers.flatMap((each) => apps.get(each) ?? [])),
-        ]);
-        const purpose = { kind: 'explain' } as const;
-        const sees = (client: string): boolean =>
-          decide({ client, purpose, member: member.member, now: instant(at) }, { member, party: parties }).permit;
-        if ([...own].slice(0, MOST_APPS).some(sees)) count++;
-        else if (own.size > MOST_APPS) isCut = true;
-      }
-    return { 'members-visible': isCut ? { state: 'at-least', value: count } : exact(count) };
-  }
-  /** The ids of all members who were ever attributed or attested; undefined if there are too many for one page. */
-  private async known(): Promise<readonly string[] | undefined> {
-    const found = new Set<string>();
-    const pages = { index: 'by_group', fields: 'keys', pageSize: TOGETHER } as const;
-    let looked = 0;
-    for (const [reader, part] of [
-      [this.memberships, 'membership'],
-      [this.attested, 'attested'],
-    ] as const)
-      for await (const document of reader.scan(pages)) {
-        found.add((document[part] as MembershipPart | AttestedPart).member);
-        if (++looked > MOST_MEMBERS) return undefined;
-      }
-    return [...found];
   }
 }
 const STOPPED: ReadonlySet<string> = new Set(['suspended', 'expired', 'revoked']);

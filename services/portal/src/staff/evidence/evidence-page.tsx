@@ -68,13 +68,20 @@ export function EvidencePage() {
       )}
       {fault !== undefined && <FaultNotice fault={fault} retry={() => setTries(tries + 1)} />}
       {page === undefined && fault === undefined && <p role="status">{t('loading')}</p>}
-      {page !== undefined && <Month {...page} made={date(page.report.madeAt)} />}
+      {page?.report.figures.some(({ looked }) => looked !== undefined) === true && (
+        <Notice kind="note">
+          <p>{t('evidence.counting')}</p>
+          <Button onPress={() => setTries(tries + 1)}>{t('evidence.again')}</Button>
+        </Notice>
+      )}
+      {page !== undefined && <Month {...page} date={date} />}
     </>
   );
 }
 
-function Month({ report, signature, made }: Page & { readonly made: string }) {
+function Month({ report, signature, date }: Page & { readonly date: (at: string) => string }) {
   const { t, language } = useSpeech();
+  const made = date(report.madeAt);
   const number = new Intl.NumberFormat(language);
   const valueOf = ({ state, value = 0 }: Figure): string => {
     if (state === 'unknown') return t('evidence.unknown');
@@ -93,6 +100,9 @@ function Month({ report, signature, made }: Page & { readonly made: string }) {
               <th scope="row">
                 {figure.title}
                 <div className="soft">{figure.why ?? figure.how}</div>
+                {figure.countedAt !== undefined && (
+                  <div className="soft">{t('evidence.counted', { at: date(figure.countedAt) })}</div>
+                )}
               </th>
               <td>{valueOf(figure)}</td>
             </tr>

@@ -8,6 +8,10 @@ export interface Figure {
   readonly state: 'exact' | 'at-least' | 'unknown';
   readonly value?: number;
   readonly why?: string;
+  /** Members that a count which goes on has looked at. */
+  readonly looked?: number;
+  /** When a long count ended, if that was before the page was made. */
+  readonly countedAt?: string;
 }
 interface Rule {
   readonly id: string;
