@@ -16,11 +16,14 @@ import type { Secret } from '@provider-access/smart';
 import { AttachmentStore } from './attachments/attachment-store.ts';
 import { tidyingAttachments } from './attachments/tidy-attachments.ts';
 import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
+import { CorrectionCheck } from './intake/correction-check.ts';
 import { intakeProviders } from './intake/intake.providers.ts';
 import { RecordIntake } from './intake/record-intake.ts';
 import { retiringAuthorizations } from './intake/retire-authorizations.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
+import { DeadLetterRuns } from './operations/dead-letters/dead-letter-runs.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
+import { DeadLetterRunsController } from './operations/dead-letters/runs.controller.ts';
 import { ConsentsController } from './operations/consents/consents.controller.ts';
 import { CreateConsentController } from './operations/consents/create.controller.ts';
 import { BinaryController } from './operations/binary/binary.controller.ts';
@@ -62,6 +65,7 @@ export const CONTROLLERS = [
   EventsController,
   ReceiptsController,
   DeadLettersController,
+  DeadLetterRunsController,
   FeedsController,
   ReviewsController,
   FindMemberController,
@@ -105,7 +109,7 @@ export class ResourcesModule implements OnModuleInit {
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
           maxRecords: VIEW_BATCH,
           http: registerBodyParsers,
-          jobs: [...jobs.map(({ provide }) => provide), Retagging],
+          jobs: [...jobs.map(({ provide }) => provide), Retagging, DeadLetterRuns],
           consumers: (get) => [
             consumer(SUBSCRIPTIONS.intake, get(RecordIntake)),
             consumer(SUBSCRIPTIONS.levels, get(VisibleLevels)),
@@ -119,6 +123,11 @@ export class ResourcesModule implements OnModuleInit {
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
         { provide: AttachmentStore, useValue: attachments },
         ...jobs,
+        {
+          provide: DeadLetterRuns,
+          inject: [CorrectionCheck],
+          useFactory: (check: CorrectionCheck) => new DeadLetterRuns(runtime.ports, check),
+        },
         {
           provide: Retagging,
           inject: [ProjectionSet],

@@ -7,6 +7,7 @@ import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import type { ResourcesConfig } from '../config.ts';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { EventReceiver } from '../reading/event-receiver.ts';
+import { CorrectionCheck } from './correction-check.ts';
 import { CurrentVersions } from './current-versions.ts';
 import { ReadingThread } from '../reading/reading-thread.ts';
 import { judgingBy, RecordIntake } from './record-intake.ts';
@@ -36,6 +37,12 @@ export function intakeProviders(
       inject: [ReadingThread],
       useFactory: (reading: ReadingThread) =>
         new EventReceiver(reading, log.handsOnHeaders === true ? judging : undefined),
+    },
+    {
+      provide: CorrectionCheck,
+      inject: [RecordsReader, ReadingThread, Facts],
+      useFactory: (reader: RecordsReader, reading: ReadingThread, { reader: members }: Facts) =>
+        new CorrectionCheck(reading, judging, { patients: reader.views.patients, members }),
     },
     { provide: LevelLedger, useValue: ledger },
     {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   deadLetterTopic,
   type DeadLetterDiscarded,
@@ -9,6 +10,7 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
+import { base32 } from '@provider-access/kernel';
 import { type Metrics, type Sample, shared, valueIn } from '@provider-access/service/observability';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
@@ -19,6 +21,8 @@ export interface DeadLetterPart {
   readonly status: DeadLetterStatus;
   readonly reason: string;
   readonly detail: string;
+  /** Dead letters with one cause have the same reason, detail and type of event, so one correction may fit them all. */
+  readonly cause: string;
   readonly parkedBy: string;
   readonly parkedAt: string;
   readonly event: {
@@ -49,6 +53,20 @@ const TYPES = new Set<string | undefined>([
   'pa.dead-letter-discarded.v1',
 ]);
 
+/** The letters of a cause behind its reason. */
+const CAUSE_LETTERS = 16;
+/**
+ * Names a cause by its reason and a digest of the rest. The digest keeps the name short, and free of the type of event,
+ * which the sender wrote.
+ */
+function causeOf(reason: string, detail: string, type: string | undefined): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([reason, detail, type]))
+    .digest();
+  return `${reason}.${base32(digest).slice(0, CAUSE_LETTERS)}`;
+}
+export const CAUSE = /^[a-z0-9-]{1,64}\.[a-z2-7]{16}$/;
+
 function opened(record: LogRecord): DeadLetterPart {
   const { headers: h, ...data } = dataOf<EventParked>(record);
   const event = {
@@ -63,6 +81,7 @@ function opened(record: LogRecord): DeadLetterPart {
     status: 'open',
     reason: data.reason,
     detail: data.detail,
+    cause: causeOf(data.reason, data.detail, event.type),
     parkedBy: data.parkedBy,
     parkedAt: data.parkedAt,
     event: Object.fromEntries(Object.entries(event).filter(([, v]) => v !== undefined)),
@@ -102,16 +121,19 @@ const PARTS: Readonly<Record<string, string>> = {
   [deadLetterTopic(PAYER_PROVIDER_EVENTS)]: 'provider',
 };
 
+export const DEAD_LETTER_PARTS = Object.values(PARTS);
+
 const PARKERS: readonly Service[] = ['resources', 'attribution', 'consent'];
 
 export const deadLetters: Projection = {
   owner: 'resources',
   name: 'dead-letters',
-  version: 1,
+  version: 2,
   topics: Object.fromEntries(Object.entries(PARTS).map(([topic, part]) => [topic, fromDeadLetters(part)])),
   indexes: Object.values(PARTS).flatMap((part) => [
     { name: `by_status_${part}`, fields: [`${part}.status`, `${part}.parkedAt`] },
     { name: `by_time_${part}`, fields: [`${part}.parkedAt`] },
+    { name: `by_cause_${part}`, fields: [`${part}.status`, `${part}.cause`, `${part}.parkedAt`] },
   ]),
 };
 
@@ -151,17 +173,34 @@ export async function getDeadLetter(reader: ViewReader, id: string): Promise<Dea
         .find((p) => p !== undefined) as DeadLetterPart | undefined);
 }
 
-/** Dead letters of all topics, the oldest first, from a position in this order on. */
+export interface After {
+  readonly at: string;
+  readonly id: string;
+}
+interface FindLetters {
+  readonly status?: DeadLetterStatus | undefined;
+  /** Of this cause. It needs a status. */
+  readonly cause?: string | undefined;
+  /** From this position in the order on. */
+  readonly after?: After | undefined;
+  readonly limit: number;
+}
+
+/** Dead letters of all topics, the oldest first. */
 export async function findDeadLetters(
   reader: ViewReader,
-  status: DeadLetterStatus | undefined,
-  after: { readonly at: string; readonly id: string } | undefined,
-  limit: number,
+  { status, cause, after, limit }: FindLetters,
 ): Promise<readonly DeadLetter[]> {
+  const query = (part: string) => {
+    if (status === undefined) return { index: `by_time_${part}` };
+    return cause === undefined
+      ? { index: `by_status_${part}`, equals: [status] }
+      : { index: `by_cause_${part}`, equals: [status, cause] };
+  };
   const pages = await Promise.all(
     Object.values(PARTS).map(async (part) => {
       const documents = await reader.find({
-        ...(status === undefined ? { index: `by_time_${part}` } : { index: `by_status_${part}`, equals: [status] }),
+        ...query(part),
         ...(after !== undefined && { after: { values: [after.at], id: after.id } }),
         limit,
       });

@@ -1,5 +1,6 @@
 import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
+import { DEAD_LETTERS } from './dead-letter-inputs.ts';
 import { pastInputs } from './past-inputs.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
 import { ENDS, FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, OF_PEOPLE, UNREADABLE_MATCH } from './request-parts.ts';
@@ -140,7 +141,6 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
   ];
   const listed = { most: { rows: 200, bytes: 100_000 } } as const;
   const posted = { method: 'POST', headers: JSON_TYPE, body: '{}' } as const;
-  const reasoned = { ...posted, body: '{"reason":"test"}' } as const;
   const own = { url: `/auth/register/${client}`, by: 'nobody' } as const;
   return {
     // Of callers without a token: the size of a body is limited.
@@ -316,10 +316,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       },
     ],
     'GET /events/receipts/{id}': [{ url: `/events/receipts/${receipt}`, by: 'payer' }],
-    'GET /events/dead-letters': [{ url: '/events/dead-letters', by: 'payer', most: { bytes: 60_000 } }],
-    'GET /events/dead-letters/{id}': missing('/events/dead-letters/unknown', 'payer'),
-    'POST /events/dead-letters/{id}/replay': missing('/events/dead-letters/unknown/replay', 'payer', posted),
-    'POST /events/dead-letters/{id}/discard': missing('/events/dead-letters/unknown/discard', 'payer', reasoned),
+    ...DEAD_LETTERS,
     'GET /auth/clients': operator('/auth/clients'),
     'GET /auth/clients/{client}': operator(`/auth/clients/${client}`),
     'POST /auth/clients/{client}/approve': missing('/auth/clients/unknown/approve', 'administrator', {

@@ -9,7 +9,7 @@ import type { BatchVersions } from '../batch-versions.ts';
 import type { Ownership } from '../ownership.ts';
 import { isVersioned, nameOf, type ReadEvent } from '../../reading/read-event.ts';
 
-const ANOTHER_INSIDE: EventFault = {
+export const ANOTHER_INSIDE: EventFault = {
   reason: 'names-another-member',
   detail: 'a Patient, Person or subject inside it has the id or an identifier of another member',
 };

@@ -1,13 +1,23 @@
 import { Controller, Inject } from '@nestjs/common';
-import { dataOf, type EventParked, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { type EventParked, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { isId } from '@provider-access/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, type Audited, operation, Operation, ref } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
-import { type DeadLetterPart, deadLetters, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
+import { CorrectionCheck } from '../../intake/correction-check.ts';
+import { findCauses } from '../../projections/dead-letter-causes.ts';
+import {
+  CAUSE,
+  type DeadLetterPart,
+  deadLetters,
+  findDeadLetters,
+  getDeadLetter,
+} from '../../projections/dead-letters.ts';
 import { encodedData } from '../../reading/incoming.ts';
+import { originalOf } from './original.ts';
+import { replayedEvent } from './replayed-event.ts';
 import { discard, replay } from './resolve.ts';
 
 const STATUS = z.enum(['open', 'replayed', 'discarded'], 'status must be open, replayed or discarded.').optional();
@@ -15,6 +25,9 @@ const NO_REASON = 'reason is required: say in at most 500 characters why you dis
 const REASON = z.string(NO_REASON).regex(/\S/, NO_REASON).max(500, NO_REASON);
 const PAGE = 100;
 const NO_CURSOR = 'cursor must be the cursor of the previous page. Start again without cursor.';
+
+const PAGE_OF_CAUSES = 25;
+const NO_CAUSE = 'cause must be a cause of GET /events/dead-letters/causes.';
 
 const COMMON = { callers: ['payer', 'engineer'], tag: 'Events of the payer' } as const;
 const OF_ONE = { ...COMMON, parameters: { id: 'The id of the dead letter, `dl-…`.' } } as const;
@@ -25,6 +38,10 @@ const LIST = operation({
   summary: 'List events that could not be taken',
   fields: {
     status: { schema: STATUS, description: 'Only dead letters in this state.' },
+    cause: {
+      schema: z.string(NO_CAUSE).regex(CAUSE, NO_CAUSE).optional(),
+      description: 'Only dead letters of this cause, and open ones unless `status` says otherwise.',
+    },
     cursor: { schema: z.string(NO_CURSOR).optional(), description: '`next` of the page before.' },
   },
   answer: {
@@ -34,6 +51,30 @@ const LIST = operation({
       type: 'object',
       required: ['deadLetters'],
       properties: { deadLetters: { type: 'array', items: ref('DeadLetter') }, next: { type: 'string' } },
+    },
+  },
+});
+const CAUSES = operation({
+  ...COMMON,
+  route: 'GET /events/dead-letters/causes',
+  summary: 'List the causes of dead letters',
+  description:
+    'Dead letters with one cause have the same reason, detail and type of event. The answer names no member. The ' +
+    'count of a cause stops at 1000, so that a million dead letters cost no more than a thousand.',
+  fields: {
+    status: { schema: STATUS, description: 'The state of the dead letters. Default: `open`.' },
+    after: {
+      schema: z.string(NO_CAUSE).regex(CAUSE, NO_CAUSE).optional(),
+      description: '`next` of the page before.',
+    },
+  },
+  answer: {
+    description: 'In the order of their names, 25 a page.',
+    type: JSON_TYPE,
+    schema: {
+      type: 'object',
+      required: ['causes'],
+      properties: { causes: { type: 'array', items: ref('DeadLetterCause') }, next: { type: 'string' } },
     },
   },
 });
@@ -56,6 +97,25 @@ const REPLAY = operation({
   answer: { status: 202, description: 'The event is published again.', type: JSON_TYPE, schema: { type: 'object' } },
   refusals: ['invalid-request', 'not-found', 'conflict'],
 });
+const CHECK = operation({
+  ...OF_ONE,
+  route: 'POST /events/dead-letters/{id}/check',
+  summary: 'Say what is wrong with a correction, without sending it',
+  description:
+    'The body is that of a replay. The platform reads the event with the code of intake. What depends on other ' +
+    'events, such as an id that was used before, is found when the event is sent.',
+  body: { content: { [JSON_TYPE]: { schema: { type: 'object', description: 'The corrected event.' } } } },
+  answer: {
+    description: 'Whether intake would take the event, and what is wrong otherwise.',
+    type: JSON_TYPE,
+    schema: {
+      type: 'object',
+      required: ['ok'],
+      properties: { ok: { type: 'boolean' }, reason: { type: 'string' }, detail: { type: 'string' } },
+    },
+  },
+  refusals: ['invalid-request', 'not-found', 'too-large'],
+});
 const DISCARD = operation({
   ...OF_ONE,
   route: 'POST /events/dead-letters/{id}/discard',
@@ -68,14 +128,18 @@ const DISCARD = operation({
 @Controller()
 export class DeadLettersController {
   private readonly reader: ViewReader;
-  constructor(@Inject(PORTS) private readonly ports: ServicePorts) {
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CorrectionCheck) private readonly correction: CorrectionCheck,
+  ) {
     this.reader = ports.views.reader(deadLetters);
   }
 
   @Operation(LIST)
-  async list({ query: { status, cursor } }: Asked<typeof LIST>): Promise<Audited> {
+  async list({ query: { status: asked, cause, cursor } }: Asked<typeof LIST>): Promise<Audited> {
     const after = cursor === undefined ? undefined : readCursor(cursor);
-    const found = await findDeadLetters(this.reader, status, after, PAGE + 1);
+    const status = asked ?? (cause === undefined ? undefined : 'open');
+    const found = await findDeadLetters(this.reader, { status, cause, after, limit: PAGE + 1 });
     const letters = found.slice(0, PAGE);
     const page = letters.map(({ id, letter }) => summary(id, letter));
     const last = page.at(-1);
@@ -85,6 +149,13 @@ export class DeadLettersController {
       audit: [{ hourly: { members: membersOf(letters.map(({ letter }) => letter)), resources: 0 } }],
       answer: { json: { deadLetters: page, next } },
     };
+  }
+
+  @Operation(CAUSES)
+  async causes({ query: { status = 'open', after } }: Asked<typeof CAUSES>): Promise<Answer> {
+    const found = await findCauses(this.reader, status, after, PAGE_OF_CAUSES + 1);
+    const causes = found.slice(0, PAGE_OF_CAUSES);
+    return { json: { causes, next: found.length > PAGE_OF_CAUSES ? causes.at(-1)?.cause : undefined } };
   }
 
   @Operation(GET)
@@ -112,6 +183,15 @@ export class DeadLettersController {
     return { json: await replay(this.ports, this.reader, { id, letter, original, body, by: caller.name }) };
   }
 
+  /** It names no member, and has no value of the event. */
+  @Operation(CHECK)
+  async check({ params: { id }, body }: Asked<typeof CHECK>): Promise<Answer> {
+    const original = await this.original(await this.letter(id));
+    const { topic, record } = replayedEvent(original, body, {});
+    const fault = await this.correction.faultOf(topic, record);
+    return { json: fault === undefined ? { ok: true } : { ok: false, reason: fault.reason, detail: fault.detail } };
+  }
+
   @Operation(DISCARD)
   async discard({ params: { id }, body: { reason }, caller }: Asked<typeof DISCARD>): Promise<Answer> {
     const letter = await this.letter(id);
@@ -126,14 +206,14 @@ export class DeadLettersController {
     return letter;
   }
 
-  private async original({ place }: DeadLetterPart): Promise<EventParked> {
-    const [record] = await this.ports.log.read(place.topic, place.partition, place.offset, 1);
-    if (record === undefined || record.offset !== place.offset)
+  private async original(letter: DeadLetterPart): Promise<EventParked> {
+    const original = await originalOf(this.ports.log, letter);
+    if (original === undefined)
       throw new Refusal(
         'not-found',
         'The log no longer has the original event. Publish the event again, and discard this dead letter.',
       );
-    return dataOf<EventParked>(record);
+    return original;
   }
 }
 
@@ -150,10 +230,11 @@ const membersOf = (letters: readonly DeadLetterPart[]): string[] => [
 
 /** As JSON, so what is undefined is left out. */
 function summary(id: string, letter: DeadLetterPart) {
-  const { status, reason, detail, origin, parkedBy, parkedAt, attempt, event } = letter;
+  const { status, reason, detail, cause, origin, parkedBy, parkedAt, attempt, event } = letter;
   const { type: eventType, id: of, source, subject } = event;
   const { topic } = origin;
-  return { id, status, reason, detail, topic, parkedBy, parkedAt, attempt, eventType, event: of, source, subject };
+  const parked = { parkedBy, parkedAt, attempt };
+  return { id, status, reason, detail, cause, topic, ...parked, eventType, event: of, source, subject };
 }
 
 /** The value as JSON, or as base64 if it is not JSON or nested so deeply that it cannot be encoded again. */

@@ -250,7 +250,7 @@ describe('dead letters', () => {
     expect(views.map((v: Loose) => v.view).toSorted()).toEqual([
       'resources_authorizations_v2',
       'resources_consents_v2',
-      'resources_dead-letters_v1',
+      'resources_dead-letters_v2',
       'resources_directory_v1',
       'resources_feeds_v1',
       'resources_labelled_v1',
