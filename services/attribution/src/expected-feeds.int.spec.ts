@@ -1,7 +1,8 @@
 import { encodeEvent, PA_SERVICE_LEVELS } from '@provider-access/events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { Harness } from '../test/harness.ts';
+import type { FreshnessReport } from '@provider-access/domain/pdex/service-levels';
+import { ADMIN, Harness } from '../test/harness.ts';
 import { readExpectedFeeds } from './domain/expected-feeds.ts';
 
 const HOUR = 3_600_000;
@@ -60,4 +61,25 @@ test('U3: tells the silence of each expected feed as a share of what is expected
   await expect
     .poll(ratios)
     .toEqual({ 'urn:roster payer.attribution-asserted': '2', 'urn:lab Observation': '1', ...never });
+});
+
+test('reports for each feed what is expected of it, and the expected feeds that never came', async () => {
+  await h.log.append(PA_SERVICE_LEVELS, [
+    heard('payer.member-events/0', 5, [
+      ['urn:roster', 'payer.attribution-asserted', 30],
+      ['urn:other', 'Observation', 1],
+    ]),
+  ]);
+  const report = async (): Promise<FreshnessReport> =>
+    (await h.get('/ops/slo/freshness', { authorization: `Bearer ${ADMIN}` })).json<FreshnessReport>();
+  await expect
+    .poll(async () => (await report()).feeds.map(({ source, expectedMs }) => [source, expectedMs]))
+    .toEqual([
+      ['urn:roster', 24 * HOUR],
+      ['urn:other', undefined],
+    ]);
+  expect((await report()).neverHeard).toEqual([
+    { source: 'urn:lab', type: 'Observation', expectedMs: 72 * HOUR },
+    { source: 'urn:preferences', type: 'payer.member-opted-out', expectedMs: HOUR },
+  ]);
 });

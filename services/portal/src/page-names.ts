@@ -8,6 +8,7 @@ export const PAGES = {
   audit: 'index.html',
   decisions: 'index.html',
   developer: 'developer.html',
+  engineer: 'index.html',
   evidence: 'index.html',
   levels: 'index.html',
   member: 'member.html',

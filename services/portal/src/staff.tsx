@@ -4,6 +4,7 @@ import { App } from './staff/app.tsx';
 import { AppsPage } from './staff/apps/apps-page.tsx';
 import { AuditPage } from './staff/audit/audit-page.tsx';
 import { DecisionsPage } from './staff/decisions/decisions-page.tsx';
+import { EngineerPage } from './staff/engineer/engineer-page.tsx';
 import { EvidencePage } from './staff/evidence/evidence-page.tsx';
 import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
@@ -49,6 +50,13 @@ const PAGES: readonly StaffPage[] = [
     what: 'evidence.what',
     needs: ['GET /ops/evidence'],
     show: EvidencePage,
+  },
+  {
+    name: 'engineer',
+    title: 'engineer',
+    what: 'engineer.what',
+    needs: ['GET /ops/slo/freshness', 'GET /ops/feeds', 'GET /ops/lists', 'GET /ops/views/{service}'],
+    show: EngineerPage,
   },
   { name: 'levels', title: 'levels', what: 'levels.what', needs: ['GET /ops/slo'], show: LevelsPage },
 ];

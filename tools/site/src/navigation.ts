@@ -17,6 +17,7 @@ const SECTIONS = {
   'How to: payers': [
     'publishing.md',
     'feeds.md',
+    'engineer-page.md',
     'import.md',
     'send-your-roster.md',
     'coverage.md',

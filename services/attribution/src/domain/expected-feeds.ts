@@ -1,3 +1,4 @@
+import type { FreshnessReport } from '@provider-access/domain/pdex/service-levels';
 import { PAYER_EVENTS } from '@provider-access/events';
 import { isServedType } from '@provider-access/fhir';
 
@@ -26,4 +27,18 @@ export function readExpectedFeeds(text: string): readonly ExpectedFeed[] | undef
     feeds.push({ source, type, silentMs: Number(number) * UNITS[unit as keyof typeof UNITS] });
   }
   return feeds.length > 0 && feeds.length <= MAX_FEEDS ? feeds : undefined;
+}
+
+/** The report with what is expected of each feed, and the expected feeds that were never heard. */
+export function withExpected(report: FreshnessReport, expected: readonly ExpectedFeed[]): FreshnessReport {
+  const isOf = (feed: { readonly source: string; readonly type: string }) => (one: ExpectedFeed) =>
+    one.source === feed.source && one.type === feed.type;
+  const feeds = report.feeds.map((feed) => {
+    const found = expected.find(isOf(feed));
+    return found === undefined ? feed : { ...feed, expectedMs: found.silentMs };
+  });
+  const neverHeard = expected
+    .filter((one) => !report.feeds.some((feed) => isOf(feed)(one)))
+    .map(({ source, type, silentMs }) => ({ source, type, expectedMs: silentMs }));
+  return { ...report, feeds, ...(neverHeard.length > 0 && { neverHeard }) };
 }

@@ -3,6 +3,8 @@ import auditEn from '../texts/audit.en.json';
 import auditEs from '../texts/audit.es.json';
 import callsEn from '../texts/calls.en.json';
 import callsEs from '../texts/calls.es.json';
+import engineerEn from '../texts/engineer.en.json';
+import engineerEs from '../texts/engineer.es.json';
 import evidenceEn from '../texts/evidence.en.json';
 import evidenceEs from '../texts/evidence.es.json';
 import reviewsEn from '../texts/reviews.en.json';
@@ -10,8 +12,8 @@ import reviewsEs from '../texts/reviews.es.json';
 import staffEn from '../texts/staff.en.json';
 import staffEs from '../texts/staff.es.json';
 
-const en = { ...staffEn, ...callsEn, ...auditEn, ...evidenceEn, ...reviewsEn };
-const es = { ...staffEs, ...callsEs, ...auditEs, ...evidenceEs, ...reviewsEs };
+const en = { ...staffEn, ...callsEn, ...auditEn, ...engineerEn, ...evidenceEn, ...reviewsEn };
+const es = { ...staffEs, ...callsEs, ...auditEs, ...engineerEs, ...evidenceEs, ...reviewsEs };
 export type StaffText = keyof typeof en;
 export const { Speaking, useSpeech } = speechOf<StaffText>({ en, es });
 /** Whether there is a text for a word that the server may have learned since. */

@@ -10,6 +10,8 @@ export interface FeedFreshness {
   readonly newest: string;
   /** ms since `newest`. */
   readonly silentMs: number;
+  /** The longest silence that the operator expects of the feed, ms. Absent if nobody said one (`EXPECTED_FEEDS`). */
+  readonly expectedMs?: number;
   /** Of the events of the period that became a version. */
   readonly period: Took;
   /** The same by local day of the events; days without events are left out. */
@@ -28,6 +30,8 @@ export interface FreshnessReport {
   readonly to: string;
   readonly at: string;
   readonly feeds: readonly FeedFreshness[];
+  /** Feeds that the operator expects and that were never heard. Absent without any. */
+  readonly neverHeard?: readonly (Pick<FeedFreshness, 'source' | 'type'> & { readonly expectedMs: number })[];
 }
 
 /** Senders choose the name of a source. A longer one is cut. */

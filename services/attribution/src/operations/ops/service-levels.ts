@@ -25,6 +25,7 @@ import {
 import { RecordsReader } from '@provider-access/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type AttributionConfig, CONFIG } from '../../config.ts';
+import { withExpected } from '../../domain/expected-feeds.ts';
 
 /** Open requests are looked up once for all gauges of a scrape, and at most once in so many ms for several scrapers. */
 const KEPT_MS = 5_000;
@@ -58,7 +59,8 @@ export class ServiceLevels {
   }
   /** How fresh the events of each source and type are. Local days of the payer, both included. */
   async freshness(period: { readonly from: string; readonly to: string }): Promise<FreshnessReport> {
-    return freshnessReport(this.feeds, period, this.ports.clock.now());
+    const report = await freshnessReport(this.feeds, period, this.ports.clock.now());
+    return withExpected(report, this.config.expectedFeeds);
   }
   /** Stores the report of a probe run. */
   async probed(report: ProbeReported): Promise<void> {

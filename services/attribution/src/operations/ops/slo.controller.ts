@@ -34,6 +34,9 @@ const FRESHNESS = operation({
   ...PERIOD,
   route: 'GET /ops/slo/freshness',
   summary: 'Report how fresh the events of each source and type are',
+  description:
+    'With what the operator expects of each feed (`expectedMs`), and the expected feeds that were never heard ' +
+    '(`neverHeard`).',
   answer: jsonObject('Each feed that was ever heard, the longest silent first.'),
 });
 const PROBE = operation({

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { api, ask, type Asked, type Fault } from '../../common/api.ts';
 import { Choice, Heading, Notice } from '../../common/parts.tsx';
 import { Rows } from '../../common/table.tsx';
+import { Duration } from '../duration.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { lastOf } from '../seals/requests.ts';
 import { isText, useSpeech } from '../texts.ts';
@@ -151,16 +152,4 @@ function Levels({ report: { from, to, objectives, calendar } }: { readonly repor
       )}
     </section>
   );
-}
-
-const UNITS = [
-  ['h', 3_600_000],
-  ['min', 60_000],
-  ['s', 1000],
-] as const;
-function Duration({ ms }: { readonly ms: number | undefined }) {
-  const { t, language } = useSpeech();
-  if (ms === undefined) return null;
-  const [unit, size] = UNITS.find(([, least]) => ms >= least) ?? (['ms', 1] as const);
-  return t(`time.${unit}`, { n: new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(ms / size) });
 }

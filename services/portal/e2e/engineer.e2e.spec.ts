@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { type Clinic, clinicOf, SANDBOX } from './sandbox.ts';
+
+const MOST_CLICKS = 12;
+const OTHERS = ['reviewer', 'auditor', 'operator', 'call-centre', 'compliance', 'dead-letter-reader'];
+const SOURCE = 'urn:provider-access:sandbox';
+const LABORATORY = `${SOURCE}/laboratory`;
+/** What a stranger may call a source. */
+const HOSTILE = `${SOURCE}/<img/src=x/onerror=alert(1)>`;
+const CONDITION = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-problems-health-concerns';
+/** The laboratory never sent an Observation, and one is expected every two hours. Its problems may wait a month. */
+const EXPECTED = `${LABORATORY} Condition 30d,${LABORATORY} Observation 2h`;
+const ROUTES = ['/ops/slo/freshness', '/ops/feeds', '/ops/lists', '/ops/views/attribution'];
+
+const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
+describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
+  const bench = new PortalBench();
+  let clinic: Clinic;
+  beforeAll(async () => {
+    await bench.start({ ...SANDBOX, EXPECTED_FEEDS: EXPECTED });
+    clinic = await clinicOf(bench, 3);
+    for (const source of [LABORATORY, HOSTILE]) await sendCondition(source, clinic.members[0]!);
+  });
+  afterAll(() => bench.stop());
+
+  /** A problem without its category, which the profile demands. */
+  async function sendCondition(source: string, member: string): Promise<void> {
+    const id = randomUUID();
+    const answer = await fetch(`${bench.platform.base}/events`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${bench.platform.payerToken}`,
+        'content-type': 'application/cloudevents+json',
+      },
+      body: JSON.stringify({
+        ...{ specversion: '1.0', id, source, type: 'payer.resource-recorded.v1', subject: member },
+        time: new Date(Date.now() - 1000).toISOString(),
+        data: {
+          resource: {
+            ...{ resourceType: 'Condition', id, meta: { profile: [`${CONDITION}|6.1.0`] } },
+            ...{ subject: { reference: `Patient/${member}` }, code: { text: 'asthma' } },
+          },
+        },
+      }),
+    });
+    expect([answer.status, await answer.text()]).toEqual([202, expect.stringContaining('accepted')]);
+  }
+  async function opened(role = 'engineer', ...look: Parameters<PortalBench['fresh']>): Promise<Page> {
+    const context = await bench.fresh(...look);
+    await bench.signIn(context, [role]);
+    return bench.open(context, '/portal/engineer');
+  }
+  const rowsOf = (page: Page, table: string, name: string) =>
+    page.getByRole('region', { name: table }).getByRole('row').filter({ hasText: name });
+  test('learns which feed is late, and how many events each had today and yesterday', async () => {
+    const page = await opened();
+    await page.getByText('Feeds that are late: 1.').waitFor();
+    const late = page.getByRole('region', { name: 'Feeds' }).locator('tbody tr').first();
+    expect(await late.innerText()).toMatch(/Observation\s+urn:\S+\/laboratory\s+never heard\s+2 h\s+late/);
+    await expect
+      .poll(async () => {
+        await page.reload();
+        const row = rowsOf(page, 'Feeds', LABORATORY).filter({ hasText: 'Condition' });
+        await page.getByText('Feeds that are late: 1.').waitFor();
+        return (await row.count()) === 0 ? [] : row.getByRole('cell').allInnerTexts();
+      })
+      .toEqual([expect.stringMatching(/\d/), '30 d', '1', '0']);
+    await page.context().close();
+  });
+
+  test('learns what the data of a source lacks', async () => {
+    const page = await opened();
+    const row = rowsOf(page, 'What the data lacks', LABORATORY).filter({ hasText: 'Condition' });
+    await expect
+      .poll(async () => {
+        await page.reload();
+        await page.getByRole('region', { name: 'Feeds' }).waitFor();
+        await page.getByText(/\(UTC days\)/).waitFor();
+        return (await row.count()) === 0 ? '' : row.innerText();
+      })
+      .toMatch(/us-core-condition-problems[\s\S]+1 of 1[\s\S]+without the profile[\s\S]+Condition\.category/);
+    await page.context().close();
+  });
+
+  test('learns what each Group lacks, and how far each view is', async () => {
+    const page = await opened();
+    const groups = page.getByRole('region', { name: 'Groups' }).locator('tbody tr');
+    await groups.first().waitFor();
+    expect(await groups.first().innerText()).toMatch(/\d{10}/);
+    await page.getByRole('button', { name: /^All \d+ views$/ }).click();
+    const view = rowsOf(page, 'Views', 'memberships');
+    expect(await view.innerText()).toMatch(/attribution\s+0\s+\d+\s+live/);
+    await page.context().close();
+  });
+
+  test('names no member', async () => {
+    const page = await opened();
+    await page.getByRole('button', { name: /^All \d+ views$/ }).click();
+    const text = await page.locator('body').innerText();
+    for (const member of clinic.members) expect(text).not.toContain(member);
+    await page.context().close();
+  });
+
+  test('shows the name of a source as text, whatever is in it', async () => {
+    const page = await opened();
+    await expect
+      .poll(async () => {
+        await page.reload();
+        await page.getByRole('region', { name: 'Feeds' }).waitFor();
+        return rowsOf(page, 'Feeds', HOSTILE).count();
+      })
+      .toBe(1);
+    expect(await page.locator('main img').count()).toBe(0);
+    await page.context().close();
+  });
+
+  test('whose role was taken away under the open page learns nothing more', async () => {
+    const page = await opened();
+    await page.getByRole('region', { name: 'Groups' }).waitFor();
+    await bench.signIn(page.context(), ['reviewer']);
+    await page.reload();
+    await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
+    expect(await page.locator('table').count()).toBe(0);
+    await page.context().close();
+  });
+
+  test.each(LOOKS)('has no fault of accessibility in %s at %i pixels in %s', async (theme, width, language) => {
+    const page = await opened('engineer', theme, width, language);
+    await page.getByRole('button', { name: /^(?:All|Las) \d+/ }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(page.locator('section').first(), `engineer-${theme}-${width}`);
+    await page.context().close();
+  });
+
+  test.each(OTHERS)('%s is refused on the page', async (role) => {
+    const page = await opened(role);
+    await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
+    await page.context().close();
+  });
+
+  test.each(['reviewer', 'call-centre', 'dead-letter-reader'])('%s is refused on each of its routes', async (role) => {
+    const context = await bench.fresh();
+    await bench.signIn(context, [role]);
+    const [cookie] = await context.cookies();
+    const headers = { cookie: `${cookie!.name}=${cookie!.value}` };
+    for (const route of ROUTES)
+      expect([route, (await fetch(bench.platform.base + route, { headers })).status]).toEqual([route, 403]);
+    await context.close();
+  });
+
+  test('needs little before it shows something', async () => {
+    const context = await bench.fresh();
+    await bench.signIn(context, ['engineer']);
+    await weigh(bench, context, '/portal/engineer');
+    await context.close();
+  });
+
+  test('goes on where it was when the server was away', async () => {
+    const context = await bench.fresh();
+    await bench.signIn(context, ['engineer']);
+    await context.route('**/ops/feeds', (route) => route.abort());
+    const page = await bench.open(context, '/portal/engineer');
+    await page.getByRole('alert').getByText('The server does not answer.').waitFor();
+    // The other sections are there.
+    await page.getByRole('region', { name: 'Feeds' }).waitFor();
+    await context.unroute('**/ops/feeds');
+    const clicks = new Clicks(page);
+    await clicks.on(page.getByRole('button', { name: 'Try again' }));
+    await page.getByText(/\(UTC days\)/).waitFor();
+    expect(clicks.take('ask again')).toBeLessThanOrEqual(MOST_CLICKS);
+    await context.close();
+  });
+
+  test('needs nothing that the policy forbids, and no other server', () => {
+    expect(bench.faults.filter((text) => !text.includes('ERR_FAILED'))).toEqual([]);
+  });
+});

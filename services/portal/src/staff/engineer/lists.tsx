@@ -1,0 +1,59 @@
+import { useState } from 'react';
+import type { Fault } from '../../common/api.ts';
+import { Button } from '../../common/parts.tsx';
+import { Rows } from '../../common/table.tsx';
+import { FaultNotice } from '../fault.tsx';
+import { useSpeech } from '../texts.ts';
+import { type List, lists } from './requests.ts';
+
+interface Page {
+  readonly lists: readonly List[];
+  readonly next?: string;
+}
+/** What the members of each Group lack, in pages of the server. */
+export function Lists({ first }: { readonly first: Page }) {
+  const { t, language } = useSpeech();
+  const number = new Intl.NumberFormat(language);
+  const [shown, setShown] = useState(first);
+  const [fault, setFault] = useState<Fault>();
+  async function more(): Promise<void> {
+    const asked = await lists(shown.next);
+    setFault(asked.fault);
+    if (asked.fault === undefined) setShown({ ...asked.data, lists: [...shown.lists, ...asked.data.lists] });
+  }
+  if (shown.lists.length === 0) return <p>{t('lists.none')}</p>;
+  return (
+    <>
+      <Rows title={t('lists')} columns={[t('lists.group'), t('lists.members'), t('lists.lacking'), t('lacks.what')]}>
+        {shown.lists.map(({ group, providers, contract, members, lacking, lacks }) => (
+          <tr key={group}>
+            <th scope="row">
+              <bdi>{providers.map((key) => key.replace('|', ' ')).join(', ')}</bdi>
+              {contract !== undefined && (
+                <div className="soft">
+                  <bdi>{contract}</bdi>
+                </div>
+              )}
+              <div className="soft">{group}</div>
+            </th>
+            <td>{number.format(members)}</td>
+            <td>{number.format(lacking)}</td>
+            <td>
+              {lacks.map(({ element, count }) => (
+                <div key={element}>
+                  <span className="code">{element}</span> <span className="soft">{number.format(count)}</span>
+                </div>
+              ))}
+            </td>
+          </tr>
+        ))}
+      </Rows>
+      {fault !== undefined && <FaultNotice fault={fault} />}
+      {shown.next !== undefined && (
+        <div className="buttons">
+          <Button onPress={() => void more()}>{t('lists.more')}</Button>
+        </div>
+      )}
+    </>
+  );
+}
