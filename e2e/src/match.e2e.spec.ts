@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DomainEvent } from '@provider-access/events';
 import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { type Fresh, freshPlatform, registerApp, type TestApp } from './harness.ts';
+import { bundleOf, eventsOf, MATCH, PAYER, type Person, person, requestOf } from './match-request.ts';
 import { publishTaken } from './payers.ts';
 import { http, type HttpAnswer, json, kickOff, optOut, payerEvent, sealed, takesEffect, texts } from './road.ts';
 import { LIMITS } from './world/context.ts';
@@ -11,97 +11,10 @@ import { LIMITS } from './world/context.ts';
 /** A payer's member is attested by a provider to whom the payer attributes nobody. */
 const NPI = npiOf(randomInt(1e8));
 const OTHER = npiOf(randomInt(1e8));
-const PAYER = 'urn:oid:2.16.840.1.113883.6.300|12345';
-const MATCH = 'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/ProviderMemberMatch';
 
-interface Person {
-  readonly member: string;
-  readonly family: string;
-  readonly given: string;
-  readonly birthDate: string;
-  readonly subscriber: string;
-}
-const person = (at: number): Person => ({
-  member: `m-match-${at}`,
-  family: ['Johnson', 'Okafor', 'Núñez', 'Smith-Jones', 'Lee'][at % 5]!,
-  given: ['Robert', 'Ada', 'Luz', 'Mia', 'Kim'][at % 5]!,
-  birthDate: `19${60 + at}-0${1 + (at % 9)}-15`,
-  subscriber: `SUB-00${at}`,
-});
 const MATCHED = [person(0), person(1)];
 const OPTED_OUT = person(2);
 const UNKNOWN = { ...person(3), member: 'nobody', subscriber: 'SUB-999', family: 'Nobody' };
-
-const name = ({ family, given }: Person) => [{ family, given: [given] }];
-/** The member as the payer knows it. Its Patient and Coverage have the ids by which it is found. */
-const eventsOf = (one: Person): DomainEvent[] => {
-  const { member, birthDate, subscriber } = one;
-  const coverage = {
-    resourceType: 'Coverage',
-    id: `${member}-coverage`,
-    status: 'active',
-    subscriberId: subscriber,
-    beneficiary: { reference: `Patient/${member}` },
-    payor: [{ identifier: { system: PAYER.split('|')[0], value: '12345' } }],
-    relationship: { text: 'self' },
-    identifier: [
-      {
-        type: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MB' }] },
-        system: 'https://payer.example/members',
-        value: subscriber,
-      },
-    ],
-  };
-  const patient = { resourceType: 'Patient', id: member, name: name(one), gender: 'female', birthDate };
-  const condition = {
-    resourceType: 'Condition',
-    id: `${member}-asthma`,
-    code: { text: 'asthma' },
-    subject: { reference: `Patient/${member}` },
-  };
-  return [
-    payerEvent('payer.member-enrolled.v1', member, { coverageId: `${member}-coverage`, from: '2020-01-01' }),
-    ...[patient, coverage, condition].map((resource) => payerEvent('payer.resource-recorded.v1', member, { resource })),
-  ];
-};
-
-/** As a provider's system knows the person, which has another id there. */
-function bundleOf(one: Person, place: number, npi: string, status = 'active'): object {
-  const id = `p${place}`;
-  const today = new Date().toISOString();
-  const resources = {
-    MemberPatient: { resourceType: 'Patient', id, name: name(one), gender: 'female', birthDate: one.birthDate },
-    CoverageToMatch: {
-      resourceType: 'Coverage',
-      id: `c${place}`,
-      status: 'active',
-      subscriberId: one.subscriber,
-      beneficiary: { reference: `Patient/${id}` },
-      relationship: {
-        coding: [{ system: 'http://terminology.hl7.org/CodeSystem/subscriber-relationship', code: 'self' }],
-      },
-      payor: [{ identifier: { system: PAYER.split('|')[0], value: '12345' } }],
-    },
-    Consent: {
-      resourceType: 'Consent',
-      id: `a${place}`,
-      status,
-      scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
-      category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'IDSCL' }] }],
-      patient: { reference: `Patient/${id}` },
-      dateTime: today,
-      performer: [{ identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: npi } }],
-      policy: [{ uri: 'https://clinic.example/treatment-attestation' }],
-      provision: { type: 'permit' },
-    },
-  };
-  return {
-    name: 'MemberBundle',
-    part: Object.entries(resources).map(([part, resource]) => ({ name: part, resource })),
-  };
-}
-const requestOf = (...bundles: readonly object[]): string =>
-  JSON.stringify({ resourceType: 'Parameters', parameter: bundles });
 
 interface ResultGroup {
   readonly id: string;
