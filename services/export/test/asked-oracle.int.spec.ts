@@ -244,7 +244,7 @@ function blocksOf(wanted: Wanted, isOrganized: boolean): Map<string, ReadonlySet
   return new Map(each.filter(([, names]) => names.size > 0));
 }
 
-it('E10 to E43, E60 to E62: random requests give what the rules select from an export of everything', async () => {
+it('E10 to E43, E60 to E62, P53: random requests give what the rules select from an export of everything', async () => {
   const everything = (await exported([])).get('')!;
   const byName = new Map(lines.map((line) => [nameOf(line), line]));
   const reached = new Set([...everything.keys()]);
