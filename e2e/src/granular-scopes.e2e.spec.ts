@@ -103,7 +103,7 @@ describe('an app whose scope is system/Observation.rs?category=laboratory', () =
   });
   afterAll(() => fresh?.dispose());
 
-  test('is registered and approved with this scope, and another parameter is refused by name', async () => {
+  test('P52: is registered and approved with this scope, and another parameter is refused by name', async () => {
     const registered = await post('/auth/register', {
       ...{ client_name: 'Laboratory', npi: [NPI], contacts: ['mailto:developer@clinic.example'] },
       ...{ scope: `${SCOPE} system/Encounter.rs?nonsense=1`, jwks: { keys: [publicJwk] } },
@@ -120,7 +120,7 @@ describe('an app whose scope is system/Observation.rs?category=laboratory', () =
     expect([approved.status, json<{ scope: string }>(approved).scope]).toEqual([200, SCOPE]);
   });
 
-  test('gets a token for it, also when it asks for more, and none for another part', async () => {
+  test('P52: gets a token for it, also when it asks for more, and none for another part', async () => {
     const granted = json<{ access_token: string; scope: string }>(await tokenFor(`${MATCH} system/*.rs`));
     expect(granted.scope.split(' ').toSorted()).toEqual(SCOPE.split(' ').toSorted());
     token = granted.access_token;
@@ -133,7 +133,7 @@ describe('an app whose scope is system/Observation.rs?category=laboratory', () =
     ]);
   });
 
-  test('matches a member, whose Group shows that the member is there', async () => {
+  test('P53: matches a member, whose Group shows that the member is there', async () => {
     const as = { 'content-type': 'application/fhir+json', prefer: 'respond-async' };
     const body = JSON.parse(requestOf(bundleOf(MEMBER, 1, NPI))) as object;
     const answer = await post('/fhir/Group/$provider-member-match', body, token, as);
@@ -148,20 +148,20 @@ describe('an app whose scope is system/Observation.rs?category=laboratory', () =
     expect(json<{ quantity: number }>(await get(`Group/${group}`)).quantity).toBe(1);
   });
 
-  test('reads what is within, and gets what is outside as what nobody has', async () => {
+  test('P53: reads what is within, and gets what is outside as what nobody has', async () => {
     expect((await get('Observation/hba1c')).status).toBe(200);
     const [outside, absent] = [await get('Observation/bp'), await get('Observation/no')];
     expect([outside.status, diagnostics(outside)]).toEqual([404, diagnostics(absent).replaceAll('/no', '/bp')]);
   });
 
-  test('has no version from when a resource was outside', async () => {
+  test('P53: has no version from when a resource was outside', async () => {
     expect(json<Bundle>(await get('Observation/was-vital/_history')).total).toBe(1);
     const versions = await Promise.all([1, 2].map((n) => get(`Observation/was-vital/_history/${n}`)));
     expect(versions.map(({ status }) => status)).toEqual([404, 200]);
     expect((await get('Observation/bp/_history')).status).toBe(404);
   });
 
-  test('finds, counts and includes what is within alone', async () => {
+  test('P53: finds, counts and includes what is within alone', async () => {
     const all = ['Observation/hba1c', 'Observation/was-vital'];
     expect(await namesIn(`Observation?patient=${ID}`)).toEqual(all);
     for (const query of ['_summary=count', '_total=accurate'])
@@ -178,7 +178,7 @@ describe('an app whose scope is system/Observation.rs?category=laboratory', () =
     ]);
   });
 
-  test('exports what is within alone', async () => {
+  test('P53: exports what is within alone', async () => {
     const observations = ['Observation/hba1c', 'Observation/was-vital'];
     expect(await exported(group)).toEqual([
       'ExplanationOfBenefit/eob',
