@@ -1,12 +1,15 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { digestOfReport } from '@provider-access/domain/pdex/evidence';
 import { eventually } from '@provider-access/testing';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { cliPlatform } from './cli-platform.ts';
+import { Clocks } from './clocks.ts';
 import { publishTaken } from './payers.ts';
 import { payerEvent } from './road.ts';
 
-const { pa, at, platform } = cliPlatform();
+const clocks = new Clocks();
+afterAll(() => clocks.dispose());
+const { pa, at, platform } = cliPlatform(clocks.env);
 /** This month in the payer's time zone, which is New York by default. */
 const PERIOD = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/New_York', year: 'numeric', month: '2-digit' })
   .formatToParts()
@@ -66,5 +69,23 @@ describe('pa evidence (R1 to R26)', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('The audit has no report with this hash')]);
     expect(await pa('evidence', '--verify', 'a.json', '--period', '2020-01')).toMatchObject({ code: 1 });
     expect(await pa('evidence', '--period', '2026-13')).toMatchObject({ code: 2 });
+  });
+
+  test('names the seal of the day of the entry, once that day is over', async () => {
+    expect(await pa('evidence', '--period', PERIOD, '--out', 'sealed.json')).toMatchObject({ code: 0 });
+    const { stdout } = await pa('--json', 'evidence', '--verify', 'sealed.json');
+    const { day, sealed } = JSON.parse(stdout) as { readonly day: string; readonly sealed?: number };
+    expect([new Date(`${day}T00:00:00Z`).getTime() <= Date.now(), sealed]).toEqual([true, undefined]);
+    await clocks.set(platform().pid, 26 * 3_600_000);
+    await eventually(async () => {
+      const verified = await pa('evidence', '--period', PERIOD, '--verify', 'sealed.json');
+      expect(verified.code).toBe(0);
+      const seal = new RegExp(
+        `Seal \\d+ of ${day} covers the entry of the audit, and the audit of this day is as it was`,
+      );
+      expect(verified.stdout).toMatch(seal);
+    });
+    writeFileSync(at('sealed.json'), read('sealed.json').replace(/"value":\d+/, '"value":4711'));
+    expect(await pa('evidence', '--verify', 'sealed.json')).toMatchObject({ code: 1 });
   });
 });
