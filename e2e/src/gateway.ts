@@ -38,7 +38,10 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/fhir/bulk', 'export'],
     ['/fhir', 'resources'],
     ['/events', 'resources'],
-    ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
+    ...SERVICES.flatMap((service) => [
+      [`/ops/views/${service}`, service] as const,
+      [`/ops/health/${service}`, service] as const,
+    ]),
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 

@@ -35,6 +35,7 @@
 - { prefix: /ops/lines, service: auth }
 {{- range include "pa.services" . | splitList " " }}
 - { prefix: /ops/views/{{ . }}, service: {{ . }} }
+- { prefix: /ops/health/{{ . }}, service: {{ . }} }
 {{- end }}
 {{- end }}
 

@@ -7,5 +7,6 @@ export { refuseRequest, type Handler } from './listener.ts';
 export { answer, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 export { surviveRejections } from './signals.ts';
 export { traceOf } from './faults.ts';
+export { healthController } from './health-controller.ts';
 export { regularly } from './regularly.ts';
 export { RELEASE } from './release.ts';

@@ -26,20 +26,21 @@ export interface Readiness {
   readonly notices: readonly Finding[];
 }
 
-/** Runs the checks of all services at the same time. A check that fails or takes too long counts as not ready. */
+/** What a check says. One that fails or takes too long counts as not ready. */
+export const outcomeOf = (check: ReadinessCheck): Promise<{ readonly ready: boolean; readonly detail?: string }> =>
+  within(
+    CHECK_WITHIN_MS,
+    () => check.check(),
+    (): Awaited<ReturnType<ReadinessCheck['check']>> => ({ ready: false, detail: 'the check takes too long' }),
+  ).catch(() => ({ ready: false, detail: 'the check failed' }));
+
+/** Runs the checks of all services at the same time. */
 export async function readinessOf(checks: Readonly<Record<string, readonly ReadinessCheck[]>>): Promise<Readiness> {
   const all = Object.entries(checks).flatMap(([service, each]) => each.map((check) => ({ service, check })));
   const results = await Promise.all(
     all.map(async ({ service, check }): Promise<{ readonly ready: boolean; readonly finding: Finding }> => {
-      const result: { ready: boolean; detail?: string } = await within(
-        CHECK_WITHIN_MS,
-        () => check.check(),
-        () => ({ ready: false, detail: 'the check takes too long' }),
-      ).catch(() => ({ ready: false, detail: 'the check failed' }));
-      return {
-        ready: result.ready,
-        finding: { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) },
-      };
+      const { ready, detail } = await outcomeOf(check);
+      return { ready, finding: { service, check: check.name, ...(detail !== undefined && { detail }) } };
     }),
   );
   return {

@@ -40,6 +40,7 @@ import {
   STATIC_TOKENS,
   StaticTokens,
 } from '@provider-access/smart';
+import { ENGINE_CHECKS, healthController } from './health-controller.ts';
 import { RefusedRequests } from './refused-requests.ts';
 
 /** What a runner hands to a service: the same for every service. */
@@ -174,6 +175,7 @@ export class ServiceModule
       { provide: PayerDays, useValue: runtime.days ?? new PayerDays() },
       { provide: Audit, useValue: audit },
       { provide: READINESS, useValue: checks },
+      { provide: ENGINE_CHECKS, useValue: [] },
     ];
     const projections = new ProjectionSet({
       log,
@@ -214,7 +216,7 @@ export class ServiceModule
     const frame: Frame = { operations, http, jobs, consumers, log, parts };
     return {
       module: ServiceModule,
-      controllers: [viewsController(name)],
+      controllers: [viewsController(name), healthController(name)],
       providers: [...providers, { provide: FRAME, useValue: frame }],
       exports: providers.map((provider) => (provider as { readonly provide: symbol }).provide),
     };

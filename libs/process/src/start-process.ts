@@ -25,6 +25,7 @@ import { Metrics, openTelemetry, type Telemetry, type TraceScopes } from '@provi
 import { Closing } from './closing.ts';
 import type { ServiceContext, StartableService } from './define-service.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
+import { ENGINE_CHECKS } from './health-controller.ts';
 import { bind, refuseRequest, type Handler, type Listening } from './listener.ts';
 import { answerLiveness } from './liveness.ts';
 import { ENGINES } from './open-engines.ts';
@@ -271,8 +272,10 @@ class ServiceProcess {
   #serveAll(apps: Apps, open: OpenPorts): void {
     const { name, front } = this.#options;
     const checks: Record<string, readonly ReadinessCheck[]> = { [name]: open.checks };
-    for (const [service, app] of Object.entries(apps))
+    for (const [service, app] of Object.entries(apps)) {
       checks[service] = [...(checks[service] ?? []), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
+      app.get<ReadinessCheck[]>(ENGINE_CHECKS, { strict: false }).push(...open.checks);
+    }
     this.#open = open;
     this.#checks = checks;
     const own = this.#routes(viewsRoutes(apps));

@@ -109,7 +109,7 @@ describe.skipIf(missing !== '')(`sign in${missing}`, () => {
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   reviewer: ['/portal/apps', '/portal/decisions'],
   auditor: ['/portal/apps', '/portal/decisions', '/portal/audit', '/portal/seals', '/portal/levels'],
-  operator: ['/portal/levels'],
+  operator: ['/portal/operator', '/portal/levels'],
   engineer: ['/portal/engineer', '/portal/levels'],
   'call-centre': ['/portal/members'],
   compliance: ['/portal/apps', '/portal/decisions', '/portal/seals', '/portal/evidence', '/portal/levels'],

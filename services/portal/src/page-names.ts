@@ -13,5 +13,6 @@ export const PAGES = {
   levels: 'index.html',
   member: 'member.html',
   members: 'index.html',
+  operator: 'index.html',
   seals: 'index.html',
 } as const;

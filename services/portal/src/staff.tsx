@@ -8,6 +8,7 @@ import { EngineerPage } from './staff/engineer/engineer-page.tsx';
 import { EvidencePage } from './staff/evidence/evidence-page.tsx';
 import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
+import { OperatorPage } from './staff/operator/operator-page.tsx';
 import type { StaffPage } from './staff/pages.ts';
 import { SealsPage } from './staff/seals/seals-page.tsx';
 import { Speaking } from './staff/texts.ts';
@@ -57,6 +58,13 @@ const PAGES: readonly StaffPage[] = [
     what: 'engineer.what',
     needs: ['GET /ops/slo/freshness', 'GET /ops/feeds', 'GET /ops/lists', 'GET /ops/views/{service}'],
     show: EngineerPage,
+  },
+  {
+    name: 'operator',
+    title: 'operator',
+    what: 'operator.is',
+    needs: ['GET /ops/health/{service}'],
+    show: OperatorPage,
   },
   { name: 'levels', title: 'levels', what: 'levels.what', needs: ['GET /ops/slo'], show: LevelsPage },
 ];

@@ -33,7 +33,10 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/ops/reviews', 'resources'],
     ['/ops/members', 'resources'],
     ['/ops/lines', 'auth'],
-    ...SERVICES.map((service) => [`/ops/views/${service}`, service] as const),
+    ...SERVICES.flatMap((service) => [
+      [`/ops/views/${service}`, service] as const,
+      [`/ops/health/${service}`, service] as const,
+    ]),
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 

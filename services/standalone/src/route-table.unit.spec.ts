@@ -43,6 +43,8 @@ test.each([
   ['/ops/auditX', undefined],
   ['/ops/views', undefined],
   ['/ops/views/export', 'export'],
+  ['/ops/health', undefined],
+  ['/ops/health/consent', 'consent'],
   ['/', 'auth'],
   ['/?x', 'auth'],
   ['//', undefined],
@@ -94,5 +96,6 @@ test('docs/architecture.md names the service of each prefix', () => {
     { prefix: '/fhir/Group/{id}/$export', service: 'export' },
     { prefix: '/fhir/Group/{id}/$davinci-data-export', service: 'export' },
     { prefix: '/ops/views/{service}', service: 'that' },
+    { prefix: '/ops/health/{service}', service: 'that' },
   ]);
 });

@@ -70,6 +70,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /ops/feeds': ['operator', 'engineer'],
   'POST /ops/probe': [],
   'GET /ops/views/{service}': ['operator', 'engineer'],
+  'GET /ops/health/{service}': ['operator'],
   'POST /ops/views/{service}/{name}/rebuild': ['operator'],
   'POST /ops/views/{service}/{name}/rollback': ['operator'],
   'POST /ops/views/{service}/{name}/abandon': ['operator'],

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { GROUPS } from './alerts/index.ts';
+import { GROUPS } from '@provider-access/domain/alerts';
 
 /** Labels that Prometheus and its operator add to every target. */
 const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;

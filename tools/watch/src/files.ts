@@ -1,4 +1,4 @@
-import { GROUPS } from './alerts/index.ts';
+import { GROUPS } from '@provider-access/domain/alerts';
 import { DASHBOARDS } from './dashboards/index.ts';
 import { alertTable, dashboardTable, inhibitRules } from './render/alert-table.ts';
 import { dashboardFile } from './render/dashboard-file.ts';

@@ -2,13 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { ALERTS, GROUPS } from './alerts/index.ts';
+import { alertName, ALERTS, GROUPS, ofDashboard, ofRelease } from '@provider-access/domain/alerts';
 import { CASES } from './cases/index.ts';
 import { knownSeries } from './catalogue.ts';
 import { DASHBOARDS, withAllMetrics } from './dashboards/index.ts';
 import { generatedFiles, watchingPage } from './files.ts';
 import { namesIn } from './promql.ts';
-import { alertName, ofDashboard, ofRelease } from './rules.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const generated = generatedFiles();

@@ -142,6 +142,12 @@ export class Metrics {
     };
   }
 
+  /** The samples of one metric now, by its name in Prometheus. None if nobody measures it here. */
+  async samples(name: string): Promise<readonly { readonly labels: Record<string, string>; readonly value: number }[]> {
+    const found = await this.registry.getSingleMetric(name)?.get();
+    return (found?.values ?? []).map(({ labels, value }) => ({ labels: labels as Record<string, string>, value }));
+  }
+
   async text(): Promise<string> {
     // If the event loop was not measured since the last scrape, there is no mean, and so no sample, as for a gauge that
     // cannot be read.

@@ -7,13 +7,15 @@ import engineerEn from '../texts/engineer.en.json';
 import engineerEs from '../texts/engineer.es.json';
 import evidenceEn from '../texts/evidence.en.json';
 import evidenceEs from '../texts/evidence.es.json';
+import operatorEn from '../texts/operator.en.json';
+import operatorEs from '../texts/operator.es.json';
 import reviewsEn from '../texts/reviews.en.json';
 import reviewsEs from '../texts/reviews.es.json';
 import staffEn from '../texts/staff.en.json';
 import staffEs from '../texts/staff.es.json';
 
-const en = { ...staffEn, ...callsEn, ...auditEn, ...engineerEn, ...evidenceEn, ...reviewsEn };
-const es = { ...staffEs, ...callsEs, ...auditEs, ...engineerEs, ...evidenceEs, ...reviewsEs };
+const en = { ...staffEn, ...callsEn, ...auditEn, ...engineerEn, ...evidenceEn, ...operatorEn, ...reviewsEn };
+const es = { ...staffEs, ...callsEs, ...auditEs, ...engineerEs, ...evidenceEs, ...operatorEs, ...reviewsEs };
 export type StaffText = keyof typeof en;
 export const { Speaking, useSpeech } = speechOf<StaffText>({ en, es });
 /** Whether there is a text for a word that the server may have learned since. */

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { healthController } from '@provider-access/process';
 import { viewsController } from '@provider-access/service/operation';
 
 type Class = new (...args: never[]) => unknown;
@@ -15,7 +16,9 @@ export async function controllersOf(from: 'src' | 'dist'): Promise<ReadonlyMap<s
   // From the names of sources, because an older build may have left other files.
   const sources = globSync('{libs,services}/*/src/**/*.controller.ts', { cwd: root }).sort();
   const built = (file: string): string => file.replace('/src/', '/dist/').replace(/ts$/, 'js');
-  const found = new Map<string, Class[]>([['{service}', [viewsController('{service}') as Class]]]);
+  const found = new Map<string, Class[]>([
+    ['{service}', [viewsController('{service}') as Class, healthController('{service}') as Class]],
+  ]);
   for (const file of from === 'src' ? sources : sources.map(built)) {
     const module = (await import(pathToFileURL(join(root, file)).href)) as Record<string, unknown>;
     const [, name = ''] = file.split('/');

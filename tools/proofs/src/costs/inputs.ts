@@ -381,6 +381,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     }),
     'POST /ops/probe': operator('/ops/probe', { ...posted, status: 400 }),
     'GET /ops/views/{service}': operator('/ops/views/resources'),
+    'GET /ops/health/{service}': operator('/ops/health/resources'),
     'POST /ops/views/{service}/{name}/rebuild': missing('/ops/views/resources/unknown/rebuild', 'administrator', {
       method: 'POST',
     }),

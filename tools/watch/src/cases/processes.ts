@@ -1,4 +1,4 @@
-import { SERVICES } from '../alerts/processes.ts';
+import { SERVICES } from '@provider-access/domain/alerts';
 import { firesAt, silentAt, series, type CaseTable, type Series } from './case.ts';
 
 const built = (values: string, except?: string): Series =>

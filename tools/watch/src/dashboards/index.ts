@@ -1,6 +1,6 @@
 import { METRICS, type Metric } from '../catalogue.ts';
 import { namesIn } from '../promql.ts';
-import { ofDashboard } from '../rules.ts';
+import { ofDashboard } from '@provider-access/domain/alerts';
 import { accessDashboard } from './access.ts';
 import { enginesDashboard } from './engines.ts';
 import { exportsDashboard } from './exports.ts';

@@ -1,4 +1,4 @@
-import type { Of } from '../rules.ts';
+import type { Of } from '@provider-access/domain/alerts';
 
 /** Units as Grafana spells them. */
 export type Unit = 'short' | 's' | 'reqps' | 'cps' | 'percentunit' | 'bytes' | 'Bps' | 'dateTimeFromNow' | 'none';

@@ -1,6 +1,5 @@
-import { ALERTS } from '../alerts/index.ts';
 import { DASHBOARDS } from '../dashboards/index.ts';
-import { alertName, PREFIX, type AlertRule } from '../rules.ts';
+import { alertName, ALERTS, type AlertRule, PREFIX } from '@provider-access/domain/alerts';
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 

@@ -1,6 +1,6 @@
 import { DASHBOARDS } from '../dashboards/index.ts';
 import { RATE, type Dashboard, type Panel, type Steps } from '../dashboards/panels.ts';
-import { ofDashboard } from '../rules.ts';
+import { ofDashboard } from '@provider-access/domain/alerts';
 
 /** The schema version of Grafana 12. Older versions read it, newer ones upgrade it. */
 const SCHEMA_VERSION = 41;

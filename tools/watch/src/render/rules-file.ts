@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { alertName, ofRelease, RUNBOOKS, type AlertRule, type RuleGroup } from '../rules.ts';
+import { alertName, ofRelease, RUNBOOKS, type AlertRule, type RuleGroup } from '@provider-access/domain/alerts';
 
 const HEAD = `# Generated from tools/watch (npm run generate -w tools/watch); a test says when it is not current.
 # The chart replaces \`namespace=~".*"\` with the release's namespace, and \`${RUNBOOKS}\` with

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { NAMESPACE, type AlertCase } from '../cases/case.ts';
-import { alertName, RUNBOOKS, type AlertRule } from '../rules.ts';
+import { alertName, RUNBOOKS, type AlertRule } from '@provider-access/domain/alerts';
 
 /** A file for `promtool test rules`: one test for each case, against the real rule file. */
 export function testFile(

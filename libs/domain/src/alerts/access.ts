@@ -1,4 +1,4 @@
-import type { RuleGroup } from '../rules.ts';
+import type { RuleGroup } from './rules.ts';
 
 const REQUESTS = 'http_server_request_duration_seconds_count';
 

@@ -1,4 +1,4 @@
-import type { RuleGroup } from '../rules.ts';
+import type { RuleGroup } from './rules.ts';
 
 /** Objectives in business days. The objective of opt-outs, one second, is too short for a warning. */
 const DAYS = 'objective!="opt-out-effective"';

@@ -1,4 +1,4 @@
-import type { RuleGroup } from '../rules.ts';
+import type { RuleGroup } from './rules.ts';
 
 export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
 

@@ -1,4 +1,4 @@
-import type { RuleGroup } from '../rules.ts';
+import type { RuleGroup } from './rules.ts';
 
 export const exports: RuleGroup = {
   name: 'exports',

@@ -1,4 +1,4 @@
-import type { RuleGroup } from '../rules.ts';
+import type { RuleGroup } from './rules.ts';
 
 /** An export of a large Group writes this many bytes within minutes. */
 const TIMES_KEPT_FREE = 8;

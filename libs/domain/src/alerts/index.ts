@@ -1,4 +1,4 @@
-import type { AlertRule, RuleGroup } from '../rules.ts';
+import type { AlertRule, RuleGroup } from './rules.ts';
 import { access } from './access.ts';
 import { engines } from './engines.ts';
 import { exports } from './exports.ts';
@@ -6,5 +6,9 @@ import { intake } from './intake.ts';
 import { processes } from './processes.ts';
 import { serviceLevels } from './service-levels.ts';
 
+export * from './condition.ts';
+export * from './rules.ts';
+export * from './summary.ts';
+export { SERVICES } from './processes.ts';
 export const GROUPS: readonly RuleGroup[] = [serviceLevels, access, intake, exports, engines, processes];
 export const ALERTS: readonly AlertRule[] = GROUPS.flatMap(({ alerts }) => alerts);
