@@ -39,6 +39,7 @@ const SUITES = {
   outages: { dirs: e2e, engines: true },
   rolls: { dirs: e2e, engines: true },
   alerts: { dirs: e2e },
+  looks: { dirs: [join(root, 'services/portal')] },
   cluster: { dirs: e2e, cluster: true },
   scenarios: { dirs: e2e, cluster: true },
 };

@@ -1,9 +1,14 @@
-import { configure, specs, suite } from '../../.ci/vitest.base.mjs';
+import { configure, longSuite, specs, suite } from '../../.ci/vitest.base.mjs';
+
+/** Pages in Chromium, on the standalone. One browser and one platform at a time. */
+const PAGES = ['e2e/**/*.e2e.spec.ts'];
+const oneAtATime = { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
 
 export default configure({
   projects: [
     suite('npm', specs('unit'), { maxWorkers: 1 }),
-    // Pages in Chromium, on the standalone. One browser and one platform at a time.
-    suite('browser', ['e2e/**/*.e2e.spec.ts'], { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false }),
+    suite('browser', PAGES, oneAtATime),
+    // The same in each pair of theme and width.
+    longSuite('looks', PAGES, oneAtATime),
   ],
 });
