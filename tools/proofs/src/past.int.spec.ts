@@ -146,6 +146,34 @@ test('P11: explains a search that was served before the view had read an opt-out
     );
 });
 
+test('P11: explains both of two decisions with one time, of which one had not read an opt-out', async () => {
+  const member = 'one-time';
+  await world.disturb({ op: 'clock', module: 'resources', instance: 1, seconds: -HOUR_SECONDS });
+  await enrolled(member, PROVIDERS.A.npi);
+  const release = world.hold(`view/${collectionName(memberFacts)}`, PA_CONSENT);
+  const time = new Date(world.now).toISOString();
+  const event = { id: 'one-time', source: 'urn:payer', type: 'payer.member-opted-out.v1', time, subject: member };
+  await world.append({ ...event, data: { scope: 'global' } });
+  await expect.poll(() => recordsOf(PA_CONSENT, member).length).toBe(1);
+  const search = async (via: number): Promise<string> =>
+    (await world.readOnce(`/fhir/Patient?_id=${member}`, 0, via))?.body ?? '';
+  expect(await search(0)).toContain(`"${member}"`);
+  release();
+  await world.caughtUp();
+  // Its clock is behind the opt-out, so its decision has the time of the opt-out too.
+  expect(await search(1)).not.toContain(`"${member}"`);
+  const decisions = servedTo(member);
+  const [{ timestamp }] = recordsOf(PA_CONSENT, member) as [LogRecord];
+  expect(decisions.map(({ at, permit }) => [Date.parse(at), permit])).toEqual([
+    [timestamp, true],
+    [timestamp, false],
+  ]);
+  expect(await Promise.all(decisions.map((decision) => explained(world, decision)))).toEqual([
+    { decision: 'permit' },
+    { decision: 'deny', reason: 'opted-out' },
+  ]);
+});
+
 test('P11: explains a read of a process that had not read of the suspension of the app', async () => {
   const member = 'suspended-unread';
   await enrolled(member, PROVIDERS.A.npi);

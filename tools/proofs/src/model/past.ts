@@ -21,16 +21,21 @@ export interface Verdict {
   readonly decision: 'permit' | 'deny' | 'unknown';
   readonly reason?: string;
 }
-/** What `explain` says of a decision, by what was known until `known`. Default: the time of the decision. */
+/**
+ * What `explain` says of a decision, by what was known until `known`. Default: the time of the decision. Several
+ * decisions may have one time. Then the answer is about one of them, and `served.others` about those that differ.
+ */
 export async function explained(
   world: MemoryWorld,
-  { client, member, at, group }: Pick<ServedDecision, 'client' | 'member' | 'at' | 'group'>,
+  { client, member, at, group, entry }: Pick<ServedDecision, 'client' | 'member' | 'at' | 'group'> & { entry?: string },
   known = at,
 ): Promise<Verdict> {
   const query = new URLSearchParams({ client, member, at, known, ...(group !== undefined && { group }) });
   const answer = await world.operate(`/ops/explain?${query}`);
   if (answer.status !== 200) throw new Error(`explain was answered ${answer.status} ${answer.body}`);
-  const { decision, reason } = json(answer) as Verdict;
+  const said = json(answer) as Verdict & { served?: { others?: readonly (Verdict & { entry: string })[] } };
+  const own = entry && said.served?.others?.find((other) => other.entry.includes(`/${entry}/`));
+  const { decision, reason } = own || said;
   return { decision, ...(reason !== undefined && { reason }) };
 }
 const served = ({ permit, reason }: ServedDecision): Verdict =>

@@ -3,6 +3,8 @@ import type { LogRecord } from '@provider-access/engines/log';
 
 /** A decision about one member that was served to an app, as the audit has it. */
 export interface ServedDecision {
+  /** The id of the event. */
+  readonly entry: string;
   /** What the app did. */
   readonly action: string;
   readonly client: string;
@@ -36,7 +38,7 @@ const OF_OPERATORS: ReadonlySet<string> = new Set(['explain', 'file-rows', 'reca
 export function servedIn(records: readonly LogRecord[]): ServedDecisions {
   const decisions: ServedDecision[] = [];
   const leftOut = new Map<string, number>();
-  for (const { value } of records) {
+  for (const { value, headers } of records) {
     const entry = JSON.parse(Buffer.from(value).toString()) as Disclosure;
     const { action, client, members, at, group, outcome, reason } = entry;
     if (OF_OPERATORS.has(action)) continue;
@@ -48,6 +50,7 @@ export function servedIn(records: readonly LogRecord[]): ServedDecisions {
     }
     for (const member of members)
       decisions.push({
+        entry: headers['ce_id']!,
         action,
         client,
         member,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Controller, Inject } from '@nestjs/common';
 import {
   bindingsAt,
@@ -32,11 +33,17 @@ import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observabi
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { AT, CLIENT, KNOWN, MEMBER, momentOf } from './explain-fields.ts';
-import { ServedDecisions } from './served-decisions.ts';
+import { type Served, ServedDecisions } from './served-decisions.ts';
 
 const verdict = (d: PastDecision): PastVerdict => {
   if ('unknownBefore' in d) return { decision: 'unknown', unknownBefore: d.unknownBefore };
   return d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
+};
+
+/** The entry of a decision, and when statements were recorded that the decision had not read yet. */
+const servedIn = ({ entry, unread }: Served): { readonly entry: string; readonly unread?: readonly string[] } => {
+  const times = unread();
+  return { entry, ...(times.length > 0 && { unread: times }) };
 };
 
 const NO_GROUP = 'group must be the id of a Group.';
@@ -107,10 +114,16 @@ export class ExplainController {
   private async past(about: About, moment: Moment, now: string): Promise<object> {
     const { client, member, purpose } = about;
     await this.history.settled();
-    const served = await this.served.at({ client, member, group: purpose.group }, moment, now);
+    const [served, ...more] = await this.served.at({ client, member, group: purpose.group }, moment, now);
     const history = served?.history ?? this.history;
     const { decision, facts } = await history.decide(client, member, moment, purpose);
     const unread = served?.unread() ?? [];
+    const others = [];
+    for (const each of more) {
+      const decided = await each.history.decide(client, member, moment, purpose);
+      if (!isDeepStrictEqual(verdict(decided.decision), verdict(decision)))
+        others.push({ ...servedIn(each), ...verdict(decided.decision) });
+    }
     // A retired id keeps its own decisions, as they were served. The member that stays is answered beside it (P14).
     const stays = await this.history.survivor(member, moment.known);
     const other = stays === member ? undefined : await this.history.decide(client, stays, moment, purpose);
@@ -132,7 +145,7 @@ export class ExplainController {
       ...(await this.described(about, moment, facts)),
       ...(other !== undefined && { survivor: { member: stays, ...verdict(other.decision) } }),
       ...said,
-      ...(served !== undefined && { served: { entry: served.entry, ...(unread.length > 0 && { unread }) } }),
+      ...(served !== undefined && { served: { ...servedIn(served), ...(others.length > 0 && { others }) } }),
       ...('unknownBefore' in decision ? {} : changesOf(about, moment, facts)),
       words: pastInWords({ ...moment, ...said, unread }),
       now: current,

@@ -12,7 +12,7 @@ interface Asked {
   readonly member: string;
   readonly group?: string | undefined;
 }
-interface Served extends ServedHistory {
+export interface Served extends ServedHistory {
   /** The id of the entry in the audit. */
   readonly entry: string;
 }
@@ -41,28 +41,33 @@ export class ServedDecisions {
   }
 
   /**
-   * What the decision of the moment came from; undefined if the audit has none, or one that does not say it.
+   * What the decisions of the moment came from. Two processes may decide at one instant by different facts, so there
+   * may be several; entries whose facts had been read equally far are one. Empty if the audit has no entry, or only
+   * such that do not say it.
    * @param now RFC 3339, UTC, milliseconds
    */
-  async at(asked: Asked, moment: Moment, now: string): Promise<Served | undefined> {
-    if (moment.at !== moment.known) return undefined;
-    const found = await this.#find(asked, moment.at);
-    if (found !== undefined || Date.parse(now) - Date.parse(moment.at) > RECENT_MS) return found;
-    await this.#reader.waitFor(await this.#log.head([PA_AUDIT]), WAIT_MS);
+  async at(asked: Asked, moment: Moment, now: string): Promise<readonly Served[]> {
+    if (moment.at !== moment.known) return [];
+    // A younger entry may not be in the view yet, also where it has another one of that instant.
+    if (Date.parse(now) - Date.parse(moment.at) <= RECENT_MS)
+      await this.#reader.waitFor(await this.#log.head([PA_AUDIT]), WAIT_MS);
     return this.#find(asked, moment.at);
   }
 
-  async #find({ client, member, group }: Asked, at: string): Promise<Served | undefined> {
+  async #find({ client, member, group }: Asked, at: string): Promise<readonly Served[]> {
     const within = { from: at, before: instant(Date.parse(at) + 1) };
     const { found } = await findDisclosures(this.#reader, { client, member, ...within }, { count: MOST_ENTRIES });
+    const all = new Map<string, Served>();
     for (const { id, disclosure, read } of found) {
       if (read === undefined || disclosure.group !== group) continue;
       const n = disclosure.members.indexOf(member);
       const ofMember = Object.entries(read.ofMembers).map(([topic, offsets]) => [topic, offsets[n] ?? -1] as const);
       const { ofParties } = read;
+      const facts = JSON.stringify([ofMember, ofParties]);
+      if (all.has(facts)) continue;
       const served = await this.#history.asServed(member, at, { ofMember: Object.fromEntries(ofMember), ofParties });
-      if (served !== undefined) return { entry: id, ...served };
+      if (served !== undefined) all.set(facts, { entry: id, ...served });
     }
-    return undefined;
+    return [...all.values()];
   }
 }
