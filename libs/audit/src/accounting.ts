@@ -1,4 +1,5 @@
 import { AUDIT_ACTIONS, type Disclosure } from '@provider-access/events';
+import { ACCOUNTING_WORDS, type AccountingLanguage } from './accounting-words.ts';
 import type { DisclosureOf } from './disclosures.ts';
 
 /**
@@ -7,6 +8,8 @@ import type { DisclosureOf } from './disclosures.ts';
  */
 export interface Accounting {
   readonly member: string;
+  /** Default: English. Types, codes and names stay as they are. */
+  readonly language?: AccountingLanguage;
   readonly payer?: string | undefined;
   /** RFC 3339 instants. */
   readonly since?: string | undefined;
@@ -18,7 +21,7 @@ export interface Accounting {
 /** What the page permits itself when it is opened, from the server or from a file. */
 export const ACCOUNTING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-const PURPOSES: Readonly<Record<string, string>> = { TREAT: 'Treatment', HOPERAT: 'Health care operations' };
+type Words = (typeof ACCOUNTING_WORDS)[AccountingLanguage];
 /** Whether a release gave something about the member to somebody outside. */
 export const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
   outcome === 'released' && AUDIT_ACTIONS[action].gives !== undefined;
@@ -28,22 +31,22 @@ const text = (value: string): string =>
   `<bdi>${value.replaceAll(/[&<>"'`]|\p{Cc}/gu, (c) => `&#${c.charCodeAt(0) < 32 ? 0xfffd : c.charCodeAt(0)};`)}</bdi>`;
 
 const provider = (key: string): string => key.replace(/^npi\|/, 'NPI ').replace(/^tin\|/, 'TIN ');
-function recipient({ client, agent, names = {} }: DisclosureOf): string {
-  if (agent === undefined) return text(`App ${client}`);
+function recipient({ client, agent, names = {} }: DisclosureOf, words: Words): string {
+  if (agent === undefined) return text(words.app(client));
   const named = (key: string): string =>
     names[key] === undefined ? provider(key) : `${names[key]} (${provider(key)})`;
-  const more = agent.more === undefined ? [] : [`and ${agent.more} more`];
+  const more = agent.more === undefined ? [] : [words.more(agent.more)];
   return `${text(agent.name)}<br>${text([...agent.providers.map(named), ...more].join(', '))}<br>${text(client)}`;
 }
-function content({ action, types = [], resources, job, recalled }: DisclosureOf): string {
-  const what = types.length === 0 ? 'Resources' : types.join(', ');
+function content({ action, types = [], resources, job, recalled }: DisclosureOf, words: Words): string {
+  const what = types.length === 0 ? words.resources : types.join(', ');
   const count = resources === undefined ? '' : ` (${resources})`;
-  const how = action === 'search' && resources === 0 ? 'asked about by a search' : AUDIT_ACTIONS[action].gives;
-  const given = text(`${what}${count}, ${how ?? action}${job === undefined ? '' : `, export ${job}`}`);
-  return recalled === undefined ? given : `${given}<br>${text(`Had wrong data: recall ${recalled.join(', ')}`)}`;
+  const how = action === 'search' && resources === 0 ? words.asked : words.gives(action);
+  const given = text(`${what}${count}, ${how ?? action}${job === undefined ? '' : `, ${words.export(job)}`}`);
+  return recalled === undefined ? given : `${given}<br>${text(words.recalled(recalled.join(', ')))}`;
 }
-const purpose = (code: string | undefined): string =>
-  text(code === undefined ? 'Treatment' : `${PURPOSES[code] ?? code} (${code})`);
+const purpose = (code: string | undefined, { purposes }: Words): string =>
+  text(code === undefined ? purposes['TREAT']! : `${purposes[code] ?? code} (${code})`);
 const time = (at: string): string => `${at.slice(0, 10)} ${at.slice(11, 19)}`;
 
 const STYLE = `
@@ -56,42 +59,44 @@ th { background: none; } @page { margin: 15mm; } }
 `;
 
 export function accountingDocument(accounting: Accounting): string {
-  const { member, payer, since, until, madeAt, disclosures } = accounting;
+  const { member, language = 'en', payer, since, until, madeAt, disclosures } = accounting;
+  const words = ACCOUNTING_WORDS[language];
   const listed = disclosures.filter(isDisclosure);
   const facts: readonly (readonly [string, string])[] = [
-    ...(payer === undefined ? [] : [['Health plan', payer] as const]),
-    ['Member', member],
-    ['From', since === undefined ? 'the first entry' : `${time(since)} UTC`],
-    ['Until', until === undefined ? `${time(madeAt)} UTC` : `${time(until)} UTC`],
-    ['Made', `${time(madeAt)} UTC`],
-    ['Disclosures', String(listed.length)],
+    ...(payer === undefined ? [] : [[words.plan, payer] as const]),
+    [words.member, member],
+    [words.from, since === undefined ? words.first : `${time(since)} UTC`],
+    [words.until, until === undefined ? `${time(madeAt)} UTC` : `${time(until)} UTC`],
+    [words.made, `${time(madeAt)} UTC`],
+    [words.count, String(listed.length)],
   ];
   const rows = listed.map(
     (one) =>
-      `<tr><td>${text(time(one.at))}</td><td>${recipient(one)}</td>` +
-      `<td>${content(one)}</td><td>${purpose(one.purpose)}</td></tr>`,
+      `<tr><td>${text(time(one.at))}</td><td>${recipient(one, words)}</td>` +
+      `<td>${content(one, words)}</td><td>${purpose(one.purpose, words)}</td></tr>`,
   );
+  const heads = [words.time, words.recipient, words.what, words.purpose];
   return `<!doctype html>
-<html lang="en">
+<html lang="${language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${ACCOUNTING_POLICY}">
 <meta name="viewport" content="width=device-width">
-<title>Accounting of disclosures</title>
+<title>${words.title}</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>Accounting of disclosures</h1>
+<h1>${words.title}</h1>
 <dl>
 ${facts.map(([name, value]) => `<dt>${name}</dt><dd>${text(value)}</dd>`).join('\n')}
 </dl>
 <table>
-<thead><tr><th>Date and time (UTC)</th><th>Recipient</th><th>What was disclosed</th><th>Purpose</th></tr></thead>
+<thead><tr>${heads.map((head) => `<th>${head}</th>`).join('')}</tr></thead>
 <tbody>
 ${rows.join('\n')}
 </tbody>
 </table>
-${rows.length === 0 ? '<p>Nothing was disclosed in this period.</p>\n' : ''}</body>
+${rows.length === 0 ? `<p>${words.none}</p>\n` : ''}</body>
 </html>
 `;
 }

@@ -1,3 +1,4 @@
+import { AUDIT_ACTIONS, type AuditAction } from '@provider-access/events';
 import { describe, expect, it } from 'vitest';
 import { accountingDocument } from './accounting.ts';
 import type { DisclosureOf } from './disclosures.ts';
@@ -68,6 +69,35 @@ describe('the accounting of disclosures', () => {
     const own = new Set(page(one({})).match(/<\/?[a-z0-9]+/g));
     expect([...tags].filter((tag) => !own.has(tag))).toEqual([]);
     expect(text.split('\u0000')).toHaveLength(1);
+  });
+
+  it('is wholly Spanish on request, but for types, codes and names', () => {
+    const actions = Object.keys(AUDIT_ACTIONS) as readonly AuditAction[];
+    const disclosures = [
+      ...actions.map((action) => one({ action, job: 'j1', types: [] })),
+      one({ action: 'search', resources: 0, recalled: ['r1'], agent: { name: 'Clinic', providers: [], more: 3 } }),
+      one({ agent: undefined, purpose: 'HOPERAT' }),
+      one({ purpose: undefined as never }),
+    ];
+    const of = (language: 'en' | 'es', listed = disclosures): readonly string[] =>
+      accountingDocument({
+        member: 'm1',
+        payer: 'P',
+        language,
+        madeAt: '2026-02-01T00:00:00.000Z',
+        disclosures: listed,
+      })
+        .replace(/<style>[^]*<\/style>/, '')
+        .replaceAll(/<[^>]*>/g, '\n')
+        .replaceAll(/\(TREAT\)|\(HOPERAT\)|\b(?:m1|c1|j1|r1|UTC|NPI|Clinic|Condition|P|[\d:-]+)\b/g, '')
+        .split(/[\n,()]/)
+        .map((part) => part.trim())
+        .filter((part) => /\p{L}/u.test(part));
+    const [english, spanish] = [of('en'), of('es')];
+    expect(spanish).toHaveLength(english.length);
+    expect(english.filter((part, i) => part === spanish[i])).toEqual([]);
+    expect(of('es', []).at(-1)).toBe('No se divulgó nada en este período.');
+    expect(page(one({}))).toContain('<html lang="en">');
   });
 
   it('needs nothing from outside', () => {

@@ -72,6 +72,8 @@ describe('pa disclosures', () => {
       stderr: expect.stringContaining('exists') as string,
     });
     expect((await disclosures('m1', '--html', at('no/x'))).code).toBe(2);
+    expect((await disclosures('m1', '--html', at('es.html'), '--lang', 'es')).code).toBe(0);
+    expect(asked.at(-1)).toBe('/ops/disclosures/document?member=m1&lang=es');
   });
 
   test.each([
@@ -79,6 +81,8 @@ describe('pa disclosures', () => {
     [['m1', '--member', 'm1'], /name the member once/],
     [['../x'], /MEMBER is not an id/],
     [['m1', '--html', 'x.html', '--limit', '3'], /--html takes/],
+    [['m1', '--lang', 'es'], /--lang needs --html/],
+    [['m1', '--html', 'x.html', '--lang', 'fr'], /Allowed choices are en, es/],
     [['m1', '--csv', '--json'], /choose one/],
     [['m1', '--until', 'soon'], /--until must be/],
   ])('refuses %j', async (argv, text) => {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { EVIDENCE_LANGUAGES } from '@provider-access/domain/pdex/evidence';
+import { type Command, Option } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
@@ -32,6 +33,7 @@ interface Options extends ListOptions {
   readonly member?: string;
   readonly until?: string;
   readonly html?: string;
+  readonly lang?: string;
 }
 const PATH = '/ops/disclosures';
 const MOST_IN_A_PAGE = 1000;
@@ -82,6 +84,7 @@ export function disclosureCommand(program: Command): void {
     .option('--member <id>', 'member id, instead of the argument', id('--member'))
     .option('--until <instant>', 'rows whose time is before', instant('--until'))
     .option('--html <file>', 'an accounting to print (mode 0600), of what was given', text('--html'))
+    .addOption(new Option('--lang <language>', 'language of the accounting (default: en)').choices(EVIDENCE_LANGUAGES))
     .action(async (argument: string | undefined, o: Options, command: Command) => {
       const context = contextOf(command);
       const member = memberOf(argument, o.member);
@@ -90,6 +93,7 @@ export function disclosureCommand(program: Command): void {
         ...(o.since !== undefined && { since: o.since }),
         ...(o.until !== undefined && { until: o.until }),
       });
+      if (o.lang !== undefined && o.html === undefined) throw new CliError(EXIT.usage, '--lang needs --html');
       if (o.html !== undefined) return printable(context, query, o.html, o);
       const { items, more } = await disclosuresOf(context, query, o.limit);
       const list: List<Disclosure> = {
@@ -119,10 +123,11 @@ async function printable(
   { server, out, administratorToken }: Context,
   query: URLSearchParams,
   file: string,
-  { limit, csv }: Options,
+  { limit, csv, lang }: Options,
 ): Promise<void> {
   if (limit !== undefined || csv === true)
     throw new CliError(EXIT.usage, '--html takes --since and --until, and neither --limit nor --csv');
+  if (lang !== undefined) query.set('lang', lang);
   const { text: page } = await server.call(`${PATH}/document?${query}`, { token: administratorToken() });
   try {
     // `wx`: an existing file may be open to others, and its mode would stay.

@@ -1,5 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
+  ACCOUNTING_LANGUAGES,
   ACCOUNTING_POLICY,
   accountingDocument,
   disclosureOf,
@@ -85,6 +86,7 @@ const RELEASED_AMONG = operation({
   answer: jsonObject('Those of the members, in their order.'),
   refusals: ['invalid-request'],
 });
+const LANGUAGE_TEXT = `lang must be ${ACCOUNTING_LANGUAGES.join(' or ')}.`;
 /** 45 CFR 164.528, as a page to print or to hand over. */
 const DOCUMENT = operation({
   ...COMMON,
@@ -95,6 +97,10 @@ const DOCUMENT = operation({
     member: MEMBER,
     since: time('since', 'An instant with a zone. Default: the first entry.'),
     until: time('until', 'An instant with a zone. Default: now.'),
+    lang: {
+      schema: z.enum(ACCOUNTING_LANGUAGES, LANGUAGE_TEXT).default('en'),
+      description: 'The language of the texts: `en`, the default, or `es`. Types, codes and names stay as they are.',
+    },
   },
   answer: {
     description: 'A page that needs nothing from outside.',
@@ -187,7 +193,7 @@ export class DisclosuresController {
 
   @Operation(DOCUMENT)
   async document({ query, caller }: Asked<typeof DOCUMENT>): Promise<Audited> {
-    const { since, until } = query;
+    const { since, until, lang } = query;
     const member = memberFor(caller, query.member);
     const filter = { member, from: since, before: until, outcome: 'released', looks: 'without' } as const;
     const rows: DisclosureOf[] = [];
@@ -205,6 +211,7 @@ export class DisclosuresController {
     }
     const body = accountingDocument({
       member,
+      language: lang,
       payer: this.config.payerName,
       since,
       until,

@@ -10,7 +10,7 @@ import { providerIn, whyIn } from './said.ts';
 
 /** What was given and refused about the member, in pages of the server, and the accounting as a document. */
 export function Given({ member, first }: { readonly member: string; readonly first: Releases }) {
-  const { t, date } = useSpeech();
+  const { t, date, language } = useSpeech();
   const [shown, setShown] = useState(first);
   const [fault, setFault] = useState<Fault>();
   const [saved, setSaved] = useState(false);
@@ -21,7 +21,7 @@ export function Given({ member, first }: { readonly member: string; readonly fir
     setShown({ ...asked.data, disclosures: [...shown.disclosures, ...asked.data.disclosures] });
   }
   async function save(): Promise<void> {
-    const asked = await saveDocument(member);
+    const asked = await saveDocument(member, language);
     setFault(asked.fault);
     setSaved(asked.fault === undefined);
   }

@@ -1,3 +1,4 @@
+import type { Language } from '../../common/language.tsx';
 import { api, ask, type Asked } from '../../common/api.ts';
 import { save } from '../../common/save.ts';
 import { type Release, type Releases, releases, type Seeing } from '../members/requests.ts';
@@ -154,9 +155,9 @@ export const explain = (question: Question): Promise<Asked<Explained>> =>
   ask(api.GET('/ops/explain', { params: { query: { ...question } } })) as Promise<Asked<Explained>>;
 
 /** The accounting as a file that the browser keeps. Its name has nothing about the member. */
-export async function saveDocument(member: string): Promise<Asked<true>> {
+export async function saveDocument(member: string, lang: Language): Promise<Asked<true>> {
   const asked = await ask(
-    api.GET('/ops/disclosures/document', { params: { query: { member } }, parseAs: 'text' }) as Promise<{
+    api.GET('/ops/disclosures/document', { params: { query: { member, lang } }, parseAs: 'text' }) as Promise<{
       data?: string;
       error?: unknown;
       response: Response;
