@@ -18,6 +18,16 @@ export interface ClientKeySet {
   readonly jwksUri?: string;
 }
 
+/** A key set that an app replaced. Its times are RFC 3339. */
+export interface ReplacedKeySet extends ClientKeySet {
+  readonly from: string;
+  readonly to: string;
+  /** Until when auth accepts it: later than `to` unless the app ended it. */
+  readonly until: string;
+}
+/** Key sets of one app that are kept beside the newest one, for reviewers. */
+const KEY_SETS_KEPT = 50;
+
 /** What an app claims, and which scope it asks for. */
 interface Claims {
   readonly npis: readonly string[];
@@ -42,6 +52,8 @@ export interface ClientRegistration extends ClientFacts, ClientKeySet, Claims {
   readonly keysChangedAt?: string;
   /** Key sets from before a change, also those that are not accepted any more. */
   readonly formerKeys?: readonly (ClientKeySet & { /** RFC 3339. */ readonly until: string })[];
+  /** Key sets that the app replaced, the oldest first, at most `KEY_SETS_KEPT`, and how many there were before them. */
+  readonly replacedKeys?: { readonly sets: readonly ReplacedKeySet[]; readonly before: number };
   /** When the app changed more than its keys, RFC 3339. */
   readonly updatedAt?: string;
   /** What it claimed when a reviewer decided last, if it has changed its registration since. */
@@ -161,10 +173,32 @@ const keySetOf = ({
 function withChange(known: ClientRegistration, data: AppRegistered, at: string): ClientRegistration {
   const { jwks: _jwks, jwksUri: _jwksUri, ...rest } = data.updatedAt === undefined ? known : withUpdate(known, data);
   const formerKeys = (data.formerKeys ?? []).map(({ until, ...set }) => ({ until, ...keySetOf(set) }));
-  const textOf = (set: ClientKeySet, former: ClientRegistration['formerKeys'] = []): string =>
-    JSON.stringify([keySetOf(set), former]);
-  const isSame = textOf(known, known.formerKeys) === textOf(data, formerKeys);
-  return { ...rest, ...keySetOf(data), ...(isSame ? {} : { keysChangedAt: at, formerKeys }) };
+  const setText = (set: ClientKeySet): string => JSON.stringify(keySetOf(set));
+  const isSame =
+    setText(known) === setText(data) && JSON.stringify(known.formerKeys ?? []) === JSON.stringify(formerKeys);
+  if (isSame) return { ...rest, ...keySetOf(data) };
+  const replacedKeys = withReplaced(known, { formerKeys, isOther: setText(known) !== setText(data) }, at);
+  return { ...rest, ...keySetOf(data), keysChangedAt: at, formerKeys, replacedKeys };
+}
+
+/** The key sets from before a change at `at`, after which `formerKeys` are accepted beside the new one. */
+function withReplaced(
+  known: ClientRegistration,
+  change: { readonly formerKeys: NonNullable<ClientRegistration['formerKeys']>; readonly isOther: boolean },
+  at: string,
+): NonNullable<ClientRegistration['replacedKeys']> {
+  const { sets = [], before = 0 } = known.replacedKeys ?? {};
+  const untilOf = (set: ClientKeySet): string => {
+    const text = JSON.stringify(keySetOf(set));
+    return change.formerKeys.find((former) => JSON.stringify(keySetOf(former)) === text)?.until ?? at;
+  };
+  const from = sets.at(-1)?.to ?? known.registeredAt;
+  const all = [
+    ...sets.map((one) => (one.until > at ? { ...one, until: untilOf(one) } : one)),
+    // The end of former keys alone replaces nothing.
+    ...(change.isOther ? [{ ...keySetOf(known), from, to: at, until: untilOf(known) }] : []),
+  ];
+  return { sets: all.slice(-KEY_SETS_KEPT), before: before + Math.max(0, all.length - KEY_SETS_KEPT) };
 }
 
 function withUpdate(known: ClientRegistration, data: AppRegistered): ClientRegistration {

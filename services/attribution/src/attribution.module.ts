@@ -34,6 +34,7 @@ import { WithheldPatients } from './operations/withheld-patients.ts';
 import { Attestations } from './operations/attestations.ts';
 import { Evidence } from './operations/ops/evidence.ts';
 import { VisibleMembers } from './operations/ops/visible-members.ts';
+import { AppUseController } from './operations/ops/app-use.controller.ts';
 import { AttestationsController } from './operations/ops/attestations.controller.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
@@ -136,6 +137,7 @@ export class AttributionModule {
         ListsController,
         LabelSimulationController,
         AttestationsController,
+        AppUseController,
         EvidenceController,
       ],
       providers: [

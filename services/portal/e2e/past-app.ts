@@ -2,12 +2,15 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
-import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
+import { encodeEvent, PA_AUDIT, PA_REGISTRY } from '@provider-access/events';
 
 const DAY_MS = 24 * 3_600_000;
 export const PAST_APP = 'c-0000000000000000000000000000abcd';
+export const PAST_MEMBER = 'm-of-the-past';
 export const PAST_NPIS = ['1245319599', '1497758544', '1003000126'] as const;
 /** Days before now: when the app registered, was approved, lost a provider, was suspended, and came back. */
+/** Days before now of what it took: 3 reads of 5 resources each, and one search of 40; then 7 refusals. */
+const TOOK = { read: [200, 150, 30], search: [25], refused: [100] } as const;
 export const STORY = { registered: 300, approved: 290, ended: 120, suspended: 90, back: 60 } as const;
 const ago = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
 
@@ -16,27 +19,31 @@ export async function writePastApp(dataDir: string): Promise<void> {
   mkdirSync(dataDir, { recursive: true });
   const client = PAST_APP;
   const [one, two, three] = PAST_NPIS.map((npi) => `npi|${npi}`) as [string, string, string];
-  const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
   const [by, other] = ['person Ana Ruiz', 'person Sam Lee'];
   const approval = { client, scope: 'system/Patient.rs', by };
   const times = Object.fromEntries(Object.entries(STORY).map(([name, days]) => [name, ago(days)]));
   const { registered, approved, ended, suspended, back } = times as Record<keyof typeof STORY, string>;
   const stated = (provider: string, from: string, evidence: string) => ({ provider, from, by, evidence });
+  const jwks = (kid: string) => {
+    const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
+    return { keys: [{ ...jwk, kid, alg: 'ES384', use: 'sig' }] };
+  };
+  const registration = {
+    client,
+    name: 'Valley Heart Clinic',
+    jwks: jwks('k1'),
+    scope: 'system/*.rs',
+    contacts: ['developer@heart.example'],
+    npis: PAST_NPIS,
+    tins: [],
+    registrationTokenHash: 'x',
+    registeredAt: registered,
+  };
   const events = [
     {
       type: 'pa.app-registered.v1',
       time: registered,
-      data: {
-        client,
-        name: 'Valley Heart Clinic',
-        jwks: { keys: [{ ...jwk, kid: 'k1', alg: 'ES384', use: 'sig' }] },
-        scope: 'system/*.rs',
-        contacts: ['developer@heart.example'],
-        npis: PAST_NPIS,
-        tins: [],
-        registrationTokenHash: 'x',
-        registeredAt: registered,
-      },
+      data: registration,
     },
     {
       type: 'pa.app-approved.v1',
@@ -77,5 +84,24 @@ export async function writePastApp(dataDir: string): Promise<void> {
       { ...encoded, headers: { ...encoded.headers, pa_stream: `client/${client}`, pa_version: String(n + 1) } },
     ]);
   }
+  const entries = [
+    ...TOOK.read.map((days) => ({ days, action: 'read', outcome: 'released', resources: 5 })),
+    ...TOOK.search.map((days) => ({ days, action: 'search', outcome: 'released', resources: 40 })),
+    ...TOOK.refused.map((days) => ({
+      ...{ days, action: 'read', outcome: 'refused', resources: 0 },
+      ...{ reason: 'client-not-approved', count: 7 },
+    })),
+  ];
+  for (const [n, { days, ...entry }] of entries.entries()) {
+    const data = { ...entry, client, at: ago(days), members: [PAST_MEMBER] };
+    const about = { id: `past-${n}`, source: 'test', time: ago(days), subject: client };
+    await log.append(PA_AUDIT, [encodeEvent({ ...about, type: 'pa.disclosure.v1', data })]);
+  }
+  const changed = { ...registration, jwks: jwks('k2'), formerKeys: [] };
+  const change = { id: `client-keys/${client}/1`, source: 'test', time: back, subject: client };
+  const { headers, ...record } = encodeEvent({ ...change, type: 'pa.app-registered.v1', data: changed });
+  await log.append(PA_REGISTRY, [
+    { ...record, headers: { ...headers, pa_stream: `client-keys/${client}`, pa_version: '1' } },
+  ]);
   await log.close();
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
-import { PAST_APP, PAST_NPIS, writePastApp } from './past-app.ts';
+import { PAST_APP, PAST_MEMBER, PAST_NPIS, writePastApp } from './past-app.ts';
 
 const NPI = '1234567893';
 /** What a stranger can write into a registration. Every field that the page shows has a script. */
@@ -171,6 +171,28 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     await page.context().close();
   });
 
+  test('sees what the app took and when last, as counts without members, and its keys over time', async () => {
+    const page = await openedAt(`/portal/apps#${PAST_APP}`, ['reviewer']);
+    const row = (name: string) => page.getByRole('row', { name });
+    const cells = async (name: string): Promise<string[]> =>
+      (await row(name).innerText()).split('\t').map((text) => text.trim());
+    // By the story of the app.
+    expect((await cells('read a resource')).slice(0, 3)).toEqual(['read a resource', '3', '15']);
+    expect((await cells('searched')).slice(0, 3)).toEqual(['searched', '1', '40']);
+    const [why, count] = await cells('the app was not approved at that time.');
+    expect([why, count]).toEqual(['the app was not approved at that time.', '7']);
+    await page.getByText(/^It took data last on /).waitFor();
+    expect(await page.locator('main').innerText()).not.toContain(PAST_MEMBER);
+    const keys = page.getByRole('region', { name: 'Keys over time' });
+    expect(await keys.locator('tbody tr').count()).toBe(2);
+    const [first, second] = await keys.locator('tbody tr').allInnerTexts();
+    expect([first, second]).toEqual([
+      expect.stringMatching(/^k2 EC[^]*Thumbprint: [\w-]{43}[^]*accepted now$/),
+      expect.stringMatching(/^k1 EC/),
+    ]);
+    await page.context().close();
+  });
+
   test('reads the report of decisions by reason and age', async () => {
     for (const name of ['Clinic with a weak key', 'Clinic with another weak key']) {
       const id = await register(name);
@@ -297,7 +319,7 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
       await page.goto(`${bench.platform.base}/portal/decisions`);
       await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
       const [cookie] = await page.context().cookies();
-      for (const path of ['/auth/clients', '/auth/clients/c-1', '/auth/decisions'])
+      for (const path of ['/auth/clients', '/auth/clients/c-1', '/auth/decisions', `/ops/evidence/apps/${PAST_APP}`])
         expect(
           (await fetch(bench.platform.base + path, { headers: { cookie: `${cookie!.name}=${cookie!.value}` } })).status,
         ).toBe(403);

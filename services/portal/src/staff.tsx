@@ -20,7 +20,7 @@ const PAGES: readonly StaffPage[] = [
     name: 'apps',
     title: 'apps',
     what: 'apps.what',
-    needs: ['GET /auth/clients', 'GET /auth/clients/{client}'],
+    needs: ['GET /auth/clients', 'GET /auth/clients/{client}', 'GET /ops/evidence/apps/{client}'],
     show: AppsPage,
   },
   {

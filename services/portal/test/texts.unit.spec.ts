@@ -48,6 +48,15 @@ test('each reason of a denial and each change has a text for auditors', () => {
   expect(keys.filter((key) => !(key in read('audit.en.json')))).toEqual([]);
 });
 
+test('each way in which an app takes data has a text for reviewers', () => {
+  const words = readFileSync(join(import.meta.dirname, '../../../libs/events/src/audit-words.ts'), 'utf8');
+  const gives = [...words.matchAll(/^ {2}'?([a-z-]+)'?: \{ purpose: '\w+', gives: (?!undefined)/gm)].map(
+    ([, name]) => name!,
+  );
+  expect(gives.length).toBeGreaterThan(5);
+  expect(gives.filter((one) => !(`use.action.${one}` in read('reviews.en.json')))).toEqual([]);
+});
+
 /** PEOPLE.md N36, as the notices are measured: sentences alone, because headings and buttons make it look easy. */
 describe('the texts for members are in plain language', () => {
   const sentences = (file: string): string =>

@@ -89,6 +89,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /ops/attestations/matches': ['auditor', 'compliance'],
   'POST /ops/attestations/withdrawals': ['compliance'],
   'GET /ops/evidence': ['compliance'],
+  'GET /ops/evidence/apps/{client}': ['reviewer', 'auditor', 'compliance'],
   'GET /ops/evidence/signatures/{sha256}': ['auditor', 'compliance'],
 };
 /** Answers with ids or data of members. */

@@ -47,6 +47,26 @@ export interface SignedPart {
 export const EVIDENCE_ROUTE = 'GET /ops/evidence';
 export const signedId = (sha256: string): string => `signed/${sha256}`;
 
+/** How often something happened, ms since the epoch of the first and the last time. */
+type Use = readonly [count: number, resources: number, first: number, last: number];
+/** What one app took and was refused, by the entries of one partition. It names no member. */
+export interface AppUsePart {
+  readonly client: string;
+  /** By the action: releases, and resources in them. */
+  readonly given: Readonly<Record<string, Use>>;
+  /** By the reason: refusals. */
+  readonly refused: Readonly<Record<string, Use>>;
+}
+const CLIENT = /^[A-Za-z0-9._~-]{1,128}$/;
+const withUse = (
+  uses: Readonly<Record<string, Use>>,
+  name: string,
+  [count, resources, at]: readonly [number, number, number],
+): Readonly<Record<string, Use>> => {
+  const [before, of, first, last] = uses[name] ?? [0, 0, at, at];
+  return { ...uses, [name]: [before + count, of + resources, Math.min(first, at), Math.max(last, at)] };
+};
+
 const NOTHING: SlotCounts = [0, 0, 0, 0];
 function countsOf(entry: Disclosure): SlotCounts {
   const { action, outcome, reason, members, resources, operation, count = 1 } = entry;
@@ -69,17 +89,33 @@ const writtenAt = ({ headers, timestamp }: LogRecord): number => {
 };
 const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
-const auditTopic: TopicEvolve<AuditDayPart | SignedPart> = {
+const withEntry = (part: AppUsePart | undefined, entry: Disclosure, at: number): AppUsePart => {
+  const { client, action, reason = 'unknown' } = entry;
+  const { given, refused } = part ?? { given: {}, refused: {} };
+  const [releases, resources, refusals] = countsOf(entry);
+  return {
+    client,
+    given: releases === 0 ? given : withUse(given, action, [releases, resources, at]),
+    refused: refusals === 0 ? refused : withUse(refused, reason, [refusals, 0, at]),
+  };
+};
+
+const auditTopic: TopicEvolve<AuditDayPart | SignedPart | AppUsePart> = {
   part: 'audit',
   keys(record) {
     if (typeOf(record) !== 'pa.disclosure.v1') return [];
     const signature = signatureIn(auditEntryOf(record));
-    const day = `day/${dayOf(writtenAt(record))}/${record.partition}`;
-    return signature === undefined ? [day] : [day, signedId(signature.get('sha256')!)];
+    const keys = [`day/${dayOf(writtenAt(record))}/${record.partition}`];
+    if (signature !== undefined) keys.push(signedId(signature.get('sha256')!));
+    const [releases, , refusals] = countsOf(auditEntryOf(record));
+    const { client } = auditEntryOf(record);
+    if (releases + refusals > 0 && CLIENT.test(client)) keys.push(`app/${client}/${record.partition}`);
+    return keys;
   },
   evolve(part, record, key) {
     const entry = auditEntryOf(record);
     const at = writtenAt(record);
+    if (key.startsWith('app/')) return withEntry(part as AppUsePart | undefined, entry, at);
     if (key.startsWith('signed/')) {
       // A page that is made again with the same content keeps its first entry.
       if (part !== undefined) return undefined;
@@ -198,11 +234,11 @@ const feedsTopic: TopicEvolve<MissingReasonsPart> = {
   failed: () => undefined,
 };
 
-/** Counts for the monthly page of the compliance officer. Nothing in it decides. */
+/** Counts for the monthly page of the compliance officer, and of each app for reviewers. Nothing in it decides. */
 export const evidence: Projection = {
   owner: 'audit',
   name: 'evidence',
-  version: 1,
+  version: 2,
   topics: {
     [PA_AUDIT]: auditTopic,
     [PA_CONSENT]: consentTopic,
@@ -213,6 +249,7 @@ export const evidence: Projection = {
   commitMs: 100,
   indexes: [
     { name: 'by_day', fields: ['audit.day'] },
+    { name: 'by_app', fields: ['audit.client'] },
     { name: 'by_feed_day', fields: ['feed.day'] },
     { name: 'by_time', fields: ['consent.kind', 'consent.times'], array: true },
     { name: 'by_notice', fields: ['notice.kind', 'notice.days'], array: true },

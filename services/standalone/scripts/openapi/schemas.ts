@@ -52,6 +52,7 @@ const CLIENT = {
     { type: 'object' },
     'For a reviewer: every binding, the newest first, with `from`, `to`, who decided, by which evidence and why.',
   ),
+  key_history: list({ type: 'object' }, 'For a reviewer: the newest 51 key sets, with times and thumbprints.'),
   reasons: {
     type: 'object',
     description: 'For a reviewer: the codes that `reject`, `suspend`, `revoke` and `end` may have, with their texts.',

@@ -28,6 +28,7 @@ export function pastInputs(client: string, member: string) {
       { url: `/ops/explain/timeline?member=${member}&from=${from}`, by, most: { rows: 40, bytes } },
     ],
     'GET /ops/evidence': [{ url: '/ops/evidence', by, most: { rows: 6_000, bytes: 100_000 } }],
+    'GET /ops/evidence/apps/{client}': [{ url: `/ops/evidence/apps/${client}`, by, most: { rows: 10, bytes } }],
     'GET /ops/evidence/signatures/{sha256}': [
       { url: `/ops/evidence/signatures/${'0'.repeat(64)}`, by, status: 404, most: { bytes } },
     ],

@@ -17,6 +17,7 @@ import { END_BINDING, endOfBinding } from './end-binding.ts';
 import { brief, Identifiers } from './identifiers.ts';
 import { reasonChoices } from './reason-choices.ts';
 import { shownBindings } from './shown-bindings.ts';
+import { shownKeys } from './shown-keys.ts';
 
 const PAGE = { default: 500, max: 1000 };
 
@@ -308,6 +309,7 @@ export class ReviewController {
         requested_scope: found.requestedScope,
         history: found.history,
         ...shownBindings(found),
+        ...shownKeys(found),
         review: await this.decisions.reviewOf(found),
         ...(await identifiers.of(found)),
         named_alike: clients.namedAlike(found).map(brief),

@@ -6,7 +6,9 @@ import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
 import { Bindings } from './bindings.tsx';
 import { Decide } from './decide.tsx';
+import { Keys } from './keys.tsx';
 import { labelOf, shown, type ShownApp } from './shapes.ts';
+import { Use } from './use.tsx';
 
 export function OneApp({ id, decides }: { readonly id: string; readonly decides: boolean }) {
   const { t } = useSpeech();
@@ -43,6 +45,8 @@ export function OneApp({ id, decides }: { readonly id: string; readonly decides:
           <Identifiers app={app} />
           {decides ? <Decide app={app} reload={() => void load()} decided={decided} /> : <p>{t('decide.readonly')}</p>}
           <Bindings app={app} decides={decides} decided={decided} />
+          {app.bindings.length > 0 && <Use client={app.client_id} />}
+          <Keys app={app} />
           <History app={app} />
         </>
       )}

@@ -26,6 +26,14 @@ export interface Binding {
   readonly evidence?: string;
   readonly reason?: string;
 }
+/** A set of keys of an app. */
+export interface KeySet {
+  readonly from: string;
+  readonly to?: string;
+  readonly accepted_until?: string;
+  readonly jwks_uri?: string;
+  readonly keys: readonly { readonly kid?: string; readonly kty?: string; readonly thumbprint?: string }[];
+}
 interface Step {
   readonly status: Status;
   readonly at: string;
@@ -39,10 +47,12 @@ interface Choice {
   readonly text: string;
 }
 /** What `GET /auth/clients/{client}` has beside the fields of every client. */
-export type ShownApp = Omit<Client, 'bindings' | 'reasons'> & {
+export type ShownApp = Omit<Client, 'bindings' | 'reasons' | 'key_history'> & {
   readonly history: readonly Step[];
   readonly bindings: readonly Binding[];
   readonly bindings_not_shown?: number;
+  readonly key_history: readonly KeySet[];
+  readonly key_history_not_shown?: number;
   readonly identifiers: readonly Identifier[];
   readonly named_alike: readonly OtherApp[];
   readonly reasons: Readonly<Record<Ending, readonly Choice[]>>;
