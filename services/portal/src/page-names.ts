@@ -6,6 +6,7 @@ export const PAGES = {
   '': 'index.html',
   apps: 'index.html',
   audit: 'index.html',
+  'dead-letters': 'index.html',
   decisions: 'index.html',
   developer: 'developer.html',
   engineer: 'index.html',

@@ -6,6 +6,7 @@ import { AuditPage } from './staff/audit/audit-page.tsx';
 import { DecisionsPage } from './staff/decisions/decisions-page.tsx';
 import { EngineerPage } from './staff/engineer/engineer-page.tsx';
 import { EvidencePage } from './staff/evidence/evidence-page.tsx';
+import { LettersPage } from './staff/letters/letters-page.tsx';
 import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
 import { OperatorPage } from './staff/operator/operator-page.tsx';
@@ -43,6 +44,13 @@ const PAGES: readonly StaffPage[] = [
     what: 'audit.what',
     needs: ['GET /ops/explain', 'GET /ops/explain/timeline', 'GET /ops/disclosures', 'GET /ops/disclosures/looks'],
     show: AuditPage,
+  },
+  {
+    name: 'dead-letters',
+    title: 'letters',
+    what: 'letters.what',
+    needs: ['GET /events/dead-letters/causes', 'GET /events/dead-letters', 'POST /events/dead-letters/{id}/check'],
+    show: LettersPage,
   },
   { name: 'seals', title: 'seals', what: 'seals.what', needs: ['GET /ops/audit/verification'], show: SealsPage },
   {

@@ -57,6 +57,15 @@ test('each way in which an app takes data has a text for reviewers', () => {
   expect(gives.filter((one) => !(`use.action.${one}` in read('reviews.en.json')))).toEqual([]);
 });
 
+test('each reason of a dead letter has a text for engineers', () => {
+  const table = readFileSync(join(import.meta.dirname, '../../../libs/events/src/fault-reasons.ts'), 'utf8');
+  const reasons = [...table.matchAll(/^ {2}'([a-z0-9-]+)':/gm)].map(([, reason]) => `reason.${reason!}`);
+  expect(reasons.length).toBeGreaterThan(20);
+  // These two are answers to a request, and never reasons of a dead letter.
+  const refused = ['reason.not-utf8', 'reason.log-unavailable'];
+  expect(reasons.filter((key) => !(key in read('letters.en.json')) && !refused.includes(key))).toEqual([]);
+});
+
 /** PEOPLE.md N36, as the notices are measured: sentences alone, because headings and buttons make it look easy. */
 describe('the texts for members are in plain language', () => {
   const sentences = (file: string): string =>

@@ -16,5 +16,9 @@ export interface StaffPage {
   readonly show: ComponentType<{ readonly session: Session }>;
 }
 
-export const permitted = ({ needs }: StaffPage, { roles }: Session): boolean =>
-  needs.every((route) => ROLES[route].some((role) => (roles as readonly string[]).includes(role)));
+/** Whether a role of the person may use a route. The route itself refuses any other person. */
+export const mayUse = (route: keyof typeof ROLES, { roles }: Session): boolean =>
+  ROLES[route].some((role) => (roles as readonly string[]).includes(role));
+
+export const permitted = ({ needs }: StaffPage, session: Session): boolean =>
+  needs.every((route) => mayUse(route, session));

@@ -1,0 +1,132 @@
+import { useEffect, useState } from 'react';
+import type { Fault } from '../../common/api.ts';
+import { Button, Heading, Notice } from '../../common/parts.tsx';
+import { Rows } from '../../common/table.tsx';
+import { FaultNotice } from '../fault.tsx';
+import { useSpeech } from '../texts.ts';
+import type { Shown } from './letters-page.tsx';
+import { type Run, runOf, stop } from './requests.ts';
+import { workOf } from './runs.tsx';
+import { useWords } from './words.ts';
+
+/** ms between two looks at a run. */
+const LOOK_MS = 1000;
+
+/** How far a run is, and what it could not resolve. A server that does not answer for a while ends nothing. */
+export function OneRun({ id, show }: { readonly id: string; readonly show: (shown: Shown) => void }) {
+  const { t, date, language } = useSpeech();
+  const words = useWords();
+  const [run, setRun] = useState<Run>();
+  const [fault, setFault] = useState<Fault>();
+  const keep = (asked: Awaited<ReturnType<typeof runOf>>): void => {
+    setFault(asked.fault);
+    if (asked.fault === undefined) setRun(asked.data);
+  };
+  useEffect(() => {
+    let isShown = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async (): Promise<void> => {
+      const asked = await runOf(id);
+      if (!isShown) return;
+      keep(asked);
+      const isLost = asked.fault !== undefined && asked.fault.status >= 400 && asked.fault.status < 500;
+      if (!isLost && asked.data?.status !== 'done' && asked.data?.status !== 'stopped')
+        timer = setTimeout(() => void look(), LOOK_MS);
+    };
+    void look();
+    return () => {
+      isShown = false;
+      clearTimeout(timer);
+    };
+  }, [id]);
+  const number = new Intl.NumberFormat(language);
+  return (
+    <>
+      <Heading>{run === undefined ? t('runs') : t(workOf(run))}</Heading>
+      {fault !== undefined && <FaultNotice fault={fault} />}
+      {run === undefined && fault === undefined && <p role="status">{t('loading')}</p>}
+      {run !== undefined && (
+        <section className="sheet">
+          <h2>{words.reason(run.reason)}</h2>
+          <p>{run.detail}</p>
+          <dl>
+            <dt>{t('runs.state')}</dt>
+            <dd>
+              <span role="status">{t(`runs.${run.status}`)}</span>
+            </dd>
+            <dt>{t('runs.by')}</dt>
+            <dd>{run.by}</dd>
+            <dt>{t('runs.at')}</dt>
+            <dd>{date(run.startedAt)}</dd>
+            {run.why !== undefined && (
+              <>
+                <dt>{t('letter.why')}</dt>
+                <dd>{run.why}</dd>
+              </>
+            )}
+          </dl>
+          <label>
+            {t('runs.progress')}{' '}
+            <progress value={run.status === 'done' ? 1 : run.taken / Math.max(run.of.count, run.taken, 1)} />{' '}
+            {t(run.of.isMore ? 'runs.handled.more' : 'runs.handled', {
+              taken: number.format(run.taken),
+              count: number.format(run.of.count),
+            })}
+          </label>
+          {run.status === 'running' && (
+            <>
+              <p className="soft">{t('runs.text')}</p>
+              <div className="buttons">
+                <Button onPress={() => void stop(id).then(keep)}>{t('runs.stop')}</Button>
+              </div>
+            </>
+          )}
+        </section>
+      )}
+      {run !== undefined && <Result run={run} />}
+      <Button onPress={() => show({ at: 'causes' })}>{t('letters.back')}</Button>
+    </>
+  );
+}
+
+function Result({ run: { counts = {}, failures = [], status } }: { readonly run: Run }) {
+  const { t, language } = useSpeech();
+  const words = useWords();
+  const number = new Intl.NumberFormat(language);
+  return (
+    <>
+      <section className="sheet" aria-labelledby="result">
+        <h2 id="result">{t('runs.result')}</h2>
+        {status === 'done' && failures.length === 0 && <Notice kind="good">{t('runs.all-good')}</Notice>}
+        <dl>
+          {Object.entries(counts).map(([outcome, n]) => (
+            <div className="pair" key={outcome}>
+              <dt>{words.outcome(outcome)}</dt>
+              <dd>{number.format(n)}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
+      {failures.length > 0 && (
+        <section className="sheet">
+          <h2>{t('runs.failures')}</h2>
+          <p>{t('runs.failures.text')}</p>
+          <Rows title={t('runs.failures')} columns={[t('cause.letter'), t('letters.wrong')]}>
+            {failures.map(({ deadLetter, reason, detail, again }) => (
+              <tr key={deadLetter}>
+                <th scope="row" className="code">
+                  {deadLetter}
+                  {again !== undefined && <div className="soft">{t('runs.again', { id: again })}</div>}
+                </th>
+                <td>
+                  {words.reason(reason)}
+                  <div className="soft">{detail}</div>
+                </td>
+              </tr>
+            ))}
+          </Rows>
+        </section>
+      )}
+    </>
+  );
+}
