@@ -154,7 +154,9 @@ describe('the bill of materials', () => {
     readonly purl: string;
     readonly properties: { readonly value: string }[];
     readonly licenses: unknown[];
+    readonly hashes?: readonly { readonly alg: string }[];
   }
+  const PAGES = '/app/services/portal/dist/site';
   let components: Component[];
   beforeAll(() => {
     const bill = JSON.parse(text(`/app/${BILL}`)) as { specVersion: string; components: Component[] };
@@ -174,10 +176,19 @@ describe('the bill of materials', () => {
       return [`${posix.dirname(path)} ${name}@${version}`];
     });
     const said = components
-      .filter(({ purl }) => purl.startsWith('pkg:npm/'))
+      .filter((one) => one.purl.startsWith('pkg:npm/') && one.properties[0]!.value !== PAGES)
       .map((component) => `${component.properties[0]!.value} ${named(component)}`);
     expect(said.sort()).toEqual(there.sort());
     expect(there.length).toBeGreaterThan(100);
+  });
+  test('names every package whose code is in the scripts of the pages, with the hash of its archive', () => {
+    const bundled = components.filter(({ properties }) => properties[0]!.value === PAGES);
+    const lists = files().filter((path) => path.startsWith(`${PAGES}/licences-`) && path.endsWith('.txt'));
+    const said = lists.flatMap((path) => text(path).match(/^## .+(?= \()/gm) ?? []);
+    expect(lists.length).toBeGreaterThan(1);
+    expect(bundled.map(named).sort()).toEqual([...new Set(said)].map((one) => one.slice(3).replace(' - ', '@')).sort());
+    expect(bundled.map(({ name }) => name)).toEqual(expect.arrayContaining(['react', 'react-aria-components']));
+    expect(bundled.filter(({ hashes }) => hashes?.[0]?.alg !== 'SHA-512')).toEqual([]);
   });
   test('names every program and library outside the application, and nothing is there beside them', () => {
     const said = components

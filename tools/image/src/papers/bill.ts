@@ -19,6 +19,7 @@ const {
 const TYPES = {
   ours: Enums.ComponentType.Library,
   npm: Enums.ComponentType.Library,
+  bundled: Enums.ComponentType.Library,
   node: Enums.ComponentType.Platform,
   system: Enums.ComponentType.Library,
 } as const;

@@ -4,6 +4,7 @@ import { write } from '../files.ts';
 import { runtimeRoots, type Closure, type Lock } from '../lock.ts';
 import { NODE } from '../node-runtime.ts';
 import { billOfMaterials } from './bill.ts';
+import { bundledPieces } from './bundled-pieces.ts';
 import { licenceList } from './licences.ts';
 import { npmPieces, refOf } from './npm-pieces.ts';
 import type { Piece } from './piece.ts';
@@ -29,15 +30,10 @@ export function placePapers({ checkout, lock, closure, app, seconds }: PapersOpt
     version: string;
     license: string;
   };
-  const pieces = [...npmPieces(checkout, closure, version), ...runtimePieces()];
-  write(
-    join(app, BILL),
-    billOfMaterials(
-      { name, version, licence: license, dependsOn: [...runtimeRoots(lock).map(refOf), `/${NODE}`] },
-      pieces,
-      seconds,
-    ),
-  );
+  const bundled = bundledPieces(checkout, lock);
+  const pieces = [...npmPieces(checkout, closure, version), ...bundled, ...runtimePieces()];
+  const starts = [...runtimeRoots(lock).map(refOf), ...bundled.map(({ ref }) => ref), `/${NODE}`];
+  write(join(app, BILL), billOfMaterials({ name, version, licence: license, dependsOn: starts }, pieces, seconds));
   write(join(app, LICENCES), licenceList(pieces, readFileSync(join(checkout, 'LICENSE'), 'utf8'), 'this image'));
   return pieces;
 }

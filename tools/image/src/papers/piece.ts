@@ -2,7 +2,8 @@
 export interface Piece {
   /** Unique in the bill. */
   readonly ref: string;
-  readonly kind: 'ours' | 'npm' | 'node' | 'system';
+  /** `bundled`: its code is in a script that a build made of several packages. */
+  readonly kind: 'ours' | 'npm' | 'bundled' | 'node' | 'system';
   readonly name: string;
   readonly version: string;
   readonly description?: string;
