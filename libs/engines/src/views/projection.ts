@@ -188,6 +188,11 @@ export interface ValuesQuery {
   readonly any: readonly (readonly Scalar[])[];
   /** As in `LoadQuery`. */
   readonly fields?: 'all' | 'text';
+  /**
+   * At most so many documents, whichever, for lists of one value. As many mean that there may be more. Default no
+   * bound, for values of which each has few documents.
+   */
+  readonly limit?: number;
 }
 
 /** What a read by ids loads of the documents. With `maxBytes` the answer has those of the first ids. */

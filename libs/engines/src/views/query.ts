@@ -106,11 +106,15 @@ export interface ValuesPlan extends Pick<ValuesQuery, 'any'> {
   readonly paths: readonly string[];
   /** As in `ValuesQuery`. */
   readonly fields: 'all' | 'text';
+  readonly limit?: number;
   readonly index: IndexDefinition;
 }
 
 /** Throws UndeclaredQuery, without values. */
-export function planValues(projection: Projection, { index: name, any, fields = 'all' }: ValuesQuery): ValuesPlan {
+export function planValues(
+  projection: Projection,
+  { index: name, any, fields = 'all', limit }: ValuesQuery,
+): ValuesPlan {
   const refuse = refusing(projection);
   const index =
     projection.indexes.find((i) => i.name === name && i.array !== true) ?? refuse(`no index "${name}" is declared`);
@@ -119,7 +123,10 @@ export function planValues(projection: Projection, { index: name, any, fields = 
   if (length < 1 || length > index.fields.length || any.some((values) => values.length !== length))
     refuse(`${where}: each list has as many values, from 1 to ${index.fields.length}`);
   if (!any.flat().every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
-  return { index, paths: index.fields.slice(0, length), any, fields };
+  // MongoDB finds more than what several values of a list select, so that a bound there would count others.
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || length > 1))
+    refuse(`${where}: limit is a whole number from 1 on, and lists have one value then`);
+  return { index, paths: index.fields.slice(0, length), any, fields, ...(limit !== undefined && { limit }) };
 }
 
 /** One condition of a query for ids: any of the keys, or an element in any of the ranges. Not both are empty. */

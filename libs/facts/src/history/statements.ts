@@ -10,6 +10,8 @@ export type Row = LogRecord & { readonly recordedAt: string };
 export const PAGE = 250;
 /** Subjects of one query. */
 export const MOST_SUBJECTS = 200;
+/** Statements of one query. Subjects that have more together are asked for in halves, and one alone in pages. */
+const MOST_STATEMENTS = 5000;
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 export const FOREVER = '9999-12-31T23:59:59.999Z';
@@ -42,8 +44,11 @@ export interface Statements {
 /** Statements of the view, which asks for each question. */
 export class StoredStatements implements Statements {
   readonly #reader: ViewReader;
-  constructor(reader: ViewReader) {
+  readonly #most: number;
+  /** @param most statements of one query */
+  constructor(reader: ViewReader, most = MOST_STATEMENTS) {
     this.#reader = reader;
+    this.#most = most;
   }
 
   async *of(topic: string, subject: string, known: string): AsyncGenerator<Row> {
@@ -68,12 +73,26 @@ export class StoredStatements implements Statements {
     return together([...found.values()].flat().filter(({ recordedAt }) => recordedAt <= known));
   }
 
-  /** Everything about these subjects, by subject, whenever it was recorded. */
-  async bySubject(topic: string, subjects: readonly string[]): Promise<Map<string, Row[]>> {
+  /**
+   * What was recorded about these subjects, by subject, whenever that was. No answer of the store has more documents
+   * than one query may have.
+   * @param most rows of a subject that has more than fit into a query; others have all of theirs
+   */
+  async bySubject(topic: string, subjects: readonly string[], most = Infinity): Promise<Map<string, Row[]>> {
     const found = new Map<string, Row[]>();
-    for (let n = 0; n < subjects.length; n += MOST_SUBJECTS) {
-      const any = subjects.slice(n, n + MOST_SUBJECTS).map((subject) => [subject]);
-      for (const document of await this.#reader.having({ index: indexOf(topic), any })) {
+    const batches: (readonly string[])[] = [];
+    for (let n = 0; n < subjects.length; n += MOST_SUBJECTS) batches.push(subjects.slice(n, n + MOST_SUBJECTS));
+    for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+      const any = batch.map((subject) => [subject]);
+      const documents = await this.#reader.having({ index: indexOf(topic), any, limit: this.#most + 1 });
+      if (documents.length > this.#most) {
+        const half = Math.ceil(batch.length / 2);
+        if (half < batch.length) batches.push(batch.slice(half), batch.slice(0, half));
+        else found.set(batch[0]!, await this.upTo(topic, batch[0]!, most));
+        await turn();
+        continue;
+      }
+      for (const document of documents) {
         const subject = subjectIn(document, topic);
         const rows = found.get(subject);
         if (rows === undefined) found.set(subject, [recordIn(document, topic)]);
@@ -81,6 +100,12 @@ export class StoredStatements implements Statements {
       }
     }
     return found;
+  }
+  /** The first rows of a subject, in pages. */
+  async upTo(topic: string, subject: string, most: number): Promise<Row[]> {
+    const rows: Row[] = [];
+    for await (const row of this.of(topic, subject, FOREVER)) if (rows.push(row) >= most) break;
+    return rows;
   }
   async directoryUntil(partitions: number): Promise<string> {
     const gaps = await this.#reader.getMany(Array.from({ length: partitions }, (_, p) => directoryGapsId(p)));
@@ -116,8 +141,11 @@ export class KeptStatements implements Statements {
     const kept = this.#of(topic);
     const missing = [...new Set(subjects)].filter((subject) => !kept.has(subject));
     if (missing.length === 0) return [];
+    // One row more than are kept says that there are too many.
     const found =
-      missing.length === 1 ? await this.#first(topic, missing[0]!) : await this.#stored.bySubject(topic, missing);
+      missing.length === 1
+        ? new Map([[missing[0]!, await this.#stored.upTo(topic, missing[0]!, this.#most + 1)]])
+        : await this.#stored.bySubject(topic, missing, this.#most + 1);
     const many: string[] = [];
     for (const subject of missing) {
       const rows = found.get(subject) ?? [];
@@ -126,12 +154,6 @@ export class KeptStatements implements Statements {
     }
     await turn();
     return many;
-  }
-  /** One row more than are kept says that there are too many. */
-  async #first(topic: string, subject: string): Promise<Map<string, Row[]>> {
-    const rows: Row[] = [];
-    for await (const row of this.#stored.of(topic, subject, FOREVER)) if (rows.push(row) > this.#most) break;
-    return new Map([[subject, rows]]);
   }
   /** Everything that is kept of a topic, by subject. */
   known(topic: string): ReadonlyMap<string, readonly Row[]> {

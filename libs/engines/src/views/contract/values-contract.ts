@@ -78,6 +78,35 @@ export function valuesContract(name: string, open: () => Promise<ViewsHarness>):
         await expect(reader.having({ index, any: any as never })).rejects.toThrow(UndeclaredQuery);
     });
 
+    it('answers as many of them as the limit says, each once, and all if there are fewer', async () => {
+      await put(...Array.from({ length: 30 }, (_, i) => item(`d${i}`, i, { n: i % 3, group: 'g' })));
+      const reader = fresh.views.reader(items);
+      const any = [[0], [1], [0]];
+      for (const [limit, count] of [
+        [1, 1],
+        [7, 7],
+        [20, 20],
+        [21, 20],
+        [1000, 20],
+      ] as const) {
+        const found = await reader.having({ index: 'by_n', any, limit });
+        expect([limit, found.length]).toEqual([limit, count]);
+        expect(new Set(found.map((d) => d._id)).size).toBe(count);
+        for (const { item: part } of found) expect([0, 1]).toContain((part as { n: number }).n);
+      }
+      // One value, at the same time as others that ask for the same one.
+      const answers = await Promise.all(
+        [3, 5, undefined].map((limit) => reader.having({ index: 'by_n', any: [[2]], ...(limit && { limit }) })),
+      );
+      expect(answers.map((found) => found.length)).toEqual([3, 5, 10]);
+      for (const [limit, lists] of [
+        [0, [[1]]],
+        [1.5, [[1]]],
+        [5, [[1, 'g']]],
+      ] as const)
+        await expect(reader.having({ index: 'by_n', any: lists, limit })).rejects.toThrow(UndeclaredQuery);
+    });
+
     it('gives a view of an earlier release an index that came later, and that release goes on with it', async () => {
       const { store } = fresh.views;
       const [former, now] = [formerItems, items].map((projection) => ({ ...projection, version: 2 })) as [

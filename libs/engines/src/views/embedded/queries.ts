@@ -102,15 +102,15 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
 }
 
 export function documentsHaving(statements: Statements, plan: ValuesPlan): readonly ViewDocument[] {
-  const { index, paths, any } = plan;
+  const { index, paths, any, limit = -1 } = plan;
   const lists = any.map((values) => values.map(bound).map((v) => (typeof v === 'string' ? v.toWellFormed() : v)));
   const one = lists.length === 1;
-  const values = one ? lists[0]! : [JSON.stringify(lists)];
-  const rows = statements.having(index, paths, one).all(...values) as unknown as readonly Row[];
   // A list may be there twice.
-  const distinct = one ? rows : new Map(rows.map((row) => [row[0], row])).values();
+  const distinct = new Map(lists.map((list) => [JSON.stringify(list), list])).values();
+  const values = one ? lists[0]! : [JSON.stringify([...distinct])];
+  const rows = statements.having(index, paths, one).all(...values, limit) as unknown as readonly Row[];
   const decode = decoderOf(plan);
-  return Array.from(distinct, (row) => documentOf(statements.layout, row, [], decode)!);
+  return Array.from(rows, (row) => documentOf(statements.layout, row, [], decode)!);
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {

@@ -185,7 +185,7 @@ export class Statements extends WriteStatements {
 
   /**
    * The documents that have one of several lists of values (JSON) in these fields, with which the index begins. With
-   * `one`, the values of one list are those of the statement.
+   * `one`, the values of one list are those of the statement. The last value is the bound; -1: none.
    */
   having(index: IndexDefinition, paths: readonly string[], one: boolean): StatementSync {
     return this.prepare(`having/${index.name}/${paths.length}/${one}`, () => {
@@ -194,7 +194,7 @@ export class Statements extends WriteStatements {
       const where = columns.map((c, i) => (i < paths.length ? `${c} = ${value(i)}` : `${c} IS NOT NULL`)).join(' AND ');
       const by = `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const from = one ? `${by} WHERE ${where}` : `json_each(?) j CROSS JOIN ${by} ON ${where}`;
-      return `SELECT ${this.#selected([])} FROM ${from}`;
+      return `SELECT ${this.#selected([])} FROM ${from} LIMIT ?`;
     });
   }
 

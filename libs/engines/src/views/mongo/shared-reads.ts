@@ -60,13 +60,16 @@ export class SharedReads {
   ): Promise<readonly StoredDocument[]> {
     const paths = plan.paths.map((path) => path.split('.'));
     const fields = { ...wholeProjection([]), ...Object.fromEntries(plan.paths.map((path) => [path, 1 as const])) };
+    const { limit } = plan;
+    const bound = limit !== undefined && { limit };
     const read = (any: ValuesPlan['any']): Promise<readonly StoredDocument[]> =>
-      collection.find(valuesFilterOf({ ...plan, any }), { projection: fields, batchSize: MANY }).toArray();
+      collection.find(valuesFilterOf({ ...plan, any }), { projection: fields, batchSize: MANY, ...bound }).toArray();
     const among = (any: ValuesPlan['any'], found: readonly StoredDocument[]): readonly StoredDocument[] => {
       const lists = new Set(any.map(asText));
       return found.filter((stored) => lists.has(asText(paths.map((path) => fieldOf(stored, path)))));
     };
-    if (plan.any.length > 1) return among(plan.any, await read(plan.any));
+    // A bound is of one query, so it shares no command.
+    if (plan.any.length > 1 || limit !== undefined) return among(plan.any, await read(plan.any));
     const key = JSON.stringify([collection.collectionName, plan.index.name, plan.paths, plan.any[0]!.slice(1)]);
     return this.#lists.call(key, plan.any, async (calls) => {
       const found = await this.#calls.asking(collectionName(projection), () => read(calls.flat()));
