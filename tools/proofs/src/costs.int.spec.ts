@@ -11,7 +11,8 @@ import { signingKeysIn } from '@provider-access/process/testing';
 import { fixedSecret } from '@provider-access/smart';
 import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
 import { type Cost, countedViews } from './costs/counted-views.ts';
-import { MOST, type Input, mostExpensive, type Names } from './costs/inputs.ts';
+import type { Input } from './costs/input.ts';
+import { MOST, mostExpensive, type Names } from './costs/inputs.ts';
 import { MEMBERS, payerEvents } from './costs/payer.ts';
 import { mapBlobs } from './kill-points/blobs.ts';
 import {

@@ -2,7 +2,7 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { DEAD_LETTER_PARTS, type DeadLetterPart, type DeadLetterStatus } from './dead-letters.ts';
 
 /** Counting stops at this number of dead letters of a cause. */
-export const COUNTED = 1000;
+const COUNTED = 1000;
 
 /** Dead letters with one cause: the same reason, detail and type of event. */
 export interface Cause extends Pick<DeadLetterPart, 'cause' | 'reason' | 'detail'> {

@@ -173,7 +173,7 @@ export async function getDeadLetter(reader: ViewReader, id: string): Promise<Dea
         .find((p) => p !== undefined) as DeadLetterPart | undefined);
 }
 
-export interface After {
+interface After {
   readonly at: string;
   readonly id: string;
 }

@@ -1,4 +1,4 @@
-import type { Input } from './inputs.ts';
+import type { Input } from './input.ts';
 import { JSON_TYPE } from './request-parts.ts';
 
 const PATH = '/events/dead-letters';

@@ -1,20 +1,10 @@
-import type { Role } from '@provider-access/kernel';
 import type { Cost } from './counted-views.ts';
 import { DEAD_LETTERS } from './dead-letter-inputs.ts';
+import type { Input } from './input.ts';
 import { pastInputs } from './past-inputs.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
 import { ENDS, FHIR_TYPE, FORM, JSON_TYPE, MATCH_OF_STRANGERS, OF_PEOPLE, UNREADABLE_MATCH } from './request-parts.ts';
 
-export interface Input {
-  readonly url: string;
-  readonly by: 'app' | Role | 'nobody';
-  readonly method?: 'POST' | 'PUT' | 'DELETE';
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** Default: 200. */
-  readonly status?: number;
-  readonly most?: Partial<Cost>;
-}
 /** Names that the world of the test gave. */
 export interface Names {
   readonly client: string;

@@ -7,7 +7,7 @@ import { type Progress, progressed, type Run, type RunStatus } from './run.ts';
 const LISTED = 20;
 const INDEX = 'dead-letter-runs';
 const nameOf = (id: string): string => `dead-letter-run/${id}`;
-export const RUN_ID = /^run-[a-z2-7]{26}$/;
+const RUN_ID = /^run-[a-z2-7]{26}$/;
 
 interface Index {
   readonly runs: readonly { readonly id: string; readonly cause: string; readonly isOpen: boolean }[];

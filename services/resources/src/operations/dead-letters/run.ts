@@ -1,6 +1,6 @@
 import type { Change } from '../../domain/json-patch.ts';
 
-export type Action = 'replay' | 'discard';
+type Action = 'replay' | 'discard';
 export type RunStatus = 'running' | 'done' | 'stopped';
 
 /** A dead letter that a run could not resolve. */
@@ -48,7 +48,7 @@ export interface Run extends Progress {
 }
 
 /** Failures that a run names. */
-export const NAMED_FAILURES = 100;
+const NAMED_FAILURES = 100;
 
 export function progressed(run: Progress, step: Progress): Progress {
   const counts: Record<string, number> = { ...run.counts };
