@@ -26,7 +26,7 @@ test('bash completes commands and options, also of nested commands and behind op
     'explain-timeline',
     'explain-members',
   ]);
-  expect(completed(stdout, 'pa', 'dead-letters', 're')).toEqual(['replay']);
+  expect(completed(stdout, 'pa', 'dead-letters', 'rep')).toEqual(['replay']);
   expect(completed(stdout, 'pa', '--json', 'apps', 'li')).toEqual(['list']);
   expect(completed(stdout, 'pa', 'export', '--si')).toEqual(['--since']);
   expect(completed(stdout, 'pa', 'export', '--js')).toEqual(['--json']);

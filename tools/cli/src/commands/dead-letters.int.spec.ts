@@ -14,6 +14,13 @@ let http: HttpServer;
 let letters: Letter[];
 let outcomes: Record<string, string>;
 let done: string[];
+let begun: object[];
+const causesOf = ({ searchParams }: URL): object => {
+  const cause = { reason: 'missing-id', detail: 'no id', newest: '2026-11-01T00:00:00.000Z' };
+  return searchParams.get('after') === 'missing-id.a'
+    ? { causes: [{ ...cause, cause: 'missing-id.b', count: 2, isMore: false }] }
+    : { causes: [{ ...cause, cause: 'missing-id.a', count: 1000, isMore: true }], next: 'missing-id.a' };
+};
 beforeEach(async () => {
   letters = ['missing-id', 'invalid-data', 'missing-id', 'missing-id'].map((reason, nth) => ({
     id: `dl-${nth + 1}`,
@@ -21,11 +28,27 @@ beforeEach(async () => {
     parkedAt: `2026-11-0${nth + 1}T00:00:00.000Z`,
     detail: nth === 1 ? '=HYPERLINK("x"), a "text"' : 'no id',
   }));
-  [outcomes, done] = [{}, []];
+  [outcomes, done, begun] = [{}, [], []];
   http = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://x');
     const [, , , id, verb] = pathname.split('/');
     const json = (body: unknown): void => void response.end(JSON.stringify(body));
+    if (pathname === '/events/dead-letters/causes') return json(causesOf(new URL(request.url!, 'http://x')));
+    if (pathname === '/events/dead-letters/runs') {
+      request.setEncoding('utf8');
+      let body = '';
+      request.on('data', (part: string) => (body += part));
+      request.on('end', () => {
+        begun.push(JSON.parse(body) as object);
+        json({ id: 'run-1', status: 'running', taken: 0, counts: {}, failures: [] });
+      });
+      return;
+    }
+    if (pathname === '/events/dead-letters/runs/run-1')
+      return json({
+        ...{ id: 'run-1', status: 'done', taken: 3, counts: { discarded: 2, failed: 1 } },
+        failures: [{ deadLetter: 'dl-9', reason: 'gone', detail: 'the log no longer has the original event' }],
+      });
     if (pathname === '/events/dead-letters') return json({ deadLetters: letters });
     if (pathname.startsWith('/events/receipts/')) {
       const outcome = outcomes[id!] ?? 'recorded';
@@ -101,5 +124,20 @@ describe('a list', () => {
         `dl-2,invalid-data,,2026-11-02T00:00:00.000Z,"'=HYPERLINK(""x""), a ""text"""\n`,
     );
     expect(await said('--json', 'dead-letters', 'list', '--csv')).toMatchObject({ code: 2 });
+  });
+
+  test('are listed by cause, page by page, and resolved by it', async () => {
+    const causes = await said('dead-letters', 'causes');
+    expect(causes.stdout).toMatch(/^cause +open +type +newest +detail\n/);
+    expect(causes.stdout).toMatch(/missing-id\.a +1000\+ /);
+    expect(causes.stdout).toMatch(/missing-id\.b +2 /);
+    expect(await said('dead-letters', 'resolve', 'missing-id.a', '--discard', 'a wrong feed')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^3 handled: 2 discarded, 1 failed\.\nid +reason +what is wrong\n-+[^]*dl-9 +gone/),
+    });
+    expect(begun).toEqual([{ cause: 'missing-id.a', action: 'discard', reason: 'a wrong feed' }]);
+    const both = ['--discard', 'x', '--patch', 'p.json'];
+    expect(await said('dead-letters', 'resolve', 'missing-id.a', ...both)).toMatchObject({ code: 2 });
+    expect(await said('dead-letters', 'resolve', 'missing-id.a', '--patch', 'none.json')).toMatchObject({ code: 2 });
   });
 });

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { awaitReceipt } from '../client/publish.ts';
 import { deadLettersOf, type Letter } from '../client/steps.ts';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
+import { causeCommands } from './dead-letter-runs.ts';
+import { readJson } from '../json-file.ts';
 import { atLeastOne, printList, withList, type List, type ListOptions } from './lists.ts';
 import { oneOf, text } from '../options.ts';
 
@@ -89,6 +90,7 @@ export function deadLetterCommands(program: Command): void {
       };
       printList(out, list, o);
     });
+  causeCommands(letters);
   letters
     .command('show')
     .description('with the original event, which may be PHI')
@@ -108,7 +110,7 @@ export function deadLetterCommands(program: Command): void {
       if (o.with !== undefined && o.all !== undefined)
         throw new CliError(EXIT.usage, '--with corrects one dead letter: name it by its id');
       const token = context.payerToken();
-      const body = o.with === undefined ? undefined : readCorrection(o.with);
+      const body = o.with === undefined ? undefined : readJson(o.with);
       const replayed: Replayed[] = [];
       const progress = context.out.progress('replaying');
       for (const each of await chosen(context, token, id, o)) {
@@ -146,19 +148,4 @@ export function deadLetterCommands(program: Command): void {
         id === undefined ? `${ids.length} discarded.` : `discarded ${id}`,
       ]);
     });
-}
-
-function readCorrection(file: string): string {
-  let content: string;
-  try {
-    content = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new CliError(EXIT.usage, `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    JSON.parse(content);
-  } catch {
-    throw new CliError(EXIT.usage, `${file} is not JSON`);
-  }
-  return content;
 }
