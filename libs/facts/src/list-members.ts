@@ -15,17 +15,19 @@ export const listReaders = (views: Pick<Views, 'reader'>): ListReaders =>
  * The members who were ever attributed to one of these Groups, or attested in it, each once, in the order of their ids.
  * Ended memberships are included, so each member must be decided. It reads the Groups side by side, and keeps one page
  * of each.
+ * @param after only members behind this id
  */
 export async function* membersOfGroups(
   lists: ListReaders,
   groups: readonly string[],
   pageSize: number,
+  after?: string,
 ): AsyncGenerator<string> {
+  const range = after === undefined ? {} : { range: { gt: after } };
+  const scanOf = (reader: ListReaders[number]['reader'], group: string) =>
+    reader.scan({ index: 'by_group', equals: [group], ...range, pageSize, fields: 'keys' });
   const scans = groups.flatMap((group) =>
-    lists.map(({ reader, part }) => ({
-      part,
-      documents: reader.scan({ index: 'by_group', equals: [group], pageSize, fields: 'keys' })[Symbol.asyncIterator](),
-    })),
+    lists.map(({ reader, part }) => ({ part, documents: scanOf(reader, group)[Symbol.asyncIterator]() })),
   );
   const next = async ({ documents, part }: (typeof scans)[number]): Promise<string | undefined> => {
     const { done, value } = await documents.next();

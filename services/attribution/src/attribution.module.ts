@@ -45,6 +45,7 @@ import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ExplainListsController } from './operations/ops/explain-lists.controller.ts';
 import { NewLabels } from './operations/ops/new-labels.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
+import { GroupFunnel } from './operations/ops/group-funnel.ts';
 import { ListDemands } from './operations/ops/list-demands.ts';
 import { ListsController } from './operations/ops/lists.controller.ts';
 import { LabelSimulationController } from './operations/ops/label-simulation.controller.ts';
@@ -178,6 +179,7 @@ export class AttributionModule {
         NewLabels,
         DueNotices,
         ListDemands,
+        GroupFunnel,
         LabelSimulator,
         Attestations,
         Evidence,

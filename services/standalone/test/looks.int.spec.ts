@@ -36,6 +36,7 @@ const SHOW_MEMBERS = [
   'GET /ops/audit/AuditEvent/{id}',
   'GET /ops/attestations',
   'POST /ops/attestations/withdrawals',
+  'GET /ops/lists/{group}/funnel',
   'GET /ops/notices',
   'GET /ops/reviews',
   'POST /ops/members/find',

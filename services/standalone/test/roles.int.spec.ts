@@ -83,6 +83,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'GET /ops/reviews': ['call-centre', 'compliance'],
   'POST /ops/members/find': ['call-centre'],
   'GET /ops/lists': ['engineer', 'compliance'],
+  'GET /ops/lists/{group}/funnel': ['engineer'],
   'GET /ops/sources/{source}/{kind}': ['engineer'],
   'POST /ops/sources/{source}/{kind}/forecast': ['engineer'],
   'GET /ops/attestations': ['auditor'],
@@ -103,6 +104,7 @@ const PROTECTED = [
   '/ops/members',
   '/ops/attestations',
   '/ops/sources',
+  '/ops/lists/{group}/funnel',
   '/fhir/Consent',
 ];
 

@@ -15,7 +15,7 @@ import {
 import { readConfig } from '@provider-access/service/config';
 import { Sandbox } from '@provider-access/sandbox';
 import { silentLogger } from '@provider-access/service/observability';
-import { syntheticPayer } from '@provider-access/synthetic';
+import { type MemberOutline, syntheticPayer } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { standaloneConfig } from '../src/config.ts';
@@ -135,6 +135,44 @@ test('an app registers, finds its Group and exports the newest data, and later e
   const all = await verifyExport(await exported('all'), payer, npi, new Set());
   expect({ faults: all.faults, members: all.membersFound }).toEqual({ faults: [], members: visible.length });
   expect(warnings).toEqual([]);
+});
+
+/** By hand from what happened to the member, in the order in which access is refused. */
+function lostBy(npi: string, of: MemberOutline): string | undefined {
+  if (of.onHold) return 'on-hold';
+  if (!of.attributedTo.includes(npi)) return 'not-attributed';
+  if (of.optedOut || of.optedOutOf.includes(npi)) return 'opted-out';
+  if (!of.covered) return 'not-covered';
+  return of.visibleTo.includes(npi) ? undefined : 'not-in-network';
+}
+
+test('each Group loses its members for the reasons that the ledger of the payer has', async () => {
+  const token = tokenOf(platform.administratorTokenFile);
+  const server = new Server(platform.address);
+  const outlines = [...payer.ledger.outlines()];
+  const { lists } = await server.json<{ lists: { group: string; providers: string[] }[] }>('/ops/lists', { token });
+  const reasons = new Set<string | undefined>();
+  for (const { group, providers } of lists) {
+    const npi = providers.find((key) => key.startsWith('npi|'))!.slice('npi|'.length);
+    const { members, steps } = await server.json<{
+      members: { member: string; reason?: string }[];
+      steps: { step: string; members: number }[];
+    }>(`/ops/lists/${group}/funnel?step=listed`, { token });
+    const listed = outlines.filter(({ member }) => members.some((one) => one.member === member));
+    expect(members.map(({ member, reason }) => [member, reason])).toEqual(
+      listed
+        .toSorted((a, b) => (a.member < b.member ? -1 : 1))
+        .map((outline) => [outline.member, lostBy(npi, outline)]),
+    );
+    expect(outlines.filter(({ attributedTo }) => attributedTo.includes(npi)).every((one) => listed.includes(one))).toBe(
+      true,
+    );
+    expect(steps.find(({ step }) => step === 'in-network')!.members).toBe(
+      outlines.filter(({ visibleTo }) => visibleTo.includes(npi)).length,
+    );
+    for (const { reason } of members) reasons.add(reason);
+  }
+  expect([lists.length > 1, reasons.size > 2]).toEqual([true, true]);
 });
 
 test('says nothing of single faults, and warns once of a fault that stays', async () => {

@@ -113,6 +113,7 @@ const SEARCHES: readonly (Pick<Input, 'status' | 'most'> & { readonly type: stri
 export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<Record<string, readonly Input[]>> => {
   const member = 'm0';
   const groupMost = { rows: 4 * MEMBERS.length, bytes: 60_000 };
+  const walk = { most: { rows: 1_500, bytes: 200_000 } };
   const groupConditions = times(EXPENSIVE, (i) => `identifier:not=x${i}`);
   const kickOff = (name: string, method?: 'POST'): readonly Input[] => [
     {
@@ -348,7 +349,8 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     }),
     'GET /ops/audit/AuditEvent/{id}': missing('/ops/audit/AuditEvent/unknown', 'administrator'),
     'GET /ops/audit/verification': operator('/ops/audit/verification'),
-    'GET /ops/lists': operator('/ops/lists', { most: { rows: 1_500, bytes: 200_000 } }),
+    'GET /ops/lists': operator('/ops/lists', walk),
+    'GET /ops/lists/{group}/funnel': operator(`/ops/lists/${group}/funnel?step=listed`, walk),
     'GET /ops/attestations': operator('/ops/attestations', { most: { rows: 600 } }),
     'GET /ops/attestations/matches': operator('/ops/attestations/matches', { most: { rows: 600 } }),
     'POST /ops/attestations/withdrawals': operator('/ops/attestations/withdrawals', { ...posted, status: 400 }),
