@@ -23,7 +23,7 @@ export { type ListReaders, listReaders, membersOfGroups } from './list-members.t
 export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersFacts, membersSay, type MembersPart } from './coverage.ts';
 export { personOfId } from './persons.ts';
-export { arrivedNotices, isKnownReturn, type NoticesPart } from './notices.ts';
+export { arrivedNotices, isKnownReturn, type NoticesPart, sentNotices } from './notices.ts';
 export {
   aboutOf,
   attributionSays,

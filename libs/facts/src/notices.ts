@@ -92,6 +92,9 @@ export function saidOfNotices(
 /** The notices that did not come back, the newest first. */
 export const arrivedNotices = ({ notices = [], returned = [] }: NoticesPart): readonly SentPart[] =>
   notices.filter(({ of, on }) => !returned.includes(markOf(of, on)));
+/** Every notice that was sent, the newest first, with whether it came back. */
+export const sentNotices = ({ notices = [], returned = [] }: NoticesPart) =>
+  notices.map(({ kind, on, of }) => ({ kind, on, ...(returned.includes(markOf(of, on)) && { returned: true }) }));
 /** Whether a notice is known that is said to have come back. */
 export const isKnownReturn = (
   part: NoticesPart,

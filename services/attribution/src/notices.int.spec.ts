@@ -1,4 +1,4 @@
-import { deadLetterTopic, type DomainEvent, PA_MEMBERS, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { deadLetterTopic, type DomainEvent, PA_AUDIT, PA_MEMBERS, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { onlyGroup, typed } from '../test/groups.ts';
@@ -176,6 +176,33 @@ describe('the list of notices that are due', () => {
     ]);
   });
 
+  test('of one member: what is due whenever that is, what was sent, and what came back', async () => {
+    await h.publish(
+      enrolledOn('m1', '2026-01-01'),
+      sent('m1', '2026-01-05'),
+      sent('m1', '2026-12-20', { kind: 'yearly' }),
+      returned('m1', '2026-12-20'),
+      enrolledOn('m2', '2027-02-25'),
+      enrolledOn('m3', '2027-01-01', { accepted: '2027-02-26' }),
+      sent('m3', '2027-02-27'),
+    );
+    expect(await ask('member=m1')).toMatchObject({
+      notices: [{ member: 'm1', kind: 'yearly', due: '2027-01-05', overdue: true }],
+      sent: [
+        { kind: 'yearly', on: '2026-12-20', returned: true },
+        { kind: 'enrolment', on: '2026-01-05' },
+      ],
+    });
+    // The next one of this member is a year away, which no list has so soon.
+    expect(await ask('member=m3')).toMatchObject({
+      notices: [{ member: 'm3', kind: 'yearly', due: '2028-02-27', overdue: false }],
+    });
+    expect((await ask('member=m3&until=2027-12-31')).notices).toEqual([]);
+    expect(await ask('member=nobody')).toMatchObject({ notices: [], sent: [] });
+    const looks = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).map(({ members }) => members);
+    expect(looks).toEqual(expect.arrayContaining([['m1'], ['m3'], ['nobody']]));
+  });
+
   test('is read in pages, each member once', async () => {
     const members = Array.from({ length: 25 }, (_, n) => `m${String(n).padStart(2, '0')}`);
     await h.publish(...members.map((member, n) => enrolledOn(member, n % 2 === 0 ? '2027-02-25' : '2027-02-26')));
@@ -196,7 +223,9 @@ describe('the list of notices that are due', () => {
     ['limit=0', 'limit must be a whole number'],
     ['limit=501', 'limit must be a whole number'],
     ['page=nonsense', 'page is not valid'],
-    ['member=m1', 'This route has no parameter member'],
+    ['member=', 'member must be an id'],
+    ['member=m1&page=MjAyNy0wMS0wMS9tMQ', 'member cannot be'],
+    ['nonsense=m1', 'This route has no parameter nonsense'],
   ])('refuses %s', async (query, sentence) => {
     const answer = await h.get(`/ops/notices?${query}`, { authorization: `Bearer ${ADMIN}` });
     expect(answer.statusCode).toBe(400);

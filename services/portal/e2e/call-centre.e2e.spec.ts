@@ -172,6 +172,27 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
     await again.context().close();
   });
 
+  test('reads which notices the member got, and which one is due', async () => {
+    const member = members[1]!;
+    const page = await shown(member);
+    const { notices, sent } = await admin<{
+      notices: readonly { due: string; overdue: boolean }[];
+      sent: readonly { on: string }[];
+    }>(`/ops/notices?member=${member}`);
+    expect(notices.length + sent.length).toBeGreaterThan(0);
+    const section = page
+      .locator('section')
+      .filter({ has: page.getByRole('heading', { name: 'Notices to the member' }) });
+    // The days of the payer's calendar, whatever the zone of the browser is.
+    const english = (day: string): string =>
+      new Date(`${day}T00:00:00Z`).toLocaleDateString('en', { dateStyle: 'medium', timeZone: 'UTC' });
+    const text = await section.innerText();
+    for (const { due, overdue } of notices)
+      expect(text).toContain(`${overdue ? 'It should have been sent by' : 'Due until'} ${english(due)}: the notice`);
+    for (const { on } of sent) expect(text).toContain(english(on));
+    await page.context().close();
+  });
+
   test('pages through who asked for data', async () => {
     const member = members[3]!;
     for (let n = 0; n < 55; n += 1) expect(await clinic.read(member)).toBe(200);

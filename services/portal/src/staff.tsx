@@ -35,7 +35,7 @@ const PAGES: readonly StaffPage[] = [
     name: 'members',
     title: 'members',
     what: 'members.what',
-    needs: ['POST /fhir/Consent/_search', 'GET /ops/disclosures', 'GET /ops/explain/apps'],
+    needs: ['POST /fhir/Consent/_search', 'GET /ops/disclosures', 'GET /ops/explain/apps', 'GET /ops/notices'],
     show: MembersPage,
   },
   {

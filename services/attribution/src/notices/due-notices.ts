@@ -3,7 +3,7 @@ import { linesAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { addDays, NOTICE_LANGUAGES, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
 import { PA_MEMBERS } from '@provider-access/events';
-import { Facts, type MembersPart, personOfId, toMemberFacts } from '@provider-access/facts';
+import { Facts, type MembersPart, personOfId, sentNotices, toMemberFacts } from '@provider-access/facts';
 import { isObject } from '@provider-access/fhir';
 import { MOST_IDS } from '@provider-access/intake';
 import { recordId, RecordsReader } from '@provider-access/records';
@@ -32,6 +32,13 @@ interface DuePage {
   readonly rows: readonly DueMember[];
   /** Where the next page begins; absent on the last one. */
   readonly next?: DuePlace;
+}
+
+/** Everything about the notices of one member. */
+interface OfMember {
+  readonly rows: readonly DueMember[];
+  /** `on` is a day in the payer's calendar. */
+  readonly sent: readonly { readonly kind: string; readonly on: string; readonly returned?: boolean }[];
 }
 
 const partOf = (document: ViewDocument): NoticesDuePart => document['members'] as NoticesDuePart;
@@ -71,18 +78,42 @@ export class DueNotices {
       limit,
       ...(after !== undefined && { after: { values: [after[0]], id: after[1] } }),
     });
+    const persons = await Promise.all(
+      found.map(async (document) => ({ id: document._id, parts: await this.personOf(document) })),
+    );
+    const rows = await this.dueAmong(persons, until);
+    const last = found.at(-1);
+    return { rows, ...(found.length === limit && last && { next: [partOf(last).due, last._id] as const }) };
+  }
+
+  /** What is due to one member at `until` or before, whenever without it, and what was sent, the newest first. */
+  async ofMember(member: string, until: string | undefined): Promise<OfMember> {
+    const document = await this.reader.get(member);
+    if (document === undefined) return { rows: [], sent: [] };
+    const { parts, id } = await this.whole(document);
+    const all = [...parts.values()];
+    const sent = all.flatMap(sentNotices).toSorted((a, b) => (a.on < b.on ? 1 : a.on > b.on ? -1 : 0));
+    // A merge brings a notice of one id to the others.
+    const once = [...new Map(sent.map((one) => [`${one.kind} ${one.on}`, one])).values()];
+    return { rows: await this.dueAmong([{ id, parts: all }], until), sent: once };
+  }
+
+  /** Rows by due day. `parts` is absent of an id for which another one stands. */
+  private async dueAmong(
+    persons: readonly { readonly id: string; readonly parts: readonly MembersPart[] | undefined }[],
+    until: string | undefined,
+  ): Promise<readonly DueMember[]> {
     const today = this.today();
     const now = this.ports.clock.now();
     const lines = { table: linesAt(this.facts.parties, now), now };
-    const attributedFrom = await this.attributedFrom(found.map(({ _id }) => _id));
+    const attributedFrom = await this.attributedFrom(persons.map(({ id }) => id));
     const due: (Pick<DueMember, 'member' | 'kind' | 'due'> & { readonly parts: readonly MembersPart[] })[] = [];
-    for (const [at, document] of found.entries()) {
-      const person = await this.personOf(document);
-      if (person === undefined) continue;
+    for (const [at, { id, parts }] of persons.entries()) {
+      if (parts === undefined) continue;
       const first = attributedFrom[at];
-      const facts = { ...personOf(person, this.days, lines), ...(first !== undefined && { attributedFrom: first }) };
+      const facts = { ...personOf(parts, this.days, lines), ...(first !== undefined && { attributedFrom: first }) };
       const next = nextNotice(facts, today);
-      if (next !== undefined && next.due <= until) due.push({ member: document._id, ...next, parts: person });
+      if (next !== undefined && (until === undefined || next.due <= until)) due.push({ member: id, ...next, parts });
     }
     const patients = await this.records.load(due.map(({ member }) => recordId(member, 'Patient', member)));
     const rows = due.flatMap(({ parts, ...row }, at): DueMember[] => {
@@ -92,8 +123,7 @@ export class DueNotices {
       return [{ ...row, overdue: row.due < today, ...wishesOf(parts, patient) }];
     });
     rows.sort((a, b) => (a.due !== b.due ? (a.due < b.due ? -1 : 1) : a.member < b.member ? -1 : 1));
-    const last = found.at(-1);
-    return { rows, ...(found.length === limit && last && { next: [partOf(last).due, last._id] as const }) };
+    return rows;
   }
 
   /** From which day on a provider may see each member by an attribution that has not ended. */
@@ -110,12 +140,16 @@ export class DueNotices {
 
   /** The parts of all ids of the person; undefined if another of its ids stands for it. */
   private async personOf(document: ViewDocument): Promise<readonly MembersPart[] | undefined> {
+    const { parts, id } = await this.whole(document);
+    return id === document._id ? [...parts.values()] : undefined;
+  }
+  /** The parts of all ids of the person, and the id that stands for it. */
+  private whole(document: ViewDocument): ReturnType<typeof personOfId<NoticesDuePart>> {
     const load = async (ids: readonly string[]): Promise<ReadonlyMap<string, NoticesDuePart>> => {
       const found = await this.reader.getMany(ids);
       return new Map(found.flatMap((one) => (one === undefined ? [] : [[one._id, partOf(one)] as const])));
     };
-    const { parts, id } = await personOfId(document._id, partOf(document), { load, most: MOST_IDS });
-    return id === document._id ? [...parts.values()] : undefined;
+    return personOfId(document._id, partOf(document), { load, most: MOST_IDS });
   }
 
   /** How many notices are overdue. A count takes a small part of the time, however many members it looks at. */

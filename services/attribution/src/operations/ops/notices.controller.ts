@@ -1,4 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
+import { isId } from '@provider-access/fhir';
+import { Refusal } from '@provider-access/kernel';
 import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
@@ -8,6 +10,7 @@ const MOST = 500;
 const UNTIL_TEXT = 'until must be a day such as 2027-01-31.';
 const LIMIT_TEXT = `limit must be a whole number from 1 to ${MOST}.`;
 const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
+const MEMBER_TEXT = 'member must be an id.';
 const placeOf = (cursor: string): DuePlace | undefined => {
   const [due, id, ...more] = Buffer.from(cursor, 'base64url').toString().split('/');
   if (due === undefined || id === undefined || more.length > 0 || !isIsoDate(due)) return undefined;
@@ -25,9 +28,15 @@ const DUE = operation({
     'In pages, each by due day. `next` of an answer is the path of the next page, and a page may be empty. Days are ' +
     "those of the payer's calendar (`BUSINESS_TIME_ZONE`). It names members by their ids, and has no addresses.",
   fields: {
+    member: {
+      schema: z.string(MEMBER_TEXT).refine(isId, MEMBER_TEXT).optional(),
+      description:
+        'Only of this member, without pages: what is due, whenever that is, and `sent`, what was sent and what of it ' +
+        'came back (`returned`).',
+    },
     until: {
       schema: z.string(UNTIL_TEXT).refine(isIsoDate, UNTIL_TEXT).optional(),
-      description: 'Notices that are due on this day or before. Default: today.',
+      description: 'Notices that are due on this day or before. Default: today; of one member, whenever.',
     },
     limit: {
       schema: z
@@ -55,8 +64,11 @@ export class NoticesController {
   constructor(@Inject(DueNotices) private readonly due: DueNotices) {}
 
   @Operation(DUE)
-  async list({ query: { until, limit, page } }: Asked<typeof DUE>): Promise<Audited> {
+  async list({ query: { member, until, limit, page } }: Asked<typeof DUE>): Promise<Audited> {
     const today = this.due.today();
+    if (member !== undefined && page !== undefined)
+      throw new Refusal('invalid-value', 'member cannot be with page: the answer about one member has no pages.');
+    if (member !== undefined) return this.ofMember(member, until, today);
     const last = until ?? today;
     const { rows, next } = await this.due.page(last, limit, page === undefined ? undefined : placeOf(page));
     const link = (place: DuePlace): string => {
@@ -67,5 +79,11 @@ export class NoticesController {
       audit: [{ hourly: { members: [...new Set(rows.map(({ member }) => member))], resources: 0 } }],
       answer: { json: { today, until: last, notices: rows, ...(next !== undefined && { next: link(next) }) } },
     };
+  }
+
+  private async ofMember(member: string, until: string | undefined, today: string): Promise<Audited> {
+    const { rows, sent } = await this.due.ofMember(member, until);
+    const json = { today, ...(until !== undefined && { until }), notices: rows, sent };
+    return { audit: [{ hourly: { members: [member], resources: 0 } }], answer: { json } };
   }
 }

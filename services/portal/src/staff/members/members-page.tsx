@@ -6,6 +6,7 @@ import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
 import { Confirmation, type Entered } from './confirmation.tsx';
 import { DecideForm } from './decide-form.tsx';
+import { Notices } from './notices.tsx';
 import { type Found, find } from './requests.ts';
 import { SearchForm } from './search-form.tsx';
 import { Said, Seen, Seeing } from './what-is-known.tsx';
@@ -81,6 +82,7 @@ export function MembersPage() {
           <Said {...found.denials} />
           <Seeing {...found.seeing} />
           <DecideForm found={found} script={script} setScript={setScript} entered={setEntered} />
+          <Notices {...found.notices} />
           <Seen member={found.member} first={found.releases} />
         </>
       ) : (

@@ -30,6 +30,11 @@ export interface Releases {
   /** The path of the next page. */
   readonly next?: string;
 }
+/** The answer of `GET /ops/notices` about one member. Days are of the payer's calendar. */
+export interface Notices {
+  readonly notices: readonly { readonly kind: string; readonly due: string; readonly overdue: boolean }[];
+  readonly sent: readonly { readonly kind: string; readonly on: string; readonly returned?: boolean }[];
+}
 export interface Found {
   readonly member: string;
   readonly denials: Denials;
@@ -37,6 +42,7 @@ export interface Found {
   readonly decided: boolean;
   readonly seeing: Seeing;
   readonly releases: Releases;
+  readonly notices: Notices;
 }
 
 export interface NamedMember {
@@ -81,17 +87,24 @@ export const search = (body: {
   readonly given?: string;
 }): Promise<Asked<NamedMembers>> => ask(api.POST('/ops/members/find', { body })) as Promise<Asked<NamedMembers>>;
 
-/** What is known about a member: decisions, who could see the member in the last 24 hours, and who asked for data. */
+/**
+ * What is known about a member: decisions, who could see the member in the last 24 hours, who asked for data, and
+ * notices.
+ */
 export async function find(member: string): Promise<Asked<Found>> {
   const from = new Date(Date.now() - DAY_MS).toISOString();
-  const [own, seeing, got] = await Promise.all([
+  const [own, seeing, got, notices] = await Promise.all([
     consents(member),
     ask(api.GET('/ops/explain/apps', { params: { query: { member, from } } })) as Promise<Asked<Seeing>>,
     releases(member),
+    ask(api.GET('/ops/notices', { params: { query: { member } } })) as unknown as Promise<Asked<Notices>>,
   ]);
   if (own.fault !== undefined) return own;
   if (seeing.fault !== undefined) return seeing;
   if (got.fault !== undefined) return got;
+  if (notices.fault !== undefined) return notices;
   const denials = denialsOf(own.data, Date.now());
-  return { data: { member, denials, decided: own.data.length > 0, seeing: seeing.data, releases: got.data } };
+  const decided = own.data.length > 0;
+  const shown = { seeing: seeing.data, releases: got.data, notices: notices.data };
+  return { data: { member, denials, decided, ...shown } };
 }
