@@ -45,13 +45,6 @@ const PAGES: readonly StaffPage[] = [
     needs: ['GET /ops/explain', 'GET /ops/explain/timeline', 'GET /ops/disclosures', 'GET /ops/disclosures/looks'],
     show: AuditPage,
   },
-  {
-    name: 'dead-letters',
-    title: 'letters',
-    what: 'letters.what',
-    needs: ['GET /events/dead-letters/causes', 'GET /events/dead-letters', 'POST /events/dead-letters/{id}/check'],
-    show: LettersPage,
-  },
   { name: 'seals', title: 'seals', what: 'seals.what', needs: ['GET /ops/audit/verification'], show: SealsPage },
   {
     name: 'evidence',
@@ -66,6 +59,13 @@ const PAGES: readonly StaffPage[] = [
     what: 'engineer.what',
     needs: ['GET /ops/slo/freshness', 'GET /ops/feeds', 'GET /ops/lists', 'GET /ops/views/{service}'],
     show: EngineerPage,
+  },
+  {
+    name: 'dead-letters',
+    title: 'letters',
+    what: 'letters.what',
+    needs: ['GET /events/dead-letters/causes', 'GET /events/dead-letters', 'POST /events/dead-letters/{id}/check'],
+    show: LettersPage,
   },
   {
     name: 'operator',
