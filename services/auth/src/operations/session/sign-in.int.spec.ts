@@ -136,6 +136,22 @@ describe('P60 a person who signs in by OpenID Connect', () => {
     }
   });
 
+  it('has a new session at each sign-in, and the one that the browser had before has ended (P61)', async () => {
+    provider.roles.set('anna', ['reviewer']);
+    provider.roles.set('rita', ['reviewer']);
+    const sessionOf = (cookie: string): Promise<Answer> => bench.call('GET', '/auth/session', { headers: { cookie } });
+    const first = (await own('anna'))['cookie']!;
+    // Whoever knows a session, or chose its secret, has planted it in the browser that signs in now.
+    const chosen = `__Host-pa-session=${'A'.repeat(43)}`;
+    for (const planted of [first, chosen]) {
+      const { cookie, back } = await begin('rita');
+      const signedIn = await bench.call('GET', back, { headers: { cookie: `${cookie}; ${planted}` } });
+      expect([signedIn.status, [first, chosen].includes(cookieOf(signedIn))]).toEqual([302, false]);
+      expect((await sessionOf(cookieOf(signedIn))).body['person']).toBe('person rita');
+      expect((await sessionOf(planted)).status).toBe(401);
+    }
+  });
+
   it('signs in at the provider alone: the token signs nobody in', async () => {
     const answer = await bench.call('POST', '/auth/session', { token: 'a'.repeat(43), json: {} });
     expect(answer.status).toBe(409);
@@ -213,6 +229,16 @@ describe('a role that is taken away while a session lives', () => {
 });
 
 describe('a sign-in', () => {
+  it('is not used up by an answer of another state, with which a page of a stranger sends the browser', async () => {
+    provider.roles.set('anna', ['reviewer']);
+    const { cookie, back } = await begin('anna');
+    const call = (path: string): Promise<Answer> => bench.call('GET', path, { headers: { cookie } });
+    const stranger = await call(back.replace(/state=[^&]+/, 'state=another'));
+    expect([stranger.status, stranger.headers['set-cookie']]).toEqual([403, undefined]);
+    expect((await call(back)).status).toBe(302);
+    expect((await call(back)).status).toBe(403);
+  });
+
   it('is used once: code and state again begin no session', async () => {
     provider.roles.set('anna', ['reviewer']);
     const { cookie, back } = await begin('anna');
