@@ -3,11 +3,10 @@ import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { registerWithEverything, SCRIPT } from './every-field.ts';
 import { PAST_APP, PAST_MEMBER, PAST_NPIS, writePastApp } from './past-app.ts';
 
 const NPI = '1234567893';
-/** What a stranger can write into a registration. Every field that the page shows has a script. */
-const SCRIPT = '<img src=x onerror=alert(1)><script>alert(2)</script>';
 const MOST_CLICKS = 12;
 
 const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
@@ -31,8 +30,16 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     name: string,
     { kid = SCRIPT, contacts = ['developer@clinic.example'] }: { kid?: string; contacts?: readonly string[] } = {},
   ): Promise<string> {
+    const answer = await send(name, { kid, contacts });
+    expect(answer.status, await answer.clone().text()).toBe(201);
+    return ((await answer.json()) as { client_id: string }).client_id;
+  }
+  function send(
+    name: string,
+    { kid, contacts, ...further }: { readonly kid: string; readonly contacts: readonly string[] },
+  ): Promise<Response> {
     const jwk = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' });
-    const answer = await fetch(`${bench.platform.base}/auth/register`, {
+    return fetch(`${bench.platform.base}/auth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -43,10 +50,9 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
         token_endpoint_auth_method: 'private_key_jwt',
         grant_types: ['client_credentials'],
         scope: 'system/*.rs',
+        ...further,
       }),
     });
-    expect(answer.status, await answer.clone().text()).toBe(201);
-    return ((await answer.json()) as { client_id: string }).client_id;
   }
   const statusOf = async (id: string): Promise<string> =>
     ((await (await api('GET', `/auth/clients/${id}`)).json()) as { status: string }).status;
@@ -249,6 +255,24 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     await page.getByRole('heading', { name: SCRIPT }).waitFor();
     expect(await page.locator('main img, main script').count()).toBe(0);
     expect(await page.locator('dl').innerText()).toContain('developer@clinic.example');
+    await page.context().close();
+  });
+
+  test('sees every field that a stranger can register as text, and none as a link', async () => {
+    const contacts = ["'onerror=alert(5)'@stranger.example"];
+    const { id, sent } = await registerWithEverything((further) =>
+      send(`Clinic ${SCRIPT}`, { kid: SCRIPT, contacts, ...further }),
+    );
+    const page = await openedAt(`/portal/apps#${id}`, ['reviewer']);
+    const further = page.getByRole('region', { name: 'What else it says of itself' });
+    await further.waitFor();
+    const names = await further.locator('dt').allInnerTexts();
+    expect(names.toSorted()).toEqual(Object.keys(sent).toSorted());
+    expect((await further.innerText()).split(SCRIPT).length).toBeGreaterThan(20);
+    expect(await page.locator('main img, main script, main a[href*="stranger"]').count()).toBe(0);
+    await page.getByRole('button', { name: 'Approve' }).click();
+    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(await faultsOf(page)).toEqual([]);
     await page.context().close();
   });
 

@@ -6,6 +6,7 @@ import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
 import { Bindings } from './bindings.tsx';
 import { Decide } from './decide.tsx';
+import { Further } from './further.tsx';
 import { Keys } from './keys.tsx';
 import { labelOf, shown, type ShownApp } from './shapes.ts';
 import { Use } from './use.tsx';
@@ -43,6 +44,7 @@ export function OneApp({ id, decides }: { readonly id: string; readonly decides:
           {done !== '' && <Notice kind="good">{done}</Notice>}
           <About app={app} />
           <Identifiers app={app} />
+          <Further app={app} />
           {decides ? <Decide app={app} reload={() => void load()} decided={decided} /> : <p>{t('decide.readonly')}</p>}
           <Bindings app={app} decides={decides} decided={decided} />
           {app.bindings.length > 0 && <Use client={app.client_id} />}
