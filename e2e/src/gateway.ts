@@ -20,6 +20,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/portal', 'auth'],
     ['/notice', 'auth'],
     ['/providers', 'auth'],
+    ['/refusals', 'attribution'],
     ['/fhir/Group', 'attribution'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],

@@ -10,6 +10,7 @@
 - { prefix: /docs, service: auth }
 - { prefix: /openapi.json, service: auth }
 - { prefix: /fhir/.well-known, service: auth }
+- { prefix: /refusals, service: attribution }
 - { prefix: /fhir/Group, service: attribution }
 - { prefix: /fhir/bulk, service: export }
 - { prefix: /fhir, service: resources }

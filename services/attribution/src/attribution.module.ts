@@ -20,10 +20,12 @@ import { CONFIG, type AttributionConfig } from './config.ts';
 import { DueNotices } from './notices/due-notices.ts';
 import { evidence } from './projections/evidence.ts';
 import { notices } from './projections/notices.ts';
+import { ownRefusals } from './projections/own-refusals.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
 import { ExportWithoutGroupController } from './operations/davinci-data-export/export-without-group.controller.ts';
 import { MisroutedExportController } from './operations/davinci-data-export/misrouted-export.controller.ts';
+import { RefusalsController } from './operations/refusals/refusals.controller.ts';
 import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
@@ -60,9 +62,19 @@ import { SUBSCRIPTIONS } from './subscriptions.ts';
 
 /**
  * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels,
- * the freshness of feeds, the notices that are due, and the counts of the monthly page.
+ * the freshness of feeds, the notices that are due, the counts of the monthly page, and what each app was refused.
  */
-const PROJECTIONS = [...FACTS_PROJECTIONS, history, fileRows, disclosures, serviceLevels, freshness, notices, evidence];
+const PROJECTIONS = [
+  ...FACTS_PROJECTIONS,
+  history,
+  fileRows,
+  disclosures,
+  serviceLevels,
+  freshness,
+  notices,
+  evidence,
+  ownRefusals,
+];
 /**
  * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
  * @until 0.3.0
@@ -140,6 +152,7 @@ export class AttributionModule {
         AttestationsController,
         AppUseController,
         EvidenceController,
+        RefusalsController,
       ],
       providers: [
         { provide: CONFIG, useValue: config },

@@ -8,7 +8,7 @@ import { eventually } from '@provider-access/testing';
 import type { Download, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
-import { clinicOf, fileOf, type Key, SANDBOX, signed } from './sandbox.ts';
+import { clinicOf, enterOptOut, fileOf, type Key, SANDBOX, signed } from './sandbox.ts';
 
 const MOST_CLICKS = 12;
 const SCRIPT = '<img src=x onerror=alert(1)>';
@@ -271,6 +271,53 @@ describe.skipIf(missing !== '')(`a developer${missing}`, () => {
     await page.context().close();
   });
 
+  test('sees the own refusals with the cure of each, and a denied member looks like an unknown one', async () => {
+    const clinic = await clinicOf(bench, 2);
+    const [member] = clinic.members;
+    await enterOptOut(bench, member!);
+    // N11: one row, whether the member is unknown or opted out. Each request counts once.
+    let asked = 0;
+    const deny = async (id: string): Promise<void> => {
+      expect(await clinic.read(id)).toBe(404);
+      asked += 1;
+    };
+    await expect
+      .poll(() => clinic.read(member!).then((status) => ((asked += status === 404 ? 1 : 0), status)))
+      .toBe(404);
+    for (const id of [member!, 'm-nobody', 'x-1']) await deny(id);
+    const page = await withApp('clinic-a');
+    const clicks = new Clicks(page);
+    await clicks.on(section(page, 'Call it now'));
+    await page.getByLabel('Path below /fhir').fill('Patient?bogus=1');
+    await clicks.on(button(page, 'Send it'));
+    await page.getByRole('heading', { name: 'The answer: 400' }).waitFor();
+    const row = (name: RegExp): Locator => page.getByRole('region', { name: 'Refusals' }).getByRole('row', { name });
+    await expect
+      .poll(async () => {
+        await section(page, 'State').click();
+        await section(page, 'Refusals').click();
+        await page.locator('main p.soft').waitFor();
+        const cells = await row(/ Read\s+404 not-found/)
+          .locator('td')
+          .allInnerTexts();
+        return cells[3];
+      })
+      .toBe(String(asked));
+    expect(await row(/404 not-found/).innerText()).toContain('Check the id, then ask the payer.');
+    await expect
+      .poll(async () => {
+        await section(page, 'State').click();
+        await section(page, 'Refusals').click();
+        await page.locator('main p.soft').waitFor();
+        return row(/400 /).count();
+      })
+      .toBe(1);
+    expect(await row(/400 /).innerText()).toMatch(/Search Patient/);
+    expect(await page.locator('main').innerText()).not.toContain(member);
+    await picture(page.locator('main'), 'developer-refusals-light-1280');
+    await page.context().close();
+  });
+
   test('has nothing for a person of the payer, and nothing of another app', async () => {
     const { base } = bench.platform;
     for (const role of ROLES) {
@@ -279,7 +326,7 @@ describe.skipIf(missing !== '')(`a developer${missing}`, () => {
       const page = await bench.open(context, '/portal/developer');
       await page.getByRole('heading', { name: 'Your app', exact: true }).waitFor();
       const { client_id: client } = fileOf(bench, 'sandbox/clinic-a.app.json') as AppFile;
-      for (const path of ['/fhir/Group', '/fhir/bulk', '/fhir/Patient', `/auth/register/${client}`]) {
+      for (const path of ['/fhir/Group', '/fhir/bulk', '/fhir/Patient', '/refusals', `/auth/register/${client}`]) {
         const status = await page.evaluate(`fetch(${JSON.stringify(base + path)}).then((answer) => answer.status)`);
         expect([role, path, status]).toEqual([role, path, 401]);
       }

@@ -171,6 +171,7 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   // An app gets the answer of a type that does not exist.
   [/^[A-Z]+ \/fhir\/Consent\b/, ['member-portal', 'administrator']],
   [/^[A-Z]+ \/fhir\//, ['app']],
+  [/^GET \/refusals$/, ['app']],
   [/^POST \/events$/, ['payer']],
   [/^[A-Z]+ \/events\/(receipts|dead-letters)\b/, ['payer', 'administrator']],
   [/^GET \/ops\/(feeds|lists|notices)$/, ['payer', 'administrator']],

@@ -8,7 +8,7 @@ import {
   REQUEST_FAULTS,
   SUSPICIONS,
 } from '@provider-access/events';
-import { REFUSALS } from '@provider-access/kernel';
+import { CURES, REFUSALS } from '@provider-access/kernel';
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY } from './paths.ts';
 import { apiPages, openApi } from './reference/api.ts';
@@ -37,6 +37,12 @@ describe('docs/refusals.md has cause and remedy', () => {
     const [is, cause, remedy, code, error, ...more] = row(name)?.cells ?? [];
     expect([is, code, error, more]).toEqual([String(status), `\`${issue}\``, `\`${oauth}\``, []]);
     expect(Math.min(cause!.length, remedy!.length), name).toBeGreaterThan(6);
+  });
+  test.each(Object.entries(CURES))('of the refusal %s, with the cure that an app is told', (name, cure) => {
+    const plain = row(name)!
+      .cells[2]!.replaceAll(/ \(\[[^\]]+\]\([^)]+\)\)/g, '')
+      .replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1');
+    expect(plain).toBe(cure);
   });
   test.each([
     ...Object.keys(FAULT_REASONS).filter((name) => name !== 'too-large'),

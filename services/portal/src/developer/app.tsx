@@ -7,11 +7,12 @@ import { Exports } from './exports.tsx';
 import { Groups } from './groups.tsx';
 import { Keys } from './keys-page.tsx';
 import { forgetToken, type OwnApp } from './own-app.ts';
+import { Refusals } from './refusals.tsx';
 import { Register } from './register.tsx';
 import { State } from './state.tsx';
 import { useSpeech } from './texts.ts';
 
-const SECTIONS = ['state', 'groups', 'exports', 'call', 'check', 'keys'] as const;
+const SECTIONS = ['state', 'groups', 'exports', 'refusals', 'call', 'check', 'keys'] as const;
 type At = 'door' | 'register' | (typeof SECTIONS)[number];
 
 /** What a provider's developer does with an app. Nobody signs in: the key and the token of the app open it. */
@@ -73,6 +74,7 @@ export function App() {
         {app !== undefined && at === 'state' && <State app={app} />}
         {app !== undefined && at === 'groups' && <Groups app={app} started={() => setAt('exports')} />}
         {app !== undefined && at === 'exports' && <Exports app={app} />}
+        {app !== undefined && at === 'refusals' && <Refusals app={app} />}
         {app !== undefined && at === 'call' && <Call app={app} />}
         {app !== undefined && at === 'check' && <Check app={app} />}
         {app !== undefined && at === 'keys' && <Keys app={app} changed={changed} />}

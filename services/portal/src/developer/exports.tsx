@@ -4,6 +4,8 @@ import { api, ask, type Asked, type Fault, messageOf } from '../common/api.ts';
 import { Button, Heading, Notice } from '../common/parts.tsx';
 import { save } from '../common/save.ts';
 import { FaultNotice } from './fault.tsx';
+import { groupsOf } from './groups.tsx';
+import { Left } from './left.tsx';
 import { bearer, type OwnApp } from './own-app.ts';
 import { useSpeech } from './texts.ts';
 import { asApp, Loading, useAsApp } from './with-token.tsx';
@@ -17,12 +19,15 @@ const jobsOf = async (token: string): Promise<Asked<readonly Job[]>> => {
   const asked = await ask(api.GET('/fhir/bulk', { headers: bearer(token) }));
   return asked.fault === undefined ? { data: asked.data.exports } : asked;
 };
+/** An export of named patients, or a match, is not of the whole Group. */
+const isWhole = (job: Job): boolean => !isMatch(job) && !/[?&]patient=/.test(job.request);
 const isMatch = ({ request }: Job): boolean => request.includes('$provider-member-match');
 
 /** The exports and matches of the app: how far they are, their files, and their end. They run on without this page. */
 export function Exports({ app }: { readonly app: OwnApp }) {
   const { t, date } = useSpeech();
   const { data, fault, setFault, reload } = useAsApp(app, jobsOf);
+  const groups = useAsApp(app, groupsOf).data;
   const [open, setOpen] = useState<string>();
   const runs = data?.some(({ state }) => state === 'running') === true;
   useEffect(() => {
@@ -53,6 +58,15 @@ export function Exports({ app }: { readonly app: OwnApp }) {
             <dd>
               <span className="tag">{t(`exports.${job.state}`)}</span> {job.progress} {job.message}
             </dd>
+            {job.state === 'running' && <dt>{t('exports.left')}</dt>}
+            {job.state === 'running' && (
+              <dd>
+                <Left
+                  progress={job.progress}
+                  total={isWhole(job) ? groups?.find(({ id }) => id === job.group)?.quantity : undefined}
+                />
+              </dd>
+            )}
             <dt>{t('exports.asked')}</dt>
             <dd>{date(job.requestedAt)}</dd>
             {job.expiresAt !== undefined && <dt>{t('exports.until')}</dt>}

@@ -15,7 +15,7 @@ interface Group {
 /** The Groups of one answer. An app has one for each provider, and one for each match. */
 const MOST = '100';
 
-async function groupsOf(token: string): Promise<Asked<readonly Group[]>> {
+export async function groupsOf(token: string): Promise<Asked<readonly Group[]>> {
   const query = { _summary: 'true', _count: MOST } as const;
   const asked = await ask(api.GET('/fhir/Group', { params: { query }, headers: bearer(token) }));
   if (asked.fault !== undefined) return asked;

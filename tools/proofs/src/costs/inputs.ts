@@ -225,6 +225,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
       { url: '/fhir/Condition/c0/_history?_count=1000', by: 'app', most: { rows: 80, bytes: 60_000 } },
     ],
     'GET /fhir/{type}/{id}/_history/{vid}': [{ url: '/fhir/Condition/c0/_history/1', by: 'app', most: { rows: 50 } }],
+    'GET /refusals': [{ url: '/refusals', by: 'app', most: { rows: 40 } }],
     'GET /fhir/Group': [
       {
         url: `/fhir/Group?${times(500, (i) => `identifier:not=x${i}`)}`,
