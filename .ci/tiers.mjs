@@ -3,10 +3,11 @@
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
  * separate processes), `programs` (promtool, kubeconform, the image), `browser` (the pages for people in Chromium). All
  * of them, or those named as arguments. Brings the engines up when a tier needs them and they are not named in the
- * environment; they end with this process. The tiers on engines run one after the other, and the other tiers beside
- * them: both mostly wait for processes. Nx restores a tier of a project whose inputs have not changed. `--record`
- * writes the cost of each suite to `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines --
- * --projects=engines --skip-nx-cache`. Ends with `N passed, N failed`; more than two flaky files fail the run.
+ * environment; they end with this process. `engines` waits half of its time, so the other tiers run beside it, one
+ * after the other: each deployment has topics and a database of its own, and a spec that stops an engine starts its
+ * own. Nx restores a tier of a project whose inputs have not changed. `--record` writes the cost of each suite to
+ * `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with
+ * `N passed, N failed`; more than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -25,11 +26,12 @@ import {
   withTarget,
 } from './report.mjs';
 
+/** In turn: `lane` 0 takes as long as the others together. */
 const TIERS = {
-  engines: { engines: true },
-  world: { engines: true },
-  programs: { engines: false },
-  browser: { engines: false },
+  engines: { engines: true, lane: 0 },
+  programs: { engines: false, lane: 1 },
+  browser: { engines: false, lane: 1 },
+  world: { engines: true, lane: 1 },
 };
 
 requireNode24();
@@ -77,14 +79,15 @@ const nx = (args, env) =>
   });
 
 /** Runs tiers one after the other, each with one project at a time: most specs start processes that fill both cores. */
-async function runInTurn(lane, env) {
+async function runInTurn(lane) {
   for (const tier of lane) {
     if (interrupted) return;
     const target = `test-${tier}`;
     const dirs = chosen(target);
     removeReports(dirs, tier);
     console.log(`\n== ${tier}`);
-    await nx(['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs], env);
+    const args = ['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs];
+    await nx(args, TIERS[tier].engines ? engines?.env : {});
     counts.push(count(dirs, tier, run));
   }
 }
@@ -98,15 +101,13 @@ try {
   if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0)
     throw new Error('The build failed.');
   unitOfRun = measureUnit();
-  const onEngines = tiers.filter((tier) => TIERS[tier].engines);
-  if (onEngines.length > 0) engines = await startEngines({ progress: (line) => console.log(line) });
-  await Promise.all([
-    runInTurn(onEngines, engines?.env),
-    runInTurn(
-      tiers.filter((tier) => !TIERS[tier].engines),
-      {},
+  if (tiers.some((tier) => TIERS[tier].engines))
+    engines = await startEngines({ progress: (line) => console.log(line) });
+  await Promise.all(
+    [0, 1].map((lane) =>
+      runInTurn(Object.keys(TIERS).filter((tier) => TIERS[tier].lane === lane && tiers.includes(tier))),
     ),
-  ]);
+  );
 } catch (error) {
   const counted = nothing();
   fail(counted, 'the tiers could not run', error instanceof Error ? error.message : String(error));
