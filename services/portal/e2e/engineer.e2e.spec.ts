@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
-import { type Clinic, clinicOf, SANDBOX } from './sandbox.ts';
+import { administrator, type Clinic, clinicOf, enterOptOut, SANDBOX } from './sandbox.ts';
 
 const MOST_CLICKS = 12;
 const OTHERS = ['reviewer', 'auditor', 'operator', 'call-centre', 'compliance', 'dead-letter-reader'];
@@ -14,7 +14,7 @@ const HOSTILE = `${SOURCE}/<img/src=x/onerror=alert(1)>`;
 const CONDITION = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-problems-health-concerns';
 /** The laboratory never sent an Observation, and one is expected every two hours. Its problems may wait a month. */
 const EXPECTED = `${LABORATORY} Condition 30d,${LABORATORY} Observation 2h`;
-const ROUTES = ['/ops/slo/freshness', '/ops/feeds', '/ops/lists', '/ops/views/attribution'];
+const ROUTES = ['/ops/slo/freshness', '/ops/feeds', '/ops/lists', '/ops/lists/g1/funnel', '/ops/views/attribution'];
 
 const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
 describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
@@ -97,7 +97,33 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
     await page.context().close();
   });
 
-  test('names no member', async () => {
+  test('learns why a Group is empty, and who was lost at a step', async () => {
+    const page = await opened();
+    await enterOptOut(bench, clinic.members[1]!);
+    await expect.poll(() => clinic.read(clinic.members[1]!)).toBe(404);
+    const app = await administrator<{ npi: string[] }>(bench, `/auth/clients/${clinic.client}`);
+    const clicks = new Clicks(page);
+    await clicks.on(rowsOf(page, 'Groups', app.npi[0]!).getByRole('button', { name: /^Why empty/ }));
+    const table = page.getByRole('region', { name: 'Why is this Group empty?' });
+    const steps = ['On the list', 'Attributed now', 'Not opted out', 'Covered now', 'Provider in network'];
+    const passing: number[] = [];
+    for (const step of steps)
+      passing.push(Number(await table.getByRole('row', { name: step }).getByRole('cell').first().innerText()));
+    expect(passing).toEqual(passing.toSorted((a, b) => b - a));
+    expect(passing.at(-1)).toBeGreaterThan(0);
+    await page.getByText(/^An app of these providers sees \d+ members now\./).waitFor();
+    await clicks.on(table.getByRole('button', { name: 'Who? Not opted out' }));
+    const lost = page.getByRole('region', { name: 'Lost at: Not opted out' });
+    await lost.getByRole('row', { name: clinic.members[1]! }).getByText('an opt-out covers the provider.').waitFor();
+    expect(clicks.take('find who was lost at a step')).toBeLessThanOrEqual(MOST_CLICKS);
+    // No member is in the address.
+    expect(page.url()).not.toContain(clinic.members[1]!);
+    expect(await faultsOf(page)).toEqual([]);
+    await picture(table, 'funnel-light-1280');
+    await page.context().close();
+  });
+
+  test('names no member before somebody asks for them', async () => {
     const page = await opened();
     await page.getByRole('button', { name: /^All \d+ views$/ }).click();
     const text = await page.locator('body').innerText();

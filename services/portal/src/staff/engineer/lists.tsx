@@ -4,6 +4,7 @@ import { Button } from '../../common/parts.tsx';
 import { Rows } from '../../common/table.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
+import { Funnel } from './funnel.tsx';
 import { type List, lists } from './requests.ts';
 
 interface Page {
@@ -15,6 +16,7 @@ export function Lists({ first }: { readonly first: Page }) {
   const { t, language } = useSpeech();
   const number = new Intl.NumberFormat(language);
   const [shown, setShown] = useState(first);
+  const [group, setGroup] = useState<string>();
   const [fault, setFault] = useState<Fault>();
   async function more(): Promise<void> {
     const asked = await lists(shown.next);
@@ -24,9 +26,12 @@ export function Lists({ first }: { readonly first: Page }) {
   if (shown.lists.length === 0) return <p>{t('lists.none')}</p>;
   return (
     <>
-      <Rows title={t('lists')} columns={[t('lists.group'), t('lists.members'), t('lists.lacking'), t('lacks.what')]}>
-        {shown.lists.map(({ group, providers, contract, members, lacking, lacks }) => (
-          <tr key={group}>
+      <Rows
+        title={t('lists')}
+        columns={[t('lists.group'), t('lists.members'), t('lists.lacking'), t('lacks.what'), t('funnel.who')]}
+      >
+        {shown.lists.map(({ group: id, providers, contract, members, lacking, lacks }) => (
+          <tr key={id}>
             <th scope="row">
               <bdi>{providers.map((key) => key.replace('|', ' ')).join(', ')}</bdi>
               {contract !== undefined && (
@@ -34,7 +39,7 @@ export function Lists({ first }: { readonly first: Page }) {
                   <bdi>{contract}</bdi>
                 </div>
               )}
-              <div className="soft">{group}</div>
+              <div className="soft">{id}</div>
             </th>
             <td>{number.format(members)}</td>
             <td>{number.format(lacking)}</td>
@@ -45,6 +50,12 @@ export function Lists({ first }: { readonly first: Page }) {
                 </div>
               ))}
             </td>
+            <td>
+              <Button aria-pressed={group === id} onPress={() => setGroup(id)}>
+                {t('lists.why')}
+                <span className="hidden">{` ${id}`}</span>
+              </Button>
+            </td>
           </tr>
         ))}
       </Rows>
@@ -54,6 +65,7 @@ export function Lists({ first }: { readonly first: Page }) {
           <Button onPress={() => void more()}>{t('lists.more')}</Button>
         </div>
       )}
+      {group !== undefined && <Funnel key={group} group={group} />}
     </>
   );
 }

@@ -1,0 +1,34 @@
+import { api, ask, type Asked } from '../../common/api.ts';
+
+export interface Step {
+  readonly step: string;
+  /** Members that pass it. */
+  readonly members: number;
+  /** By reason. */
+  readonly lost: Readonly<Record<string, number>>;
+}
+/** What `GET /ops/lists/{group}/funnel` answers (docs/engineer-page.md#why-is-this-group-empty). */
+export interface Funnel {
+  readonly apps: readonly { readonly client: string; readonly name: string; readonly status: string }[];
+  readonly steps: readonly Step[];
+  readonly members?: readonly { readonly member: string; readonly reason?: string }[];
+  readonly next?: string;
+}
+
+/** @param next of the answer before */
+export function funnel(group: string, step?: string, next?: string): Promise<Asked<Funnel>> {
+  const page = next === undefined ? null : new URL(next, location.origin).searchParams.get('page');
+  const query: object = { ...(step !== undefined && { step }), ...(page !== null && { page }) };
+  return ask(api.GET('/ops/lists/{group}/funnel', { params: { path: { group }, query } })) as Promise<Asked<Funnel>>;
+}
+
+/** The numbers of two answers, with the rest of the second one. */
+export function added(before: Funnel, more: Funnel): Funnel {
+  const steps = more.steps.map(({ step, members, lost }, n) => {
+    const other = before.steps[n]!;
+    const sum: Record<string, number> = { ...other.lost };
+    for (const [reason, count] of Object.entries(lost)) sum[reason] = (sum[reason] ?? 0) + count;
+    return { step, members: members + other.members, lost: sum };
+  });
+  return { ...more, steps };
+}
