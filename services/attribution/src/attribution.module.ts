@@ -108,6 +108,21 @@ const OF_AUDITORS = [
   VerificationController,
 ];
 
+/** What the operations of people ask. Each takes only what Nest provides. */
+const ANSWERS = [
+  ServiceLevels,
+  Forecast,
+  NetworkForecast,
+  NewLabels,
+  DueNotices,
+  ListDemands,
+  GroupFunnel,
+  LabelSimulator,
+  Attestations,
+  Evidence,
+  VisibleMembers,
+];
+
 @Module({})
 export class AttributionModule {
   constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
@@ -186,17 +201,7 @@ export class AttributionModule {
           useFactory: ({ reader: members }: Facts) =>
             new LabelGate({ policy: config.labels, records: new RecordsReader(views), members, clock }),
         },
-        ServiceLevels,
-        Forecast,
-        NetworkForecast,
-        NewLabels,
-        DueNotices,
-        ListDemands,
-        GroupFunnel,
-        LabelSimulator,
-        Attestations,
-        Evidence,
-        VisibleMembers,
+        ...ANSWERS,
       ],
     };
   }
