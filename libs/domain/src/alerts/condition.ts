@@ -6,7 +6,7 @@ export interface Sample {
   readonly value: number;
 }
 /** The samples of a metric now. None: nobody measures it here. */
-export type Measured = (metric: string) => readonly Sample[];
+type Measured = (metric: string) => readonly Sample[];
 /** What one look at the metrics says of an alert. */
 export interface Condition {
   /** The metrics that it reads. */

@@ -6,7 +6,7 @@ import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
 
 /** One kind of refusal of an app on one UTC day. */
-export interface OwnRefusal {
+interface OwnRefusal {
   readonly action: AuditAction;
   readonly code: RefusalKind;
   /** The type of resource that the request named. Never of a 404. */

@@ -1,9 +1,9 @@
 import { api, ask, type Asked, type Fault } from '../../common/api.ts';
 import type { paths } from '../../../generated/openapi.d.ts';
 
-export type Health = paths['/ops/health/{service}']['get']['responses']['200']['content']['application/json'];
+type Health = paths['/ops/health/{service}']['get']['responses']['200']['content']['application/json'];
 export type Alert = Health['alerts'][number];
-export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
+const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
 
 export interface Answered {
   readonly service: string;
