@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -194,7 +194,8 @@ describe('npm run test:long', () => {
     });
 
   test('runs every suite that is declared as a long one, and names them where it is asked for another', () => {
-    const declared = ['.ci/vitest.base.mjs', 'e2e/vitest.config.mjs'].flatMap((file) =>
+    const files = globSync(['.ci/vitest.base.mjs', '{libs,services,tools,e2e}/{*/,}vitest.config.mjs'], { cwd: ROOT });
+    const declared = files.flatMap((file) =>
       [...readFileSync(join(ROOT, file), 'utf8').matchAll(/longSuite\(\s*'([\w-]+)'/g)].map(([, name]) => name!),
     );
     expect(declared.length).toBeGreaterThan(10);
