@@ -10,6 +10,7 @@ import {
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type BindingDetails, bindingsAfter, bindingsWith } from './bindings.ts';
+import { ClientOrder } from './client-order.ts';
 import { subjectOf } from './record.ts';
 
 /** A list of public keys, or the URL under which the app publishes them. */
@@ -19,7 +20,7 @@ export interface ClientKeySet {
 }
 
 /** A key set that an app replaced. Its times are RFC 3339. */
-export interface ReplacedKeySet extends ClientKeySet {
+interface ReplacedKeySet extends ClientKeySet {
   readonly from: string;
   readonly to: string;
   /** Until when auth accepts it: later than `to` unless the app ended it. */
@@ -217,6 +218,9 @@ function withUpdate(known: ClientRegistration, data: AppRegistered): ClientRegis
   };
 }
 
+/** The kind of an app that changed what it asks for since the last review. */
+export const ASKED = 'asked';
+
 /**
  * Registrations of pa.registry with all details. Only auth needs them. Earlier releases wrote unapproved registrations
  * to pa.registry too, each with up to 64 KB. They stay compressed until a reviewer decides, so that auth can still
@@ -225,6 +229,7 @@ function withUpdate(known: ClientRegistration, data: AppRegistered): ClientRegis
 export class ClientDetails {
   readonly #clients = new Map<string, ClientRegistration | Uint8Array>();
   readonly #rejected = new Map<string, RejectedApp>();
+  readonly #order = new ClientOrder();
 
   evolve(type: string, record: LogRecord): void {
     const client = subjectOf(record) ?? '';
@@ -233,8 +238,8 @@ export class ClientDetails {
     if (type === 'pa.app-registered.v1') {
       const data = dataOf<AppRegistered>(record);
       if (data.formerKeys === undefined) {
-        if (!this.#clients.has(client)) this.#clients.set(client, packed(asRegistered(data, at)));
-      } else if (known !== undefined) this.#clients.set(client, withChange(known, data, at));
+        if (!this.#clients.has(client)) this.#keep(asRegistered(data, at), true);
+      } else if (known !== undefined) this.#keep(withChange(known, data, at), false);
       return;
     }
     if (type === BINDING_CHANGED) {
@@ -250,7 +255,12 @@ export class ClientDetails {
       withDecision(known, status, at, record, bindingsAfter),
       dataOf<AppRejected | AppApproved>(record),
     );
-    this.#clients.set(client, status === 'rejected' ? packed(decided) : decided);
+    this.#keep(decided, status === 'rejected');
+  }
+  #keep(app: ClientRegistration, isPacked: boolean): void {
+    const { client, status, reviewedClaims } = app;
+    this.#clients.set(client, isPacked ? packed(app) : app);
+    this.#order.set(client, reviewedClaims === undefined ? [status] : [status, ASKED]);
   }
 
   get(client: string): ClientRegistration | undefined {
@@ -265,9 +275,16 @@ export class ClientDetails {
   rejected(): readonly RejectedApp[] {
     return [...this.#rejected.values()];
   }
+  has(client: string): boolean {
+    return this.#order.has(client);
+  }
   /** Ids in the order of registration. */
   ids(): readonly string[] {
-    return [...this.#clients.keys()];
+    return this.#order.all();
+  }
+  /** Ids behind this one: of all apps, of those in one state, or of those that changed what they ask for. */
+  idsAfter(client: string | undefined, kind?: ClientStatus | typeof ASKED): Iterable<string> {
+    return this.#order.after(client, kind);
   }
 }
 

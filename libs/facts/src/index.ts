@@ -55,6 +55,7 @@ export { Parties } from './parties.ts';
 export { factsOfLines } from './lines.ts';
 export { type NetworkStatements, networkStatusStands, withNetworkChange } from './network-status.ts';
 export {
+  ASKED,
   asRegistered,
   ClientDetails,
   type ClientKeySet,

@@ -14,6 +14,23 @@ const TOOK = { read: [200, 150, 30], search: [25], refused: [100] } as const;
 export const STORY = { registered: 300, approved: 290, ended: 120, suspended: 90, back: 60 } as const;
 const ago = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
 
+/** The entries of the audit about what it took. */
+function taken() {
+  const entries = [
+    ...TOOK.read.map((days) => ({ days, action: 'read', outcome: 'released', resources: 5 })),
+    ...TOOK.search.map((days) => ({ days, action: 'search', outcome: 'released', resources: 40 })),
+    ...TOOK.refused.map((days) => ({
+      ...{ days, action: 'read', outcome: 'refused', resources: 0 },
+      ...{ reason: 'client-not-approved', count: 7 },
+    })),
+  ];
+  return entries.map(({ days, ...entry }, n) => {
+    const data = { ...entry, client: PAST_APP, at: ago(days), members: [PAST_MEMBER] };
+    const about = { id: `past-${n}`, source: 'test', time: ago(days), subject: PAST_APP };
+    return encodeEvent({ ...about, type: 'pa.disclosure.v1', data });
+  });
+}
+
 /** Writes an app with a long past into the log of a platform that has not started: the tests cannot wait for a year. */
 export async function writePastApp(dataDir: string): Promise<void> {
   mkdirSync(dataDir, { recursive: true });
@@ -84,19 +101,7 @@ export async function writePastApp(dataDir: string): Promise<void> {
       { ...encoded, headers: { ...encoded.headers, pa_stream: `client/${client}`, pa_version: String(n + 1) } },
     ]);
   }
-  const entries = [
-    ...TOOK.read.map((days) => ({ days, action: 'read', outcome: 'released', resources: 5 })),
-    ...TOOK.search.map((days) => ({ days, action: 'search', outcome: 'released', resources: 40 })),
-    ...TOOK.refused.map((days) => ({
-      ...{ days, action: 'read', outcome: 'refused', resources: 0 },
-      ...{ reason: 'client-not-approved', count: 7 },
-    })),
-  ];
-  for (const [n, { days, ...entry }] of entries.entries()) {
-    const data = { ...entry, client, at: ago(days), members: [PAST_MEMBER] };
-    const about = { id: `past-${n}`, source: 'test', time: ago(days), subject: client };
-    await log.append(PA_AUDIT, [encodeEvent({ ...about, type: 'pa.disclosure.v1', data })]);
-  }
+  for (const entry of taken()) await log.append(PA_AUDIT, [entry]);
   const changed = { ...registration, jwks: jwks('k2'), formerKeys: [] };
   const change = { id: `client-keys/${client}/1`, source: 'test', time: back, subject: client };
   const { headers, ...record } = encodeEvent({ ...change, type: 'pa.app-registered.v1', data: changed });

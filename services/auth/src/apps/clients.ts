@@ -1,8 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ClientDetails, type ClientRegistration } from '@provider-access/facts';
+import { ASKED, ClientDetails, type ClientRegistration } from '@provider-access/facts';
 import { isWaiting } from '../domain/client.ts';
 import { skeleton } from '../domain/names.ts';
 import { Applications } from './applications.ts';
+
+interface Chosen {
+  readonly after: string | undefined;
+  readonly status?: ClientRegistration['status'] | undefined;
+  /** Only apps that may ask for more than a reviewer has decided about. */
+  readonly isAsking?: boolean;
+}
 
 /** Finds apps: first those of pa.registry, then registrations that wait for a reviewer. */
 @Injectable()
@@ -38,16 +45,21 @@ export class Clients {
   async waitingSince(): Promise<readonly number[]> {
     return (await this.applications.list()).filter(({ status }) => isWaiting(status)).map(({ at }) => at);
   }
-  /** Ids in the order of registration; `status` selects. */
-  async ids(status?: ClientRegistration['status']): Promise<readonly string[]> {
-    const waiting = await this.applications.list();
-    const registered = this.details.ids();
-    const known = new Set(registered);
-    return [
-      ...registered.filter((id) => status === undefined || this.details.get(id)!.status === status),
-      ...waiting
-        .filter((e) => !known.has(e.client) && (status === undefined || e.status === status))
-        .map((e) => e.client),
-    ];
+  /**
+   * Ids in the order of registration, behind `after`; undefined if nobody knows `after`. Nothing is looked at behind
+   * the last one that is taken, so that a page costs what it shows.
+   */
+  async idsAfter({ after, status, isAsking = false }: Chosen): Promise<Iterable<string> | undefined> {
+    const { details } = this;
+    const waiting = (await this.applications.list()).filter(({ client }) => !details.has(client));
+    const at = after === undefined || details.has(after) ? -1 : waiting.findIndex(({ client }) => client === after);
+    if (at < 0 && after !== undefined && !details.has(after)) return undefined;
+    const rest = waiting.slice(at + 1).filter((one) => !isAsking && (status === undefined || one.status === status));
+    return (function* () {
+      if (at < 0)
+        for (const id of details.idsAfter(after, isAsking ? ASKED : status))
+          if (status === undefined || !isAsking || details.get(id)!.status === status) yield id;
+      for (const { client } of rest) yield client;
+    })();
   }
 }

@@ -228,17 +228,18 @@ export class ReviewController {
     const { clients, config, ports } = this;
     const now = ports.clock.now();
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
-    const all = await clients.ids();
-    const start = after === undefined ? 0 : all.indexOf(after) + 1;
-    if (after !== undefined && start === 0) throw new Refusal('invalid-value', NO_PAGE);
-    const rest = new Set(all.slice(start));
+    const ids = await clients.idsAfter({ after, status, isAsking: more === 'true' });
+    if (ids === undefined) throw new Refusal('invalid-value', NO_PAGE);
     const asksMore = (id: string): boolean => {
       const client = clients.approvedOnce(id);
       return client !== undefined && waitsForReview(client, providersAt(client, now)) !== undefined;
     };
-    const wanted = (status === undefined ? all : await clients.ids(status)).filter(
-      (id) => rest.has(id) && (more === undefined || asksMore(id) === (more === 'true')),
-    );
+    const wanted: string[] = [];
+    for (const id of ids) {
+      if (more === undefined || asksMore(id) === (more === 'true')) wanted.push(id);
+      // One more than the page shows that there is another page.
+      if (wanted.length > size) break;
+    }
     const page = wanted.slice(0, size);
     const found = (await Promise.all(page.map((id) => clients.find(id)))).filter((c) => c !== undefined);
     const next = new URLSearchParams({
