@@ -20,7 +20,7 @@ const VALUES: readonly unknown[] = [
 ];
 
 /** The names of all further metadata of a registration, from the table of auth: a new name is tested by itself. */
-export function furtherFields(): readonly string[] {
+function furtherFields(): readonly string[] {
   const source = readFileSync(join(import.meta.dirname, '../../auth/src/domain/known-metadata.ts'), 'utf8');
   const block = (name: string): string => new RegExp(`const ${name} = \\{\\n([^]*?)\\n\\};`).exec(source)![1]!;
   const keys = ['OURS', 'RFC_7591'].flatMap((name) =>

@@ -11,7 +11,7 @@ export const PAST_NPIS = ['1245319599', '1497758544', '1003000126'] as const;
 /** Days before now: when the app registered, was approved, lost a provider, was suspended, and came back. */
 /** Days before now of what it took: 3 reads of 5 resources each, and one search of 40; then 7 refusals. */
 const TOOK = { read: [200, 150, 30], search: [25], refused: [100] } as const;
-export const STORY = { registered: 300, approved: 290, ended: 120, suspended: 90, back: 60 } as const;
+const STORY = { registered: 300, approved: 290, ended: 120, suspended: 90, back: 60 } as const;
 const ago = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
 
 /** The entries of the audit about what it took. */

@@ -39,7 +39,7 @@ const ONE_ENTRY: ReadonlySet<AuditAction> = new Set(['read', 'vread', 'history',
  * The code that the answer to the app had. Undefined if there was no such answer, or the entry cannot be shown without
  * showing more than the answer did. The reason of a 404 ends here.
  */
-export function codeTold({ action, outcome, reason = '', client, operation }: Disclosure): RefusalKind | undefined {
+function codeTold({ action, outcome, reason = '', client, operation }: Disclosure): RefusalKind | undefined {
   // `operation`: a person or a system of the payer.
   if (outcome !== 'refused' || client === 'unknown' || operation !== undefined) return undefined;
   if (action === 'token') return BY_OAUTH[reason.split(':')[0]!];
