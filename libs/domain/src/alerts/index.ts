@@ -9,6 +9,7 @@ import { serviceLevels } from './service-levels.ts';
 export * from './condition.ts';
 export * from './rules.ts';
 export * from './summary.ts';
+/** @public `tools/watch` draws a row for each. */
 export { SERVICES } from './processes.ts';
 export const GROUPS: readonly RuleGroup[] = [serviceLevels, access, intake, exports, engines, processes];
 export const ALERTS: readonly AlertRule[] = GROUPS.flatMap(({ alerts }) => alerts);

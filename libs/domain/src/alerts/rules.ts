@@ -51,13 +51,14 @@ export const alertName = (alert: Pick<AlertRule, 'name'>): string => `${PREFIX}$
  * label, so the files are valid unchanged wherever only one release is watched.
  */
 const RELEASE = 'namespace=~".*"';
-/** The chart replaces this with the address of the runbooks. */
+/** @public The chart replaces this with the address of the runbooks. `tools/watch` writes it. */
 export const RUNBOOKS = 'https://runbooks.invalid/';
 
 const selector =
   (release: string): Of =>
   (metric, matchers = '') =>
     `${metric}{${[release, matchers].filter((part) => part !== '').join(',')}}`;
+/** @public `tools/watch` writes the rules of the chart with it. */
 export const ofRelease: Of = selector(RELEASE);
-/** The same for dashboards, where the release is a variable. */
+/** @public The same for dashboards, where the release is a variable. `tools/watch` writes them. */
 export const ofDashboard: Of = selector('namespace=~"$namespace"');
