@@ -19,10 +19,11 @@ import {
   PA_PROVIDERS,
   PA_REGISTRY,
   type ProviderKey,
+  type RestoreAccepted,
 } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
-import type { ViewReader, Views } from '@provider-access/engines/views';
+import { collectionName, type ViewReader, type Views } from '@provider-access/engines/views';
 import { FactsStale } from '../access.ts';
 import type { MembersPart } from '../coverage.ts';
 import type { Parties } from '../parties.ts';
@@ -69,6 +70,8 @@ export type PastDecision = Decision | { readonly unknownBefore: string };
 export const MEMBER_TOPICS = [PA_MEMBERS, PA_ATTRIBUTION, PA_CONSENT, PA_ATTESTATIONS] as const;
 /** Of these the log has holds of whole sources. */
 const HOLD_TOPICS = [PA_CONSENT, PA_ATTRIBUTION] as const;
+/** Ids of losses (`lossId`) of the groups that read for this view, in each of its versions. */
+const LOSSES = `loss/view/${collectionName(history).slice(0, -String(history.version).length)}`;
 /** So many of the newest statements of a topic are kept apart (P13). Of older ones, only what still decided is kept. */
 const MOST_ROWS = 1000;
 /** Ids of one person that are followed. */
@@ -257,18 +260,31 @@ export class FactsHistory {
       party,
     }: { readonly member: MemberFacts | undefined; readonly party: Pick<PastParties, 'askedDirectory'> },
   ): Promise<string | undefined> {
+    const lost = await this.#lost();
+    // When the lost statements were recorded nobody knows, nor what was in force by them.
+    if (at < lost.before || known < lost.before) return lost.before;
     const begins = await this.#beginning();
     if (begins !== undefined && known < begins) return begins;
     if (at < known && member?.completeFrom !== undefined && at < member.completeFrom) return member.completeFrom;
-    for await (const row of this.#statements.of(PA_REGISTRY, SUBJECTS.restores, FOREVER)) {
-      if (typeOfRecord(row) !== 'pa.log-restored.v1') continue;
-      const { copied, restoredAt } = dataOf<LogRestored>(row);
-      // What was recorded in between is lost.
-      if (copied < known && known < restoredAt) return restoredAt;
-    }
+    // What was recorded in between is lost.
+    const restored = lost.between.find(({ copied, restoredAt }) => copied < known && known < restoredAt);
+    if (restored !== undefined) return restored.restoredAt;
     if (!party.askedDirectory()) return undefined;
     const newest = await this.#statements.directoryUntil(await this.#options.log.partitions(PA_DIRECTORY));
     return known < newest ? newest : undefined;
+  }
+  /**
+   * What restores of the log have lost, and before when this view lacks statements that retention removed unread: an
+   * operator has let it go on without them (ADR 0021). RFC 3339; '' if it lacks none.
+   */
+  async #lost(): Promise<{ readonly before: string; readonly between: readonly LogRestored[] }> {
+    let before = '';
+    const between: LogRestored[] = [];
+    for await (const row of this.#statements.of(PA_REGISTRY, SUBJECTS.restores, FOREVER)) {
+      if (typeOfRecord(row) === 'pa.log-restored.v1') between.push(dataOf<LogRestored>(row));
+      else if (dataOf<RestoreAccepted>(row).restore.startsWith(LOSSES)) before = latest(before, row.recordedAt);
+    }
+    return { before, between };
   }
   /**
    * When the platform recorded the first decision about an app or a key, as far as the view or the log know. The view

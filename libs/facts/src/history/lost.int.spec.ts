@@ -8,8 +8,9 @@ import {
   PA_PROVIDERS,
   PA_REGISTRY,
 } from '@provider-access/events';
+import { lossId } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { ProjectionSet } from '@provider-access/engines/views';
+import { collectionName, ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { instant } from '@provider-access/kernel';
 import { FactsHistory, type PastDecision } from './history.ts';
@@ -22,6 +23,7 @@ const LONG_AGO = '2020-01-01T00:00:00.000Z';
 const PROVIDER = 'npi|1000000001';
 const CARDIOLOGY = '207RC0000X';
 const SURGERY = '208600000X';
+const DERMATOLOGY = '207N00000X';
 const logger = { error: () => undefined, info: () => undefined, warn: () => undefined };
 
 let now: number;
@@ -63,11 +65,13 @@ async function joined(): Promise<void> {
     ...{ member: 'm1', group: 'g', providers: [PROVIDER] },
     ...times,
   });
-  await says(PA_CONSENT, 'pa.opted-out.v1', 'm1', {
-    ...{ member: 'm1', scope: 'provider-category', categories: [SURGERY] },
+  await optsOut(SURGERY);
+}
+const optsOut = (category: string): Promise<string> =>
+  says(PA_CONSENT, 'pa.opted-out.v1', 'm1', {
+    ...{ member: 'm1', scope: 'provider-category', categories: [category] },
     ...{ effective: LONG_AGO, businessTime: LONG_AGO, setBy: 'member' },
   });
-}
 const practises = (specialty: string): Promise<string> =>
   says(PA_DIRECTORY, 'pa.directory-entry-recorded.v1', 'Practitioner/p1', {
     ...{ entry: 'Practitioner/p1', providers: [PROVIDER], specialties: [specialty], businessTime: instant(now) },
@@ -136,5 +140,43 @@ describe('the past of a log that has lost something', () => {
     const parties = { client: () => undefined, holdsUntilNotice: false };
     past = new FactsHistory({ log, views, parties });
     expect(await decided(before)).toBe('client-unknown');
+  });
+
+  /** An operator lets a group go on without records of opt-outs (`pa topics accept-loss`). */
+  async function accepts(group: string): Promise<string> {
+    const restore = lossId({ group, topic: PA_CONSENT, partition: 0, from: 0, to: 1, begun: true });
+    const data = { restore, by: 'Ann', reason: 'a test', at: instant(now) };
+    return says(PA_REGISTRY, 'pa.restore-accepted.v1', restore, data);
+  }
+
+  it('P15: is unknown before an operator let the history go on without records that it had not read', async () => {
+    await approves('c1');
+    await joined();
+    await practises(SURGERY);
+    now += DAY;
+    const between = instant(now);
+    now += DAY;
+    const remaining = await optsOut(DERMATOLOGY);
+    expect(await log.trim!(PA_CONSENT, Date.parse(remaining))).toBe(1);
+    await accepts('consent-intake');
+    // Where the group has the acceptance from is shown by the tests of `guardLosses`.
+    const subscribe = log.subscribe.bind(log);
+    log.subscribe = (options) => subscribe({ ...options, accepted: () => Promise.resolve(true) });
+    await projections.start();
+    // Another group lost records that the platform never decided by: what it decided, it still knows.
+    expect(await decided(between)).toBe('permit');
+    now += DAY;
+    const first = await accepts(`view/${collectionName(history)}`);
+    expect(await decided(between)).toBe(first);
+    now += DAY;
+    const accepted = await accepts(`view/${collectionName({ ...history, version: history.version + 1 })}`);
+    now += DAY;
+    for (const at of [between, first]) expect(await decided(at)).toBe(accepted);
+    await past.settled();
+    // What was in force then is not known later either, and nothing is known before everything.
+    const later = { at: between, known: instant(now) };
+    expect(verdict((await past.decide('c1', 'm1', later)).decision)).toBe(accepted);
+    expect(await decided(instant(START - DAY))).toBe(accepted);
+    expect(await decided(accepted)).toBe('permit');
   });
 });
