@@ -10,6 +10,8 @@ export interface Behaviour {
   claims: (honest: Json) => Json;
   token: (honest: Json) => Promise<string> | string;
   userInfo: Json;
+  /** A refresh token, which a provider need not give. */
+  refresh?: string;
   /** In place of the answer of a path. */
   instead: Record<string, ((response: ServerResponse) => void) | undefined>;
 }
@@ -60,7 +62,7 @@ export class HostileProvider {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url!;
     this.asked.push(path);
-    const { document, claims, token, userInfo, instead } = this.behaviour;
+    const { document, claims, token, userInfo, refresh, instead } = this.behaviour;
     if (instead[path] !== undefined) return instead[path](response);
     const json = (body: Json): void =>
       void response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
@@ -91,6 +93,10 @@ export class HostileProvider {
       roles: ['auditor'],
     };
     const idToken = await token(claims(honest));
-    return json({ access_token: 'a', token_type: 'Bearer', ...(idToken !== '' && { id_token: idToken }) });
+    return json({
+      ...{ access_token: 'a', token_type: 'Bearer' },
+      ...(idToken !== '' && { id_token: idToken }),
+      ...(refresh !== undefined && { refresh_token: refresh }),
+    });
   }
 }

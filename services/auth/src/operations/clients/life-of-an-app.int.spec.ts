@@ -87,6 +87,50 @@ describe('the life of an app (APPS.md)', () => {
     });
   });
 
+  it('suspends only with a security code, and says which ones there are (R8, P25, P32)', async () => {
+    const app = await bench.approved();
+    for (const reason of ['because I say so', 'contract-ended', 'requested-by-app', 'attestation-expired', ''])
+      expect(await bench.decide(app, 'suspend', { reason })).toMatchObject({
+        status: 400,
+        body: { error_description: expect.stringMatching(/^reason: must be one of key-compromised, .*unreachable\./) },
+      });
+    expect((await bench.decide(app, 'suspend', { note: 'No code.' })).status).toBe(400);
+    expect((await show(app))['status']).toBe('approved');
+    expect((await bench.token(app)).status).toBe(200);
+  });
+
+  it('ends access by the codes of the payer alone, where the payer has a list (P31, P32)', async () => {
+    await bench.stop();
+    const neutral = [{ code: 'requested-by-app', text: 'The app asked for it.' }];
+    const reasons = {
+      security: [{ code: 'our-own', text: 'As our counsel says.' }],
+      binding: [{ code: 'contract-over', text: 'The contract is over.' }],
+      neutral,
+    };
+    bench = await Bench.start({ config: { reasons } });
+    const [waiting, app] = [await bench.register(), await bench.approved({ npi: NPI_2, tin: undefined })];
+    const provider = encodeURIComponent(`npi|${NPI_2}`);
+    const end = (reason: string) =>
+      bench.call('POST', `/auth/clients/${app.id}/bindings/${provider}/end`, {
+        json: { reason },
+        token: ADMINISTRATOR,
+      });
+    for (const [ask, codes] of [
+      [() => bench.decide(waiting, 'reject', { reason: 'key-compromised' }), 'our-own'],
+      [() => bench.decide(app, 'suspend', { reason: 'key-compromised' }), 'our-own'],
+      [() => bench.decide(app, 'revoke', { reason: 'key-compromised' }), 'our-own, requested-by-app'],
+      [() => end('contract-ended'), 'contract-over, requested-by-app'],
+    ] as const)
+      expect(await ask()).toMatchObject({
+        status: 400,
+        body: { error_description: `reason: must be one of ${codes}. Say more in note.` },
+      });
+    expect((await show(app))['reasons']).toMatchObject({ suspend: reasons.security });
+    expect((await end('contract-over')).status).toBe(200);
+    expect((await bench.decide(app, 'suspend', { reason: 'our-own' })).body['status']).toBe('suspended');
+    expect((await bench.decide(waiting, 'reject', { reason: 'our-own' })).body['status']).toBe('rejected');
+  });
+
   it('expires a registration that nobody approved in time, and keeps it readable for its developer (P24)', async () => {
     const app = await bench.register();
     bench.clock.ms += 30 * DAY - 1;

@@ -156,6 +156,39 @@ describe('an identity provider', () => {
   });
 });
 
+describe('an identity provider that gave a refresh token', () => {
+  type Claims = Record<string, unknown>;
+  const berta = (honest: Claims): Claims => ({ ...honest, sub: 'berta', roles: ['reviewer'] });
+  const none = async (): Promise<string> => '';
+  /** What a session of Anna may do after a renewal, of which the provider answers so. */
+  async function renewed(behaviour: Partial<HostileProvider['behaviour']>): Promise<readonly unknown[]> {
+    provider.behaviour.refresh = 'r1';
+    const signedIn = await signIn();
+    const cookie = String(signedIn.headers['set-cookie']).split(';')[0]!;
+    const { body } = await bench.call('GET', '/auth/session', { headers: { cookie } });
+    const headers = { cookie, 'x-csrf-token': body['csrf'] as string };
+    Object.assign(provider.behaviour, behaviour);
+    const answer = await bench.call('POST', '/auth/session/renew', { headers });
+    return [answer.status, answer.body['roles'], (await bench.call('GET', '/auth/session', { headers })).status];
+  }
+
+  it.each<[string, Partial<HostileProvider['behaviour']>]>([
+    ['the ID token', {}],
+    ['the user info, without an ID token', { token: none, userInfo: { sub: 'anna', roles: ['auditor'] } }],
+  ])('renews a session by %s', async (_, behaviour) => {
+    expect(await renewed(behaviour)).toEqual([200, ['auditor'], 200]);
+  });
+
+  it.each<[string, Partial<HostileProvider['behaviour']>]>([
+    ['the ID token of another person', { claims: berta }],
+    ['the user info of another person', { token: none, userInfo: { sub: 'berta', roles: ['reviewer'] } }],
+    ['an ID token that nobody signed', { token: (claims) => new UnsecuredJWT(claims).encode() }],
+    ['the ID token for another application', { claims: (honest) => ({ ...honest, aud: 'other' }) }],
+  ])('and then answers a renewal with %s ends the session', async (_, behaviour) => {
+    expect(await renewed(behaviour)).toEqual([401, undefined, 401]);
+  });
+});
+
 describe('the document of an identity provider', () => {
   it.each(['token_endpoint', 'jwks_uri', 'userinfo_endpoint'])('does not lead %s into our network', async (name) => {
     let requests = 0;

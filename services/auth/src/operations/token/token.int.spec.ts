@@ -263,7 +263,7 @@ describe('POST /auth/token', () => {
     for (const app of [rejected, suspended])
       expect(await bench.token(app)).toMatchObject({ status: 401, body: stranger.body });
   });
-  it('needs a bound provider in the network now', async () => {
+  it('needs a bound provider in the network now (P8)', async () => {
     await open();
     const app = await bench.register({ npi: [NPI, NPI_2] });
     await bench.review(app, 'approve');
