@@ -11,9 +11,17 @@ interface Chosen {
   readonly isAsking?: boolean;
 }
 
+/** A reviewer needs some to see that there are any. */
+const MOST_ALIKE = 50;
+/** Names that are compared in one turn of the event loop. */
+const NAMES_A_TURN = 500;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Finds apps: first those of pa.registry, then registrations that wait for a reviewer. */
 @Injectable()
 export class Clients {
+  private readonly skeletons = new WeakMap<ClientRegistration, string>();
+
   constructor(
     @Inject(ClientDetails) private readonly details: ClientDetails,
     @Inject(Applications) private readonly applications: Applications,
@@ -28,10 +36,25 @@ export class Clients {
     const waiting = await this.applications.getWithEqualWork(client);
     return this.details.get(client) ?? waiting;
   }
-  /** Other apps that a reviewer approved once and whose names people may take for the name of this one. */
-  namedAlike({ client, name }: ClientRegistration): readonly ClientRegistration[] {
+  /**
+   * Other apps that a reviewer approved once and whose names people may take for the name of this one, at most
+   * `MOST_ALIKE`. Others are let in between, because this looks at every app that was approved.
+   */
+  async namedAlike({ client, name }: ClientRegistration): Promise<readonly ClientRegistration[]> {
     const wanted = skeleton(name);
-    return this.details.decided().filter((other) => other.client !== client && skeleton(other.name) === wanted);
+    const found: ClientRegistration[] = [];
+    for (const [n, other] of this.details.decided().entries()) {
+      if (n % NAMES_A_TURN === NAMES_A_TURN - 1) await turn();
+      if (other.client !== client && this.skeletonOf(other) === wanted) found.push(other);
+      if (found.length === MOST_ALIKE) break;
+    }
+    return found;
+  }
+  /** Worked out once for each state of an app: it takes some microseconds, and there may be 100,000 apps. */
+  private skeletonOf(app: ClientRegistration): string {
+    const known = this.skeletons.get(app) ?? skeleton(app.name);
+    this.skeletons.set(app, known);
+    return known;
   }
   /** Whether pa.registry has the app. If so, the app's stream decides, and not the waiting registration. */
   registered(client: string): boolean {

@@ -55,4 +55,22 @@ describe('the queue of a reviewer', () => {
     expect(await all()).toEqual(few);
     for (const count of [...few, last]) expect(count).toBeLessThanOrEqual(12);
   });
+
+  it('compares the name of an app with thousands, working out each name once, and lists some', async () => {
+    const waiting = await bench.register();
+    const normalize = vi.spyOn(String.prototype, 'normalize');
+    const shown = async (): Promise<{ alike: number; worked: number }> => {
+      normalize.mockClear();
+      const { status, body } = await bench.call('GET', `/auth/clients/${waiting.id}`, { token: ADMINISTRATOR });
+      expect(status).toBe(200);
+      const calls = normalize.mock.calls.filter(([form]) => form === 'NFKD').length;
+      return { alike: (body as { named_alike: unknown[] }).named_alike.length, worked: calls };
+    };
+    const first = await shown();
+    const again = await shown();
+    normalize.mockRestore();
+    expect([first.alike, again.alike]).toEqual([50, 50]);
+    // Two calls a name: its own, and at first those of the fifty.
+    expect([first.worked, again.worked]).toEqual([2 * 51, 2]);
+  });
 });

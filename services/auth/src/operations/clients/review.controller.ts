@@ -313,7 +313,7 @@ export class ReviewController {
         ...shownKeys(found),
         review: await this.decisions.reviewOf(found),
         ...(await identifiers.of(found)),
-        named_alike: clients.namedAlike(found).map(brief),
+        named_alike: (await clients.namedAlike(found)).map(brief),
         reasons: reasonChoices(this.config.reasons),
       },
     };
