@@ -20,6 +20,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/portal', 'auth'],
     ['/notice', 'auth'],
     ['/providers', 'auth'],
+    ['/status', 'auth'],
     ['/refusals', 'attribution'],
     ['/fhir/Group', 'attribution'],
     ['/ops/explain', 'attribution'],

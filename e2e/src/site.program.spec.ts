@@ -206,7 +206,14 @@ describeUnless(existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is missing`, 'the
     await page.close();
   });
 
-  const PUBLIC = ['../notice?lang=en', '../notice?lang=es', '../notice?lang=es&show=opt-out-form', '../providers'];
+  const PUBLIC = [
+    '../notice?lang=en',
+    '../notice?lang=es',
+    '../notice?lang=es&show=opt-out-form',
+    '../providers',
+    '../status?lang=en',
+    '../status?lang=es',
+  ];
   test.each(SCREENS)('has public pages for members and providers, in %s at %i pixels', async (mode, width) => {
     for (const path of PUBLIC) {
       const page = await open(path, mode, width);

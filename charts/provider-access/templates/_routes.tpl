@@ -6,6 +6,7 @@
 - { prefix: /portal, service: auth }
 - { prefix: /notice, service: auth }
 - { prefix: /providers, service: auth }
+- { prefix: /status, service: auth }
 - { prefix: /.well-known, service: auth }
 - { prefix: /docs, service: auth }
 - { prefix: /openapi.json, service: auth }

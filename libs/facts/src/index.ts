@@ -62,7 +62,7 @@ export {
   type ClientRegistration,
   type RejectedApp,
 } from './client-details.ts';
-export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';
+export { PartiesPresence, PresentReaders, presentServices, type PresenceOptions } from './presence.ts';
 export { MEMBER_DERIVERS } from './derivers.ts';
 export { INTAKES } from './derivers.ts';
 export { Access, FactsStale, type ConsentStatement, type ListedMember, type StatementEffect } from './access.ts';

@@ -166,6 +166,10 @@ export class PartiesPresence {
   }
 }
 
+/** The services that serve now, each in one process at least. A holder is named `service/…`. */
+export const presentServices = async (port: Pick<Presence, 'list'>): Promise<ReadonlySet<string>> =>
+  new Set((await port.list(PARTIES_GROUP)).map(({ holder }) => holder.split('/', 1)[0]!));
+
 /** All running processes, as one target to wait for. */
 export class PresentReaders {
   readonly #port: Pick<Presence, 'list'>;

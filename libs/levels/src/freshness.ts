@@ -122,6 +122,12 @@ async function heardFeeds(reader: ViewReader): Promise<ReadonlyMap<string, numbe
   return newest;
 }
 
+/** The newest event (ms) of all feeds; undefined if none was ever heard. */
+export async function newestEvent(reader: ViewReader): Promise<number | undefined> {
+  const times = [...(await heardFeeds(reader)).values()];
+  return times.length === 0 ? undefined : times.reduce((newest, at) => Math.max(newest, at));
+}
+
 /** When each feed was last heard, ms. A feed that was never heard is infinitely old. */
 export async function newestOf(reader: ViewReader): Promise<(source: string, type: string) => number> {
   const heard = await heardFeeds(reader);

@@ -31,8 +31,8 @@ const jobOf = (scope: string): string | undefined =>
   scope.startsWith(EXPORT) ? scope.slice(EXPORT.length) : undefined;
 export const exportScope = (job: string): string => `${EXPORT}${job}`;
 
-/** Requests in the view that have no measurement yet, and dead letters. */
-export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
+/** Requests in the view that have no measurement yet: a document for each partition, and for each export that runs. */
+export async function startedOf(reader: ViewReader): Promise<readonly Open[]> {
   const open: Open[] = [];
   for await (const document of reader.scan({ index: 'by_state', equals: ['open'] })) {
     const { scope, batches } = document['level'] as OpenPart;
@@ -48,6 +48,11 @@ export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
         });
     }
   }
+  return open;
+}
+/** The same, and dead letters. */
+export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
+  const open = [...(await startedOf(reader))];
   for await (const document of reader.scan({ index: 'by_parked', equals: ['open'] })) {
     const { objective, start } = document['parked'] as DeadLetterPart;
     open.push({ objective, count: 1, start, where: 'parked' });

@@ -42,7 +42,9 @@ import { MemberSessionController } from './operations/member-session/member-sess
 import { PORTAL_KEYS, PortalLinks } from './apps/portal-links.ts';
 import { BUILT_PAGES, builtPages, PortalController } from './operations/portal/portal.controller.ts';
 import { NoticeController } from './operations/public-pages/notice.controller.ts';
+import { PlatformStatus } from './operations/public-pages/platform-status.ts';
 import { ProvidersController } from './operations/public-pages/providers.controller.ts';
+import { StatusController } from './operations/public-pages/status.controller.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
 import { OwnChanges, OwnRegistrationController } from './operations/register/own-registration.controller.ts';
 import { OwnUpdates } from './operations/register/own-updates.ts';
@@ -86,6 +88,7 @@ const PARTS = [
   OwnChanges,
   OwnEndings,
   OwnUpdates,
+  PlatformStatus,
   PortalLinks,
   RegistrationAccess,
   RotatedTokens,
@@ -118,6 +121,7 @@ const CONTROLLERS = [
   SessionController,
   EndAllController,
   SignInController,
+  StatusController,
   SigningKeysController,
 ];
 /** Bytes: a registration with 20 RSA keys fits. */

@@ -137,6 +137,8 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   registrationsOfAllPerMinute: 300,
   /** Registrations without an approval that are kept at once, from all senders. */
   registrationsWaiting: 500,
+  /** How long `/status` waits for the engines before it says that they are not available, ms. */
+  statusWithinMs: 5000,
   /** How long a change waits for every reader before its answer is 503, ms. */
   acknowledgeWithinMs: 5000,
 });

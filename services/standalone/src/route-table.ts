@@ -15,6 +15,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
     ['/portal', 'auth'],
     ['/notice', 'auth'],
     ['/providers', 'auth'],
+    ['/status', 'auth'],
     ['/refusals', 'attribution'],
     ['/fhir/Group', 'attribution'],
     ['/fhir/bulk', 'export'],

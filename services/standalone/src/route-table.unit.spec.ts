@@ -29,6 +29,7 @@ test.each([
   ['/openapi.json', 'auth'],
   ['/notice', 'auth'],
   ['/providers', 'auth'],
+  ['/status?format=json', 'auth'],
   ['/refusals', 'attribution'],
   ['/portal', 'auth'],
   ['/portal/apps/c-1', 'auth'],

@@ -162,7 +162,7 @@ test.each(NAMES)('%s costs no more than its bound', async (name) => {
 /** Whom the platform serves, by the first rule that matches: written from the rules and not from the routes. */
 const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'][]])[] = [
   [/^(POST|GET|PUT|DELETE) \/auth\/(register|token|check-assertion|jwks)\b/, ['nobody']],
-  [/^GET \/($|notice$|providers$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
+  [/^GET \/($|notice$|providers$|status$|\.well-known\/|fhir\/\.well-known\/|fhir\/metadata$)/, ['nobody']],
   [/^POST \/auth\/session$/, ['administrator']],
   // A session is no token: whoever has one is in roles.int of the standalone.
   [/^[A-Z]+ \/auth\/(member-)?session\b/, ['nobody']],

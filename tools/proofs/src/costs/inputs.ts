@@ -179,6 +179,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     'GET /': [{ url: '/', by: 'nobody' }],
     'GET /notice': [{ url: '/notice?lang=es', by: 'nobody' }],
     'GET /providers': [{ url: '/providers', by: 'nobody' }],
+    'GET /status': [{ url: '/status?lang=es', by: 'nobody' }],
     'GET /.well-known/smart-configuration': [{ url: '/.well-known/smart-configuration', by: 'nobody' }],
     'GET /fhir/.well-known/smart-configuration': [{ url: '/fhir/.well-known/smart-configuration', by: 'nobody' }],
     'GET /auth/jwks': [{ url: '/auth/jwks', by: 'nobody' }],

@@ -4,7 +4,7 @@ import { JSON_TYPE } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { DOCUMENTATION, type Documentation } from '../docs/docs.controller.ts';
-import { escaped, publicHeaders, publicPage } from '../public-pages/page.ts';
+import { escaped, publicHeaders, publicPage, wantsPage } from '../public-pages/page.ts';
 
 /** What a client needs to begin: the answer of `/` as JSON, and the links of the page. URLs are absolute. */
 const linksOf = (publicUrl: string) => ({
@@ -14,10 +14,6 @@ const linksOf = (publicUrl: string) => ({
   openapi: `${publicUrl}/openapi.json`,
   documentation: `${publicUrl}/docs/`,
 });
-
-/** A browser names `text/html`; other clients ask for JSON or for anything. */
-const wantsPage = (accept: string | undefined): boolean =>
-  /\btext\/html\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(accept ?? '');
 
 const HOME = operation({
   route: 'GET /',
@@ -87,7 +83,8 @@ function page({ sandbox, publicUrl }: AuthConfig, built: boolean): string {
     `<dt>Base URL of the FHIR API</dt><dd><code>${escaped(fhir)}</code></dd>` +
     link(capabilities, 'CapabilityStatement', 'What this server offers.') +
     link(discovery, 'SMART configuration', 'Where an app registers and gets its tokens.') +
-    link(openapi, 'OpenAPI document', 'For generators and for tools such as Postman.');
+    link(openapi, 'OpenAPI document', 'For generators and for tools such as Postman.') +
+    link(`${publicUrl}/status`, 'Status', 'Whether this server answers, and whether its data is up to date.');
   const people =
     link(links.notice, 'For members', 'What is shared with your doctors, and how you say no.') +
     link(links.providers, 'For providers', 'How to ask for data, and how attribution works here.');

@@ -3,6 +3,7 @@ import { NOTICE_LANGUAGES, type NoticeLanguage, type NoticeTemplate } from '@pro
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { languageOf } from './language.ts';
+import { languageNav, sandboxNotice } from './language-nav.ts';
 import { noticeHtml } from './notice-html.ts';
 import { NO_REFERRER, publicHeaders, publicPage } from './page.ts';
 
@@ -25,15 +26,6 @@ const NOTICE = operation({
   },
   answer: { description: 'A page.', type: 'text/html', schema: { type: 'string' } },
 });
-
-const OTHER: Readonly<Record<NoticeLanguage, { readonly link: string; readonly nav: string }>> = {
-  en: { link: 'In English', nav: 'Language' },
-  es: { link: 'En español', nav: 'Idioma' },
-};
-const SANDBOX: Readonly<Record<NoticeLanguage, string>> = {
-  en: 'This is a sandbox: all data is synthetic.',
-  es: 'Esto es una prueba: ningún dato es real.',
-};
 
 /** `/notice`: what members must find on a public page (42 CFR 422.121(a)(4)(ii)(D); PEOPLE.md N33, N42). */
 @Controller()
@@ -60,13 +52,10 @@ export class NoticeController {
 function pageOf(template: NoticeTemplate, language: NoticeLanguage, config: AuthConfig): string {
   const { title, html } = noticeHtml(template, language, config.notices, config.publicUrl);
   const show = template === 'web-page' ? '' : `&amp;show=${template}`;
-  const others = NOTICE_LANGUAGES.filter((other) => other !== language).map(
-    (other) => `<a href="/notice?lang=${other}${show}" lang="${other}" hreflang="${other}">${OTHER[other].link}</a>`,
-  );
   return publicPage({
     language,
     title,
-    before: `<nav aria-label="${OTHER[language].nav}">${others.join(' ')}</nav>\n`,
-    main: (config.sandbox ? `<p class="notice">${SANDBOX[language]}</p>\n` : '') + html,
+    before: languageNav('/notice', language, show),
+    main: sandboxNotice(language, config.sandbox) + html,
   });
 }

@@ -20,16 +20,28 @@ const POLICY =
   `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; img-src 'self'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Headers of a public page. `vary` is the header of the request that changes the answer, if one does. */
-export const publicHeaders = (vary?: string) => ({
+/**
+ * Headers of a public page. `vary` names the headers of the request that change the answer, if any do. `maxAge` is in
+ * seconds.
+ */
+export const publicHeaders = (vary?: string, maxAge = 300) => ({
   ...(vary !== undefined && { vary }),
-  'cache-control': 'public, max-age=300',
+  'cache-control': `public, max-age=${maxAge}`,
   'content-security-policy': POLICY,
   'x-content-type-options': 'nosniff',
 });
 
 /** For pages whose readers are people, and not developers: no server learns where a reader came from. */
 export const NO_REFERRER = { 'referrer-policy': 'no-referrer' };
+
+/** Whether `Accept` names a type itself, and not only by a wildcard. `type` is a regular expression's source. */
+const names = (type: string): RegExp => new RegExp(`\\b${type}\\b(?!\\s*;\\s*q=0(?:\\.0*)?\\s*(?:,|$))`, 'i');
+const HTML = names('text/html');
+const JSON_NAMED = names('application/json');
+/** A browser names `text/html`; other clients ask for JSON or for anything. */
+export const wantsPage = (accept: string | undefined): boolean => HTML.test(accept ?? '');
+/** Whether a client names JSON, and is no browser. */
+export const wantsJson = (accept: string | undefined): boolean => !wantsPage(accept) && JSON_NAMED.test(accept ?? '');
 
 /** A text as it may stand in an element or in a quoted attribute. */
 export const escaped = (value: string): string =>
