@@ -159,3 +159,22 @@ it('explain and the Group show the instants that decide', async () => {
   const bundle = (await h.get('/fhir/Group', app)).json<{ entry: { resource: { member: { period: object }[] } }[] }>();
   expect(bundle.entry[0]!.resource.member[0]!.period).toEqual({ start: from, end: '2026-12-31T13:59:59.999Z' });
 });
+
+it('P16: a day of the past has the instants by which it decided then', async () => {
+  await started(['Pacific/Guam', 'Pacific/Honolulu']);
+  await h.publish(inNetwork(), ...panel('m1'));
+  await h.publish(payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-06-30' }));
+  // 1 July begins in Guam. In UTC it would begin ten hours later.
+  const end = Date.parse('2026-06-30T14:00:00Z');
+  const instants = [end - 1, end, Date.parse('2026-07-01T00:00:00Z') - 1];
+  const served = [];
+  for (const at of instants) served.push(await verdictAt(at));
+  expect(served).toEqual(['permit', 'not-covered', 'not-covered']);
+  await h.advance(3600_000);
+  for (const known of ['', `&known=${new Date(h.now).toISOString()}`])
+    for (const [n, at] of instants.entries()) {
+      const url = `/ops/explain?client=c1&member=m1&at=${new Date(at).toISOString()}${known}`;
+      const answer = (await h.get(url, { authorization: `Bearer ${ADMIN}` })).json<Record<string, string>>();
+      expect([url, answer['reason'] ?? answer['decision']]).toEqual([url, served[n]]);
+    }
+});

@@ -99,6 +99,25 @@ describe('the life of an app (APPS.md)', () => {
     expect((await bench.token(app)).status).toBe(200);
   });
 
+  it('refuses what its state does not permit, names both states, and changes nothing (P30)', async () => {
+    const [submitted, inReview, approved] = [await bench.register(), await bench.register(), await bench.approved()];
+    await bench.decide(inReview, 'review', undefined);
+    for (const [app, from, verb, to] of [
+      [submitted, 'submitted', 'suspend', 'suspended'],
+      [submitted, 'submitted', 'revoke', 'revoked'],
+      [inReview, 'in-review', 'suspend', 'suspended'],
+      [inReview, 'in-review', 'revoke', 'revoked'],
+      [approved, 'approved', 'reject', 'rejected'],
+    ] as const) {
+      expect(await bench.decide(app, verb, { reason: 'attack-observed' }), `${verb} ${from}`).toMatchObject({
+        status: 409,
+        body: { error_description: expect.stringMatching(new RegExp(`is ${from} and cannot become ${to}\\.`)) },
+      });
+      expect((await show(app))['status']).toBe(from);
+    }
+    expect((await bench.token(approved)).status).toBe(200);
+  });
+
   it('ends access by the codes of the payer alone, where the payer has a list (P31, P32)', async () => {
     await bench.stop();
     const neutral = [{ code: 'requested-by-app', text: 'The app asked for it.' }];
