@@ -210,7 +210,12 @@ describe('the keys of a registration', () => {
       kid: 'w',
     };
     const many = Array.from({ length: 101 }, (_, i) => ({ ...publicJwk, kid: `k${i}` }));
+    // RFC 7518, 6.3.2: what a private RSA key may have without "d" gives it away, too.
+    const parts = ['p', 'q', 'dp', 'dq', 'qi', 'oth'].map(
+      (name) => [keys({ ...publicJwk, [name]: 'AQAB' }), new RegExp(`secret parameter "${name}"`)] as const,
+    );
     for (const [jwks, fault] of [
+      ...parts,
       [keys(publicJwk, leaked), /secret parameter "d"/],
       [keys({ kty: 'oct', k: 'c2VjcmV0', kid: 's' }), /secret parameter "k"/],
       [keys(), /needs at least one key/],
