@@ -121,6 +121,18 @@ describe('one client and another', () => {
     ).not.toContain(otherGroup);
   });
 
+  test("an app lists its own refusals, and no parameter shows it another's", async () => {
+    for (const id of [onlyTheirs, 'nobodys']) expect((await ask(`/fhir/Patient/${id}`)).status).toBe(404);
+    expect((await ask('/fhir/Location?bogus=1')).status).toBe(400);
+    const list = await eventually(async () => {
+      const answer = json<{ refusals: { type?: string }[] }>(await ask('/refusals'));
+      return answer.refusals.some(({ type }) => type === 'Location') && answer;
+    });
+    for (const name of [onlyTheirs, other.clientId, otherGroup]) expect(JSON.stringify(list)).not.toContain(name);
+    for (const query of ['', `?client=${app.clientId}`, `?client_id=${app.clientId}`, `?app=${app.clientId}`])
+      expect((await ask(`/refusals${query}`, { token: otherToken })).body.toString(), query).not.toContain('Location');
+  });
+
   test('a resource that its labels withhold looks like one that never was, and explain counts it', async () => {
     const { member } = mine.visible[0]!;
     const label = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
@@ -347,6 +359,7 @@ describe('one client and another', () => {
       '/fhir/Group',
       `/fhir/Group/${otherGroup}/$export`,
       '/fhir/bulk',
+      '/refusals',
       new URL(otherStatus).pathname,
       new URL(otherManifest.output[0]!.url).pathname,
     ]) {
@@ -370,31 +383,18 @@ describe('one client and another', () => {
       '/ops/audit/AuditEvent?patient=m-000001',
       '/ops/audit/AuditEvent/x',
       '/ops/audit/verification',
-      '/ops/slo',
-      '/ops/slo/freshness',
-      '/ops/feeds',
-      '/ops/reviews',
-      '/ops/attestations',
-      '/ops/attestations/matches',
-      '/ops/evidence',
-      '/ops/lines',
+      ...['/ops/slo', '/ops/slo/freshness', '/ops/feeds', '/ops/reviews', '/ops/attestations', '/ops/lines'],
+      ...['/ops/attestations/matches', '/ops/evidence', `/ops/evidence/apps/${other.clientId}`],
+      ...['auth', 'attribution', 'consent', 'resources', 'export'].map((service) => `/ops/health/${service}`),
     ])
       expect((await ask(path)).status, path).toBe(401);
-    for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001', '/ops/slo'])
+    const disclosed = '/ops/disclosures?member=m-000001';
+    for (const path of ['/auth/clients', '/ops/views/export', '/ops/health/export', disclosed, '/ops/slo'])
       expect((await ask(path, { token: platform.payerToken })).status, path).toBe(401);
-    expect(
-      (
-        await ask('/events', {
-          method: 'POST',
-          token,
-          headers: { 'content-type': 'application/cloudevents+json' },
-          body: '{}',
-        })
-      ).status,
-    ).toBe(401);
-    expect(
-      (await ask('/ops/probe', { method: 'POST', token, headers: { 'content-type': 'application/json' }, body: '{}' }))
-        .status,
-    ).toBe(401);
+    for (const path of ['/events', '/ops/probe']) {
+      const type = path === '/events' ? 'application/cloudevents+json' : 'application/json';
+      const sent = await ask(path, { method: 'POST', headers: { 'content-type': type }, body: '{}' });
+      expect(sent.status, path).toBe(401);
+    }
   });
 });
