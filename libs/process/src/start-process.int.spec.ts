@@ -11,6 +11,7 @@ import { StaticTokens } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { ENGINE_CHECKS } from './health-controller.ts';
 import { watchRoom } from './disk-room.ts';
 import type { ServiceContext, StartableService } from './define-service.ts';
 import type { Engines } from './open-engines.ts';
@@ -100,6 +101,7 @@ const testModule = (checks: readonly ReadinessCheck[] = []): DynamicModule => ({
   providers: [
     { provide: VALUE, useValue: 'hello' },
     { provide: READINESS, useFactory: () => checks },
+    { provide: ENGINE_CHECKS, useFactory: () => [] },
   ],
 });
 
@@ -363,7 +365,7 @@ describe('a stop', () => {
       register: () => ({
         module: SlowModule,
         controllers: [SlowController],
-        providers: [{ provide: READINESS, useFactory: () => [] }],
+        providers: [READINESS, ENGINE_CHECKS].map((provide) => ({ provide, useFactory: () => [] })),
       }),
     });
     await service.started;

@@ -105,12 +105,13 @@ export function documentsHaving(statements: Statements, plan: ValuesPlan): reado
   const { index, paths, any, limit = -1 } = plan;
   const lists = any.map((values) => values.map(bound).map((v) => (typeof v === 'string' ? v.toWellFormed() : v)));
   const one = lists.length === 1;
-  // A list may be there twice.
-  const distinct = new Map(lists.map((list) => [JSON.stringify(list), list])).values();
-  const values = one ? lists[0]! : [JSON.stringify([...distinct])];
+  // A list may be there twice. Where a limit counts rows, it must go before the query.
+  const asked = limit === -1 ? lists : [...new Map(lists.map((list) => [JSON.stringify(list), list])).values()];
+  const values = one ? lists[0]! : [JSON.stringify(asked)];
   const rows = statements.having(index, paths, one).all(...values, limit) as unknown as readonly Row[];
+  const distinct = one || limit !== -1 ? rows : new Map(rows.map((row) => [row[0], row])).values();
   const decode = decoderOf(plan);
-  return Array.from(rows, (row) => documentOf(statements.layout, row, [], decode)!);
+  return Array.from(distinct, (row) => documentOf(statements.layout, row, [], decode)!);
 }
 
 export function idsOf(statements: Statements, plan: IdsPlan): readonly string[] {
