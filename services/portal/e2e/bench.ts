@@ -34,11 +34,18 @@ export class PortalBench {
   /** What the browser reports, for example what the policy of the pages blocks, and requests to other servers. */
   readonly faults: string[] = [];
 
-  /** @param before fills the folder of the platform before it starts */
-  async start(env: Readonly<Record<string, string>> = {}, before?: (dataDir: string) => Promise<void>): Promise<void> {
+  /**
+   * @param before fills the folder of the platform before it starts
+   * @param port for settings that name the address of the platform
+   */
+  async start(
+    env: Readonly<Record<string, string>> = {},
+    before?: (dataDir: string) => Promise<void>,
+    port?: number,
+  ): Promise<void> {
     const dataDir = join(this.#folder, 'data');
     await before?.(dataDir);
-    this.platform = await startPlatform({ dataDir, env });
+    this.platform = await startPlatform({ dataDir, env, ...(port !== undefined && { port }) });
     this.browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   }
   /** Ends the platform and starts it again at the same address, on the same data. */

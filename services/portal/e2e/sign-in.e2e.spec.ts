@@ -1,4 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { CLIENT_ID, CLIENT_SECRET, type RealProvider, realProvider } from '@provider-access/testing/oidc-provider';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
 
@@ -104,6 +109,86 @@ describe.skipIf(missing !== '')(`sign in${missing}`, () => {
     expect(bench.faults).toEqual([]);
   });
 });
+
+describe.skipIf(missing !== '')(`sign in at the identity provider of the payer (P60)${missing}`, () => {
+  const bench = new PortalBench();
+  const secret = join(mkdtempSync(join(tmpdir(), 'provider-access-oidc-')), 'secret');
+  let provider: RealProvider;
+  beforeAll(async () => {
+    const port = await freePort();
+    provider = await realProvider(`http://127.0.0.1:${port}/auth/session/callback`);
+    writeFileSync(secret, CLIENT_SECRET, { mode: 0o600 });
+    const client = { OIDC_CLIENT_ID: CLIENT_ID, OIDC_CLIENT_SECRET_FILE: secret };
+    await bench.start({ ...client, OIDC_ISSUER: provider.issuer, ALLOW_INSECURE_JWKS: 'true' }, undefined, port);
+  });
+  afterAll(async () => {
+    await bench.stop();
+    await provider.close();
+    rmSync(dirname(secret), { recursive: true });
+  });
+
+  /** Signs a person in as a person does, with the forms of the provider. */
+  async function signedIn(context: BrowserContext, login: string): Promise<Page> {
+    const page = await context.newPage();
+    page.on('pageerror', ({ message }) => bench.faults.push(message));
+    page.on('console', (said) => {
+      if (/Content Security Policy/.test(said.text()) && said.location().url.startsWith(bench.platform.base))
+        bench.faults.push(said.text());
+    });
+    // The forms of the provider ask for fonts of others.
+    const own = [bench.platform.base, provider.issuer];
+    await page.route(
+      ({ href }) => !own.some((base) => href.startsWith(base)),
+      (route) => route.abort(),
+    );
+    await page.goto(`${bench.platform.base}/portal/seals`);
+    await page.getByRole('link', { name: 'Sign in with your work account' }).click();
+    await page.locator('input[name=login]').fill(login);
+    await page.locator('input[name=password]').fill('any');
+    await page.locator('button[type=submit]').click();
+    await page.locator('input[name=prompt][value=consent]').waitFor({ state: 'attached' });
+    await page.locator('button[type=submit]').click();
+    await page.waitForURL((url) => url.href.startsWith(bench.platform.base) && url.pathname.startsWith('/portal'));
+    return page;
+  }
+
+  test('leads a person back to the page that was asked for, with the roles of the claim', async () => {
+    provider.roles.set('anna', ['auditor']);
+    const context = await bench.fresh();
+    const page = await signedIn(context, 'anna');
+    expect(new URL(page.url()).pathname).toBe('/portal/seals');
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.goto(`${bench.platform.base}/portal`);
+    const pages = await page.locator('.cards a').evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+    expect(pages.map((href) => href!.replace(/\?.*/, ''))).toEqual([...PAGES['auditor']!, '/docs/']);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You have signed out.').waitFor();
+    expect((await context.cookies(bench.platform.base)).filter(({ name }) => name === 'pa-session')).toEqual([]);
+    await context.close();
+  });
+
+  test('lets nobody in without a role, and says so', async () => {
+    const context = await bench.fresh();
+    const page = await signedIn(context, 'berta');
+    await page.getByText('Your work account has no role here').waitFor();
+    expect(await page.locator('body').innerText()).not.toContain('Seals');
+    expect((await context.cookies(bench.platform.base)).filter(({ name }) => name === 'pa-session')).toEqual([]);
+    await context.close();
+  });
+
+  test('needs nothing that the policy forbids', () => {
+    expect(bench.faults).toEqual([]);
+  });
+});
+
+/** A port that nobody listens at now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 /** By hand: which role has which page. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {

@@ -8,6 +8,9 @@ import { useSpeech } from './texts.ts';
 const SIGN_IN = '/auth/session/sign-in';
 const SIGN_OUT = '/auth/session/sign-out';
 
+/** Why the way back from the identity provider ended here. */
+const REFUSED = ['signin.role', 'signin.again', 'signin.later'] as const;
+
 /** Whether people sign in at an identity provider. Without one the route does not exist. */
 const hasProvider = async (): Promise<boolean | undefined> => {
   try {
@@ -24,6 +27,7 @@ export function SignIn({ ended, entered }: { readonly ended: boolean; readonly e
   const [token, setToken] = useState('');
   const [fault, setFault] = useState<Fault>();
   useEffect(() => void hasProvider().then(setProvider), []);
+  const why = REFUSED.find((one) => one === `signin.${new URLSearchParams(location.search).get('refused')}`);
 
   async function begin(): Promise<void> {
     const given = token.trim();
@@ -42,6 +46,7 @@ export function SignIn({ ended, entered }: { readonly ended: boolean; readonly e
           {provider === true && <a href={SIGN_OUT}>{t('signout.provider')}</a>}
         </Notice>
       )}
+      {why !== undefined && <Notice kind="bad">{t(why)}</Notice>}
       <p>{t('signin.text')}</p>
       {fault !== undefined &&
         (fault.status === 401 ? <Notice kind="bad">{t('signin.wrong')}</Notice> : <FaultNotice fault={fault} />)}

@@ -85,8 +85,8 @@ export class Renewals {
   }
 }
 
-const noRole = (): Refusal =>
-  new Refusal('forbidden', 'The identity provider gives you no role here. Ask for one, and sign in again.');
+export const NO_ROLE = 'The identity provider gives you no role here. Ask for one, and sign in again.';
+const noRole = (): Refusal => new Refusal('forbidden', NO_ROLE);
 
 /** The state store does not have the secret of the cookie, so it cannot read the tokens of the identity provider. */
 const keyOf = (secret: string): Buffer => Buffer.from(hkdfSync('sha256', secret, '', 'people/sealed', 32));

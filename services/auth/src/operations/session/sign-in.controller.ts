@@ -5,7 +5,8 @@ import { addressBlock, cookieOf, RequestLimits, Sessions } from '@provider-acces
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { begin, isOwnPage, onceOf, read, SIGN_IN_SECONDS } from '../../people/sign-in.ts';
 import { tooMany } from '../answers.ts';
-import { Renewals } from './renewals.ts';
+import { wantsPage } from '../public-pages/page.ts';
+import { NO_ROLE, Renewals } from './renewals.ts';
 
 const COMMON = { callers: 'anybody', tag: 'People who sign in', head: false } as const;
 const TO_TEXT = 'to must be a path of our pages, such as /portal.';
@@ -24,7 +25,9 @@ const CALLBACK = operation({
   ...COMMON,
   route: 'GET /auth/session/callback',
   summary: 'Come back from the identity provider',
-  description: 'Begins a session, if the identity provider gives the person a role. Each sign-in is used once.',
+  description:
+    'Begins a session, if the identity provider gives the person a role. Each sign-in is used once. A refusal leads ' +
+    'a browser to `/portal`, which says why.',
   query: {
     parameters: [
       { name: 'code', description: 'OpenID Connect.' },
@@ -49,6 +52,11 @@ const SIGN_OUT = operation({
 /** A minute and address block. A person needs two. */
 const PER_MINUTE = 60;
 const USED = 'people/sign-ins';
+/** What the page of the sign-in says; undefined for what no person meets. */
+function whyFor({ kind, message }: Refusal): 'role' | 'again' | 'later' | undefined {
+  if (kind === 'forbidden') return message === NO_ROLE ? 'role' : 'again';
+  return kind === 'unavailable' || kind === 'too-many-requests' ? 'later' : undefined;
+}
 
 /** The sign-in at the identity provider (docs/signing-in.md, ADR 0131). */
 @Controller()
@@ -63,7 +71,10 @@ export class SignInController {
   }
 
   @Operation(SIGN_IN)
-  async signIn({ request, given }: Asked<typeof SIGN_IN>): Promise<Answer> {
+  async signIn(asked: Asked<typeof SIGN_IN>): Promise<Answer> {
+    return this.orPage(asked.request, this.leave(asked));
+  }
+  private async leave({ request, given }: Asked<typeof SIGN_IN>): Promise<Answer> {
     const provider = this.renewals.requireProvider();
     this.count(request);
     const paths = given.getAll('to');
@@ -75,7 +86,10 @@ export class SignInController {
   }
 
   @Operation(CALLBACK)
-  async callback({ request, given }: Asked<typeof CALLBACK>): Promise<Answer> {
+  async callback(asked: Asked<typeof CALLBACK>): Promise<Answer> {
+    return this.orPage(asked.request, this.cameBack(asked));
+  }
+  private async cameBack({ request, given }: Asked<typeof CALLBACK>): Promise<Answer> {
     const provider = this.renewals.requireProvider();
     this.count(request);
     const { clock, state } = this.ports;
@@ -110,6 +124,16 @@ export class SignInController {
     return { headers: { location: await provider.signOutUrl(), 'cache-control': 'no-store' } };
   }
 
+  /** A person whom a refusal meets sees the page of the sign-in with the cure, and no JSON. */
+  private async orPage(request: Asked<typeof SIGN_IN>['request'], answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      const why = error instanceof Refusal && wantsPage(request.headers.accept) ? whyFor(error) : undefined;
+      if (why === undefined) throw error;
+      return { headers: { location: `/portal?refused=${why}`, 'cache-control': 'no-store' } };
+    }
+  }
   private count(request: Asked<typeof SIGN_IN>['request']): void {
     const wait = this.limits.take(addressBlock(request.ip));
     if (wait > 0) throw tooMany(request, 'sign-ins', wait);

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, Bench, NPI, prepare, PUBLIC_URL } from '../../../test/harness.ts';
-import { CLIENT_ID, CLIENT_SECRET, newBrowser, type RealProvider, realProvider } from '../../../test/real-provider.ts';
+import {
+  CLIENT_ID,
+  CLIENT_SECRET,
+  newBrowser,
+  type RealProvider,
+  realProvider,
+} from '@provider-access/testing/oidc-provider';
 import { authConfig, authSettings } from '../../config.ts';
 
 const MINUTE = 60_000;
@@ -70,6 +76,22 @@ describe('P60 a person who signs in by OpenID Connect', () => {
     expect(body).toMatchObject({ person: 'person anna', roles: ['reviewer'] });
     expect((await bench.call('GET', '/auth/clients', { headers })).status).toBe(200);
     expect((await bench.call('GET', '/auth/signing-keys', { headers })).status).toBe(403);
+  });
+
+  it('sees a page instead of an answer for programs, whatever is refused', async () => {
+    const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    const { cookie, back } = await begin('nobody');
+    const refused = async (path: string, headers: Record<string, string>): Promise<unknown> => {
+      const { status, headers: said } = await bench.call('GET', path, { headers: { ...browser, ...headers } });
+      return [status, said['location'], said['set-cookie']];
+    };
+    expect(await refused(back, { cookie })).toEqual([302, '/portal?refused=role', undefined]);
+    // The same way back a second time, and one that another browser began.
+    expect(await refused(back, { cookie })).toEqual([302, '/portal?refused=again', undefined]);
+    expect(await refused(back, {})).toEqual([302, '/portal?refused=again', undefined]);
+    // No person meets this, so it keeps its name.
+    expect(await refused('/auth/session/sign-in?to=//evil.example', {})).toEqual([400, undefined, undefined]);
+    expect((await bench.call('GET', back, { headers: { cookie, accept: '*/*' } })).status).toBe(403);
   });
 
   it('is named by decisions (P31)', async () => {
