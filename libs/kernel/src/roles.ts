@@ -48,6 +48,8 @@ export interface LinkedMember {
 
 /** Who calls with a role. */
 export interface Caller {
+  /** Of a person with a session. A token has no list: it has what its kind may do. */
+  readonly roles?: readonly (PersonRole | MemberRole)[];
   /** Only for the role `member`: the one member whom the caller may see. */
   readonly member?: LinkedMember;
   /** In the audit: the role of a token, or `person` and the subject of a person. */

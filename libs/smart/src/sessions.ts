@@ -28,7 +28,7 @@ export const personGroup = (mark: string): string => `people/sessions-of/${hash(
 const HOLDER = 'roles';
 
 /** Who signed in, and how. It never changes while the session lives. */
-export interface SignedIn extends Caller {
+export interface SignedIn extends Omit<Caller, 'roles'> {
   /** The mark of the administrator's token that signed in. Absent for a person of the identity provider. */
   readonly token?: string;
 }

@@ -51,7 +51,7 @@ export function Refusals({ app }: { readonly app: OwnApp }) {
                 </td>
                 <td>{row.count}</td>
                 <td>
-                  <span lang="en">{row.cure}</span>{' '}
+                  <span lang="en">{withCode(row.cure)}</span>{' '}
                   <a href={`/docs/refusals.html${placeOf(row)}`}>{t('refusals.more')}</a>
                 </td>
               </tr>
@@ -63,3 +63,6 @@ export function Refusals({ app }: { readonly app: OwnApp }) {
     </>
   );
 }
+
+/** A cure has names of headers and parameters between backticks. */
+const withCode = (text: string) => text.split('`').map((part, i) => (i % 2 === 0 ? part : <code key={i}>{part}</code>));

@@ -37,7 +37,8 @@ const BEGIN = operation({
   description:
     'The run goes on by itself. A replay sends each event again, corrected by `patch` (RFC 6902 without `move` and ' +
     '`copy`), which changes what `GET /events/dead-letters/{id}` shows as `data`. Nothing is sent that intake would ' +
-    'refuse at once: that dead letter stays open, and the run names it. Dead letters that come later stay open.',
+    'refuse at once: that dead letter stays open, and the run names it. Dead letters that come later stay open. A ' +
+    'person needs the role `dead-letter-reader`, too, for a `patch`: what it does not fit tells what an event has.',
   body: {
     required: true,
     content: {
@@ -53,7 +54,7 @@ const BEGIN = operation({
     },
   },
   answer: { ...ONE, status: 202, description: 'The run has begun.' },
-  refusals: ['invalid-request', 'not-found', 'conflict'],
+  refusals: ['invalid-request', 'forbidden', 'not-found', 'conflict'],
 });
 const LIST = operation({
   ...COMMON,
@@ -103,6 +104,11 @@ export class DeadLetterRunsController {
       throw new Refusal('invalid-request', 'A discard has a reason and no patch, and a replay has no reason.');
     if (Buffer.byteLength(JSON.stringify(patch ?? [])) > MOST_PATCH_BYTES)
       throw new Refusal('too-large', `A patch may have at most ${MOST_PATCH_BYTES} bytes.`);
+    if (patch !== undefined && caller.roles?.includes('dead-letter-reader') === false)
+      throw new Refusal(
+        'forbidden',
+        'A correction of many needs the role dead-letter-reader, too: it tells what they have.',
+      );
     return { json: shown(await this.runs.begin({ cause, action, by: caller.name, ...given({ why, patch }) })) };
   }
 
