@@ -52,7 +52,12 @@ export const BUDGETS = {
     reason: 'Owner and record with its line. Reads that are on their way together share all other statements.',
   },
   parsesOfARead: { most: 4, reason: 'The parts of a record and the entry of the audit for its view; never the line.' },
-  stringifiesOfARead: { most: 3, reason: 'The entry of the audit, and its document in the view of disclosures.' },
+  stringifiesOfARead: {
+    most: 3.5,
+    reason:
+      'The entry of the audit, and its document in the view of disclosures. A transaction of the audit also writes a ' +
+      'day and an app in audit_evidence. The slower a machine, the fewer reads share one.',
+  },
   sqliteCallsOfALargeProvenance: {
     most: 6,
     at010: 508,
