@@ -34,7 +34,10 @@ function duration(seconds: number): string {
   return m > 0 ? `${sign}${m}m ${s}s` : `${digits(seconds)}s`;
 }
 
-/** The functions of Prometheus' templates that summaries use: https://prometheus.io/docs/prometheus/latest/configuration/template_reference/ */
+/**
+ * The functions of Prometheus' templates that summaries use:
+ * https://prometheus.io/docs/prometheus/latest/configuration/template_reference/
+ */
 const FORMS: Readonly<Record<string, (value: number) => string>> = {
   humanize: (value) => scaled(value, STEP, LARGE, SMALL),
   humanize1024: (value) => scaled(value, BINARY_STEP, BINARY),

@@ -174,8 +174,8 @@ export const UNKNOWN = {
 export type UnknownReason = keyof typeof UNKNOWN;
 
 /**
- * `at-least`: the count ended at its bound. `countedAt` (ms since the epoch) is there if a long count ended before the
- * page was made. `looked` is how many members a count has looked at that has not ended.
+ * `at-least`: the count ended at its bound. `countedAt` (ms since the epoch) says when a long count ended, if that was
+ * before the page was made. `looked` is there while a count goes on: so many members it has looked at.
  */
 export type Value =
   | { readonly state: 'exact' | 'at-least'; readonly value: number; readonly countedAt?: number }
