@@ -6,9 +6,9 @@ const MINUTE = 60_000;
 
 /**
  * Refusals that a caller can cause in any number: of a token, and 400 and 403 of an authenticated client. So the audit
- * gets one record a minute for each client, action, reason and operation, whose `count` has the refusals since the
- * record before. Reasons are a closed set, and `client` is `unknown` unless the caller names an approved client. If an
- * append fails, its refusals count in the next record, because nothing was released.
+ * gets one record a minute for each client, action, reason, operation and type of resource, whose `count` has the
+ * refusals since the record before. Reasons and types are closed sets, and `client` is `unknown` unless the caller
+ * names an approved client. If an append fails, its refusals count in the next record, because nothing was released.
  */
 export class SampledRefusals {
   readonly #audit: Pick<Audit, 'record'>;
@@ -34,7 +34,8 @@ export class SampledRefusals {
 
   /** Counts a refusal. If a record is due, resolves when the record is durable. */
   async refused(entry: RefusalEntry): Promise<void> {
-    const key = `${entry.action} ${entry.client} ${entry.reason} ${entry.operation ?? ''}`;
+    const { action, client, reason, operation = '', types = [] } = entry;
+    const key = [action, client, reason, operation, ...types].join(' ');
     const known = this.#kept.get(key);
     if (known !== undefined && !this.#due(known.recordedAt)) {
       known.waiting++;

@@ -139,7 +139,7 @@ describe('a refused request of an authenticated client', () => {
     expect(await audited()).toHaveLength(1);
   });
 
-  it('is counted: one record a minute for each client, action and reason, however many there are', async () => {
+  it('is counted: one record a minute for each client, action, reason and type, however many there are', async () => {
     for (let i = 0; i < 50; i++) await get('/fhir/Patient/invalid-value');
     await get('/fhir/Patient/required');
     await get('/fhir/invalid-value');
@@ -154,6 +154,17 @@ describe('a refused request of an authenticated client', () => {
     await closing.shift()!();
     expect((await audited()).at(-1)).toMatchObject({ client: 'c1', reason: 'invalid-value', count: 1 });
     expect(await metrics.text()).toContain('pa_refusals_total{reason="invalid-value"} 54');
+  });
+
+  it('counts for the type of resource that it named, whichever came first', async () => {
+    for (let i = 0; i < 3; i++) for (const type of ['Patient', 'Observation']) await get(`/fhir/${type}/invalid-value`);
+    now += 60_000;
+    await get('/fhir/Observation/invalid-value');
+    for (const close of closing.splice(0, 1)) await close();
+    const sums = new Map<string, number>();
+    for (const { types = [], count = 1 } of await audited())
+      sums.set(String(types), (sums.get(String(types)) ?? 0) + count);
+    expect(Object.fromEntries(sums)).toEqual({ Patient: 3, Observation: 4 });
   });
 
   it('is answered although it cannot be recorded, and counts in the next record', async () => {

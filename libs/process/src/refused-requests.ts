@@ -22,8 +22,8 @@ type Unauthenticated = LabelsOf<'pa_unauthenticated_requests_total'>['reason'];
  * Accounts for refused requests, in one place for all routes of a service.
  *
  * - An authenticated client whose request on a data route is refused with 400 or 403: `pa.audit` gets one record a
- *   minute for each client, action and reason, with their number. The first is durable before the answer. No member is
- *   named, because the service refused the request before it looked at any member.
+ *   minute for each client, action, reason and type, with their number. The first is durable before the answer. No
+ *   member is named, because the service refused the request before it looked at any member.
  * - A person whose roles do not permit an operation: the same, for each person and operation.
  * - A request without a valid token: a metric counts it, and one line a minute in the log tells how many there were.
  *

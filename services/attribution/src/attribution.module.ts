@@ -20,7 +20,6 @@ import { CONFIG, type AttributionConfig } from './config.ts';
 import { DueNotices } from './notices/due-notices.ts';
 import { evidence } from './projections/evidence.ts';
 import { notices } from './projections/notices.ts';
-import { ownRefusals } from './projections/own-refusals.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
 import { ExportWithoutGroupController } from './operations/davinci-data-export/export-without-group.controller.ts';
@@ -64,17 +63,7 @@ import { SUBSCRIPTIONS } from './subscriptions.ts';
  * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels,
  * the freshness of feeds, the notices that are due, the counts of the monthly page, and what each app was refused.
  */
-const PROJECTIONS = [
-  ...FACTS_PROJECTIONS,
-  history,
-  fileRows,
-  disclosures,
-  serviceLevels,
-  freshness,
-  notices,
-  evidence,
-  ownRefusals,
-];
+const PROJECTIONS = [...FACTS_PROJECTIONS, history, fileRows, disclosures, serviceLevels, freshness, notices, evidence];
 /**
  * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
  * @until 0.3.0

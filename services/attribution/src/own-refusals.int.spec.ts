@@ -3,7 +3,7 @@ import { ABSENCES, DENIALS, PA_AUDIT, type RefusalReason } from '@provider-acces
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ADMIN, Harness, NPI, OTHER_NPI, panel, PAYER, inNetwork } from '../test/harness.ts';
 import { RefusalsController } from './operations/refusals/refusals.controller.ts';
-import { ownRefusals } from './projections/own-refusals.ts';
+import { evidence } from './projections/evidence.ts';
 
 /**
  * Attack list of `GET /refusals`: it must tell nothing that the refusals themselves did not tell (PEOPLE.md N11, and
@@ -35,7 +35,7 @@ afterEach(() => h.stop());
 
 const passed = async (): Promise<void> => {
   const head = await h.log.head([PA_AUDIT]);
-  expect(await h.views.reader(ownRefusals).waitFor(head, 60_000)).toBe(true);
+  expect(await h.views.reader(evidence).waitFor(head, 60_000)).toBe(true);
 };
 const text = async (headers = own): Promise<string> => {
   await passed();
@@ -163,7 +163,7 @@ describe('GET /refusals', () => {
     const { reader } = h.app.get(RefusalsController, { strict: false }) as unknown as {
       reader: { get(id: string): Promise<object> };
     };
-    const kept = await reader.get(`ehr/${new Date(h.now).toISOString().slice(0, 10)}`);
+    const kept = await reader.get(`refused/ehr/${new Date(h.now).toISOString().slice(0, 10)}`);
     expect(JSON.stringify(kept)).toContain('not-found');
     expect(JSON.stringify(kept)).not.toMatch(/m-secret|opted-out/);
   });

@@ -15,6 +15,7 @@ import { auditEntryOf, provedNothing } from '@provider-access/audit';
 import { type LogRecord, parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { type ConsentPart, eventIdOf, evolveConsent, optOutFacts } from '@provider-access/facts';
+import { type OwnRefusalsPart, refusedKey, withRefusal } from './own-refusals.ts';
 
 /**
  * What the monthly page counts (ADR 0148). A month begins where the payer's time zone says, which a view does not know.
@@ -100,22 +101,26 @@ const withEntry = (part: AppUsePart | undefined, entry: Disclosure, at: number):
   };
 };
 
-const auditTopic: TopicEvolve<AuditDayPart | SignedPart | AppUsePart> = {
+const auditTopic: TopicEvolve<AuditDayPart | SignedPart | AppUsePart | OwnRefusalsPart> = {
   part: 'audit',
   keys(record) {
     if (typeOf(record) !== 'pa.disclosure.v1') return [];
-    const signature = signatureIn(auditEntryOf(record));
-    const keys = [`day/${dayOf(writtenAt(record))}/${record.partition}`];
+    const entry = auditEntryOf(record);
+    const day = dayOf(writtenAt(record));
+    const keys = [`day/${day}/${record.partition}`];
+    const signature = signatureIn(entry);
     if (signature !== undefined) keys.push(signedId(signature.get('sha256')!));
-    const [releases, , refusals] = countsOf(auditEntryOf(record));
-    const { client } = auditEntryOf(record);
-    if (releases + refusals > 0 && CLIENT.test(client)) keys.push(`app/${client}/${record.partition}`);
+    const [releases, , refusals] = countsOf(entry);
+    if (releases + refusals > 0 && CLIENT.test(entry.client)) keys.push(`app/${entry.client}/${record.partition}`);
+    const refused = refusedKey(entry, day);
+    if (refused !== undefined) keys.push(refused);
     return keys;
   },
   evolve(part, record, key) {
     const entry = auditEntryOf(record);
     const at = writtenAt(record);
     if (key.startsWith('app/')) return withEntry(part as AppUsePart | undefined, entry, at);
+    if (key.startsWith('refused/')) return withRefusal(part as OwnRefusalsPart | undefined, entry, at);
     if (key.startsWith('signed/')) {
       // A page that is made again with the same content keeps its first entry.
       if (part !== undefined) return undefined;
@@ -234,18 +239,22 @@ const feedsTopic: TopicEvolve<MissingReasonsPart> = {
   failed: () => undefined,
 };
 
-/** Counts for the monthly page of the compliance officer, and of each app for reviewers. Nothing in it decides. */
+/**
+ * Counts for the monthly page of the compliance officer, of each app for reviewers, and its refusals for the app.
+ * Nothing in it decides. One view has all of them, because each view that follows the audit costs every read. It
+ * lingers as long as `disclosures`, so that both write in one transaction.
+ */
 export const evidence: Projection = {
   owner: 'audit',
   name: 'evidence',
-  version: 2,
+  version: 3,
   topics: {
     [PA_AUDIT]: auditTopic,
     [PA_CONSENT]: consentTopic,
     [PA_MEMBERS]: noticesTopic,
     [PA_FEEDS]: feedsTopic,
   },
-  lingerMs: 200,
+  lingerMs: 500,
   commitMs: 100,
   indexes: [
     { name: 'by_day', fields: ['audit.day'] },

@@ -1,8 +1,5 @@
-import { auditEntryOf } from '@provider-access/audit';
 import { isServedType } from '@provider-access/fhir';
-import { ABSENCES, type AuditAction, DENIALS, type Disclosure, PA_AUDIT, typeOf } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/engines/log';
-import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { ABSENCES, type AuditAction, DENIALS, type Disclosure } from '@provider-access/events';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
 
 /** One kind of refusal of an app on one UTC day. */
@@ -15,10 +12,11 @@ interface OwnRefusal {
   /** When the last one was written down (ms since the epoch). */
   readonly last: number;
 }
+/** What one app was refused on one day, for `GET /refusals`. Nothing in it decides, and nothing names a member. */
 export interface OwnRefusalsPart {
   readonly rows: readonly OwnRefusal[];
 }
-export const dayId = (client: string, day: string): string => `${client}/${day}`;
+export const refusedId = (client: string, day: string): string => `refused/${client}/${day}`;
 
 /** A day names at most so many types of resources. Further refusals count without a type. */
 const MOST_ROWS = 100;
@@ -50,43 +48,20 @@ function codeTold({ action, outcome, reason = '', client, operation }: Disclosur
   return status === 400 || status === 403 ? (reason as RefusalKind) : undefined;
 }
 
-/** By the clock of the process: the time of the decision depends on the member. */
-const writtenAt = ({ headers, timestamp }: LogRecord): number => {
-  const at = Date.parse(headers['ce_time'] ?? '');
-  return Number.isNaN(at) ? timestamp : at;
-};
+/** The day of an app that counts the entry, if its answer was a refusal that the app may see again. */
+export const refusedKey = (entry: Disclosure, day: string): string | undefined =>
+  codeTold(entry) === undefined ? undefined : refusedId(entry.client, day);
 
-const topic: TopicEvolve<OwnRefusalsPart> = {
-  part: 'refusals',
-  keys(record) {
-    if (typeOf(record) !== 'pa.disclosure.v1') return [];
-    const entry = auditEntryOf(record);
-    if (codeTold(entry) === undefined) return [];
-    return [dayId(entry.client, new Date(writtenAt(record)).toISOString().slice(0, 10))];
-  },
-  evolve(part, record) {
-    const entry = auditEntryOf(record);
-    const { action, types: [named] = [], count = 1 } = entry;
-    const code = codeTold(entry)!;
-    const rows = part?.rows ?? [];
-    const isOne = code !== 'not-found' && named !== undefined && (named === 'Group' || isServedType(named));
-    const type = isOne && rows.length < MOST_ROWS ? named : undefined;
-    const before = rows.find((one) => one.action === action && one.code === code && one.type === type);
-    const last = Math.max(before?.last ?? 0, writtenAt(record));
-    const row = { action, code, ...(type !== undefined && { type }), count: (before?.count ?? 0) + count, last };
-    return { rows: [...rows.filter((one) => one !== before), row] };
-  },
-  // The list stays without the entry that cannot be folded.
-  failed: () => undefined,
-};
-
-/** What each app was refused, by UTC day, for `GET /refusals`. Nothing in it decides, and nothing names a member. */
-export const ownRefusals: Projection = {
-  owner: 'audit',
-  name: 'refusals',
-  version: 1,
-  topics: { [PA_AUDIT]: topic },
-  lingerMs: 200,
-  commitMs: 100,
-  indexes: [],
-};
+/** @param at when it was written down, ms since the epoch: the time of the decision depends on the member */
+export function withRefusal(part: OwnRefusalsPart | undefined, entry: Disclosure, at: number): OwnRefusalsPart {
+  // The entries of one minute that are counted together are of one type (SampledRefusals).
+  const { action, types: [named] = [], count = 1 } = entry;
+  const code = codeTold(entry)!;
+  const rows = part?.rows ?? [];
+  const isOne = code !== 'not-found' && named !== undefined && (named === 'Group' || isServedType(named));
+  const type = isOne && rows.length < MOST_ROWS ? named : undefined;
+  const before = rows.find((one) => one.action === action && one.code === code && one.type === type);
+  const last = Math.max(before?.last ?? 0, at);
+  const row = { action, code, ...(type !== undefined && { type }), count: (before?.count ?? 0) + count, last };
+  return { rows: [...rows.filter((one) => one !== before), row] };
+}

@@ -4,7 +4,8 @@ import { CURES, instant, REFUSALS } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
-import { dayId, ownRefusals, type OwnRefusalsPart } from '../../projections/own-refusals.ts';
+import { evidence } from '../../projections/evidence.ts';
+import { type OwnRefusalsPart, refusedId } from '../../projections/own-refusals.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 30;
@@ -36,7 +37,8 @@ const OWN = operation({
     'Refusals of the last 30 UTC days, counted by day, action and code, the newest day first. It has answers with ' +
     '400 and 403, refused tokens, and the 404 of single reads and of downloads. A 404 looks the same for ' +
     'everything that the app may not see, as in its own answer. Other refusals are in their answers alone. An entry ' +
-    'appears some seconds after its answer.',
+    'appears some seconds after its answer. Those of 400 and 403 that repeat within a minute are counted together, ' +
+    'up to a minute later.',
   answer: { description: 'The refusals.', type: JSON_TYPE, schema: LIST },
 });
 
@@ -44,7 +46,7 @@ const OWN = operation({
 export class RefusalsController {
   private readonly reader: ViewReader;
   constructor(@Inject(PORTS) private readonly ports: ServicePorts) {
-    this.reader = ports.views.reader(ownRefusals);
+    this.reader = ports.views.reader(evidence);
   }
 
   /** Always the same reads, however much was refused, so that the time of the answer tells nothing. */
@@ -52,9 +54,9 @@ export class RefusalsController {
   async list({ client }: Asked<typeof OWN>): Promise<Answer> {
     const now = this.ports.clock.now();
     const days = Array.from({ length: DAYS }, (_, n) => instant(now - n * DAY_MS).slice(0, 10));
-    const documents = await this.reader.getMany(days.map((day) => dayId(client, day)));
+    const documents = await this.reader.getMany(days.map((day) => refusedId(client, day)));
     const refusals = days.flatMap((day, n) => {
-      const part = documents[n]?.['refusals'] as OwnRefusalsPart | undefined;
+      const part = documents[n]?.['audit'] as OwnRefusalsPart | undefined;
       const rows = (part?.rows ?? []).toSorted((a, b) => b.last - a.last);
       return rows.map(({ action, code, type, count, last }) => ({
         ...{ day, action, status: REFUSALS[code].status, code, ...(type !== undefined && { type }) },
