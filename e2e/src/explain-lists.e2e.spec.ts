@@ -59,7 +59,7 @@ test('P17: both lists say who could see whom before an opt-out, and after it', a
   const [{ from, to }] = apps[0]!.periods as [{ from: string; to: string }];
   expect([from, to >= before, to <= after]).toEqual([before, true, true]);
   expect((await pa('explain-apps', '--member', 'm-first', '--from', before)).stdout).toMatch(
-    /^From \S+ to \S+, 1 app could see member m-first\.\n\S+ \(Clinic\): from /,
+    /^From \S+ to \S+, 1 app could see member m-first\.\n\S+ \(Clinic\): from .*\n.*: at the end denied \(opted-out\)/,
   );
 
   const { stdout } = await pa('explain-timeline', '--member', 'm-first', '--from', before);

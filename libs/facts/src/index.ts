@@ -71,5 +71,5 @@ export { Facts } from './facts.ts';
 export { history } from './history/rows.ts';
 export { learnedAfter } from './history/learned.ts';
 export { FactsHistory, type Moment, type PastDecision, type PastFacts, type ServedHistory } from './history/history.ts';
-export { SeenHistory, TooManyChanges } from './history/seen.ts';
+export { type AppsOfMember, SeenHistory, TooManyChanges } from './history/seen.ts';
 export { attributedMembers } from './attributed-members.ts';

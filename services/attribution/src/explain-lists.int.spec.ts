@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { dataOf, type Disclosure, encodeEvent, PA_AUDIT, PA_MEMBERS, PA_REGISTRY } from '@provider-access/events';
 import { history } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
-import { appendFacts, approval, recordsOf } from '@provider-access/process/testing';
+import { appendFacts, approval, attestedRecord, recordsOf } from '@provider-access/process/testing';
 import { cases, variant } from '@provider-access/testing/variant';
-import { ADMIN, Harness, inNetwork, NPI, OTHER_NPI, panel, PAYER, payerEvent } from '../test/harness.ts';
+import { ADMIN, enrolled, Harness, inNetwork, NPI, OTHER_NPI, panel, PAYER, payerEvent } from '../test/harness.ts';
 
 /** Lists about the past (APPS.md P17). The oracle is `explain` of each pair and minute. */
 
@@ -14,17 +14,25 @@ const DAY = 24 * 60 * MINUTE;
 const MEMBERS = ['m1', 'm2'];
 const APPS = ['c1', 'c2'];
 const NPIS = [NPI, OTHER_NPI];
+/** Providers of no attribution. */
+const [THIRD_NPI, FAR_NPI] = ['1245319599', '1234567893'];
 const admin = { authorization: `Bearer ${ADMIN}` };
 
 interface Verdict {
   readonly decision: 'permit' | 'deny' | 'unknown';
+  readonly reason?: string;
   readonly unknownBefore?: string;
+}
+interface Last extends Verdict {
+  readonly grounds?: readonly object[];
 }
 interface Apps {
   readonly apps: readonly {
     readonly client: string;
+    readonly last: Last;
     readonly periods: readonly { readonly from: string; readonly to: string }[];
   }[];
+  readonly others: readonly { readonly client: string; readonly name: string; readonly last: Last }[];
   readonly unknown: readonly { readonly from: string; readonly to: string; readonly unknownBefore: string }[];
 }
 interface Line {
@@ -139,6 +147,20 @@ async function compare(instants: readonly string[], to: string, known?: string):
       expect(members! + unknown!).toBe(seen.get(client)!.length - 1);
     }
   }
+  const last = instant(Date.parse(to) - 1);
+  for (const [member, { apps: seeing, others }] of ofMembers)
+    for (const client of APPS) {
+      const { decision, reason, unknownBefore } = await explained(client, member, last, known);
+      const said = [...seeing, ...others].find((one) => one.client === client)?.last;
+      // An app that the list leaves out was never bound to a provider of the member.
+      expect({ member, client, ...(said ?? { decision: 'deny', reason: expect.any(String) }) }).toMatchObject({
+        member,
+        client,
+        decision,
+        ...(reason !== undefined && { reason }),
+        ...(unknownBefore !== undefined && { unknownBefore }),
+      });
+    }
   return permitted;
 }
 
@@ -192,11 +214,67 @@ describe('lists about the past', () => {
       member: 'm1',
       from,
       to: now(),
-      apps: [{ client: 'c1', name: 'c1', periods: [{ from, to: hour }] }],
+      apps: [
+        { client: 'c1', name: 'c1', periods: [{ from, to: hour }], last: { decision: 'deny', reason: 'not-covered' } },
+      ],
+      others: [],
+      moreOthers: 0,
+      names: {},
       unknown: [],
     });
     const entries = (await recordsOf(h.log, PA_AUDIT)).map((record) => dataOf<Disclosure>(record));
     expect(entries.at(-1)).toMatchObject({ action: 'explain', client: 'administrator', members: ['m1'] });
+  });
+
+  it('says of each app why it can see the member, or cannot, and lists no app of other providers', async () => {
+    await h.publish(inNetwork(), inNetwork(THIRD_NPI), ...panel('m1'), enrolled('m2'));
+    await h.app1('c1', [`npi|${NPI}`]);
+    await h.app1('both', [`npi|${NPI}`, `npi|${OTHER_NPI}`]);
+    await h.app1('stopped', [`npi|${NPI}`]);
+    await h.app1('matched', [`npi|${THIRD_NPI}`]);
+    await h.app1('far', [`npi|${FAR_NPI}`]);
+    await h.advance(MINUTE);
+    const to = instant(h.now + 30 * DAY);
+    const attested = { member: 'm1', npi: THIRD_NPI, group: 'g-matched', client: 'matched', from: now(), to };
+    await h.attests(attestedRecord({ ...attested, attestedAt: now(), policy: 'accept/2026-01-01', job: 'j1' }));
+    const since = now();
+    const stop = { client: 'stopped', by: 'tests', reason: 'a test' };
+    await appendFacts(h.log, [
+      { topic: PA_REGISTRY, type: 'pa.app-suspended.v1', subject: 'stopped', at: now(), data: stop },
+    ]);
+    await h.advance(MINUTE);
+    const from = now();
+    await h.advance(MINUTE);
+    const attribution = { kind: 'attribution', providers: [`npi|${NPI}`], from: '2025-01-01T00:00:00.000Z' };
+    const permit = (ground: object) => ({ decision: 'permit', grounds: [ground], moreGrounds: 0 });
+    const first = await apps('m1', from);
+    expect(Object.fromEntries(first.apps.map(({ client, last }) => [client, last]))).toEqual({
+      c1: permit(attribution),
+      both: permit(attribution),
+      matched: permit({ kind: 'attestation', providers: [`npi|${THIRD_NPI}`], from: since, to }),
+    });
+    expect(first.others).toEqual([
+      { client: 'stopped', name: 'stopped', last: { decision: 'deny', reason: 'client-not-approved' } },
+    ]);
+    // Nobody is attributed, so each app is left out.
+    expect(await apps('m2', from)).toMatchObject({ apps: [], others: [], moreOthers: 0 });
+
+    const optOut = { scope: 'provider-specific', targets: [`npi|${OTHER_NPI}`], effective: now(), businessTime: now() };
+    await h.consentSays('pa.opted-out.v1', 'm1', { ...optOut, setBy: 'member' });
+    await h.settle();
+    await h.advance(MINUTE);
+    const second = await apps('m1', from);
+    expect(second.apps.map(({ client, last }) => [client, last.decision, last.reason])).toEqual([
+      ['both', 'deny', 'opted-out'],
+      ['c1', 'permit', undefined],
+      ['matched', 'permit', undefined],
+    ]);
+    const later = now();
+    await h.advance(MINUTE);
+    expect((await apps('m1', later)).others.map(({ client, last }) => [client, last])).toEqual([
+      ['both', { decision: 'deny', reason: 'opted-out' }],
+      ['stopped', { decision: 'deny', reason: 'client-not-approved' }],
+    ]);
   });
 
   it('P17: names each member in the audit before the line leaves, and counts them at the end', async () => {

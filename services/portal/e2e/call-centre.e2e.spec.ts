@@ -63,6 +63,9 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
     await page.getByText('You share your data with all your doctors.').waitFor();
     const seeing = page.getByRole('region', { name: 'Apps that can see the member now' });
     expect(await seeing.innerText()).toContain(clinic.client);
+    expect(await seeing.innerText()).toMatch(
+      /The member is attributed to .*NPI \d{10}.* since .* works for this provider/,
+    );
     await clicks.on(page.getByText('Share with no doctor'));
     await page.getByText('From now on no doctor can get your data from us in this way.').waitFor();
     await clicks.on(page.getByText('The member', { exact: true }));
@@ -101,6 +104,9 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
     const again = await shown(member!);
     await again.getByText('You share your data with no doctor.').waitFor();
     await again.getByText('No app can see the member now.').waitFor();
+    await again.getByRole('heading', { name: 'Apps that could see the member in the last 24 hours' }).waitFor();
+    const before = again.getByRole('listitem').filter({ hasText: clinic.client });
+    expect(await before.innerText()).toContain('The member has opted out of the providers of the app.');
     await again.getByText('Share with all doctors').click();
     await again.getByText('The member', { exact: true }).click();
     await again.getByLabel('Version of the script').fill(VERSION);

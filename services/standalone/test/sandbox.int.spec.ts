@@ -175,6 +175,36 @@ test('each Group loses its members for the reasons that the ledger of the payer 
   expect([lists.length > 1, reasons.size > 2]).toEqual([true, true]);
 });
 
+test('each member is told why each app can see them, or cannot, as the ledger of the payer has it', async () => {
+  const token = tokenOf(platform.administratorTokenFile);
+  const server = new Server(platform.address);
+  const from = new Date(Date.now() - 1000).toISOString();
+  const { clients } = await server.json<{ clients: { client_id: string; npi: string[]; status: string }[] }>(
+    '/auth/clients?status=approved',
+    { token },
+  );
+  const reasons = new Set<string | undefined>();
+  for (const outline of payer.ledger.outlines()) {
+    const { apps, others } = await server.json<{ apps: AppOf[]; others: AppOf[] }>(
+      `/ops/explain/apps?${new URLSearchParams({ member: outline.member, from })}`,
+      { token },
+    );
+    for (const { client_id: client, npi } of clients) {
+      const last = [...apps, ...others].find((one) => one.client === client)?.last;
+      const about = { member: outline.member, client };
+      if (last === undefined) expect(outline.attributedTo, client).not.toContain(npi[0]);
+      else expect({ ...about, reason: last.reason }).toEqual({ ...about, reason: lostBy(npi[0]!, outline) });
+      if (last?.decision === 'permit') expect(last.grounds![0]!.providers).toContain(`npi|${npi[0]!}`);
+      reasons.add(last === undefined ? 'not listed' : (last.reason ?? last.decision));
+    }
+  }
+  expect([clients.length > 1, reasons.size > 2]).toEqual([true, true]);
+});
+interface AppOf {
+  readonly client: string;
+  readonly last: { decision: string; reason?: string; grounds?: { kind: string; providers: string[] }[] };
+}
+
 test('says nothing of single faults, and warns once of a fault that stays', async () => {
   const said: string[] = [];
   const warned: string[] = [];

@@ -23,29 +23,33 @@ import { membersOfGroups } from '../list-members.ts';
 import type { Parties } from '../parties.ts';
 import { groups, memberships } from '../projections.ts';
 import { typeOfRecord } from '../record.ts';
+import { Course, type LastDecision, NOBODY, type SeenPeriod, type UnknownPeriod } from './course.ts';
 import { type FactsHistory, MEMBER_TOPICS, type Moment } from './history.ts';
 import { PastParties } from './past-parties.ts';
 import { SUBJECTS } from './rows.ts';
 import { FOREVER, type KeptStatements, MOST_SUBJECTS, type Row, turn } from './statements.ts';
 
-/** A part of a period, RFC 3339 instants: [from, to). */
-export interface SeenPeriod {
-  readonly from: string;
-  readonly to: string;
-}
-interface UnknownPeriod extends SeenPeriod {
-  readonly unknownBefore: string;
-}
-/** When an app could see a member. */
-interface SeeingApp {
+interface NamedApp {
   readonly client: string;
   readonly name: string;
+  /** The decision at the end of the period. */
+  readonly last: LastDecision;
+}
+/** When an app could see a member. */
+interface SeeingApp extends NamedApp {
   readonly periods: readonly SeenPeriod[];
   /** When the platform does not know whether it could. Absent if it always does. */
   readonly unknown?: readonly UnknownPeriod[];
 }
 export interface AppsOfMember {
   readonly apps: readonly SeeingApp[];
+  /**
+   * Apps that could not, although they were at some time bound to a provider of whom a statement about the member
+   * speaks. Each other app is of no provider of the member.
+   */
+  readonly others: readonly NamedApp[];
+  /** How many of them the answer does not list. */
+  readonly moreOthers: number;
   /** When the platform knows of no app whether it could see the member. */
   readonly unknown: readonly UnknownPeriod[];
 }
@@ -71,6 +75,8 @@ const TURN = 50;
 /** Statements of parties that a list keeps. Above that it forgets them, and reads them again. */
 const MOST_KEPT = 20_000;
 const PAGE = 250;
+/** Most apps that could not see a member that one answer lists. */
+const MOST_OTHERS = 100;
 /** How long a question waits for a view, ms. */
 const WAIT_MS = 5000;
 const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_DIRECTORY] as const;
@@ -134,15 +140,15 @@ export class SeenHistory {
       const moment = { at, known: known ?? at };
       const facts = await history.member(member, moment);
       const whole = await history.unknownBefore(moment, { member: facts, party: NOT_ASKED });
-      nobody.at(at, whole === undefined ? 'deny' : { unknownBefore: whole });
+      nobody.at(at, whole === undefined ? NOBODY : { unknownBefore: whole });
       const next: (string | undefined)[] = [moments.after(at), whole];
       for (const [client, course] of found) {
         if (whole !== undefined) {
-          course.at(at, 'deny');
+          course.at(at, { unknownBefore: whole }, 'deny');
           continue;
         }
         const { decision, facts: by } = await history.decideBy(facts, { client, member, moment });
-        course.at(at, 'unknownBefore' in decision ? decision : decision.permit ? 'permit' : 'deny');
+        course.at(at, decision);
         if ('unknownBefore' in decision) next.push(decision.unknownBefore);
         const [boundary] = boundariesAfter(client, by, Date.parse(at));
         if (boundary !== undefined) next.push(instant(boundary));
@@ -153,13 +159,21 @@ export class SeenHistory {
       const later = next.filter((one) => one !== undefined && one > at) as string[];
       at = later.reduce((a, b) => (b < a ? b : a), to);
     }
-    const apps = [...found].flatMap(([client, course]) => {
+    const seeing: SeeingApp[] = [];
+    const others: NamedApp[] = [];
+    for (const [client, course] of [...found].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
       const { permit: periods, unknown } = course.until(to);
-      if (periods.length === 0 && unknown.length === 0) return [];
       const name = this.#options.parties.registry.get(client)?.name ?? client;
-      return [{ client, name, periods, ...(unknown.length > 0 && { unknown }) }];
-    });
-    return { apps: apps.toSorted((a, b) => (a.client < b.client ? -1 : 1)), unknown: nobody.until(to).unknown };
+      const app = { client, name, last: course.last() };
+      if (periods.length === 0 && unknown.length === 0) others.push(app);
+      else seeing.push({ ...app, periods, ...(unknown.length > 0 && { unknown }) });
+    }
+    return {
+      apps: seeing,
+      others: others.slice(0, MOST_OTHERS),
+      moreOthers: Math.max(0, others.length - MOST_OTHERS),
+      unknown: nobody.until(to).unknown,
+    };
   }
 
   /**
@@ -231,28 +245,6 @@ export class SeenHistory {
 
 /** Nobody has asked for the directory. */
 const NOT_ASKED = { askedDirectory: () => false };
-
-/** The decisions about an app, one after another. */
-class Course {
-  readonly #steps: { readonly from: string; readonly what: 'permit' | 'deny' | { readonly unknownBefore: string } }[] =
-    [];
-  at(from: string, what: 'permit' | 'deny' | { readonly unknownBefore: string }): void {
-    const last = this.#steps.at(-1)?.what;
-    const isSame =
-      typeof last === 'object' && typeof what === 'object' ? last.unknownBefore === what.unknownBefore : last === what;
-    if (!isSame) this.#steps.push({ from, what });
-  }
-  until(end: string): { readonly permit: readonly SeenPeriod[]; readonly unknown: readonly UnknownPeriod[] } {
-    const permit: SeenPeriod[] = [];
-    const unknown: UnknownPeriod[] = [];
-    for (const [n, { from, what }] of this.#steps.entries()) {
-      const period = { from, to: this.#steps[n + 1]?.from ?? end };
-      if (what === 'permit') permit.push(period);
-      else if (what !== 'deny') unknown.push({ ...period, ...what });
-    }
-    return { permit, unknown };
-  }
-}
 
 /** When something was recorded that the question has read, or lost. */
 class Moments {

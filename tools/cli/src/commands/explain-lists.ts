@@ -14,8 +14,21 @@ interface AppsOfMember {
     readonly name: string;
     readonly periods: readonly Period[];
     readonly unknown?: readonly Unknown[];
+    readonly last: Last;
   }[];
+  readonly others: readonly { readonly client: string; readonly name: string; readonly last: Last }[];
+  readonly moreOthers: number;
   readonly unknown: readonly Unknown[];
+}
+/** The decision at the end of the period. */
+type Last =
+  | { readonly decision: 'permit'; readonly grounds: readonly Ground[] }
+  | { readonly decision: 'deny'; readonly reason: string }
+  | { readonly decision: 'unknown'; readonly unknownBefore: string };
+interface Ground {
+  readonly kind: 'attribution' | 'attestation';
+  readonly providers: readonly string[];
+  readonly from: string;
 }
 interface Period {
   readonly from: string;
@@ -48,6 +61,15 @@ const asked = (values: object): URLSearchParams =>
 const notKnown = ({ from, to, unknownBefore }: Unknown): string =>
   `Not known from ${from} to ${to}: what was recorded before ${unknownBefore} is lost.`;
 
+const groundInWords = ({ kind, providers, from }: Ground): string =>
+  `${kind} of ${providers.join(' ').replaceAll('|', ' ')} since ${from}`;
+const lastInWords = (last: Last): string =>
+  last.decision === 'permit'
+    ? `permitted by ${last.grounds.map(groundInWords).join(', ')}`
+    : last.decision === 'deny'
+      ? `denied (${last.reason})`
+      : `not known before ${last.unknownBefore}`;
+
 /** Lists about the past (APPS.md P17, docs/explain.md). */
 export function explainListCommands(program: Command): void {
   program
@@ -67,10 +89,13 @@ export function explainListCommands(program: Command): void {
       out.result(answer, [
         `From ${from} to ${to}, ${countOf(apps.filter(({ periods }) => periods.length > 0).length, 'app')} could see ` +
           `member ${member}.`,
-        ...apps.flatMap(({ client, name, periods, unknown = [] }) => [
+        ...apps.flatMap(({ client, name, periods, unknown = [], last }) => [
           ...periods.map((period) => `${client} (${name}): from ${period.from} to ${period.to}`),
           ...unknown.map((period) => `${client} (${name}): ${notKnown(period)}`),
+          `${client} (${name}): at the end ${lastInWords(last)}`,
         ]),
+        ...answer.others.map(({ client, name, last }) => `${client} (${name}): never, at the end ${lastInWords(last)}`),
+        ...(answer.moreOthers > 0 ? [`${countOf(answer.moreOthers, 'more app')} of its providers could not.`] : []),
         ...answer.unknown.map(notKnown),
       ]);
     });

@@ -1,7 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Audit } from '@provider-access/audit';
-import { type Moment, SeenHistory, TooManyChanges } from '@provider-access/facts';
+import { type AppsOfMember, type Moment, SeenHistory, TooManyChanges } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
+import { PayerDirectory } from '@provider-access/records';
 import { PORTS, type ServicePorts, startedStream } from '@provider-access/service/http';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import {
@@ -31,7 +32,9 @@ const APPS = operation({
   summary: 'List the apps that could see a member in a period',
   description:
     'For each app, the parts of the period in which it could see the member, by the decision of `GET /ops/explain` ' +
-    `at each instant. The period has at most ${MOST_DAYS} days.`,
+    `at each instant. \`last\` has the decision at the end of the period, with what grounds it or why it denies. ` +
+    '`others` has apps that could not see the member: each was at some time bound to a provider of whom a statement ' +
+    `about the member speaks. All further apps are of no such provider. The period has at most ${MOST_DAYS} days.`,
   fields: {
     member: { schema: MEMBER, refusal: 'required', description: 'The id of the member.' },
     from: { schema: FROM, refusal: 'required', description: 'The beginning of the period, with a zone.' },
@@ -43,7 +46,7 @@ const APPS = operation({
         'instant what was known then, so that the answer is what was served.',
     },
   },
-  answer: jsonObject('The apps, and the parts of the period that the platform does not know.'),
+  answer: jsonObject('The apps, the names of providers, and the parts of the period that the platform does not know.'),
   refusals: ['invalid-request', 'unavailable'],
 });
 
@@ -80,6 +83,7 @@ export class ExplainListsController {
     @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'clock'>,
     @Inject(SeenHistory) private readonly seen: SeenHistory,
     @Inject(Audit) private readonly audit: Pick<Audit, 'record'>,
+    @Inject(PayerDirectory) private readonly directory: PayerDirectory,
   ) {}
 
   @Operation(APPS)
@@ -95,7 +99,8 @@ export class ExplainListsController {
         'The member has too many changes for one answer. Ask for a shorter period, or for one app and instant.',
       );
     });
-    const json = { member, ...period, ...(until !== undefined && { known: until }), ...found };
+    const names = Object.fromEntries(await this.directory.namesOf(providersOf(found)));
+    const json = { member, ...period, ...(until !== undefined && { known: until }), ...found, names };
     return { audit: [{ released: { members: [member], resources: 0 } }], answer: { json } };
   }
 
@@ -138,4 +143,14 @@ export class ExplainListsController {
       this.lists -= 1;
     }
   }
+}
+
+/** Most providers whose names one answer has. Each needs a query. */
+const MOST_NAMED = 100;
+/** The providers that the grounds name. */
+function providersOf({ apps }: AppsOfMember) {
+  const all = apps.flatMap(({ last }) =>
+    last.decision === 'permit' ? last.grounds.flatMap(({ providers }) => providers) : [],
+  );
+  return [...new Set(all)].slice(0, MOST_NAMED);
 }

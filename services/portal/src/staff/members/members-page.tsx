@@ -9,7 +9,8 @@ import { DecideForm } from './decide-form.tsx';
 import { Notices } from './notices.tsx';
 import { type Found, find } from './requests.ts';
 import { SearchForm } from './search-form.tsx';
-import { Said, Seen, Seeing } from './what-is-known.tsx';
+import { Seeing } from './seeing.tsx';
+import { Said, Seen } from './what-is-known.tsx';
 
 /** As FHIR has ids of resources. */
 const ID = /^[A-Za-z0-9.-]{1,64}$/;
@@ -70,7 +71,8 @@ export function MembersPage() {
         />
       </>
     );
-  const isUnknown = !found.decided && found.seeing.apps.length === 0 && found.releases.disclosures.length === 0;
+  const { apps, others = [] } = found.seeing;
+  const isUnknown = !found.decided && apps.length + others.length === 0 && found.releases.disclosures.length === 0;
   return (
     <>
       {entered === undefined ? (

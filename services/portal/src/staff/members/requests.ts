@@ -5,15 +5,34 @@ interface Period {
   readonly from: string;
   readonly to: string;
 }
-/** An app that could see the member in the period of the answer. */
-export interface SeeingApp {
+export interface Ground {
+  readonly kind: 'attribution' | 'attestation';
+  readonly providers: readonly string[];
+  readonly from: string;
+  readonly to?: string;
+}
+/** The decision at the end of the period. */
+export type LastDecision =
+  | { readonly decision: 'permit'; readonly grounds: readonly Ground[]; readonly moreGrounds: number }
+  | { readonly decision: 'deny'; readonly reason: string }
+  | { readonly decision: 'unknown' };
+export interface OtherApp {
   readonly client: string;
   readonly name: string;
+  /** A process of the release before does not have it. */
+  readonly last?: LastDecision;
+}
+/** An app that could see the member in the period of the answer. */
+export interface SeeingApp extends OtherApp {
   readonly periods: readonly Period[];
   readonly unknown?: readonly Period[];
 }
 export interface Seeing extends Period {
   readonly apps: readonly SeeingApp[];
+  /** Apps of a provider of the member that could not. A process of the release before has neither these nor names. */
+  readonly others?: readonly OtherApp[];
+  readonly moreOthers?: number;
+  readonly names?: Readonly<Record<string, string>>;
   readonly unknown: readonly Period[];
 }
 /** One entry of `GET /ops/disclosures`. */

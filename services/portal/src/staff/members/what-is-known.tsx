@@ -4,7 +4,7 @@ import type { Denials } from '../../common/consent.ts';
 import { Button } from '../../common/parts.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
-import { type Releases, releases, type SeeingApp, type Seeing as SeeingApps } from './requests.ts';
+import { type Releases, releases } from './requests.ts';
 
 const provider = (key: string): string => key.replace(/^npi\|/, 'NPI ').replace(/^tin\|/, 'TIN ');
 
@@ -27,61 +27,6 @@ export function Said({ all, named, other }: Denials) {
       )}
       {!all && other && <p>{t('say.now.other')}</p>}
       {!all && named.length === 0 && !other && <p>{t('say.now.all')}</p>}
-    </section>
-  );
-}
-
-/** Which apps can see the member now. The end of the period is now, so what lasts until then is in force. */
-export function Seeing({ apps, unknown, from, to }: SeeingApps) {
-  const { t, date } = useSpeech();
-  const lastOf = ({ periods }: SeeingApp) => periods.at(-1);
-  const now = apps.filter((one) => lastOf(one)?.to === to);
-  const before = apps.filter((one) => one.periods.length > 0 && lastOf(one)?.to !== to);
-  const isUnknown = unknown.length > 0 || apps.some((one) => (one.unknown ?? []).length > 0);
-  return (
-    <section className="sheet">
-      <h2 id="seeing">{t('call.now')}</h2>
-      {isUnknown && <p>{t('call.unknown')}</p>}
-      {now.length === 0 ? (
-        <p>{t('call.now.none')}</p>
-      ) : (
-        <>
-          <p>{t('call.now.why')}</p>
-          <div className="table" tabIndex={0} role="region" aria-labelledby="seeing">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">{t('call.app')}</th>
-                  <th scope="col">{t('call.since')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {now.map((one) => (
-                  <tr key={one.client}>
-                    <td>
-                      <bdi>{one.name}</bdi>
-                      <div className="soft">{one.client}</div>
-                    </td>
-                    <td>{lastOf(one)!.from === from ? t('call.day') : date(lastOf(one)!.from)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </>
-      )}
-      {before.length > 0 && (
-        <>
-          <h3>{t('call.before')}</h3>
-          <ul>
-            {before.map((one) => (
-              <li key={one.client}>
-                <bdi>{one.name}</bdi>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
     </section>
   );
 }
