@@ -14,11 +14,23 @@ await createProjectGraphAsync({ exitOnError: true });
 export const importTable = [
   { sourceTag: 'layer:contract', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
   { sourceTag: 'layer:pure', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
+  // The files of a payer, for the commands and for the service behind the page.
+  { sourceTag: 'layer:files', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
   { sourceTag: 'layer:platform', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform'] },
-  { sourceTag: 'layer:service', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform'] },
+  {
+    sourceTag: 'layer:service',
+    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:platform'],
+  },
   {
     sourceTag: 'layer:runner',
-    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform', 'layer:service', 'layer:sandbox'],
+    onlyDependOnLibsWithTags: [
+      'layer:contract',
+      'layer:pure',
+      'layer:files',
+      'layer:platform',
+      'layer:service',
+      'layer:sandbox',
+    ],
   },
   // What proves the product from the inside. The package exports nothing.
   {
@@ -26,6 +38,7 @@ export const importTable = [
     onlyDependOnLibsWithTags: [
       'layer:contract',
       'layer:pure',
+      'layer:files',
       'layer:platform',
       'layer:service',
       'layer:runner',
@@ -33,9 +46,12 @@ export const importTable = [
     ],
   },
   // The synthetic payer and the reviewer of a sandbox (ADR 0038).
-  { sourceTag: 'layer:sandbox', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
-  { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
-  { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
+  {
+    sourceTag: 'layer:sandbox',
+    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:tool'],
+  },
+  { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:tool'] },
+  { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:tool'] },
 ];
 /**
  * Tests may use tools. Tests of a runner may also use the other runner, because the standalone starts the services.
@@ -214,6 +230,7 @@ export default tseslint.config(
   {
     files: [
       'tools/{cli,cluster,definitions,maintenance,proofs}/**',
+      '**/*.long.spec.ts',
       '**/bench/**',
       '**/scripts/**',
       'services/portal/e2e/**/*.ts',

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import {
   batchNamed,
+  fileAt,
   type FullFile,
   IMPORT_KINDS,
   importPlan,
@@ -146,7 +147,7 @@ test(`A74 A76 what the dry run of ${FILES} random files foresees is what apps se
   for (const [n, one] of files.entries()) {
     const { kind, source } = one;
     writeFileSync(at('random.csv'), textOf(one));
-    const whole = { file: at('random.csv'), kind: IMPORT_KINDS[kind], map: NO_MAP, time };
+    const whole = { file: fileAt(at('random.csv')), kind: IMPORT_KINDS[kind], map: NO_MAP, time };
     const what = { file: whole, kind, source, asOf: TODAY };
     const ends = kind === 'opt-outs' ? await confirmedEnds(what, server) : undefined;
     const plan = await planOf({ ...what, ...(ends !== undefined && { ends }) }, server);

@@ -24,7 +24,9 @@ describe('the import table', () => {
       importTable: { sourceTag: string; onlyDependOnLibsWithTags: string[] }[];
     };
     expect(importTable.map((row) => row.sourceTag).sort()).toEqual(
-      ['contract', 'e2e', 'platform', 'proof', 'pure', 'runner', 'sandbox', 'service', 'tool'].map((t) => `layer:${t}`),
+      ['contract', 'e2e', 'files', 'platform', 'proof', 'pure', 'runner', 'sandbox', 'service', 'tool'].map(
+        (t) => `layer:${t}`,
+      ),
     );
     for (const row of importTable)
       expect(row.onlyDependOnLibsWithTags.every((tag) => /^layer:[a-z]+$/.test(tag))).toBe(true);

@@ -8,7 +8,7 @@ const floors = new Map(
   ),
 );
 /** What a tool may import beside other tools (ADR 0001). */
-const FOR_TOOLS = ['libs/kernel', 'libs/fhir', 'libs/events', 'libs/domain'];
+const FOR_TOOLS = ['libs/kernel', 'libs/fhir', 'libs/events', 'libs/domain', 'libs/full-files'];
 const PROOFS = 'tools/proofs';
 
 /** The part of a file is the longest name of the table that its path starts with, without `src`. */
@@ -40,10 +40,10 @@ describe('the floors of docs/architecture.md', () => {
     expect([...graph.values()].flat().length).toBeGreaterThan(2000);
   });
 
-  test('belong to at most fourteen libraries (ADR 0033, ADR 0122)', () => {
+  test('belong to at most fifteen libraries (ADR 0033, ADR 0122)', () => {
     const libraries = new Set(sources.map(packageOf).filter((name) => name.startsWith('libs/')));
     expect(libraries.size).toBeGreaterThan(1);
-    expect([...libraries].length).toBeLessThanOrEqual(14);
+    expect([...libraries].length).toBeLessThanOrEqual(15);
   });
 
   test('are only left downwards', () => {

@@ -21,7 +21,7 @@ export const sources = execFileSync(
 )
   .trim()
   .split('\n')
-  .filter((file) => /^(?:libs|services|tools)\/\w+\/src\/.*\.ts$/.test(file) && existsSync(join(ROOT, file)))
+  .filter((file) => /^(?:libs|services|tools)\/[\w-]+\/src\/.*\.ts$/.test(file) && existsSync(join(ROOT, file)))
   .filter((file) => !/\.spec\.ts$|\/contract\//.test(file));
 
 interface Manifest {
@@ -38,7 +38,7 @@ const manifests = new Map(
 /** The file that `specifier` means in `file`, or undefined for a package of somebody else. */
 function target(file: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier);
-  const [, name = '', rest = ''] = /^(@provider-access\/\w+)(.*)$/.exec(specifier) ?? [];
+  const [, name = '', rest = ''] = /^(@provider-access\/[\w-]+)(.*)$/.exec(specifier) ?? [];
   const manifest = manifests.get(name);
   const source = manifest?.exports?.[`.${rest}`]?.['@provider-access/source'];
   return source === undefined ? undefined : posix.join(manifest!.dir, source);

@@ -95,6 +95,16 @@ export function createLineSplitter(options: { maxLineBytes: number }): LineSplit
   return { push: (chunk) => decoded(splitter.push(chunk)), end: () => decoded(splitter.end()) };
 }
 
+/** The lines of a byte stream, in order; see createLineSplitter. */
+export async function* splitLines(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: { maxLineBytes: number },
+): AsyncGenerator<NdjsonLine, void, undefined> {
+  const splitter = createLineSplitter(options);
+  for await (const chunk of chunks) yield* splitter.push(chunk);
+  yield* splitter.end();
+}
+
 function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
   const whole = new Uint8Array(length);
   let at = 0;

@@ -15,6 +15,6 @@ export * from './demo/verify.ts';
 export { importPlan } from './full/import-plan.ts';
 export { type FullFile, planOf, type Platform } from './full/plan.ts';
 export { batchNamed, undoBatch } from './full/undo.ts';
-export { IMPORT_KINDS } from './import/kinds.ts';
-export { NO_MAP } from './import/map.ts';
+export { IMPORT_KINDS, NO_MAP } from '@provider-access/full-files';
+export { fileAt } from './import/file-faults.ts';
 export { creation, probeResources, type ProbeWorld } from './probe/content.ts';

@@ -6,8 +6,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Server } from '../src/client/server.ts';
 import { importFile, type ImportReport } from '../src/import/import-file.ts';
-import { IMPORT_KINDS } from '../src/import/kinds.ts';
-import { NO_MAP } from '../src/import/map.ts';
+import { IMPORT_KINDS, NO_MAP } from '@provider-access/full-files';
+import { fileAt } from '../src/import/file-faults.ts';
 import { PayerPlatform } from './payer-platform.ts';
 
 setFlagsFromString('--expose-gc');
@@ -59,7 +59,7 @@ export async function measuredImport(
     await once(sink, 'close');
     let early: number | undefined;
     const report = await importFile(
-      { file, kind: IMPORT_KINDS.roster, map: NO_MAP, time: '2026-01-01T00:00:00.000Z' },
+      { file: fileAt(file), kind: IMPORT_KINDS.roster, map: NO_MAP, time: '2026-01-01T00:00:00.000Z' },
       {
         server: new Server(platform.base),
         token: 'payer',

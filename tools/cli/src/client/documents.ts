@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { splitLines } from './lines.ts';
+import { splitLines } from '@provider-access/fhir';
 
 /** One JSON value of a file, or why there is none at that place. `line` is its text if it had a line of its own. */
 export type Document =

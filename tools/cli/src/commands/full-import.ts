@@ -1,9 +1,9 @@
 import { FILE_KINDS, FILE_SOURCE, type FileKind } from '@provider-access/events';
 import { importPlan } from '../full/import-plan.ts';
 import { type FullFile, planOf, type Platform } from '../full/plan.ts';
-import { confirmLines, type FullReport, reportLines } from '../full/report.ts';
+import { confirmLines, reportLines } from '../full/report-lines.ts';
 import { absentOf } from '../import/row-files.ts';
-import type { ImportFile } from '../import/rows.ts';
+import type { FullReport, ImportFile } from '@provider-access/full-files';
 import { CliError, EXIT, type Output } from '../output.ts';
 
 /** The options of a full file, for `pa import` and `pa simulate`. */
@@ -30,7 +30,8 @@ export function fullFileOf(kind: string, file: ImportFile, { asOf, source, rows,
     throw new CliError(EXIT.usage, '--full needs --as-of: the day of which the file tells, such as 2026-12-01');
   if (ends !== undefined && kind !== 'opt-outs')
     throw new CliError(EXIT.usage, '--ends belongs to opt-outs: rows of other files end when they are absent');
-  const absent = kind === 'opt-outs' ? { absentFile: absentOf(file.file), ...(ends !== undefined && { ends }) } : {};
+  const absent =
+    kind === 'opt-outs' ? { absentFile: absentOf(file.file.name), ...(ends !== undefined && { ends }) } : {};
   return { file, kind: kind as FileKind, source, asOf, ...absent, ...(rows !== undefined && { rows }) };
 }
 function isDay(text: string): boolean {

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Context, contextOf } from '../context.ts';
 import type { ImportReport } from '../import/import-file.ts';
-import { IMPORT_NAMES, type ImportName } from '../import/kinds.ts';
+import { IMPORT_NAMES, type ImportName } from '@provider-access/full-files';
 import { outcomesOf, refusedOf } from '../import/row-files.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, type ExitCode } from '../output.ts';

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
+import { IMPORT_KINDS, IMPORT_NAMES, type ImportFile, type ImportName, NO_MAP } from '@provider-access/full-files';
+import { fileAt } from '../import/file-faults.ts';
 import type { ImportReport } from '../import/import-file.ts';
-import { IMPORT_KINDS, IMPORT_NAMES, type ImportName } from '../import/kinds.ts';
 import { outcomesOf, refusedOf } from '../import/row-files.ts';
-import type { ImportFile } from '../import/rows.ts';
 import { contextOf } from '../context.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, type ExitCode, table } from '../output.ts';
@@ -114,9 +114,9 @@ export async function sourceOf(
   if (o.time === undefined && changed.getTime() > Date.now())
     throw new CliError(EXIT.usage, `${file} was changed in the future, by its file system: give --time`);
   // Other commands do not pay for loading the parsers.
-  const { NO_MAP, readMap } = await import('../import/map.ts');
+  const { readMap } = await import('../import/map.ts');
   const map = o.map === undefined ? NO_MAP : readMap(o.map, kind);
-  return { file, kind, map, time: o.time ?? changed.toISOString() };
+  return { file: fileAt(file), kind, map, time: o.time ?? changed.toISOString() };
 }
 
 const MOST_ROWS = 999_999_999;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readItems } from '../client/sources.ts';
-import { SOURCE } from '../client/statement.ts';
+import { SOURCE } from '@provider-access/full-files';
 import { contextOf } from '../context.ts';
 import { instant } from '../options.ts';
 import { publishAll } from './report.ts';

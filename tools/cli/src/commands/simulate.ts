@@ -1,6 +1,6 @@
 import { FILE_KINDS } from '@provider-access/events';
 import type { Command } from 'commander';
-import type { ImportName } from '../import/kinds.ts';
+import type { ImportName } from '@provider-access/full-files';
 import { contextOf } from '../context.ts';
 import { oneOf } from '../options.ts';
 import { type FullOptions, fullFileOf, simulateFull } from './full-import.ts';

@@ -3,7 +3,7 @@ import { OPT_OUT_SCOPES, PAYER_EVENTS } from '@provider-access/events';
 import { isKnown } from '../client/known-member.ts';
 import { inParallel } from '../client/parallel.ts';
 import type { PublishReport } from '../client/publish.ts';
-import { eventOf, faultsOf, type Statement } from '../client/statement.ts';
+import { eventOf, faultsOf, type Statement } from '@provider-access/full-files';
 import { itemOf } from '../client/steps.ts';
 import { contextOf } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';

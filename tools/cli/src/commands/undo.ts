@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
-import { batchNamed, type Undone, undoBatch } from '../full/undo.ts';
+import type { Undone } from '@provider-access/full-files';
+import { batchNamed, undoBatch } from '../full/undo.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { table } from '../output.ts';
 import { deniedAt, givenOf, releasedAmong } from '../releases/given.ts';

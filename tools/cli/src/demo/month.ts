@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { MemberLedger, ProviderOrganization, SyntheticPayer } from '@provider-access/synthetic';
 import { publish } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';
-import { eventOf } from '../client/statement.ts';
+import { eventOf } from '@provider-access/full-files';
 import { type GroupRow, groupsTarget, itemOf, type OwnApp, postEvent } from '../client/steps.ts';
 import { CliError, EXIT } from '../output.ts';
 import { runPa } from './pa.ts';

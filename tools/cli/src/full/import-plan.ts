@@ -1,6 +1,6 @@
+import { importPlan as publishPlan, type Plan } from '@provider-access/full-files';
 import { CliError } from '../output.ts';
-import { importedEvent } from './events.ts';
-import type { Plan, Platform } from './plan.ts';
+import type { Platform } from './plan.ts';
 import { publishAll } from './publish-events.ts';
 
 /**
@@ -10,13 +10,11 @@ import { publishAll } from './publish-events.ts';
 export async function importPlan(
   plan: Plan,
   platform: Platform,
-  onProgress: (accepted: number) => void = () => undefined,
+  onProgress?: (accepted: number) => void,
 ): Promise<void> {
-  const { kind, source, asOf, batch, digest, rows } = plan.report;
-  const publication = { kind, file: { source, batch, asOf }, time: new Date().toISOString() };
+  const { batch } = plan.report;
   try {
-    await publishAll(platform, plan.events(publication.time), onProgress);
-    await publishAll(platform, [importedEvent(publication, { digest, rows })]);
+    await publishPlan(plan, (events, onAccepted) => publishAll(platform, events, onAccepted), onProgress);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     const back = `Its batch is ${batch}: \`pa undo ${batch}\` takes back what was published.`;

@@ -1,12 +1,11 @@
 import { toStructured } from '@provider-access/events';
+import { CsvForm, type ImportFile, importRows, type RowFault, withoutFormulas } from '@provider-access/full-files';
 import { publish, type PublishReport } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';
 import type { Item } from '../client/sources.ts';
 import { CliError, EXIT, type ExitCode } from '../output.ts';
-import { CsvForm } from './csv.ts';
-import { withoutFormulas } from './formulas.ts';
-import { LineFile } from './row-files.ts';
-import { importRows, type ImportFile, type RowFault } from './rows.ts';
+import { eachInCli } from './file-faults.ts';
+import { ownLines } from './row-files.ts';
 
 interface RefusedRow {
   readonly line: number;
@@ -42,7 +41,8 @@ export async function checkFile(
 ): Promise<ImportReport> {
   const report: ImportReport = emptyReport();
   const form = new CsvForm();
-  for await (const row of importRows(source, ({ ignored }) => (report.ignoredColumns = ignored), form)) {
+  const rows = importRows(source, ({ ignored }) => (report.ignoredColumns = ignored), form);
+  for await (const row of eachInCli(rows)) {
     report.rows += 1;
     if (row.ok) preview(row.line, row.event.subject ?? '', row.event.data);
     else refuse(report, row.line, row.faults);
@@ -81,8 +81,8 @@ export interface ImportOptions {
  */
 export async function importFile(source: ImportFile, options: ImportOptions): Promise<ImportReport> {
   const report = emptyReport();
-  const outcomes = new LineFile(options.outcomes);
-  const refusedRows = new LineFile(options.refused);
+  const outcomes = ownLines(options.outcomes);
+  const refusedRows = ownLines(options.refused);
   /** The lines that were sent and are not settled: at most some batches. */
   const sent = new Map<number, string>();
   let header = '';
@@ -102,7 +102,7 @@ export async function importFile(source: ImportFile, options: ImportOptions): Pr
       },
       form,
     );
-    for await (const row of rows) {
+    for await (const row of eachInCli(rows)) {
       report.rows += 1;
       if (row.ok) {
         sent.set(row.line, row.text);

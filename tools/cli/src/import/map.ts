@@ -1,32 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { type ImportKind, type ImportMap, mapOf } from '@provider-access/full-files';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { CliError, EXIT } from '../output.ts';
-import type { ImportKind } from './kinds.ts';
-
-const EXCEL = 'excel';
-const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-const schema = z.strictObject({
-  /** Attribute -> name of its column. An attribute without a row has the column of its own name. */
-  columns: z.record(z.string(), text).default({}),
-  /** Attribute -> the value of every row. */
-  constants: z.record(z.string(), text).default({}),
-  /** Attribute -> value in the file -> value of the event. */
-  values: z.record(z.string(), z.record(z.string(), text)).default({}),
-  /** Days that the file writes in another order, such as MM/DD/YYYY, or `excel` for the day numbers of Excel. */
-  days: z
-    .string()
-    .refine(
-      (form) => form === EXCEL || ['YYYY', 'MM', 'DD'].every((part) => form.split(part).length === 2),
-      'has YYYY, MM and DD once, or is excel',
-    )
-    .optional(),
-  /** Without it, the header tells. */
-  separator: z.string().length(1, 'is one character').optional(),
-});
-export type ImportMap = z.output<typeof schema>;
-
-export const NO_MAP: ImportMap = schema.parse({});
+import { asCli } from './file-faults.ts';
 
 /** @throws CliError with the place of the fault */
 export function readMap(file: string, kind: ImportKind): ImportMap {
@@ -37,38 +13,9 @@ export function readMap(file: string, kind: ImportKind): ImportMap {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new CliError(EXIT.usage, `the map ${file} cannot be read: ${code ?? message.split('\n')[0]}`);
   }
-  const read = schema.safeParse(content ?? {});
-  if (!read.success) {
-    const faults = read.error.issues.map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`);
-    throw new CliError(EXIT.usage, `the map ${file}: ${faults.join('; ')}`);
+  try {
+    return mapOf(content, kind, `the map ${file}`);
+  } catch (error) {
+    throw asCli(error);
   }
-  const { columns, constants, values } = read.data;
-  for (const [part, names] of Object.entries({ columns, constants, values }))
-    for (const name of Object.keys(names))
-      if (!kind.attributes.includes(name))
-        throw new CliError(
-          EXIT.usage,
-          `the map ${file}: ${part}.${name} is no attribute of this import: ${kind.attributes.join(', ')}`,
-        );
-  return read.data;
-}
-
-/** Reads a day of the form that the map names as YYYY-MM-DD. @returns undefined if it has another form */
-export function dayOf(value: string, form: string): string | undefined {
-  if (form === EXCEL) return dayOfExcel(value);
-  // One digit is enough for a month and a day, as spreadsheets write them.
-  const pattern = form
-    .replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
-    .replace('YYYY', String.raw`(?<year>\d{4})`)
-    .replace('MM', String.raw`(?<month>\d{1,2})`)
-    .replace('DD', String.raw`(?<day>\d{1,2})`);
-  const found = new RegExp(`^${pattern}$`).exec(value)?.groups;
-  if (found === undefined) return undefined;
-  return `${found['year']}-${found['month']!.padStart(2, '0')}-${found['day']!.padStart(2, '0')}`;
-}
-
-/** Excel counts days from 30 December 1899; a fraction is a time of day. Years 1954 to 2119 have five digits. */
-export function dayOfExcel(value: string): string | undefined {
-  if (!/^[2-7]\d{4}(?:\.\d+)?$/.test(value)) return undefined;
-  return new Date(Date.UTC(1899, 11, 30) + Math.floor(Number(value)) * 86_400_000).toISOString().slice(0, 10);
 }

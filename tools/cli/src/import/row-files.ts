@@ -1,36 +1,14 @@
-import { closeSync, lstatSync, writeSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
+import { LineFile } from '@provider-access/full-files';
 import { openOwn, refuseLink } from '../own-file.ts';
 
-const BUFFER = 64 * 1024;
-
-/** A file of lines for its owner alone. It appears with the first line, and its memory is bounded on a slow disk. */
-export class LineFile {
-  readonly path: string;
-  #descriptor: number | undefined;
-  #buffer = '';
-  /** @throws CliError at once if the file would be written through a link */
-  constructor(path: string) {
-    refuseLink(path);
-    this.path = path;
-  }
-  get written(): boolean {
-    return this.#descriptor !== undefined;
-  }
-  /** @throws CliError if the file cannot be written */
-  add(line: string): void {
-    this.#descriptor ??= openOwn(this.path);
-    this.#buffer += `${line}\n`;
-    if (this.#buffer.length >= BUFFER) this.#flush();
-  }
-  end(): void {
-    if (this.#descriptor === undefined) return;
-    this.#flush();
-    closeSync(this.#descriptor);
-  }
-  #flush(): void {
-    writeSync(this.#descriptor!, this.#buffer);
-    this.#buffer = '';
-  }
+/**
+ * A file of lines for its owner alone. It appears with the first line.
+ * @throws CliError at once if the file would be written through a link, and later if it cannot be written
+ */
+export function ownLines(path: string): LineFile {
+  refuseLink(path);
+  return new LineFile(path, openOwn);
 }
 
 /** `roster.csv.gz` -> `roster` */

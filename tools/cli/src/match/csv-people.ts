@@ -1,6 +1,7 @@
 import { isNpi } from '@provider-access/events';
 import { dateRange } from '@provider-access/fhir';
-import { CsvForm, readCsv } from '../import/csv.ts';
+import { CsvForm, readCsv } from '@provider-access/full-files';
+import { eachInCli } from '../import/file-faults.ts';
 import { CliError, EXIT } from '../output.ts';
 import { type Attesting, bundleOf, HREX, MEMBER_NUMBER, payorOf, SELF, type Submitted } from './submitted.ts';
 
@@ -60,7 +61,7 @@ export async function csvPeople(
   let header: readonly string[] | undefined;
   const people: Submitted[] = [];
   const faults: string[] = [];
-  for await (const row of readCsv(bytes, { name, form: new CsvForm() })) {
+  for await (const row of eachInCli(readCsv(bytes, { name, form: new CsvForm() }))) {
     if (!row.ok) faults.push(`${name} line ${row.line}: ${row.reason}`);
     else if (header === undefined) header = headerOf(row.cells, name);
     else {

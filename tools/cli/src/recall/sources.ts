@@ -1,8 +1,8 @@
 import { readItems } from '../client/sources.ts';
-import { SOURCE } from '../client/statement.ts';
+import { type Batch, SOURCE } from '@provider-access/full-files';
 import type { Context } from '../context.ts';
 import { Held } from '../full/held.ts';
-import { type Batch, undoBatch } from '../full/undo.ts';
+import { undoBatch } from '../full/undo.ts';
 import { publishAll } from '../full/publish-events.ts';
 import { CliError, EXIT } from '../output.ts';
 import { explained } from '../releases/given.ts';

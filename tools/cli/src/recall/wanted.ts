@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
-import { eventOf } from '../client/statement.ts';
-import { instantBefore } from '../full/undo.ts';
+import { eventOf, instantBefore } from '@provider-access/full-files';
 import type { Explained } from '../releases/given.ts';
 import { deniedNow } from '../releases/find.ts';
 import type { Wrong, WrongResource, WrongStatement } from '../releases/wrong.ts';

@@ -1,8 +1,8 @@
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
-import { splitLines } from '../client/lines.ts';
-import { CliError, EXIT } from '../output.ts';
+import { splitLines } from '@provider-access/fhir';
 import { TextForm, utf8Of } from './encoding.ts';
+import { FileFault } from './fault.ts';
 
 /** A row of a CSV file, or why its lines are none. `text` is the row as it is in the file. */
 export type CsvRow =
@@ -134,7 +134,7 @@ class Rows {
 /**
  * The rows of a CSV file (RFC 4180) in bounded memory, without blank lines. The encoding is recognised, and the
  * separator too unless the caller names one; `form` has both. A first line such as `sep=;` names the separator.
- * @throws CliError if the file is no text
+ * @throws FileFault if the file is no text
  */
 export async function* readCsv(
   bytes: AsyncIterable<Uint8Array>,
@@ -143,7 +143,10 @@ export async function* readCsv(
   let rows: Rows | undefined;
   for await (const line of splitLines(utf8Of(bytes, name, form), { maxLineBytes: MAX_LINE_BYTES })) {
     if (line.kind === 'too-long') {
-      if (rows === undefined) throw new CliError(EXIT.usage, `${name}: the first line has ${line.bytes} bytes`);
+      if (rows === undefined) {
+        const length = `the first line has ${line.bytes} bytes`;
+        throw new FileFault('usage', `${name}: ${length}`, { code: 'header', reason: length });
+      }
       yield* rows.end();
       const reason = `${line.bytes} bytes: a line has at most ${MAX_LINE_BYTES}`;
       yield { ok: false, line: line.number, text: '', reason };

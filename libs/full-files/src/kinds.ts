@@ -1,6 +1,6 @@
 import type { OPT_OUT_LISTS } from '@provider-access/domain/access';
 import type { PayerEventType } from '@provider-access/events';
-import type { Statement } from '../client/statement.ts';
+import type { Statement } from './statement.ts';
 
 /** The values of a row by attribute: only those that the file has, and that are not empty. */
 export type Values = Readonly<Record<string, string>>;

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { compareRows, type Comparison } from '../src/full/compare.ts';
-import type { HeldRow } from '../src/full/held.ts';
-import { SortedRows } from '../src/full/sorted-rows.ts';
+import { compareRows, type Comparison } from '../src/compare.ts';
+import type { HeldRow } from '../src/holdings.ts';
+import { SortedRows } from '../src/sorted-rows.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

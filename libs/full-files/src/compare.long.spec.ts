@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { measuredCompare } from '../../test/measured-compare.ts';
+import { measuredCompare } from '../test/measured-compare.ts';
 
 test('A78 a million rows are compared in constant memory', async () => {
   const rows = 1_000_000;

@@ -1,8 +1,7 @@
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { LineFile } from '../import/row-files.ts';
+import { LineFile, linesOf } from './line-file.ts';
 
 /** One row of a full file. */
 export interface FullRow {
@@ -27,10 +26,14 @@ const compare = (a: FullRow, b: FullRow): number =>
  * merged. `close` removes the folder.
  */
 export class SortedRows {
-  readonly folder = mkdtempSync(join(tmpdir(), 'pa-full-'));
+  readonly folder: string;
   #run: FullRow[] = [];
   readonly #files: string[] = [];
   #count = 0;
+  /** @param within the folder that gets the folder of files; default: that of the system */
+  constructor(within = tmpdir()) {
+    this.folder = mkdtempSync(join(within, 'pa-full-'));
+  }
 
   get count(): number {
     return this.#count;
@@ -76,6 +79,3 @@ async function* rowsOf(path: string): AsyncGenerator<FullRow> {
 async function* inOrder(rows: readonly FullRow[]): AsyncGenerator<FullRow> {
   yield* rows;
 }
-/** The lines of a file that `LineFile` wrote. */
-export const linesOf = (path: string): AsyncIterable<string> =>
-  createInterface({ input: createReadStream(path), crlfDelay: Infinity });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { CliError, EXIT } from '../output.ts';
-import type { HeldRow } from './held.ts';
+import { FileFault } from './fault.ts';
+import type { HeldRow } from './holdings.ts';
 import type { FullRow } from './sorted-rows.ts';
 
 /** A row that the file adds, changes or no longer has. `row` is null for the last. */
@@ -31,7 +31,7 @@ export interface Comparison {
 export const textOf = (row: Readonly<Record<string, unknown>>): string =>
   JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** The rows of a file, each once. @throws CliError for two rows with one name and two contents */
+/** The rows of a file, each once. @throws FileFault for two rows with one name and two contents */
 async function* distinct(rows: AsyncIterable<FullRow>, found: Comparison, file: string): AsyncGenerator<FullRow> {
   let last: FullRow | undefined;
   for await (const row of rows) {
@@ -39,10 +39,11 @@ async function* distinct(rows: AsyncIterable<FullRow>, found: Comparison, file: 
     if (last?.subject !== row.subject || last.key !== row.key) yield (last = row);
     else if (textOf(last.row) === textOf(row.row)) found.repeated += 1;
     else
-      throw new CliError(
-        EXIT.refused,
+      throw new FileFault(
+        'refused',
         `${file}: the lines ${last.line} and ${row.line} state the same row differently. A full file has one row for ` +
           'each member and provider, or coverage. Nothing was imported.',
+        { code: 'two-contents', lines: [last.line, row.line] },
       );
   }
 }

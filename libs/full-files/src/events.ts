@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent, FileKind, FileNote } from '@provider-access/events';
-import { eventOf } from '../client/statement.ts';
+import { eventOf } from './statement.ts';
 
 const DAY_MS = 86_400_000;
 /** The last day before a day: a row that a file of this day does not have held until then. */

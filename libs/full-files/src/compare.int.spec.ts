@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { measuredCompare } from '../../test/measured-compare.ts';
+import { measuredCompare } from '../test/measured-compare.ts';
 import { SortedRows } from './sorted-rows.ts';
 
 /** `compare.long.spec.ts` compares a million rows. */

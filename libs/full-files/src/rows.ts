@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import { isDayOrInstant, isInstant } from '@provider-access/fhir';
-import { bytesOf } from '../client/documents.ts';
-import { eventOf, faultsOf, SOURCE } from '../client/statement.ts';
-import { CliError, EXIT } from '../output.ts';
 import { CsvForm, readCsv } from './csv.ts';
+import { FileFault } from './fault.ts';
+import type { FileBytes } from './file-bytes.ts';
 import { withFormulas } from './formulas.ts';
 import type { ImportKind, Values } from './kinds.ts';
 import { dayOf, dayOfExcel, type ImportMap } from './map.ts';
+import { eventOf, faultsOf, SOURCE } from './statement.ts';
 
 export interface RowFault {
   /** The name of the column in the file; undefined if the whole row is at fault. */
@@ -19,7 +19,7 @@ export type ImportRow =
   | { readonly ok: false; readonly line: number; readonly text: string; readonly faults: readonly RowFault[] };
 
 export interface ImportFile {
-  readonly file: string;
+  readonly file: FileBytes;
   readonly kind: ImportKind;
   readonly map: ImportMap;
   /** The business time of rows without one. */
@@ -38,43 +38,53 @@ interface Layout {
 const folded = (name: string): string => name.toLowerCase().replaceAll(/[\s_.-]+/g, '');
 
 /** The place of a column, as it is written or else in another case and spacing. */
-function placeOf(file: string, header: readonly string[], name: string): number {
+function placeOf(file: string, header: readonly string[], attribute: string, name: string): number {
   const exact = header.indexOf(name);
   if (exact >= 0) return exact;
   const alike = header.filter((each) => folded(each) === folded(name));
   if (alike.length < 2) return header.indexOf(alike[0] ?? name);
-  throw new CliError(
-    EXIT.usage,
+  throw new FileFault(
+    'usage',
     `${file}: the columns ${alike.map((each) => `"${each}"`).join(' and ')} may both be ${name}: name one in a map`,
+    { code: 'columns-alike', columns: alike, attribute },
   );
 }
 
 function layoutOf(
-  { file, kind, map }: ImportFile,
+  { file: { name }, kind, map }: ImportFile,
   header: readonly string[],
   headerText: string,
   separator: string,
 ): Layout {
   const twice = header.find((name, at) => header.indexOf(name) !== at);
-  if (twice !== undefined) throw new CliError(EXIT.usage, `${file}: two columns have the name "${twice}"`);
+  if (twice !== undefined)
+    throw new FileFault('usage', `${name}: two columns have the name "${twice}"`, {
+      code: 'columns-alike',
+      columns: [twice],
+    });
   const places = new Map<string, number>();
   for (const attribute of kind.attributes) {
     const named = map.columns[attribute];
-    const at = placeOf(file, header, named ?? attribute);
+    const at = placeOf(name, header, attribute, named ?? attribute);
     if (at >= 0) places.set(attribute, at);
     else if (named !== undefined)
-      throw new CliError(EXIT.usage, `${file}: the map names the column "${named}" for ${attribute}, which is missing`);
+      throw new FileFault('usage', `${name}: the map names the column "${named}" for ${attribute}, which is missing`, {
+        code: 'mapped-column-missing',
+        attribute,
+        column: named,
+      });
   }
   for (const names of kind.required)
-    if (!names.some((name) => places.has(name) || map.constants[name] !== undefined)) {
+    if (!names.some((each) => places.has(each) || map.constants[each] !== undefined)) {
       const hint =
         header.length === 1
           ? ` The file has one column: if "${separator}" does not separate its columns, name the character as ` +
             '`separator` in the map.'
-          : ` The file has the columns ${header.map((name) => `"${name}"`).join(', ')}.`;
-      throw new CliError(
-        EXIT.usage,
-        `${file}: no column for ${names.join(' or ')}.${hint} A map (--map) names the column of an attribute.`,
+          : ` The file has the columns ${header.map((each) => `"${each}"`).join(', ')}.`;
+      throw new FileFault(
+        'usage',
+        `${name}: no column for ${names.join(' or ')}.${hint} A map (--map) names the column of an attribute.`,
+        { code: 'column-missing', attributes: names, columns: header },
       );
     }
   const used = new Set(places.values());
@@ -88,18 +98,25 @@ const idOf = (kind: ImportKind, { subject, time, data }: DomainEvent): string =>
     .digest('base64url')
     .slice(0, 22)}`;
 
-/** The events of a CSV file, and the rows that state no event. `onLayout` receives the columns of the header. */
+/**
+ * The events of a CSV file, and the rows that state no event. `onLayout` receives the columns of the header.
+ * @throws FileFault if the file is no CSV file, or its header does not name the columns of the kind
+ */
 export async function* importRows(
   source: ImportFile,
   onLayout: (layout: { readonly headerText: string; readonly ignored: readonly string[] }) => void = () => undefined,
   form = new CsvForm(),
 ): AsyncGenerator<ImportRow> {
   let layout: Layout | undefined;
-  const { file: name, map } = source;
-  for await (const row of readCsv(bytesOf(name), { name, separator: map.separator, form })) {
+  const { file, map } = source;
+  const { name } = file;
+  for await (const row of readCsv(file.bytes(), { name, separator: map.separator, form })) {
     if (layout === undefined) {
       if (!row.ok)
-        throw new CliError(EXIT.usage, `${source.file}:${row.line}: the header cannot be read: ${row.reason}`);
+        throw new FileFault('usage', `${name}:${row.line}: the header cannot be read: ${row.reason}`, {
+          code: 'header',
+          reason: row.reason,
+        });
       layout = layoutOf(source, row.cells.map(withFormulas), row.text, form.separator);
       onLayout(layout);
       continue;
@@ -115,7 +132,8 @@ export async function* importRows(
       };
     else yield rowOf(source, layout, line, text, row.cells.map(withFormulas));
   }
-  if (layout === undefined) throw new CliError(EXIT.usage, `${source.file} is empty: the first line names the columns`);
+  if (layout === undefined)
+    throw new FileFault('usage', `${name} is empty: the first line names the columns`, { code: 'no-header' });
 }
 
 function rowOf(source: ImportFile, layout: Layout, line: number, text: string, cells: readonly string[]): ImportRow {
@@ -131,7 +149,9 @@ function rowOf(source: ImportFile, layout: Layout, line: number, text: string, c
   for (const [attribute, at] of layout.places) {
     const cell = cells[at]!;
     if (cell === '') continue;
-    const translated = map.values[attribute]?.[cell] ?? (kind.codes.includes(attribute) ? codeOf(cell) : cell);
+    const meant = map.values[attribute];
+    const told = meant !== undefined && Object.hasOwn(meant, cell) ? meant[cell] : undefined;
+    const translated = told ?? (kind.codes.includes(attribute) ? codeOf(cell) : cell);
     const day = map.days !== undefined && kind.days.includes(attribute) ? dayOf(translated, map.days) : translated;
     if (day === undefined) fault(attribute, `"${translated}" is no day of the form ${map.days}, which the map names`);
     else if (kind.days.includes(attribute) && !isDayOrInstant(day)) fault(attribute, noDay(day));

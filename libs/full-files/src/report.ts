@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { FileKind } from '@provider-access/events';
-import { countLines, table } from '../output.ts';
 import type { Comparison } from './compare.ts';
 
 /** How a list of a provider changes. */
@@ -31,7 +30,7 @@ export interface FullReport extends Comparison {
   readonly lists: Readonly<Record<string, ListChange>>;
   /** Gained members by security label (`system|code`), of resources that their new providers would get (A72). */
   readonly sensitive: Readonly<Record<string, number>>;
-  /** Why the import needs a confirmation. Empty if it needs none. */
+  /** Why the import needs a confirmation, in English. Empty if it needs none. */
   readonly reasons: readonly string[];
 }
 
@@ -39,14 +38,27 @@ export interface FullReport extends Comparison {
 const THRESHOLD_PERCENT = 5;
 /** So many members of one list must change at least before the list alone needs a confirmation. */
 const LEAST_OF_A_LIST = 10;
-const LISTED = 15;
 
 const isAbove = (count: number, of: number): boolean => count * 100 > of * THRESHOLD_PERCENT;
 const percent = (count: number, of: number): string =>
   of === 0 ? 'it had none' : `${((count * 100) / of).toFixed(1)} % of ${of}`;
 
-/** Why a report needs a confirmation (A73). */
-export function reasonsOf({
+/** One thing that is more than an import may change by itself. */
+export type ReportCause =
+  /** Changes of a network that are too many to be foreseen. */
+  | { readonly code: 'unforeseen'; readonly count: number }
+  /** Rows that end or are new, or members who are lost or gained, of the rows that the platform holds. */
+  | { readonly code: 'ended' | 'added' | 'lost' | 'gained'; readonly count: number; readonly of: number }
+  /** Members whom one list loses or gains, of its rows or members. */
+  | {
+      readonly code: 'list-loses' | 'list-gains';
+      readonly list: string;
+      readonly count: number;
+      readonly of: number;
+    };
+
+/** Why a report needs a confirmation (A73). Empty if it needs none. */
+export function causesOf({
   kind,
   unforeseen,
   first,
@@ -56,28 +68,46 @@ export function reasonsOf({
   gained,
   lost,
   lists,
-}: Omit<FullReport, 'reasons' | 'number'>): readonly string[] {
-  const reasons: string[] = [];
-  if (unforeseen > 0) reasons.push(`${unforeseen} changes of the network are too many to say what lists gain and lose`);
-  if (first) return reasons;
+}: Omit<FullReport, 'reasons' | 'number'>): readonly ReportCause[] {
+  const causes: ReportCause[] = unforeseen > 0 ? [{ code: 'unforeseen', count: unforeseen }] : [];
+  if (first) return causes;
   // A row that stays and is over loses its member as one that is absent does. A row of a network has many members.
   const totals = [
-    ['rows end', ended],
-    ['rows are new', added],
+    ['ended', ended],
+    ['added', added],
     ...(kind === 'network'
       ? []
       : ([
-          ['members are lost', lost],
-          ['members are gained', gained],
+          ['lost', lost],
+          ['gained', gained],
         ] as const)),
   ] as const;
-  for (const [what, count] of totals)
-    if (isAbove(count, held)) reasons.push(`${count} ${what}: ${percent(count, held)} rows`);
+  for (const [code, count] of totals) if (isAbove(count, held)) causes.push({ code, count, of: held });
   for (const [list, change] of Object.entries(lists))
-    for (const [what, count] of [['loses', change.lost] as const, ['gains', change.gained] as const])
-      if (count >= LEAST_OF_A_LIST && isAbove(count, change.held))
-        reasons.push(`${list} ${what} ${count} members: ${percent(count, change.held)}`);
-  return reasons;
+    for (const [code, count] of [['list-loses', change.lost] as const, ['list-gains', change.gained] as const])
+      if (count >= LEAST_OF_A_LIST && isAbove(count, change.held)) causes.push({ code, list, count, of: change.held });
+  return causes;
+}
+
+const OF_ROWS = {
+  ended: 'rows end',
+  added: 'rows are new',
+  lost: 'members are lost',
+  gained: 'members are gained',
+} as const;
+/** A cause in English, for people. */
+export function reasonOf(cause: ReportCause): string {
+  switch (cause.code) {
+    case 'unforeseen':
+      return `${cause.count} changes of the network are too many to say what lists gain and lose`;
+    case 'list-loses':
+    case 'list-gains': {
+      const what = cause.code === 'list-loses' ? 'loses' : 'gains';
+      return `${cause.list} ${what} ${cause.count} members: ${percent(cause.count, cause.of)}`;
+    }
+    default:
+      return `${cause.count} ${OF_ROWS[cause.code]}: ${percent(cause.count, cause.of)} rows`;
+  }
 }
 
 /** Ten digits that a person can read aloud. @param changes what names the changes of every row, in their order */
@@ -102,41 +132,3 @@ export function digitsOf(text: string): string {
     .padStart(10, '0')
     .replace(/^(.{5})/, '$1-');
 }
-
-/** The report for people. */
-export function reportLines(report: FullReport): string[] {
-  const { kind, source, asOf, rows, repeated, held, added, changed, ended, kept, gained, lost, lists, first } = report;
-  const largest = Object.entries(lists)
-    .filter(([, change]) => change.gained + change.lost > 0)
-    .sort(([a, x], [b, y]) => y.gained + y.lost - (x.gained + x.lost) || a.localeCompare(b));
-  return [
-    `Report ${report.number}: ${kind} of ${source} as of ${asOf}, ${rows} rows` +
-      `${repeated > 0 ? ` (${repeated} stand more than once)` : ''}.`,
-    first
-      ? 'This is the first full file of this source: there is nothing to compare it with.'
-      : `The platform holds ${held} rows of this source.`,
-    `${added} rows are new, ${changed} change, ${ended} end.`,
-    ...(kept === 0
-      ? []
-      : [`${kept} opt-outs of this source are not in the file. They stay, because nobody has confirmed their ends.`]),
-    ...(report.unforeseen > 0 ? [] : [`Lists of providers gain ${gained} members and lose ${lost}.`]),
-    ...countLines('new access to labelled data, in members by label', report.sensitive),
-    ...(largest.length === 0
-      ? []
-      : table(
-          ['list', kind === 'network' ? 'members now' : 'rows held', 'gains', 'loses'],
-          largest.slice(0, LISTED).map(([list, c]) => [list, String(c.held), String(c.gained), String(c.lost)]),
-        )),
-    ...(largest.length > LISTED ? [`… ${largest.length - LISTED} more lists with --json`] : []),
-  ];
-}
-/** Why the import stops, and how it goes on. */
-export const confirmLines = ({ reasons, number }: FullReport): string[] =>
-  reasons.length === 0
-    ? []
-    : [
-        'This is more than an import may change by itself:',
-        ...reasons.slice(0, LISTED).map((reason) => `  ${reason}`),
-        ...(reasons.length > LISTED ? [`  … ${reasons.length - LISTED} more with --json`] : []),
-        `If it is right, import the file with --confirm ${number}.`,
-      ];

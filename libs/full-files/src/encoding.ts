@@ -1,5 +1,5 @@
 import type { NdjsonLine } from '@provider-access/fhir';
-import { CliError, EXIT } from '../output.ts';
+import { FileFault } from './fault.ts';
 
 export type Encoding = 'UTF-8' | 'UTF-16' | 'Windows-1252';
 
@@ -45,7 +45,7 @@ export class TextForm {
 
 /**
  * The bytes in UTF-8, if they are UTF-16; otherwise as they are.
- * @throws CliError that names what the file is, if it is no text
+ * @throws FileFault that names what the file is, if it is no text
  */
 export async function* utf8Of(
   bytes: AsyncIterable<Uint8Array>,
@@ -57,7 +57,8 @@ export async function* utf8Of(
   const begin = (start: Buffer): Uint8Array => {
     const magic = start.subarray(0, 8).toString('hex');
     const what = NO_TEXT.find(([of]) => magic.startsWith(of))?.[1];
-    if (what !== undefined) throw new CliError(EXIT.usage, `${name} is no CSV file but ${what}`);
+    if (what !== undefined)
+      throw new FileFault('usage', `${name} is no CSV file but ${what}`, { code: 'no-csv', what });
     const utf16 = utf16Of(start.subarray(0, SAMPLE));
     if (utf16 === undefined) return start;
     form.encoding = 'UTF-16';

@@ -1,0 +1,3 @@
+import { configure } from '../../.ci/vitest.base.mjs';
+
+export default configure();
