@@ -173,6 +173,12 @@ const casts = [
   message: 'A cast lets any text into a metric. Give the value its type where it comes from, or ask valueIn().',
 }));
 
+/** SQLite prepares such a statement again for each execution: its plan depends on the value. */
+const limits = ['TemplateElement[value.raw=/LIMIT [?]/]', 'Literal[value=/LIMIT [?]/]'].map((selector) => ({
+  selector,
+  message: 'Write LIMIT of libs/engines/src/log/embedded/limit.ts.',
+}));
+
 export default tseslint.config(
   {
     ignores: [
@@ -192,7 +198,7 @@ export default tseslint.config(
     rules: {
       ...boundaries(importTable),
       ...engineBan(undefined),
-      'no-restricted-syntax': ['error', ...casts, ...classes],
+      'no-restricted-syntax': ['error', ...casts, ...classes, ...limits],
       'max-lines': ['error', { max: 400 }],
       'max-depth': ['error', 4],
       eqeqeq: 'error',

@@ -56,6 +56,9 @@ const QUERIES: Readonly<Record<string, Query>> = {
   'a count': (reader, n) => reader.count({ index: 'by_tag', equals: [group(n)], all: [['x']], limit: 1 + n }),
   'a count of several': (reader, n) =>
     reader.count({ index: 'by_tag', equals: [[group(n), 'g']], all: [['x', 'y']], limit: 1 + n }),
+  'documents by a value': (reader, n) => reader.having({ index: 'by_group', any: [[group(n)]] }),
+  'documents by one of several values': (reader, n) =>
+    reader.having({ index: 'by_group', any: [[group(n)], [group(n + 1)]], limit: 1 + n }),
   'documents by ids': (reader, n) => reader.getMany([`g/T/d${n}`, `g/T/d${n + 1}`], { plain: 'left out' }),
 };
 

@@ -194,7 +194,7 @@ export class Statements extends WriteStatements {
       const where = columns.map((c, i) => (i < paths.length ? `${c} = ${value(i)}` : `${c} IS NOT NULL`)).join(' AND ');
       const by = `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const from = one ? `${by} WHERE ${where}` : `json_each(?) j CROSS JOIN ${by} ON ${where}`;
-      return `SELECT ${this.#selected([])} FROM ${from} LIMIT ?`;
+      return `SELECT ${this.#selected([])} FROM ${from} ${LIMIT}`;
     });
   }
 
