@@ -138,7 +138,7 @@ export const BUDGETS = {
   inflatesOfAPlainDownload: { most: 5, reason: 'One call for up to 32 adjacent segments.' },
   inflatesOfAGzipDownload: { most: 0, reason: 'A gzip download copies stored bytes.' },
   queriesOfADownload: {
-    most: 18,
-    reason: 'Facts and labels of all members of a file, before its first byte and again for each stretch.',
+    most: 9,
+    reason: 'Labels of all members of a file, before its first byte and again for each stretch. Facts are in memory.',
   },
 } as const satisfies Readonly<Record<string, Budget>>;
