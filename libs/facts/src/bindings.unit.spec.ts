@@ -212,3 +212,39 @@ describe('P1 pa.binding-changed.v1, which BINDING_EVENTS writes', () => {
     expect(world.approved(5, [NPI], { bindings: [] }).intervals).toEqual([[NPI, 5]]);
   });
 });
+
+describe('the apps of a provider', () => {
+  it('are found among thousands without a look at the others, also after an end and a new approval', () => {
+    const registry = new Registrations();
+    const say = (client: string, version: number, type: string, data: object): void => {
+      const event = { id: `${client}/${version}`, source: 'urn:test', type, subject: client, time: at(version) };
+      const { key, value, headers } = encodeEvent({ ...event, data: { client, by: 'x', ...data } });
+      const more = { ...headers, pa_stream: `client/${client}`, pa_version: String(version) };
+      const record = { topic: PA_REGISTRY, partition: 0, offset: version, key, value, headers: more };
+      registry.evolve({ ...record, timestamp: ms(version) } as unknown as LogRecord);
+    };
+    const approve = (client: string, version: number, ...providers: readonly ProviderKey[]): void =>
+      say(client, version, 'pa.app-approved.v1', { providers, scope: 'system/*.rs' });
+    for (let n = 0; n < 3000; n += 1) approve(`c-${n}`, 1, `npi|${n}`);
+    approve('c-first', 1, NPI, TIN);
+    approve('c-second', 1, NPI);
+    let looked = 0;
+    for (const client of registry.ids()) {
+      const facts = registry.get(client)!;
+      const { bindings } = facts;
+      Object.defineProperty(facts, 'bindings', { get: () => ((looked += 1), bindings), enumerable: true });
+    }
+    const boundTo = (provider: ProviderKey, hour: number): readonly string[] =>
+      registry.boundTo(provider, ms(hour)).map(({ client }) => client);
+    expect(boundTo(NPI, 2)).toEqual(['c-first', 'c-second']);
+    expect(boundTo('npi|7', 2)).toEqual(['c-7']);
+    expect(boundTo(SECOND, 2)).toEqual([]);
+    expect(looked).toBeLessThanOrEqual(3);
+    approve('c-first', 3, TIN, SECOND);
+    expect([boundTo(NPI, 4), boundTo(SECOND, 4), boundTo(TIN, 4)]).toEqual([['c-second'], ['c-first'], ['c-first']]);
+    say('c-second', 5, 'pa.app-revoked.v1', { reason: 'key-compromised' });
+    expect(boundTo(NPI, 6)).toEqual([]);
+    approve('c-first', 7, NPI);
+    expect(boundTo(NPI, 8)).toEqual(['c-first']);
+  });
+});

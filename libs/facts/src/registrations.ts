@@ -30,6 +30,8 @@ export class Registrations {
   readonly lines = new Lines();
   readonly #details: ClientDetails | undefined;
   readonly #clients = new Map<string, ClientFacts>();
+  /** Clients that were ever bound to a provider, so that a question about one looks at no other client. */
+  readonly #boundEver = new Map<ProviderKey, Set<string>>();
   readonly #ends = new ScheduledEnds();
   readonly #names = new BoundedMap<string, string>(NAMES_KEPT);
   readonly #versions = new Map<string, number>();
@@ -111,9 +113,7 @@ export class Registrations {
     }
     if (type === BINDING_CHANGED) {
       if (known === undefined) return undefined;
-      const changed = withBinding(known, record, at, true);
-      this.#clients.set(client, changed);
-      this.#ends.schedule(client, changed.bindings);
+      this.#keep(withBinding(known, record, at, true));
       return client;
     }
     const status = statusAfter(type, record);
@@ -130,11 +130,19 @@ export class Registrations {
       bindings: [],
       scope: '',
     };
-    const decided = withDecision(before, status, at, record, boundIntervals);
-    this.#clients.set(client, decided);
-    this.#ends.schedule(client, decided.bindings);
+    this.#keep(withDecision(before, status, at, record, boundIntervals));
     this.#names.delete(client);
     return client;
+  }
+  #keep(facts: ClientFacts): void {
+    const { client, bindings } = facts;
+    this.#clients.set(client, facts);
+    this.#ends.schedule(client, bindings);
+    for (const { provider } of bindings) {
+      const bound = this.#boundEver.get(provider);
+      if (bound === undefined) this.#boundEver.set(provider, new Set([client]));
+      else bound.add(client);
+    }
   }
 
   /** A log that was restored from an older copy, until somebody confirms that payers re-sent what came after it. */
@@ -159,7 +167,7 @@ export class Registrations {
    * approved again.
    */
   boundTo(provider: ProviderKey, now: number): readonly ClientFacts[] {
-    return [...this.#clients.values()].filter(
+    return Array.from(this.#boundEver.get(provider) ?? [], (client) => this.#clients.get(client)!).filter(
       ({ status, bindings }) =>
         MAY_BE_APPROVED.has(status) && bindings.some((each) => each.provider === provider && bindingEnd(each) > now),
     );

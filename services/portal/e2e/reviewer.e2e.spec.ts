@@ -301,10 +301,24 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     await page.context().close();
   });
 
+  test('sees in the list what the directory and the network say, without a request for each app', async () => {
+    const page = await opened();
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.reload();
+    const row = page.getByRole('row', { name: 'Valley Family Clinic' });
+    await row.waitFor();
+    for (const line of ['in the directory: 0 of 1', 'in network: 0 of 1'])
+      expect(await row.innerText()).toContain(line);
+    expect(asked.filter((path) => path.startsWith('/auth/clients'))).toEqual(['/auth/clients']);
+    await page.context().close();
+  });
+
   test.each(LOOKS)('has no fault of accessibility in %s at %i pixels in %s', async (theme, width, language) => {
     const page = await opened(['reviewer'], theme, width, language);
     await page.locator('tbody tr').first().waitFor();
     expect(await faultsOf(page)).toEqual([]);
+    await picture(page, `queue-${theme}-${width}`);
     await page.goto(`${bench.platform.base}/portal/apps#${shownApp}`);
     await page.reload();
     await page.locator('dl').waitFor();

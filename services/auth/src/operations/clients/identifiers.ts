@@ -17,6 +17,22 @@ export const brief = ({ client, name, status }: Pick<ClientFacts, 'client' | 'na
 
 /** Identifiers of an app that the answer shows. Each needs a query to the directory. */
 const MAX_SHOWN = 100;
+/** Identifiers of one app that a list checks, and queries to the directory for one list. */
+const MAX_CHECKED = 5;
+const MAX_QUERIES = 100;
+
+/** What is known about the identifiers that an app claims or is bound to, as counts. */
+export interface IdentifierChecks {
+  readonly identifiers: number;
+  /** Beyond the bound of a list. The counts below do not have them. */
+  readonly not_checked: number;
+  /** Absent while the directory cannot be asked. */
+  readonly in_directory?: number;
+  readonly in_network: number;
+  readonly out_of_network: number;
+  /** Those that another app has that is approved or suspended. */
+  readonly bound_elsewhere: number;
+}
 
 /** Collects what a reviewer needs to decide whether an identifier belongs to an app. */
 @Injectable()
@@ -28,9 +44,7 @@ export class Identifiers {
 
   /** The first hundred identifiers of the app: apps that registered with earlier releases may have thousands. */
   async of(client: ClientRegistration): Promise<Readonly<Record<string, unknown>>> {
-    const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
-    const bound = this.boundTo(client);
-    const providers = [...new Set([...claimed, ...bound])];
+    const { claimed, bound, providers } = this.namedBy(client);
     const reader = this.ports.views.reader(directory);
     const documents = [];
     for (const provider of providers.slice(0, MAX_SHOWN))
@@ -41,6 +55,40 @@ export class Identifiers {
       });
     const hidden = providers.length - documents.length;
     return { identifiers: documents, ...(hidden > 0 && { identifiers_not_shown: hidden }) };
+  }
+
+  /**
+   * The same as counts for the apps of a page, by `client_id`. It asks the directory once for each identifier, and
+   * MAX_QUERIES times at most; all else is in memory.
+   */
+  async checksOf(clients: readonly ClientRegistration[]): Promise<Readonly<Record<string, IdentifierChecks>>> {
+    const reader = this.ports.views.reader(directory);
+    const listed = new Map<ProviderKey, boolean | undefined>();
+    const checks: Record<string, IdentifierChecks> = {};
+    for (const client of clients) {
+      const { providers } = this.namedBy(client);
+      const checked: ProviderKey[] = [];
+      for (const provider of providers.slice(0, MAX_CHECKED)) {
+        if (!listed.has(provider)) {
+          if (listed.size === MAX_QUERIES) continue;
+          const entries = await this.entries(reader, provider);
+          listed.set(provider, entries === undefined ? undefined : entries.length > 0);
+        }
+        checked.push(provider);
+      }
+      const count = (holds: (provider: ProviderKey) => boolean): number => checked.filter(holds).length;
+      checks[client.client] = {
+        identifiers: providers.length,
+        not_checked: providers.length - checked.length,
+        ...(checked.every((one) => listed.get(one) !== undefined) && {
+          in_directory: count((one) => listed.get(one)!),
+        }),
+        in_network: count((one) => this.networkOf(one) === 'in-network'),
+        out_of_network: count((one) => this.networkOf(one) === 'out-of-network'),
+        bound_elsewhere: count((one) => this.others(client.client, one).length > 0),
+      };
+    }
+    return checks;
   }
 
   /**
@@ -100,6 +148,12 @@ export class Identifiers {
     );
   }
 
+  /** What the app claims, what it is bound to, and both without repetition. */
+  private namedBy(client: ClientRegistration) {
+    const claimed = [...client.npis.map(npiKey), ...client.tins.map(tinKey)];
+    const bound = this.boundTo(client);
+    return { claimed, bound, providers: [...new Set([...claimed, ...bound])] };
+  }
   private others(client: string, provider: ProviderKey): ReturnType<Parties['registry']['boundTo']> {
     return this.parties.registry.boundTo(provider, this.now()).filter((other) => other.client !== client);
   }

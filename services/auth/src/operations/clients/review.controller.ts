@@ -65,6 +65,7 @@ const approval = z.strictObject({
 const ending = z.strictObject({ reason: z.string('must be a code of the list'), note: text.optional() });
 const STATUS = z.enum(CLIENT_STATUSES, `status must be one of ${CLIENT_STATUSES.join(', ')}.`).optional();
 const MORE = z.enum(['true', 'false'], 'waits_for_review must be true or false.').optional();
+const CHECKS = z.enum(['true', 'false'], 'checks must be true or false.').optional();
 const NO_COUNT = '_count must be a number from 1 on.';
 const COUNT = z
   .string(NO_COUNT)
@@ -85,6 +86,12 @@ const LIST = operation({
       schema: MORE,
       description: 'Only apps that ask for a further NPI, TIN or scope (`true`), or only all others (`false`).',
     },
+    checks: {
+      schema: CHECKS,
+      description:
+        'With `true`, `checks` counts by `client_id` what the directory, the network and other apps say about the ' +
+        'identifiers of each app: five of an app and 100 of a page at most. Default: `false`.',
+    },
     _count: { schema: COUNT, description: 'Apps a page, at most 1000.' },
     after: { schema: AFTER, description: 'The last `client_id` of the page before. `next` contains it.' },
   },
@@ -96,6 +103,25 @@ const LIST = operation({
       required: ['clients'],
       properties: {
         clients: { type: 'array', items: ref('Client') },
+        checks: {
+          type: 'object',
+          description: 'By `client_id`, if `checks` is true.',
+          additionalProperties: {
+            type: 'object',
+            required: ['identifiers', 'not_checked', 'in_network', 'out_of_network', 'bound_elsewhere'],
+            properties: {
+              identifiers: { type: 'integer', description: 'NPIs and TINs that the app claims or is bound to.' },
+              not_checked: { type: 'integer', description: 'Those that the other counts leave out.' },
+              in_directory: { type: 'integer', description: 'Absent while the directory cannot be asked.' },
+              in_network: { type: 'integer' },
+              out_of_network: { type: 'integer' },
+              bound_elsewhere: {
+                type: 'integer',
+                description: 'Those that another approved or suspended app has, too.',
+              },
+            },
+          },
+        },
         next: { type: 'string', format: 'uri', description: 'The next page, if there is one.' },
       },
     },
@@ -224,7 +250,7 @@ export class ReviewController {
   /** In the order of registration; `next` is the URL of the next page. */
   @Operation(LIST)
   async list({ query }: Asked<typeof LIST>): Promise<Answer> {
-    const { status, waits_for_review: more, _count: count, after } = query;
+    const { status, waits_for_review: more, checks, _count: count, after } = query;
     const { clients, config, ports } = this;
     const now = ports.clock.now();
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
@@ -245,12 +271,14 @@ export class ReviewController {
     const next = new URLSearchParams({
       ...(status !== undefined && { status }),
       ...(more !== undefined && { waits_for_review: more }),
+      ...(checks !== undefined && { checks }),
       _count: String(size),
       after: page.at(-1) ?? '',
     });
     return {
       json: {
         clients: found.map((client) => clientDocument(client, now)),
+        ...(checks === 'true' && { checks: await this.identifiers.checksOf(found) }),
         ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }),
       },
     };

@@ -1,7 +1,10 @@
-import type { components } from '../../../generated/openapi.d.ts';
+import type { components, paths } from '../../../generated/openapi.d.ts';
 
 export type Client = components['schemas']['Client'];
 export type Status = Client['status'];
+type Listed = paths['/auth/clients']['get']['responses'][200]['content']['application/json'];
+/** What is known about the identifiers of an app, as counts. */
+export type Checks = NonNullable<Listed['checks']>[string];
 
 /** Another app, as the list of an identifier has it. */
 interface OtherApp {
