@@ -10,7 +10,7 @@ export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
 export { belongsToLine } from './coverage-lines.ts';
-export { labelled, LastLabelled, ORDINARY, withholdsOrdinary } from './labelled.ts';
+export { labelled, LabelledMembers, LastLabelled, ORDINARY, withholdsOrdinary } from './labelled.ts';
 export { hasAllLabels, labelsOfRecord, targetsOfLine, unlabelled } from './record-labels.ts';
 export { PROVENANCE } from './targets.ts';
 export * from './authorizations.ts';

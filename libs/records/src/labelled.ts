@@ -92,6 +92,41 @@ export const labelled: Projection = {
   indexes: [],
 };
 
+/** Members of whom a process keeps what the view said, about 2 MB. */
+const MOST_KEPT = 10_000;
+
+/**
+ * The view of labelled members for downloads, which ask it for the same members again and again. While no document of
+ * the view changes, a member is read once. Where other processes write the view, each call reads.
+ */
+export class LabelledMembers {
+  readonly #reader: Pick<ViewReader, 'getMany' | 'generation'>;
+  /** Most members have no document. */
+  #known = new Map<string, ViewDocument | undefined>();
+  #generation: number | undefined;
+  readonly #most: number;
+  constructor(reader: Pick<ViewReader, 'getMany' | 'generation'>, most = MOST_KEPT) {
+    this.#reader = reader;
+    this.#most = most;
+  }
+
+  /** In the order of ids, as the view has them now, or has had them since the call. */
+  async getMany(ids: readonly string[]): Promise<readonly (ViewDocument | undefined)[]> {
+    const now = this.#reader.generation();
+    if (now === undefined) return this.#reader.getMany(ids);
+    if (now !== this.#generation || this.#known.size > this.#most) this.#known = new Map();
+    this.#generation = now;
+    const known = this.#known;
+    const open = ids.filter((id) => !known.has(id));
+    const read = open.length === 0 ? [] : await this.#reader.getMany(open);
+    const found = new Map(open.map((id, i) => [id, read[i]]));
+    const documents = ids.map((id) => (found.has(id) ? found.get(id) : known.get(id)));
+    // What changed while it was read may be older than the change.
+    if (this.#reader.generation() === now) for (const [id, document] of found) known.set(id, document);
+    return documents;
+  }
+}
+
 /** When the resources of some members last got a version with labels. */
 export class LastLabelled {
   readonly #reader: Pick<ViewReader, 'getMany'>;

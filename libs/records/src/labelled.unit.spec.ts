@@ -3,7 +3,7 @@ import { labelRules } from '@provider-access/domain/pdex/labels';
 import { PA_RECORDS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { TopicEvolve } from '@provider-access/engines/views';
-import { labelled, LastLabelled } from './labelled.ts';
+import { labelled, LabelledMembers, LastLabelled } from './labelled.ts';
 
 const HIV = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
 const NORMAL = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|N';
@@ -84,5 +84,63 @@ describe('the view of members with labelled resources', () => {
     expect([5, 6].map((time) => last.since(time, 'm1', 'Goal', false))).toEqual([true, false]);
     expect([true, false].map((ordinary) => last.since(6, 'm1', undefined, ordinary))).toEqual([true, false]);
     expect([last.since(0, 'm2', undefined, true), last.since(7, 'm1', 'Condition', true)]).toEqual([false, true]);
+  });
+});
+
+describe('the labelled members for downloads', () => {
+  const documentOf = (_id: string, time: number) => ({ _id, labelled: { marked: { Goal: time }, ordinary: {} } });
+  function opened(generation: number | undefined, most?: number) {
+    const asked: (readonly string[])[] = [];
+    const stored = new Map([['m1', documentOf('m1', 1)]]);
+    const view = { generation, meanwhile: (): void => undefined };
+    const reader = {
+      generation: () => view.generation,
+      async getMany(ids: readonly string[]) {
+        asked.push(ids);
+        const found = ids.map((id) => stored.get(id));
+        view.meanwhile();
+        return Promise.resolve(found);
+      },
+    };
+    return { asked, stored, view, members: new LabelledMembers(reader, most) };
+  }
+
+  it('are read once while nothing changes, also those without a document', async () => {
+    const { asked, stored, view, members } = opened(1);
+    expect(await members.getMany(['m2', 'm1'])).toEqual([undefined, documentOf('m1', 1)]);
+    expect(await members.getMany(['m1', 'm2', 'm3', 'm1'])).toEqual([
+      ...[documentOf('m1', 1), undefined, undefined],
+      documentOf('m1', 1),
+    ]);
+    expect(asked).toEqual([['m2', 'm1'], ['m3']]);
+    stored.set('m2', documentOf('m2', 5));
+    view.generation = 2;
+    expect(await members.getMany(['m2', 'm1'])).toEqual([documentOf('m2', 5), documentOf('m1', 1)]);
+    expect(asked.at(-1)).toEqual(['m2', 'm1']);
+  });
+
+  it('are read for each call where other processes write the view', async () => {
+    const { asked, members } = opened(undefined);
+    await members.getMany(['m1']);
+    await members.getMany(['m1']);
+    expect(asked).toEqual([['m1'], ['m1']]);
+  });
+
+  it('are read again after a change that came while they were read', async () => {
+    const { stored, view, members } = opened(1);
+    view.meanwhile = () => {
+      stored.set('m2', documentOf('m2', 5));
+      view.generation = 2;
+    };
+    expect(await members.getMany(['m2'])).toEqual([undefined]);
+    view.generation = 1;
+    expect(await members.getMany(['m2'])).toEqual([documentOf('m2', 5)]);
+  });
+
+  it('are forgotten when they are many', async () => {
+    const { asked, members } = opened(1, 2);
+    await members.getMany(['m1', 'm2', 'm3']);
+    await members.getMany(['m1']);
+    expect(asked).toEqual([['m1', 'm2', 'm3'], ['m1']]);
   });
 });

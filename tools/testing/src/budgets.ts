@@ -138,7 +138,7 @@ export const BUDGETS = {
   inflatesOfAPlainDownload: { most: 5, reason: 'One call for up to 32 adjacent segments.' },
   inflatesOfAGzipDownload: { most: 0, reason: 'A gzip download copies stored bytes.' },
   queriesOfADownload: {
-    most: 9,
-    reason: 'Labels of all members of a file, before its first byte and again for each stretch. Facts are in memory.',
+    most: 0.5,
+    reason: 'Once for the labels of the members. Then they and the facts are in memory until they change.',
   },
 } as const satisfies Readonly<Record<string, Budget>>;

@@ -5,7 +5,7 @@ import type { Blobs } from '@provider-access/engines/blob';
 import { Facts } from '@provider-access/facts';
 import type { Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
-import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/records';
+import { type LabelCheck, labelled, LabelGate, LabelledMembers, LastLabelled } from '@provider-access/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../../config.ts';
 import { type Job, positionsOf, purposeOf } from '../../domain/job.ts';
@@ -96,7 +96,8 @@ export class Releases {
   private readonly passed = new BoundedMap<string, true>(KNOWN_JOBS);
   private readonly changed = new BoundedMap<string, true>(KNOWN_CHANGED);
   private readonly claims: Claims;
-  private readonly labelled: Pick<ViewReader, 'getMany' | 'waitFor'>;
+  private readonly labelled: Pick<ViewReader, 'getMany' | 'generation' | 'waitFor'>;
+  private readonly members: LabelledMembers;
   constructor(
     @Inject(PORTS) { views, state }: Pick<ServicePorts, 'views' | 'state'>,
     @Inject(BLOBS) private readonly blobs: Blobs,
@@ -106,6 +107,7 @@ export class Releases {
   ) {
     this.claims = state.claims;
     this.labelled = views.reader(labelled);
+    this.members = new LabelledMembers(this.labelled);
     this.late = new LateLabels(blobs, exported.records);
   }
 
@@ -113,7 +115,7 @@ export class Releases {
     return {
       decided: new Map(),
       check: this.labels.check(this.facts.parties, job.client),
-      last: new LastLabelled(this.labelled),
+      last: new LastLabelled(this.members),
     };
   }
 
