@@ -15,6 +15,7 @@ export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' |
   readonly resources?: number;
 }
 
+const DAY_MS = 86_400_000;
 /** Most members in one document. A list of a member's disclosures reads up to 1000 documents, so they must be small. */
 const MEMBERS = 250;
 
@@ -25,32 +26,62 @@ export interface KeptDisclosure extends Disclosure {
 }
 
 interface Parsed {
-  readonly entry: Disclosure;
   readonly read: ReadUntil | undefined;
   readonly members: readonly string[];
-  readonly counts: ReadonlyMap<string, number>;
+  /** Resources of each of `members`. Absent if nobody counted them. */
+  readonly perMember: readonly number[] | undefined;
 }
-/** An entry of the audit, parsed once for all views of a process. */
-export const auditEntryOf = parsedOnce(dataOf<Disclosure>);
-function parse(record: LogRecord): Parsed {
-  const entry = auditEntryOf(record);
+interface AuditRecord {
+  readonly entry: Disclosure;
+  /** When it was written down, by the clock of the process (ms since the epoch), and the UTC day of that. */
+  readonly at: number;
+  readonly day: string;
+  /** For the view of disclosures. A WeakMap of its own would cost each read more. */
+  parsed: Parsed | undefined;
+}
+/** A record of `pa.disclosure.v1`, parsed once for all views of a process. */
+export const auditRecordOf = parsedOnce((record: LogRecord): AuditRecord => {
+  const at = writtenAt(record);
+  return { entry: dataOf<Disclosure>(record), at, day: dayOf(at), parsed: undefined };
+});
+/** When a record was written down, by the clock of its process, ms since the epoch. */
+export const writtenAt = ({ headers, timestamp }: LogRecord): number => {
+  const at = Date.parse(headers['ce_time'] ?? '');
+  return Number.isNaN(at) ? timestamp : at;
+};
+let newest = { begins: 0, day: '1970-01-01' };
+/** Entries come in the order of time, so most are of the same day. */
+function dayOf(at: number): string {
+  if (at >= newest.begins && at < newest.begins + DAY_MS) return newest.day;
+  const day = new Date(at).toISOString().slice(0, 10);
+  newest = { begins: Date.parse(day), day };
+  return day;
+}
+function parse(record: LogRecord, entry: Disclosure): Parsed {
   const { members, perMember, resources } = entry;
-  const unique = [...new Set(members)];
+  const unique = members.length < 2 ? members : [...new Set(members)];
   // An earlier version of the platform counted the whole response. That is the count of a member only if the entry
   // names one member, or nothing was released.
   const known = perMember ?? (unique.length === 1 || resources === 0 ? members.map(() => resources) : []);
-  return {
-    entry,
-    read: readOf(record, members),
-    members: unique,
-    counts: new Map(known.map((count, i) => [members[i]!, count])),
-  };
+  return { read: readOf(record, members), members: unique, perMember: countsOf(unique, members, known) };
+}
+function countsOf(
+  unique: readonly string[],
+  members: readonly string[],
+  known: readonly number[],
+): Parsed['perMember'] {
+  if (known.length === 0) return undefined;
+  if (unique.length === known.length && unique.length === members.length) return known;
+  const counts = new Map(known.map((count, i) => [members[i]!, count]));
+  return unique.map((member) => counts.get(member)!);
 }
 
 /** Each member once, as in the documents. Undefined if the header is not about these members. */
 function readOf({ headers }: LogRecord, members: readonly string[]): ReadUntil | undefined {
   const read = readUntilOf(headers);
   if (read === undefined) return undefined;
+  // The entry of a read: nothing to leave out.
+  if (members.length === 1 && Object.values(read.ofMembers).every(({ length }) => length === 1)) return read;
   const places = [...new Map(members.map((member, n) => [member, n])).values()];
   const ofMembers = Object.entries(read.ofMembers).map(
     ([topic, offsets]) => [topic, places.map((n) => offsets[n])] as const,
@@ -68,21 +99,23 @@ export const provedNothing = ({ action, client }: Disclosure): boolean => action
 
 /** Parses an entry once and not for each document, because an entry may name 50,000 members. */
 function disclosureTopic(): TopicEvolve<KeptDisclosure> {
-  const parsedOf = parsedOnce(parse);
   return {
     part: 'disclosure',
     blind: true,
     keys: (record) => {
       if (record.headers['ce_type'] !== 'pa.disclosure.v1') return [];
-      const { entry, members } = parsedOf(record);
+      const known = auditRecordOf(record);
+      const { entry } = known;
       if (entry.count !== undefined && provedNothing(entry)) return [];
-      return Array.from(
-        { length: Math.max(1, Math.ceil(members.length / MEMBERS)) },
-        (_, n) => `${entry.at}/${record.headers['ce_id']}/${n}`,
-      );
+      const { members } = (known.parsed ??= parse(record, entry));
+      const prefix = `${entry.at}/${record.headers['ce_id']}/`;
+      if (members.length <= MEMBERS) return [`${prefix}0`];
+      return Array.from({ length: Math.ceil(members.length / MEMBERS) }, (_, n) => `${prefix}${n}`);
     },
     evolve: (_, record, key) => {
-      const { entry, read, members: all, counts } = parsedOf(record);
+      const known = auditRecordOf(record);
+      const { entry } = known;
+      const { read, members: all, perMember } = (known.parsed ??= parse(record, entry));
       const { perMember: _perMember, ...common } = entry;
       const n = Number(key.slice(key.lastIndexOf('/') + 1));
       const [from, to] = [n * MEMBERS, (n + 1) * MEMBERS];
@@ -90,8 +123,8 @@ function disclosureTopic(): TopicEvolve<KeptDisclosure> {
       return {
         ...common,
         members,
-        ...(read !== undefined && { read: sliced(read, from, to) }),
-        ...(counts.size > 0 && { perMember: members.map((member) => counts.get(member)!) }),
+        ...(read !== undefined && { read: all.length <= MEMBERS ? read : sliced(read, from, to) }),
+        ...(perMember !== undefined && { perMember: perMember.slice(from, to) }),
       };
     },
   };

@@ -68,27 +68,35 @@ export interface ReadUntil {
 }
 /** The name of the attribute of the event. */
 export const READ_UNTIL = 'paread';
-const readUntil = z.object({
-  ofMembers: z.record(z.string(), z.array(z.int())),
-  ofParties: z.record(z.string(), z.array(z.int())),
-});
-const offsets = (by: Readonly<Record<string, readonly number[]>>): string =>
+type Offsets = Readonly<Record<string, readonly number[]>>;
+const offsets = (by: Offsets): string =>
   Object.entries(by)
     .map(([topic, all]) => `"${topic}":[${all.join()}]`)
     .join();
+const ofPartiesTexts = new WeakMap<Offsets, string>();
 /**
  * The text of the attribute, as JSON. Each answer with data writes one. Names of topics and whole numbers need no
- * escapes, so joining them costs less than `JSON.stringify`.
+ * escapes, so joining them costs less than `JSON.stringify`. `ofParties` is one object for all entries until a record
+ * of them counts, and nobody changes it, so its text is made once.
  */
-export const readUntilText = ({ ofMembers, ofParties }: ReadUntil): string =>
-  `{"ofMembers":{${offsets(ofMembers)}},"ofParties":{${offsets(ofParties)}}}`;
+export function readUntilText({ ofMembers, ofParties }: ReadUntil): string {
+  let parties = ofPartiesTexts.get(ofParties);
+  if (parties === undefined) ofPartiesTexts.set(ofParties, (parties = offsets(ofParties)));
+  return `{"ofMembers":{${offsets(ofMembers)}},"ofParties":{${parties}}}`;
+}
+
+const isNumbers = (all: unknown): boolean => Array.isArray(all) && all.every((one) => Number.isSafeInteger(one));
+const isOffsets = (by: unknown): by is Offsets =>
+  typeof by === 'object' && by !== null && !Array.isArray(by) && Object.values(by).every(isNumbers);
 
 /** What a record of pa.audit says of it. Undefined in entries of before, and of a form that is not known. */
 export function readUntilOf(headers: Readonly<Record<string, string>>): ReadUntil | undefined {
   const text = headers[`ce_${READ_UNTIL}`];
   if (text === undefined) return undefined;
   try {
-    return readUntil.parse(JSON.parse(text));
+    const { ofMembers, ofParties } = JSON.parse(text) as Readonly<Record<keyof ReadUntil, unknown>>;
+    // Without a schema, because each entry of each read comes here.
+    return isOffsets(ofMembers) && isOffsets(ofParties) ? { ofMembers, ofParties } : undefined;
   } catch {
     return undefined;
   }

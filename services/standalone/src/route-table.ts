@@ -4,7 +4,7 @@ import { type Service, SERVICES } from '@provider-access/events';
  * Finds the service of a path (docs/architecture.md#routes): first the operations of export on a Group, then the
  * service with the longest fitting prefix.
  */
-const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
+const PREFIXES: readonly (readonly [prefix: string, below: string, service: Service])[] = (
   [
     ['/', 'auth'],
     ['/auth', 'auth'],
@@ -40,7 +40,9 @@ const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
       [`/ops/health/${service}`, service] as const,
     ]),
   ] as const
-).toSorted((a, b) => b[0].length - a[0].length);
+)
+  .toSorted((a, b) => b[0].length - a[0].length)
+  .map(([prefix, service]) => [prefix, `${prefix}/`, service]);
 
 /**
  * `$export` and `$davinci-data-export` of a Group, and `$provider-member-match`, which makes one. All other paths of a
@@ -64,7 +66,7 @@ const under = (path: string, prefix: string): boolean =>
 export function serviceOf(target: string): Service | undefined {
   const path = pathOf(target);
   if (EXPORT_OPERATION.test(path)) return 'export';
-  return PREFIXES.find(([prefix]) => under(path, prefix))?.[1];
+  return PREFIXES.find(([prefix, below]) => path === prefix || (prefix !== '/' && path.startsWith(below)))?.[2];
 }
 
 /**

@@ -11,8 +11,8 @@ import {
   type PlatformData,
   typeOf,
 } from '@provider-access/events';
-import { auditEntryOf, provedNothing } from '@provider-access/audit';
-import { type LogRecord, parsedOnce } from '@provider-access/engines/log';
+import { auditRecordOf, provedNothing, writtenAt } from '@provider-access/audit';
+import { parsedOnce } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { type ConsentPart, eventIdOf, evolveConsent, optOutFacts } from '@provider-access/facts';
 import { type OwnRefusalsPart, refusedKey, withRefusal } from './own-refusals.ts';
@@ -84,16 +84,13 @@ function signatureIn({ operation, outcome, query }: Disclosure): URLSearchParams
   const said = new URLSearchParams(query);
   return /^[0-9a-f]{64}$/.test(said.get('sha256') ?? '') ? said : undefined;
 }
-const writtenAt = ({ headers, timestamp }: LogRecord): number => {
-  const at = Date.parse(headers['ce_time'] ?? '');
-  return Number.isNaN(at) ? timestamp : at;
-};
-const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
-
-const withEntry = (part: AppUsePart | undefined, entry: Disclosure, at: number): AppUsePart => {
-  const { client, action, reason = 'unknown' } = entry;
+const withEntry = (
+  part: AppUsePart | undefined,
+  { client, action, reason = 'unknown' }: Disclosure,
+  at: number,
+  [releases, resources, refusals]: SlotCounts,
+): AppUsePart => {
   const { given, refused } = part ?? { given: {}, refused: {} };
-  const [releases, resources, refusals] = countsOf(entry);
   return {
     client,
     given: releases === 0 ? given : withUse(given, action, [releases, resources, at]),
@@ -105,8 +102,7 @@ const auditTopic: TopicEvolve<AuditDayPart | SignedPart | AppUsePart | OwnRefusa
   part: 'audit',
   keys(record) {
     if (typeOf(record) !== 'pa.disclosure.v1') return [];
-    const entry = auditEntryOf(record);
-    const day = dayOf(writtenAt(record));
+    const { entry, day } = auditRecordOf(record);
     const keys = [`day/${day}/${record.partition}`];
     const signature = signatureIn(entry);
     if (signature !== undefined) keys.push(signedId(signature.get('sha256')!));
@@ -117,9 +113,9 @@ const auditTopic: TopicEvolve<AuditDayPart | SignedPart | AppUsePart | OwnRefusa
     return keys;
   },
   evolve(part, record, key) {
-    const entry = auditEntryOf(record);
-    const at = writtenAt(record);
-    if (key.startsWith('app/')) return withEntry(part as AppUsePart | undefined, entry, at);
+    const { entry, at, day } = auditRecordOf(record);
+    const added = countsOf(entry);
+    if (key.startsWith('app/')) return withEntry(part as AppUsePart | undefined, entry, at, added);
     if (key.startsWith('refused/')) return withRefusal(part as OwnRefusalsPart | undefined, entry, at);
     if (key.startsWith('signed/')) {
       // A page that is made again with the same content keeps its first entry.
@@ -132,9 +128,7 @@ const auditTopic: TopicEvolve<AuditDayPart | SignedPart | AppUsePart | OwnRefusa
         ...{ at: new Date(at).toISOString(), partition, offset, appended },
       };
     }
-    const day = dayOf(at);
     const slots = (part as AuditDayPart | undefined)?.slots ?? {};
-    const added = countsOf(entry);
     const slot = String(Math.floor((at - Date.parse(day)) / SLOT_MS));
     const before = slots[slot] ?? NOTHING;
     // A day without a count is kept too: it shows since when the platform has recorded anything.
