@@ -1,51 +1,14 @@
 import { Agent, createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { routeOf, type Service, SERVICES } from '@provider-access/events';
 
 /**
  * The ingress of a deployment of separate processes. It matches the operations of export on a Group first, then path
  * prefixes (the longest wins), and sends each next request to another instance. It changes nothing that passes. A
  * connection that is cut on one side is cut on the other.
  */
-export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
-export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent', 'resources', 'export'];
-
-export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
-  [
-    ['/', 'auth'],
-    ['/auth', 'auth'],
-    ['/fhir/.well-known', 'auth'],
-    ['/.well-known', 'auth'],
-    ['/docs', 'auth'],
-    ['/openapi.json', 'auth'],
-    ['/portal', 'auth'],
-    ['/notice', 'auth'],
-    ['/providers', 'auth'],
-    ['/status', 'auth'],
-    ['/refusals', 'attribution'],
-    ['/fhir/Group', 'attribution'],
-    ['/ops/explain', 'attribution'],
-    ['/ops/disclosures', 'attribution'],
-    ['/ops/audit', 'attribution'],
-    ['/ops/sources', 'attribution'],
-    ['/ops/slo', 'attribution'],
-    ['/ops/probe', 'attribution'],
-    ['/ops/notices', 'attribution'],
-    ['/ops/lists', 'attribution'],
-    ['/ops/attestations', 'attribution'],
-    ['/ops/evidence', 'attribution'],
-    ['/ops/feeds', 'resources'],
-    ['/ops/reviews', 'resources'],
-    ['/ops/members', 'resources'],
-    ['/ops/lines', 'auth'],
-    ['/fhir/bulk', 'export'],
-    ['/fhir', 'resources'],
-    ['/events', 'resources'],
-    ...SERVICES.flatMap((service) => [
-      [`/ops/views/${service}`, service] as const,
-      [`/ops/health/${service}`, service] as const,
-    ]),
-  ] as const
-).toSorted((a, b) => b[0].length - a[0].length);
+export { SERVICES };
+export type ServiceName = Service;
 
 /** What the chart's Ingress has too (`ingress.exportPath`). */
 const EXPORT_OPERATION =
@@ -53,9 +16,7 @@ const EXPORT_OPERATION =
 
 /** The service that answers a path. */
 export const serviceOf = (path: string): ServiceName | undefined =>
-  EXPORT_OPERATION.test(path)
-    ? 'export'
-    : PREFIXES.find(([prefix]) => path === prefix || (prefix !== '/' && path.startsWith(`${prefix}/`)))?.[1];
+  EXPORT_OPERATION.test(path) ? 'export' : routeOf(path);
 
 /** Headers of one hop only (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'upgrade']);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
-import { PREFIXES, serviceOf } from '../gateway.ts';
+import { ROUTES } from '@provider-access/events';
+import { serviceOf } from '../gateway.ts';
 import { exampleValues } from './examples.ts';
 import { noHelm } from '@provider-access/cluster/programs';
 import { render, type KubernetesObject } from './helm.ts';
@@ -26,8 +27,8 @@ const isInternal = (row: string): boolean => /^\/(events|ops)/.test(row);
 /** The operations of export on a Group need a pattern. */
 const isPattern = (row: string): boolean => row.includes('[');
 
-/** The table by which the e2e suite routes if services are processes. */
-const table = PREFIXES.map(([prefix, service]) => `${prefix} ${service}`);
+/** The table by which all other deployments route. */
+const table = ROUTES.map(({ prefix, service }) => `${prefix} ${service}`);
 
 describeUnless(noHelm, 'routes of the chart', () => {
   test.each([

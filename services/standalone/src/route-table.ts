@@ -1,48 +1,4 @@
-import { type Service, SERVICES } from '@provider-access/events';
-
-/**
- * Finds the service of a path (docs/architecture.md#routes): first the operations of export on a Group, then the
- * service with the longest fitting prefix.
- */
-const PREFIXES: readonly (readonly [prefix: string, below: string, service: Service])[] = (
-  [
-    ['/', 'auth'],
-    ['/auth', 'auth'],
-    ['/fhir/.well-known', 'auth'],
-    ['/.well-known', 'auth'],
-    ['/docs', 'auth'],
-    ['/openapi.json', 'auth'],
-    ['/portal', 'auth'],
-    ['/notice', 'auth'],
-    ['/providers', 'auth'],
-    ['/status', 'auth'],
-    ['/refusals', 'attribution'],
-    ['/fhir/Group', 'attribution'],
-    ['/fhir/bulk', 'export'],
-    ['/fhir', 'resources'],
-    ['/events', 'resources'],
-    ['/ops/explain', 'attribution'],
-    ['/ops/disclosures', 'attribution'],
-    ['/ops/audit', 'attribution'],
-    ['/ops/sources', 'attribution'],
-    ['/ops/slo', 'attribution'],
-    ['/ops/probe', 'attribution'],
-    ['/ops/notices', 'attribution'],
-    ['/ops/lists', 'attribution'],
-    ['/ops/attestations', 'attribution'],
-    ['/ops/evidence', 'attribution'],
-    ['/ops/feeds', 'resources'],
-    ['/ops/reviews', 'resources'],
-    ['/ops/members', 'resources'],
-    ['/ops/lines', 'auth'],
-    ...SERVICES.flatMap((service) => [
-      [`/ops/views/${service}`, service] as const,
-      [`/ops/health/${service}`, service] as const,
-    ]),
-  ] as const
-)
-  .toSorted((a, b) => b[0].length - a[0].length)
-  .map(([prefix, service]) => [prefix, `${prefix}/`, service]);
+import { routeOf, type Service } from '@provider-access/events';
 
 /**
  * `$export` and `$davinci-data-export` of a Group, and `$provider-member-match`, which makes one. All other paths of a
@@ -58,15 +14,17 @@ const pathOf = (target: string): string => {
   const end = target.search(/[?#]/);
   return end < 0 ? target : target.slice(0, end);
 };
-/** Whether the path starts with the prefix, and the prefix ends at the end of a path segment. `/` fits itself only. */
-const under = (path: string, prefix: string): boolean =>
-  path === prefix || (prefix !== '/' && path.startsWith(`${prefix}/`));
+/** Whether the path starts with the prefix, and the prefix ends at the end of a path segment. */
+const under = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
 
-/** The service of a request target. Undefined if no prefix fits. */
+/**
+ * The service of a request target (docs/architecture.md#routes): first the operations of export on a Group, then the
+ * service with the longest fitting prefix. Undefined if no prefix fits.
+ */
 export function serviceOf(target: string): Service | undefined {
   const path = pathOf(target);
   if (EXPORT_OPERATION.test(path)) return 'export';
-  return PREFIXES.find(([prefix, below]) => path === prefix || (prefix !== '/' && path.startsWith(below)))?.[2];
+  return routeOf(path);
 }
 
 /**
