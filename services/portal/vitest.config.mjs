@@ -1,8 +1,14 @@
 import { configure, longSuite, specs, suite } from '../../.ci/vitest.base.mjs';
 
-/** Pages in Chromium, on the standalone. One browser and one platform at a time. */
+/** Pages in Chromium, on the standalone. Files share the modules that they load, one browser, and mostly one platform. */
 const PAGES = ['e2e/**/*.e2e.spec.ts'];
-const oneAtATime = { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false };
+const oneAtATime = {
+  globalSetup: ['./e2e/shared.ts'],
+  testTimeout: 300_000,
+  hookTimeout: 600_000,
+  fileParallelism: false,
+  isolate: false,
+};
 
 export default configure({
   projects: [

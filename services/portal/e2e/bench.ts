@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,11 +6,10 @@ import { type PlatformProcess, startPlatform } from '@provider-access/cli';
 import { variant } from '@provider-access/testing/variant';
 import type { AxeResults } from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Locator, type Page, type Request } from 'playwright-core';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 
-/** The same engine without the windows of the desktop opens a page for half of the CPU time, so it goes first. */
-const PROGRAMS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'] as const;
-export const CHROMIUM = PROGRAMS.find((file) => existsSync(file)) ?? PROGRAMS[1];
+export { CHROMIUM } from './chromium.ts';
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PICTURES = join(import.meta.dirname, '../../../docs/pictures');
 
@@ -26,15 +25,26 @@ const BOTH = [
  */
 export const LOOKS = variant.long ? ([...BOTH, ['dark', 1280, 'es'], ['light', 390, 'en']] as const) : BOTH;
 
-/** The platform with synthetic data, and a browser. */
+/** Asks what the files of this run share (shared.ts). */
+async function shared<T>(path: string): Promise<T> {
+  const answer = await fetch(inject('shared') + path);
+  const text = await answer.text();
+  expect([answer.status, text]).toEqual([200, text]);
+  return JSON.parse(text) as T;
+}
+type SharedPlatform = Pick<PlatformProcess, 'base' | 'dataDir' | 'payerToken' | 'administratorToken'>;
+
+/** A platform, and the browser that all files share. */
 export class PortalBench {
   readonly #folder = mkdtempSync(join(tmpdir(), 'provider-access-portal-'));
-  platform!: PlatformProcess;
+  platform!: SharedPlatform & Pick<PlatformProcess, 'stop'>;
+  #own = true;
   browser!: Browser;
   /** What the browser reports, for example what the policy of the pages blocks, and requests to other servers. */
   readonly faults: string[] = [];
 
   /**
+   * Starts a platform of its own, for a file that needs settings, or counts what others would change.
    * @param before fills the folder of the platform before it starts
    * @param port for settings that name the address of the platform
    */
@@ -46,17 +56,28 @@ export class PortalBench {
     const dataDir = join(this.#folder, 'data');
     await before?.(dataDir);
     this.platform = await startPlatform({ dataDir, env, ...(port !== undefined && { port }) });
-    this.browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    await this.#connect();
+  }
+  /** Takes the platform with synthetic data that the files share. `clinicOf` gives each of them other members. */
+  async share(): Promise<void> {
+    this.#own = false;
+    const stop = (): Promise<void> => shared('/platform/stop');
+    this.platform = { ...(await shared<SharedPlatform>('/platform')), stop };
+    await this.#connect();
+  }
+  async #connect(): Promise<void> {
+    this.browser = await chromium.connect(await shared<string>('/browser'));
   }
   /** Ends the platform and starts it again at the same address, on the same data. */
   async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const port = Number(new URL(this.platform.base).port);
     await this.platform.stop();
+    if (!this.#own) return void (await shared('/platform'));
+    const port = Number(new URL(this.platform.base).port);
     this.platform = await startPlatform({ dataDir: this.platform.dataDir, port, env });
   }
   async stop(): Promise<void> {
     await this.browser?.close();
-    await this.platform?.stop();
+    if (this.#own) await this.platform?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
-import { administrator, approveStranger, type Clinic, clinicOf, SANDBOX } from './sandbox.ts';
+import { administrator, approveStranger, type Clinic, clinicOf } from './sandbox.ts';
 
 /** A name that a stranger gave to an app. */
 const SCRIPT = '<img src=x onerror=alert(1)><script>alert(2)</script>';
@@ -21,7 +21,7 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
 
   const admin = <T>(path: string): Promise<T> => administrator<T>(bench, path);
   beforeAll(async () => {
-    await bench.start(SANDBOX);
+    await bench.share();
     clinic = await clinicOf(bench, 5 + LOOKS.length);
     ({ members } = clinic);
     const { npi } = await admin<{ npi: readonly string[] }>(`/auth/clients/${clinic.client}`);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
-import { administrator, type Clinic, clinicOf, enterOptOut, SANDBOX } from './sandbox.ts';
+import { administrator, type Clinic, clinicOf, enterOptOut } from './sandbox.ts';
 
 const MOST_CLICKS = 12;
 const OTHERS = ['reviewer', 'auditor', 'operator', 'engineer', 'call-centre', 'dead-letter-reader'];
@@ -16,7 +16,7 @@ describe.skipIf(missing !== '')(`a compliance officer${missing}`, () => {
   const bench = new PortalBench();
   let clinic: Clinic;
   beforeAll(async () => {
-    await bench.start(SANDBOX);
+    await bench.share();
     clinic = await clinicOf(bench, 3);
     for (const member of clinic.members) expect(await clinic.read(member)).toBe(200);
   });
@@ -136,7 +136,7 @@ describe.skipIf(missing !== '')(`a compliance officer${missing}`, () => {
     await bench.platform.stop();
     await page.getByLabel('Month').selectOption({ index: 1 });
     await page.getByRole('alert').getByText('The server does not answer.').waitFor();
-    await bench.restart(SANDBOX);
+    await bench.restart();
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByRole('heading', { name: 'Figures' }).waitFor();
     const { sha256: hash } = (await administrator<{ signature: { sha256: string } }>(bench, '/ops/evidence')).signature;

@@ -3,17 +3,14 @@ import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
-import { administrator, type Clinic, clinicOf, enterOptOut, SANDBOX } from './sandbox.ts';
+import { administrator, type Clinic, clinicOf, enterOptOut } from './sandbox.ts';
+import { LABORATORY } from './shared.ts';
 
 const MOST_CLICKS = 12;
 const OTHERS = ['reviewer', 'auditor', 'operator', 'call-centre', 'compliance', 'dead-letter-reader'];
-const SOURCE = 'urn:provider-access:sandbox';
-const LABORATORY = `${SOURCE}/laboratory`;
 /** What a stranger may call a source. */
-const HOSTILE = `${SOURCE}/<img/src=x/onerror=alert(1)>`;
+const HOSTILE = 'urn:provider-access:sandbox/<img/src=x/onerror=alert(1)>';
 const CONDITION = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-problems-health-concerns';
-/** The laboratory never sent an Observation, and one is expected every two hours. Its problems may wait a month. */
-const EXPECTED = `${LABORATORY} Condition 30d,${LABORATORY} Observation 2h`;
 const ROUTES = ['/ops/slo/freshness', '/ops/feeds', '/ops/lists', '/ops/lists/g1/funnel', '/ops/views/attribution'];
 
 const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
@@ -21,7 +18,7 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
   const bench = new PortalBench();
   let clinic: Clinic;
   beforeAll(async () => {
-    await bench.start({ ...SANDBOX, EXPECTED_FEEDS: EXPECTED });
+    await bench.share();
     clinic = await clinicOf(bench, 3);
     for (const source of [LABORATORY, HOSTILE]) await sendCondition(source, clinic.members[0]!);
   });

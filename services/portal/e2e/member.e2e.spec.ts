@@ -4,7 +4,7 @@ import { eventually } from '@provider-access/testing';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
-import { clinicOf, type Clinic, fileOf, type Key, part, SANDBOX, signed } from './sandbox.ts';
+import { clinicOf, type Clinic, fileOf, type Key, part, signed } from './sandbox.ts';
 
 const NUMBER = /^[A-Z2-7]{4}-[A-Z2-7]{4}-[A-Z2-7]{4}$/;
 const MOST_CLICKS = 12;
@@ -18,7 +18,7 @@ describe.skipIf(missing !== '')(`a member${missing}`, () => {
   let read: Clinic['read'];
 
   beforeAll(async () => {
-    await bench.start(SANDBOX);
+    await bench.share();
     ({ members, read } = await clinicOf(bench, 4 + LOOKS.length));
     for (const member of members) expect(await read(member)).toBe(200);
   });

@@ -1,13 +1,12 @@
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomUUID, sign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@provider-access/testing';
 import { expect } from 'vitest';
 import { decision } from '../src/common/consent.ts';
 import type { PortalBench } from './bench.ts';
 
-/** What a bench needs to have the synthetic payer. */
-export const SANDBOX = { SANDBOX: 'true', SANDBOX_MEMBERS: '80', SANDBOX_EVENTS_PER_MINUTE: '0' };
+export { SANDBOX } from './shared.ts';
 
 export type Key = JsonWebKey & { readonly kid: string; readonly alg: string };
 export const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -44,6 +43,16 @@ export async function sandboxReady({ platform }: PortalBench): Promise<string> {
   await eventually(async () => expect((await sandbox()).status).toBe('ready'), { timeout: 300_000, interval: 500 });
   return (await sandbox()).clients[0]!.client_id;
 }
+/** Members whom `clinicOf` has given, beside the data of the platform, since files may share it. */
+function untaken({ platform }: PortalBench, members: readonly string[], count: number): readonly string[] {
+  const file = join(platform.dataDir, '../taken-members.json');
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as string[]) : [];
+  const taken = members.filter((member) => !before.includes(member)).slice(0, count);
+  expect(taken.length).toBe(count);
+  writeFileSync(file, JSON.stringify([...before, ...taken]));
+  return taken;
+}
+/** @param count as many members as this, whom nobody else got on this platform */
 export async function clinicOf(bench: PortalBench, count: number): Promise<Clinic> {
   const { base } = bench.platform;
   const client = await sandboxReady(bench);
@@ -71,8 +80,7 @@ export async function clinicOf(bench: PortalBench, count: number): Promise<Clini
   const all = groups.entry.flatMap(({ resource }) =>
     resource.member.map(({ entity }) => entity.reference.replace('Patient/', '')),
   );
-  const members = [...new Set(all)].slice(0, count);
-  expect(members.length).toBe(count);
+  const members = untaken(bench, [...new Set(all)], count);
   const get = (member: string): Promise<Response> => fetch(`${base}/fhir/Patient/${member}`, { headers });
   const read = async (member: string): Promise<number> => (await get(member)).status;
   const patient = async (member: string): Promise<Named> => (await (await get(member)).json()) as Named;

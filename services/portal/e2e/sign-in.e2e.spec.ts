@@ -11,7 +11,7 @@ const ROLES = ['reviewer', 'auditor', 'operator', 'engineer', 'call-centre', 'co
 const missing = existsSync(CHROMIUM) ? '' : ` (${CHROMIUM} is missing)`;
 describe.skipIf(missing !== '')(`sign in${missing}`, () => {
   const bench = new PortalBench();
-  beforeAll(() => bench.start());
+  beforeAll(() => bench.share());
   afterAll(() => bench.stop());
 
   test.each(LOOKS)('has no fault of accessibility in %s at %i pixels in %s', async (theme, width, language) => {
@@ -159,6 +159,7 @@ describe.skipIf(missing !== '')(`sign in at the identity provider of the payer (
     expect(new URL(page.url()).pathname).toBe('/portal/seals');
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
     await page.goto(`${bench.platform.base}/portal`);
+    await page.locator('.cards a').first().waitFor();
     const pages = await page.locator('.cards a').evaluateAll((all) => all.map((one) => one.getAttribute('href')));
     expect(pages.map((href) => href!.replace(/\?.*/, ''))).toEqual([...PAGES['auditor']!, '/docs/']);
     await page.getByRole('button', { name: 'Sign out' }).click();
