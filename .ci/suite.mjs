@@ -10,7 +10,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { cpuOfChildren } from './cpu.mjs';
 import { MOST_FLAKY, reportOf } from './report.mjs';
 
@@ -22,14 +22,22 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => c
 
 async function vitest(report, more) {
   rmSync(report, { force: true });
-  const code = await new Promise((resolve) => {
+  const code = await new Promise((done) => {
     child = spawn(
       'vitest',
-      ['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more],
+      [
+        'run',
+        '--project',
+        name,
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${resolve(report)}`,
+        ...more,
+      ],
       { stdio: 'inherit' },
     );
-    child.once('error', () => resolve(1));
-    child.once('close', (exit) => resolve(exit ?? 1));
+    child.once('error', () => done(1));
+    child.once('close', (exit) => done(exit ?? 1));
   });
   try {
     return { code, report: JSON.parse(readFileSync(report, 'utf8')) };

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -37,16 +39,33 @@ const suites = [
   // Random sequences for a quarter of an hour.
   longSuite('model', specs('model'), { testTimeout: 3_600_000 }),
   // Twenty times as many cases take twenty times as long.
-  longSuite('properties', specs('unit', 'int'), { testTimeout: 1_200_000 }),
+  longSuite('properties', specs('unit', 'int'), { testTimeout: 1_200_000, isolate: false }),
 ];
 
-/** Packages resolve each other's sources, so that tests need no build; decorators are compiled as tsc does it. */
+/** Somebody may run vitest in a folder of a package. */
+function packageOf(folder) {
+  if (existsSync(join(folder, 'package.json'))) return folder;
+  return dirname(folder) === folder ? process.cwd() : packageOf(dirname(folder));
+}
+
+/**
+ * Packages resolve each other's sources, so that tests need no build; decorators are compiled as tsc does it.
+ *
+ * All packages have one root, because vitest keeps transformed modules for each root by itself: a library is
+ * transformed once and not for each package that imports it. The text of a package's configuration is part of the key
+ * too. So a relative path in it is relative to the repository.
+ */
 export function configure({ projects = suites, ...overrides } = {}) {
+  const folder = packageOf(process.cwd());
   return defineConfig({
+    root: join(import.meta.dirname, '..'),
+    // When and how long each file ran.
+    cacheDir: join(folder, 'node_modules/.vite'),
     resolve: { conditions: ['@provider-access/source'] },
     ssr: { resolve: { conditions: ['@provider-access/source'], externalConditions: ['@provider-access/source'] } },
     oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
     test: {
+      dir: folder,
       // Without `--project`, vitest would run every suite, with engines and long ones.
       projects: process.argv.some((arg) => arg.startsWith('--project')) ? projects : projects.slice(0, 1),
       setupFiles: [`${import.meta.dirname}/vitest.setup.mjs`],

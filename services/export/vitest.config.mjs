@@ -1,3 +1,3 @@
 import { configure } from '../../.ci/vitest.base.mjs';
 
-export default configure({ isolate: false });
+export default configure();

@@ -1,9 +1,9 @@
 import { configure, longSuite, specs, suite } from '../../.ci/vitest.base.mjs';
 
-/** Pages in Chromium, on the standalone. Files share the modules that they load, one browser, and mostly one platform. */
+/** Pages in Chromium, on the standalone. Files share the modules that they load, a browser, and mostly a platform. */
 const PAGES = ['e2e/**/*.e2e.spec.ts'];
 const oneAtATime = {
-  globalSetup: ['./e2e/shared.ts'],
+  globalSetup: ['services/portal/e2e/shared.ts'],
   testTimeout: 300_000,
   hookTimeout: 600_000,
   fileParallelism: false,

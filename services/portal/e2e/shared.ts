@@ -23,7 +23,7 @@ const ENV = { ...SANDBOX, EXPECTED_FEEDS: `${LABORATORY} Condition 30d,${LABORAT
 let end: () => Promise<void>;
 /**
  * One browser for all files, and one platform with synthetic data for those that only use it. A start of both costs
- * some ten CPU-seconds, so each starts when the first file asks for it. `/platform/stop` ends the platform; who asks for
+ * ten CPU-seconds, so each starts when the first file asks for it. `/platform/stop` ends the platform; who asks for
  * it after that gets it on the same data at the same address.
  */
 export async function setup(project: TestProject): Promise<void> {
