@@ -18,6 +18,10 @@ import { z } from 'zod';
 import { REQUIRABLE } from './domain/known-metadata.ts';
 import { identityProvider, peopleEnv } from './people/settings.ts';
 
+const MOST_NOTICE = 500;
+/** Controls, line ends, and characters that turn the direction of others. */
+const UNSEEN = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+
 /** The variables of auth alone. */
 export const authSettings = z.object({
   PUBLIC_URL: publicUrl,
@@ -79,6 +83,16 @@ export const authSettings = z.object({
       'Days after the last approval on which an app expires. It has no access then until a reviewer approves it ' +
         'again. Without it an approval has no end.',
     ),
+  STATUS_NOTICE: z
+    .string()
+    .max(MOST_NOTICE, `must have at most ${MOST_NOTICE} characters`)
+    .refine((text) => !UNSEEN.test(text), 'must be one line of plain text')
+    .transform((text) => text.trim())
+    .optional()
+    .describe(
+      `What \`/status\` says above all else, for example when maintenance is: one line of plain text, at most ` +
+        `${MOST_NOTICE} characters. Markup is shown as text. Everybody can read it.`,
+    ),
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
   AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000)
     .default(20)
@@ -111,6 +125,8 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   labels: labelPolicy(env),
   notices: env.NOTICES_FILE ?? {},
   holdsUntilNotice: env.HOLD_UNTIL_NOTICE,
+  /** What the operator tells everybody on `/status`; undefined without one. */
+  statusNotice: env.STATUS_NOTICE === '' ? undefined : env.STATUS_NOTICE,
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
   /** Spellings of `aud` beside the token URL. */
   audiences: env.AUTH_AUDIENCES ?? [],

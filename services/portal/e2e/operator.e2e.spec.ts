@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
 
 const SCRIPT = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+const STATUS_NOTICE = `Maintenance on Sunday, 02:00 to 03:00 UTC. ${SCRIPT}`;
 const MOST_CLICKS = 12;
 /** By hand (docs/roles.md). */
 const OTHERS = ['reviewer', 'auditor', 'engineer', 'call-centre', 'compliance', 'dead-letter-reader'];
@@ -55,7 +56,7 @@ describe.skipIf(missing !== '')(`an operator${missing}`, () => {
   });
 
   test('finds what is unhealthy and its runbook, with few clicks', async () => {
-    await bench.restart({ MIN_FREE_BYTES: aQuarterOfTheDisk() });
+    await bench.restart({ MIN_FREE_BYTES: aQuarterOfTheDisk(), STATUS_NOTICE });
     const page = await opened();
     const clicks = new Clicks(page);
     const now = region(page, 'Unhealthy now');
@@ -70,6 +71,12 @@ describe.skipIf(missing !== '')(`an operator${missing}`, () => {
     await clicks.on(row.first().getByRole('link', { name: 'Runbook' }));
     await page.waitForURL(/\/docs\/runbooks\/ProviderAccessDiskNearlyFull\.html$/);
     expect(clicks.take('find the runbook')).toBeLessThanOrEqual(MOST_CLICKS);
+    await page.goBack();
+    await clicks.on(page.getByRole('link', { name: 'What providers see' }));
+    await page.getByText(STATUS_NOTICE).waitFor();
+    expect(await page.locator('main script, main img').count()).toBe(0);
+    expect(await faultsOf(page)).toEqual([]);
+    expect(clicks.take('see what providers see')).toBeLessThanOrEqual(MOST_CLICKS);
     await page.context().close();
     await bench.restart();
   });

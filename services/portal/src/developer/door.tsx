@@ -34,7 +34,9 @@ export function Door({ register, opened }: DoorProps) {
   return (
     <>
       <Heading>{t('door.title')}</Heading>
-      <p>{t('door.text')}</p>
+      <p>
+        {t('door.text')} <a href="/status">{t('door.status')}</a>
+      </p>
       <section className="sheet" aria-labelledby="new">
         <h2 id="new">{t('door.new')}</h2>
         <p>{t('door.new.text')}</p>

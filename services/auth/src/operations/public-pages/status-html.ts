@@ -96,7 +96,7 @@ function tests({ at, tested }: Status, words: Words): string {
 }
 
 export function statusHtml(
-  status: Status,
+  status: Status & { /** Plain text of the operator. */ readonly notice?: string },
   language: NoticeLanguage,
   { publicUrl, sandbox }: { readonly publicUrl: string; readonly sandbox: boolean },
 ): string {
@@ -112,6 +112,7 @@ export function statusHtml(
     main:
       sandboxNotice(language, sandbox) +
       `<h1>${title}</h1>\n` +
+      (status.notice === undefined ? '' : `<p class="notice"><bdi>${escaped(status.notice)}</bdi></p>\n`) +
       `<p class="notice">${words.all[status.status]}</p>\n` +
       `<h2 id="parts">${words.parts}</h2>\n<dl>${parts.join('')}</dl>\n` +
       `<h2 id="data">${words.dataTitle}</h2>\n` +

@@ -34,6 +34,7 @@ const STATUS = operation({
       required: ['at', 'status', 'parts', 'data'],
       properties: {
         at: { ...TIME, description: 'When the platform was looked at.' },
+        notice: { type: 'string', description: 'What the operator says, for example when maintenance is. Plain text.' },
         status: { ...STATE, description: 'The worst of all parts.' },
         parts: {
           type: 'object',
@@ -79,7 +80,8 @@ export class StatusController {
 
   @Operation(STATUS)
   async tell({ request, given }: Asked<typeof STATUS>): Promise<Answer> {
-    const status = await this.status.current();
+    const { statusNotice: notice } = this.config;
+    const status = { ...(await this.status.current()), ...(notice !== undefined && { notice }) };
     const headers = { ...publicHeaders('accept, accept-language', STATUS_KEPT_SECONDS), ...NO_REFERRER };
     const format = given.get('format');
     if (format === 'json' || (format !== 'html' && wantsJson(request.headers.accept)))

@@ -9,6 +9,7 @@ import { request } from '@provider-access/process/testing';
 import { READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { Metrics } from '@provider-access/service/observability';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { authConfig, authSettings } from '../../config.ts';
 import { Bench, type BenchOptions, NOW, prepare } from '../../../test/harness.ts';
 
 /** Monday, 2027-01-04. */
@@ -126,6 +127,38 @@ describe('/status', () => {
     expect(answer.body).toContain(`<html lang="${language}">`);
     expect(answer.body).toContain(words);
     expect(answer.body).not.toMatch(/<script|\sstyle=|\son\w+=|<iframe|<img|<form|url\(/);
+  });
+
+  test('shows what the operator has to say, as text alone, on the page and in JSON', async () => {
+    const statusNotice = 'Maintenance on Sunday, 02:00 to 03:00 UTC. <script>alert(1)</script> & "more"';
+    await start({ config: { statusNotice } });
+    for (const language of ['en', 'es']) {
+      const { body } = await get(`/status?lang=${language}`);
+      expect(body).toContain('Sunday, 02:00 to 03:00 UTC. &lt;script>alert(1)&lt;/script> &amp; &quot;more&quot;');
+      expect(body).not.toContain('<script');
+    }
+    expect(await status()).toMatchObject({ status: 'available', notice: statusNotice });
+  });
+
+  test('shows no notice where the operator has none', async () => {
+    await start();
+    expect(await status()).not.toHaveProperty('notice');
+  });
+
+  test.each([
+    ['', undefined],
+    ['   ', undefined],
+    [' At 02:00 UTC. ', 'At 02:00 UTC.'],
+  ])('STATUS_NOTICE %j is %j', (STATUS_NOTICE, notice) => {
+    const settings = authSettings.parse({ PUBLIC_URL: 'https://payer.example', STATUS_NOTICE });
+    expect(authConfig(settings).statusNotice).toBe(notice);
+  });
+
+  test('STATUS_NOTICE has at most 500 characters, and none that hides or turns others', () => {
+    const parsed = (STATUS_NOTICE: string) =>
+      authSettings.safeParse({ PUBLIC_URL: 'https://payer.example', STATUS_NOTICE }).success;
+    expect(parsed('x'.repeat(500))).toBe(true);
+    expect(['x'.repeat(501), 'a\nb', 'a\u202eb', 'a\u0000'].map(parsed)).toEqual([false, false, false, false]);
   });
 
   test('takes GET and HEAD alone', async () => {

@@ -113,7 +113,7 @@ function Now({ seen: { services, alerts } }: { readonly seen: Platform }) {
       )}
       <p className="soft">{t('operator.limits', { count: prometheus })}</p>
       <p>
-        <a href="/portal/levels">{t('levels')}</a>
+        <a href="/portal/levels">{t('levels')}</a> · <a href="/status">{t('operator.public')}</a>
       </p>
     </section>
   );
