@@ -36,6 +36,8 @@ export const exportJobs: Projection = {
   owner: 'export',
   name: 'jobs',
   version: 3,
+  // Few, because the job of a large Group has an entry for each of thousands of chunks.
+  keepDecoded: 8,
   topics: { [PA_EXPORTS]: exportsTopic },
   indexes: [
     { name: 'by_client', fields: ['job.client', 'job.status'] },
@@ -46,3 +48,6 @@ export const exportJobs: Projection = {
 export async function getJob(reader: ViewReader, job: string): Promise<JobPart | undefined> {
   return (await reader.get(job))?.['job'] as JobPart | undefined;
 }
+/** The job as it surely is now, if memory has it (`ViewReader.kept`). */
+export const keptJob = (reader: ViewReader, job: string): JobPart | undefined =>
+  reader.kept(job)?.['job'] as JobPart | undefined;

@@ -141,4 +141,9 @@ export const BUDGETS = {
     most: 0.5,
     reason: 'Once for the labels of the members. Then they and the facts are in memory until they change.',
   },
+  queriesOfTheJobOfADownload: {
+    most: 0.5,
+    reason:
+      'Once. Then the job is in memory until it changes. A file that is refused costs the query of an unknown one.',
+  },
 } as const satisfies Readonly<Record<string, Budget>>;

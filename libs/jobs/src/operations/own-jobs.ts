@@ -6,7 +6,7 @@ import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
 import { expiresAt } from '../domain/job.ts';
-import { exportJobs, getJob, type JobPart } from '../jobs-view.ts';
+import { exportJobs, getJob, type JobPart, keptJob } from '../jobs-view.ts';
 import { type JobWords, KINDS, type Kinds } from '../run/job-kind.ts';
 
 /** The form of our job ids: base32 of 128 bits. Text of another form needs no query. */
@@ -30,19 +30,30 @@ export class OwnJobs {
     return this.kinds.of(job).words;
   }
 
-  current(id: string): Promise<JobPart | undefined> {
-    return getJob(this.jobs, id);
+  /** Only for whoever may have the job: it may come from memory. */
+  async current(id: string): Promise<JobPart | undefined> {
+    return keptJob(this.jobs, id) ?? getJob(this.jobs, id);
   }
 
-  /** The client's own job. @throws Refusal 404 */
+  /**
+   * The client's own job. Only a job that is found comes from memory: whatever is refused costs the query of an unknown
+   * one. @throws Refusal 404
+   */
   async find(client: string, id: string): Promise<JobPart> {
-    const job = JOB_ID.test(id) ? await this.current(id) : undefined;
+    const job = JOB_ID.test(id) ? (this.openInMemory(client, id) ?? (await getJob(this.jobs, id))) : undefined;
     if (job === undefined) return this.refuse(client, 'export-unknown');
     if (job.client !== client) return this.refuse(client, 'export-of-another', job);
-    const ended = (expiresAt(job, this.config.keepMs) ?? Infinity) <= this.ports.clock.now();
-    if (ended || job.status === 'cancelled' || job.status === 'expired') return this.refuse(client, 'export-gone', job);
+    if (this.isGone(job)) return this.refuse(client, 'export-gone', job);
     this.ports.tracing?.link(job.traceparent);
     return job;
+  }
+  private openInMemory(client: string, id: string): JobPart | undefined {
+    const job = keptJob(this.jobs, id);
+    return job?.client === client && !this.isGone(job) ? job : undefined;
+  }
+  private isGone(job: JobPart): boolean {
+    const ended = (expiresAt(job, this.config.keepMs) ?? Infinity) <= this.ports.clock.now();
+    return ended || job.status === 'cancelled' || job.status === 'expired';
   }
 
   /**
