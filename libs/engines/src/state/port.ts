@@ -37,6 +37,11 @@ export interface Streams {
     version: number,
     timeoutMs: number,
   ): Promise<Readonly<Record<string, readonly number[]>> | undefined>;
+  /**
+   * Removes the streams whose names begin with `prefix`, for content that must not stay. Only streams that never had an
+   * event: those of others are in the log, and their versions only grow.
+   */
+  remove(prefix: string): Promise<void>;
 }
 
 export interface ClaimEntry {

@@ -75,6 +75,11 @@ export class StoredStreams extends OverEngine implements Streams {
     }
   }
 
+  async remove(prefix: string): Promise<void> {
+    if (prefix === '') throw new Error('a prefix names the streams to remove');
+    await this.engine.delete('streams', { _id: { gte: prefix, lt: `${prefix}\u{10FFFF}` } });
+  }
+
   /** Notifies callers of `published`, because this process's relay has published events. */
   wake(): void {
     for (const wake of [...this.#waiters]) wake();

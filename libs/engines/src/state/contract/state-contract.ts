@@ -52,6 +52,19 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.streams.append('app/1', 2, [], { status: 'seen' })).toEqual({ ok: true, version: 3 });
       });
 
+      it('removes the streams of a prefix and no other, and one of them can begin again', async () => {
+        const { streams } = at.state;
+        for (const name of ['part/a/0', 'part/a/1', 'part/ab/0', 'part/b/0', 'part/a'])
+          expect(await streams.append(name, 0, [], { content: 'x'.repeat(2000) })).toEqual({ ok: true, version: 1 });
+        await streams.remove('part/a/');
+        await streams.remove('part/a/');
+        expect(await streams.load('part/a/0')).toBeUndefined();
+        expect(await streams.load('part/a/1')).toBeUndefined();
+        for (const name of ['part/ab/0', 'part/b/0', 'part/a']) expect(await streams.load(name)).toBeDefined();
+        expect(await streams.append('part/a/0', 0, [], {})).toEqual({ ok: true, version: 1 });
+        await expect(streams.remove('')).rejects.toThrow('prefix');
+      });
+
       it('restores a head from the log if it has none or an older one, and continues from there', async () => {
         const { streams } = at.state;
         expect(await streams.restore('app/1', 3, { status: 'known' })).toBe(true);
