@@ -23,6 +23,7 @@
 - { prefix: /ops/explain, service: attribution }
 - { prefix: /ops/disclosures, service: attribution }
 - { prefix: /ops/sources, service: attribution }
+- { prefix: /ops/imports, service: attribution }
 - { prefix: /ops/audit, service: attribution }
 - { prefix: /ops/slo, service: attribution }
 - { prefix: /ops/probe, service: attribution }

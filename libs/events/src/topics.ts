@@ -83,8 +83,10 @@ const row = (
   readers: readonly Service[],
 ): Topic => ({ name, key, ...kind, writers, readers });
 
-/** `resources` writes to the payer's topics what comes by POST /events. */
-const PUBLISHERS = ['payer', 'resources'] as const;
+/**
+ * `resources` writes to the payer's topics what comes by POST /events, and `attribution` the files that people import.
+ */
+const PUBLISHERS = ['payer', 'resources', 'attribution'] as const;
 const INTAKES = ['attribution', 'consent', 'resources'] as const;
 /** In this order, because it is the one of the docs. */
 const PARKERS = ['resources', 'attribution', 'consent'] as const;

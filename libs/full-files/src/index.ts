@@ -1,5 +1,6 @@
 export { ABSENT_HEADER, absentLine, type AbsentOptOut } from './absent-rows.ts';
 export { CsvForm, type CsvRow, readCsv } from './csv.ts';
+export { importedEvent } from './events.ts';
 export { type FaultyRow, FileFault, type FileFaultCode, type FileFaultDetail } from './fault.ts';
 export type { FileBytes } from './file-bytes.ts';
 export { withoutFormulas } from './formulas.ts';

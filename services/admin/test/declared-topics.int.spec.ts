@@ -50,6 +50,29 @@ const answered = (...asked: Asked): ReturnType<RecordedServices['call']> =>
     { what: asked.slice(0, 3).join(' ') },
   );
 
+/** As a person does it, so that attribution appends rows and the end of the import. */
+async function importFile(): Promise<void> {
+  const call = async (method: 'POST' | 'PUT' | 'GET', path: string, body?: unknown, headers?: Asked[5]) => {
+    const answer = await house.call('attribution', method, `/ops/imports${path}`, house.administrator, body, headers);
+    expect(answer.status, answer.body).toBeLessThan(300);
+    return JSON.parse(answer.body) as { id: string; state: string; report: { number: string } };
+  };
+  const rests = (id: string, state: string) =>
+    eventually(async () => {
+      const run = await call('GET', `/${id}`);
+      expect(run).toMatchObject({ state });
+      return run;
+    });
+  const about = { kind: 'roster', source: 'south-mso', asOf: '2026-01-01', name: 'roster.csv' };
+  const { id } = await call('POST', '', about);
+  const file = `member,npi,from\nm1,${NPI},2025-01-01\n`;
+  await call('PUT', `/${id}/parts/0`, file, { 'content-type': 'application/octet-stream' });
+  await call('POST', `/${id}/check`);
+  const { report } = await rests(id, 'checked');
+  await call('POST', `/${id}/confirm`, { number: report.number });
+  await rests(id, 'done');
+}
+
 beforeAll(async () => {
   await house.start();
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
@@ -195,6 +218,7 @@ beforeAll(async () => {
   expect(
     (await house.call('attribution', 'POST', '/ops/attestations/withdrawals', house.administrator, withdrawal)).status,
   ).toBe(200);
+  await importFile();
   // A refused token request, because auth audits it.
   await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', {
     'content-type': 'application/x-www-form-urlencoded',

@@ -151,7 +151,7 @@ export class RecordedServices {
 
   async call(
     service: Service,
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT',
     url: string,
     token: string,
     body?: unknown,

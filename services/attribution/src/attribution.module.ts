@@ -30,6 +30,8 @@ import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { Forecast } from './operations/ops/forecast.ts';
 import { NetworkForecast } from './operations/ops/network-forecast.ts';
+import { ImportRuns } from './operations/imports/import-runs.ts';
+import { ImportsController } from './operations/imports/imports.controller.ts';
 import { GroupView } from './operations/group-view.ts';
 import { WithheldPatients } from './operations/withheld-patients.ts';
 import { Attestations } from './operations/attestations.ts';
@@ -52,6 +54,8 @@ import { ListsController } from './operations/ops/lists.controller.ts';
 import { LabelSimulationController } from './operations/ops/label-simulation.controller.ts';
 import { LabelSimulator } from './operations/ops/label-simulation.ts';
 import { SourcesController } from './operations/ops/sources.controller.ts';
+import { SourceListController } from './operations/ops/source-list.controller.ts';
+import { SourceRows } from './operations/ops/source-rows.ts';
 import { LooksController } from './operations/ops/looks.controller.ts';
 import { RecallsController } from './operations/ops/recalls.controller.ts';
 import { TimelineController } from './operations/ops/timeline.controller.ts';
@@ -87,6 +91,13 @@ const pastOf = ({ ports: { views, log } }: ServiceRuntime): readonly FactoryProv
     useFactory: ({ parties }: Facts, past: FactsHistory) => new SeenHistory({ history: past, views, log, parties }),
   },
 ];
+/** The imports of files by people, which are a background job too. */
+const importRunsOf = ({ ports }: ServiceRuntime, { sandbox }: AttributionConfig): FactoryProvider => ({
+  provide: ImportRuns,
+  inject: [Facts, SourceRows, Forecast, NetworkForecast],
+  useFactory: ({ access }: Facts, rows: SourceRows, forecast: Forecast, network: NetworkForecast) =>
+    new ImportRuns(ports, { access, answers: { rows, forecast, network }, sandbox }),
+});
 /** Questions of auditors: about decisions of now and of the past, and about the audit. */
 const OF_AUDITORS = [
   ExplainController,
@@ -100,6 +111,7 @@ const OF_AUDITORS = [
 /** What the operations of people ask. Each takes only what Nest provides. */
 const ANSWERS = [
   ServiceLevels,
+  SourceRows,
   Forecast,
   NetworkForecast,
   NewLabels,
@@ -131,7 +143,7 @@ export class AttributionModule {
           facts: { boundMs: config.boundMs, holdsUntilNotice: config.holdsUntilNotice },
           publicUrl: config.publicUrl,
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
-          jobs: [AuditChain],
+          jobs: [AuditChain, ImportRuns],
           consumers: (get) => [
             consumer(SUBSCRIPTIONS.members, get(MemberEventsIntake)),
             consumer(SUBSCRIPTIONS.providers, get(ProviderEventsIntake)),
@@ -150,6 +162,8 @@ export class AttributionModule {
         LooksController,
         RecallsController,
         SourcesController,
+        SourceListController,
+        ImportsController,
         NoticesController,
         ListsController,
         LabelSimulationController,
@@ -184,6 +198,7 @@ export class AttributionModule {
         },
         WithheldPatients,
         GroupFilters,
+        importRunsOf(runtime, config),
         {
           provide: LabelGate,
           inject: [Facts],

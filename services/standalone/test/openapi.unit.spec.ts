@@ -79,8 +79,8 @@ describe('docs/openapi.json', () => {
     for (const name of NAMES) {
       if (ofThePayerToo.includes(name)) continue;
       const path = name.split(' ')[1]!;
-      // What a payer's system compares its next full file with.
-      if (path.startsWith('/ops/sources/')) {
+      // What a payer's system compares its next full file with, and the import of one.
+      if (/^\/ops\/(sources|imports)/.test(path)) {
         expect(callers(name), name).toEqual(['payer', 'administrator']);
         continue;
       }

@@ -175,7 +175,7 @@ const CALLERS: readonly (readonly [pattern: RegExp, callers: readonly Input['by'
   [/^POST \/events$/, ['payer']],
   [/^[A-Z]+ \/events\/(receipts|dead-letters)\b/, ['payer', 'administrator']],
   [/^GET \/ops\/(feeds|lists|notices)$/, ['payer', 'administrator']],
-  [/^[A-Z]+ \/ops\/sources\//, ['payer', 'administrator']],
+  [/^[A-Z]+ \/ops\/(sources|imports)\b/, ['payer', 'administrator']],
   [/^[A-Z]+ \/ops\//, ['administrator']],
 ];
 const callersOf = (name: string): readonly Input['by'][] => CALLERS.find(([pattern]) => pattern.test(name))?.[1] ?? [];

@@ -17,7 +17,7 @@ export interface FileRowPart extends FileSaid, Pick<FileRowRecorded, 'subject' |
 export type ImportedFile = Pick<FileImported, 'batch' | 'asOf' | 'digest' | 'rows' | 'undoes'> & {
   readonly time: string;
 };
-interface ImportsPart {
+export interface ImportsPart {
   readonly list: 'imports';
   readonly subject: string;
   /** The oldest first; the last `MOST_IMPORTS`. */

@@ -4,20 +4,14 @@ import { FAULT_REASONS, PAYER_EVENTS, REQUEST_FAULTS } from '@provider-access/ev
 import { z } from 'zod';
 import { MEMBER, PERSON_ROLES } from '@provider-access/kernel';
 import type { Json } from '@provider-access/service/operation';
+import { counts, INSTANT, list, text } from './parts.ts';
+import { RUNS } from './runs.ts';
 
-const text = (description: string): Json => ({ type: 'string', description });
-const list = (items: Json, description: string): Json => ({ type: 'array', items, description });
-const counts = (description: string): Json => ({
-  type: 'object',
-  additionalProperties: { type: 'integer' },
-  description,
-});
 const SCOPE_REFUSED = {
   type: 'array',
   items: { type: 'string' },
   description: 'Scopes with parameters that are not granted: the type and the parameter of each.',
 };
-const INSTANT = { type: 'string', format: 'date-time' };
 
 /** A zod schema as callers send it. */
 export const inputSchema = (schema: z.ZodType): Json => {
@@ -334,45 +328,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       newest: INSTANT,
     },
   },
-  DeadLetterRun: {
-    type: 'object',
-    required: ['id', 'cause', 'reason', 'detail', 'action', 'isCorrected', 'by', 'startedAt', 'status', 'of', 'taken'],
-    properties: {
-      id: { type: 'string' },
-      cause: text('The cause whose dead letters the run takes.'),
-      reason: { enum: Object.keys(FAULT_REASONS) },
-      detail: { type: 'string' },
-      eventType: text('As the sender wrote it, so it may be any text.'),
-      action: { enum: ['replay', 'discard'] },
-      why: text('Why the dead letters are discarded.'),
-      isCorrected: { type: 'boolean', description: 'Each event is corrected.' },
-      by: text('Who began the run.'),
-      startedAt: { ...INSTANT, description: 'Dead letters that were parked later stay open.' },
-      endedAt: INSTANT,
-      status: { enum: ['running', 'done', 'stopped'] },
-      of: {
-        type: 'object',
-        description: 'Dead letters of the cause at the start, counted up to 1000.',
-        required: ['count', 'isMore'],
-        properties: { count: { type: 'integer' }, isMore: { type: 'boolean' } },
-      },
-      taken: { type: 'integer', description: 'Dead letters that the run has handled.' },
-      counts: counts('Outcomes as of a receipt, `discarded`, and `failed` for those that stay open.'),
-      failures: list(
-        {
-          type: 'object',
-          required: ['deadLetter', 'reason'],
-          properties: {
-            deadLetter: { type: 'string' },
-            reason: text('As of a dead letter, or `gone`: the log has lost it, or `correction`: it does not fit.'),
-            detail: text('What is wrong, without a value of the event.'),
-            again: text('The dead letter that the replayed event became.'),
-          },
-        },
-        'The first 100 that could not be resolved.',
-      ),
-    },
-  },
+  ...RUNS,
   PayerEvent: {
     description: 'A CloudEvent of the payer. The schema of `data` depends on `type`.',
     type: 'object',

@@ -1,5 +1,6 @@
 import type { Cost } from './counted-views.ts';
 import { DEAD_LETTERS } from './dead-letter-inputs.ts';
+import { IMPORTS } from './import-inputs.ts';
 import type { Input } from './input.ts';
 import { pastInputs } from './past-inputs.ts';
 import { CONDITIONS, MEMBERS } from './payer.ts';
@@ -310,6 +311,7 @@ export const mostExpensive = ({ client, group, job, receipt }: Names): Readonly<
     ],
     'GET /events/receipts/{id}': [{ url: `/events/receipts/${receipt}`, by: 'payer' }],
     ...DEAD_LETTERS,
+    ...IMPORTS,
     'GET /auth/clients': operator('/auth/clients'),
     'GET /auth/clients/{client}': operator(`/auth/clients/${client}`),
     'POST /auth/clients/{client}/approve': missing('/auth/clients/unknown/approve', 'administrator', {

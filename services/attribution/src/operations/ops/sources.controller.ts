@@ -1,26 +1,20 @@
 import { Controller, Inject } from '@nestjs/common';
-import { type DomainEvent, FILE_KINDS, FILE_SOURCE, PA_FILE_ROWS } from '@provider-access/events';
-import type { ViewReader } from '@provider-access/engines/views';
-import { Facts } from '@provider-access/facts';
+import { type DomainEvent, FILE_KINDS, FILE_SOURCE } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { JSON_TYPE } from '@provider-access/service/http';
 import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
-import { type FileRowPart, fileRows, type ImportedFile, importsId, listOf } from '../../projections/file-rows.ts';
+import { listOf } from '../../projections/file-rows.ts';
 import { NetworkForecast } from './network-forecast.ts';
 import { Forecast } from './forecast.ts';
 import { jsonOf } from './json-body.ts';
+import { cursorOf, encode, PAGE_TEXT, SourceRows } from './source-rows.ts';
 
-/** Rows of a page. */
-const PAGE = 1000;
 /** Events of one forecast at most. */
 const MOST_EVENTS = 2000;
 /** Of a network all events are in one request, because rows share identifiers. */
 const MOST_OF_NETWORK = 20_000;
-/** How long the first page waits until the view has what the payer has published, ms. */
-const WAIT_MS = 20_000;
 
-const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
 const COMMON = {
   callers: ['payer', 'engineer'],
   audit: 'file-rows',
@@ -72,35 +66,18 @@ const FORECAST = operation({
 
 @Controller()
 export class SourcesController {
-  private readonly reader: ViewReader;
   constructor(
-    @Inject(PORTS) private readonly ports: ServicePorts,
-    @Inject(Facts) private readonly facts: Facts,
+    @Inject(SourceRows) private readonly source: SourceRows,
     @Inject(Forecast) private readonly forecast: Forecast,
     @Inject(NetworkForecast) private readonly network: NetworkForecast,
-  ) {
-    this.reader = ports.views.reader(fileRows);
-  }
+  ) {}
 
   @Operation(ROWS)
   async rows({ params, query: { page } }: Asked<typeof ROWS>): Promise<Audited> {
     const list = named(params);
     const after = page === undefined ? undefined : cursorOf(page);
-    if (after === undefined) await this.current();
-    const found = await this.reader.find({
-      index: 'by_list',
-      equals: [list],
-      ...(after !== undefined && { after }),
-      limit: PAGE,
-    });
-    const imports = (await this.reader.get(importsId(list)))?.['row'] as
-      { readonly imports: readonly ImportedFile[] } | undefined;
-    const rows = found.map((document) => {
-      const { list: _list, ...row } = document['row'] as FileRowPart;
-      return row;
-    });
-    const last = found.length < PAGE ? undefined : found.at(-1)!;
-    const next = last && { values: [(last['row'] as FileRowPart).subject], id: last._id };
+    if (after === undefined) await this.source.current();
+    const { rows, next } = await this.source.page(list, after);
     return {
       // The subjects of a network are providers.
       audit: [
@@ -114,7 +91,7 @@ export class SourcesController {
       answer: {
         json: {
           ...params,
-          imports: imports?.imports ?? [],
+          imports: await this.source.imports(list),
           rows,
           ...(next && { next: `/ops/sources/${list}?page=${encode(next)}` }),
         },
@@ -142,34 +119,6 @@ export class SourcesController {
     const members = [...new Set(changes.map(({ member }) => member))];
     return { audit: [{ released: { members, resources: 0 } }], answer: { json: { changes } } };
   }
-
-  /** Waits until the view has everything that the payer has published until now. @throws Refusal */
-  private async current(): Promise<void> {
-    const passed = await this.facts.access.waitForPayer(await this.facts.access.payerHead(), WAIT_MS);
-    // What was derived of it is in the log by now.
-    if (passed && (await this.reader.waitFor(await this.ports.log.head([PA_FILE_ROWS]), WAIT_MS))) return;
-    throw new Refusal('unavailable', 'The rows of the source are not up to date yet. Repeat the request.', {
-      retryAfter: 5,
-    });
-  }
-}
-
-type After = { readonly values: readonly string[]; readonly id: string };
-const AFTER: z.ZodType<After> = z.strictObject({
-  values: z.array(z.string().max(64)).length(1),
-  id: z.string().max(400),
-});
-const encode = (after: After): string => Buffer.from(JSON.stringify(after)).toString('base64url');
-function cursorOf(page: string): After {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(page, 'base64url').toString());
-  } catch {
-    value = undefined;
-  }
-  const read = AFTER.safeParse(value);
-  if (!read.success) throw new Refusal('invalid-value', PAGE_TEXT, { expression: 'page' });
-  return read.data;
 }
 
 /** `source/kind` of a path. @throws Refusal */
