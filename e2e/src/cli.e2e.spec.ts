@@ -198,6 +198,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
       code: 0,
       stdout: expect.stringMatching(/^[^.]+\.[^.]+\.[^.]+\n$/) as string,
     });
+    expect(await pa('refusals', '--app', 'app.json')).toMatchObject({ code: 0 });
     // The file names the platform of the registration.
     expect(await pa.with({ env: { PA_SERVER: undefined } }, 'token', '--app', 'app.json')).toMatchObject({ code: 0 });
     await json('apps', 'register', '--name', 'Rejected', '--npi', OTHER, '--key', 'key2.json', '--out', 'other.json');

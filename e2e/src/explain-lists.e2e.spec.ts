@@ -6,7 +6,7 @@ import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { type Fresh, freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
 import { jsonOf, type Pa, paOf } from './pa.ts';
-import { http, optOut, payerEvent, takesEffect } from './road.ts';
+import { http, json, optOut, payerEvent, takesEffect } from './road.ts';
 
 /** An auditor asks who could see a member, and whom an app could see, before an opt-out and after it (APPS.md P17). */
 const NPI = npiOf(20_261_130);
@@ -73,5 +73,22 @@ test('P17: both lists say who could see whom before an opt-out, and after it', a
   expect(await membersAt()).toMatchObject({ members: 1, list: [{ member: 'm-second' }] });
   expect((await pa('explain-members', '--client', client)).stdout).toMatch(
     /^m-second\nAt \S+, app \S+ could see 1 member\.$/m,
+  );
+}, 60_000);
+
+test('says what is unhealthy, and at which step a Group loses the member who opted out', async () => {
+  const { services } = JSON.parse((await pa('--json', 'health')).stdout) as {
+    services: { service: string; health?: { ready: boolean } }[];
+  };
+  expect(services.map(({ service, health }) => [service, health?.ready])).toEqual(
+    ['auth', 'attribution', 'consent', 'resources', 'export'].map((service) => [service, true]),
+  );
+  const { base, payerToken } = fresh.platform();
+  const { lists } = json<{ lists: { group: string }[] }>(await http(`${base}/ops/lists`, { token: payerToken }));
+  const { stdout } = await pa('funnel', '--group', lists[0]!.group);
+  expect(stdout).toMatch(/^attributed +2 *$/m);
+  expect(stdout).toMatch(/^not-opted-out +1 +1 opted-out$/m);
+  expect((await pa('funnel', '--group', lists[0]!.group, '--step', 'not-opted-out')).stdout).toMatch(
+    /^m-first +opted-out$/m,
   );
 }, 60_000);
