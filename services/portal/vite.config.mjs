@@ -15,6 +15,8 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // kB without compression. The browser suites bound what comes over the line.
+    chunkSizeWarningLimit: 1000,
     license: { fileName: `licences-${mode}.txt` },
     rolldownOptions: { input: `${mode}.html`, output: { codeSplitting: false } },
   },

@@ -196,7 +196,7 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   reviewer: ['/portal/apps', '/portal/decisions'],
   auditor: ['/portal/apps', '/portal/decisions', '/portal/audit', '/portal/seals', '/portal/levels'],
   operator: ['/portal/operator', '/portal/levels'],
-  engineer: ['/portal/engineer', '/portal/dead-letters', '/portal/levels'],
+  engineer: ['/portal/engineer', '/portal/imports', '/portal/dead-letters', '/portal/levels'],
   'call-centre': ['/portal/members'],
   compliance: ['/portal/apps', '/portal/decisions', '/portal/seals', '/portal/evidence', '/portal/levels'],
 };

@@ -11,6 +11,7 @@ export const PAGES = {
   developer: 'developer.html',
   engineer: 'index.html',
   evidence: 'index.html',
+  imports: 'index.html',
   levels: 'index.html',
   member: 'member.html',
   members: 'index.html',

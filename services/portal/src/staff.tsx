@@ -6,6 +6,7 @@ import { AuditPage } from './staff/audit/audit-page.tsx';
 import { DecisionsPage } from './staff/decisions/decisions-page.tsx';
 import { EngineerPage } from './staff/engineer/engineer-page.tsx';
 import { EvidencePage } from './staff/evidence/evidence-page.tsx';
+import { ImportsPage } from './staff/imports/imports-page.tsx';
 import { LettersPage } from './staff/letters/letters-page.tsx';
 import { LevelsPage } from './staff/levels/levels-page.tsx';
 import { MembersPage } from './staff/members/members-page.tsx';
@@ -59,6 +60,13 @@ const PAGES: readonly StaffPage[] = [
     what: 'engineer.what',
     needs: ['GET /ops/slo/freshness', 'GET /ops/feeds', 'GET /ops/lists', 'GET /ops/views/{service}'],
     show: EngineerPage,
+  },
+  {
+    name: 'imports',
+    title: 'imports',
+    what: 'imports.what',
+    needs: ['GET /ops/imports', 'POST /ops/imports', 'GET /ops/sources'],
+    show: ImportsPage,
   },
   {
     name: 'dead-letters',

@@ -66,6 +66,21 @@ test('each reason of a dead letter has a text for engineers', () => {
   expect(reasons.filter((key) => !(key in read('letters.en.json')) && !refused.includes(key))).toEqual([]);
 });
 
+test('each fault of a file and each cause of a confirmation has a text for engineers', () => {
+  const codesOf = (file: string): string[] => {
+    const code = readFileSync(join(import.meta.dirname, '../../../libs/full-files/src', file), 'utf8');
+    return [...code.matchAll(/readonly code: ((?:'[a-z-]+'(?: \| )?)+)/g)].flatMap(([, union]) =>
+      [...union!.matchAll(/'([a-z-]+)'/g)].map(([, one]) => one!),
+    );
+  };
+  const [faults, causes] = [codesOf('fault.ts'), codesOf('report.ts')];
+  expect([faults.length > 15, causes.length > 5]).toEqual([true, true]);
+  // These come from options of `pa`, and no file of the page has them.
+  const others = ['map', 'absent-mark', 'no-batch', 'no-undo'].map((code) => `imports.fault.${code}`);
+  const keys = [...faults.map((code) => `imports.fault.${code}`), ...causes.map((code) => `imports.cause.${code}`)];
+  expect(keys.filter((key) => !(key in read('imports.en.json')) && !others.includes(key))).toEqual([]);
+});
+
 /** PEOPLE.md N36, as the notices are measured: sentences alone, because headings and buttons make it look easy. */
 describe('the texts for members are in plain language', () => {
   const sentences = (file: string): string =>

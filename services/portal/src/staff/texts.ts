@@ -7,6 +7,8 @@ import engineerEn from '../texts/engineer.en.json';
 import engineerEs from '../texts/engineer.es.json';
 import evidenceEn from '../texts/evidence.en.json';
 import evidenceEs from '../texts/evidence.es.json';
+import importsEn from '../texts/imports.en.json';
+import importsEs from '../texts/imports.es.json';
 import lettersEn from '../texts/letters.en.json';
 import lettersEs from '../texts/letters.es.json';
 import operatorEn from '../texts/operator.en.json';
@@ -22,6 +24,7 @@ const en = {
   ...auditEn,
   ...engineerEn,
   ...evidenceEn,
+  ...importsEn,
   ...operatorEn,
   ...reviewsEn,
   ...lettersEn,
@@ -32,6 +35,7 @@ const es = {
   ...auditEs,
   ...engineerEs,
   ...evidenceEs,
+  ...importsEs,
   ...operatorEs,
   ...reviewsEs,
   ...lettersEs,

@@ -1,44 +1,25 @@
-import { useEffect, useState } from 'react';
-import type { Fault } from '../../common/api.ts';
 import { Button, Heading, Notice } from '../../common/parts.tsx';
 import { Rows } from '../../common/table.tsx';
 import { FaultNotice } from '../fault.tsx';
+import { usePolled } from '../polled.ts';
 import { useSpeech } from '../texts.ts';
 import type { Shown } from './letters-page.tsx';
 import { type Run, runOf, stop } from './requests.ts';
 import { workOf } from './runs.tsx';
 import { useWords } from './words.ts';
 
-/** ms between two looks at a run. */
-const LOOK_MS = 1000;
-
-/** How far a run is, and what it could not resolve. A server that does not answer for a while ends nothing. */
+/** How far a run is, and what it could not resolve. */
 export function OneRun({ id, show }: { readonly id: string; readonly show: (shown: Shown) => void }) {
   const { t, date, language } = useSpeech();
   const words = useWords();
-  const [run, setRun] = useState<Run>();
-  const [fault, setFault] = useState<Fault>();
-  const keep = (asked: Awaited<ReturnType<typeof runOf>>): void => {
-    setFault(asked.fault);
-    if (asked.fault === undefined) setRun(asked.data);
-  };
-  useEffect(() => {
-    let isShown = true;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = async (): Promise<void> => {
-      const asked = await runOf(id);
-      if (!isShown) return;
-      keep(asked);
-      const isLost = asked.fault !== undefined && asked.fault.status >= 400 && asked.fault.status < 500;
-      if (!isLost && asked.data?.status !== 'done' && asked.data?.status !== 'stopped')
-        timer = setTimeout(() => void look(), LOOK_MS);
-    };
-    void look();
-    return () => {
-      isShown = false;
-      clearTimeout(timer);
-    };
-  }, [id]);
+  const {
+    found: run,
+    fault,
+    take,
+  } = usePolled(
+    () => runOf(id),
+    ({ status }) => status !== 'running',
+  );
   const number = new Intl.NumberFormat(language);
   return (
     <>
@@ -77,7 +58,7 @@ export function OneRun({ id, show }: { readonly id: string; readonly show: (show
             <>
               <p className="soft">{t('runs.text')}</p>
               <div className="buttons">
-                <Button onPress={() => void stop(id).then(keep)}>{t('runs.stop')}</Button>
+                <Button onPress={() => void stop(id).then(take)}>{t('runs.stop')}</Button>
               </div>
             </>
           )}
