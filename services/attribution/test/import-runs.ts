@@ -1,3 +1,5 @@
+import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { csrfOf, Sessions } from '@provider-access/smart';
 import type { PersonRole } from '@provider-access/kernel';
 import { eventually } from '@provider-access/testing';
@@ -91,3 +93,37 @@ export class Importer {
 }
 export const ROSTER = { kind: 'roster', source: 'north-mso', asOf: '2026-01-01', name: 'january.csv' };
 export const roster = (...rows: readonly string[]): string => ['member,npi,from', ...rows, ''].join('\n');
+
+/** Calls `at` with the number of each append to the topic of members, before or after it. */
+function around(log: EventLog, at: (append: number, when: 'before' | 'after') => Promise<void>): EventLog {
+  let appends = 0;
+  return new Proxy(log, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown;
+      if (name !== 'append') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      return async (topic: string, records: readonly NewRecord[]) => {
+        if (topic !== PAYER_MEMBER_EVENTS) return target.append(topic, records);
+        appends += 1;
+        const now = appends;
+        await at(now, 'before');
+        const places = await target.append(topic, records);
+        await at(now, 'after');
+        return places;
+      };
+    },
+  });
+}
+/** A process whose appends to the topic of members are watched. */
+export async function watched(
+  h: Harness,
+  at: Parameters<typeof around>[1],
+): Promise<{ readonly app: Harness['app']; readonly by: Importer }> {
+  const app = await h.another({}, { ...h.ports, log: around(h.log, at) });
+  return { app, by: new Importer(h, await person(h, 'ben', 'engineer'), app) };
+}
+
+/** Such a process, with what happens after its append of a number. */
+export const dyingAfter = (h: Harness, append: number, happens: () => void | Promise<void>) =>
+  watched(h, async (now, when) => {
+    if (now === append && when === 'after') await happens();
+  });

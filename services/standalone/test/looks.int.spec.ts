@@ -46,6 +46,7 @@ const SHOW_MEMBERS = [
 /** Steps of people that read what members have, and answer numbers: the audit names who did each. */
 const STEPS = [
   'POST /ops/imports',
+  'POST /ops/imports/undo',
   'POST /ops/imports/{id}/check',
   'POST /ops/imports/{id}/confirm',
   'DELETE /ops/imports/{id}',

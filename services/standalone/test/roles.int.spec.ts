@@ -88,6 +88,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'POST /ops/sources/{source}/{kind}/forecast': ['engineer'],
   'GET /ops/sources': ['engineer'],
   'POST /ops/imports': ['engineer'],
+  'POST /ops/imports/undo': ['engineer'],
   'GET /ops/imports': ['engineer'],
   'GET /ops/imports/{id}': ['engineer'],
   'DELETE /ops/imports/{id}': ['engineer'],

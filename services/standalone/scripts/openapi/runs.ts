@@ -1,5 +1,5 @@
 import { FAULT_REASONS, FILE_KINDS } from '@provider-access/events';
-import type { Json } from '@provider-access/service/operation';
+import { type Json, ref } from '@provider-access/service/operation';
 import { counts, INSTANT, list, text } from './parts.ts';
 
 const count = (description: string): Json => ({ type: 'integer', description });
@@ -40,6 +40,21 @@ const REPORT: Json = {
       'The lists that change most, at most 50. A list of runs leaves them out.',
     ),
     moreLists: count('Changed lists that `lists` leaves out.'),
+  },
+};
+
+const UNDO_REPORT: Json = {
+  type: 'object',
+  description: 'What an undo would take back.',
+  required: ['number', 'batch', 'undoes', 'rows', 'kept', 'members'],
+  properties: {
+    number: text('Names this report.'),
+    batch: text('The name of the undo, which is an import too.'),
+    undoes: text('The import that it takes back.'),
+    rows: count('Rows that the import had stated, and that are as before it again.'),
+    kept: count('Rows that a later import changed. They stay.'),
+    members: count('Members who may have been seen by a row of the import. None for a network, whose rows open lists.'),
+    since: { ...INSTANT, description: 'When the import published its first row.' },
   },
 };
 
@@ -84,17 +99,20 @@ export const RUNS: Readonly<Record<string, Json>> = {
       ),
     },
   },
+  ImportReport: REPORT,
+  UndoReport: UNDO_REPORT,
   ImportRun: {
     type: 'object',
     required: ['id', 'action', 'kind', 'source', 'asOf', 'state', 'by', 'startedAt', 'parts'],
     properties: {
       id: { type: 'string' },
-      action: { enum: ['import'] },
+      action: { enum: ['import', 'undo'] },
+      undoes: text('Of an undo: the import that it takes back.'),
       kind: { enum: [...FILE_KINDS] },
       source: text('Who sent the file.'),
       asOf: { type: 'string', format: 'date', description: 'The day of which it tells.' },
       rows: count('How many rows its sender says that it has.'),
-      name: text('The name of the file.'),
+      name: text('The name of the file. An undo has none.'),
       state: {
         enum: ['uploading', 'checking', 'checked', 'publishing', 'done', 'refused', 'stopped', 'failed'],
         description:
@@ -125,7 +143,7 @@ export const RUNS: Readonly<Record<string, Json>> = {
           ),
         },
       },
-      report: REPORT,
+      report: { oneOf: [ref('ImportReport'), ref('UndoReport')] },
       batch: text('The name of the import, for an undo.'),
       by: text('Who began the run.'),
       confirmedBy: text('Who confirmed its report.'),

@@ -9,6 +9,7 @@ const posted = (body: object): Partial<Input> => ({ method: 'POST', headers: JSO
 export const IMPORTS: Readonly<Record<string, readonly Input[]>> = {
   'GET /ops/sources': [{ url: '/ops/sources', by: 'payer', most: { rows: 100 } }],
   'POST /ops/imports': asked('/ops/imports', { ...posted({}), status: 400 }),
+  'POST /ops/imports/undo': asked('/ops/imports/undo', { ...posted({ batch: 'x' }), status: 400 }),
   'GET /ops/imports': [{ url: '/ops/imports', by: 'payer' }],
   'GET /ops/imports/{id}': asked(UNKNOWN, {}),
   'DELETE /ops/imports/{id}': asked(UNKNOWN, { method: 'DELETE' }),

@@ -80,6 +80,9 @@ function textOf(detail: FileFault['detail']): string {
     case 'no-batch':
       return 'This is no name of an import.';
     case 'no-undo':
-      return 'No undo takes an import of opt-outs back. Import the right file.';
+      return (
+        'No undo takes an import of opt-outs back, because each end of an opt-out needs a confirmation of its own. ' +
+        'Import the right file by pa, with --ends for those that end.'
+      );
   }
 }

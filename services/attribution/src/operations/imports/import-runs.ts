@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Poll } from '@provider-access/engines/jobs';
+import type { batchNamed } from '@provider-access/full-files';
 import { instant, Refusal } from '@provider-access/kernel';
 import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { ServicePorts } from '@provider-access/service/http';
@@ -18,6 +19,7 @@ const BEAT_MS = 2_000;
 const MOST_TRIES = 5;
 
 type Asked = Pick<ImportRun, 'kind' | 'source' | 'asOf' | 'rows' | 'map' | 'name' | 'by'>;
+type Batch = ReturnType<typeof batchNamed>;
 type Lease = NonNullable<Awaited<ReturnType<ServicePorts['state']['leases']['acquire']>>>;
 
 /** The run has ended, or another process has it. What this process knows of it does not count. */
@@ -71,6 +73,14 @@ export class ImportRuns implements BackgroundJob {
   begin(asked: Asked): Promise<ImportRun> {
     const startedAt = this.#now();
     return this.store.add({ ...asked, action: 'import', state: 'uploading', startedAt, parts: [], tries: 0 });
+  }
+
+  /** Begins to take an import back. It looks first at what it would take back. @throws Refusal */
+  async undo({ batch: undoes, kind, source, asOf }: Batch, by: string): Promise<ImportRun> {
+    const about = { action: 'undo', undoes, kind, source, asOf, by } as const;
+    const run = await this.store.add({ ...about, state: 'checking', startedAt: this.#now(), parts: [], tries: 0 });
+    void this.#takeAll();
+    return run;
   }
 
   /** Ends the upload. Again, it changes nothing. @throws Refusal */

@@ -1,12 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
 import { FILE_KINDS, FILE_SOURCE } from '@provider-access/events';
-import { FileFault, IMPORT_KINDS, mapOf } from '@provider-access/full-files';
+import { batchNamed, FileFault, IMPORT_KINDS, mapOf } from '@provider-access/full-files';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE } from '@provider-access/service/http';
 import { type Answer, type Asked, type Audited, operation, Operation, ref } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { jsonOf } from '../ops/json-body.ts';
+import { faultOf } from './faults.ts';
 import { ImportRuns } from './import-runs.ts';
 import { type ImportRun, listed, MOST_PART_BYTES, MOST_PARTS, MOST_ROWS, shown } from './run.ts';
 import { sandboxFault } from './run-work.ts';
@@ -47,6 +48,7 @@ const BODY = z.strictObject({
     // Control characters have no place in a name.
     .regex(/^[^\p{Cc}/\\]+$/u, 'is the name of a file without its folder'),
 });
+const UNDOES = z.strictObject({ batch: z.string().max(300) });
 const CONFIRM = z.strictObject({ number: z.string().regex(/^\d{5}-\d{5}$/, 'is the number of a report') });
 
 const COMMON = { callers: ['payer', 'engineer'], tag: 'Events of the payer' } as const;
@@ -148,6 +150,22 @@ const DISCARD = operation({
   refusals: ['not-found', 'conflict'],
 });
 
+const UNDO = operation({
+  ...STEP,
+  route: 'POST /ops/imports/undo',
+  summary: 'Take the import of a full file back',
+  description:
+    'The run is `checked` when it knows which rows it would make what they were before. `report` has their number, ' +
+    'the rows that stay because a later file changed them (`kept`), and how many members may have been seen by the ' +
+    'import, since when. Then it needs a confirmation, as an import. Opt-outs are not taken back.',
+  body: {
+    required: true,
+    content: { [JSON_TYPE]: { schema: UNDOES, fields: { batch: 'The name of the import.' } } },
+  },
+  answer: { ...ONE, status: 201 },
+  refusals: ['invalid-request', 'unprocessable', 'forbidden', 'conflict'],
+});
+
 /** Imports of full files by people (ADR 0157). */
 @Controller()
 export class ImportsController {
@@ -162,10 +180,16 @@ export class ImportsController {
     if (Buffer.byteLength(JSON.stringify(map ?? {})) > MOST_MAP_BYTES)
       throw new Refusal('too-large', `A map may have at most ${MOST_MAP_BYTES} bytes.`);
     checkMap(map, asked.kind);
-    const fault = this.config.sandbox ? sandboxFault(asked.source) : undefined;
-    if (fault !== undefined) throw new Refusal('forbidden', `No file is imported here: ${fault}.`);
+    this.mayPublish(asked.source);
     const given = { ...(rows !== undefined && { rows }), ...(map !== undefined && { map }) };
     return step(await this.runs.begin({ ...asked, ...given, by: caller.name }), `asOf=${asked.asOf}`);
+  }
+
+  @Operation(UNDO)
+  async undo({ body, caller }: Asked<typeof UNDO>): Promise<Audited> {
+    const of = named(readAs(UNDOES, jsonOf(body)).batch);
+    this.mayPublish(of.source);
+    return step(await this.runs.undo(of, caller.name), `undoes=${of.batch}`);
   }
 
   @Operation(PART)
@@ -203,6 +227,12 @@ export class ImportsController {
   async discard({ params: { id } }: Asked<typeof DISCARD>): Promise<Audited> {
     return step(await this.runs.discard(id));
   }
+
+  /** @throws Refusal in a sandbox */
+  private mayPublish(source: string): void {
+    const fault = this.config.sandbox ? sandboxFault(source) : undefined;
+    if (fault !== undefined) throw new Refusal('forbidden', `No file is imported here: ${fault}.`);
+  }
 }
 
 function readAs<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
@@ -210,6 +240,15 @@ function readAs<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   if (read.success) return read.data;
   const faults = read.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
   throw new Refusal('invalid-request', faults.slice(0, 10).join('; '));
+}
+/** @throws Refusal for a text that names no import, and for an import of opt-outs */
+function named(batch: string): ReturnType<typeof batchNamed> {
+  try {
+    return batchNamed(batch);
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    throw new Refusal(error.code === 'no-undo' ? 'unprocessable' : 'invalid-request', faultOf(error).text);
+  }
 }
 /** @throws Refusal with the place of the fault, which is a name of an attribute */
 function checkMap(map: unknown, kind: ImportRun['kind']): void {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type DomainEvent, encodeEvent, PAYER_CONTRACT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import { EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
+import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import {
   type ForecastChange,
   type HeldRow,
@@ -13,7 +13,7 @@ import {
   planOf,
 } from '@provider-access/full-files';
 import { enrolled, Harness, inNetwork, payerEvent } from '../../../test/harness.ts';
-import { Importer, type Loose, payer, person, ROSTER, roster } from '../../../test/import-runs.ts';
+import { Importer, type Loose, payer, person, ROSTER, roster, watched } from '../../../test/import-runs.ts';
 
 /** What happens while a run publishes: the attack list is in imports.int.spec.ts. */
 let h: Harness;
@@ -60,25 +60,6 @@ async function appendAll(log: EventLog, events: AsyncIterable<DomainEvent> | Ite
   for await (const event of events)
     await log.append(PAYER_CONTRACT.definition(event.type)!.topic, [encodeEvent(event)]);
 }
-/** Calls `at` with the number of each append to the topic of members, before or after it. */
-function around(log: EventLog, at: (append: number, when: 'before' | 'after') => Promise<void>): EventLog {
-  let appends = 0;
-  return new Proxy(log, {
-    get(target, name) {
-      const value = Reflect.get(target, name, target) as unknown;
-      if (name !== 'append') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-      return async (topic: string, records: readonly NewRecord[]) => {
-        if (topic !== PAYER_MEMBER_EVENTS) return target.append(topic, records);
-        appends += 1;
-        const now = appends;
-        await at(now, 'before');
-        const places = await target.append(topic, records);
-        await at(now, 'after');
-        return places;
-      };
-    },
-  });
-}
 async function statements(): Promise<readonly string[]> {
   const ids: string[] = [];
   for (let p = 0; p < (await h.log.partitions(PAYER_MEMBER_EVENTS)); p += 1)
@@ -86,20 +67,12 @@ async function statements(): Promise<readonly string[]> {
       if (headers['ce_type'] === 'payer.attribution-asserted.v1') ids.push(headers['ce_id']!);
   return ids;
 }
-/** A process whose appends to the topic of members are watched. */
-async function process(
-  at: Parameters<typeof around>[1],
-): Promise<{ readonly app: Harness['app']; readonly by: Importer }> {
-  const app = await h.another({}, { ...h.ports, log: around(h.log, at) });
-  return { app, by: new Importer(h, await person(h, 'ben', 'engineer'), app) };
-}
-
 it('A74 a run that a killed process published in part goes on in another one, and each row counts once', async () => {
   const some = members(600);
   await world(h, some);
   const run = await anna.rests(await anna.upload(fileOf(some)));
   let killed = 0;
-  const dying = await process(async (append, when) => {
+  const dying = await watched(h, async (append, when) => {
     if (append < 2 || (append === 2 && when === 'before')) return;
     killed += 1;
     throw new EngineUnavailable('killed');
@@ -141,7 +114,7 @@ it('A73 an import by pa after the report makes another number, and a newer one t
 it('fails when an import by pa ends while it publishes, and the next file puts everything right', async () => {
   await world(h, ['m1', 'm2', 'm3']);
   const run = await anna.rests(await anna.upload(fileOf(['m1', 'm2'])));
-  const other = await process(async (append, when) => {
+  const other = await watched(h, async (append, when) => {
     if (append !== 1 || when === 'after') return;
     await appendAll(h.log, byPa(['m3'], { time: new Date(h.now - 1000).toISOString() }));
   });
@@ -159,7 +132,7 @@ it('publishes no row after it was stopped', async () => {
   const some = members(600);
   await world(h, some);
   const run = await anna.rests(await anna.upload(fileOf(some)));
-  const other = await process(async (append, when) => {
+  const other = await watched(h, async (append, when) => {
     if (append !== 1 || when === 'before') return;
     expect((await anna.ask('DELETE', `/${run.id}`)).body).toMatchObject({ state: 'publishing', isStopping: true });
   });

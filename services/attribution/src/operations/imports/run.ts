@@ -1,10 +1,20 @@
 import type { FileKind } from '@provider-access/events';
-import type { FaultyRow, FileFaultCode, Plan, ReportCause, FullReport } from '@provider-access/full-files';
+import type { FaultyRow, FileFaultCode, FullReport, Plan, ReportCause, UndoReport } from '@provider-access/full-files';
 
 /** How far an import run is. The last four are ends, after which nothing of the file is left. */
 export type RunState = 'uploading' | 'checking' | 'checked' | 'publishing' | 'done' | 'refused' | 'stopped' | 'failed';
 const ENDS: readonly RunState[] = ['done', 'refused', 'stopped', 'failed'];
 export const isOpen = ({ state }: Pick<ImportRun, 'state'>): boolean => !ENDS.includes(state);
+
+/** Ends a run: its file, or what it is for, is not as it must be. */
+export class RunRefused extends Error {
+  override readonly name = 'RunRefused';
+  readonly fault: RunFault;
+  constructor(fault: RunFault) {
+    super(fault.code);
+    this.fault = fault;
+  }
+}
 
 /** What a step made of a run, or what else is known of it. */
 export type Outcome = Partial<ImportRun> & Pick<ImportRun, 'state'>;
@@ -54,6 +64,7 @@ export interface RunFault {
     | 'another-import'
     | 'incomplete'
     | 'expired'
+    | 'nothing-left'
     | 'internal';
   readonly text: string;
   /** The values that the text names. */
@@ -68,6 +79,14 @@ export interface RunReport extends Omit<FullReport, 'lists' | 'kind' | 'source' 
   /** Changed lists that `lists` leaves out. */
   readonly moreLists: number;
 }
+/** What an undo would take back. */
+export interface UndoRunReport extends Pick<UndoReport, 'number' | 'rows' | 'kept' | 'members'> {
+  /** When the import published its first row. */
+  readonly since?: string;
+  /** The name of the undo, which is an import too. */
+  readonly batch: string;
+  readonly undoes: string;
+}
 /** What the run is doing: rows that it has read, members that it has compared, or rows that it has published. */
 export interface RunProgress {
   readonly step: 'reading' | 'comparing' | 'publishing';
@@ -79,22 +98,24 @@ export interface Part {
   readonly digest: string;
 }
 
-/** An import that a person makes in steps (ADR 0157). */
+/** An import, or the undo of one, that a person makes in steps (ADR 0157). */
 export interface ImportRun {
   readonly id: string;
-  readonly action: 'import';
+  readonly action: 'import' | 'undo';
   readonly kind: FileKind;
   readonly source: string;
   readonly asOf: string;
   /** How many rows the sender says that the file has. */
   readonly rows?: number;
   readonly map?: unknown;
-  /** The name of the file, without its folder. */
-  readonly name: string;
+  /** The name of the file, without its folder. An undo has none. */
+  readonly name?: string;
+  /** Of an undo: the import that it takes back. */
+  readonly undoes?: string;
   readonly state: RunState;
   readonly progress?: RunProgress;
   readonly fault?: RunFault;
-  readonly report?: RunReport;
+  readonly report?: RunReport | UndoRunReport;
   readonly batch?: string;
   /** Who began it, and who confirmed it, as the audit names them. */
   readonly by: string;
@@ -111,12 +132,14 @@ export interface ImportRun {
   /** How often a process has begun the present step. */
   readonly tries: number;
 }
-interface Publication {
+export interface Publication {
   /** The time of each event, from which its id follows. So no process publishes a row under two ids. */
   readonly time: string;
   readonly batch: string;
   /** The last import of the source at the beginning: another one since then ends the run. */
   readonly after: string;
+  /** Rows of an undo, or of the file. */
+  readonly rows: number;
   /** How often all differences were published. */
   readonly rounds: number;
 }
@@ -133,7 +156,7 @@ export function listed(run: ImportRun): ReturnType<typeof shown> {
   const { rows: _rows, ...about } = fault ?? {};
   return {
     ...rest,
-    ...(report !== undefined && { report: { ...report, lists: [] } }),
+    ...(report !== undefined && { report: 'lists' in report ? { ...report, lists: [] } : report }),
     ...(fault !== undefined && { fault: about as RunFault }),
   };
 }

@@ -6,22 +6,12 @@ import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import type { FileBytes } from '@provider-access/full-files';
-import { KEPT_MS, MOST_FILE_BYTES, MOST_ROWS, type RunFault } from './run.ts';
+import { KEPT_MS, MOST_FILE_BYTES, MOST_ROWS, RunRefused } from './run.ts';
 
 const PREFIX = 'pa-import-';
 const NEW_LINE = 0x0a;
 /** Few rows, because each chunk is parsed without a pause in a process that answers others meanwhile. */
 const CHUNK_BYTES = 16 * 1024;
-
-/** A file that no run reads. */
-export class StagingFault extends Error {
-  override readonly name = 'StagingFault';
-  readonly fault: RunFault;
-  constructor(fault: RunFault) {
-    super(fault.code);
-    this.fault = fault;
-  }
-}
 
 /**
  * The folder of one step of a run, on the disk of the process, for its owner alone. It has the file without
@@ -33,7 +23,7 @@ export class Workplace {
 
   /**
    * Writes the file. A compressed one is recognised by its first bytes.
-   * @throws StagingFault for one that is too large, which a small upload may become
+   * @throws RunRefused for one that is too large, which a small upload may become
    */
   async stage(parts: AsyncIterable<Uint8Array>): Promise<void> {
     const file = await open(this.#file, 'wx', 0o600);
@@ -43,12 +33,12 @@ export class Workplace {
         bytes += chunk.byteLength;
         for (let at = chunk.indexOf(NEW_LINE); at >= 0; at = chunk.indexOf(NEW_LINE, at + 1)) lines += 1;
         if (bytes > MOST_FILE_BYTES)
-          throw new StagingFault({
+          throw new RunRefused({
             code: 'too-large',
             text: `The file has more than ${MOST_FILE_BYTES / 1024 / 1024} MiB without compression. Import it by pa.`,
           });
         if (lines > MOST_ROWS + 1)
-          throw new StagingFault({
+          throw new RunRefused({
             code: 'too-many-rows',
             text: `The file has more than ${MOST_ROWS} lines. Import it by pa.`,
           });
@@ -103,7 +93,7 @@ async function* plain(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
   } catch (error) {
     if (upload !== undefined) throw upload;
     throw (error as NodeJS.ErrnoException).code?.startsWith('Z_') === true
-      ? new StagingFault({ code: 'unreadable', text: 'The compressed file cannot be read to its end. It may be cut.' })
+      ? new RunRefused({ code: 'unreadable', text: 'The compressed file cannot be read to its end. It may be cut.' })
       : error;
   } finally {
     source.destroy();
