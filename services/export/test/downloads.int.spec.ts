@@ -247,7 +247,7 @@ describe('parallel downloads of an app (E74)', () => {
     expect(statuses).toEqual([304, 416, 404, 206, 200]);
     // Another process took the place and died.
     await eventually(async () =>
-      expect(await platform.state.leases.acquire('export-download/c1/0', 'dead', 60_000)).toBeDefined(),
+      expect(await platform.state.briefLeases.acquire('export-download/c1/0', 'dead', 60_000)).toBeDefined(),
     );
     expect((await platform.fetch(url)).status).toBe(429);
     await platform.advance(60_001);

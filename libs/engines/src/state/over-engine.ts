@@ -1,6 +1,7 @@
 import { StoredClaims } from './claims.ts';
 import { ClaimsInMemory } from './claims-in-memory.ts';
 import type { StateEngine } from './engine.ts';
+import { LeasesInMemory } from './leases-in-memory.ts';
 import { StoredCounters, StoredLeases } from './leases.ts';
 import type { State } from './port.ts';
 import { StoredPresence } from './presence.ts';
@@ -26,6 +27,7 @@ export function overEngine(engine: StateEngine, options: RelayOptions): State {
     claims,
     bridging: engine.isShared ? claims : new ClaimsInMemory(() => engine.clock.now()),
     leases,
+    briefLeases: engine.isShared ? leases : new LeasesInMemory(() => engine.clock.now()),
     counters: new StoredCounters(engine),
     work: new StoredWork(engine),
     presence: new StoredPresence(engine),

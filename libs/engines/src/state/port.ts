@@ -142,6 +142,11 @@ export interface State {
   readonly claims: Claims;
   readonly bridging: BridgingClaims;
   readonly leases: Leases;
+  /**
+   * Leases of what ends with its process, such as a download. If one process alone uses the store, they are in its
+   * memory. They cost no write then, and are free when the process ends.
+   */
+  readonly briefLeases: Leases;
   readonly counters: Counters;
   readonly work: Work;
   readonly presence: Presence;

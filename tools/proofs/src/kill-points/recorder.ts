@@ -114,6 +114,8 @@ export class Recorder<Known> {
       claims: watch('claims', state.claims, ['get']),
       bridging: watch('bridging', state.bridging, ['get']),
       leases: watch('leases', state.leases, ['current']),
+      // Nothing of them outlives the process.
+      briefLeases: state.briefLeases,
       counters: watch('counters', state.counters, []),
       work: watch('work', state.work, ['count']),
       presence: watch('presence', state.presence, ['list']),

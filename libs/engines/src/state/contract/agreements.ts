@@ -3,22 +3,36 @@ import { TransactionTimes } from '../transaction-times.ts';
 import type { Fixture } from './fixture.ts';
 
 export function agreements(at: Fixture): void {
-  describe('leases', () => {
+  describe.each(['leases', 'briefLeases'] as const)('%s', (kind) => {
     it('belong to one holder; a takeover has a higher token and the former holder is refused', async () => {
-      const first = (await at.state.leases.acquire('job', 'a', 100))!;
-      expect(await at.state.leases.acquire('job', 'b', 100)).toBeUndefined();
-      expect(await at.state.leases.renew(first, 100)).toBe(true);
+      const leases = at.state[kind];
+      const first = (await leases.acquire('job', 'a', 100))!;
+      expect(await leases.acquire('job', 'b', 100)).toBeUndefined();
+      expect(await leases.renew(first, 100)).toBe(true);
       at.clock += 100;
-      const second = (await at.state.leases.acquire('job', 'b', 100))!;
+      // Nobody has taken it.
+      expect(await leases.renew(first, 100)).toBe(true);
+      at.clock += 100;
+      const second = (await leases.acquire('job', 'b', 100))!;
       expect(second.token).toBeGreaterThan(first.token);
-      expect(await at.state.leases.renew(first, 1000)).toBe(false);
-      await at.state.leases.release(first);
-      expect(await at.state.leases.acquire('job', 'a', 100)).toBeUndefined();
-      await at.state.leases.release(second);
-      expect(await at.state.leases.renew(second, 100)).toBe(false);
-      expect((await at.state.leases.acquire('job', 'a', 100))!.token).toBeGreaterThan(second.token);
+      expect(await leases.renew(first, 1000)).toBe(false);
+      await leases.release(first);
+      expect(await leases.acquire('job', 'a', 100)).toBeUndefined();
+      await leases.release(second);
+      expect(await leases.renew(second, 100)).toBe(false);
+      expect((await leases.acquire('job', 'a', 100))!.token).toBeGreaterThan(second.token);
     });
+    it('may be acquired again by their holder, and have names of their own', async () => {
+      const leases = at.state[kind];
+      const first = (await leases.acquire('job', 'a', 100))!;
+      const again = (await leases.acquire('job', 'a', 100))!;
+      expect(again.token).toBeGreaterThan(first.token);
+      expect([await leases.renew(first, 100), await leases.renew(again, 100)]).toEqual([false, true]);
+      expect(await leases.acquire('another job', 'b', 100)).toMatchObject({ name: 'another job', holder: 'b' });
+    });
+  });
 
+  describe('leases', () => {
     it('have one winner of concurrent calls, and tokens grow over a restart', async () => {
       const raced = await Promise.all(['a', 'b', 'c'].map((holder) => at.state.leases.acquire('job', holder, 100)));
       const [winner] = raced.filter((l) => l !== undefined);

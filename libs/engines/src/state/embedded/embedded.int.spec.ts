@@ -34,6 +34,26 @@ test('windows of counters that are over leave no rows', async () => {
   }
 });
 
+test('brief leases write nothing, and are free when their process ends', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'state-'));
+  const file = join(folder, 'state.db');
+  try {
+    const first = openEmbeddedState({ file });
+    const lease = (await first.briefLeases.acquire('download/0', 'dead', 600_000))!;
+    await first.briefLeases.renew(lease, 600_000);
+    const rows = new DatabaseSync(file, { readOnly: true });
+    expect(rows.prepare('SELECT COUNT(*) AS rows FROM leases').get()!['rows']).toBe(0);
+    rows.close();
+    await first.close();
+
+    const next = openEmbeddedState({ file });
+    expect(await next.briefLeases.acquire('download/0', 'me', 1000)).toBeDefined();
+    await next.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test('a sole owner finds items of dead processes free, with new fencing tokens', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'state-'));
   const file = join(folder, 'state.db');

@@ -42,7 +42,7 @@ export class DownloadSlots {
       if ((this.own.get(name) ?? 0) > clock.now()) continue;
       // Before the store answers, so that two requests of this process do not ask for the same slot.
       this.own.set(name, clock.now() + LEASE_MS);
-      const lease = await state.leases.acquire(name, randomUUID(), LEASE_MS).catch((error: unknown) => {
+      const lease = await state.briefLeases.acquire(name, randomUUID(), LEASE_MS).catch((error: unknown) => {
         this.own.delete(name);
         throw error;
       });
@@ -63,11 +63,11 @@ export class DownloadSlots {
       clearInterval(timer);
       this.own.delete(lease.name);
       // After a failure the slot is free when its lease ends.
-      void state.leases.release(lease).catch(() => undefined);
+      void state.briefLeases.release(lease).catch(() => undefined);
     };
     const renew = (): void => {
       this.own.set(lease.name, clock.now() + LEASE_MS);
-      void state.leases.renew(lease, LEASE_MS).catch(() => undefined);
+      void state.briefLeases.renew(lease, LEASE_MS).catch(() => undefined);
     };
     return {
       headers,
