@@ -1,8 +1,5 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import { AUDIT_ACTIONS, type AuditAction } from '@provider-access/events';
-
-/** The languages of the accounting: those of the pages for people. */
-export const ACCOUNTING_LANGUAGES = ['en', 'es'] as const;
-export type AccountingLanguage = (typeof ACCOUNTING_LANGUAGES)[number];
 
 interface Words {
   readonly title: string;
@@ -40,7 +37,7 @@ const GIVES_ES: Readonly<Partial<Record<AuditAction, string>>> = {
   download: 'descargado como parte de una exportación',
 };
 
-export const ACCOUNTING_WORDS: Readonly<Record<AccountingLanguage, Words>> = {
+export const ACCOUNTING_WORDS: Readonly<Record<PageLanguage, Words>> = {
   en: {
     title: 'Accounting of disclosures',
     plan: 'Health plan',

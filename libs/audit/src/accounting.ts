@@ -1,5 +1,6 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import { AUDIT_ACTIONS, type Disclosure } from '@provider-access/events';
-import { ACCOUNTING_WORDS, type AccountingLanguage } from './accounting-words.ts';
+import { ACCOUNTING_WORDS } from './accounting-words.ts';
 import type { DisclosureOf } from './disclosures.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { DisclosureOf } from './disclosures.ts';
 export interface Accounting {
   readonly member: string;
   /** Default: English. Types, codes and names stay as they are. */
-  readonly language?: AccountingLanguage;
+  readonly language?: PageLanguage;
   readonly payer?: string | undefined;
   /** RFC 3339 instants. */
   readonly since?: string | undefined;
@@ -21,7 +22,7 @@ export interface Accounting {
 /** What the page permits itself when it is opened, from the server or from a file. */
 export const ACCOUNTING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-type Words = (typeof ACCOUNTING_WORDS)[AccountingLanguage];
+type Words = (typeof ACCOUNTING_WORDS)[PageLanguage];
 /** Whether a release gave something about the member to somebody outside. */
 export const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
   outcome === 'released' && AUDIT_ACTIONS[action].gives !== undefined;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import {
   type ActionOnData,
@@ -90,7 +91,6 @@ const GROUP = 500;
 const GATHER_MS = 2;
 /** Clients that were answered longer ago may not come again, ms. */
 const AGAIN_MS = 10;
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Records every release, and every refusal of a client that proved its identity, durably before the last byte leaves
@@ -176,7 +176,7 @@ export class Audit {
   async #gather(): Promise<void> {
     for (let seen = 0; seen < this.#pending.length && this.#pending.length < GROUP;) {
       seen = this.#pending.length;
-      await turn();
+      await nextTurn();
     }
     if (performance.now() - this.#answeredAt > AGAIN_MS) this.#before = 0;
     if (this.#pending.length >= this.#before) return;

@@ -4,7 +4,6 @@ export * from './sampled-refusals.ts';
 export * from './disclosures.ts';
 export * from './find-disclosures.ts';
 export * from './accounting.ts';
-export { ACCOUNTING_LANGUAGES } from './accounting-words.ts';
 export { auditEvent } from './audit-event/audit-event.ts';
 export { auditEventKey } from './audit-event/id.ts';
 export { AuditChain } from './chain/audit-chain.ts';

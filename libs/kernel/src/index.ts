@@ -3,6 +3,7 @@ export * from './bounded-map.ts';
 export * from './clock.ts';
 export * from './cures.ts';
 export * from './edit-distance.ts';
+export * from './languages.ts';
 export * from './log-line.ts';
 export * from './refusal.ts';
 export * from './roles.ts';

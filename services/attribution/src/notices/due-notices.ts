@@ -1,7 +1,8 @@
+import { PAGE_LANGUAGES } from '@provider-access/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import { linesAt } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
-import { addDays, NOTICE_LANGUAGES, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
+import { addDays, nextNotice, type NoticeKind } from '@provider-access/domain/pdex/notices';
 import { PA_MEMBERS } from '@provider-access/events';
 import { Facts, type MembersPart, personOfId, sentNotices, toMemberFacts } from '@provider-access/facts';
 import { isObject } from '@provider-access/fhir';
@@ -220,7 +221,7 @@ function wishesOf(
   const wanted = stated.find(({ language }) => language !== undefined)?.language ?? languageIn(patient);
   const format = stated.find((one) => one.format !== undefined)?.format;
   const primary = wanted?.toLowerCase().split('-')[0];
-  const known = NOTICE_LANGUAGES.find((language) => language === primary);
+  const known = PAGE_LANGUAGES.find((language) => language === primary);
   return {
     language: known ?? 'en',
     ...(known === undefined && { languageNote: wanted ?? 'unknown' }),

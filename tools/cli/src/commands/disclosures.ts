@@ -1,5 +1,5 @@
+import { PAGE_LANGUAGES } from '@provider-access/kernel';
 import { writeFileSync } from 'node:fs';
-import { EVIDENCE_LANGUAGES } from '@provider-access/domain/pdex/evidence';
 import { type Command, Option } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
@@ -84,7 +84,7 @@ export function disclosureCommand(program: Command): void {
     .option('--member <id>', 'member id, instead of the argument', id('--member'))
     .option('--until <instant>', 'rows whose time is before', instant('--until'))
     .option('--html <file>', 'an accounting to print (mode 0600), of what was given', text('--html'))
-    .addOption(new Option('--lang <language>', 'language of the accounting (default: en)').choices(EVIDENCE_LANGUAGES))
+    .addOption(new Option('--lang <language>', 'language of the accounting (default: en)').choices(PAGE_LANGUAGES))
     .action(async (argument: string | undefined, o: Options, command: Command) => {
       const context = contextOf(command);
       const member = memberOf(argument, o.member);

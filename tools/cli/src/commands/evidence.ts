@@ -1,12 +1,7 @@
+import { PAGE_LANGUAGES } from '@provider-access/kernel';
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import {
-  digestOfCsv,
-  digestOfReport,
-  EVIDENCE_LANGUAGES,
-  type EvidenceReport,
-  isMonth,
-} from '@provider-access/domain/pdex/evidence';
+import { digestOfCsv, digestOfReport, type EvidenceReport, isMonth } from '@provider-access/domain/pdex/evidence';
 import { type Context, contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { writeOwn } from '../own-file.ts';
@@ -55,7 +50,7 @@ export function evidenceCommand(program: Command): void {
     .command('evidence')
     .description('print the figures of a month and what proves R1 to R26, or check a file of it (exit code 1: changed)')
     .option('--period <month>', "a month in the payer's time zone (default: this month)", month)
-    .addOption(new Option('--lang <language>', 'language of the texts').choices(EVIDENCE_LANGUAGES).default('en'))
+    .addOption(new Option('--lang <language>', 'language of the texts').choices(PAGE_LANGUAGES).default('en'))
     .option('--out <file>', 'the signed report, in a file that only you can read')
     .option('--csv', 'the file is CSV (default: JSON)')
     .option('--verify <file>', 'check a file of --out against the audit and its seals', text('--verify'))

@@ -1,9 +1,8 @@
+import { PAGE_LANGUAGES, type PageLanguage } from '@provider-access/kernel';
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {
-  NOTICE_LANGUAGES,
   NOTICE_TEMPLATES,
-  type NoticeLanguage,
   type NoticeSettings,
   type NoticeTemplate,
   printNotice,
@@ -36,7 +35,7 @@ export function noticeCommands(program: Command): void {
     .command('text')
     .description('print a text as Markdown, with the name and the contacts of the payer')
     .addArgument(notices.createArgument('<template>', 'which text').choices(NOTICE_TEMPLATES))
-    .addOption(new Option('--lang <language>', 'language of the text').choices(NOTICE_LANGUAGES).default('en'))
+    .addOption(new Option('--lang <language>', 'language of the text').choices(PAGE_LANGUAGES).default('en'))
     .option('--settings <file>', 'the JSON file of NOTICES_FILE')
     .option('--public-url <url>', 'PUBLIC_URL of the platform, for links (default: the platform of the command line)')
     .addHelpText(
@@ -48,7 +47,7 @@ How to fill the places, and what a person must check: ${documentationOf(command,
     .action(
       (
         template: NoticeTemplate,
-        o: { lang: NoticeLanguage; settings?: string; publicUrl?: string },
+        o: { lang: PageLanguage; settings?: string; publicUrl?: string },
         command: Command,
       ) => {
         const { out, server } = contextOf(command);

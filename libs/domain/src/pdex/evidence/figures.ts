@@ -1,12 +1,9 @@
+import type { PageLanguage } from '@provider-access/kernel';
+
 /** The figures of the monthly page (docs/evidence.md). Each is declared here once, with its rule and how it is made. */
 
 /** A text in the languages of the pages. */
-export interface Told {
-  readonly en: string;
-  readonly es: string;
-}
-export type EvidenceLanguage = keyof Told;
-export const EVIDENCE_LANGUAGES = ['en', 'es'] as const satisfies readonly EvidenceLanguage[];
+export type Told = Readonly<Record<PageLanguage, string>>;
 
 export interface Figure {
   readonly title: Told;

@@ -1,5 +1,6 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import { createHash } from 'node:crypto';
-import { type EvidenceLanguage, FIGURE_IDS, type FigureId, FIGURES, UNKNOWN, type Value } from './figures.ts';
+import { FIGURE_IDS, type FigureId, FIGURES, UNKNOWN, type Value } from './figures.ts';
 import type { Month } from './months.ts';
 import { type RuleTest, RULES } from './rules.ts';
 
@@ -36,7 +37,7 @@ export interface EvidenceReport {
   readonly complete: boolean;
   /** RFC 3339, UTC. */
   readonly madeAt: string;
-  readonly language: EvidenceLanguage;
+  readonly language: PageLanguage;
   readonly figures: readonly ShownFigure[];
   readonly rules: readonly ShownRule[];
 }
@@ -46,7 +47,7 @@ export interface ReportInput {
   readonly timeZone: string;
   /** ms since the epoch */
   readonly now: number;
-  readonly language: EvidenceLanguage;
+  readonly language: PageLanguage;
   readonly values: Readonly<Record<FigureId, Value>>;
 }
 export function evidenceReport({ month, timeZone, now, language, values }: ReportInput): EvidenceReport {

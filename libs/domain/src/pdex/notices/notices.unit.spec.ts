@@ -1,3 +1,4 @@
+import { PAGE_LANGUAGES } from '@provider-access/kernel';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -14,7 +15,7 @@ import { blocksOf } from './document.ts';
 import { noticePlaces } from './places.ts';
 import { printNotice } from './print.ts';
 import { type NoticeSettings, readNoticeSettings } from './settings.ts';
-import { NOTICE_LANGUAGES, NOTICE_TEMPLATES, templateText, TO_CHECK } from './templates.ts';
+import { NOTICE_TEMPLATES, templateText, TO_CHECK } from './templates.ts';
 
 const PUBLIC_URL = 'https://api.payer.example';
 const SETTINGS = {
@@ -24,7 +25,7 @@ const SETTINGS = {
   providers: { phone: '1-800-555-0101', email: 'providers@payer.example' },
   counsel: Object.fromEntries(NOTICE_TEMPLATES.map((template) => [template, { en: '', es: '' }])),
 } satisfies NoticeSettings;
-const EACH = NOTICE_TEMPLATES.flatMap((template) => NOTICE_LANGUAGES.map((language) => [template, language] as const));
+const EACH = NOTICE_TEMPLATES.flatMap((template) => PAGE_LANGUAGES.map((language) => [template, language] as const));
 const fault = (file: unknown): string => {
   const reading = readNoticeSettings(typeof file === 'string' ? file : JSON.stringify(file));
   return reading.ok ? 'no fault' : reading.fault;
@@ -37,7 +38,7 @@ test.each(EACH)('N34, N35: %s in %s has each part that it must have', (template,
 test.each(['benefits', 'right', 'opt-out', 'opt-in', 'sent', 'care', 'contacts'])(
   'N34: a notice without the part %s is found',
   (part) => {
-    for (const language of NOTICE_LANGUAGES) {
+    for (const language of PAGE_LANGUAGES) {
       const text = templateText('member-notice', language);
       const without = text
         .split(/^(?=#)/m)

@@ -1,5 +1,6 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import type { NoticeSettings } from './settings.ts';
-import type { NoticeLanguage, NoticeTemplate } from './templates.ts';
+import type { NoticeTemplate } from './templates.ts';
 
 /**
  * What stands in a place of a template. `missing`: the payer has not stated it, and the text is a mark that a reader
@@ -15,7 +16,7 @@ interface Words {
   readonly optOutForm: string;
   readonly optInForm: string;
 }
-const WORDS: Readonly<Record<NoticeLanguage, Words>> = {
+const WORDS: Readonly<Record<PageLanguage, Words>> = {
   en: { optOutForm: 'the opt-out form', optInForm: 'the opt-in form' },
   es: { optOutForm: 'la hoja para decir que no', optInForm: 'la hoja para decir que sí' },
 };
@@ -46,7 +47,7 @@ export function noticePlaces(
   settings: NoticeSettings,
   publicUrl: string,
   template: NoticeTemplate,
-  language: NoticeLanguage,
+  language: PageLanguage,
 ): Readonly<Record<string, Filled>> {
   const { members = {}, providers = {} } = settings;
   const stated = (value: string | undefined, mark: keyof typeof MARKS, href?: (value: string) => string): Filled => {

@@ -1,12 +1,13 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import { blocksOf, type Inline } from './document.ts';
 import { noticePlaces } from './places.ts';
 import type { NoticeSettings } from './settings.ts';
-import { type NoticeLanguage, type NoticeTemplate, templateText } from './templates.ts';
+import { type NoticeTemplate, templateText } from './templates.ts';
 
 /** A text with the payer's values, as Markdown for a mail house, and the names of the places that nobody has stated. */
 export function printNotice(
   template: NoticeTemplate,
-  language: NoticeLanguage,
+  language: PageLanguage,
   settings: NoticeSettings,
   publicUrl: string,
 ): { readonly text: string; readonly missing: readonly string[] } {

@@ -1,8 +1,9 @@
+import { PAGE_LANGUAGES, type PageLanguage } from '@provider-access/kernel';
 import { isObject } from '@provider-access/fhir';
 import { hasOthers, type PolicyReading, quoted, readFile, type Schema } from '../policy-file.ts';
-import { NOTICE_LANGUAGES, NOTICE_TEMPLATES, type NoticeLanguage, type NoticeTemplate } from './templates.ts';
+import { NOTICE_TEMPLATES, type NoticeTemplate } from './templates.ts';
 
-type ByLanguage = Readonly<Partial<Record<NoticeLanguage, string>>>;
+type ByLanguage = Readonly<Partial<Record<PageLanguage, string>>>;
 /** Where a member or a provider asks. Members also have TTY and a mail address. */
 type Contacts<Name extends string> = Readonly<Partial<Record<Name, string>>>;
 
@@ -63,7 +64,7 @@ function lineFault(place: string, name: string, value: unknown): string | undefi
 /** What is wrong with texts by language. */
 function textsFault(place: string, texts: unknown): string | undefined {
   if (texts === undefined) return undefined;
-  if (!isObject(texts) || hasOthers(texts, NOTICE_LANGUAGES))
+  if (!isObject(texts) || hasOthers(texts, PAGE_LANGUAGES))
     return `${place} must have the members "en" and "es" and no other`;
   const wrong = Object.entries(texts).find(
     ([, words]) => typeof words !== 'string' || words.length > WORDS || /\{\{|\}\}/.test(words),

@@ -1,3 +1,4 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import { MEMBER_NOTICE_EN, WEB_PAGE_EN } from './texts/notice.en.ts';
 import { MEMBER_NOTICE_ES, WEB_PAGE_ES } from './texts/notice.es.ts';
 import { OPT_IN_FORM_EN } from './texts/opt-in-form.en.ts';
@@ -7,21 +8,18 @@ import { OPT_OUT_FORM_ES } from './texts/opt-out-form.es.ts';
 import { PROVIDER_LETTER_EN } from './texts/provider-letter.en.ts';
 import { PROVIDER_LETTER_ES } from './texts/provider-letter.es.ts';
 
-export const NOTICE_LANGUAGES = ['en', 'es'] as const;
-export type NoticeLanguage = (typeof NOTICE_LANGUAGES)[number];
-
 const TEXTS = {
   'member-notice': { en: MEMBER_NOTICE_EN, es: MEMBER_NOTICE_ES },
   'opt-out-form': { en: OPT_OUT_FORM_EN, es: OPT_OUT_FORM_ES },
   'opt-in-form': { en: OPT_IN_FORM_EN, es: OPT_IN_FORM_ES },
   'provider-letter': { en: PROVIDER_LETTER_EN, es: PROVIDER_LETTER_ES },
   'web-page': { en: WEB_PAGE_EN, es: WEB_PAGE_ES },
-} as const satisfies Record<string, Record<NoticeLanguage, string>>;
+} as const satisfies Record<string, Record<PageLanguage, string>>;
 export type NoticeTemplate = keyof typeof TEXTS;
 export const NOTICE_TEMPLATES = Object.keys(TEXTS) as readonly NoticeTemplate[];
 
 /** A template as Markdown, with places such as `{{payer}}` (`noticePlaces`). */
-export const templateText = (template: NoticeTemplate, language: NoticeLanguage): string => TEXTS[template][language];
+export const templateText = (template: NoticeTemplate, language: PageLanguage): string => TEXTS[template][language];
 
 /** What a person must check before a text is used, by the id of the part. `docs/notices.md` has the same list. */
 export const TO_CHECK: readonly { readonly part: string; readonly check: string }[] = [

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogRecord, TopicPartition } from '../port.ts';
 import { EXTENT, type ExtentRow, extentOf, keysOf, recordsOf, type Row } from './blocks.ts';
@@ -16,8 +17,6 @@ interface Key {
   readonly k: string;
   readonly row: number;
 }
-/** Lets appends and requests run between two steps. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Removes old records of a topic in steps of about `STEP_ROWS` records. Each step is one transaction that also stores
@@ -66,7 +65,8 @@ export class Retention {
   async trim(place: RetainedPlace, before: number, upTo: number): Promise<number> {
     const oldest = this.#db.prepare(`SELECT ${EXTENT} FROM ${place.table} ORDER BY o LIMIT ${STEP_ROWS}`);
     const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o < ?`);
-    for (let removed = 0; ; await turn()) {
+    // Between two steps, here and below, appends and requests run.
+    for (let removed = 0; ; await nextTurn()) {
       if (!this.#db.isOpen) return removed;
       let [count, end] = [0, 0];
       for (const row of oldest.iterate() as unknown as Iterable<ExtentRow>) {
@@ -113,7 +113,7 @@ export class Retention {
         .get(place.topic, place.partition)?.['compacted'] ?? 0,
     );
     let next = from;
-    for (; newest.size < MAX_KEYS; await turn()) {
+    for (; newest.size < MAX_KEYS; await nextTurn()) {
       if (!this.#db.isOpen) return 0;
       const step = this.#step(place, next, upTo);
       for (const { o, k } of step.keys) newest.set(k, o);
@@ -122,7 +122,7 @@ export class Retention {
     }
     if (next <= from) return 0;
     let removed = 0;
-    for (let at = 0; at < next; await turn()) {
+    for (let at = 0; at < next; await nextTurn()) {
       if (!this.#db.isOpen) return removed;
       const step = this.#step(place, at, next);
       const stale = step.keys.filter(({ o, k }) => (newest.get(k) ?? o) > o);

@@ -1,6 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
 import {
-  ACCOUNTING_LANGUAGES,
   ACCOUNTING_POLICY,
   accountingDocument,
   disclosureOf,
@@ -10,7 +9,7 @@ import {
   isDisclosure,
   recallsOf,
 } from '@provider-access/audit';
-import { type Caller, instant, MEMBER as OF_LINK, Refusal } from '@provider-access/kernel';
+import { type Caller, instant, MEMBER as OF_LINK, Refusal, PAGE_LANGUAGES } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/fhir';
 import type { ProviderKey } from '@provider-access/events';
 import { PayerDirectory } from '@provider-access/records';
@@ -86,7 +85,7 @@ const RELEASED_AMONG = operation({
   answer: jsonObject('Those of the members, in their order.'),
   refusals: ['invalid-request'],
 });
-const LANGUAGE_TEXT = `lang must be ${ACCOUNTING_LANGUAGES.join(' or ')}.`;
+const LANGUAGE_TEXT = `lang must be ${PAGE_LANGUAGES.join(' or ')}.`;
 /** 45 CFR 164.528, as a page to print or to hand over. */
 const DOCUMENT = operation({
   ...COMMON,
@@ -98,7 +97,7 @@ const DOCUMENT = operation({
     since: time('since', 'An instant with a zone. Default: the first entry.'),
     until: time('until', 'An instant with a zone. Default: now.'),
     lang: {
-      schema: z.enum(ACCOUNTING_LANGUAGES, LANGUAGE_TEXT).default('en'),
+      schema: z.enum(PAGE_LANGUAGES, LANGUAGE_TEXT).default('en'),
       description: 'The language of the texts: `en`, the default, or `es`. Types, codes and names stay as they are.',
     },
   },

@@ -3,12 +3,11 @@ import { Audit } from '@provider-access/audit';
 import {
   digestOfCsv,
   digestOfReport,
-  EVIDENCE_LANGUAGES,
   evidenceCsv,
   type EvidenceReport,
   isMonth,
 } from '@provider-access/domain/pdex/evidence';
-import { Refusal } from '@provider-access/kernel';
+import { Refusal, PAGE_LANGUAGES } from '@provider-access/kernel';
 import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { EVIDENCE_ROUTE } from '../../projections/evidence.ts';
@@ -37,7 +36,7 @@ const REPORT = operation({
       description: "A month in the payer's time zone (`BUSINESS_TIME_ZONE`). Default: this month.",
     },
     lang: {
-      schema: z.enum(EVIDENCE_LANGUAGES, LANGUAGE_TEXT).default('en'),
+      schema: z.enum(PAGE_LANGUAGES, LANGUAGE_TEXT).default('en'),
       description: 'The language of the texts: `en`, the default, or `es`.',
     },
     format: {

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { clientStatusAt } from '@provider-access/domain/access';
 import {
-  type EvidenceLanguage,
   type EvidenceReport,
   evidenceReport,
   exact,
@@ -28,7 +27,7 @@ import {
 import { serviceLevels } from '@provider-access/levels';
 import type { ViewReader } from '@provider-access/engines/views';
 import { attested } from '@provider-access/facts';
-import { instant, Refusal } from '@provider-access/kernel';
+import { instant, Refusal, type PageLanguage } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { DueNotices, type DuePlace } from '../../notices/due-notices.ts';
 import {
@@ -90,7 +89,7 @@ export class Evidence {
   }
 
   /** @param period `2026-11`. @throws Refusal 400 for a month to come, 503 while a view lags */
-  async report(period: string, language: EvidenceLanguage): Promise<EvidenceReport> {
+  async report(period: string, language: PageLanguage): Promise<EvidenceReport> {
     const now = this.ports.clock.now();
     const { timeZone } = this.calendar.rules;
     const month = monthOf(period, timeZone);

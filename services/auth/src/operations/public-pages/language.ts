@@ -1,8 +1,8 @@
-import { NOTICE_LANGUAGES, type NoticeLanguage } from '@provider-access/domain/pdex/notices';
+import { PAGE_LANGUAGES, type PageLanguage } from '@provider-access/kernel';
 
-const known = (tag: string | null | undefined): NoticeLanguage | undefined => {
+const known = (tag: string | null | undefined): PageLanguage | undefined => {
   const primary = tag?.trim().toLowerCase().split('-')[0];
-  return NOTICE_LANGUAGES.find((language) => language === primary);
+  return PAGE_LANGUAGES.find((language) => language === primary);
 };
 
 /** Ranges of `Accept-Language` beyond this number are not read. */
@@ -12,10 +12,10 @@ const MOST_RANGES = 20;
  * The language of a page: `asked` (`?lang=`) if the page has it, else the best of `Accept-Language` (RFC 9110 12.5.4),
  * else English.
  */
-export function languageOf(asked: string | null, accepted: string | undefined): NoticeLanguage {
+export function languageOf(asked: string | null, accepted: string | undefined): PageLanguage {
   const own = known(asked);
   if (own !== undefined) return own;
-  let best: { readonly language: NoticeLanguage; readonly quality: number } | undefined;
+  let best: { readonly language: PageLanguage; readonly quality: number } | undefined;
   for (const range of (accepted ?? '').split(',').slice(0, MOST_RANGES)) {
     const [tag, ...parameters] = range.split(';');
     const weight = parameters.map((one) => /^\s*q=([\d.]+)\s*$/i.exec(one)?.[1]).find((one) => one !== undefined);

@@ -1,9 +1,9 @@
+import type { PageLanguage } from '@provider-access/kernel';
 import {
   blocksOf,
   type Filled,
   type Inline,
   noticePlaces,
-  type NoticeLanguage,
   type NoticeSettings,
   type NoticeTemplate,
   templateText,
@@ -24,7 +24,7 @@ const BY_HAND: Readonly<Record<string, string>> = {
 /** A text of the payer as HTML, and its title as plain text. */
 export function noticeHtml(
   template: NoticeTemplate,
-  language: NoticeLanguage,
+  language: PageLanguage,
   settings: NoticeSettings,
   publicUrl: string,
 ): { readonly title: string; readonly html: string } {

@@ -1,5 +1,6 @@
+import { PAGE_LANGUAGES, type PageLanguage } from '@provider-access/kernel';
 import { Controller, Inject } from '@nestjs/common';
-import { NOTICE_LANGUAGES, type NoticeLanguage, type NoticeTemplate } from '@provider-access/domain/pdex/notices';
+import type { NoticeTemplate } from '@provider-access/domain/pdex/notices';
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { languageOf } from './language.ts';
@@ -33,7 +34,7 @@ export class NoticeController {
   private readonly pages = new Map<string, string>();
 
   constructor(@Inject(CONFIG) private readonly config: AuthConfig) {
-    for (const language of NOTICE_LANGUAGES)
+    for (const language of PAGE_LANGUAGES)
       for (const template of ['web-page', ...FORMS] as const)
         this.pages.set(`${template} ${language}`, pageOf(template, language, config));
   }
@@ -49,7 +50,7 @@ export class NoticeController {
   }
 }
 
-function pageOf(template: NoticeTemplate, language: NoticeLanguage, config: AuthConfig): string {
+function pageOf(template: NoticeTemplate, language: PageLanguage, config: AuthConfig): string {
   const { title, html } = noticeHtml(template, language, config.notices, config.publicUrl);
   const show = template === 'web-page' ? '' : `&amp;show=${template}`;
   return publicPage({

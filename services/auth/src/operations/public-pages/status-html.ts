@@ -1,4 +1,4 @@
-import type { NoticeLanguage } from '@provider-access/domain/pdex/notices';
+import type { PageLanguage } from '@provider-access/kernel';
 import { languageNav, sandboxNotice } from './language-nav.ts';
 import { escaped, publicPage } from './page.ts';
 import { type Part, PARTS, type PartState, PROBE_COUNTS_MS, type Status } from './status-of.ts';
@@ -24,7 +24,7 @@ interface Words {
 }
 
 const MINUTES = PROBE_COUNTS_MS / 60_000;
-const WORDS: Readonly<Record<NoticeLanguage, Words>> = {
+const WORDS: Readonly<Record<PageLanguage, Words>> = {
   en: {
     title: 'Status of the Provider Access API',
     all: {
@@ -97,7 +97,7 @@ function tests({ at, tested }: Status, words: Words): string {
 
 export function statusHtml(
   status: Status & { /** Plain text of the operator. */ readonly notice?: string },
-  language: NoticeLanguage,
+  language: PageLanguage,
   { publicUrl, sandbox }: { readonly publicUrl: string; readonly sandbox: boolean },
 ): string {
   const words = WORDS[language];
