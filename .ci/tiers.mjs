@@ -67,7 +67,16 @@ const nx = (args, env) =>
     const child = spawn('npx', ['nx', ...args], {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', TEST_RUN_ID: run, SECOND_CHANCE: 'true', ...env },
+      env: {
+        ...process.env,
+        NX_DAEMON: 'false',
+        NX_TUI: 'false',
+        TEST_RUN_ID: run,
+        SECOND_CHANCE: 'true',
+        // As in `test.mjs`: Nx, vitest, and the platforms of the browser start many times.
+        NODE_COMPILE_CACHE: `${root}/node_modules/.cache/provider-access-compiled`,
+        ...env,
+      },
     });
     const ended = () => {
       children.delete(child);

@@ -40,7 +40,7 @@ const HTTP_ONLY = [
 export default configure({
   projects: [
     // Scenarios wait for processes half of the time.
-    suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: SET_UP, maxWorkers: 3 }),
+    suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: SET_UP, maxWorkers: 3, isolate: false }),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
     suite('engines', specs('engine'), {
