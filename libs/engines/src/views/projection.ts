@@ -101,8 +101,17 @@ export interface Projection {
   readonly former?: true;
 }
 
-export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string =>
-  `${p.owner}_${p.name}_v${p.version}`;
+type Named = Pick<Projection, 'owner' | 'name' | 'version'>;
+/** One text for each projection, because a read of a view uses it as a key several times. */
+const names = new WeakMap<Named, string>();
+export function collectionName(projection: Named): string {
+  let name = names.get(projection);
+  if (name === undefined) {
+    const { owner, name: view, version } = projection;
+    names.set(projection, (name = `${owner}_${view}_v${version}`));
+  }
+  return name;
+}
 
 /** A function that computes a value once for each projection. */
 export function oncePerProjection<T extends object>(

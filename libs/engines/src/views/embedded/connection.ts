@@ -34,7 +34,8 @@ export class Connection {
   readonly #checkpoints: Checkpoints;
   #held: NodeJS.Timeout | undefined;
   readonly #readonly: boolean;
-  readonly #statements = new Map<string, Statements>();
+  /** By collection and build. Each read looks here, and a text of both would be made for each. */
+  readonly #statements = new Map<string, Map<number, Statements>>();
   readonly #registered = new Map<string, Registered>();
   #dataVersion = -1;
   #reading: NodeJS.Timeout | undefined;
@@ -103,9 +104,10 @@ export class Connection {
 
   of(projection: Projection, build: number): Statements {
     const layout = layoutOf(projection);
-    const key = `${layout.collection}/${build}`;
-    let statements = this.#statements.get(key);
-    if (statements === undefined) this.#statements.set(key, (statements = new Statements(this.db, layout, build)));
+    let builds = this.#statements.get(layout.collection);
+    if (builds === undefined) this.#statements.set(layout.collection, (builds = new Map<number, Statements>()));
+    let statements = builds.get(build);
+    if (statements === undefined) builds.set(build, (statements = new Statements(this.db, layout, build)));
     return statements;
   }
   live(projection: Projection): Statements | undefined {
@@ -147,7 +149,7 @@ export class Connection {
 
   /** Drops the statements of a removed build. */
   forget(collection: string, build: number): void {
-    this.#statements.delete(`${collection}/${build}`);
+    this.#statements.get(collection)?.delete(build);
     this.#checkpoints.forget(collection, build);
   }
 
@@ -183,7 +185,7 @@ export class Connection {
       return result;
     } catch (error) {
       this.#checkpoints.rolledBack();
-      for (const { shared } of this.#statements.values()) shared?.forget();
+      for (const builds of this.#statements.values()) for (const { shared } of builds.values()) shared?.forget();
       throw asFault(error);
     } finally {
       if (forgets) this.#registered.clear();
