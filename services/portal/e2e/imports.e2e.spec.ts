@@ -11,6 +11,7 @@ const OTHERS = ['reviewer', 'auditor', 'operator', 'call-centre', 'compliance', 
 const ROUTES = [
   ['GET', '/ops/imports'],
   ['POST', '/ops/imports'],
+  ['POST', '/ops/imports/undo'],
   ['GET', '/ops/imports/imp-x'],
   ['PUT', '/ops/imports/imp-x/parts/0'],
   ['POST', '/ops/imports/imp-x/check'],
@@ -134,6 +135,27 @@ describe.skipIf(missing !== '')(`imports of files in the page of the engineer${m
     await other.getByText('The import is in force.').waitFor();
     expect(await other.getByText(number).count()).toBe(1);
     await other.context().close();
+  });
+
+  test('an import is taken back after a look at what that changes, with few clicks', async () => {
+    const page = await opened();
+    const clicks = new Clicks(page);
+    const row = page.getByRole('row').filter({ hasText: 'roster.north-mso.2026-11-15.' });
+    await clicks.on(row.getByRole('button', { name: /^Take back: / }));
+    const report = page.getByRole('region', { name: 'What this undo takes back' });
+    await page.getByText('Each row that the import stated is what it was before.').waitFor();
+    // Ten rows that ended, and the new one. The others were not stated anew. Only the new one was given to somebody.
+    expect(await report.innerText()).toMatch(/as before again\s+11\s+[^\d]+changed them\s+0\s+[^\d]+the import\s+1/);
+    expect(await button(page, 'Publish').isDisabled()).toBe(true);
+    await clicks.on(page.getByLabel('If this is right, type the number of the report'));
+    await page.keyboard.type(await numberOf(page));
+    await clicks.on(button(page, 'Publish'));
+    await page.getByText('The import is taken back.').waitFor();
+    expect(clicks.take('take an import back')).toBeLessThanOrEqual(MOST_CLICKS);
+    await button(page, 'All imports').click();
+    await row.getByText('taken back').first().waitFor();
+    expect(await row.getByRole('button', { name: /^Take back: / }).count()).toBe(0);
+    await page.context().close();
   });
 
   test('a file with a script in every cell and in its name is refused, and no script runs', async () => {

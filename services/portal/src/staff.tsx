@@ -65,7 +65,7 @@ const PAGES: readonly StaffPage[] = [
     name: 'imports',
     title: 'imports',
     what: 'imports.what',
-    needs: ['GET /ops/imports', 'POST /ops/imports', 'GET /ops/sources'],
+    needs: ['GET /ops/imports', 'POST /ops/imports', 'POST /ops/imports/undo', 'GET /ops/sources'],
     show: ImportsPage,
   },
   {

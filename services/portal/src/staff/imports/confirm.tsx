@@ -1,38 +1,31 @@
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Button, Field, Notice } from '../../common/parts.tsx';
 import { useSpeech } from '../texts.ts';
-import type { Report } from './requests.ts';
+import type { Cause } from './requests.ts';
 import { useWords } from './words.ts';
 
 interface ConfirmProps {
-  readonly report: Pick<Report, 'number' | 'causes' | 'reasons' | 'first'>;
+  readonly title: string;
+  /** Of the report that is in view. */
+  readonly number: string;
+  /** Whether the person repeats the number. */
+  readonly needs: boolean;
+  /** What stands above the number. */
+  readonly children: ReactNode;
   readonly confirm: (number: string) => void;
   readonly discard: () => void;
 }
 const digits = (text: string): string => text.replaceAll(/\D/g, '');
 
-/** Publishes what the report says. A large change needs its number, below the reasons why. */
-export function Confirm({ report: { number, causes, reasons, first }, confirm, discard }: ConfirmProps) {
+/** Publishes what a report says. A large change needs its number, below the reasons why. */
+export function Confirm({ title, number, needs, children, confirm, discard }: ConfirmProps) {
   const { t } = useSpeech();
-  const words = useWords();
   const [typed, setTyped] = useState('');
-  const needs = reasons.length > 0;
   const isSame = digits(typed) === digits(number);
   return (
     <section className="sheet">
-      <h2>{t('imports.confirm')}</h2>
-      {needs ? (
-        <Notice kind="bad">
-          <p>{t('imports.reasons')}</p>
-          <ul>
-            {causes.map((cause, at) => (
-              <li key={at}>{words.cause(cause)}</li>
-            ))}
-          </ul>
-        </Notice>
-      ) : (
-        !first && <p>{t('imports.small')}</p>
-      )}
+      <h2>{title}</h2>
+      {children}
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -56,5 +49,21 @@ export function Confirm({ report: { number, causes, reasons, first }, confirm, d
         </div>
       </form>
     </section>
+  );
+}
+
+/** Why an import needs its number. */
+export function Causes({ causes }: { readonly causes: readonly Cause[] }) {
+  const { t } = useSpeech();
+  const words = useWords();
+  return (
+    <Notice kind="bad">
+      <p>{t('imports.reasons')}</p>
+      <ul>
+        {causes.map((cause, at) => (
+          <li key={at}>{words.cause(cause)}</li>
+        ))}
+      </ul>
+    </Notice>
   );
 }

@@ -48,7 +48,7 @@ export function ImportsList({ show }: { readonly show: (shown: Shown) => void })
                   <span className="tag">{words.state(run)}</span>
                   <div className="soft">{words.day(run.asOf)}</div>
                   <div className="soft">
-                    <bdi>{run.name}</bdi>
+                    <bdi>{run.action === 'undo' ? t('imports.undo') : run.name}</bdi>
                   </div>
                 </th>
                 <td>

@@ -4,11 +4,13 @@ import { Button, Heading, Notice } from '../../common/parts.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { usePolled } from '../polled.ts';
 import { useSpeech } from '../texts.ts';
-import { Confirm } from './confirm.tsx';
+import { Causes, Confirm } from './confirm.tsx';
 import { WrongFile } from './wrong-file.tsx';
 import type { SentFile, Shown } from './imports-page.tsx';
 import { ImportReport } from './import-report.tsx';
 import { confirm, discard, type Run, runOf } from './requests.ts';
+import { TakeBack } from './take-back.tsx';
+import { UndoReport } from './undo-report.tsx';
 import { useWords } from './words.ts';
 
 const ENDED: readonly Run['state'][] = ['done', 'refused', 'stopped', 'failed'];
@@ -41,7 +43,7 @@ export function OneImport({ id, sent, show }: OneImportProps) {
         <>
           <section className="sheet">
             <h2>
-              <bdi>{run.name}</bdi>
+              <bdi>{run.action === 'undo' ? t('imports.undo') : run.name}</bdi>
             </h2>
             <dl>
               <dt>{t('imports.state')}</dt>
@@ -78,18 +80,13 @@ export function OneImport({ id, sent, show }: OneImportProps) {
             )}
           </section>
           {run.fault !== undefined && <WrongFile fault={run.fault} show={show} {...(sent?.run === id && { sent })} />}
-          {run.report !== undefined && <ImportReport kind={run.kind} report={run.report} />}
-          {run.state === 'checked' && run.report !== undefined && (
-            <Confirm
-              key={run.report.number}
-              report={run.report}
-              confirm={(number) => void act(confirm(id, number))}
-              discard={() => void act(discard(id))}
-            />
-          )}
-          {run.state === 'done' && (
-            <Notice kind="good">{t(run.kind === 'opt-outs' ? 'imports.done.opt-outs' : 'imports.done')}</Notice>
-          )}
+          <Reported
+            run={run}
+            confirm={(number) => void act(confirm(id, number))}
+            discard={() => void act(discard(id))}
+          />
+          {run.state === 'done' && <Done run={run} />}
+          {mayUndo(run) && <TakeBack batch={run.batch!} show={show} />}
         </>
       )}
       <Button onPress={() => show({ at: 'list' })}>{t('imports.back')}</Button>
@@ -97,11 +94,65 @@ export function OneImport({ id, sent, show }: OneImportProps) {
   );
 }
 
+/** The report of a run, and its confirmation while the run waits for one. */
+function Reported({
+  run,
+  ...act
+}: {
+  readonly run: Run;
+  readonly confirm: (number: string) => void;
+  readonly discard: () => void;
+}) {
+  const { t } = useSpeech();
+  if (run.report === undefined) return null;
+  const isWaiting = run.state === 'checked';
+  const { number } = run.report;
+  if (run.action === 'undo')
+    return (
+      <>
+        <UndoReport kind={run.kind} report={run.report} />
+        {isWaiting && (
+          <Confirm key={number} title={t('imports.undo.confirm')} number={number} needs {...act}>
+            <Notice kind="bad">{t('imports.undo.text')}</Notice>
+          </Confirm>
+        )}
+      </>
+    );
+  const { causes, first } = run.report;
+  const needs = causes.length > 0;
+  return (
+    <>
+      <ImportReport kind={run.kind} report={run.report} />
+      {isWaiting && (
+        <Confirm key={number} title={t('imports.confirm')} number={number} needs={needs} {...act}>
+          {needs ? <Causes causes={causes} /> : !first && <p>{t('imports.small')}</p>}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+function Done({ run: { action, kind } }: { readonly run: Run }) {
+  const { t } = useSpeech();
+  if (action === 'undo') return <Notice kind="good">{t('imports.undo.done')}</Notice>;
+  return <Notice kind="good">{t(kind === 'opt-outs' ? 'imports.done.opt-outs' : 'imports.done')}</Notice>;
+}
+
+/** Whether something of an import may be published that an undo takes back. */
+const mayUndo = ({ action, kind, state, batch, confirmedBy }: Run): boolean =>
+  action === 'import' &&
+  kind !== 'opt-outs' &&
+  batch !== undefined &&
+  (state === 'done' || (confirmedBy !== undefined && (state === 'failed' || state === 'stopped')));
+
+const changesOf = (report: Run['report']): number | undefined =>
+  report === undefined || 'undoes' in report ? report?.rows : report.added + report.changed + report.ended;
+
 /** How far the platform is. What a file changes is known when it publishes, and what it has is not known before. */
 function Working({ run: { progress, report, state } }: { readonly run: Run }) {
   const { t } = useSpeech();
   const words = useWords();
-  const all = state === 'publishing' && report !== undefined ? report.added + report.changed + report.ended : undefined;
+  const all = state === 'publishing' ? changesOf(report) : undefined;
   const count = progress?.count ?? 0;
   const isPublished = progress?.step === 'publishing';
   return (

@@ -5,17 +5,22 @@ type Schema = components['schemas']['ImportRun'];
 export type Kind = Schema['kind'];
 export const KINDS: readonly Kind[] = ['roster', 'coverage', 'network', 'opt-outs'];
 /** Why an import needs the number of its report, for any language. */
-interface Cause {
+export interface Cause {
   readonly code: string;
   readonly count: number;
   readonly of?: number;
   readonly list?: string;
 }
-export type Report = Required<Omit<NonNullable<Schema['report']>, 'causes'>> & { readonly causes: readonly Cause[] };
+export type Report = Required<Omit<components['schemas']['ImportReport'], 'causes'>> & {
+  readonly causes: readonly Cause[];
+};
+export type UndoReport = components['schemas']['UndoReport'];
 export type RunFault = Omit<NonNullable<Schema['fault']>, 'about'> & {
   readonly about?: Readonly<Record<string, unknown>>;
 };
-export type Run = Omit<Schema, 'report' | 'fault'> & { readonly report?: Report; readonly fault?: RunFault };
+export type Run = Omit<Schema, 'action' | 'report' | 'fault'> & { readonly fault?: RunFault } & (
+    { readonly action: 'import'; readonly report?: Report } | { readonly action: 'undo'; readonly report?: UndoReport }
+  );
 interface Import {
   readonly batch: string;
   readonly asOf: string;
@@ -55,6 +60,8 @@ export const runOf = (id: string): Promise<Asked<Run>> =>
   asRun(ask(api.GET('/ops/imports/{id}', { params: { path: { id } } })));
 export const begin = (about: About, name: string): Promise<Asked<Run>> =>
   asRun(ask(api.POST('/ops/imports', { body: { ...about, name } })));
+export const undo = (batch: string): Promise<Asked<Run>> =>
+  asRun(ask(api.POST('/ops/imports/undo', { body: { batch } })));
 const check = (id: string): Promise<Asked<Run>> =>
   asRun(ask(api.POST('/ops/imports/{id}/check', { params: { path: { id } } })));
 export const confirm = (id: string, number: string): Promise<Asked<Run>> =>

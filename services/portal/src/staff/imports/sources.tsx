@@ -6,6 +6,7 @@ import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
 import type { Shown } from './imports-page.tsx';
 import { type Source, sources } from './requests.ts';
+import { TakeBack } from './take-back.tsx';
 import { useWords } from './words.ts';
 
 /** What each source of full files has sent, page by page. */
@@ -53,7 +54,16 @@ function OneSource(props: { readonly source: Source; readonly show: (shown: Show
   return (
     <>
       <h3>{name}</h3>
-      <Rows title={name} columns={[t('imports.batch'), t('imports.day'), t('imports.rows-read'), t('imports.at')]}>
+      <Rows
+        title={name}
+        columns={[
+          t('imports.batch'),
+          ...(kind === 'opt-outs' ? [] : [t('imports.action')]),
+          t('imports.day'),
+          t('imports.rows-read'),
+          t('imports.at'),
+        ]}
+      >
         {imports.map(({ batch, asOf, rows, time, undoes }) => (
           <tr key={`${batch} ${time}`}>
             <th scope="row" className="code">
@@ -61,12 +71,16 @@ function OneSource(props: { readonly source: Source; readonly show: (shown: Show
               {undoes !== undefined && <div className="soft">{t('imports.takes-back')}</div>}
               {undone.has(batch) && <div className="soft">{t('imports.taken-back')}</div>}
             </th>
+            {kind !== 'opt-outs' && (
+              <td>{undoes === undefined && !undone.has(batch) && <TakeBack batch={batch} show={show} />}</td>
+            )}
             <td>{words.day(asOf)}</td>
             <td>{words.number(rows)}</td>
             <td>{date(time)}</td>
           </tr>
         ))}
       </Rows>
+      {kind === 'opt-outs' && <p>{t('imports.no-undo')}</p>}
       {more > 0 && <p className="soft">{t('imports.more', { count: words.number(more) })}</p>}
       <div className="buttons">
         <Button
