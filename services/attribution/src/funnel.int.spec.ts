@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dataOf, type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
-import { recordsOf } from '@provider-access/process/testing';
+import { attestedRecord, membersMatchedRecord, recordsOf } from '@provider-access/process/testing';
 import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
 
 interface Step {
@@ -113,6 +113,26 @@ describe('why is this Group empty?', () => {
     expect(counts(other)).toMatchObject({ listed: 6, app: 6, 'not-held': 5, attributed: 0 });
     const nobody = await funnel(group, '?client=nobody');
     expect([counts(nobody), lost(nobody)]).toMatchObject([{ listed: 6, app: 0 }, { 'client-unknown': 6 }]);
+  });
+
+  it('decides for the app of a matched Group, by what providers attest', async () => {
+    await practice();
+    await h.app1('ehr', [`npi|${NPI}`]);
+    const [from, to] = [instant(h.now), instant(h.now + 30 * 86_400_000)];
+    const common = { group: 'g-match', client: 'ehr', from, to, policy: 'accept/2026-01-01', job: 'j1' };
+    await h.attests(
+      ...['a', 'out', 'uncovered'].map((member) => attestedRecord({ ...common, member, npi: NPI, attestedAt: from })),
+      membersMatchedRecord({ ...common, npis: [NPI], submitted: 5, matched: 3 }),
+    );
+    const found = await funnel('g-match');
+    expect(found).toMatchObject({ providers: [`npi|${NPI}`], apps: [{ client: 'ehr' }] });
+    expect(counts(found)).toMatchObject({ listed: 3, attributed: 3, 'not-opted-out': 2, covered: 1, 'in-network': 1 });
+    expect((await funnel('g-match', '?step=covered')).members).toEqual([
+      { member: 'uncovered', reason: 'not-covered' },
+    ]);
+    // Nobody attested for another app.
+    await h.app1('c2', [`npi|${NPI}`]);
+    expect(counts(await funnel('g-match', '?client=c2'))).toMatchObject({ app: 3, attributed: 0 });
   });
 
   it('knows whom an export has brought to an app, and when', async () => {

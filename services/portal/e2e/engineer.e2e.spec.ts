@@ -113,6 +113,11 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
     const lost = page.getByRole('region', { name: 'Lost at: Not opted out' });
     await lost.getByRole('row', { name: clinic.members[1]! }).getByText('an opt-out covers the provider.').waitFor();
     expect(clicks.take('find who was lost at a step')).toBeLessThanOrEqual(MOST_CLICKS);
+    await page.getByLabel('Decide for').selectOption(clinic.client);
+    await page.getByText(/ sees \d+ members now\./).waitFor();
+    await lost.waitFor({ state: 'detached' });
+    await clicks.on(table.getByRole('button', { name: 'Who? Not opted out' }));
+    await lost.getByRole('row', { name: clinic.members[1]! }).waitFor();
     // No member is in the address.
     expect(page.url()).not.toContain(clinic.members[1]!);
     expect(await faultsOf(page)).toEqual([]);

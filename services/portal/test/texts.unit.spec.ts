@@ -35,11 +35,13 @@ test('no page has a text of its own', () => {
   expect(found.filter((text) => !/\.tsx: \/docs$/.test(text))).toEqual([]);
 });
 
-test('each reason of a denial and each change has a text for auditors', () => {
+test('each reason why an app gets nothing, and each change, has a text for auditors', () => {
   const words = readFileSync(join(import.meta.dirname, '../../../libs/events/src/audit-words.ts'), 'utf8');
-  const denials = /export const DENIALS = \{([^}]+)\}/.exec(words)![1]!;
-  const reasons = [...denials.matchAll(/^ {2}'?([a-z-]+)'?:/gm)].map(([, reason]) => reason!);
-  expect(reasons.length).toBeGreaterThan(10);
+  const reasons = ['DENIALS', 'ABSENCES', 'SUSPICIONS'].flatMap((table) => {
+    const rows = new RegExp(`export const ${table} = \\{([^}]+)\\}`).exec(words)![1]!;
+    return [...rows.matchAll(/^ {2}'?([a-z-]+)'?:/gm)].map(([, reason]) => reason!);
+  });
+  expect(reasons.length).toBeGreaterThan(20);
   const page = readFileSync(join(import.meta.dirname, '../../../docs/explain.md'), 'utf8');
   const row = page.split('\n').find((line) => line.startsWith('| `changes` |'))!;
   const changes = [...row.replace('| `changes` |', '').matchAll(/`([a-z-]+)`/g)].map(([, change]) => change!);

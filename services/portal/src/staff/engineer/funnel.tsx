@@ -1,16 +1,21 @@
 import { useEffect, useState } from 'react';
 import type { Fault } from '../../common/api.ts';
-import { Button, Heading, Notice } from '../../common/parts.tsx';
+import { Button, Choice, Heading, Notice } from '../../common/parts.tsx';
 import { Rows } from '../../common/table.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { isText, useSpeech } from '../texts.ts';
 import { added, type Funnel as Answer, funnel, type Step } from './funnel-requests.ts';
 import { LostMembers } from './lost-members.tsx';
 
+/** Stands for any app of the providers. */
+const ANY = '';
+
 /** Why a Group is empty. The server looks at some members an answer, so the page asks until it has looked at all. */
 export function Funnel({ group }: { readonly group: string }) {
-  const { t, language } = useSpeech();
+  const { t, date, language } = useSpeech();
   const number = new Intl.NumberFormat(language);
+  const [app, setApp] = useState(ANY);
+  const client = app === ANY ? undefined : app;
   const [sum, setSum] = useState<Answer>();
   const [fault, setFault] = useState<Fault>();
   const [tries, setTries] = useState(0);
@@ -21,7 +26,7 @@ export function Funnel({ group }: { readonly group: string }) {
     void (async () => {
       let [so, next]: [Answer | undefined, string | undefined] = [undefined, undefined];
       do {
-        const asked = await funnel(group, undefined, next);
+        const asked = await funnel({ group, client }, next);
         if (!isShown) return;
         if (asked.fault !== undefined) return setFault(asked.fault);
         so = so === undefined ? asked.data : added(so, asked.data);
@@ -30,18 +35,29 @@ export function Funnel({ group }: { readonly group: string }) {
       } while (next !== undefined);
     })();
     return () => void (isShown = false);
-  }, [group, tries]);
+  }, [group, client, tries]);
   return (
     <div className="group">
       <Heading level={2}>{t('funnel')}</Heading>
       <p className="soft">{group}</p>
       <p>{t('funnel.text')}</p>
+      {sum !== undefined && sum.apps.length > 0 && (
+        <Choice
+          label={t('funnel.app')}
+          value={app}
+          onChange={(chosen) => {
+            setApp(chosen);
+            setOpened(undefined);
+          }}
+          options={[[ANY, t('funnel.app.any')], ...sum.apps.map((one) => [one.client, labelOf(one)] as const)]}
+        />
+      )}
       {fault !== undefined && <FaultNotice fault={fault} retry={() => setTries(tries + 1)} />}
       {sum === undefined && fault === undefined && <p role="status">{t('loading')}</p>}
       {sum?.next !== undefined && fault === undefined && (
         <p role="status">{t('funnel.progress', { count: number.format(sum.steps[0]!.members) })}</p>
       )}
-      {sum !== undefined && sum.next === undefined && <Verdict {...sum} />}
+      {sum !== undefined && sum.next === undefined && <Verdict {...sum} client={client} />}
       {sum !== undefined && (
         <Rows title={t('funnel')} columns={[t('funnel.step'), t('funnel.pass'), t('funnel.lost'), t('funnel.who')]}>
           {sum.steps.map((one) => (
@@ -65,11 +81,12 @@ export function Funnel({ group }: { readonly group: string }) {
           ))}
         </Rows>
       )}
+      {sum?.lastExport !== undefined && <p>{t('funnel.last', { at: date(sum.lastExport) })}</p>}
+      {sum?.exportsFrom !== undefined && <p>{t('funnel.exports-from', { at: date(sum.exportsFrom) })}</p>}
       {opened !== undefined && (
         <LostMembers
-          key={opened}
-          group={group}
-          step={opened}
+          key={`${app} ${opened}`}
+          of={{ group, client, step: opened }}
           title={t('funnel.members', { step: nameOf(t, opened) })}
         />
       )}
@@ -77,6 +94,7 @@ export function Funnel({ group }: { readonly group: string }) {
   );
 }
 
+const labelOf = ({ client, name, status }: Answer['apps'][number]): string => `${name} (${client}, ${status})`;
 type T = ReturnType<typeof useSpeech>['t'];
 const nameOf = (t: T, step: string): string =>
   isText(`funnel.step.${step}`) ? t(`funnel.step.${step}` as never) : step;
@@ -88,24 +106,30 @@ export const whyOf = (t: T, reason: string): string => {
 const lossOf = ({ lost }: Step): number => Object.values(lost).reduce((sum, count) => sum + count, 0);
 
 /** Whether an app sees anybody, and if not, at which step most were lost and what cures that. */
-function Verdict({ steps, apps }: Answer) {
+function Verdict({ steps, apps, client }: Answer & { readonly client: string | undefined }) {
   const { t, language } = useSpeech();
   const number = new Intl.NumberFormat(language);
   const seen = steps.find(({ step }) => step === 'in-network')?.members ?? 0;
   const worst = steps.filter(({ step }) => step !== 'exported').toSorted((a, b) => lossOf(b) - lossOf(a))[0]!;
   const step = steps[0]!.members === 0 ? 'listed' : worst.step;
   const cure = isText(`funnel.cure.${step}`) ? t(`funnel.cure.${step}` as never) : '';
+  const app = apps.find((one) => one.client === client)?.name;
   const hasApp = apps.some(({ status }) => status === 'approved');
   return (
     <>
       {seen === 0 && (
         <Notice kind="bad">
-          {t('funnel.empty', { step: nameOf(t, step) })} {cure}
+          {app === undefined
+            ? t('funnel.empty', { step: nameOf(t, step) })
+            : t('funnel.empty.app', { app, step: nameOf(t, step) })}{' '}
+          {cure}
         </Notice>
       )}
       {seen > 0 && (
         <Notice kind="good">
-          {t('funnel.seen', { count: number.format(seen) })}
+          {app === undefined
+            ? t('funnel.seen', { count: number.format(seen) })
+            : t('funnel.seen.app', { app, count: number.format(seen) })}
           {lossOf(worst) > 0 && ` ${t('funnel.most', { step: nameOf(t, worst.step) })} ${cure}`}
         </Notice>
       )}

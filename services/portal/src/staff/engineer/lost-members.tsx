@@ -5,15 +5,14 @@ import { Rows } from '../../common/table.tsx';
 import { FaultNotice } from '../fault.tsx';
 import { useSpeech } from '../texts.ts';
 import { whyOf } from './funnel.tsx';
-import { type Funnel, funnel } from './funnel-requests.ts';
+import { type Funnel, funnel, type Question } from './funnel-requests.ts';
 
 interface LostMembersProps {
-  readonly group: string;
-  readonly step: string;
+  readonly of: Required<Question>;
   readonly title: string;
 }
 /** The members whom a step loses, in pages of the server. The audit names them before they are here. */
-export function LostMembers({ group, step, title }: LostMembersProps) {
+export function LostMembers({ of, title }: LostMembersProps) {
   const { t } = useSpeech();
   const [members, setMembers] = useState<NonNullable<Funnel['members']>>([]);
   const [next, setNext] = useState<string>();
@@ -21,7 +20,7 @@ export function LostMembers({ group, step, title }: LostMembersProps) {
   const [fault, setFault] = useState<Fault>();
   async function more(): Promise<void> {
     setAsking(true);
-    const asked = await funnel(group, step, next);
+    const asked = await funnel(of, next);
     setAsking(false);
     setFault(asked.fault);
     if (asked.fault !== undefined) return;
