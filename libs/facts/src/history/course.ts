@@ -14,7 +14,7 @@ export interface UnknownPeriod extends SeenPeriod {
   readonly unknownBefore: string;
 }
 /** Why an app may see a member: a provider to whom the member is attributed, or who attested to treat the member. */
-export interface DecisionGround {
+interface DecisionGround {
   readonly kind: 'attribution' | 'attestation';
   readonly providers: readonly ProviderKey[];
   /** RFC 3339 instants: [from, to). Without `to` no end is known. */

@@ -8,7 +8,7 @@ import { whyOf } from './funnel.tsx';
 import { type Funnel, funnel, type Question } from './funnel-requests.ts';
 
 interface LostMembersProps {
-  readonly of: Required<Question>;
+  readonly of: Question;
   readonly title: string;
 }
 /** The members whom a step loses, in pages of the server. The audit names them before they are here. */
