@@ -18,7 +18,7 @@ const alert = (name: string, state: string, found: readonly string[] = []): obje
   runbook: `/docs/runbooks/ProviderAccess${name}.html`,
 });
 const health = (checks: readonly object[], alerts: readonly object[], ready = true): object => ({
-  ...{ version: '0.2.0', ready, checks, alerts },
+  ...{ version: '9.8.7', ready, checks, alerts },
 });
 const well = health([check('log', true)], [alert('DiskNearlyFull', 'quiet'), alert('Errors', 'ask-prometheus')]);
 
@@ -51,7 +51,7 @@ test('pa health says that nothing is unhealthy, and ends with 0', async () => {
   const { stdout, code } = await asked('health');
   expect(code).toBe(0);
   expect(stdout).toContain('Nothing is unhealthy, as far as the platform itself can see.');
-  expect(stdout).toMatch(/^attribution +ready +0\.2\.0/m);
+  expect(stdout).toMatch(/^attribution +ready +9\.8\.7/m);
 });
 
 test('pa health names what is unhealthy with its runbook, and ends with 1', async () => {
@@ -61,7 +61,7 @@ test('pa health names what is unhealthy with its runbook, and ends with 1', asyn
   delete answers['/ops/health/export'];
   const { stdout, code } = await asked('health');
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^consent +not ready +0\.2\.0 +log: away/m);
+  expect(stdout).toMatch(/^consent +not ready +9\.8\.7 +log: away/m);
   expect(stdout).toMatch(/^export +does not answer/m);
   expect(stdout.match(/The disk is nearly full\./g)).toHaveLength(1);
   expect(stdout).toContain(`${base}/docs/runbooks/ProviderAccessDiskNearlyFull.html`);
