@@ -2,7 +2,7 @@ import type { FileKind } from '@provider-access/events';
 import type { FaultyRow, FileFaultCode, FullReport, Plan, ReportCause, UndoReport } from '@provider-access/full-files';
 
 /** How far an import run is. The last four are ends, after which nothing of the file is left. */
-export type RunState = 'uploading' | 'checking' | 'checked' | 'publishing' | 'done' | 'refused' | 'stopped' | 'failed';
+type RunState = 'uploading' | 'checking' | 'checked' | 'publishing' | 'done' | 'refused' | 'stopped' | 'failed';
 const ENDS: readonly RunState[] = ['done', 'refused', 'stopped', 'failed'];
 export const isOpen = ({ state }: Pick<ImportRun, 'state'>): boolean => !ENDS.includes(state);
 
@@ -80,7 +80,7 @@ export interface RunReport extends Omit<FullReport, 'lists' | 'kind' | 'source' 
   readonly moreLists: number;
 }
 /** What an undo would take back. */
-export interface UndoRunReport extends Pick<UndoReport, 'number' | 'rows' | 'kept' | 'members'> {
+interface UndoRunReport extends Pick<UndoReport, 'number' | 'rows' | 'kept' | 'members'> {
   /** When the import published its first row. */
   readonly since?: string;
   /** The name of the undo, which is an import too. */
@@ -132,7 +132,7 @@ export interface ImportRun {
   /** How often a process has begun the present step. */
   readonly tries: number;
 }
-export interface Publication {
+interface Publication {
   /** The time of each event, from which its id follows. So no process publishes a row under two ids. */
   readonly time: string;
   readonly batch: string;
