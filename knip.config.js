@@ -31,12 +31,6 @@ const config = {
       ],
       project: ['src/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!', '!src/**/{contract,memory,testing}/**!'],
     },
-    // The operations of imports use the rest of it.
-    'libs/full-files': {
-      includeEntryExports: false,
-      entry: ['{src,test}/**/*.spec.ts'],
-      project: ['src/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
-    },
     'services/*': {
       entry: [
         'src/main.ts!',

@@ -137,7 +137,7 @@ export async function undoPlanOf(
 }
 
 /** Publishes what a plan of an undo found, and then that it is complete. Nothing, if no row of the import is left. */
-export async function publishUndo(
+async function publishUndo(
   { kind, source, asOf }: Batch,
   { report: { batch, by, rows }, events }: Pick<UndoPlan, 'report' | 'events'>,
   publish: Publish,

@@ -147,6 +147,7 @@ describe.skipIf(missing !== '')(`imports of files in the page of the engineer${m
     // Ten rows that ended, and the new one. The others were not stated anew. Only the new one was given to somebody.
     expect(await report.innerText()).toMatch(/as before again\s+11\s+[^\d]+changed them\s+0\s+[^\d]+the import\s+1/);
     expect(await button(page, 'Publish').isDisabled()).toBe(true);
+    expect(await faultsOf(page)).toEqual([]);
     await clicks.on(page.getByLabel('If this is right, type the number of the report'));
     await page.keyboard.type(await numberOf(page));
     await clicks.on(button(page, 'Publish'));
