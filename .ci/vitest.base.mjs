@@ -53,7 +53,7 @@ function packageOf(folder) {
  *
  * All packages have one root, because vitest keeps transformed modules for each root by itself: a library is
  * transformed once and not for each package that imports it. The text of a package's configuration is part of the key
- * too. So a relative path in it is relative to the repository.
+ * too. A relative path in it would be relative to the repository.
  */
 export function configure({ projects = suites, ...overrides } = {}) {
   const folder = packageOf(process.cwd());

@@ -1,7 +1,7 @@
 import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
 /** They pack `pa`, which many scenarios start, and find the modules of the platform once for all its starts. */
-const SET_UP = ['e2e/src/packed-pa.ts', 'e2e/src/resolutions.ts'];
+const SET_UP = ['packed-pa', 'resolutions'].map((name) => `${import.meta.dirname}/src/${name}.ts`);
 /**
  * Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine.
  */
@@ -65,7 +65,7 @@ export default configure({
       ],
       {
         ...alone,
-        globalSetup: [...SET_UP, 'e2e/src/world/setup.ts'],
+        globalSetup: [...SET_UP, `${import.meta.dirname}/src/world/setup.ts`],
         variant: { deployment: 'processes' },
       },
     ),

@@ -25,6 +25,8 @@ let end: () => Promise<void>;
  * One browser for all files, and one platform with synthetic data for those that only use it. A start of both costs
  * ten CPU-seconds, so each starts when the first file asks for it. `/platform/stop` ends the platform; who asks for
  * it after that gets it on the same data at the same address.
+ *
+ * @public vitest calls it by name
  */
 export async function setup(project: TestProject): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-portal-shared-'));
@@ -71,4 +73,5 @@ export async function setup(project: TestProject): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
   };
 }
+/** @public vitest calls it by name */
 export const teardown = (): Promise<void> => end();
