@@ -16,6 +16,8 @@ const config = {
       '**/{contract,memory,testing}/**': ['exports', 'types'],
       'tools/*/src/{index,programs}.ts': ['exports', 'types'],
       'tools/proofs/**': ['exports', 'types'],
+      // The chart and a page of the documentation are written from the list of routes, by programs of e2e.
+      'libs/events/src/index.ts': ['exports', 'types'],
     },
   }),
   workspaces: {
