@@ -220,6 +220,25 @@ describe.skipIf(missing !== '')(`imports of files in the page of the engineer${m
     await context.close();
   });
 
+  test('an upload goes on after its page was closed, with the same file and with no other', async () => {
+    const page = await opened();
+    await page.context().route('**/parts/1', (route) => route.abort());
+    const [name, content] = ['roster.west.2026-11-01.csv', roster(MEMBERS, 'x'.repeat(30_000))];
+    await send(page, name, content);
+    await page.getByText('The server does not answer. The file goes on when it does.').waitFor();
+    await page.context().close();
+    const other = await opened();
+    await button(other, /^Open: Roster of west/).click();
+    await other.getByLabel('To go on with it, choose the same file again').waitFor();
+    await put(other, name, content.replace(MEMBERS[0]!, 'm-another'));
+    await other.getByText('This part has other bytes already.').waitFor();
+    await put(other, name, content);
+    await other.getByText('This is the first file of this source').waitFor();
+    await button(other, 'Discard').click();
+    await other.getByText('stopped').waitFor();
+    await other.context().close();
+  });
+
   test('leaves nothing in the address or in the browser', async () => {
     const page = await opened();
     await button(page, /^Open: Roster of north-mso/)

@@ -6,11 +6,10 @@ import { useSpeech } from '../texts.ts';
 import { ColumnMap } from './column-map.tsx';
 import type { Shown } from './imports-page.tsx';
 import { type About, begin, discard, type Kind, KINDS, send, type Sending, UNREADABLE } from './requests.ts';
-import { useWords } from './words.ts';
+import { ENDINGS, Sent } from './sent.tsx';
 
 /** `roster.north-mso.2026-12-01.csv`, as a folder of imports has it (docs/import.md). */
 const NAMED = /^([a-z-]+)\.([a-z0-9-]+)\.(\d{4}-\d{2}-\d{2})\.(?:csv|txt|tsv)(?:\.gz)?$/;
-const ENDINGS = '.csv,.txt,.tsv,.gz';
 const SOURCE = /^[a-z0-9-]{1,40}$/;
 
 interface NewImportProps {
@@ -129,21 +128,6 @@ export function NewImport({ about = {}, file: before, columns, show }: NewImport
           <Button onPress={() => show({ at: 'list' })}>{t('imports.back')}</Button>
         </div>
       </form>
-    </>
-  );
-}
-
-function Sent({ file, now: { sent, isAway } }: { readonly file: File; readonly now: Sending }) {
-  const { t } = useSpeech();
-  const words = useWords();
-  const kilobytes = (bytes: number): string => words.number(Math.ceil(bytes / 1024));
-  return (
-    <>
-      {isAway && <Notice kind="bad">{t('imports.away')}</Notice>}
-      <label>
-        {t('imports.sending')} <progress value={sent / file.size} />{' '}
-        {t('imports.sent', { sent: kilobytes(sent), all: kilobytes(file.size) })}
-      </label>
     </>
   );
 }

@@ -9,6 +9,7 @@ import { WrongFile } from './wrong-file.tsx';
 import type { SentFile, Shown } from './imports-page.tsx';
 import { ImportReport } from './import-report.tsx';
 import { confirm, discard, type Run, runOf } from './requests.ts';
+import { Resume } from './resume.tsx';
 import { TakeBack } from './take-back.tsx';
 import { UndoReport } from './undo-report.tsx';
 import { useWords } from './words.ts';
@@ -70,7 +71,7 @@ export function OneImport({ id, sent, show }: OneImportProps) {
               )}
             </dl>
             {WORKING.includes(run.state) && <Working run={run} />}
-            {run.state === 'uploading' && <Notice kind="note">{t('imports.uploading')}</Notice>}
+            {run.state === 'uploading' && <Resume run={run} take={take} show={show} />}
             {!ENDED.includes(run.state) && run.state !== 'checked' && run.isStopping !== true && (
               <div className="buttons">
                 <Button onPress={() => void act(discard(id))}>
