@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findCauses } from '../../projections/dead-letter-causes.ts';
 import { deadLetters, findDeadLetters } from '../../projections/dead-letters.ts';
 
-const LETTERS = 100_000;
+const LETTERS = 1_000_000;
 const CAUSES = 40;
 const TOGETHER = 5_000;
 const PAGE = 26;
@@ -69,7 +69,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('lists the causes of a hundred thousand dead letters by reading a bounded part of them', async () => {
+it('lists the causes of a million dead letters by reading a bounded part of them', async () => {
   const first = await findCauses(counting as ViewReader, 'open', undefined, PAGE);
   expect(first.length).toBe(PAGE);
   for (const cause of first) expect(cause).toMatchObject({ count: 1000, isMore: true });
