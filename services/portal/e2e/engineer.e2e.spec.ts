@@ -69,6 +69,24 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
     await page.context().close();
   });
 
+  test('shows the first hundred of a thousand feeds, the late ones first, and all on demand', async () => {
+    const context = await bench.fresh();
+    await bench.signIn(context, ['engineer']);
+    // No payer of the tests has so many sources. The server bounds the report to some thousand rows.
+    const feeds = Array.from({ length: 1000 }, (_, n) => ({
+      ...{ source: `urn:s:${n}`, type: 'Condition', newest: '2026-01-01T00:00:00Z', silentMs: 1000, days: [] },
+      ...(n === 999 && { expectedMs: 1 }),
+    }));
+    await context.route('**/ops/slo/freshness*', (route) => route.fulfill({ json: { to: '2026-01-01', feeds } }));
+    const page = await bench.open(context, '/portal/engineer');
+    const rows = page.getByRole('region', { name: 'Feeds' }).locator('tbody tr');
+    await rows.filter({ hasText: 'urn:s:999' }).waitFor();
+    expect([await rows.count(), await rows.first().innerText()]).toEqual([100, expect.stringContaining('urn:s:999')]);
+    await page.getByRole('button', { name: 'All 1,000 feeds' }).click();
+    await expect.poll(() => rows.count()).toBe(1000);
+    await context.close();
+  });
+
   test('learns what the data of a source lacks', async () => {
     const page = await opened();
     const row = rowsOf(page, 'What the data lacks', LABORATORY).filter({ hasText: 'Condition' });

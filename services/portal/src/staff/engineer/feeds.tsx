@@ -2,12 +2,14 @@ import { Notice } from '../../common/parts.tsx';
 import { Rows } from '../../common/table.tsx';
 import { Duration } from '../duration.tsx';
 import { useSpeech } from '../texts.ts';
+import { useFirst } from './first-rows.tsx';
 import type { FeedRow } from './requests.ts';
 
 /** When each feed was last heard, what the operator expects of it, and its events of today and yesterday. */
 export function Feeds({ rows }: { readonly rows: readonly FeedRow[] }) {
   const { t, date, language } = useSpeech();
   const number = new Intl.NumberFormat(language);
+  const { shown, more } = useFirst(rows, (all) => t('feeds.all', { count: number.format(all) }));
   if (rows.length === 0) return <p>{t('feeds.none')}</p>;
   const late = rows.filter(({ isLate }) => isLate).length;
   const isAnyExpected = rows.some(({ expectedMs }) => expectedMs !== undefined);
@@ -24,7 +26,7 @@ export function Feeds({ rows }: { readonly rows: readonly FeedRow[] }) {
         title={t('feeds')}
         columns={[t('feeds.feed'), t('feeds.last'), t('feeds.expected'), t('feeds.today'), t('feeds.yesterday')]}
       >
-        {rows.map((row) => (
+        {shown.map((row) => (
           <tr key={JSON.stringify([row.source, row.type])}>
             <th scope="row">
               {row.type}
@@ -51,6 +53,7 @@ export function Feeds({ rows }: { readonly rows: readonly FeedRow[] }) {
           </tr>
         ))}
       </Rows>
+      {more}
     </>
   );
 }

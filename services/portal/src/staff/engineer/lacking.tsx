@@ -1,6 +1,7 @@
 import { Notice } from '../../common/parts.tsx';
 import { Rows } from '../../common/table.tsx';
 import { isText, useSpeech } from '../texts.ts';
+import { useFirst } from './first-rows.tsx';
 import type { Lacks } from './requests.ts';
 
 interface LackingProps {
@@ -19,6 +20,8 @@ export function Lacking({ from, to, feeds }: LackingProps) {
     ...unknownLabels.map(({ label, count }) => ({ source, type, what: t('lacks.label', { label }), count })),
     ...withheldTags.map(({ tag, count }) => ({ source, type, what: t('lacks.withheld', { tag }), count })),
   ]);
+  const first = useFirst(lacking, (all) => t('feeds.all', { count: number.format(all) }));
+  const firstNamed = useFirst(named, (all) => t('lacks.all', { count: number.format(all) }));
   const ruleOf = (rule: string): string => {
     const key = `lacks.rule.${rule}`;
     return isText(key) ? t(key) : rule;
@@ -30,7 +33,7 @@ export function Lacking({ from, to, feeds }: LackingProps) {
       {lacking.length === 0 && <Notice kind="good">{t('lacks.good')}</Notice>}
       {lacking.length > 0 && (
         <Rows title={t('lacks')} columns={[t('feeds.feed'), t('lacks.count'), t('lacks.what')]}>
-          {lacking.map((one) => (
+          {first.shown.map((one) => (
             <tr key={JSON.stringify([one.source, one.type, one.profile])}>
               <th scope="row">
                 {one.type}
@@ -55,9 +58,10 @@ export function Lacking({ from, to, feeds }: LackingProps) {
           ))}
         </Rows>
       )}
+      {first.more}
       {named.length > 0 && (
         <Rows title={t('lacks.codes')} columns={[t('feeds.feed'), t('lacks.codes'), t('lacks.resources')]}>
-          {named.map(({ source, type, what, count }) => (
+          {firstNamed.shown.map(({ source, type, what, count }) => (
             <tr key={JSON.stringify([source, type, what])}>
               <th scope="row">
                 {type}
@@ -73,6 +77,7 @@ export function Lacking({ from, to, feeds }: LackingProps) {
           ))}
         </Rows>
       )}
+      {firstNamed.more}
     </>
   );
 }
