@@ -61,6 +61,8 @@ export class Relay {
   #timer: NodeJS.Timeout | undefined;
   #busyUntil = -Infinity;
   #lease: Lease | undefined;
+  /** The store renews or grants the lease at this moment. */
+  #isAsking = false;
   /** Monotonic time before the request for the lease. */
   #leasedAt = -Infinity;
   #ticks = 0;
@@ -180,7 +182,8 @@ export class Relay {
   #next(): void {
     clearTimeout(this.#timer);
     if (this.#stopping.signal.aborted || !this.#engine.isShared) return;
-    const often = this.#busy() || this.#lease !== undefined;
+    // A relay that rests while it gets the lease would keep the lease, and look at nothing.
+    const often = this.#busy() || this.#lease !== undefined || this.#isAsking;
     this.#timer = setTimeout(
       () => {
         if (!often || this.#lease !== undefined || this.#ticks++ % STANDBY_POLLS === 0) this.#wake();
@@ -203,9 +206,14 @@ export class Relay {
     if (this.#lease !== undefined && now - this.#leasedAt < this.#ttlMs / 3) return true;
     const held = this.#lease;
     this.#lease = undefined; // until the store has renewed or granted it
-    const kept = held !== undefined && (await this.#leases.renew(held, this.#ttlMs));
-    this.#lease = kept ? held : await this.#leases.acquire(this.#leaseName, this.#holder, this.#ttlMs);
-    this.#leasedAt = now;
+    this.#isAsking = true;
+    try {
+      const kept = held !== undefined && (await this.#leases.renew(held, this.#ttlMs));
+      this.#lease = kept ? held : await this.#leases.acquire(this.#leaseName, this.#holder, this.#ttlMs);
+      this.#leasedAt = now;
+    } finally {
+      this.#isAsking = false;
+    }
     return this.#lease !== undefined;
   }
 }

@@ -39,3 +39,32 @@ it('polls less often the longer it finds nothing, and at once again after an eve
   expect(polls).toBeGreaterThanOrEqual(2);
   await relay.stop();
 });
+
+const SHIFTS = Array.from({ length: 40 }, (_, n) => n * 50);
+it.each(SHIFTS)('gives its lease back though a renewal lasts beyond its busy time (%i ms)', async (shiftMs) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const engine = { isShared: true, scan: async () => [] } as unknown as StateEngine;
+  let isHeld = false;
+  const lease = { name: 'relay', holder: 'h', token: 1, expiresAt: 0 };
+  const leases: Leases = {
+    acquire: async () => ((isHeld = true), lease),
+    renew: () => {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      setTimeout(resolve, 150, true);
+      return promise;
+    },
+    release: async () => void (isHeld = false),
+  };
+  // No sweep comes to help.
+  const options = { relayPollMs: 25, relayTtlMs: 3_000, relaySweepMs: 2 ** 31 - 1 };
+  const relay = new Relay(engine, {} as EventLog, leases, () => undefined, options);
+  relay.decided();
+  await vi.advanceTimersByTimeAsync(shiftMs);
+  // The busy time begins again, and the time of the lease does not.
+  relay.decided();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(isHeld).toBe(true);
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(isHeld).toBe(false);
+  void relay.stop();
+});
