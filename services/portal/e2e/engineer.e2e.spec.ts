@@ -108,7 +108,17 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
     expect(await groups.first().innerText()).toMatch(/\d{10}/);
     await page.getByRole('button', { name: /^All \d+ views$/ }).click();
     const view = rowsOf(page, 'Views', 'memberships');
-    expect(await view.innerText()).toMatch(/attribution\s+0\s+\d+\s+live/);
+    // Others of this file send events, so the view may be behind for a moment.
+    await expect
+      .poll(async () => {
+        const text = await view.innerText();
+        if (!/\s0\s/.test(text)) {
+          await page.reload();
+          await page.getByRole('button', { name: /^All \d+ views$/ }).click();
+        }
+        return text;
+      })
+      .toMatch(/attribution\s+0\s+\d+\s+live/);
     await page.context().close();
   });
 

@@ -96,7 +96,7 @@ function Apps({ clients, checks, isMixed }: Omit<Shown, 'after'> & { readonly is
                   </td>
                 )}
                 <td title={date((one.client_id_issued_at ?? 0) * 1000)}>{age(one.client_id_issued_at)}</td>
-                <td>
+                <td className="checks">
                   {[...(one.npi ?? []).map((npi) => `NPI ${npi}`), ...(one.tin ?? []).map((tin) => `TIN ${tin}`)].join(
                     ', ',
                   )}
