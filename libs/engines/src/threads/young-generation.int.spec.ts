@@ -15,7 +15,7 @@ async function youngOf(start: () => Worker): Promise<number> {
       worker.once('message', resolve);
       worker.once('error', reject);
     });
-    worker.postMessage(300_000);
+    worker.postMessage(1_000_000);
     return (await answer).value;
   } finally {
     await worker.terminate();
