@@ -56,7 +56,7 @@ describe('five services', () => {
     // Both get requests all the same: facts and presence are renewed, and consumers wait for records.
     expect(kafkaRate).toBeGreaterThan(1);
     expect(mongoRate).toBeGreaterThan(0.5);
-    // Each consumer group of a view sends a heartbeat every two seconds.
+    // Each consumer group of a view sends a heartbeat every 2.5 s.
     expect.soft(kafkaRate, requests.toString()).toBeLessThanOrEqual(25);
     expect.soft(mongoRate, commands.toString()).toBeLessThanOrEqual(5);
   });

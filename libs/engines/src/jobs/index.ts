@@ -1,2 +1,3 @@
 export { Workers, type WorkersOptions } from './workers.ts';
 export { Poll } from './poll.ts';
+export { LeasedRuns } from './leased-runs.ts';

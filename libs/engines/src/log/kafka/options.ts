@@ -49,7 +49,7 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly sessionTimeoutMs?: number;
   /** How long a consumer may take to finish its batch when the group rebalances, ms. At least the session timeout. */
   readonly rebalanceTimeoutMs?: number;
-  /** Default a fifth of the session timeout; at most a third of it. */
+  /** Default a quarter of the session timeout; at most a third of it. */
   readonly heartbeatIntervalMs?: number;
   /** How long a fetch waits at the broker for records or a stop, ms. */
   readonly pollMs?: number;
@@ -78,7 +78,7 @@ export type Settings = KafkaLogOptions & Readonly<typeof DEFAULTS> & { readonly 
 
 export function settingsOf(options: KafkaLogOptions): Settings {
   const settings = { ...DEFAULTS, ...options };
-  const { sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs = Math.ceil(sessionTimeoutMs / 5) } = settings;
+  const { sessionTimeoutMs, rebalanceTimeoutMs, heartbeatIntervalMs = Math.ceil(sessionTimeoutMs / 4) } = settings;
   return {
     ...settings,
     rebalanceTimeoutMs: Math.max(rebalanceTimeoutMs, sessionTimeoutMs),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Poll } from '@provider-access/engines/jobs';
+import { LeasedRuns } from '@provider-access/engines/jobs';
+import type { Lease } from '@provider-access/engines/state';
 import type { batchNamed } from '@provider-access/full-files';
 import { instant, Refusal } from '@provider-access/kernel';
 import type { BackgroundJob } from '@provider-access/process/service-module';
@@ -10,9 +11,7 @@ import { RunStore, unknownRun } from './run-store.ts';
 import { checkStep, publishStep, type WorkOptions } from './run-work.ts';
 import { removeOldWorkplaces } from './staged-file.ts';
 
-const LEASE = 'attribution/import-runs';
 const LEASE_MS = 60_000;
-const EVERY_MS = 5_000;
 /** How often a step stores how far it is, and looks whether the run is still its own, ms. */
 const BEAT_MS = 2_000;
 /** A file with which processes end so often is given up. */
@@ -20,7 +19,6 @@ const MOST_TRIES = 5;
 
 type Asked = Pick<ImportRun, 'kind' | 'source' | 'asOf' | 'rows' | 'map' | 'name' | 'by'>;
 type Batch = ReturnType<typeof batchNamed>;
-type Lease = NonNullable<Awaited<ReturnType<ServicePorts['state']['leases']['acquire']>>>;
 
 /** The run has ended, or another process has it. What this process knows of it does not count. */
 class NotOurs extends Error {
@@ -48,26 +46,35 @@ export class ImportRuns implements BackgroundJob {
   readonly store: RunStore;
   readonly #ports: ServicePorts;
   readonly #work: WorkOptions;
-  readonly #holder = `attribution-${randomUUID()}`;
-  readonly #poll: Poll;
+  readonly #loop: LeasedRuns<ImportRun>;
   readonly #end = new AbortController();
-  #working: Promise<void> | undefined;
 
   constructor(ports: ServicePorts, options: Omit<WorkOptions, 'ports' | 'runs'>) {
     this.store = new RunStore(ports.state.streams);
     this.#ports = ports;
     this.#work = { ...options, ports, runs: this.store };
-    this.#poll = new Poll(() => this.#takeAll(), EVERY_MS);
+    this.#loop = new LeasedRuns({
+      leases: ports.state.leases,
+      lease: 'attribution/import-runs',
+      holder: `attribution-${randomUUID()}`,
+      leaseMs: LEASE_MS,
+      next: () => this.#next(),
+      take: (run, lease) => this.#take(run, lease),
+      failed: (error) => {
+        if (error instanceof NotOurs) return;
+        const reason = error instanceof Error ? error.name : 'unknown';
+        ports.logger.warn({ reason }, 'could not go on with an import of a file; the next try goes on');
+      },
+    });
   }
 
   start(): void {
     removeOldWorkplaces();
-    void this.#poll.start();
+    this.#loop.start();
   }
   async stop(): Promise<void> {
     this.#end.abort(new NotOurs());
-    this.#poll.stop();
-    await this.#working;
+    await this.#loop.stop();
   }
 
   begin(asked: Asked): Promise<ImportRun> {
@@ -79,7 +86,7 @@ export class ImportRuns implements BackgroundJob {
   async undo({ batch: undoes, kind, source, asOf }: Batch, by: string): Promise<ImportRun> {
     const about = { action: 'undo', undoes, kind, source, asOf, by } as const;
     const run = await this.store.add({ ...about, state: 'checking', startedAt: this.#now(), parts: [], tries: 0 });
-    void this.#takeAll();
+    void this.#loop.look();
     return run;
   }
 
@@ -91,7 +98,7 @@ export class ImportRuns implements BackgroundJob {
       if (now.parts.length === 0) throw new Refusal('conflict', 'No part of the file is there yet.');
       return { ...now, state: 'checking' };
     });
-    void this.#takeAll();
+    void this.#loop.look();
     return run;
   }
 
@@ -106,7 +113,7 @@ export class ImportRuns implements BackgroundJob {
       const { fault: _fault, progress: _progress, ...rest } = now;
       return { ...rest, state: 'publishing', confirmed: number, confirmedBy: by, tries: 0 };
     });
-    void this.#takeAll();
+    void this.#loop.look();
     return run;
   }
 
@@ -117,7 +124,7 @@ export class ImportRuns implements BackgroundJob {
       return now.state === 'publishing' ? { ...now, isStopping: true } : moved(now, { state: 'stopped' }, this.#now());
     });
     if (!isOpen(run)) await this.store.clear(id);
-    else void this.#takeAll();
+    else void this.#loop.look();
     return run;
   }
 
@@ -125,33 +132,10 @@ export class ImportRuns implements BackgroundJob {
     return instant(this.#ports.clock.now());
   }
 
-  /** Never rejects. One work at a time: a run that is ready meanwhile is taken by it, or by the next one. */
-  #takeAll(): Promise<void> {
-    this.#working ??= this.#takeEach()
-      .catch((error: unknown) => {
-        if (error instanceof NotOurs) return;
-        const reason = error instanceof Error ? error.name : 'unknown';
-        this.#ports.logger.warn({ reason }, 'could not go on with an import of a file; the next try goes on');
-      })
-      .finally(() => (this.#working = undefined));
-    return this.#working;
-  }
-
-  async #takeEach(): Promise<void> {
-    while (!this.#end.signal.aborted) {
-      const open = await this.store.open();
-      for (const run of open) await this.#tidy(run);
-      const run = open.find((one) => this.#isReady(one));
-      if (run === undefined) return;
-      const { leases } = this.#ports.state;
-      const lease = await leases.acquire(LEASE, this.#holder, LEASE_MS);
-      if (lease === undefined) return;
-      try {
-        await this.#take(run, lease);
-      } finally {
-        await leases.release(lease).catch(() => undefined);
-      }
-    }
+  async #next(): Promise<ImportRun | undefined> {
+    const open = await this.store.open();
+    for (const run of open) await this.#tidy(run);
+    return open.find((run) => this.#isReady(run));
   }
   #isExpired({ startedAt }: ImportRun): boolean {
     return this.#ports.clock.now() - Date.parse(startedAt) >= KEPT_MS;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { instant, Refusal } from '@provider-access/kernel';
-import { Poll } from '@provider-access/engines/jobs';
+import { LeasedRuns } from '@provider-access/engines/jobs';
 import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { CorrectionCheck } from '../../intake/correction-check.ts';
@@ -11,10 +11,8 @@ import type { Run } from './run.ts';
 import { stepOf, type StepOptions } from './run-step.ts';
 import { RunStore } from './run-store.ts';
 
-const LEASE = 'resources/dead-letter-runs';
 /** Longer than a step, which waits for the outcomes of its events. */
 const LEASE_MS = 60_000;
-const EVERY_MS = 5_000;
 
 type Asked = Pick<Run, 'cause' | 'action' | 'why' | 'patch' | 'by'>;
 
@@ -26,26 +24,36 @@ export class DeadLetterRuns implements BackgroundJob {
   readonly runs: RunStore;
   readonly #ports: ServicePorts;
   readonly #step: StepOptions;
-  readonly #holder = `resources-${randomUUID()}`;
-  readonly #poll: Poll;
+  readonly #loop: LeasedRuns<Run>;
   #isStopping = false;
-  #working: Promise<void> | undefined;
 
   constructor(ports: ServicePorts, check: Pick<CorrectionCheck, 'faultOf'>) {
     this.runs = new RunStore(ports.state.streams);
     this.#ports = ports;
     const { views } = ports;
     this.#step = { ports, letters: views.reader(deadLetters), receipts: views.reader(receipts), check };
-    this.#poll = new Poll(() => this.#work(), EVERY_MS);
+    const { leases } = ports.state;
+    this.#loop = new LeasedRuns({
+      leases,
+      lease: 'resources/dead-letter-runs',
+      holder: `resources-${randomUUID()}`,
+      leaseMs: LEASE_MS,
+      next: async () => (await this.runs.open())[0],
+      take: (run, lease) => this.#take(run, (ms) => leases.renew(lease, ms)),
+      failed: (error) =>
+        ports.logger.warn(
+          { reason: error instanceof Error ? error.name : 'unknown' },
+          'could not go on with the dead letters of a cause; the next try goes on',
+        ),
+    });
   }
 
   start(): void {
-    void this.#poll.start();
+    this.#loop.start();
   }
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#poll.stop();
-    await this.#working;
+    await this.#loop.stop();
   }
 
   /** @throws Refusal if no dead letter of the cause is open, or another run takes them */
@@ -63,7 +71,7 @@ export class DeadLetterRuns implements BackgroundJob {
       of: { count, isMore },
       ...{ taken: 0, counts: {}, failures: [] },
     });
-    void this.#work();
+    void this.#loop.look();
     return run;
   }
 
@@ -72,38 +80,14 @@ export class DeadLetterRuns implements BackgroundJob {
     return this.runs.end(id, status, instant(this.#ports.clock.now()));
   }
 
-  /** Never rejects. One work at a time: a run that begins meanwhile is taken by it, or by the next one. */
-  #work(): Promise<void> {
-    this.#working ??= this.#takeAll()
-      .catch((error: unknown) =>
-        this.#ports.logger.warn(
-          { reason: error instanceof Error ? error.name : 'unknown' },
-          'could not go on with the dead letters of a cause; the next try goes on',
-        ),
-      )
-      .finally(() => (this.#working = undefined));
-    return this.#working;
-  }
-
-  async #takeAll(): Promise<void> {
-    for (;;) {
-      const [run] = await this.runs.open();
-      if (run === undefined || this.#isStopping) return;
-      const { leases } = this.#ports.state;
-      const lease = await leases.acquire(LEASE, this.#holder, LEASE_MS);
-      if (lease === undefined) return;
-      try {
-        let now: Run = run;
-        while (now.status === 'running' && !this.#isStopping) {
-          const step = await stepOf(this.#step, now);
-          now = step === undefined ? await this.end(now.id, 'done') : await this.runs.step(now, step);
-          if (!(await leases.renew(lease, LEASE_MS))) return;
-        }
-        // Also when a process ended between the end of the run and the end of its entry in the list.
-        if (now.status !== 'running') await this.end(now.id, 'done');
-      } finally {
-        await leases.release(lease).catch(() => undefined);
-      }
+  async #take(run: Run, renew: (ms: number) => Promise<boolean>): Promise<void> {
+    let now = run;
+    while (now.status === 'running' && !this.#isStopping) {
+      const step = await stepOf(this.#step, now);
+      now = step === undefined ? await this.end(now.id, 'done') : await this.runs.step(now, step);
+      if (!(await renew(LEASE_MS))) return;
     }
+    // Also when a process ended between the end of the run and the end of its entry in the list.
+    if (now.status !== 'running') await this.end(now.id, 'done');
   }
 }
