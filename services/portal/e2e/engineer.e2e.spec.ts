@@ -150,6 +150,15 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
     expect(page.url()).not.toContain(clinic.members[1]!);
     expect(await faultsOf(page)).toEqual([]);
     await picture(table, 'funnel-light-1280');
+    // A Group of matches is in no roster, so its id is typed.
+    const id = page.getByLabel('Id of a Group');
+    const look = page.locator('form').filter({ has: id }).getByRole('button');
+    await id.fill('nothing');
+    await look.click();
+    await page.getByText('There is no Group with this id.').waitFor();
+    await id.fill(await rowsOf(page, 'Groups', app.npi[0]!).locator('th .soft').last().innerText());
+    await look.click();
+    await page.getByText(/^An app of these providers sees \d+ members now\./).waitFor();
     await page.context().close();
   });
 
