@@ -7,52 +7,34 @@ import tseslint from 'typescript-eslint';
 process.env.NX_DAEMON = 'false';
 await createProjectGraphAsync({ exitOnError: true });
 
+const only = (...names) => names.map((name) => `layer:${name}`);
+const PURE = only('contract', 'pure');
+/** With the files of a payer, for the commands and for the service behind the page. */
+const FILES = [...PURE, ...only('files')];
+const SERVICE = [...FILES, ...only('platform')];
+const TOOL = [...FILES, ...only('tool')];
 /**
  * Who may import whom (docs/adr/0001-import-table.md). Tests and scripts of libraries may also import tools.
  * ESLint reports a breach; e2e/src/house/conventions.house.spec.ts proves that it does.
  */
-export const importTable = [
-  { sourceTag: 'layer:contract', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
-  { sourceTag: 'layer:pure', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
-  // The files of a payer, for the commands and for the service behind the page.
-  { sourceTag: 'layer:files', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure'] },
-  { sourceTag: 'layer:platform', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform'] },
-  {
-    sourceTag: 'layer:service',
-    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:platform'],
-  },
-  {
-    sourceTag: 'layer:runner',
-    onlyDependOnLibsWithTags: [
-      'layer:contract',
-      'layer:pure',
-      'layer:files',
-      'layer:platform',
-      'layer:service',
-      'layer:sandbox',
-    ],
-  },
+const allowed = {
+  contract: PURE,
+  pure: PURE,
+  files: PURE,
+  platform: [...PURE, ...only('platform')],
+  service: SERVICE,
+  runner: [...SERVICE, ...only('service', 'sandbox')],
   // What proves the product from the inside. The package exports nothing.
-  {
-    sourceTag: 'layer:proof',
-    onlyDependOnLibsWithTags: [
-      'layer:contract',
-      'layer:pure',
-      'layer:files',
-      'layer:platform',
-      'layer:service',
-      'layer:runner',
-      'layer:tool',
-    ],
-  },
+  proof: [...SERVICE, ...only('service', 'runner', 'tool')],
   // The synthetic payer and the reviewer of a sandbox (ADR 0038).
-  {
-    sourceTag: 'layer:sandbox',
-    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:tool'],
-  },
-  { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:tool'] },
-  { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:files', 'layer:tool'] },
-];
+  sandbox: TOOL,
+  tool: TOOL,
+  e2e: TOOL,
+};
+export const importTable = Object.entries(allowed).map(([name, onlyDependOnLibsWithTags]) => ({
+  sourceTag: `layer:${name}`,
+  onlyDependOnLibsWithTags,
+}));
 /**
  * Tests may use tools. Tests of a runner may also use the other runner, because the standalone starts the services.
  */

@@ -17,7 +17,7 @@ const config = {
       'tools/*/src/{index,programs}.ts': ['exports', 'types'],
       'tools/proofs/**': ['exports', 'types'],
       // The chart and a page of the documentation are written from the list of routes, by programs of e2e.
-      'libs/events/src/index.ts': ['exports', 'types'],
+      'libs/events/src/routes.ts': ['exports', 'types'],
     },
   }),
   workspaces: {

@@ -1,4 +1,4 @@
-import { type Route, ROUTES } from '@provider-access/events';
+import { type Route, ROUTES } from '@provider-access/events/routes';
 
 const isOpen = ({ host }: Route): boolean => host !== 'inside';
 const isInside = ({ host }: Route): boolean => host !== 'open';

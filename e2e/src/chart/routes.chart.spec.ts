@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
-import { ROUTES } from '@provider-access/events';
+import { ROUTES } from '@provider-access/events/routes';
 import { serviceOf } from '../gateway.ts';
 import { exampleValues } from './examples.ts';
 import { noHelm } from '@provider-access/cluster/programs';

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Route, ROUTES, SERVICES } from '@provider-access/events';
+import { SERVICES } from '@provider-access/events';
+import { type Route, ROUTES } from '@provider-access/events/routes';
 import { ROOT } from '../chart/paths.ts';
 
 const isOpen = ({ host }: Route): boolean => host !== 'inside';

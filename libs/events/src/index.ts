@@ -2,7 +2,7 @@ export * from './counts.ts';
 export * from './envelope.ts';
 export * from './record-value.ts';
 export * from './topics.ts';
-export { type Route, routeOf, ROUTES } from './routes.ts';
+export { routeOf } from './routes.ts';
 export * from './payer-events.ts';
 export { FILE_KINDS, FILE_SOURCE, type FileKind } from './file-events.ts';
 export type * from './audit-entry.ts';
