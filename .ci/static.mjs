@@ -12,11 +12,9 @@ const LANES = [
   [
     ['npm', 'run', '--silent', 'typecheck'],
     ['npm', 'run', '--silent', 'format:check'],
-  ],
-  [
-    ['npx', 'eslint', '.'],
     ['npm', 'run', '--silent', 'unused'],
   ],
+  [['npx', 'eslint', '.']],
 ];
 
 const check = ([command, ...args]) =>
