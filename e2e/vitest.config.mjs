@@ -2,6 +2,8 @@ import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
 /** They pack `pa`, which many scenarios start, and find the modules of the platform once for all its starts. */
 const SET_UP = ['packed-pa', 'resolutions'].map((name) => `${import.meta.dirname}/src/${name}.ts`);
+/** Processes that many scenarios use, one after the other. */
+const WARM = `${import.meta.dirname}/src/warm/hosts.ts`;
 /**
  * Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine.
  */
@@ -40,7 +42,7 @@ const HTTP_ONLY = [
 export default configure({
   projects: [
     // Scenarios wait for processes half of the time.
-    suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: SET_UP, maxWorkers: 3, isolate: false }),
+    suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: [...SET_UP, WARM], maxWorkers: 3, isolate: false }),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
     suite('engines', specs('engine'), {

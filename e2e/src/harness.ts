@@ -10,6 +10,7 @@ import { startDeployment, type Deployment } from './deployment.ts';
 import { startClusterPlatform } from './cluster/platform.ts';
 import type { ServiceName } from './gateway.ts';
 import { publishPayer } from './payers.ts';
+import { isWarm, startWarm } from './warm/client.ts';
 import { repeatReads } from './road.ts';
 import type { SharedWorld } from './world/context.ts';
 
@@ -17,6 +18,8 @@ export { publishAll, registerApp, type TestApp } from './road.ts';
 
 /** The deployment that scenarios of the suite `world` share. */
 export const SHARED: SharedWorld | undefined = inject('world');
+/** Processes that have run other platforms before, in `npm`. */
+const WARM: string | undefined = inject('warm');
 /** True on separate processes over Kafka and MongoDB instead of the standalone. */
 export const SEPARATE = variant.deployment === 'processes';
 /** True on the installed chart, through its ingress; runs inside `tools/cluster/run`. */
@@ -27,15 +30,20 @@ export interface StartOptions {
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
+  /** A process that runs nothing before. A test needs it that looks at the process, or changes it. */
+  readonly own?: boolean;
 }
 /**
- * The platform of this suite. In the long suites two processes of resources and of export run side by side, and each
- * next request goes to another one.
+ * The platform of this suite. In `npm` a process runs one platform after the other, unless it needs options of its own.
+ * In the long suites two processes of resources and of export run side by side, and each next request goes to another
+ * one.
  */
 export function startPlatform(options: StartOptions): Promise<PlatformProcess> {
   if (IN_CLUSTER) return startClusterPlatform(options);
   if (SEPARATE) return startDeployment({ ...options, ...(variant.long && { instances: { resources: 2, export: 2 } }) });
-  return startStandalone({ ...options, env: { ...COMPILED, ...options.env } });
+  const env = { ...COMPILED, ...options.env };
+  const own = WARM === undefined || options.own === true || options.env?.['NODE_OPTIONS'] !== undefined;
+  return own ? startStandalone({ ...options, env }) : startWarm(WARM, { ...options, env });
 }
 
 /** Base URLs of the processes of one service, without the gateway. */
@@ -64,6 +72,8 @@ export interface Fresh {
   dispose(): Promise<void>;
 }
 export interface FreshOptions {
+  /** As in `StartOptions`. */
+  readonly own?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
   /** The shared world has these events already; any other platform gets them here. */
@@ -74,16 +84,17 @@ export interface FreshOptions {
  * A platform and a fresh folder, both removed at the end. In the suite `world` the platform is the shared one, and
  * stays.
  */
-export async function freshPlatform({ env = {}, onLine, shared }: FreshOptions = {}): Promise<Fresh> {
+export async function freshPlatform({ env = {}, onLine, shared, own }: FreshOptions = {}): Promise<Fresh> {
   repeatReads({ unavailable: 60, group: variant.deployment === 'standalone' ? 1 : 60 });
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-e2e-'));
   if (SHARED !== undefined) return attach(SHARED, folder, env);
   const dataDir = join(folder, 'data');
-  const options = { dataDir, env, ...(onLine !== undefined && { onLine }) };
+  const options = { dataDir, env, ...(onLine !== undefined && { onLine }), ...(own !== undefined && { own }) };
   let current = await startPlatform(options);
   const port = Number(new URL(current.base).port);
   const dispose = async (): Promise<void> => {
-    await current.kill();
+    // A warm process serves the next platform, and any other one is over sooner.
+    await (isWarm(current) ? current.stop() : current.kill());
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -99,7 +110,8 @@ export async function freshPlatform({ env = {}, onLine, shared }: FreshOptions =
     server: () => new Server(current.base),
     async restart(how) {
       await (how === 'kill' ? current.kill() : current.stop());
-      current = await startPlatform({ ...options, port });
+      // What survives must be in the folder: no other platform ran in the process before.
+      current = await startPlatform({ ...options, port, own: true });
     },
   };
 }

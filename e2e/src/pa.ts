@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { PlatformProcess } from '@provider-access/cli';
-import { COMPILED } from './compiled.ts';
+import { COMPILED_FILE } from './compiled.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** `pa` of this clone. Only it has the program of administration. */
@@ -32,7 +32,7 @@ export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: s
     new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [program, ...args], {
         cwd,
-        env: { ...process.env, ...COMPILED, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env },
+        env: { ...process.env, ...COMPILED_FILE, PA_SERVER: platform.base, DATA_DIR: platform.dataDir, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],
       });
       let stdout = '';

@@ -11,7 +11,7 @@ const { searchParams } = new URL(import.meta.url);
 const record = searchParams.get('record');
 const TABLE = `${import.meta.dirname}/../../node_modules/.cache/provider-access-resolutions.json`;
 /** Programs of one file have nothing to find, and an older Node has no such hooks. */
-const isPlatform = /\/services\/\w+\/dist\/main\.js$/.test(process.argv[1] ?? '');
+const isPlatform = /\/(?:services\/\w+\/dist\/main\.js|e2e\/src\/warm\/main\.mjs)$/.test(process.argv[1] ?? '');
 
 if (record !== null) {
   const table = {};

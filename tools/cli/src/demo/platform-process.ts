@@ -22,7 +22,7 @@ export interface PlatformProcess {
 /** Only a process that hangs takes so long. */
 const START_MS = 300_000;
 /** As in `npm start`: V8's young generation of 16 MB would be a fourth of the process. */
-const NODE_FLAGS = ['--max-semi-space-size=8'];
+export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=8'];
 /** As in `npm start`: glibc returns memory instead of keeping what a burst took. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The built platform of this checkout. */
@@ -35,32 +35,46 @@ const WITHOUT_ENGINES = Object.fromEntries(
     .map((name) => [name, '']),
 );
 
-/** Starts the process of `npm start` on a free loopback port (or the given one) and waits until it is ready. */
-export async function startPlatform(options: {
-  dataDir: string;
-  port?: number;
-  env?: Readonly<Record<string, string>>;
-  onLine?: (line: string) => void;
-  /** `main.js` of another build. Default: of this checkout. */
-  main?: string;
-}): Promise<PlatformProcess> {
+export interface PlatformPlace {
+  readonly dataDir: string;
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+/** The environment of the process of `npm start` on a free loopback port, or the given one. */
+export const platformEnvironment = ({ dataDir, port, env }: PlatformPlace): NodeJS.ProcessEnv => ({
+  ...MALLOC,
+  ...process.env,
+  PORT: String(port ?? 0),
+  HOST: '127.0.0.1',
+  PUBLIC_URL: '',
+  DATA_DIR: dataDir,
+  LOG_LEVEL: 'warn',
+  ...WITHOUT_ENGINES,
+  ...env,
+});
+
+/** What clients of a platform in this data folder need beside its URL. */
+export function platformTokens(dataDir: string): Pick<PlatformProcess, 'payerToken' | 'administratorToken'> {
+  const token = (role: string): string => readFileSync(join(dataDir, `${role}.token`), 'utf8').trim();
+  return { payerToken: token('payer'), administratorToken: token('administrator') };
+}
+
+/** Starts the process of `npm start` and waits until it is ready. */
+export async function startPlatform(
+  options: PlatformPlace & {
+    onLine?: (line: string) => void;
+    /** `main.js` of another build. Default: of this checkout. */
+    main?: string;
+  },
+): Promise<PlatformProcess> {
   const main = options.main ?? MAIN;
   if (!existsSync(main)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
-  const env = {
-    ...MALLOC,
-    ...process.env,
-    PORT: String(options.port ?? 0),
-    HOST: '127.0.0.1',
-    PUBLIC_URL: '',
-    DATA_DIR: options.dataDir,
-    LOG_LEVEL: 'warn',
-    ...WITHOUT_ENGINES,
-    ...options.env,
-  };
-  const launched = launch(process.execPath, [...NODE_FLAGS, main], { env, onLine: options.onLine });
+  const launched = launch(process.execPath, [...PLATFORM_FLAGS, main], {
+    env: platformEnvironment(options),
+    onLine: options.onLine,
+  });
   const { child, ended } = launched;
   const base = await baseOf(launched, 'the platform', START_MS, () => child.kill('SIGKILL'));
-  const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await ended;
@@ -69,8 +83,7 @@ export async function startPlatform(options: {
     base,
     dataDir: options.dataDir,
     pid: child.pid!,
-    payerToken: token('payer'),
-    administratorToken: token('administrator'),
+    ...platformTokens(options.dataDir),
     ended,
     memory: () => memoryOf(child.pid!),
     stop: () => end('SIGTERM'),
