@@ -1,11 +1,18 @@
 /** R4 asks for a fullUrl of each entry. An outcome is no stored resource: nothing can be read by this one. */
 const OUTCOME_URL = 'urn:uuid:6f0d1a52-7c1e-4d5b-9a35-0c6f4b0e2d11';
 
+/** Bytes among those of others. */
+interface Part {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** One entry of a searchset: `line` is the resource as encoded JSON (text or UTF-8) and goes in untouched. */
 export interface BundleEntryLine {
   /** Of a stored resource. An OperationOutcome about the search has none of its own. */
   readonly fullUrl?: string;
-  readonly line: string | Uint8Array;
+  readonly line: string | Uint8Array | Part;
   readonly mode?: 'match' | 'include' | 'outcome';
 }
 
@@ -22,7 +29,7 @@ export interface SearchsetInput {
  * that come as bytes never become text.
  */
 export function searchsetBundle({ entries, ...about }: SearchsetInput): Buffer {
-  const parts: (string | Uint8Array)[] = [];
+  const parts: (string | Uint8Array | Part)[] = [];
   let text = headOf('searchset', about);
   entries.forEach(({ fullUrl, line, mode = 'match' }, index) => {
     const url = quoted(fullUrl ?? OUTCOME_URL);
@@ -36,19 +43,25 @@ export function searchsetBundle({ entries, ...about }: SearchsetInput): Buffer {
 const PLAIN = /^[\u0020\u0021\u0023-\u005b\u005d-\u007e]*$/;
 const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
-function joined(parts: readonly (string | Uint8Array)[]): Buffer {
+function joined(parts: readonly (string | Uint8Array | Part)[]): Buffer {
   let bytes = 0;
-  for (const part of parts) bytes += Buffer.byteLength(part);
+  for (const part of parts) bytes += sizeOf(part);
   const all = Buffer.allocUnsafe(bytes);
   let at = 0;
   for (const part of parts) {
     if (typeof part === 'string') at += all.write(part, at);
+    else if (isPart(part)) at += part.bytes.copy(all, at, part.start, part.end);
     else {
       all.set(part, at);
       at += part.byteLength;
     }
   }
   return all;
+}
+const isPart = (part: Uint8Array | Part): part is Part => (part as Partial<Part>).bytes !== undefined;
+function sizeOf(part: string | Uint8Array | Part): number {
+  if (typeof part === 'string') return Buffer.byteLength(part);
+  return isPart(part) ? part.end - part.start : part.byteLength;
 }
 
 /** A Bundle up to its entries. */

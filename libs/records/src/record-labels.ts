@@ -49,8 +49,9 @@ export const hasAllLabels = ({ labels, labelsBy }: Pick<Labelled, 'labels' | 'la
  * The labels of a stored record. If other rules found them, the line is searched again, for codes of lists too.
  */
 export function labelsOfRecord(record: Pick<Labelled, 'labels' | 'labelsBy' | 'line'>): readonly Label[] {
-  const { labels = [], line } = record;
+  const { labels = [] } = record;
   if (hasAllLabels(record)) return labels;
+  const { line } = record;
   if (line === undefined) throw new Error('the labels of a record of an earlier release need its line');
   const resource = parsed(line);
   const found = mentionsLabel(textOf(line)) ? labelsOf(resource) : [];

@@ -42,7 +42,7 @@ export interface ViewReader {
   /** The number of documents for each value of the first field of the index. Values without a document are absent. */
   count(query: CountQuery): Promise<ReadonlyMap<Scalar, number>>;
   /** Keyset pages of `find` until the end, which concurrent writes do not disturb. */
-  scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
+  scan(query: Omit<FindQuery, 'limit' | 'joined'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
   position(): Promise<ViewPosition>;
   /**
    * Resolves true once the view has passed `position`, false after the timeout. Positions of inbound (payer) topics are

@@ -44,6 +44,8 @@ export interface QueryPlan {
   readonly maxBytes: number;
   readonly bodies: readonly string[];
   readonly fields: NonNullable<FindQuery['fields']>;
+  /** Whether the engine may join the bodies. The projection then has one part, and plain documents. */
+  readonly joined: boolean;
 }
 
 const MAX_LIMIT = 10_000;
@@ -85,6 +87,9 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     refuse(`limit is a whole number from 1 to ${MAX_LIMIT}`);
   const { maxBytes = Number.POSITIVE_INFINITY } = query;
   if (!(maxBytes > 0)) refuse('maxBytes is above zero');
+  const bodies = query.fields === 'keys' ? [] : checkBodies(projection, query.bodies);
+  const isBounded = maxBytes < Number.POSITIVE_INFINITY && bodies.length === 1;
+  const isJoinable = isBounded && query.fields === 'text' && index.array !== true && projection.plain !== undefined;
   return {
     index,
     equals,
@@ -94,8 +99,9 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     descending: query.order === 'desc',
     limit: query.limit,
     maxBytes,
-    bodies: query.fields === 'keys' ? [] : checkBodies(projection, query.bodies),
+    bodies,
     fields: query.fields ?? 'all',
+    joined: query.joined === true && isJoinable && Object.keys(projection.topics).length === 1,
     ...(query.after !== undefined && { after: query.after }),
   };
 }

@@ -74,7 +74,7 @@ class StoreReader implements ViewReader {
     return this.#store.countElements(this.#projection, planCount(this.#projection, query));
   }
 
-  scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument> {
+  scan(query: Omit<FindQuery, 'limit' | 'joined'> & { pageSize?: number }): AsyncIterable<ViewDocument> {
     const { pageSize, ...rest } = query;
     return this.#pages(planQuery(this.#projection, { ...rest, limit: pageSize ?? PAGE }));
   }

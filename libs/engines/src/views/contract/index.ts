@@ -4,6 +4,7 @@ import { countsContract } from './counts-contract.ts';
 import type { ViewsHarness } from './fixture.ts';
 import { extractsContract } from './extracts-contract.ts';
 import { instancesContract } from './instances-contract.ts';
+import { joinedContract } from './joined-contract.ts';
 import { queriesContract } from './queries-contract.ts';
 import { rebuildContract } from './rebuild-contract.ts';
 import { runnerContract } from './runner-contract.ts';
@@ -21,6 +22,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsHarness>, s
   storeContract(name, open);
   batchesContract(name, open);
   queriesContract(name, open);
+  joinedContract(name, open);
   valuesContract(name, open);
   countsContract(name, open);
   sharedContract(name, open);

@@ -48,6 +48,11 @@ const QUERIES: Readonly<Record<string, Query>> = {
       ...{ index: 'by_group', equals: [group(n)], limit: 1 + n, except: [`g/T/d${n}`] },
       after: { values: [n], id: `g/T/d${n}` },
     }),
+  'a page with joined bodies': (reader, n) =>
+    reader.find({
+      ...{ index: 'by_group', equals: [group(n)], limit: 1 + n, bodies: ['item.line'], except: [`g/T/d${n}`] },
+      ...({ fields: 'text', maxBytes: 100 * n + 1, joined: true } as const),
+    }),
   'documents by an element': (reader, n) => reader.find({ index: 'by_tag', equals: [group(n), 'x'], limit: 1 + n }),
   ids: (reader, n) => reader.ids({ index: 'by_tag', equals: [group(n)], all: [['x']], limit: 1 + n }),
   'ids by two conditions': (reader, n) =>

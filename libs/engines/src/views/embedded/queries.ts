@@ -3,6 +3,7 @@ import type { DocumentVersion, Scalar, ViewDocument } from '../projection.ts';
 import { type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan, type ValuesPlan } from '../query.ts';
 import type { WholeDocument } from '../store.ts';
 import type { Bound } from './elements.ts';
+import { joinedDocuments } from './joined.ts';
 import { decodePosition } from './positions.ts';
 import { restored, type SharedValues } from './shared-arrays.ts';
 import { documentOf, keysOf, type Statements } from './statements.ts';
@@ -87,6 +88,7 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
   ].map(bound);
   const statement = statements.find(plan, needed);
   if (plan.fields === 'keys') return (statement.all(...values) as unknown as Row[]).map((row) => keysOf(row, plan));
+  if (plan.joined) return joinedDocuments(statements, statement, plan, values);
   const decode = decoderOf(plan);
   const read = (row: Row): ViewDocument => documentOf(statements.layout, row, plan.bodies, decode)!;
   if (plan.maxBytes === Number.POSITIVE_INFINITY) return (statement.all(...values) as unknown as Row[]).map(read);

@@ -2,13 +2,14 @@ import type { StatementSync } from 'node:sqlite';
 import { LIMIT } from '../../log/embedded/index.ts';
 import type { IndexDefinition, ViewDocument } from '../projection.ts';
 import { type CountPlan, type IdsPlan, type LoadPlan, type QueryPlan, setField } from '../query.ts';
+import { joinedColumns, joinedRow } from './joined-sql.ts';
 import { countShapeOf, type Elements, hasLists, inList, isOne, PlainElements, shapeOf } from './elements.ts';
 import { SharedElements } from './shared-elements.ts';
 import { folderTable, splitId } from './row-ids.ts';
 import type { SharedValues } from './shared-arrays.ts';
 import { prefixColumns } from './shared-tables.ts';
 import type { Element } from './shared-texts.ts';
-import { bodyTable, isPlain, type Layout, othersIndex, type PartColumns, quoted } from './tables.ts';
+import { bodyTable, isPlain, type Layout, type OthersIndex, othersIndex, type PartColumns, quoted } from './tables.ts';
 import { WriteStatements } from './write-statements.ts';
 
 type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
@@ -202,7 +203,8 @@ export class Statements extends WriteStatements {
   find(plan: QueryPlan, lower: boolean): StatementSync {
     const bounds = lower ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== (plan.descending ? '<' : '>'));
     const compared = `${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}`;
-    const read = `${plan.descending}/${plan.bodies.join()}/${plan.fields === 'keys'}`;
+    const others = plan.joined ? this.#others : undefined;
+    const read = `${plan.descending}/${plan.bodies.join()}/${plan.fields === 'keys'}/${others?.name}`;
     const key = `find/${plan.index.name}/${compared}/${read}/${plan.except.length > 0}`;
     return this.prepare(key, () => {
       const { index } = plan;
@@ -226,13 +228,32 @@ export class Statements extends WriteStatements {
         ...(plan.except.length > 0 ? [`${id} NOT IN (SELECT value FROM json_each(?))`] : []),
       ];
       const from = elements?.from ?? `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
-      const selected = plan.fields === 'keys' ? [id, ...rest].join(', ') : this.#selected(plan.bodies);
-      return (
+      const selected = others
+        ? joinedColumns(this.layout, plan, id, this.#isOther(others))
+        : plan.fields === 'keys'
+          ? [id, ...rest].join(', ')
+          : this.#selected(plan.bodies);
+      const rows =
         `SELECT ${selected} FROM ` +
         `${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ` +
-        `ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} ${LIMIT}`
-      );
+        `ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} ${LIMIT}`;
+      return others ? joinedRow(rows) : rows;
     });
+  }
+
+  /** Made once for each text of plain documents, because the name of the index is a hash of it. */
+  get #others(): OthersIndex {
+    const { text } = this.layout.projection.plain!;
+    if (this.#othersFor?.text !== text) this.#othersFor = { text, index: othersIndex(this.layout, this.physical)! };
+    return this.#othersFor.index;
+  }
+  #othersFor: { readonly text: string; readonly index: OthersIndex } | undefined;
+
+  /** SQL: whether a row `t` is no plain document. The index tells it without the JSON of the row. */
+  #isOther({ name, condition }: OthersIndex): string {
+    if (!this.#exists(name)) return condition('t.');
+    const isIt = this.rowIds.columns.map((c) => `o.${c} = t.${c}`).join(' AND ');
+    return `EXISTS (SELECT 1 FROM ${this.table} o INDEXED BY ${quoted(name)} WHERE ${isIt} AND ${condition('o.')})`;
   }
 }
 

@@ -143,7 +143,7 @@ function placeOfText({ projection, partByName }: Layout, table: string): string 
 /** SQL: whether a row `t` is a plain document. */
 export const isPlain = (layout: Layout): string => `${placeOfText(layout, 't.')} > 0`;
 
-interface OthersIndex {
+export interface OthersIndex {
   readonly name: string;
   /** SQL, with the name of the table in front of its columns. A query with it may use the index. */
   condition(table: string): string;

@@ -10,9 +10,26 @@ import {
   type SearchFilter,
   type SearchWork,
 } from '@provider-access/fhir';
-import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/records';
-import type { DocumentVersion, ElementRange, ViewDocument } from '@provider-access/engines/views';
-import { type Entry, entryOfText, type FoundHead, headOfText, parsedLine, sizeOf } from './entry.ts';
+import {
+  hasAllLabels,
+  mayBeShared,
+  NOBODY,
+  PROVENANCE,
+  recordId,
+  type RecordPart,
+  SHARED,
+} from '@provider-access/records';
+import type { DocumentVersion, ElementRange, JoinedBody, ViewDocument } from '@provider-access/engines/views';
+import {
+  type Entry,
+  entryOfJoined,
+  entryOfText,
+  type FoundHead,
+  headOfText,
+  idsOf,
+  parsedLine,
+  sizeOf,
+} from './entry.ts';
 import type { Behind, Conditions, Holders } from './conditions.ts';
 import { inOrder, inTime } from './rows.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -32,6 +49,11 @@ const MOST_UNSURE = 1_000;
 /** Keys times members that one query of the index looks up, because nothing else runs meanwhile (about 10 ms). */
 const LOOKUPS = 50_000;
 const LINE = ['record.line'];
+/**
+ * Which lines a search needs: none, so that an entry may have an empty one; those that it sends, so that an entry may
+ * lack the time; or lines with heads.
+ */
+export type Lines = 'none' | 'to send' | 'and heads';
 
 /** The order of record ids, which begin with the member. */
 export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -1 : a === b ? 0 : 1);
@@ -41,7 +63,7 @@ export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -
  * or of member, time of the version and id for a query by `_lastUpdated` that no index of keys helps (`isByTime`).
  * They come in batches, because a step of a generator for each record costs more than the record.
  * @param members in the order of `byRecord`
- * @param lines false if the caller needs no line; an entry may then have an empty one
+ * @param lines what the caller needs
  * @throws OverBudget
  */
 export async function* fitting(
@@ -50,7 +72,7 @@ export async function* fitting(
   members: readonly string[],
   behind: Behind | undefined,
   wanted: number,
-  lines = true,
+  lines: Lines = 'and heads',
 ): AsyncGenerator<readonly Entry[]> {
   const rest = behind === undefined ? members : members.filter((member) => byRecord(member, behind.member) >= 0);
   const conditions = conditionsOf(query);
@@ -59,7 +81,7 @@ export async function* fitting(
       ? byIds(records, query, query.ids, { members, behind, wanted })
       : conditions.length > 0
         ? byKeys(records, query, conditions, { members: rest, behind, wanted })
-        : byType(records, query, rest, behind, wanted, lines || looksInto(query));
+        : byType(records, query, rest, behind, wanted, lines === 'none' && looksInto(query) ? 'and heads' : lines);
   const matcher = query.filters.length === 0 ? undefined : new Matcher(query.filters);
   for await (const batch of found) {
     const kept = await keptOf(records, query, matcher, await records.seen(batch));
@@ -97,7 +119,7 @@ async function keptOf(
       work.count(sizeOf(entry) * COST.byte);
       const resource = parsedLine(entry);
       if (matcher?.matches(resource, work) !== false && also?.matches(resource, work) !== false)
-        kept.push({ ...entry, resource });
+        kept.push({ ...entry, line: entry.line, resource });
     }
   }
   return kept;
@@ -106,10 +128,10 @@ async function keptOf(
 function fitsTime(
   work: SearchWork,
   updated: readonly DateSearch[],
-  { lastUpdated }: Pick<RecordPart, 'lastUpdated'>,
+  { lastUpdated }: Pick<Entry, 'lastUpdated'>,
 ): boolean {
   work.evaluate(updated.length);
-  return updated.length === 0 || matchesInstant(updated, lastUpdated);
+  return updated.length === 0 || (lastUpdated !== undefined && matchesInstant(updated, lastUpdated));
 }
 
 /** The parts of the index that hold what fits the filter; none if the index cannot help. */
@@ -296,11 +318,13 @@ async function* byType(
   members: readonly string[],
   behind: Behind | undefined,
   wanted: number,
-  lines: boolean,
+  lines: Lines,
 ): AsyncGenerator<readonly Entry[]> {
   const timed = isByTime(query);
   // Some of what a query finds may not fit.
   const isCertain = !looksInto(query) && query.updated.length === 0;
+  // Lines of business look into references, and a Provenance has the labels of its targets.
+  const joined = lines === 'to send' && isCertain && !records.hasLines && query.type !== PROVENANCE;
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
     const except = [...(await records.withheldIds([member], query.type))];
@@ -309,18 +333,20 @@ async function* byType(
       const rows = isCertain ? open : query.within === undefined ? wanted + 1 : IDS;
       const limit = Math.max(1, Math.min(rows, IDS));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
-      const what = lines ? { bodies: LINE, maxBytes: MOST_BYTES } : {};
+      const what = lines === 'none' ? {} : { bodies: LINE, maxBytes: MOST_BYTES, ...(joined && ({ joined } as const)) };
       records.work.count(COST.query);
       await records.work.pause();
       const documents = await records.reader.views.records.find({ ...asked, except, limit, fields: 'text', ...what });
-      const live = lines
-        ? documents.map((document) => entryOfText(document, records.hasLines)).filter((entry) => entry !== undefined)
-        : await withoutLines(records, documents);
+      const entryOf = joined ? entryOfJoined : (document: ViewDocument) => entryOfText(document, records.hasLines);
+      const live =
+        lines === 'none'
+          ? await withoutLines(records, documents)
+          : documents.map(entryOf).filter((entry) => entry !== undefined);
       open -= live.length;
       yield live;
-      if (documents.length < limit && !(lines && isFull(documents))) break;
-      const last = headOfText(documents.at(-1)!);
-      at = { member, id: last.id, lastUpdated: last.lastUpdated };
+      if (documents.length < limit && !(lines !== 'none' && isFull(documents))) break;
+      const last = documents.at(-1)!;
+      at = { member, ...(timed ? headOfText(last) : { id: idsOf(last._id).id }) };
     }
   }
 }
@@ -329,8 +355,9 @@ async function* byType(
 function isFull(documents: readonly ViewDocument[]): boolean {
   let bytes = 0;
   for (const { record } of documents) {
-    const { line } = record as { readonly line?: Entry['line'] };
-    if (line !== undefined) bytes += sizeOf({ line });
+    const { line } = record as { readonly line?: Entry['line'] | JoinedBody };
+    if (line !== undefined)
+      bytes += typeof line === 'object' && 'end' in line ? line.end - line.start : sizeOf({ line });
   }
   return bytes >= MOST_BYTES;
 }

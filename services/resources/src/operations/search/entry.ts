@@ -1,21 +1,24 @@
 import { labelRules } from '@provider-access/domain/pdex/labels';
 import type { FhirResource } from '@provider-access/fhir';
 import { isTombstone, type RecordPart, unlabelled } from '@provider-access/records';
-import type { ViewDocument } from '@provider-access/engines/views';
+import { bytesOfJoined, type JoinedBody, type ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
 export interface Entry
   extends
-    Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels' | 'labelsBy' | 'targets'>,
-    Partial<Pick<RecordPart, 'references'>> {
+    Pick<RecordPart, 'member' | 'type' | 'id' | 'labels' | 'labelsBy' | 'targets'>,
+    // A page that is neither filtered nor sorted by the time does not have it.
+    Partial<Pick<RecordPart, 'references' | 'lastUpdated'>> {
   readonly line: Uint8Array | string;
+  /** The line, among those of other entries. Then bytes for `line` are made with each use of it. */
+  readonly joined?: JoinedBody;
   /** The parsed line, if a filter needed it. */
   readonly resource?: FhirResource;
   /** True if the keys of this version of the record say that it satisfies all filters of the search. */
   readonly fits?: boolean;
 }
 
-export type FoundHead = Omit<Entry, 'line'> & { readonly deleted?: true };
+export type FoundHead = Omit<Entry, 'line' | 'joined'> & Pick<RecordPart, 'lastUpdated'> & { readonly deleted?: true };
 
 /** Undefined for a tombstone, which has no line. */
 export function entryOf(document: ViewDocument | undefined): Entry | undefined {
@@ -40,6 +43,33 @@ export function entryOfText({ _id, record }: ViewDocument, whole: boolean, fits 
     : { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules(), line, fits };
 }
 
+/** As `entryOfText`, of a document that was found with joined lines. A search never asks for references too. */
+export function entryOfJoined(document: ViewDocument): Entry | undefined {
+  const { json, line } = document['record'] as { readonly json?: string; readonly line?: Entry['line'] | JoinedBody };
+  if (json !== undefined) return entryOfText(document, false);
+  return line === undefined ? undefined : new PlainEntry(document._id, line as JoinedBody);
+}
+
+/** A record without labels, as a page needs it. Bytes of its own for each one would cost as much as the rest. */
+class PlainEntry implements Entry {
+  readonly member: string;
+  readonly type: string;
+  readonly id: string;
+  readonly labels = UNLABELLED_LIST;
+  readonly labelsBy = labelRules();
+  readonly joined: JoinedBody;
+  constructor(recordId: string, joined: JoinedBody) {
+    const { member, type, id } = idsOf(recordId);
+    this.member = member;
+    this.type = type;
+    this.id = id;
+    this.joined = joined;
+  }
+  get line(): Uint8Array {
+    return bytesOfJoined(this.joined);
+  }
+}
+
 /** The head of a record in a document whose parts are JSON text. */
 export function headOfText({ _id, record }: ViewDocument, whole = false): FoundHead {
   const { json } = record as { readonly json: string };
@@ -53,7 +83,7 @@ function updatedOf(json: string): number | undefined {
   const updated = json.includes(unlabelled()) ? UPDATED.exec(json) : null;
   return updated === null ? undefined : Number(updated[1]);
 }
-function idsOf(recordId: string): Pick<Entry, 'member' | 'type' | 'id'> {
+export function idsOf(recordId: string): Pick<Entry, 'member' | 'type' | 'id'> {
   const slash = recordId.indexOf('/');
   const second = recordId.indexOf('/', slash + 1);
   return { member: recordId.slice(0, slash), type: recordId.slice(slash + 1, second), id: recordId.slice(second + 1) };
@@ -61,7 +91,10 @@ function idsOf(recordId: string): Pick<Entry, 'member' | 'type' | 'id'> {
 
 const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
   typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
-export const sizeOf = ({ line }: Pick<Entry, 'line'>): number =>
-  typeof line === 'string' ? Buffer.byteLength(line) : line.byteLength;
+export function sizeOf(entry: Pick<Entry, 'line' | 'joined'>): number {
+  if (entry.joined !== undefined) return entry.joined.end - entry.joined.start;
+  const { line } = entry;
+  return typeof line === 'string' ? Buffer.byteLength(line) : line.byteLength;
+}
 export const parsedLine = (entry: Entry): FhirResource =>
   entry.resource ?? (JSON.parse(textOfLine(entry)) as FhirResource);

@@ -89,13 +89,14 @@ async function firstOf({ records, query, members, after, count }: PageOf, counts
   let next: PageCursor | undefined;
   let total = 0;
   const counted = new Set<string>();
-  for await (const batch of fitting(records, query, members, after, counts ? MAX_COUNTED : count, count > 0)) {
+  const lines = count > 0 ? 'to send' : 'none';
+  for await (const batch of fitting(records, query, members, after, counts ? MAX_COUNTED : count, lines)) {
     total += batch.length;
     if (counts) bounded(total);
     if (counts) for (const { member } of batch) counted.add(member);
     if (next === undefined && count > 0 && !batch.every((entry) => page.add(entry))) {
       const { member, id, lastUpdated } = page.records.at(-1)!;
-      next = { member, id, ...(isByTime(query) && { lastUpdated }) };
+      next = { member, id, ...(isByTime(query) && lastUpdated !== undefined && { lastUpdated }) };
     }
     if (next !== undefined && !counts) return { records: page.records, next };
   }
@@ -116,7 +117,7 @@ interface Place {
 async function sortedPage({ records, query, members, after, count }: PageOf): Promise<Page> {
   const places: Place[] = [];
   const lines = query.sort.some(({ by }) => !OF_HEADS.has(by));
-  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED, lines)) {
+  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED, lines ? 'and heads' : 'none')) {
     for (const entry of batch) {
       const pause = records.work.pause();
       if (pause !== undefined) await pause;
@@ -183,7 +184,7 @@ function bounded(results: number): void {
 function valuesOf({ type, sort }: SearchQuery, entry: Entry): readonly SortValue[] {
   return sort.map(({ by }) => {
     if (by === '_id') return entry.id;
-    if (by === '_lastUpdated') return entry.lastUpdated;
+    if (by === '_lastUpdated') return entry.lastUpdated ?? null;
     const parameter = SEARCH[type]?.parameters.find(({ name }) => name === by);
     return parameter === undefined ? null : (dateOf(parameter, parsedLine(entry)) ?? null);
   });

@@ -184,7 +184,7 @@ export class SearchAnswer {
   ): BundleEntryLine {
     const fullUrl = `${this.base}/${record.type}/${record.id}`;
     const shape = { summary, elements: mode === 'match' ? named : undefined };
-    if (isWhole(shape)) return { fullUrl, line: record.line, mode };
+    if (isWhole(shape)) return { fullUrl, line: record.joined ?? record.line, mode };
     // Parsed and written again.
     work.count(2 * sizeOf(record) * COST.byte);
     return { fullUrl, line: JSON.stringify(subsetOf(parsedLine(record), shape)), mode };

@@ -14,7 +14,7 @@ import {
 } from '@provider-access/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 import { COST, SearchWork } from '@provider-access/fhir';
-import { type Entry, type FoundHead, headOfText, parsedLine } from './entry.ts';
+import { type Entry, type FoundHead, headOfText, parsedLine, sizeOf } from './entry.ts';
 import type { Conditions } from './conditions.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
@@ -78,8 +78,8 @@ export class VisibleRecords {
       const part = within(entry.type);
       const pause = part && this.work.pause();
       if (pause !== undefined) await pause;
-      if (part !== undefined) this.work.count(entry.line.length * COST.byte);
-      if (part === undefined || (entry.line.length > 0 && part.matches(parsedLine(entry), this.work))) kept.push(entry);
+      if (part !== undefined) this.work.count(sizeOf(entry) * COST.byte);
+      if (part === undefined || (sizeOf(entry) > 0 && part.matches(parsedLine(entry), this.work))) kept.push(entry);
     }
     return kept;
   }

@@ -1,0 +1,38 @@
+import type { QueryPlan } from '../query.ts';
+import type { Layout } from './tables.ts';
+
+/**
+ * The rows of a `find` with joined bodies, as one row. A value for each body, for each id and for each JSON costs more
+ * than SQLite takes to find them. A plain document needs no JSON, so its row is not read: the index has its id.
+ */
+
+/**
+ * SQL: the columns of `joinedRow`. The first value of the statement is the size of bodies up to which they are joined.
+ * A larger body is 1 instead, and an absent one 0. So one look at most bodies is enough, because each look costs.
+ */
+export function joinedColumns(
+  { parts }: Layout,
+  { bodies: [path] }: Pick<QueryPlan, 'bodies'>,
+  id: string,
+  isOther: string,
+): string {
+  const [part] = parts;
+  const { column } = part!.bodies.find((body) => body.path === path)!;
+  return (
+    `CASE WHEN octet_length(b.${column}) <= ? THEN b.${column} ELSE b.${column} IS NOT NULL END AS body, ` +
+    `${id} AS id, CASE WHEN ${isOther} THEN t.d${part!.n} END AS json`
+  );
+}
+
+/**
+ * What stands in front of an id: the bytes of the body, or one of the first two marks where the joined bodies have a
+ * digit instead. Then one of the others.
+ */
+export const MARKS = { large: '+', absent: '-', plain: ' ', other: '!' } as const;
+
+/** SQL: the joined bodies, a list of ids with what stands in front, and a list of the JSON of documents not plain. */
+export const joinedRow = (rows: string): string =>
+  `SELECT CAST(group_concat(body, '') AS BLOB), json_group_array(` +
+  `iif(typeof(body) = 'integer', iif(body, '${MARKS.large}', '${MARKS.absent}'), octet_length(body)) || ` +
+  `iif(json IS NULL, '${MARKS.plain}', '${MARKS.other}') || id), ` +
+  `json_group_array(json) FILTER (WHERE json IS NOT NULL) FROM (${rows})`;
