@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import kafkajs, { type ISocketFactory, type Kafka, type Mechanism, type RetryOptions, type SASLOptions } from 'kafkajs';
 import { installCompressions } from './compression.ts';
+import './faster-batches.ts';
 import { logCreator, type LogEntry } from './logging.ts';
 import { passwordMechanism } from './low-level.ts';
 import type { KafkaSasl, Settings } from './options.ts';
