@@ -199,7 +199,7 @@ export default tseslint.config(
   { files: ['**/kafka/**/*.ts'], rules: engineBan('kafka') },
   { files: ['**/mongo/**/*.ts'], rules: engineBan('mongo') },
   // It asks each engine with a client of it.
-  { files: ['tools/testing/src/servers.engine.spec.ts'], rules: { 'no-restricted-imports': 'off' } },
+  { files: ['tools/testing/src/servers.long.spec.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
     files: [
       '**/*.spec.ts',

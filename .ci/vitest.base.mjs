@@ -33,8 +33,9 @@ const suites = [
   // The standalone runs beside the other packages and e2e (.ci/test.mjs), so each takes one worker. Its files share the
   // modules that they load: loading them for each file was half of the CPU time.
   suite('npm', specs('unit', 'int'), { maxWorkers: 1, isolate: false }),
-  // They need the addresses of a real Kafka, MongoDB and S3 in the environment.
-  suite('engines', specs('engine')),
+  // They need the addresses of a real Kafka, MongoDB and S3 in the environment. They wait half of the time, and files
+  // of a worker share a broker.
+  suite('engines', specs('engine'), { maxWorkers: 3, isolate: false }),
   longSuite('long', specs('long')),
   // Random sequences for a quarter of an hour.
   longSuite('model', specs('model'), { testTimeout: 3_600_000 }),

@@ -1,9 +1,10 @@
 import { configure, longSuite, specs, suite } from '../.ci/vitest.base.mjs';
 
 /** They pack `pa`, which many scenarios start, and find the modules of the platform once for all its starts. */
-const SET_UP = ['packed-pa', 'resolutions'].map((name) => `${import.meta.dirname}/src/${name}.ts`);
-/** Processes that many scenarios use, one after the other. */
-const WARM = `${import.meta.dirname}/src/warm/hosts.ts`;
+const [PACKED_PA, RESOLUTIONS, WARM] = ['packed-pa', 'resolutions', 'warm/hosts'].map(
+  (name) => `${import.meta.dirname}/src/${name}.ts`,
+);
+const SET_UP = [PACKED_PA, RESOLUTIONS];
 /**
  * Each file has processes of its own, so one file runs at a time, and starting them takes a while on a busy machine.
  */
@@ -39,45 +40,37 @@ const HTTP_ONLY = [
   'src/road.world.spec.ts',
 ];
 
+/** Counts, and one fault of each kind on one deployment. Every other `*.engine.spec.ts` runs in a long suite. */
+const ENGINES = ['src/idle.engine.spec.ts', 'src/faults.engine.spec.ts'];
+const OUTAGES = ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts', 'src/kafka/**/*.engine.spec.ts'];
+
 export default configure({
   projects: [
     // Scenarios wait for processes half of the time.
     suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: [...SET_UP, WARM], maxWorkers: 3, isolate: false }),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
-    suite('engines', specs('engine'), {
+    suite('engines', ENGINES, {
       ...alone,
-      exclude: ['src/roll.engine.spec.ts', 'src/model/**'],
-      variant: { deployment: 'processes', kills: 3 },
+      globalSetup: RESOLUTIONS,
+      isolate: false,
+      variant: { deployment: 'processes' },
     }),
-    // They share one deployment, which the set-up starts.
-    suite(
-      'world',
-      [
-        ...scenarios(
-          'opt-out',
-          'opt-out-answers',
-          'isolation',
-          'download',
-          'service-levels',
-          'telemetry/phi',
-          'telemetry/trace',
-        ),
-        ...specs('world'),
-      ],
-      {
-        ...alone,
-        globalSetup: [...SET_UP, `${import.meta.dirname}/src/world/setup.ts`],
-        variant: { deployment: 'processes' },
-      },
-    ),
+    // They share one deployment, which the set-up starts, and the modules that they load. Each is about several
+    // processes; `processes` has the other scenarios.
+    suite('world', [...scenarios('opt-out', 'isolation', 'telemetry/phi', 'telemetry/trace'), ...specs('world')], {
+      ...alone,
+      globalSetup: [RESOLUTIONS, `${import.meta.dirname}/src/world/setup.ts`],
+      isolate: false,
+      variant: { deployment: 'processes' },
+    }),
     suite('programs', specs('program'), alone),
     longSuite('long', [...specs('long'), ...scenarios('demo', 'metrics', 'search', 'full-files-foreseen')], {
       ...alone,
       // They need packages and a validator, and have a suite of their own.
       exclude: ['**/faults-of-*', 'src/foreign-*'],
     }),
-    longSuite('processes', specs('e2e', 'world'), {
+    longSuite('processes', [...specs('e2e', 'world'), 'src/idle.engine.spec.ts'], {
       ...alone,
       exclude: STANDALONE_ONLY,
       // Five of them hit the five phases of an export.
@@ -88,10 +81,7 @@ export default configure({
       ...alone,
       variant: { deployment: 'processes', kills: 20 },
     }),
-    longSuite('outages', ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts'], {
-      ...alone,
-      variant: { deployment: 'processes' },
-    }),
+    longSuite('outages', OUTAGES, { ...alone, variant: { deployment: 'processes' } }),
     longSuite('rolls', ['src/roll.engine.spec.ts'], { ...alone, variant: { deployment: 'processes' } }),
     longSuite('model-processes', ['src/model/promises.engine.spec.ts'], {
       ...alone,

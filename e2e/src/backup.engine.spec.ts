@@ -5,16 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { bulkExport, Server, verifyExport, type BulkResult } from '@provider-access/cli';
 import { eventually, startKafka, startMongo, type Kafka, type Mongo } from '@provider-access/testing';
-import { variant } from '@provider-access/testing/variant';
 import { administer, startDeployment, type Deployment, type DeploymentOptions } from './deployment.ts';
 import { publishAll, registerApp, type TestApp } from './harness.ts';
-import { openLetters, parkedIn, PATIENT, seenPayer, sleep, WAIT } from './interrupted.ts';
+import { openLetters, parkedIn, PATIENT, seenPayer, WAIT } from './interrupted.ts';
+import { statusOf, watchReads } from './outage.ts';
 import { findGroup, http, optOut, payerEvent, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
 /**
- * docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` also
- * does the rest.
+ * docs/backup.md, step by step, on engines that are lost for good, in the suite `outages`. `faults.engine.spec.ts`
+ * loses MongoDB in `.ci/run`.
  */
 describe('backup and restore', { timeout: 600_000 }, () => {
   const { payer, organization } = seenPayer({ seed: 'restored', members: 14 });
@@ -59,11 +59,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       onLine: (line) => void (line.includes('unexpected error') && unexpected.push(line)),
     });
   };
-  const read = (id: string, token: string): Promise<number> =>
-    http(`${platform.base}/fhir/Patient/${id}`, { token }).then(
-      ({ status }) => status,
-      () => 503,
-    );
+  const read = (id: string, token: string): Promise<number> => statusOf(platform, id, token);
   /**
    * The first answer that is not "503, repeat the request". A machine that is too slow for the bound may get such
    * answers.
@@ -106,32 +102,8 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     });
   const rebuiltEqual = async (): Promise<void> =>
     expect((await rebuildAll(platform)).filter(({ equal }) => equal !== true)).toEqual([]);
-  /**
-   * Watches until it is stopped: no answer may show a member who left. Until the platform is ready, only a 503 may deny
-   * anybody.
-   */
-  function watch(token: string, denied: readonly string[]): () => Promise<void> {
-    let running = true;
-    const seen = new Set<string>();
-    const watching = (async () => {
-      while (running) {
-        for (const id of denied) seen.add(`${await read(id, token)} for who opted out`);
-        seen.add(`${await read(others[0]!, token)} for who did not`);
-        await sleep(50); // leaves the two cores to the restore
-      }
-    })();
-    return async () => {
-      running = false;
-      await watching;
-      // 502 comes from the gateway, while a process begins to listen.
-      expect(
-        [...seen].filter(
-          (answer) => !/^(401|404|502|503) for who opted out$|^(200|401|502|503) for who did not$/.test(answer),
-        ),
-        unexpected.join('\n'),
-      ).toEqual([]);
-    };
-  }
+  const watch = (token: string, denied: readonly string[]): (() => Promise<void>) =>
+    watchReads((id) => read(id, token), { denied, seen: others[0]!, unexpected });
 
   beforeAll(async () => {
     await newKafka();
@@ -172,85 +144,83 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       const { files } = await exported('mongodb-lost');
       const verification = await verifyExport(files, payer, organization.npi, new Set([gone]));
       expect([verification.faults, verification.optedOutFound]).toEqual([[], 0]);
-      if (variant.long) await rebuiltEqual();
+      await rebuiltEqual();
       // New decisions build on the earlier state: known events change nothing, and consent continues from where it was.
       await effective(gone);
       expect(await decided(gone, token)).toBe(404);
     },
   );
 
-  if (variant.long)
-    test(
-      'Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the ' +
-        'copy',
-      async () => {
-        const began = performance.now();
-        expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);
-        console.info(`topics copied in ${Math.round(performance.now() - began)} ms`);
-        await published(optOut(goneLater));
-        await published(observation('after-the-copy'));
-        const token = await app.tokens.get();
-        await eventually(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
-        await platform.kill();
-        await kafka.stop();
-        await newKafka();
-        expect(await administer(options(), 'topics', 'load', copy)).toMatch(/Restored as of/);
-        await start(false);
-        const seen = new Set<number>();
-        const readAll = async (): Promise<void> => {
-          for (const id of [gone, goneLater, others[0]!]) seen.add(await read(id, token));
-        };
-        await eventually(async () => {
-          await readAll();
-          expect(await readiness()).toMatch(/an older copy of the log was restored/);
-        }, WAIT);
-        for (let reads = 0; reads < 3; reads++) await readAll();
-        expect([...seen]).toEqual([503]);
-        await platform.kill();
-      },
-    );
-
-  if (variant.long)
-    test('the procedure: start MongoDB empty, let payers re-send what came after the copy, then accept', async () => {
-      const token = await app.tokens.get().catch(() => '');
-      await mongo.stop();
+  test(
+    'Kafka is lost for good, and MongoDB knows more than the copy: nothing is read until it is built from the ' +
+      'copy',
+    async () => {
       const began = performance.now();
-      await newMongo();
-      rmSync(join(folder, 'data/applied'));
+      expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);
+      console.info(`topics copied in ${Math.round(performance.now() - began)} ms`);
+      await published(optOut(goneLater));
+      await published(observation('after-the-copy'));
+      const token = await app.tokens.get();
+      await eventually(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
+      await platform.kill();
+      await kafka.stop();
+      await newKafka();
+      expect(await administer(options(), 'topics', 'load', copy)).toMatch(/Restored as of/);
       await start(false);
-      const watching = watch(token, [gone, goneLater]);
+      const seen = new Set<number>();
+      const readAll = async (): Promise<void> => {
+        for (const id of [gone, goneLater, others[0]!]) seen.add(await read(id, token));
+      };
+      await eventually(async () => {
+        await readAll();
+        expect(await readiness()).toMatch(/an older copy of the log was restored/);
+      }, WAIT);
+      for (let reads = 0; reads < 3; reads++) await readAll();
+      expect([...seen]).toEqual([503]);
+      await platform.kill();
+    },
+  );
+
+  test('the procedure: start MongoDB empty, let payers re-send what came after the copy, then accept', async () => {
+    const token = await app.tokens.get().catch(() => '');
+    await mongo.stop();
+    const began = performance.now();
+    await newMongo();
+    rmSync(join(folder, 'data/applied'));
+    await start(false);
+    const watching = watch(token, [gone, goneLater]);
+    await eventually(
+      async () => expect(await readiness()).toMatch(/the log was restored from a copy of .*topics accept/),
+      WAIT,
+    );
+    const meanwhile = await eventually(() => app.tokens.get(), WAIT);
+    expect([await read(goneLater, meanwhile), await read(others[0]!, meanwhile)]).toEqual([503, 503]);
+    for (const event of since)
       await eventually(
-        async () => expect(await readiness()).toMatch(/the log was restored from a copy of .*topics accept/),
+        async () => expect((await tell(platform, event)).status).toMatch(/^(accepted|effective)$/),
         WAIT,
       );
-      const meanwhile = await eventually(() => app.tokens.get(), WAIT);
-      expect([await read(goneLater, meanwhile), await read(others[0]!, meanwhile)]).toEqual([503, 503]);
-      for (const event of since)
-        await eventually(
-          async () => expect((await tell(platform, event)).status).toMatch(/^(accepted|effective)$/),
-          WAIT,
-        );
-      await eventually(() => administer(options(), 'topics', 'accept', '--reason', 'published again since the copy'), {
-        ...WAIT,
-        interval: 1000,
-      });
-      await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
-      console.info(`both engines rebuilt from the copy after ${Math.round(performance.now() - began)} ms`);
-      await watching();
-      const fresh = await eventually(() => app.tokens.get(), WAIT);
-      expect([await decided(gone, fresh), await decided(goneLater, fresh), await decided(others[0]!, fresh)]).toEqual([
-        404, 404, 200,
-      ]);
-      await eventually(
-        async () =>
-          expect((await http(`${platform.base}/fhir/Observation/after-the-copy`, { token: fresh })).status).toBe(200),
-        WAIT,
-      );
-      const { files } = await exported('restored');
-      const verification = await verifyExport(files, payer, organization.npi, new Set([gone, goneLater]));
-      expect(verification.faults.filter((fault) => !fault.startsWith('Observation/after-the-copy '))).toEqual([]);
-      expect(verification.optedOutFound).toBe(0);
-      await rebuiltEqual();
-      expect(await openLetters(platform)).toEqual(parkedIn(payer));
+    await eventually(() => administer(options(), 'topics', 'accept', '--reason', 'published again since the copy'), {
+      ...WAIT,
+      interval: 1000,
     });
+    await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
+    console.info(`both engines rebuilt from the copy after ${Math.round(performance.now() - began)} ms`);
+    await watching();
+    const fresh = await eventually(() => app.tokens.get(), WAIT);
+    expect([await decided(gone, fresh), await decided(goneLater, fresh), await decided(others[0]!, fresh)]).toEqual([
+      404, 404, 200,
+    ]);
+    await eventually(
+      async () =>
+        expect((await http(`${platform.base}/fhir/Observation/after-the-copy`, { token: fresh })).status).toBe(200),
+      WAIT,
+    );
+    const { files } = await exported('restored');
+    const verification = await verifyExport(files, payer, organization.npi, new Set([gone, goneLater]));
+    expect(verification.faults.filter((fault) => !fault.startsWith('Observation/after-the-copy '))).toEqual([]);
+    expect(verification.optedOutFound).toBe(0);
+    await rebuiltEqual();
+    expect(await openLetters(platform)).toEqual(parkedIn(payer));
+  });
 });

@@ -132,7 +132,8 @@ export async function viewsCaughtUp(platform: Served, patienceMs = 600_000): Pro
               offsets.some((offset, partition) => (position.topics[topic]?.[partition] ?? 0) < offset),
             ),
         );
-      for (let waitMs = 10; behind(); waitMs = Math.min(2 * waitMs, 100)) {
+      // A look asks the engines several times for each view.
+      for (let waitMs = 25; behind(); waitMs = Math.min(2 * waitMs, 400)) {
         if (Date.now() > until) throw new Error(`the views of ${service} did not catch up`);
         await pause(waitMs);
         now = await look(service);
@@ -245,9 +246,9 @@ export async function kickOff(platform: Served, token: string, group: string, qu
   return location;
 }
 
-/** Polls until the export is sealed. */
+/** Polls until the export is sealed. A poll costs the platform as much as a read, so later ones wait longer. */
 export async function sealed(status: string, token: string): Promise<Manifest> {
-  for (;;) {
+  for (let waitMs = 25; ; waitMs = Math.min(2 * waitMs, 200)) {
     const answer = await http(status, { token });
     if (answer.status === 200) return json<Manifest>(answer);
     if (answer.status === 429) {
@@ -257,7 +258,7 @@ export async function sealed(status: string, token: string): Promise<Manifest> {
     }
     if (answer.status !== 202)
       throw new Error(`the status was answered ${answer.status}: ${answer.body.toString('utf8')}`);
-    await pause(25);
+    await pause(waitMs);
   }
 }
 

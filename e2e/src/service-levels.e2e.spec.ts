@@ -5,7 +5,7 @@ import { creation, probeResources, type ProbeWorld } from '@provider-access/cli'
 import type { ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
 import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
-import { freshPlatform, publishAll, registerApp, SEPARATE, SHARED, type Fresh, type TestApp } from './harness.ts';
+import { freshPlatform, publishAll, registerApp, SEPARATE, type Fresh, type TestApp } from './harness.ts';
 import { postStream } from './interrupted.ts';
 import { paOf, type Pa } from './pa.ts';
 import {
@@ -52,8 +52,6 @@ describe('service levels of a platform', () => {
   let pa: Pa;
   let app: TestApp;
   let group: GroupResource;
-  /** The counts before this spec: zero, unless other scenarios use the platform. */
-  let before: Counts;
   let beforeThatDay: Counts;
   const from = new Date(Date.now() - 30 * 24 * HOUR).toISOString().slice(0, 10);
   const slo = async (...args: string[]): Promise<{ report: ServiceLevelReport; code: number | null }> => {
@@ -68,7 +66,13 @@ describe('service levels of a platform', () => {
     expect(answer.status).toBe(200);
     return json<ServiceLevelReport>(answer);
   };
-  const since = (report: ServiceLevelReport, earlier = before): Counts =>
+  const zero = {
+    answered: [0, 0, 0, 0],
+    'claims-visible': [0, 0, 0, 0],
+    'prior-authorization-visible': [0, 0, 0, 0],
+    'opt-out-effective': [0, 0, 0, 0],
+  };
+  const since = (report: ServiceLevelReport, earlier: Counts = zero): Counts =>
     Object.fromEntries(
       Object.entries(counts(report)).map(([objective, all]) => [
         objective,
@@ -79,45 +83,16 @@ describe('service levels of a platform', () => {
   const INTERVAL = { interval: 250 };
   const becomes = (expected: Counts): Promise<void> =>
     eventually(async () => expect(since(await current())).toEqual(expected), INTERVAL);
-  const zero = {
-    answered: [0, 0, 0, 0],
-    'claims-visible': [0, 0, 0, 0],
-    'prior-authorization-visible': [0, 0, 0, 0],
-    'opt-out-effective': [0, 0, 0, 0],
-  };
 
   beforeAll(async () => {
     fresh = await freshPlatform({ env: { ...EVERY_DAY, ...LIMITS } });
     pa = paOf(fresh.platform(), fresh.folder);
-    before = SHARED === undefined ? zero : await quiet();
     beforeThatDay = counts((await slo('--from', dayOf(missedByMore), '--to', dayOf(missedByMore))).report);
     await publishAll(fresh.platform(), creation(world, new Date().toISOString()));
     app = await registerApp(fresh.platform(), { name: 'Levels', npi: world.npi });
     group = await eventually(async () => findGroup(fresh.platform(), await app.tokens.get(), world.npi));
   });
   afterAll(() => fresh?.dispose());
-
-  /** The counts once nothing of earlier scenarios is open, and exactly one more claim has been counted. */
-  async function quiet(): Promise<Counts> {
-    for (let n = 0; ; n += 1) {
-      const earlier = await eventually(async () => {
-        const report = await current();
-        return report.objectives.every((o) => o.open.count === 0) && counts(report);
-      }, INTERVAL);
-      const other = { member: `${world.member}-${n}`, npi: world.npi };
-      await publishAll(fresh.platform(), creation(other, new Date().toISOString()));
-      const later = await eventually(async () => {
-        const report = await current();
-        return (
-          since(report, earlier)['claims-visible']![0]! > 0 &&
-          since(report, earlier)['prior-authorization-visible']![0]! > 0 &&
-          report
-        );
-      }, INTERVAL);
-      const expected = { ...zero, 'claims-visible': [1, 0, 0, 0], 'prior-authorization-visible': [1, 0, 0, 0] };
-      if (JSON.stringify(since(later, earlier)) === JSON.stringify(expected)) return counts(later);
-    }
-  }
 
   test('counts published events, requests and statements exactly, and reports them', async () => {
     await becomes({
@@ -126,7 +101,7 @@ describe('service levels of a platform', () => {
       'prior-authorization-visible': [1, 0, 0, 0],
       'opt-out-effective': [0, 0, 0, 0],
     });
-    if (SHARED === undefined) expect((await slo()).code).toBe(0);
+    expect((await slo()).code).toBe(0);
     // Two fresh claims and a repeated one; two that the payer adjudicated two days ago; a prior authorization of each
     // kind.
     const repeated = claim('c-1', 1);
@@ -167,7 +142,7 @@ describe('service levels of a platform', () => {
       { timeZone: 'UTC', days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], holidays: [] },
     ]);
     const visible = report.objectives.find((o) => o.objective === 'claims-visible')!;
-    if (SHARED === undefined) expect(visible.share).toBe(0.6);
+    expect(visible.share).toBe(0.6);
     expect(visible.worstMs).toBeGreaterThanOrEqual(49 * HOUR);
     expect(visible.worstMs).toBeLessThan(50 * HOUR);
     expect(report.objectives[0]!.exports).toEqual([]);
@@ -231,39 +206,31 @@ describe('service levels of a platform', () => {
     await eventually(async () => expect(since(await current())['claims-visible']).toEqual([3, 2, 0, 0]), INTERVAL);
   });
 
-  test.skipIf(SHARED !== undefined)(
-    'stays the same through a restart and a rebuild of the view (not in the shared world: in the suites `npm` and ' +
-      '`processes`)',
-    async () => {
-      const before = counts((await slo()).report);
-      await fresh.restart('stop');
-      expect(counts((await slo()).report)).toEqual(before);
-      expect((await pa('views', 'rebuild', 'audit_service-levels_v2')).code).toBe(0);
-      expect(counts((await slo()).report)).toEqual(before);
-    },
-  );
+  test('stays the same through a restart and a rebuild of the view', async () => {
+    const before = counts((await slo()).report);
+    await fresh.restart('stop');
+    expect(counts((await slo()).report)).toEqual(before);
+    expect((await pa('views', 'rebuild', 'audit_service-levels_v2')).code).toBe(0);
+    expect(counts((await slo()).report)).toEqual(before);
+  });
 
-  test.skipIf(SHARED !== undefined)(
-    'counts each claim once although the process is killed in the middle, twice (not in the shared world: in the ' +
-      'suites `npm` and `processes`)',
-    async () => {
-      const [met, missed] = counts((await slo()).report)['claims-visible'] as [number, number];
-      const events = Array.from({ length: 1000 }, (_, i) => claim(`k-${i}`, i % 4 === 0 ? 30 : 1));
-      for (const rows of [200, 700]) {
-        let restarted: Promise<void> | undefined;
-        await postStream(fresh.platform(), events, (answered) => {
-          if (answered >= rows) restarted ??= fresh.restart('kill');
-        });
-        expect(restarted).toBeDefined();
-        await restarted;
-      }
-      await publishAll(fresh.platform(), events);
-      await eventually(
-        async () => expect(counts(await current())['claims-visible']).toEqual([met + 750, missed + 250, 0, 0]),
-        INTERVAL,
-      );
-    },
-  );
+  test('counts each claim once although the process is killed in the middle, twice', async () => {
+    const [met, missed] = counts((await slo()).report)['claims-visible'] as [number, number];
+    const events = Array.from({ length: 1000 }, (_, i) => claim(`k-${i}`, i % 4 === 0 ? 30 : 1));
+    for (const rows of [200, 700]) {
+      let restarted: Promise<void> | undefined;
+      await postStream(fresh.platform(), events, (answered) => {
+        if (answered >= rows) restarted ??= fresh.restart('kill');
+      });
+      expect(restarted).toBeDefined();
+      await restarted;
+    }
+    await publishAll(fresh.platform(), events);
+    await eventually(
+      async () => expect(counts(await current())['claims-visible']).toEqual([met + 750, missed + 250, 0, 0]),
+      INTERVAL,
+    );
+  });
 
   test('asks for what it needs, and says what it does not understand', async () => {
     expect(await pa('slo', '--from', 'yesterday')).toMatchObject({

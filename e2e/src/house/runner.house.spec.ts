@@ -20,6 +20,9 @@ interface Counted {
 }
 const report = (await import(join(ROOT, '.ci/report.mjs'))) as {
   count(dirs: string[], suite: string, run?: string): Counted;
+  projects: string[];
+  specs(kind: string): (dir: string) => string[];
+  withTarget(target: string): string[];
   limitFlaky(counted: Counted): Counted;
   sum(counts: Counted[]): Counted;
 };
@@ -203,5 +206,20 @@ describe('npm run test:long', () => {
     expect(status).toBe(1);
     const listed = /^There is no long suite nothing\. Suites: (.*)\.$/m.exec(stderr)![1]!.split(', ');
     expect(listed.toSorted()).toEqual([...new Set(declared)].toSorted());
+  });
+});
+
+describe('a spec', () => {
+  test.each([
+    ['unit', 'test'],
+    ['int', 'test'],
+    ['engine', 'test-engines'],
+    ['program', 'test-programs'],
+    ['world', 'test-world'],
+    ['house', 'test-house'],
+  ])('of the kind %s is in a package that has `%s`', (kind, target) => {
+    const running = report.withTarget(target);
+    const idle = report.projects.filter((dir) => !running.includes(dir)).flatMap(report.specs(kind));
+    expect(idle).toEqual([]);
   });
 });

@@ -9,11 +9,17 @@ export interface EventuallyOptions {
   readonly what?: string;
   /** The bound in ms. The default is generous, because a busy machine must not fail a test. */
   readonly timeout?: number;
-  /** The longest pause between two attempts in ms. The first pauses are shorter. */
+  /**
+   * The longest pause between two attempts in ms. The first pauses are shorter. The default grows with the wait, from
+   * 20 to 100: an attempt may cost a platform as much as what it works at.
+   */
   readonly interval?: number;
 }
 
 const DEFAULTS = { timeout: 60_000, interval: 20 };
+const LONGEST_MS = 100;
+/** A pause is at most this part of what has been waited already. */
+const PART = 1 / 25;
 const EXPIRED = Symbol('expired');
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -34,7 +40,8 @@ export async function eventually<T>(
   const start = now();
   let attempts = 0;
   let last: unknown;
-  for (let pause = 1; ; pause = Math.min(pause * 2, interval)) {
+  const longest = (): number => options.interval ?? Math.max(interval, Math.min(LONGEST_MS, (now() - start) * PART));
+  for (let pause = 1; ; pause = Math.min(pause * 2, longest())) {
     const remaining = timeout - (now() - start);
     if (attempts > 0 && remaining <= 0) break;
     attempts++;

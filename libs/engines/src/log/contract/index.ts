@@ -12,41 +12,42 @@ export type { CreateHarness } from './support.ts';
 
 const PARTITIONS = 4;
 const MAX = 64 * 1024;
+const INBOUND = 'payer.member-events';
 
 /** The behaviour that every adapter of the log port shows. Call it at the top level of a spec. */
 export function eventLogContract(name: string, create: CreateHarness): void {
-  describe(`${name}: the log port`, () => {
-    let harness: LogHarness;
-    let log: EventLog;
-    beforeEach(async () => {
-      harness = await create({ partitions: PARTITIONS, maxRecordBytes: MAX });
-      log = await harness.open();
+  const opened = (topics: readonly string[], contract: Contract): void => {
+    describe(`${name}: the log port`, () => {
+      let harness: LogHarness;
+      let log: EventLog;
+      beforeEach(async () => {
+        harness = await create({ partitions: PARTITIONS, maxRecordBytes: MAX, topics });
+        log = await harness.open();
+      });
+      afterEach(async () => {
+        await harness.away(false);
+        await harness.destroy();
+      });
+      const reopen = async (): Promise<EventLog> => {
+        await log.close();
+        return (log = await harness.open());
+      };
+      contract(
+        () => log,
+        reopen,
+        () => harness,
+      );
     });
-    afterEach(async () => {
-      await harness.away(false);
-      await harness.destroy();
-    });
-    const reopen = async (): Promise<EventLog> => {
-      await log.close();
-      return (log = await harness.open());
-    };
-
-    appending(
-      () => log,
-      reopen,
-      () => harness,
-    );
-    following(() => log);
-    groupContract(
-      () => log,
-      reopen,
-      () => harness,
-    );
-    progressContract(() => log);
-    manyKeysContract(() => log);
-    backlogContract(() => log);
-  });
+  };
+  opened(['t', 'empty', INBOUND, `${INBOUND}.dead-letter`], appending);
+  opened(['a', 'b', 'none'], following);
+  opened(['t'], groupContract);
+  opened(['in', 'out', 'other'], progressContract);
+  opened(['in', 'out', 'other'], manyKeysContract);
+  opened(['t'], backlogContract);
 }
+
+type Contract = (log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness) => void;
 
 function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness): void {
   describe('append, read and head', () => {
@@ -175,15 +176,14 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     it('refuses a call for a record that is too large, names its index, and keeps other calls', async () => {
       // Our own topics accept twice the inbound limit and 1 MiB, so that every accepted event fits into a dead letter.
       const large = record('large', Buffer.alloc(MAX + 1));
-      const inbound = 'payer.member-events';
-      const before = log().append(inbound, [record('a')]);
-      const refused = log().append(inbound, [record('b'), large, record('c')]);
-      const after = log().append(inbound, [record('d')]);
+      const before = log().append(INBOUND, [record('a')]);
+      const refused = log().append(INBOUND, [record('b'), large, record('c')]);
+      const after = log().append(INBOUND, [record('d')]);
       await expect(refused).rejects.toThrow(RecordTooLarge);
       await expect(refused).rejects.toMatchObject({ index: 1 });
       await Promise.all([before, after]);
-      expect(sum((await log().head([inbound]))[inbound])).toBe(2);
-      await log().append(`${inbound}.dead-letter`, [large]);
+      expect(sum((await log().head([INBOUND]))[INBOUND])).toBe(2);
+      await log().append(`${INBOUND}.dead-letter`, [large]);
     });
 
     it('refuses a partition that does not exist and writes nothing', async () => {

@@ -14,6 +14,8 @@ export interface LogHarness {
 export type CreateHarness = (options: {
   readonly partitions: number;
   readonly maxRecordBytes: number;
+  /** What the test uses, for an adapter whose topics somebody must create. */
+  readonly topics: readonly string[];
 }) => Promise<LogHarness>;
 
 export const record = (

@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Kafka, startKafka } from '@provider-access/testing';
+import { beforeAll, expect, it } from 'vitest';
+import { sharedKafka } from '@provider-access/testing';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
-let kafka: Kafka;
+let kafka: Awaited<ReturnType<typeof sharedKafka>>;
 beforeAll(async () => {
-  kafka = await startKafka();
+  kafka = await sharedKafka();
 });
-afterAll(() => kafka.stop());
 
 it('a follower reads on and stops, whenever its handler ends', async () => {
   const log = await openLog(await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]));

@@ -1,46 +1,31 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import kafkajs from 'kafkajs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  eventually,
-  KAFKA_API,
-  kafkaRequest,
-  startKafka,
-  tcpProxy,
-  type Kafka,
-  type TcpProxy,
-} from '@provider-access/testing';
+import { beforeAll, expect, it } from 'vitest';
+import { eventually, KAFKA_API, kafkaRequest } from '@provider-access/testing';
 import { EngineUnavailable, reached, type Batch } from '../port.ts';
 import { Cluster } from './cluster.ts';
 import { settingsOf } from './options.ts';
+import { useProxiedKafka } from '../../../test/log/kafka/proxied.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
-let kafka: Kafka;
-let proxy: TcpProxy;
+const used = useProxiedKafka();
 let heartbeats = 0;
-beforeAll(async () => {
-  kafka = await startKafka({
-    advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
-  });
+beforeAll(() => {
   // Counts heartbeats and drops no answer.
-  proxy.dropAnswers((request) => {
+  used.proxy.dropAnswers((request) => {
     if (kafkaRequest(request) === KAFKA_API.heartbeat) heartbeats++;
     return false;
   });
-});
-afterAll(async () => {
-  await proxy.close();
-  await kafka.stop();
 });
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const values = (batch: Batch): string[] => batch.records.map(({ value }) => Buffer.from(value).toString());
 const admin = (): kafkajs.Admin =>
-  new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+  new kafkajs.Kafka({ brokers: used.kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
 
 it('consumers that join and leave all the time miss no record, and none gets a partition out of order', async () => {
-  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 8 })]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t', { partitions: 8 })]);
   const log = await openLog(connection, { heartbeatIntervalMs: 100 });
   const seen = new Set<string>();
   const inFlight = new Set<number>();
@@ -81,7 +66,7 @@ it('consumers that join and leave all the time miss no record, and none gets a p
 
 /** Fetches wait for ten minutes, so none of them ends by itself in this test. */
 it('a fetch that waits holds up nothing: records, consumers that come and go, failing handlers, a stop', async () => {
-  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 4 })]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t', { partitions: 4 })]);
   const log = await openLog(connection, { pollMs: 600_000, heartbeatIntervalMs: 100 });
   const seen: string[] = [];
   let failing = false;
@@ -136,7 +121,7 @@ it(
   'a consumer that was stopped for longer than its session then owns no partition, and another has handled its ' +
     'batch',
   async () => {
-    const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 2 })]);
+    const connection = await prefixed(used.kafka.brokers, [topic('t', { partitions: 2 })]);
     const log = await openLog(connection, { sessionTimeoutMs: 2_000 });
     await log.append('t', [record('a', 0), record('b', 1)]);
     const child = spawn(
@@ -144,7 +129,7 @@ it(
       [
         '--conditions=@provider-access/source',
         new URL('../../../test/log/kafka/consumer-of-group.ts', import.meta.url).pathname,
-        kafka.brokers[0]!,
+        used.kafka.brokers[0]!,
         connection.topicPrefix,
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -171,7 +156,7 @@ it(
 );
 
 it('a handler that takes longer than a session keeps its partition while its process lives', async () => {
-  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t', { partitions: 1 })]);
   const [sessionTimeoutMs, heartbeatIntervalMs] = [6_000, 200];
   const log = await openLog(connection, { sessionTimeoutMs, heartbeatIntervalMs });
   await log.append('t', [record('a')]);
@@ -196,7 +181,7 @@ it('a handler that takes longer than a session keeps its partition while its pro
 });
 
 it('a topic that does not exist is refused at once, by name', async () => {
-  const connection = await prefixed(kafka.brokers, [topic('t')]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t')]);
   const log = await openLog(connection, { readTimeoutMs: 60_000, deliveryTimeoutMs: 60_000 });
   const name = new RegExp(`topic ${connection.topicPrefix}nowhere does not exist`);
   for (const attempt of [
@@ -215,7 +200,7 @@ it('a topic that does not exist is refused at once, by name', async () => {
 });
 
 it('followers and groups continue after the only broker was killed; followers leave no group behind', async () => {
-  const connection = await prefixed(kafka.brokers, [topic('t')]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t')]);
   const log = await openLog(connection);
   const seen = { group: new Set<string>(), follower: [] as string[] };
   const subscription = await log.subscribe({
@@ -229,9 +214,9 @@ it('followers and groups continue after the only broker was killed; followers le
     numbers(8).map((i) => record(`${i}`, i % 4)),
   );
   await eventually(() => seen.group.size === 8 && seen.follower.length === 8);
-  await kafka.kill();
+  await used.kafka.kill();
   await eventually(() => follower.failure() !== undefined);
-  await kafka.startBroker();
+  await used.kafka.startBroker();
   await log.append(
     't',
     numbers(8).map((i) => record(`${i + 8}`, i % 4)),
@@ -259,7 +244,7 @@ it.each([
   { what: 'when a record comes', records: ['meanwhile'], more: {} },
   { what: 'after a session and a rebalance, if none comes', records: [], more: { rebalanceTimeoutMs: 6_000 } },
 ])('a consumer that its group forgot, and whose next join fails, is replaced $what', async ({ records, more }) => {
-  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t', { partitions: 1 })]);
   const log = await openLog(connection, more);
   const seen: string[] = [];
   const subscription = await log.subscribe({
@@ -277,16 +262,16 @@ it.each([
   const asking = admin();
   await asking.connect();
   const { groups } = await asking.describeGroups([groupId]);
-  const lost = proxy.lost();
-  proxy.loseRequests((request) => kafkaRequest(request) === KAFKA_API.joinGroup);
+  const lost = used.proxy.lost();
+  used.proxy.loseRequests((request) => kafkaRequest(request) === KAFKA_API.joinGroup);
   const cluster = new Cluster(settingsOf(connection));
   await cluster.leave('g', groups[0]!.members[0]!.memberId);
   cluster.close();
-  await eventually(() => proxy.lost() > lost);
+  await eventually(() => used.proxy.lost() > lost);
   for (const name of records) await log.append('t', [record(name)]);
   // kafkajs itself joins twice at most.
-  await eventually(() => proxy.lost() > lost + 3);
-  proxy.loseRequests();
+  await eventually(() => used.proxy.lost() > lost + 3);
+  used.proxy.loseRequests();
 
   await log.append('t', [record('after')]);
   await eventually(() => seen.includes('after'));

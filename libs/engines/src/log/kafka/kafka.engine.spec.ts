@@ -1,42 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll } from 'vitest';
-import { type Kafka, LOOPBACK, startKafka, tcpProxy, type TcpProxy } from '@provider-access/testing';
+import { beforeAll } from 'vitest';
+import { LOOPBACK } from '@provider-access/testing';
 import { eventLogContract } from '../contract/index.ts';
 import type { EventLog } from '../port.ts';
+import { useProxiedKafka } from '../../../test/log/kafka/proxied.ts';
 import { warmUp } from '../../../test/log/kafka/support.ts';
 import { applyTopics, openKafkaLog } from './index.ts';
 
-/** The topics of the contract suite. */
-const TOPICS = [
-  't',
-  'empty',
-  'a',
-  'b',
-  'none',
-  'in',
-  'out',
-  'other',
-  'payer.member-events',
-  'payer.member-events.dead-letter',
-];
+const used = useProxiedKafka();
+beforeAll(() => warmUp(used.kafka.brokers));
 
-let kafka: Kafka;
-let proxy: TcpProxy;
-beforeAll(async () => {
-  kafka = await startKafka({ advertise: async (_, port) => (proxy = await tcpProxy({ target: { port } })).port });
-  await warmUp(kafka.brokers);
-});
-afterAll(async () => {
-  await proxy.close();
-  await kafka.stop();
-});
-
-eventLogContract('kafka', async ({ partitions, maxRecordBytes }) => {
+eventLogContract('kafka', async ({ partitions, maxRecordBytes, topics }) => {
   const topicPrefix = `${randomBytes(4).toString('hex')}.`;
-  const connection = { brokers: [`${LOOPBACK}:${proxy.port}`], clientId: 'contract', topicPrefix };
+  const connection = { brokers: [`${LOOPBACK}:${used.proxy.port}`], clientId: 'contract', topicPrefix };
   await applyTopics(
     connection,
-    TOPICS.map((name) => ({
+    topics.map((name) => ({
       name,
       partitions,
       replication: 1,
@@ -65,9 +44,9 @@ eventLogContract('kafka', async ({ partitions, maxRecordBytes }) => {
       return log;
     },
     away: async (yes) => {
-      if (!yes) return proxy.accept();
-      await proxy.refuse();
-      proxy.cut();
+      if (!yes) return used.proxy.accept();
+      await used.proxy.refuse();
+      used.proxy.cut();
     },
     destroy: async () => {
       for (const log of opened) await log.close();

@@ -13,7 +13,7 @@ import { naiveProducer, openLog, prefixed, topic, valuesOf } from '../../../test
 
 /**
  * How kafkajs loses records when it is used as its documentation says. These specs test kafkajs and not the platform,
- * and some need a race. losses.engine.spec.ts and leaders.engine.spec.ts prove that the adapter loses nothing in the
+ * and some need a race. losses.engine.spec.ts and leaders.long.spec.ts prove that the adapter loses nothing in the
  * same situations. If a spec here fails, kafkajs has changed, and the adapter may need fewer precautions.
  */
 let kafka: Kafka;

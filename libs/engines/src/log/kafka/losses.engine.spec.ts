@@ -1,37 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Kafka,
-  KAFKA_API,
-  kafkaRequest,
-  LOOPBACK,
-  startKafka,
-  tcpProxy,
-  type TcpProxy,
-} from '@provider-access/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { KAFKA_API, kafkaRequest, LOOPBACK, startKafka } from '@provider-access/testing';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
+import { useProxiedKafka } from '../../../test/log/kafka/proxied.ts';
 import { openLog, prefixed, record, topic, valuesOf, warmUp } from '../../../test/log/kafka/support.ts';
 
 /** Losses of kafkajs that the adapter prevents. kafkajs.long.spec.ts shows how kafkajs alone loses records. */
-let kafka: Kafka;
-let proxy: TcpProxy;
+const used = useProxiedKafka();
 let brokers: string[];
 beforeAll(async () => {
-  kafka = await startKafka({
-    advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
-  });
-  brokers = [`${LOOPBACK}:${proxy.port}`];
+  brokers = [`${LOOPBACK}:${used.proxy.port}`];
   await warmUp(brokers);
-});
-afterAll(async () => {
-  await proxy.close();
-  await kafka.stop();
 });
 
 /** Drops the answers to the next `n` produce requests, which the broker has written. */
 const loseAnswers = (n: number): void => {
   let left = n;
-  proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && left-- > 0);
+  used.proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && left-- > 0);
 };
 const missing = (acknowledged: readonly string[], found: readonly string[][]): string[] =>
   acknowledged.filter((value) => !found.flat().includes(value));
@@ -151,10 +136,10 @@ describe('more than may wait', () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection, { maxQueuedBytes: 10_000 });
     await log.append('t', [record('first')]);
-    proxy.pause('answers');
+    used.proxy.pause('answers');
     const waiting = numbers(9).map((value) => log.append('t', [record(value.padEnd(1_000, '.'))]));
     await expect(log.append('t', [record('x'.repeat(2_000))])).rejects.toThrow(/busy/);
-    proxy.resume('answers');
+    used.proxy.resume('answers');
     await Promise.all(waiting);
     expect((await valuesOf(log, 't'))[0]!.map((value) => value.replace(/\.+$/, ''))).toEqual(['first', ...numbers(9)]);
     await log.close();
@@ -164,13 +149,13 @@ describe('more than may wait', () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection, { deliveryTimeoutMs: 5_000 });
     await log.append('t', [record('first')]);
-    await proxy.refuse();
-    proxy.cut();
+    await used.proxy.refuse();
+    used.proxy.cut();
     const results = await Promise.allSettled(numbers(8).map((value, i) => log.append('t', [record(value, i % 4)])));
     expect(results.map((result) => result.status === 'rejected' && result.reason instanceof EngineUnavailable)).toEqual(
       results.map(() => true),
     );
-    await proxy.accept();
+    await used.proxy.accept();
     await log.append('t', [record('last')]);
     expect(missing(['first', 'last'], await valuesOf(log, 't'))).toEqual([]);
     await log.close();

@@ -1,14 +1,13 @@
 import kafkajs from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, startKafka, type Kafka } from '@provider-access/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { eventually, sharedKafka } from '@provider-access/testing';
 import type { Batch, Loss } from '../port.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
-let kafka: Kafka;
+let kafka: Awaited<ReturnType<typeof sharedKafka>>;
 beforeAll(async () => {
-  kafka = await startKafka();
+  kafka = await sharedKafka();
 });
-afterAll(() => kafka.stop());
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const values = (batch: Batch): string[] => batch.records.map(({ value }) => Buffer.from(value).toString());

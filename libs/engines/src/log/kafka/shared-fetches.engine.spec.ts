@@ -1,37 +1,22 @@
 import kafkajs from 'kafkajs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { BUDGETS } from '@provider-access/testing/budgets';
-import {
-  eventually,
-  KAFKA_API,
-  kafkaRequest,
-  startKafka,
-  tcpProxy,
-  type Kafka,
-  type TcpProxy,
-} from '@provider-access/testing';
+import { eventually, KAFKA_API, kafkaRequest } from '@provider-access/testing';
 import { EngineUnavailable, type Batch, type EventLog, type LogRecord, type Subscription } from '../port.ts';
+import { useProxiedKafka } from '../../../test/log/kafka/proxied.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 import { KafkaLog } from './kafka-log.ts';
 import { settingsOf } from './options.ts';
 
-let kafka: Kafka;
-let proxy: TcpProxy;
+const used = useProxiedKafka();
 /** Whole requests on the wire. */
 const sent = { fetch: 0, commit: 0 };
-beforeAll(async () => {
-  kafka = await startKafka({
-    advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
-  });
-  proxy.loseRequests((request) => {
+beforeAll(() => {
+  used.proxy.loseRequests((request) => {
     if (kafkaRequest(request) === KAFKA_API.fetch) sent.fetch++;
     if (kafkaRequest(request) === KAFKA_API.offsetCommit) sent.commit++;
     return false;
   });
-});
-afterAll(async () => {
-  await proxy.close();
-  await kafka.stop();
 });
 
 const GROUPS = ['records', 'locators', 'search', 'directory', 'authorizations', 'receipts'];
@@ -67,7 +52,7 @@ class Seen {
 }
 
 const topics = () =>
-  prefixed(kafka.brokers, [topic('t', { partitions: PARTITIONS }), topic('other', { partitions: 2 })]);
+  prefixed(used.kafka.brokers, [topic('t', { partitions: PARTITIONS }), topic('other', { partitions: 2 })]);
 const open = async (): Promise<EventLog> =>
   openLog(await topics(), { pollMs: 5_000, heartbeatIntervalMs: 1_500, sessionTimeoutMs: 10_000 });
 /** Longer than this spec takes, so that nothing happens because of the time but what `now` says. */
@@ -173,7 +158,7 @@ it('lets a group that fails, or that is slow, stay behind alone, and gives it ev
 it('gets the next record of each topic at once, however many requests are open', async () => {
   const topics = Array.from({ length: 16 }, (_, n) => `many-${n}`);
   const connection = await prefixed(
-    kafka.brokers,
+    used.kafka.brokers,
     topics.map((name) => topic(name, { partitions: 1 })),
   );
   // Longer than this spec takes, so that no request ends without a record.
@@ -194,9 +179,9 @@ it('gets the next record of each topic at once, however many requests are open',
 });
 
 it('takes no committed record for one of an aborted transaction, whichever record a handler fails at', async () => {
-  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+  const connection = await prefixed(used.kafka.brokers, [topic('t', { partitions: 1 })]);
   const name = `${connection.topicPrefix}t`;
-  const client = new kafkajs.Kafka({ brokers: [...kafka.brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const client = new kafkajs.Kafka({ brokers: [...used.kafka.brokers], logLevel: kafkajs.logLevel.NOTHING });
   const producer = client.producer({ transactionalId: name, idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   for (const end of ['abort', 'commit'] as const) {
@@ -233,7 +218,7 @@ it('goes on with all groups after every connection was cut', async () => {
     await log.subscribe({ group, topics: ['t'], handle: async (batch) => seen.add(group, batch) });
   for (let round = 0; round < 6; round++) {
     await log.append('t', records(30, 30 * round));
-    proxy.cut();
+    used.proxy.cut();
   }
   await eventually(() => GROUPS.every((group) => new Set(seen.byGroup.get(group)!.map(place)).size === 180));
   await log.close();

@@ -1,15 +1,15 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Kafka, startKafka } from '@provider-access/testing';
+import { sharedKafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import { applyTopics, planTopics } from './index.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
-let kafka: Kafka;
+let kafka: Awaited<ReturnType<typeof sharedKafka>>;
 let admin: Admin;
 let connection: Awaited<ReturnType<typeof prefixed>>;
 beforeAll(async () => {
-  kafka = await startKafka();
+  kafka = await sharedKafka();
   admin = new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
 });
@@ -18,7 +18,6 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await admin.disconnect();
-  await kafka.stop();
 });
 
 const name = (of: string): string => connection.topicPrefix + of;

@@ -13,22 +13,31 @@ import { storeContract } from './store-contract.ts';
 import { valuesContract } from './values-contract.ts';
 
 export type { ViewsHarness } from './fixture.ts';
+export { instancesContract } from './instances-contract.ts';
 
 /**
  * The behaviour that every adapter of the view port must show. Call it in a spec file; `open` opens a new store.
  * `several`: several processes write the store, so the harness has `another` and `remember`.
  */
 export function viewsContract(name: string, open: () => Promise<ViewsHarness>, several = false): void {
+  storesContract(name, open);
+  runnerContract(name, open);
+  rebuildContract(name, open);
+  extractsContract(name, open);
+  if (several) instancesContract(name, open);
+}
+
+/**
+ * The part of it that asks the store itself, without projections above it. `writes`: how many random writes it compares
+ * with a table.
+ */
+export function storesContract(name: string, open: () => Promise<ViewsHarness>, writes = 400): void {
   storeContract(name, open);
   batchesContract(name, open);
   queriesContract(name, open);
   joinedContract(name, open);
   valuesContract(name, open);
   countsContract(name, open);
-  sharedContract(name, open);
+  sharedContract(name, open, writes);
   besideContract(name, open);
-  runnerContract(name, open);
-  rebuildContract(name, open);
-  extractsContract(name, open);
-  if (several) instancesContract(name, open);
 }

@@ -46,7 +46,7 @@ const within = (text: string, range: ElementRange): boolean =>
       Buffer.compare(Buffer.from(text), Buffer.from(range.lt)) < 0;
 
 /** The contract of an array index that shares texts. It answers as one that does not, and `evolve` has the array. */
-export function sharedContract(name: string, open: () => Promise<ViewsHarness>): void {
+export function sharedContract(name: string, open: () => Promise<ViewsHarness>, writes: number): void {
   describe(`${name}: an array index that shares texts`, () => {
     const { fresh } = openedStore(open);
 
@@ -98,7 +98,7 @@ export function sharedContract(name: string, open: () => Promise<ViewsHarness>):
         );
       };
 
-      for (let offset = 0; offset < 400;) {
+      for (let offset = 0; offset < writes;) {
         const ids = new Set(Array.from({ length: 1 + below(20) }, () => idOf(below(120))));
         const ops = [...ids].map((id) => {
           const tags = [

@@ -1,43 +1,9 @@
-import { tcpProxy } from '@provider-access/testing';
-import { viewsContract } from '../contract/index.ts';
-import { testDatabase } from '../../../test/views/mongo/database.ts';
-import { openMongoViews } from './index.ts';
+import { instancesContract, storesContract } from '../contract/index.ts';
+import { openHarness } from '../../../test/views/mongo/harness.ts';
 
-viewsContract(
-  'mongo',
-  async () => {
-    const database = await testDatabase();
-    const proxy = await tcpProxy({ target: { port: Number(new URL(database.options.uri).port) } });
-    const options = {
-      ...database.options,
-      uri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`,
-      // Through the proxy, hundreds of finds at the same time wait longer for a connection on a busy machine.
-      serverSelectionTimeoutMs: 15_000,
-    };
-    let views = await openMongoViews(options);
-    return {
-      views,
-      reopen: async () => {
-        await views.close();
-        return (views = await openMongoViews(options));
-      },
-      another: () => openMongoViews(options),
-      remember: async () => {
-        const forget = await database.remember();
-        // A server that lost data was away, so every connection to it has ended.
-        return async () => {
-          await proxy.refuse();
-          proxy.cut();
-          await forget();
-          await proxy.accept();
-        };
-      },
-      close: async () => {
-        await views.close();
-        await proxy.close();
-        await database.drop();
-      },
-    };
-  },
-  true,
-);
+/**
+ * What the adapter does, and several processes with it. `mongo.long.spec.ts` has the whole contract: runners and
+ * rebuilds are code above the port, and `npm test` has them on the two other stores.
+ */
+storesContract('mongo', openHarness, 100);
+instancesContract('mongo', openHarness);

@@ -1,16 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-// eslint-disable-next-line no-restricted-syntax -- the end of all writes is that none follows for a time
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { itemOf } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { BUDGETS } from '@provider-access/testing/budgets';
 import { openCheckpoints, type Checkpoints } from './bench/mongo/checkpoints.ts';
 import { collectionsOf } from './bench/mongo/collections.ts';
-import { startCountedEngines, type CountedEngines, type Counter } from './counted-engines.ts';
-import { startDeployment, type Deployment } from './deployment.ts';
+import type { CountedEngines, Counter } from './counted-engines.ts';
+import type { Deployment } from './deployment.ts';
 import { publishItems } from './road.ts';
 
 const numbers = (from: number, count: number): readonly number[] => Array.from({ length: count }, (_, i) => from + i);
@@ -33,50 +29,41 @@ const CLOCK = {
   kafka: /^(?:Heartbeat of|Metadata of|ListOffsets of \w+: pa\.registry(?:\+payer\.|$))/,
 };
 
-describe('intake by five services', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'provider-access-intake-cost-'));
-  let engines: CountedEngines;
-  let platform: Deployment;
-  let checkpoints: Checkpoints;
+/** What a test of the cost of intake uses. Nothing has published anything before it. */
+export interface Counted {
+  readonly engines: CountedEngines;
+  readonly platform: Deployment;
+}
 
-  beforeAll(async () => {
-    engines = await startCountedEngines();
-    checkpoints = await openCheckpoints(engines.uncounted);
-    // Intervals of production, because the short session of the other tests would cost more heartbeats.
-    platform = await startDeployment({
-      dataDir: join(folder, 'data'),
-      env: { ...engines.env, KAFKA_SESSION_TIMEOUT_MS: '10000' },
-    });
-  });
-  afterAll(async () => {
-    await platform?.kill();
-    await checkpoints?.close();
-    await engines?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+async function viewsQuiet(checkpoints: Checkpoints): Promise<void> {
+  for (let before = ''; ;) {
+    const now = await checkpoints.read();
+    if (now === before) return;
+    before = now;
+    await sleep(QUIET_MS);
+  }
+}
 
-  const viewsQuiet = async (): Promise<void> => {
-    for (let before = ''; ;) {
-      const now = await checkpoints.read();
-      if (now === before) return;
-      before = now;
-      await sleep(QUIET_MS);
-    }
-  };
-  const publish = async (members: readonly number[]): Promise<{ events: number; bytes: number }> => {
-    const items = [...syntheticPayer({ seed: 'cost', members, asOf: '2026-11-01T00:00:00.000Z' }).events()].map(itemOf);
-    const { accepted } = await publishItems(platform, items);
-    return { events: accepted, bytes: items.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0) };
-  };
+async function publish(
+  platform: Deployment,
+  members: readonly number[],
+): Promise<{ readonly events: number; readonly bytes: number }> {
+  const items = [...syntheticPayer({ seed: 'cost', members, asOf: '2026-11-01T00:00:00.000Z' }).events()].map(itemOf);
+  const { accepted } = await publishItems(platform, items);
+  return { events: accepted, bytes: items.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0) };
+}
 
-  test('asks MongoDB and Kafka a bounded number of times for 1,000 events, and keeps few bytes', async () => {
-    const { commands, requests } = engines;
-    const warm = await publish(WARM_MEMBERS);
-    await viewsQuiet();
+/** Asks MongoDB and Kafka a bounded number of times for 1,000 events, and keeps few bytes. */
+export async function intakeCosts({ engines, platform }: Counted): Promise<void> {
+  const { commands, requests } = engines;
+  const checkpoints = await openCheckpoints(engines.uncounted);
+  try {
+    const warm = await publish(platform, WARM_MEMBERS);
+    await viewsQuiet(checkpoints);
     for (const counter of [commands, requests]) counter.clear();
     const began = performance.now();
-    const { events, bytes } = await publish(MEMBERS);
-    await viewsQuiet();
+    const { events, bytes } = await publish(platform, MEMBERS);
+    await viewsQuiet(checkpoints);
     console.log(`${events} events, all views after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     const costOf = (engine: string, counter: Counter, clock: RegExp): number => {
       const [all, byClock] = [/./, clock].map((name) => (counter.of(name).messages / events) * 1_000) as [
@@ -101,5 +88,7 @@ describe('intake by five services', () => {
     console.log(`Kafka and MongoDB: ${kept.toFixed(2)} bytes are kept for each received byte`);
     expect.soft(kept).toBeGreaterThan(0.5);
     expect.soft(kept).toBeLessThanOrEqual(BUDGETS.engineBytesKeptPerByteReceived.most);
-  });
-});
+  } finally {
+    await checkpoints.close();
+  }
+}
