@@ -110,8 +110,9 @@ export async function runService<E extends z.ZodObject, S extends z.ZodObject, C
       engines: openEngines(name, config, filesOf(schema, config), logger),
       services: () => [definition.with(definition.config(config as unknown as z.infer<S>))],
     });
-    say(`listening on ${running.address}`);
     endOnSignals({ stop: () => running.stop(config.STOP_TIMEOUT_MS / 2), withinMs: config.STOP_TIMEOUT_MS, logger });
+    // Whoever has read this may end the process: it stops in order.
+    say(`listening on ${running.address}`);
     if (await running.started) logger.info({ service: name }, 'the service is running');
   } catch (error) {
     ended(error);
