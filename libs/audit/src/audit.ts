@@ -17,6 +17,7 @@ import type { Decision } from '@provider-access/domain/access';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { type Clock, instant, Refusal } from '@provider-access/kernel';
 import type { Metrics, Tracing } from '@provider-access/service/observability';
+import { keepEntry } from './disclosures.ts';
 import { HourlyReleases } from './hourly-releases.ts';
 
 /** What the registry knows of a client. */
@@ -162,6 +163,7 @@ export class Audit {
       ...(traceparent !== undefined && { traceparent }),
       ...(read !== undefined && { extensions: { [READ_UNTIL]: readUntilText(read) } }),
     });
+    keepEntry(record, data);
     return new Promise((resolve, reject) => {
       this.#pending.push({ record, resolve, reject });
       if (this.#pending.length >= this.#before) this.#enough?.();

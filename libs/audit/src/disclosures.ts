@@ -1,5 +1,5 @@
 import { type Disclosure, PA_AUDIT, dataOf, type ReadUntil, readUntilOf } from '@provider-access/events';
-import { type LogRecord, parsedOnce } from '@provider-access/engines/log';
+import { type LogRecord, parsedLately } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
 /** A release or refusal, for one member. */
@@ -39,10 +39,25 @@ interface AuditRecord {
   /** For the view of disclosures. A WeakMap of its own would cost each read more. */
   parsed: Parsed | undefined;
 }
-/** A record of `pa.disclosure.v1`, parsed once for all views of a process. */
-export const auditRecordOf = parsedOnce((record: LogRecord): AuditRecord => {
+/**
+ * Entries that this process has appended and no view has read yet, by the headers of their record: the log of this
+ * process hands on the headers of an append as they are. Parsing an entry costs a read more than keeping it.
+ */
+const appended = new WeakMap<LogRecord['headers'], Disclosure>();
+/** Keeps an entry that is about to be appended, so that no view of this process has to parse it. */
+export const keepEntry = ({ headers }: Pick<LogRecord, 'headers'>, entry: Disclosure): void =>
+  void appended.set(headers, entry);
+function entryOf(record: LogRecord): Disclosure {
+  const entry = appended.get(record.headers);
+  if (entry === undefined) return dataOf<Disclosure>(record);
+  // The log keeps its newest records in memory, and every entry would be there a second time.
+  appended.delete(record.headers);
+  return entry;
+}
+/** A record of `pa.disclosure.v1`, parsed once for all views of a process, which read it at about the same time. */
+export const auditRecordOf = parsedLately((record: LogRecord): AuditRecord => {
   const at = writtenAt(record);
-  return { entry: dataOf<Disclosure>(record), at, day: dayOf(at), parsed: undefined };
+  return { entry: entryOf(record), at, day: dayOf(at), parsed: undefined };
 });
 /** When a record was written down, by the clock of its process, ms since the epoch. */
 export const writtenAt = ({ headers, timestamp }: LogRecord): number => {
