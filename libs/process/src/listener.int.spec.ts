@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SearchTurns } from '@provider-access/service/http';
@@ -139,6 +140,27 @@ describe('every answer has the headers that keep a browser from running or showi
     const own = "default-src 'self'";
     listening.serve((_request, response) => response.writeHead(200, { 'content-security-policy': own }).end());
     expect(headersOf(await answerTo(GET))).toMatchObject({ ...SAFE_HEADERS, 'content-security-policy': own });
+  });
+  it.each([
+    ['in capitals', (response: ServerResponse) => response.writeHead(200, { 'Referrer-Policy': 'no-referrer' }).end()],
+    [
+      'with a reason',
+      (response: ServerResponse) => response.writeHead(200, 'Fine', { 'referrer-policy': 'no-referrer' }).end(),
+    ],
+    ['before the head', (response: ServerResponse) => response.setHeader('Referrer-Policy', 'no-referrer').end('x')],
+    ['in a list', (response: ServerResponse) => response.writeHead(200, ['referrer-policy', 'no-referrer']).end()],
+  ])('one whose handler gives a value %s, once', async (_how, answer) => {
+    listening.serve((_request, response) => void answer(response));
+    const peer = await answerTo(GET);
+    const given = Object.entries(headersOf(peer)).map(([name, value]) => [name.toLowerCase(), value]);
+    expect(Object.fromEntries(given)).toMatchObject({ ...SAFE_HEADERS, 'referrer-policy': 'no-referrer' });
+    expect(peer.received.match(/referrer-policy/gi)).toHaveLength(1);
+  });
+  it('one whose head is written with its first bytes, and one without a body', async () => {
+    listening.serve((_request, response) => void (response.write('x'), response.end()));
+    expect(headersOf(await answerTo(GET))).toMatchObject(SAFE_HEADERS);
+    listening.serve((_request, response) => void response.end());
+    expect(headersOf(await answerTo(GET))).toMatchObject(SAFE_HEADERS);
   });
   it('one of a process that is starting', async () => {
     const starting = await bind({ HOST: '127.0.0.1', PORT: 0 }, deadlines.after);

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIPv6, type AddressInfo } from 'node:net';
+import { isIPv6, type AddressInfo, type Socket } from 'node:net';
 import { Refusal } from '@provider-access/kernel';
 import { ConfigurationError } from '@provider-access/service/config';
 import { formatOf, renderRefusal } from '@provider-access/service/http';
-import { SAFE_HEADERS } from './safe-headers.ts';
+import { SafeResponse } from './safe-headers.ts';
 import { rawAnswer, refuseUnreadable } from './unreadable.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -83,18 +83,15 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
 }
 
 /**
- * Emits `close` for a response that waits behind another one of its connection (HTTP/1.1 pipelining) when the
+ * Emits `close` for the responses that wait behind another one of their connection (HTTP/1.1 pipelining) when the
  * connection closes. Node does so for the first one only, so what the others hold would be held for ever.
  */
-function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
-  const close = (): void => {
-    if (response.socket !== null) return;
+function closeWaiting(responses: ReadonlySet<ServerResponse>): void {
+  for (const response of [...responses]) {
+    if (response.socket !== null) continue;
     response.destroy();
     response.emit('close');
-  };
-  // Each request of a pipeline has a listener here.
-  socket.setMaxListeners(0).once('close', close);
-  response.once('close', () => socket.off('close', close));
+  }
 }
 
 /** Why a process cannot listen, as a sentence that names the variable. Undefined for other errors. */
@@ -125,24 +122,35 @@ export async function bind(
   options: { readonly HOST: string; readonly PORT: number; readonly variable?: 'PORT' | 'INTERNAL_PORT' },
   after: After = timer,
 ): Promise<Listening> {
-  const answering = new Set<ServerResponse>();
+  /** The responses that are not complete, by connection. So a connection has one listener for all its requests. */
+  const answering = new Map<Socket, Set<ServerResponse>>();
   let closing = false;
   let handler: Handler = (request, response) =>
     refuseRequest(request, response, new Refusal('unavailable', 'The platform is starting.', { retryAfter: 1 }));
-  const timeouts = {
+  const settings = {
+    ServerResponse: SafeResponse,
     requestTimeout: STREAM_TIMEOUT_MS,
     headersTimeout: HEAD_TIMEOUT_MS,
     connectionsCheckingInterval: LOOK_THROUGH_MS,
     keepAliveTimeout: 65_000,
   };
-  const server = createServer(timeouts, (request, response) => {
-    answering.add(response);
-    closeWithConnection(request, response);
-    response.once('close', () => answering.delete(response));
+  const server = createServer(settings, (request, response) => {
+    const beside = answering.get(request.socket);
+    if (beside !== undefined) {
+      beside.add(response);
+      response.once('close', () => beside.delete(response));
+    }
     if (closing) response.shouldKeepAlive = false;
-    for (const name in SAFE_HEADERS) response.setHeader(name, SAFE_HEADERS[name]!);
     boundBody(request, response, after);
     handler(request, response);
+  });
+  server.on('connection', (socket) => {
+    const responses = new Set<ServerResponse>();
+    answering.set(socket, responses);
+    socket.once('close', () => {
+      answering.delete(socket);
+      closeWaiting(responses);
+    });
   });
   server.on(
     'clientError',
@@ -163,7 +171,7 @@ export async function bind(
     close(withinMs) {
       // `Connection: close` in the answer keeps clients from sending another request on a connection that ends soon.
       closing = true;
-      for (const response of answering) response.shouldKeepAlive = false;
+      for (const responses of answering.values()) for (const response of responses) response.shouldKeepAlive = false;
       return closeServer(server, withinMs);
     },
   };

@@ -48,10 +48,10 @@ export function rawAnswer(refusal: Refusal, format: ErrorFormat): string {
 /**
  * A listener for `clientError`: answers what Node's parser refuses, before there is a request, as every refusal is
  * answered. Node's own answer has no body.
- * @param answering the responses that are not complete
+ * @param answering the responses that are not complete, by connection
  */
 export function refuseUnreadable(
-  answering: ReadonlySet<ServerResponse>,
+  answering: ReadonlyMap<Duplex, ReadonlySet<ServerResponse>>,
   later: Later,
 ): (error: ParserError, socket: Duplex) => void {
   const refused = new WeakSet<Duplex>();
@@ -59,8 +59,8 @@ export function refuseUnreadable(
     // The parser repeats its error for all that arrives after it.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const begun = [...answering].filter(({ req }) => req.socket === socket);
-    if (!socket.writable || error.code === 'ECONNRESET' || begun.some(({ headersSent }) => headersSent)) {
+    const isBegun = [...(answering.get(socket) ?? [])].some(({ headersSent }) => headersSent);
+    if (!socket.writable || error.code === 'ECONNRESET' || isBegun) {
       socket.destroy();
       return;
     }

@@ -30,6 +30,14 @@ const methodOf = ({ method }: FastifyRequest): string => (METHODS.has(method) ? 
 /** The pattern, never the path: it holds ids. */
 const routeOf = (request: FastifyRequest): string | undefined => request.routeOptions.url;
 
+/** Of a request that is being answered. A WeakMap of requests costs more, and so does the garbage collection. */
+const SCOPE = Symbol('scope');
+declare module 'fastify' {
+  interface FastifyRequest {
+    [SCOPE]?: Scope | undefined;
+  }
+}
+
 /** The status that nginx uses when the client did not wait for the whole answer. */
 const CUT = 499;
 
@@ -41,8 +49,7 @@ const CUT = 499;
 export function observeRequests(fastify: FastifyInstance, options: ObserveRequestsOptions): void {
   const { service, metrics, tracing, logger, log, trust } = options;
   const labels = { service };
-  /** Of the requests that are being answered. */
-  const scopes = new WeakMap<FastifyRequest, Scope>();
+  fastify.decorateRequest(SCOPE);
 
   function begin(request: FastifyRequest): Scope {
     const received = parseTraceparent(request.headers['traceparent']);
@@ -63,9 +70,10 @@ export function observeRequests(fastify: FastifyInstance, options: ObserveReques
   }
 
   function end(request: FastifyRequest, reply: FastifyReply, cut: boolean): void {
-    const scope = scopes.get(request);
-    if (!scopes.delete(request)) return;
-    const { span, context } = scope!;
+    const scope = request[SCOPE];
+    if (scope === undefined) return;
+    request[SCOPE] = undefined;
+    const { span, context } = scope;
     if (span !== undefined) {
       span.setAttribute('http.response.status_code', reply.statusCode);
       if (reply.statusCode >= 500) failedAs(span, String(reply.statusCode));
@@ -99,14 +107,14 @@ export function observeRequests(fastify: FastifyInstance, options: ObserveReques
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const scope = begin(request);
-    scopes.set(request, scope);
+    request[SCOPE] = scope;
     metrics.move('http_server_active_requests', labels, 1);
     reply.raw.once('close', () => end(request, reply, !reply.raw.writableFinished));
     tracing.scopes.run(scope, done);
   });
   // A body arrives in events of the socket, which do not know the request. What follows is put back into its scope.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    const scope = scopes.get(request);
+    const scope = request[SCOPE];
     if (scope === undefined || request.method === 'GET' || request.method === 'HEAD') done();
     else tracing.scopes.run(scope, done);
   });
