@@ -83,6 +83,7 @@ export type StatementEffect =
    * with a `reason` because the member has not got a notice (HOLD_UNTIL_NOTICE).
    */
   | { readonly status: 'held'; readonly deadLetters: readonly string[]; readonly reason?: 'notice' };
+const outcomeOf = (decision: Decision): DenialReason | 'permit' => (decision.permit ? 'permit' : decision.reason);
 /** ms, for `ViewReader.remembered`. */
 const NEVER = Number.NEGATIVE_INFINITY;
 /** Dead letters that the answer to an opt-in names. */
@@ -236,9 +237,13 @@ export class Access {
   #counted(purpose: Purpose, decisions: readonly Decision[]): readonly Decision[] {
     const { metrics } = this.#options;
     if (metrics === undefined) return decisions;
+    if (decisions.length === 1) {
+      metrics.count('pa_access_decisions_total', { purpose: purpose.kind, outcome: outcomeOf(decisions[0]!) });
+      return decisions;
+    }
     const tally = new Map<DenialReason | 'permit', number>();
     for (const decision of decisions) {
-      const outcome = decision.permit ? 'permit' : decision.reason;
+      const outcome = outcomeOf(decision);
       tally.set(outcome, (tally.get(outcome) ?? 0) + 1);
     }
     for (const [outcome, count] of tally)

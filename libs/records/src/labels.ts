@@ -126,8 +126,9 @@ function withholdingOf(policy: LabelPolicy): Withholding {
 export class LabelCheck {
   readonly #options: LabelGateOptions;
   readonly #providers: () => readonly ProviderKey[];
-  readonly #permits = new Map<string, Promise<readonly LabelPermit[]>>();
-  readonly #persons = new Map<string, Promise<boolean>>();
+  /** Most checks need neither. */
+  #permits: Map<string, Promise<readonly LabelPermit[]>> | undefined;
+  #persons: Map<string, Promise<boolean>> | undefined;
   readonly #lines: CoverageLines | undefined;
   constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[], lines?: CoverageLines) {
     this.#options = options;
@@ -305,10 +306,10 @@ export class LabelCheck {
   #areAnother(member: string, persons: Persons): Promise<boolean> {
     const { records, members } = this.#options;
     const key = JSON.stringify([member, persons]);
-    let another = this.#persons.get(key);
+    let another = this.#persons?.get(key);
     if (another === undefined) {
       another = namesAnother({ patients: records.views.patients, members }, member, persons);
-      this.#persons.set(key, another);
+      (this.#persons ??= new Map()).set(key, another);
     }
     return another;
   }
@@ -316,8 +317,8 @@ export class LabelCheck {
     return { permits: await this.#consentsOf(member), providers: this.#providers() };
   }
   #consentsOf(member: string): Promise<readonly LabelPermit[]> {
-    let permits = this.#permits.get(member);
-    if (permits === undefined) this.#permits.set(member, (permits = this.#read(member)));
+    let permits = this.#permits?.get(member);
+    if (permits === undefined) (this.#permits ??= new Map()).set(member, (permits = this.#read(member)));
     return permits;
   }
   /** The directory belongs to no member, so nobody can consent to its release. */

@@ -128,7 +128,8 @@ export function planValues(
   const where = `index "${index.name}"`;
   if (length < 1 || length > index.fields.length || any.some((values) => values.length !== length))
     refuse(`${where}: each list has as many values, from 1 to ${index.fields.length}`);
-  if (!any.flat().every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  for (const values of any)
+    if (!values.every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
   // MongoDB finds more than what several values of a list select, so that a bound there would count others.
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || length > 1))
     refuse(`${where}: limit is a whole number from 1 on, and lists have one value then`);

@@ -243,7 +243,8 @@ export class ResourceFinder {
     const places = records.map((stored, i) => ({ stored, head: stored && headOf(stored), owner: owners[i]! }));
     let refused: Refused | undefined;
     let looks = 0;
-    for (const place of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
+    if (places.length > 1) places.sort((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)));
+    for (const place of places) {
       const { owner } = place;
       const member = owner === SHARED || owner === NOBODY ? {} : { member: owner };
       const about = { id: recordId(owner, type, id), labels, ...member };

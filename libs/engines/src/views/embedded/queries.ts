@@ -103,16 +103,26 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
   return found;
 }
 
+const compared = (value: unknown): Bound => {
+  const known = bound(value);
+  return typeof known === 'string' ? known.toWellFormed() : known;
+};
+
 export function documentsHaving(statements: Statements, plan: ValuesPlan): readonly ViewDocument[] {
   const { index, paths, any, limit = -1 } = plan;
-  const lists = any.map((values) => values.map(bound).map((v) => (typeof v === 'string' ? v.toWellFormed() : v)));
-  const one = lists.length === 1;
+  const decode = decoderOf(plan);
+  // The owner of an id, for each read: nothing is to be compared or put together.
+  if (any.length === 1) {
+    const rows = statements
+      .having(index, paths, true)
+      .all(...any[0]!.map(compared), limit) as unknown as readonly Row[];
+    return rows.map((row) => documentOf(statements.layout, row, [], decode)!);
+  }
+  const lists = any.map((values) => values.map(compared));
   // A list may be there twice. Where a limit counts rows, it must go before the query.
   const asked = limit === -1 ? lists : [...new Map(lists.map((list) => [JSON.stringify(list), list])).values()];
-  const values = one ? lists[0]! : [JSON.stringify(asked)];
-  const rows = statements.having(index, paths, one).all(...values, limit) as unknown as readonly Row[];
-  const distinct = one || limit !== -1 ? rows : new Map(rows.map((row) => [row[0], row])).values();
-  const decode = decoderOf(plan);
+  const rows = statements.having(index, paths, false).all(JSON.stringify(asked), limit) as unknown as readonly Row[];
+  const distinct = limit !== -1 ? rows : new Map(rows.map((row) => [row[0], row])).values();
   return Array.from(distinct, (row) => documentOf(statements.layout, row, [], decode)!);
 }
 
