@@ -21,6 +21,12 @@ const LARGEST = 20;
 
 export const readTable = () => JSON.parse(readFileSync(FILE, 'utf8'));
 const tierOf = (suite) => suite.slice(suite.lastIndexOf(':') + 1);
+/** Projects whose suite of this tier has at least so many recorded units, the largest first. */
+export const largestOf = (tier, least, { suites } = readTable()) =>
+  Object.entries(suites)
+    .filter(([suite, units]) => tierOf(suite) === tier && units >= least)
+    .sort(([, a], [, b]) => b - a)
+    .map(([suite]) => suite.slice(0, -tier.length - 1));
 const total = (numbers) => numbers.reduce((n, one) => n + one, 0);
 
 /** CPU-seconds of all child processes that have ended, of their children too. Undefined where there is no /proc. */

@@ -8,7 +8,8 @@
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { judgeCpu, measureUnit, printCpu, recordCpu } from './cpu.mjs';
+import { basename } from 'node:path';
+import { judgeCpu, largestOf, measureUnit, printCpu, recordCpu } from './cpu.mjs';
 import {
   count,
   fail,
@@ -22,6 +23,10 @@ import {
   sum,
   withTarget,
 } from './report.mjs';
+
+const LANES = 4;
+/** Units from which a project is a run of its own. Each start of Nx costs one or two. */
+const LARGE = 35;
 
 requireNode24();
 const SUITES = [
@@ -48,14 +53,19 @@ const run = (command, args) =>
 const started = Date.now();
 if ((await run('npm', ['run', '--silent', 'build'])) !== 0) process.exit(1);
 const unitOfRun = measureUnit();
-// Four lanes side by side, because each waits for processes and clocks half of its time. The reports tell what failed.
+// Four lanes side by side, because each waits for processes and clocks half of its time. A lane that is free takes the
+// next run. Large projects are runs of their own, the largest first; all small ones are one long run. The reports tell
+// what failed.
 const nx = (...args) =>
   run('npx', ['nx', 'run-many', '--parallel=1', '--output-style=static', '--nxBail=false', ...args, ...nxArgs]);
-const LONGEST = ['e2e', 'proofs,standalone', 'export,resources,attribution'];
-await Promise.all([
-  ...LONGEST.map((projectsOfLane) => nx('-t', 'test', `--projects=${projectsOfLane}`)),
-  nx('-t', 'test', `--exclude=${LONGEST.join(',')}`).then(() => nx('-t', 'test-house', '--projects=e2e')),
-]);
+const large = largestOf('npm', LARGE).map((project) => basename(project));
+const [first, ...others] = large.map((project) => ['-t', 'test', `--projects=${project}`]);
+const small = ['-t', 'test', `--exclude=${large.join(',')}`];
+const runs = [first, small, ...others, ['-t', 'test-house', '--projects=e2e']].values();
+const lane = async () => {
+  for (const args of runs) await nx(...args);
+};
+await Promise.all(Array.from({ length: LANES }, lane));
 
 const counted = limitFlaky(sum(SUITES.map(([suite, dirs]) => count(dirs, suite, id))));
 const elsewhere = (kinds, why) => {

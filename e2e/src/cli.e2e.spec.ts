@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
 import { cliPlatform } from './cli-platform.ts';
-import { jsonOf } from './pa.ts';
+import { jsonOf, PACKED_PA } from './pa.ts';
 import { follow } from './tutorials.ts';
 import { lines, patient, coverage, condition, claim, staff } from './cli-resources.ts';
 
@@ -385,6 +385,7 @@ test("a payer's engineer follows the tutorial word for word, from an own folder 
   const { code, stdout, stderr, readableByOthers } = await follow('docs/tutorials/payer.md', {
     cwd: at('tutorial'),
     env: { PA_SERVER: base, DATA_DIR: dataDir },
+    program: PACKED_PA,
   });
   expect({ code, stderr, readableByOthers }).toMatchObject({ code: 0, readableByOthers: [] });
   // The Group in its three states: as attributed, after the opt-out, and after the return.

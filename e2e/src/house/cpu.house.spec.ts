@@ -14,11 +14,12 @@ interface Tier {
   budget: number;
   tooMuch: boolean;
 }
-const { inUnits, judgeCpu, measureUnit, median, printCpu, readTable, tiersOf } = (await import(
+const { inUnits, judgeCpu, largestOf, measureUnit, median, printCpu, readTable, tiersOf } = (await import(
   join(ROOT, '.ci/cpu.mjs')
 )) as {
   inUnits(cpu: Record<string, number | undefined>, unit: number): Record<string, number>;
   judgeCpu(sentences: readonly string[], fail: (sentence: string) => void): void;
+  largestOf(tier: string, least: number, table: Table): readonly string[];
   measureUnit(): () => Promise<number>;
   median(numbers: readonly number[]): number;
   printCpu(
@@ -36,6 +37,12 @@ const table: Table = {
   suites: { 'libs/a:npm': 60, 'libs/b:npm': 20, 'e2e:world': 40 },
 };
 const tier = (units: Record<string, number>): Tier => tiersOf(units, table)[0]!;
+
+it('knows the projects that are large enough to run by themselves, the largest first', () => {
+  const suites = { ...table.suites, 'libs/c:npm': 70, e2e: 90 };
+  expect(largestOf('npm', 60, { ...table, suites })).toEqual(['libs/c', 'libs/a']);
+  expect(largestOf('world', 41, table)).toEqual([]);
+});
 
 describe('the budget of a tier', () => {
   it('holds as long as the cost is at most one and a half of it', () => {

@@ -23,7 +23,7 @@ import { Stores } from './kill-points/stores.ts';
 import { atRest, goOn, handled, nothingKnown, publish } from './kill-points/story.ts';
 import { ManualClock, startProcess } from './kill-points/world.ts';
 
-const EVENTS = variant.long ? 100_000 : 1_000;
+const EVENTS = variant.long ? 100_000 : 500;
 /** Events of a round. Afterwards the test resolves all holds, so that later events find members without a hold. */
 const ROUND = 500;
 /** The members of a round. Merges may join them, so an event about one may affect others of the same round. */

@@ -16,7 +16,8 @@ import { type ServedDecision, servedIn } from './model/served.ts';
 
 /** `explain` never rewrites the past (APPS.md, P10 to P16): it is asked about decisions that were served. */
 
-const SEQUENCES = 4;
+/** `past.long.spec.ts` has 120. */
+const SEQUENCES = 2;
 const WEEK_MINUTES = 7 * 24 * 60;
 const HOUR_SECONDS = 3600;
 let folder: string;
@@ -31,7 +32,7 @@ test(`P11: explains each decision of ${SEQUENCES} sequences as it was served (se
   const found = await explainServed(keys, variant.seed, SEQUENCES);
   console.info(figuresOf(found));
   expect(found.differ.slice(0, 3)).toEqual([]);
-  expect(found.decisions).toBeGreaterThan(200);
+  expect(found.decisions).toBeGreaterThan(100);
   // A decision within the millisecond of a statement may come before or after it.
   expect(found.sameTime).toBeLessThan(found.decisions / 20);
   // The comparison would fail if either date were ignored.
