@@ -36,7 +36,8 @@ export async function load(options: {
       let need = -1;
       let sentAt = 0;
       const send = (): void => {
-        if (performance.now() >= end) {
+        // On a slow machine too, each connection has an answer.
+        if (sentAt > 0 && performance.now() >= end) {
           socket.end();
           resolve();
           return;

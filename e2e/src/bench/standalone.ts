@@ -37,12 +37,19 @@ async function intake(platform: PlatformProcess, payer: SyntheticPayer, scratch:
 }
 
 /** The standalone on the embedded engine: every figure from intake to export. */
-export async function benchStandalone(options: { members: number; seconds: number }): Promise<Row[]> {
+export async function benchStandalone(options: {
+  readonly members: number;
+  /** Of each load. */
+  readonly seconds: number;
+  /** How often it starts for the figure of the start. */
+  readonly starts: number;
+  readonly optOuts: number;
+}): Promise<Row[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const rows: Row[] = [];
   try {
     note('start-up');
-    rows.push({ what: 'start-up, fresh folder, median', value: await startUp(scratch, 3), unit: 'ms' });
+    rows.push({ what: 'start-up, fresh folder, median', value: await startUp(scratch, options.starts), unit: 'ms' });
     const platform = await startPlatform({
       dataDir: join(scratch, 'data'),
       env: { EXPORT_POLLS_PER_MINUTE: '100000' },
@@ -131,7 +138,7 @@ export async function benchStandalone(options: { members: number; seconds: numbe
       });
 
       note('opt-outs');
-      const times = await optOutTimes(platform, 200);
+      const times = await optOutTimes(platform, options.optOuts);
       rows.push(
         { what: 'opt-out to effect, p50', value: quantile(times, 0.5), unit: 'ms' },
         { what: 'opt-out to effect, p99', value: quantile(times, 0.99), unit: 'ms' },
