@@ -25,6 +25,17 @@ const BOTH = [
  */
 export const LOOKS = variant.long ? ([...BOTH, ['dark', 1280, 'es'], ['light', 390, 'en']] as const) : BOTH;
 
+/**
+ * The roles that see in the browser that a page is not for them. One is enough, because the server refuses each role on
+ * each route, and the test of the sign-in looks at the pages of each role. The suite `looks` has all of them.
+ * @param turn which one, so that different pages have different roles
+ */
+export const refusedInBrowser = (others: readonly string[], turn: number): readonly string[] =>
+  variant.long ? others : [others[turn % others.length]!];
+
+/** What a browser reports of a server that was away. */
+export const AWAY = /ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED/;
+
 /** Asks what the files of this run share (shared.ts). */
 async function shared<T>(path: string): Promise<T> {
   const answer = await fetch(inject('shared') + path);
@@ -108,21 +119,41 @@ export class PortalBench {
     return page;
   }
 
-  /** Gives the browser a session with these roles. */
-  async signIn(context: BrowserContext, roles: readonly string[]): Promise<void> {
+  /** A session of a person with these roles, without a browser: the cookie, and the token of its page for changes. */
+  async session(roles: readonly string[]): Promise<{ readonly cookie: string; readonly csrf: string }> {
     const answer = await fetch(`${this.platform.base}/auth/session`, {
       method: 'POST',
       headers: { authorization: `Bearer ${this.platform.administratorToken}`, 'content-type': 'application/json' },
       body: JSON.stringify({ roles }),
     });
-    const [name = '', value = ''] = answer.headers.get('set-cookie')!.split(';')[0]!.split('=');
+    const { csrf } = (await answer.json()) as { readonly csrf: string };
+    return { cookie: answer.headers.get('set-cookie')!.split(';')[0]!, csrf };
+  }
+  /** Gives the browser a session with these roles. */
+  async signIn(context: BrowserContext, roles: readonly string[]): Promise<void> {
+    const [name = '', value = ''] = (await this.session(roles)).cookie.split('=');
     await context.addCookies([{ name, value, url: this.platform.base, httpOnly: true, sameSite: 'Strict' }]);
+  }
+  /**
+   * Takes the server away from a page, and gives it back: the network of the browser, and in the suite `looks` the
+   * process. `imports` and `dead-letters` restart it in each run, with a session of a person under the open page.
+   */
+  async whileAway(page: Page, during: () => Promise<void>, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    if (!variant.long) {
+      await page.context().setOffline(true);
+      await during();
+      await page.context().setOffline(false);
+      return;
+    }
+    await this.platform.stop();
+    await during();
+    await this.restart(env);
   }
 }
 
 /** Faults of accessibility of what the page shows now, and what is wider than the screen. */
 export async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
+  if (await page.evaluate('globalThis.axe === undefined')) await page.evaluate(AXE);
   const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as AxeResults;
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html.slice(0, 200)}`);
   const wide = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench } from './bench.ts';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, refusedInBrowser } from './bench.ts';
 import { administrator, approveStranger, type Clinic, clinicOf } from './sandbox.ts';
 
 /** A name that a stranger gave to an app. */
@@ -294,14 +294,15 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
     await page.context().close();
   });
 
-  test.each(OTHERS)('%s is refused on the page, and has no route to enter a decision', async (role) => {
+  test.each(refusedInBrowser(OTHERS, 1))('%s is refused on the page', async (role) => {
     const page = await opened([role]);
     await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
-    const [cookie] = await page.context().cookies();
-    const headers = { cookie: `${cookie!.name}=${cookie!.value}` };
-    const { csrf } = (await (await fetch(`${bench.platform.base}/auth/session`, { headers })).json()) as {
-      csrf: string;
-    };
+    await page.context().close();
+  });
+
+  test.each(OTHERS)('%s has no route to enter a decision', async (role) => {
+    const { cookie, csrf } = await bench.session([role]);
+    const headers = { cookie };
     // An auditor may ask who saw and who could see (docs/roles.md), and decides nothing.
     const since = new Date(Date.now() - 3_600_000).toISOString();
     const asks = role === 'auditor' ? 200 : 403;
@@ -319,7 +320,6 @@ describe.skipIf(missing !== '')(`a person of the call centre${missing}`, () => {
       const answer = await fetch(bench.platform.base + path, { method: 'POST', headers: sent, body: '{}' });
       expect(answer.status, path).toBe(403);
     }
-    await page.context().close();
   });
 
   test('needs nothing that the policy forbids, and no other server', () => {

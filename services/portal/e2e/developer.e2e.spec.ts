@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { eventually } from '@provider-access/testing';
 import type { Download, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, refusedInBrowser, weigh } from './bench.ts';
 import { clinicOf, enterOptOut, fileOf, type Key, SANDBOX, signed } from './sandbox.ts';
 
 const MOST_CLICKS = 12;
@@ -320,13 +320,19 @@ describe.skipIf(missing !== '')(`a developer${missing}`, () => {
 
   test('has nothing for a person of the payer, and nothing of another app', async () => {
     const { base } = bench.platform;
+    const own = fileOf(bench, 'sandbox/clinic-a.app.json') as AppFile;
+    const routes = ['/fhir/Group', '/fhir/bulk', '/fhir/Patient', '/refusals', `/auth/register/${own.client_id}`];
     for (const role of ROLES) {
+      const { cookie } = await bench.session([role]);
+      for (const path of routes)
+        expect([role, path, (await fetch(base + path, { headers: { cookie } })).status]).toEqual([role, path, 401]);
+    }
+    for (const role of refusedInBrowser(ROLES, 0)) {
       const context = await bench.fresh();
       await bench.signIn(context, [role]);
       const page = await bench.open(context, '/portal/developer');
       await page.getByRole('heading', { name: 'Your app', exact: true }).waitFor();
-      const { client_id: client } = fileOf(bench, 'sandbox/clinic-a.app.json') as AppFile;
-      for (const path of ['/fhir/Group', '/fhir/bulk', '/fhir/Patient', '/refusals', `/auth/register/${client}`]) {
+      for (const path of routes) {
         const status = await page.evaluate(`fetch(${JSON.stringify(base + path)}).then((answer) => answer.status)`);
         expect([role, path, status]).toEqual([role, path, 401]);
       }
@@ -334,7 +340,6 @@ describe.skipIf(missing !== '')(`a developer${missing}`, () => {
     }
     const page = await opened();
     // The registration token of one app with the id of another one.
-    const own = fileOf(bench, 'sandbox/clinic-a.app.json') as AppFile;
     const other = fileOf(bench, 'sandbox/clinic-b.app.json') as AppFile;
     const mixed = join(folder, 'mixed.app.json');
     writeFileSync(mixed, JSON.stringify({ ...own, client_id: other.client_id }));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, refusedInBrowser, weigh } from './bench.ts';
 import { administrator, type Clinic, clinicOf, enterOptOut } from './sandbox.ts';
 import { LABORATORY } from './shared.ts';
 
@@ -201,20 +201,16 @@ describe.skipIf(missing !== '')(`a payer's engineer${missing}`, () => {
     await page.context().close();
   });
 
-  test.each(OTHERS)('%s is refused on the page', async (role) => {
+  test.each(refusedInBrowser(OTHERS, 3))('%s is refused on the page', async (role) => {
     const page = await opened(role);
     await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
     await page.context().close();
   });
 
   test.each(['reviewer', 'call-centre', 'dead-letter-reader'])('%s is refused on each of its routes', async (role) => {
-    const context = await bench.fresh();
-    await bench.signIn(context, [role]);
-    const [cookie] = await context.cookies();
-    const headers = { cookie: `${cookie!.name}=${cookie!.value}` };
+    const { cookie } = await bench.session([role]);
     for (const route of ROUTES)
-      expect([route, (await fetch(bench.platform.base + route, { headers })).status]).toEqual([route, 403]);
-    await context.close();
+      expect([route, (await fetch(bench.platform.base + route, { headers: { cookie } })).status]).toEqual([route, 403]);
   });
 
   test('needs little before it shows something', async () => {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, weigh } from './bench.ts';
+import { CHROMIUM, Clicks, faultsOf, LOOKS, picture, PortalBench, refusedInBrowser, weigh } from './bench.ts';
 import { registerWithEverything, SCRIPT } from './every-field.ts';
 import { PAST_APP, PAST_MEMBER, PAST_NPIS, writePastApp } from './past-app.ts';
 
@@ -349,21 +349,20 @@ describe.skipIf(missing !== '')(`a reviewer${missing}`, () => {
     await page.context().close();
   });
 
-  test.each(['operator', 'engineer', 'call-centre', 'dead-letter-reader'])(
-    '%s is refused on the page and on its routes',
-    async (role) => {
-      const page = await opened([role]);
-      await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
-      await page.goto(`${bench.platform.base}/portal/decisions`);
-      await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
-      const [cookie] = await page.context().cookies();
-      for (const path of ['/auth/clients', '/auth/clients/c-1', '/auth/decisions', `/ops/evidence/apps/${PAST_APP}`])
-        expect(
-          (await fetch(bench.platform.base + path, { headers: { cookie: `${cookie!.name}=${cookie!.value}` } })).status,
-        ).toBe(403);
-      await page.context().close();
-    },
-  );
+  const OTHERS = ['operator', 'engineer', 'call-centre', 'dead-letter-reader'];
+  test.each(refusedInBrowser(OTHERS, 3))('%s is refused on the page', async (role) => {
+    const page = await opened([role]);
+    await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
+    await page.goto(`${bench.platform.base}/portal/decisions`);
+    await page.getByRole('heading', { name: 'This page is not for your roles' }).waitFor();
+    await page.context().close();
+  });
+
+  test.each(OTHERS)('%s is refused on its routes', async (role) => {
+    const { cookie } = await bench.session([role]);
+    for (const path of ['/auth/clients', '/auth/clients/c-1', '/auth/decisions', `/ops/evidence/apps/${PAST_APP}`])
+      expect((await fetch(bench.platform.base + path, { headers: { cookie } })).status).toBe(403);
+  });
 
   test.each(['/portal/apps', '/portal/decisions'])('%s needs little before it shows something', async (path) => {
     const context = await bench.fresh();
