@@ -96,7 +96,8 @@ async function runInTurn(lane) {
     removeReports(dirs, tier);
     console.log(`\n== ${tier}`);
     const args = ['run-many', '-t', target, '--parallel=1', '--output-style=static', '--nxBail=false', ...nxArgs];
-    await nx(args, TIERS[tier].engines ? engines?.env : {});
+    // A tier that needs no engines may have a spec that uses them if they are there.
+    await nx(args, engines?.env);
     counts.push(count(dirs, tier, run));
   }
 }

@@ -24,6 +24,7 @@ const STANDALONE_ONLY = [
   // A thousand random files; the suite `long` has them.
   'src/full-files-foreseen.e2e.spec.ts',
   'src/image/**',
+  'src/bench/**',
 ];
 /** These depend on nothing but HTTP. */
 const HTTP_ONLY = [
@@ -43,13 +44,18 @@ const HTTP_ONLY = [
 /** Counts, and one fault of each kind on one deployment. Every other `*.engine.spec.ts` runs in a long suite. */
 const ENGINES = ['src/idle.engine.spec.ts', 'src/faults.engine.spec.ts'];
 const OUTAGES = ['src/engines-away.engine.spec.ts', 'src/backup.engine.spec.ts', 'src/kafka/**/*.engine.spec.ts'];
+/** With `variant.long` they do what `.ci/run` has no time for. */
+const MORE_OF = [
+  ...['demo.e2e', 'metrics.e2e', 'search.e2e', 'full-files-foreseen.e2e', 'bench/standalone.e2e'],
+  ...['site.program', 'pa-forms.program', 'image/roles.program'],
+];
 
 export default configure({
   projects: [
     // Scenarios wait for processes half of the time.
     suite('npm', specs('unit', 'e2e', 'chart'), { globalSetup: [...SET_UP, WARM], maxWorkers: 3, isolate: false }),
     // Checks of the repository itself. They read every file, so any change runs them again.
-    suite('house', specs('house')),
+    suite('house', specs('house'), { isolate: false }),
     suite('engines', ENGINES, {
       ...alone,
       globalSetup: RESOLUTIONS,
@@ -65,7 +71,7 @@ export default configure({
       variant: { deployment: 'processes' },
     }),
     suite('programs', specs('program'), alone),
-    longSuite('long', [...specs('long'), ...scenarios('demo', 'metrics', 'search', 'full-files-foreseen')], {
+    longSuite('long', [...specs('long'), ...MORE_OF.map((file) => `src/${file}.spec.ts`)], {
       ...alone,
       // They need packages and a validator, and have a suite of their own.
       exclude: ['**/faults-of-*', 'src/foreign-*'],

@@ -15,6 +15,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { baseOf, bulkExport, Server } from '@provider-access/cli';
 import { layOut, UID, WRITTEN } from '@provider-access/image';
 import { eventually, startEngines, type Engines } from '@provider-access/testing';
+import { variant } from '@provider-access/testing/variant';
 import { environment, startDeployment, type Spawn } from '../deployment.ts';
 import { SERVICES } from '../gateway.ts';
 import { holdsExactly } from '../interrupted.ts';
@@ -24,6 +25,7 @@ import { sharedPayer } from '../world/context.ts';
 import { confine, notConfinable, type Confined } from './sandbox.ts';
 
 const why = notConfinable();
+const ENGINE_AWAY = 3;
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')) as {
   version: string;
 };
@@ -150,14 +152,10 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   });
 
   describe('tools and wrong words', () => {
-    test.each([
+    const WORDS = [
       [['pa', '--help'], 0, 'Usage: pa'],
-      [['pa', 'probe', '--help'], 0, 'Usage: pa probe'],
-      [['admin', '--help'], 0, 'provider-access-admin'],
       [['admin', 'verify'], 1, 'KAFKA_BROKERS: must be set'],
-      [['auth'], 1, 'KAFKA_BROKERS: must be set'],
       [['--version'], 0, version],
-      [['--help'], 0, 'standalone'],
       [
         [],
         2,
@@ -166,11 +164,22 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       ],
       [['sandbox'], 1, 'SANDBOX_PAYER_URL: must be set'],
       [['exprot'], 2, 'There is no role "exprot"; the first argument is one of auth'],
-    ] as const)('%j ends with %i and says what it is about', async (args, code, words) => {
-      const { text, code: ended } = await outcome(args);
-      expect(text).toContain(words);
-      expect(ended).toBe(code);
-    });
+    ] as const;
+    /** The same programs with other words. */
+    const MORE = [
+      [['pa', 'probe', '--help'], 0, 'Usage: pa probe'],
+      [['admin', '--help'], 0, 'provider-access-admin'],
+      [['auth'], 1, 'KAFKA_BROKERS: must be set'],
+      [['--help'], 0, 'standalone'],
+    ] as const;
+    test.each([...WORDS, ...(variant.long ? MORE : [])])(
+      '%j ends with %i and says what it is about',
+      async (args, code, words) => {
+        const { text, code: ended } = await outcome(args);
+        expect(text).toContain(words);
+        expect(ended).toBe(code);
+      },
+    );
   });
 
   describe('standalone', () => {
@@ -221,6 +230,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     /** Files are in the data folder, because the variables of a bucket would be refused. */
     let addresses: Record<'KAFKA_BROKERS' | 'MONGODB_URI', string>;
     beforeAll(async () => {
+      // Those of the tier beside it, if it runs.
       engines = await startEngines();
       dataDir = join(folder, 'deployment');
       mkdirSync(dataDir);
@@ -239,16 +249,23 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
 
     test('admin plans, applies and verifies', async () => {
       const env = inside(environment({ dataDir, env: addresses }, 'http://127.0.0.1:8080'));
-      for (const [command, code] of [
+      // Each is a start of the program. The services, which follow, verify too.
+      const STEPS = [
         ['verify', 2],
         ['plan', 0],
         ['apply', 0],
         ['verify', 0],
-      ] as const) {
-        const ran = await outcome(['admin', command], { env, data: dataDir });
+      ] as const;
+      for (const [command, code] of variant.long ? STEPS : [STEPS[0], STEPS[2]]) {
+        const run = (): ReturnType<typeof outcome> => outcome(['admin', command], { env, data: dataDir });
+        let ran = await run();
+        // A busy broker is too slow right after its start, and Kubernetes repeats the chart's job.
+        for (let n = 0; ran.code === ENGINE_AWAY && n < 5; n += 1) ran = await run();
         expect(ran.code, `${command}: ${ran.text}`).toBe(code);
         if (command === 'plan') expect(ran.text).toMatch(/create/);
       }
+      // `startDeployment` would apply again.
+      writeFileSync(join(dataDir, 'applied'), '', { mode: 0o600 });
     }, 180_000);
 
     /**
