@@ -46,7 +46,13 @@ export async function watchedPlatform(options: FreshOptions = {}): Promise<Watch
     emitted.received.push(request);
     emitted.spans.push(...spansIn(request));
   });
-  const env = { ...TELLING, LOG_FORMAT: 'json', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, ...options.env };
+  const env = {
+    ...TELLING,
+    OTEL_METRIC_EXPORT_INTERVAL: '2000',
+    LOG_FORMAT: 'json',
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    ...options.env,
+  };
   const fresh = await freshPlatform({ ...options, env, onLine: (line) => emitted.lines.push(line) });
   return {
     ...fresh,

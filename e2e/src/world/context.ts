@@ -45,12 +45,11 @@ export const LIMITS = {
 /** Every day is a business day, in UTC, so a deadline is always 24 hours after its start. */
 export const EVERY_DAY = { BUSINESS_TIME_ZONE: 'UTC', BUSINESS_DAYS: 'mon,tue,wed,thu,fri,sat,sun' };
 
-/** All telemetry of a process, without delay. */
+/** All telemetry of a process. How often it measures depends on who waits for it. */
 export const TELLING = {
   LOG_LEVEL: 'debug',
   REQUEST_LOG: 'true',
   OTEL_TRACES_SAMPLER_ARG: '1',
-  OTEL_METRIC_EXPORT_INTERVAL: '2000',
   OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
 };
 

@@ -15,6 +15,9 @@ import { EVERY_DAY, LIMITS, sharedPayer, TELLING } from './context.ts';
  */
 const BUSY = { KAFKA_SESSION_TIMEOUT_MS: '60000', FACTS_BOUND_MS: '60000', STOP_TIMEOUT_MS: '120000' };
 
+/** A measurement asks both engines for the lag of each view. Two scenarios wait for the next one, all others do not. */
+const MEASURING = { OTEL_METRIC_EXPORT_INTERVAL: '6000' };
+
 /** Lines that no service may log: a default of kafkajs, a warning of Node, a part that did not close. */
 const WRONG = /partitioner|TimeoutNegativeWarning|did not close|not handled/i;
 
@@ -54,6 +57,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       ...EVERY_DAY,
       ...TELLING,
       ...BUSY,
+      ...MEASURING,
       ...s3Files(await sharedS3()),
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
     };
