@@ -51,7 +51,7 @@ export const BUDGETS = {
     most: 4,
     reason: 'Owner and record with its line. Reads that are on their way together share all other statements.',
   },
-  parsesOfARead: { most: 4, reason: 'The parts of a record and the entry of the audit for its view; never the line.' },
+  parsesOfARead: { most: 3, reason: 'The parts of a record; never the line, nor the entry of the audit.' },
   stringifiesOfARead: {
     most: 3,
     reason: 'The entry of the audit, and its document in the view of disclosures. Many share a day in audit_evidence.',
