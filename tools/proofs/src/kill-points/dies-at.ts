@@ -27,11 +27,13 @@ export const everyPoint: Choice = (points) => points;
 
 /**
  * Points that have together each kind of moment, such as "after append (pa.records)". The numbers of calls, partitions
- * and offsets and the ids of jobs and members make no kind of their own. A point is the end of one call and the
- * beginning of the next ones, so the points that have most of the missing kinds come first.
+ * and offsets and the ids of jobs and members make no kind of their own. The beginning of a call makes none either: the
+ * stores are then as the end of another call left them. The points that have most of the missing kinds come first.
  */
 export const oneOfEachKind: Choice = (points) => {
-  const kinds = points.map(({ names }) => [...new Set(names.map(kindOf))]);
+  const kinds = points.map(({ names }) => [
+    ...new Set(names.filter((name) => !name.startsWith('before ')).map(kindOf)),
+  ]);
   const missing = new Set(kinds.flat());
   const chosen = new Set<number>();
   while (missing.size > 0) {
