@@ -1,5 +1,5 @@
 export { addressBlock } from './address-block.ts';
-export { RequestLimits } from './request-limits.ts';
+export { RequestLimits, saysNo } from './request-limits.ts';
 export * from './signing-keys.ts';
 export * from './published-keys.ts';
 export * from './access-tokens.ts';

@@ -1,4 +1,4 @@
-import { BoundedMap, type Clock } from '@provider-access/kernel';
+import { BoundedMap, type Clock, Refusal } from '@provider-access/kernel';
 
 const MINUTE = 60_000;
 /** Most keys that are counted. With more, the keys whose minute began first are dropped. */
@@ -37,3 +37,9 @@ export class RequestLimits {
     if (window !== undefined && window.count > 0) window.count--;
   }
 }
+
+/**
+ * Whether an error says no to its caller. Any other one says that the platform could not answer. It tells a guesser
+ * nothing, and an app that repeats its request must not be limited for it.
+ */
+export const saysNo = (error: unknown): boolean => error instanceof Refusal && error.status < 500;

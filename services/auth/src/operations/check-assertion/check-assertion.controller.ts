@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { grantScopes, SCOPE_TYPES, scopeFaults } from '@provider-access/domain/smart';
+import { saysNo } from '@provider-access/smart';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
@@ -88,11 +89,19 @@ export class CheckAssertionController {
   async check({ request }: Asked<typeof CHECK_ASSERTION>): Promise<Answer> {
     const taken = this.limits.take(request);
     try {
-      this.asking.requireCurrent();
+      const { accepted, answer } = await this.explain(request);
+      if (accepted) taken.giveBack();
+      return notStored(answer);
     } catch (error) {
-      taken.giveBack();
+      if (!saysNo(error)) taken.giveBack();
       throw error;
     }
+  }
+
+  private async explain(
+    request: Asked<typeof CHECK_ASSERTION>['request'],
+  ): Promise<{ readonly accepted: boolean; readonly answer: object }> {
+    this.asking.requireCurrent();
     const form = formOf(request);
     const explained = await this.asking.explain(form['client_assertion']);
     if (explained === undefined) throw notSigned();
@@ -102,9 +111,8 @@ export class CheckAssertionController {
 
     const checks = [...explained.checks, ...this.ofClient(registration), ...ofForm(form, registration)];
     const accepted = checks.every((check) => check.accepted);
-    if (accepted) taken.giveBack();
     const server_time = instant(this.ports.clock.now());
-    return notStored({ client_id: registration.client, accepted, server_time, checks });
+    return { accepted, answer: { client_id: registration.client, accepted, server_time, checks } };
   }
 
   private ofClient(client: ClientRegistration): readonly Check[] {

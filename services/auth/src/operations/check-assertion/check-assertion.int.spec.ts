@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EngineUnavailable } from '@provider-access/engines/log';
 import { type CryptoKey, generateKeyPair } from 'jose';
 import { type Answer, type App, Bench, NOW, NPI, prepare, publicJwk } from '../../../test/harness.ts';
 import { assertionCheckResponse } from './check-assertion.controller.ts';
@@ -191,6 +192,15 @@ describe('the limits of token requests', () => {
     expect((await bench.token(app)).status).toBe(200);
     expect(await check(await bench.assertion(app.id))).toMatchObject({ status: 429, headers: { 'retry-after': '60' } });
     expect((await bench.token(app)).status).toBe(429);
+  });
+  it('do not count what the platform could not answer', async () => {
+    const app = await open({ refusalsPerMinute: 2 });
+    const away = vi.spyOn(bench.ports.state.counters, 'hit').mockRejectedValue(new EngineUnavailable('away'));
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await check(await bench.assertion(app.id))).status);
+    expect(statuses).toEqual([503, 503, 503, 503, 503]);
+    away.mockRestore();
+    expect((await check(await bench.assertion(app.id))).status).toBe(200);
   });
   it('do not count an assertion that is accepted as a refusal', async () => {
     const app = await open({ refusalsPerMinute: 1 });

@@ -1,8 +1,9 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK } from 'jose';
+import { EngineUnavailable } from '@provider-access/engines/log';
 import { unknownType } from '@provider-access/events';
 import { Parties } from '@provider-access/facts';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
@@ -332,6 +333,18 @@ describe('PUT on the registration URI is refused', () => {
       (await tight.call('PUT', `/auth/register/${app.id}`, { json: { client_id: app.id, ...set(second) }, token }))
         .status;
     expect([await ask('x'), await ask('x'), await ask('x'), await ask(app.token)]).toEqual([401, 401, 429, 429]);
+    await tight.stop();
+  });
+
+  it('after many wrong tokens alone, and not after requests that the platform could not answer', async () => {
+    const tight = await Bench.start({ config: { refusalsPerMinute: 2 } });
+    const app = await tight.approved();
+    const read = async (): Promise<number> =>
+      (await tight.call('GET', `/auth/register/${app.id}`, { token: app.token })).status;
+    const away = vi.spyOn(tight.ports.state.claims, 'get').mockRejectedValue(new EngineUnavailable('away'));
+    expect([await read(), await read(), await read()]).toEqual([503, 503, 503]);
+    away.mockRestore();
+    expect(await read()).toBe(200);
     await tight.stop();
   });
 });

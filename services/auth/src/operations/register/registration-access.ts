@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { addressBlock, bearerToken, RequestLimits, secretMatches } from '@provider-access/smart';
+import { addressBlock, bearerToken, RequestLimits, saysNo, secretMatches } from '@provider-access/smart';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { tooMany } from '../answers.ts';
@@ -58,15 +58,23 @@ export class RegistrationAccess {
     const from = addressBlock(request.ip);
     const wait = this.reads.take(from);
     if (wait > 0) throw tooMany(request, 'refused requests', wait);
+    try {
+      const client = await this.holderOf(token, id, update);
+      this.reads.giveBack(from);
+      return { client, token };
+    } catch (error) {
+      if (!saysNo(error)) this.reads.giveBack(from);
+      throw error;
+    }
+  }
+  private async holderOf(token: string, id: string, update: unknown): Promise<ClientRegistration> {
     const client = await this.clients.find(id);
     const hash = client?.registrationTokenHash ?? NO_HASH;
     if (secretMatches(token, hash)) await this.rotated.used(id, hash);
     else if (update === undefined || !(await this.rotated.repeats(id, hash, token, update))) throw noRegistration();
-    if (client === undefined) throw noRegistration();
     // The token ended with the registration.
-    if (endedItself(client)) throw noRegistration();
-    this.reads.giveBack(from);
-    return { client, token };
+    if (client === undefined || endedItself(client)) throw noRegistration();
+    return client;
   }
 
   find(id: string): Promise<ClientRegistration | undefined> {

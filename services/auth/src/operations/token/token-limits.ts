@@ -27,9 +27,10 @@ export class TokenLimits {
   }
 
   /**
-   * Counts a request before any check of its assertion; a request that succeeds gives its count back. An approved
-   * client has its own count at its address, so that junk from behind the same proxy does not lock it out. A stranger
-   * cannot use up that count, because client ids are random.
+   * Counts a request before any check of its assertion. A request that succeeds gives its count back, and so does one
+   * that the platform could not answer (`saysNo`). Both may happen to one request. An approved client has its own count
+   * at its address, so that junk from behind the same proxy does not lock it out. A stranger cannot use up that count,
+   * because client ids are random.
    * @throws Refusal 429
    */
   take(request: FastifyRequest): { giveBack(): void } {
@@ -39,8 +40,11 @@ export class TokenLimits {
     const key = client === undefined ? block : `${block} ${client}`;
     const wait = this.refused.take(key) || (client === undefined ? this.strangers.take('') : 0);
     if (wait > 0) throw tooMany(request, 'refused token requests', wait);
+    let isTaken = true;
     return {
       giveBack: () => {
+        if (!isTaken) return;
+        isTaken = false;
         this.refused.giveBack(key);
         if (client === undefined) this.strangers.giveBack('');
       },

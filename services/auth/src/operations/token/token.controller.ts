@@ -4,7 +4,7 @@ import { type RefusalEntry, TOKEN_CHECKS, type TokenStep } from '@provider-acces
 import { Refusal, REFUSALS } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
-import { TokenIssuer } from '@provider-access/smart';
+import { saysNo, TokenIssuer } from '@provider-access/smart';
 import { FORM } from '../form.ts';
 import { ASSERTION_TYPE, TokenGrants, TokenRefusal } from './token-grants.ts';
 import { TokenLimits } from './token-limits.ts';
@@ -95,10 +95,13 @@ export class TokenController {
       };
     } catch (error) {
       const refused = error instanceof Refusal ? new TokenRefusal(error) : error;
-      if (!(refused instanceof TokenRefusal)) throw error;
+      if (!(refused instanceof TokenRefusal)) {
+        taken?.giveBack();
+        throw error;
+      }
       const { refusal, client, step } = refused;
       this.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
-      if (refusal.status < 500) {
+      if (saysNo(refusal)) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
         const entry: RefusalEntry = {
           client: client ?? 'unknown',

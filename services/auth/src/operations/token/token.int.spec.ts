@@ -1,7 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { EngineUnavailable } from '@provider-access/engines/log';
 import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import {
   ADMINISTRATOR,
@@ -295,6 +296,17 @@ describe('POST /auth/token', () => {
       error: 'invalid_scope',
       error_description: 'This app has none of the requested scopes. It has: system/Patient.rs system/Group.rs',
     });
+  });
+  it('counts no request as refused that the platform could not answer', async () => {
+    await open({ config: { refusalsPerMinute: 2 } });
+    const app = await bench.approved();
+    const { counters } = bench.ports.state;
+    const away = vi.spyOn(counters, 'hit').mockRejectedValue(new EngineUnavailable('away'));
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await bench.token(app)).status);
+    expect(statuses).toEqual([503, 503, 503, 503, 503]);
+    away.mockRestore();
+    expect((await bench.token(app)).status).toBe(200);
   });
   it('limits a client, and leaves the others alone', async () => {
     await open({ config: { tokensPerMinute: 2 } });
