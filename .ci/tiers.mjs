@@ -3,11 +3,11 @@
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
  * separate processes), `programs` (promtool, kubeconform, the image), `browser` (the pages for people in Chromium). All
  * of them, or those named as arguments. Brings the engines up when a tier needs them and they are not named in the
- * environment; they end with this process. `engines` waits half of its time, so the other tiers run beside it, one
- * after the other: each deployment has topics and a database of its own, and a spec that stops an engine starts its
- * own. Nx restores a tier of a project whose inputs have not changed. `--record` writes the cost of each suite to
- * `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with
- * `N passed, N failed`; more than two flaky files fail the run.
+ * environment; they end with this process. Tests of engines wait half of their time, so two lanes run side by side:
+ * each deployment has topics and a database of its own, and a spec that stops an engine starts its own. Nx restores a
+ * tier of a project whose inputs have not changed. `--record` writes the cost of each suite to `.ci/cpu.json`. Other
+ * arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with `N passed, N failed`.
+ * More than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -26,12 +26,12 @@ import {
   withTarget,
 } from './report.mjs';
 
-/** In turn: `lane` 0 takes as long as the others together. */
+/** In turn: each lane takes as long as the other one. */
 const TIERS = {
   engines: { engines: true, lane: 0 },
+  world: { engines: true, lane: 0 },
   programs: { engines: false, lane: 1 },
   browser: { engines: false, lane: 1 },
-  world: { engines: true, lane: 1 },
 };
 
 requireNode24();
