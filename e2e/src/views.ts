@@ -1,3 +1,4 @@
+import { eventually } from '@provider-access/testing';
 import { http, json, type Served } from './road.ts';
 
 const SERVICES = ['attribution', 'resources', 'export'] as const;
@@ -26,9 +27,14 @@ async function rebuild(
   service: string,
   view: string,
 ): Promise<{ view: string; equal: boolean | undefined }> {
-  const answer = await http(`${platform.base}/ops/views/${service}/${view}/rebuild`, {
-    method: 'POST',
-    token: platform.administratorToken,
+  // Two services list a view that both read, so another call may rebuild it now.
+  const answer = await eventually(async () => {
+    const asked = await http(`${platform.base}/ops/views/${service}/${view}/rebuild`, {
+      method: 'POST',
+      token: platform.administratorToken,
+    });
+    if (asked.status === 409) throw new Error(`the rebuild of ${view} is a conflict: ${asked.body.toString('utf8')}`);
+    return asked;
   });
   if (answer.status !== 200)
     throw new Error(`the rebuild of ${view} was answered ${answer.status}: ${answer.body.toString('utf8')}`);
