@@ -79,7 +79,8 @@ export class AccessTokens {
       return undefined;
     }
     if (remembered === undefined) this.#hashes.set(token, key);
-    // The order says which token goes when there is no room. V8 makes a map anew that moves an entry for each request.
+    // The order says which token goes when there is no room. Until then nothing is moved, because V8 would build the
+    // map anew after some requests.
     if (this.#verified.size * 2 > this.#capacity) this.#verified.set(key, known);
     this.#metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
     return known;

@@ -2,8 +2,8 @@ import type { QueryPlan } from '../query.ts';
 import type { Layout } from './tables.ts';
 
 /**
- * The rows of a `find` with joined bodies, as one row. A value for each body, for each id and for each JSON costs more
- * than SQLite takes to find them. A plain document needs no JSON, so its row is not read: the index has its id.
+ * The rows of a `find` with joined bodies, as one row. node:sqlite takes longer to make a value of each body, id and
+ * JSON than SQLite takes to find them. A plain document needs no JSON, so its row is not read: the index has its id.
  */
 
 /**
@@ -25,8 +25,8 @@ export function joinedColumns(
 }
 
 /**
- * What stands in front of an id: the bytes of the body, or one of the first two marks where the joined bodies have a
- * digit instead. Then one of the others.
+ * Two things stand in front of an id. The first is the size of the body in bytes, or `large` or `absent` if the joined
+ * bodies have one digit in its place. The second is `plain` or `other`.
  */
 export const MARKS = { large: '+', absent: '-', plain: ' ', other: '!' } as const;
 

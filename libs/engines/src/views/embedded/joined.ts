@@ -43,7 +43,7 @@ export function joinedDocuments(
     const end = start + (isApart ? 1 : size);
     if (isApart && text.charCodeAt(0) === LARGE) {
       const large = alone(statements, plan, _id);
-      // Without it the answer would seem to be the last one.
+      // With a document less than the limit, the caller would take this answer for the last one.
       found.push(large ?? { _id, [name]: { json } });
       loaded += bytesOfBodies(large, plan.bodies);
     } else {
