@@ -147,6 +147,9 @@ export class Audit {
     const { purpose } = AUDIT_ACTIONS[entry.action];
     const data: Disclosure = {
       ...entry,
+      // The views get this object later, and a caller may go on with its lists.
+      members: [...entry.members],
+      ...(entry.perMember !== undefined && { perMember: [...entry.perMember] }),
       ...(purpose !== undefined && { purpose }),
       ...(client !== undefined && { agent: agentOf(client) }),
       at,

@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type AuditEntry, type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
+import { type AuditEntry, dataOf, type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import type { Decision } from '@provider-access/domain/access';
 import { instant } from '@provider-access/kernel';
 import { Audit, basisOf } from './audit.ts';
-import { type DisclosureOf, disclosures } from './disclosures.ts';
+import { auditRecordOf, type DisclosureOf, disclosures } from './disclosures.ts';
 import { disclosureOf, findDisclosures, recallsOf, type StoredDisclosure } from './find-disclosures.ts';
 
 /** Disclosures of a member, newest first, at most `limit`. */
@@ -39,6 +39,22 @@ describe('audit', () => {
     expect(appends).toBe(1);
     await audit.record(entry(['m']));
     expect((await log.head([PA_AUDIT]))[PA_AUDIT]!.reduce((a, b) => a + b)).toBe(101);
+    await log.close();
+  });
+
+  it('gives its views what is in the log, whatever a caller does with its lists afterwards', async () => {
+    const log = openMemoryLog();
+    const audit = new Audit({ log, clock });
+    const members = ['m1', 'm2'];
+    const perMember = [3, 4];
+    await audit.record({ ...entry(members), resources: 7, perMember, reason: undefined } as never);
+    members.length = 0;
+    perMember[0] = 99;
+    const records = [];
+    for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++) records.push(...(await log.read(PA_AUDIT, p, 0, 10)));
+    expect(records).toHaveLength(1);
+    const kept = JSON.stringify(auditRecordOf(records[0]!).entry);
+    expect(JSON.parse(kept)).toEqual(dataOf(records[0]!));
     await log.close();
   });
 
