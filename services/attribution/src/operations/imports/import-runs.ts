@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LeasedRuns } from '@provider-access/engines/jobs';
+import { LeasedRuns, unknownRun } from '@provider-access/engines/jobs';
 import type { Lease } from '@provider-access/engines/state';
 import type { batchNamed } from '@provider-access/full-files';
 import { instant, Refusal } from '@provider-access/kernel';
@@ -7,7 +7,7 @@ import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { ServicePorts } from '@provider-access/service/http';
 import { isTemporary } from './held.ts';
 import { type ImportRun, isOpen, KEPT_MS, moved, type Outcome, type RunFault, type RunProgress } from './run.ts';
-import { RunStore, unknownRun } from './run-store.ts';
+import { RunStore } from './run-store.ts';
 import { checkStep, publishStep, type WorkOptions } from './run-work.ts';
 import { removeOldWorkplaces } from './staged-file.ts';
 

@@ -1,95 +1,73 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import { type ListedRun, ListedRuns, unknownRun } from '@provider-access/engines/jobs';
 import type { Streams } from '@provider-access/engines/state';
-import { base32, Refusal } from '@provider-access/kernel';
+import { Refusal } from '@provider-access/kernel';
 import { type ImportRun, LISTED, MOST_OPEN, MOST_OPEN_OF_ONE, MOST_PARTS, type Part } from './run.ts';
 
-const INDEX = 'import-runs';
-const nameOf = (id: string): string => `import-run/${id}`;
 const partsOf = (id: string): string => `import-part/${id}/`;
-const RUN_ID = /^imp-[a-z2-7]{26}$/;
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
 
-interface Entry {
-  readonly id: string;
+interface Entry extends ListedRun {
   readonly by: string;
   /** `source/kind` */
   readonly list: string;
-  readonly isOpen: boolean;
-}
-interface Index {
-  readonly runs: readonly Entry[];
 }
 /** A part of a file, as gzip in base64. */
 interface Content {
   readonly content: string;
 }
 const listOf = ({ source, kind }: Pick<ImportRun, 'source' | 'kind'>): string => `${source}/${kind}`;
-export const unknownRun = (): Refusal => new Refusal('not-found', 'There is no such run.');
 
 /** The runs and the parts of their files, in the state store, so that they go on in another process. */
 export class RunStore {
   readonly #streams: Streams;
+  readonly #runs: ListedRuns<ImportRun, Entry>;
   constructor(streams: Streams) {
     this.#streams = streams;
+    const names = { list: 'import-runs', streams: 'import-run/', prefix: 'imp' };
+    this.#runs = new ListedRuns(streams, { ...names, most: LISTED });
   }
 
   /** @throws Refusal while another run has a file of the source and kind, or too many are open */
   async add(run: Omit<ImportRun, 'id'>): Promise<ImportRun> {
-    const added: ImportRun = { ...run, id: `imp-${base32(randomBytes(16))}` };
     const list = listOf(run);
-    await this.#streams.append(nameOf(added.id), 0, [], added);
-    let dropped: readonly Entry[] = [];
-    try {
-      await this.#index((runs) => {
-        const open = runs.filter((one) => one.isOpen);
-        if (open.some((one) => one.list === list))
-          throw new Refusal('conflict', 'A run has a file of this source and kind now. Wait for it, or discard it.');
-        if (open.filter(({ by }) => by === run.by).length >= MOST_OPEN_OF_ONE)
-          throw new Refusal('conflict', `You have ${MOST_OPEN_OF_ONE} open runs. Finish or discard one of them.`);
-        if (open.length >= MOST_OPEN)
-          throw new Refusal('conflict', `At most ${MOST_OPEN} runs are open. Finish or discard one of them.`);
-        const ended = runs.filter((one) => !one.isOpen).slice(0, Math.max(0, LISTED - 1 - open.length));
-        dropped = runs.filter((one) => !one.isOpen && !ended.includes(one));
-        return [{ id: added.id, by: run.by, list, isOpen: true }, ...runs.filter((one) => !dropped.includes(one))];
-      });
-    } catch (error) {
-      await this.#streams.remove(nameOf(added.id));
-      throw error;
+    const { added, dropped } = await this.#runs.add(run, { by: run.by, list }, (open) => {
+      if (open.some((one) => one.list === list))
+        throw new Refusal('conflict', 'A run has a file of this source and kind now. Wait for it, or discard it.');
+      if (open.filter(({ by }) => by === run.by).length >= MOST_OPEN_OF_ONE)
+        throw new Refusal('conflict', `You have ${MOST_OPEN_OF_ONE} open runs. Finish or discard one of them.`);
+      if (open.length >= MOST_OPEN)
+        throw new Refusal('conflict', `At most ${MOST_OPEN} runs are open. Finish or discard one of them.`);
+    });
+    for (const id of dropped) {
+      await this.#streams.remove(partsOf(id));
+      await this.#streams.remove(this.#runs.nameOf(id));
     }
-    for (const { id } of dropped) await this.#forget(id);
     return added;
   }
 
   /** The newest runs, the newest first. */
   list(): Promise<readonly ImportRun[]> {
-    return this.#found(() => true);
+    return this.#runs.newest();
   }
   /** The runs that have not ended, the oldest first. */
-  async open(): Promise<readonly ImportRun[]> {
-    return (await this.#found((one) => one.isOpen)).toReversed();
+  open(): Promise<readonly ImportRun[]> {
+    return this.#runs.open();
   }
-  async get(id: string): Promise<ImportRun | undefined> {
-    return RUN_ID.test(id) ? (await this.#streams.load<ImportRun>(nameOf(id)))?.snapshot : undefined;
+  get(id: string): Promise<ImportRun | undefined> {
+    return this.#runs.get(id);
   }
-
   /** Changes a run by compare-and-set. @throws Refusal for an unknown one, and what `change` throws */
-  async change(id: string, change: (run: ImportRun) => ImportRun): Promise<ImportRun> {
-    if (!RUN_ID.test(id)) throw unknownRun();
-    for (;;) {
-      const head = await this.#streams.load<ImportRun>(nameOf(id));
-      if (head === undefined) throw unknownRun();
-      const changed = change(head.snapshot);
-      if (changed === head.snapshot) return changed;
-      if ((await this.#streams.append(nameOf(id), head.version, [], changed)).ok) return changed;
-    }
+  change(id: string, change: (run: ImportRun) => ImportRun): Promise<ImportRun> {
+    return this.#runs.change(id, change);
   }
 
   /** Removes what is left of the file of a run that has ended, also if a process was killed while it did so. */
   async clear(id: string): Promise<void> {
     await this.#streams.remove(partsOf(id));
-    await this.#index((runs) => runs.map((one) => (one.id === id && one.isOpen ? { ...one, isOpen: false } : one)));
+    await this.#runs.close(id);
   }
 
   /**
@@ -130,25 +108,6 @@ export class RunStore {
       const stored = await this.#streams.load<Content>(contentOf(id, n, part));
       if (stored === undefined) throw unknownRun();
       yield await unpack(Buffer.from(stored.snapshot.content, 'base64'));
-    }
-  }
-
-  async #forget(id: string): Promise<void> {
-    await this.#streams.remove(partsOf(id));
-    await this.#streams.remove(nameOf(id));
-  }
-  async #found(wanted: (one: Entry) => boolean): Promise<readonly ImportRun[]> {
-    const runs = (await this.#streams.load<Index>(INDEX))?.snapshot.runs ?? [];
-    const found = await Promise.all(runs.filter(wanted).map(({ id }) => this.get(id)));
-    return found.filter((run) => run !== undefined);
-  }
-  async #index(change: (runs: readonly Entry[]) => readonly Entry[]): Promise<void> {
-    for (;;) {
-      const head = await this.#streams.load<Index>(INDEX);
-      const known = head?.snapshot.runs ?? [];
-      const runs = change(known);
-      if (runs.length === known.length && runs.every((one, i) => one === known[i])) return;
-      if ((await this.#streams.append<Index>(INDEX, head?.version ?? 0, [], { runs })).ok) return;
     }
   }
 }
