@@ -35,7 +35,7 @@ interface Served extends Build {
 }
 
 /** @param against a folder, a full id of a commit, or `baseline` */
-const folderOf = (against: string): string | Promise<string> =>
+export const folderOf = (against: string): string | Promise<string> =>
   existsSync(against) ? against : buildOf(against === 'baseline' ? BASELINE : against, note);
 
 /**

@@ -3,7 +3,9 @@ import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { benchBuilds, benchBuildsOnEngines } from './builds.ts';
 import { benchBytes, printBytes } from './bytes.ts';
+import { benchDemo } from './demo.ts';
 import { benchEngines, printEngines } from './engines.ts';
+import { benchGrowth } from './growth.ts';
 import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
 import { benchPeer } from './peer.ts';
@@ -39,6 +41,8 @@ const program = new Command('bench')
     'what is kept of each resource, by topic, view and index; with --engines on Kafka and a MongoDB-compatible server',
   )
   .option('--claims', 'with --bytes: claims of 17 to 35 kB instead of those of the demo')
+  .option('--growth', 'what an event costs in a store of 5,000 members, beside one of 200')
+  .option('--demo', 'with --against: CPU of the whole demo of 2,000 members, beside that of the other build')
   .option('--reads', 'CPU of a single read beside bare Fastify in a process of its own, in the same rounds')
   .option('--peer', 'CPU of an export with its download beside bulk-data-server, in the same rounds')
   .option('--build <folder>', 'with --idle, --bytes, --peer and --reads: another build')
@@ -48,7 +52,12 @@ const program = new Command('bench')
       '"baseline" (7407a45); with --engines intake, a read and a page on Kafka and a MongoDB-compatible server',
   )
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
-  .option('--rounds <n>', 'with --telemetry, --peer, --reads and --against: how often each is loaded', Number, 7)
+  .option(
+    '--rounds <n>',
+    'with --telemetry, --peer, --reads, --growth and --against: how often each is loaded',
+    Number,
+    7,
+  )
   .option(
     '--members <n>',
     'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry and --reads 60)',
@@ -78,6 +87,8 @@ const given = program.opts<{
   search?: boolean;
   bytes?: boolean;
   claims?: boolean;
+  growth?: boolean;
+  demo?: boolean;
   reads?: boolean;
   peer?: boolean;
   build?: string;
@@ -129,6 +140,20 @@ if (given.recovery === true) {
   });
   printComparisons(results);
   figures = { results };
+} else if (given.growth === true) {
+  const results = await benchGrowth({
+    members: given.members ?? (small ? 400 : 5_000),
+    rounds: small ? 2 : given.rounds,
+  });
+  printComparisons(results);
+  figures = { results };
+} else if (given.demo === true) {
+  const rows = await benchDemo({
+    against: given.against ?? 'baseline',
+    members: given.members ?? (small ? 25 : 2_000),
+  });
+  printRows(rows);
+  figures = { rows };
 } else if (given.against !== undefined) {
   const onEngines = given.engines === true;
   const results = await (onEngines ? benchBuildsOnEngines : benchBuilds)({
