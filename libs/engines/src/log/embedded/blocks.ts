@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
 import { EngineUnavailable, type LogRecord, type TopicPartition } from '../port.ts';
+import { BlockCompressor } from './block-compressor.ts';
 
 /**
  * The rows of a partition. A plain row is one record. A block is a row for several records, or for a large one, whose
@@ -30,6 +31,10 @@ export interface Extent {
   readonly bytes: number;
 }
 
+/** What the key of a block says: its first offset, its records, the bytes of their values. */
+const placeOf = (k: string): readonly [first: number, count: number, bytes: number] =>
+  k.split(' ').map(Number) as [number, number, number];
+
 /** SQL: whether a row is a block, beside the columns of `extentOf`. */
 export const EXTENT = "o, k, typeof(h) = 'blob' AS packed, length(v) AS bytes, t";
 export interface ExtentRow extends Pick<Row, 'o' | 'k' | 't'> {
@@ -38,7 +43,7 @@ export interface ExtentRow extends Pick<Row, 'o' | 'k' | 't'> {
 }
 export function extentOf({ o, k, packed, bytes }: ExtentRow): Extent {
   if (packed === 0) return { first: o, count: 1, bytes };
-  const [first, count, values] = k.split(' ').map(Number) as [number, number, number];
+  const [first, count, values] = placeOf(k);
   return { first, count, bytes: values };
 }
 
@@ -94,17 +99,8 @@ const MOST_BYTES = 512 * 1024;
 /** Fewer bytes of values are not worth the two calls of the compressor. */
 const LEAST_BYTES = 4096;
 
-// Level 3 saves a twentieth more bytes for half as much again of the time. The checksum finds a damaged block.
-const ZSTD = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
-
-/**
- * With room for the largest result in one chunk (`ZSTD_compressBound`), zstd reads the input where it is. With less, it
- * copies the input into a window of its own first, on new pages of memory.
- */
-function compressed(bytes: Uint8Array): Uint8Array {
-  const most = bytes.byteLength + (bytes.byteLength >> 8) + 128;
-  return zstdCompressSync(bytes, { params: ZSTD, chunkSize: most });
-}
+/** All blocks of the process are compressed one after another. */
+const compressor = new BlockCompressor();
 
 /** A record in a table, which says its topic and partition. */
 export type TableRecord = Omit<LogRecord, keyof TopicPartition | 'timestampBy'>;
@@ -127,7 +123,7 @@ export function* rowsOf(records: readonly TableRecord[]): Generator<Row> {
 }
 
 function someRows(records: readonly TableRecord[], bytes: number): readonly Row[] {
-  const block = bytes < LEAST_BYTES ? undefined : blockOf(records);
+  const block = bytes < LEAST_BYTES ? undefined : blockOf(records, bytes);
   return block === undefined || block.h.length + block.v.byteLength >= bytes ? records.map(plainRow) : [block];
 }
 
@@ -139,7 +135,7 @@ export const plainRow = ({ offset, key, headers, value, timestamp }: TableRecord
   t: timestamp,
 });
 
-function blockOf(records: readonly TableRecord[]): Row {
+function blockOf(records: readonly TableRecord[], bytes: number): Row {
   const first = records[0]!.offset;
   let before = first;
   const entries = records.map(({ offset, value, key, headers }): Entry => {
@@ -147,12 +143,14 @@ function blockOf(records: readonly TableRecord[]): Row {
     before = offset;
     return [step, value.byteLength, key, headers];
   });
-  const values = Buffer.concat(records.map(({ value }) => value));
   return {
     o: before,
-    k: `${first} ${records.length} ${values.byteLength}`,
-    h: compressed(Buffer.from(JSON.stringify(entries))),
-    v: compressed(values),
+    k: `${first} ${records.length} ${bytes}`,
+    h: compressor.text(JSON.stringify(entries)),
+    v: compressor.joined(
+      records.map(({ value }) => value),
+      bytes,
+    ),
     t: records[0]!.timestamp,
   };
 }
@@ -160,8 +158,9 @@ function blockOf(records: readonly TableRecord[]): Row {
 /** Offsets and keys of a row. @throws EngineUnavailable if it is damaged */
 export function keysOf({ o, k, h }: Pick<Row, 'o' | 'k' | 'h'>): readonly { readonly o: number; readonly k: string }[] {
   if (typeof h === 'string') return [{ o, k }];
-  let offset = Number.parseInt(k, 10);
-  return entriesOf(o, h).map(([step, , key]) => ({ o: (offset += step), k: key }));
+  const [first, count] = placeOf(k);
+  let offset = first;
+  return entriesOf(o, h, count).map(([step, , key]) => ({ o: (offset += step), k: key }));
 }
 
 /** The records of a row. @throws EngineUnavailable if it is damaged */
@@ -170,21 +169,31 @@ export function recordsOf({ o, k, h, v, t }: Row, topic: string, partition: numb
     return [
       { topic, partition, offset: o, key: k, headers: JSON.parse(h) as LogRecord['headers'], value: v, timestamp: t },
     ];
-  const values = unpacked(o, v);
-  let offset = Number.parseInt(k, 10);
+  const [first, count, size] = placeOf(k);
+  const values = unpacked(o, v, size);
+  let offset = first;
   let at = 0;
-  return entriesOf(o, h).map(([step, bytes, key, headers]) => {
+  return entriesOf(o, h, count).map(([step, bytes, key, headers]) => {
     const value = values.subarray(at, (at += bytes));
     return { topic, partition, offset: (offset += step), key, headers, value, timestamp: t };
   });
 }
 
-const entriesOf = (o: number, h: Uint8Array): readonly Entry[] =>
-  JSON.parse(unpacked(o, h).toString()) as readonly Entry[];
+/** Bytes of the JSON of an entry, about. With more, zstd takes another turn. */
+const ENTRY_BYTES = 512;
+const entriesOf = (o: number, h: Uint8Array, count: number): readonly Entry[] =>
+  JSON.parse(unpacked(o, h, ENTRY_BYTES * count).toString()) as readonly Entry[];
 
-function unpacked(o: number, bytes: Uint8Array): Buffer {
+/** Most bytes that a damaged row may ask for. A record has at most 4 MiB and its envelope. */
+const MOST_ROOM = 8 * 1024 * 1024;
+
+/**
+ * @param size the bytes of the result, or about. With room for the whole result and one byte more, zstd needs one turn,
+ * where it would else fill pieces of 16 kB that are joined afterwards
+ */
+function unpacked(o: number, bytes: Uint8Array, size: number): Buffer {
   try {
-    return zstdDecompressSync(bytes);
+    return zstdDecompressSync(bytes, { chunkSize: Math.min(Math.max(size + 1, 64), MOST_ROOM) });
   } catch (cause) {
     throw new EngineUnavailable(`the log file: the block with the offset ${o} is damaged`, { cause });
   }
