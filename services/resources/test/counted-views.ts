@@ -30,10 +30,10 @@ export const watched = <T extends object>(
   });
 
 /** A reader that keeps nothing, so that queries do not depend on earlier requests. */
-const forgetful = (reader: ViewReader, ofRecords: boolean): ViewReader =>
+const forgetful = (reader: ViewReader, isChanging: boolean): ViewReader =>
   new Proxy(reader, {
     get(target, name) {
-      if (name === 'kept' || name === 'remembered' || (name === 'generation' && ofRecords)) return () => undefined;
+      if (name === 'kept' || name === 'remembered' || (name === 'generation' && isChanging)) return () => undefined;
       const value = Reflect.get(target, name, target) as unknown;
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
@@ -52,7 +52,7 @@ export const countedViews = (views: Views, statements: string[], memory: 'memory
       ? undefined
       : (watched(
           memory === 'none'
-            ? forgetful(views.reader(projection), projection.name === 'records')
+            ? forgetful(views.reader(projection), ['records', 'search'].includes(projection.name))
             : views.reader(projection),
           (called, args) => {
             if (!NOTED.includes(called)) return undefined;

@@ -30,6 +30,7 @@ import { BASE, cases, Random, randomCondition, randomResource, satisfies, seed }
 import { countedViews } from '../../../test/counted-views.ts';
 import { byRecord } from './candidates.ts';
 import { findPage, type PageCursor } from './page.ts';
+import { LabelledRecords } from './labelled-records.ts';
 import { VisibleRecords } from './visible-records.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
@@ -147,7 +148,11 @@ const gate = (): LabelGate =>
 const NO_PARTIES = { client: () => undefined, identity: () => [], lines: () => [], asOf: () => undefined };
 const EVERYTHING = readGranted('system/*.rs');
 const visible = (scopes = EVERYTHING): VisibleRecords =>
-  new VisibleRecords(reader, gate().check(NO_PARTIES as never, 'app'), { scopes, base: BASE });
+  new VisibleRecords(reader, gate().check(NO_PARTIES as never, 'app'), {
+    scopes,
+    base: BASE,
+    labelled: new LabelledRecords(),
+  });
 
 function queryOf(type: string, parameters: readonly (readonly [string, string])[]): SearchQuery {
   const given = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value]));

@@ -86,7 +86,28 @@ describe('a search with the facts of its members in memory', () => {
     await house.optOut('later');
     const { answer, queries } = await queriesOf('later');
     expect([answer['total'] ?? 0, answer['entry']]).toEqual([0, undefined]);
-    expect(queries).toEqual((await queriesOf('nobody')).queries);
+    // Neither was asked for before.
+    expect(queries).toEqual((await queriesOf('nobody-either')).queries);
+  });
+
+  it('asks once for the labels of a patient, whoever it is, until the index of keys changes', async () => {
+    const ofLabels = async (member: string): Promise<number> =>
+      (await queriesOf(member)).queries.filter((query) => query === 'search find').length;
+    const patients = ['seen', 'nobody', 'foreign', 'out', 'labelled', 'empty'];
+    for (const change of ['c1', 'c2']) {
+      await house.publish([{ subject: 'also', resource: condition('also', change, CODE) }]);
+      await house.settled();
+      for (const asked of [1, 0, 0])
+        for (const member of patients)
+          expect([change, member, await ofLabels(member)]).toEqual([change, member, asked]);
+    }
+    await house.publish([{ subject: 'seen', resource: condition('seen', 'seen-1', { ...CODE, ...RESTRICTED }) }]);
+    await house.settled();
+    for (const member of patients) expect([member, await ofLabels(member)]).toEqual([member, 1]);
+    for (const asked of [1, 2]) {
+      const { answer } = await queriesOf('seen');
+      expect([asked, answer['entry'].map(({ resource }: Loose) => resource.id)]).toEqual([asked, ['seen-2']]);
+    }
   });
 
   it('is refused while the facts are too old', async () => {

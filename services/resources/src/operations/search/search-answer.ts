@@ -29,6 +29,7 @@ import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { unchained } from './chains.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import { includedOf } from './includes.ts';
+import { LabelledRecords } from './labelled-records.ts';
 import { type Members, searchedOf, SearchMembers } from './members.ts';
 import { findPage, type Page, type PageCursor, type PageToken } from './page.ts';
 import { PAGE, PageLinks } from './page-links.ts';
@@ -75,6 +76,7 @@ export class SearchAnswer {
   readonly base: string;
   /** The generations of the two views when the index of keys had passed everything that the records show. */
   private current: { readonly records: number | undefined; readonly search: number | undefined } | undefined;
+  private readonly labelled = new LabelledRecords();
   constructor(
     @Inject(RecordsReader) private readonly records: RecordsReader,
     @Inject(Facts) private readonly facts: Facts,
@@ -98,7 +100,8 @@ export class SearchAnswer {
     const { text, after, self, sealed = false } = asked;
     const { client, scopes } = by;
     const check = this.labels.check(this.facts.parties, client);
-    const records = new VisibleRecords(this.records, check, { scopes, base: this.base });
+    const of = { scopes, base: this.base, labelled: this.labelled, named: onlyPatientOf(asked.query) };
+    const records = new VisibleRecords(this.records, check, of);
     await this.keysAreCurrent(asked.query, scopes.parts.size > 0);
     const query = await unchained(records, asked.query, this.base);
     const { type } = query;
@@ -293,6 +296,10 @@ const shownOf = ({ records, counted }: Page, included: readonly Entry[]): Readon
 
 const isTooCostly = (error: unknown): boolean =>
   error instanceof OverBudget || (error instanceof Refusal && error.kind === 'too-costly');
+
+/** Without a chain, which finds one member or nobody by what is in records. */
+const onlyPatientOf = ({ patients, patientFilters, chains }: SearchQuery): string | undefined =>
+  patients?.length === 1 && patientFilters.length === 0 && chains.length === 0 ? patients[0] : undefined;
 
 /** The permitted members whom the search itself names: by their id, by the id of a resource, or by a chain. */
 function namedBy({ patients, ids, patientFilters }: SearchQuery, { permitted, because }: Members): Iterable<string> {

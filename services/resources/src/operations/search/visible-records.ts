@@ -12,20 +12,23 @@ import {
   type WithinScope,
   withinScope,
 } from '@provider-access/records';
-import type { ViewDocument } from '@provider-access/engines/views';
 import { COST, SearchWork } from '@provider-access/fhir';
 import { type Entry, type FoundHead, headOfText, parsedLine, sizeOf } from './entry.ts';
 import type { Conditions } from './conditions.ts';
+import type { Labelled, LabelledRecords } from './labelled-records.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
 /** Records whose lines are read at once while the keys do not tell labels. */
 const TOGETHER = 100;
 
-/** Whose scopes count, and the absolute base of our FHIR resources. */
+/** Whose scopes count, the absolute base of our FHIR resources, and which labelled records are known. */
 export interface Scoped {
   readonly scopes: GrantedScopes;
   readonly base: string;
+  readonly labelled: LabelledRecords;
+  /** The patient for whom labelled records are remembered (`LabelledRecords`). */
+  readonly named?: string | undefined;
 }
 
 /**
@@ -87,7 +90,7 @@ export class VisibleRecords {
   /**
    * The ids of these members' records of a type that labels withhold. A search leaves them out before it reads any
    * line, so that the time does not tell the size of a withheld record. It makes the same number of queries if there
-   * are none: one for a member, two for several. The documents of keys have the labels. They may lack a label that came
+   * are none: one for a member, two for several. `LabelledRecords` may remember the answer of the first one. The documents of keys have the labels. They may lack a label that came
    * just now, so `seen` checks each loaded record once more. They have no labels of the targets of a Provenance;
    * `unwithheld` asks for those, and every search for Provenances names ids.
    */
@@ -104,10 +107,7 @@ export class VisibleRecords {
     this.work.count(2 * COST.query + found.length * COST.row);
     await this.work.pause();
     const withheld = new Set<string>();
-    for (const document of found) {
-      const { member, labels } = labelsInKeys(document);
-      if (await this.#check.withheldBy(member, labels)) withheld.add(document._id);
-    }
+    for (const { id, member, labels } of found) if (await this.#check.withheldBy(member, labels)) withheld.add(id);
     return withheld;
   }
 
@@ -148,20 +148,19 @@ export class VisibleRecords {
     return this.#check.keysAreTagged;
   }
 
-  /** The documents of keys with labels that the policy may withhold. A policy seldom asks for more than one key. */
-  async #ofMember(member: string, type: string): Promise<readonly ViewDocument[]> {
-    const { search } = this.reader.views;
-    const found = await Promise.all(
-      this.#keys.map((key) => search.find({ index: 'by_key', equals: [member, type, key], limit: MOST })),
-    );
-    return found.flat();
+  /** The records with labels that the policy may withhold. */
+  #ofMember(member: string, type: string): Promise<readonly Labelled[]> {
+    const { labelled, named } = this.#scoped;
+    return labelled.of(this.reader.views.search, { keys: this.#keys, member, type }, named);
   }
 
-  async #ofMembers(members: readonly string[], type: string): Promise<readonly ViewDocument[]> {
+  async #ofMembers(members: readonly string[], type: string): Promise<readonly Labelled[]> {
     const { search } = this.reader.views;
     const ids = await search.ids({ index: 'by_key', equals: [members, type], all: [this.#keys], limit: MOST });
     const found = await search.getMany(ids.length === 0 ? [recordId(NOBODY, type, NOBODY)] : ids);
-    return found.filter((document) => document !== undefined);
+    return found
+      .filter((document) => document !== undefined)
+      .map((document) => ({ id: document._id, ...labelsInKeys(document) }));
   }
 
   /** Whether lines of business decide too (`LabelCheck.hasLines`). */
