@@ -60,11 +60,8 @@ type Sizes = Pick<SegmentSize, 'resources' | 'plain'>;
 /** The key of files that have blocks. No resource type has this name. */
 const BLOCKS = 'blocks';
 
-/**
- * Parts that are finished at once. They share syncs of their folder. A process has four threads for files, and the
- * audit of other requests needs one.
- */
-const TOGETHER = 3;
+/** Parts that are finished at once. The store of files shares the sync of their folder among them. */
+const TOGETHER = 32;
 
 /** The part files of a chunk. One file of each type is open, and needs memory for one stretch. */
 export class PartSet {

@@ -6,16 +6,17 @@ import { blobsContract } from '../contract/blobs-contract.ts';
 import { BlobStoreFull } from '../port.ts';
 import { openFsBlobs, removeUnfinished } from './index.ts';
 
-blobsContract('fs', async () => {
-  const root = await mkdtemp(join(tmpdir(), 'blobs-'));
-  return {
-    blobs: openFsBlobs({ root }),
-    reopen: async () => openFsBlobs({ root }),
-    dispose: () => rm(root, { recursive: true, force: true }),
-  };
-});
+for (const ownThread of [false, true])
+  blobsContract(ownThread ? 'fs in a thread of its own' : 'fs', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'blobs-'));
+    return {
+      blobs: openFsBlobs({ root, ownThread }),
+      reopen: async () => openFsBlobs({ root }),
+      dispose: () => rm(root, { recursive: true, force: true }),
+    };
+  });
 
-describe('files on local disk', () => {
+describe.each([false, true])('files on local disk, in a thread of its own: %s', (ownThread) => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'blobs-'));
@@ -23,8 +24,8 @@ describe('files on local disk', () => {
   afterEach(() => rm(root, { recursive: true, force: true }));
 
   it('does not use the reserved space, and existing files stay readable', async () => {
-    await openFsBlobs({ root }).put('f/a', 'kept');
-    const full = openFsBlobs({ root, reserveBytes: Number.MAX_SAFE_INTEGER });
+    await openFsBlobs({ root, ownThread }).put('f/a', 'kept');
+    const full = openFsBlobs({ root, reserveBytes: Number.MAX_SAFE_INTEGER, ownThread });
     await expect(full.put('f/a', 'x')).rejects.toBeInstanceOf(BlobStoreFull);
     await expect(full.writer('b')).rejects.toBeInstanceOf(BlobStoreFull);
     expect(Buffer.from((await full.get('f/a'))!).toString()).toBe('kept');
@@ -33,7 +34,7 @@ describe('files on local disk', () => {
   });
 
   it('makes the folders that are missing, also after somebody removed them', async () => {
-    const blobs = openFsBlobs({ root: join(root, 'new') });
+    const blobs = openFsBlobs({ root: join(root, 'new'), ownThread });
     for (const text of ['one', 'two']) {
       await blobs.put('f/g/a', text);
       expect(Buffer.from((await blobs.get('f/g/a'))!).toString()).toBe(text);
@@ -42,7 +43,7 @@ describe('files on local disk', () => {
   });
 
   it('leaves no file of an aborted writer, and removes those of a crashed process at start', async () => {
-    const blobs = openFsBlobs({ root });
+    const blobs = openFsBlobs({ root, ownThread });
     await (await blobs.writer('a')).abort();
     expect(await readdir(join(root, '.unfinished'))).toEqual([]);
     await (await blobs.writer('b')).write(Buffer.from('dead'));
@@ -56,7 +57,7 @@ describe('files on local disk', () => {
   });
 
   it('continues to read a file that retention deletes meanwhile', async () => {
-    const blobs = openFsBlobs({ root });
+    const blobs = openFsBlobs({ root, ownThread });
     await blobs.put('f/big', Buffer.alloc(2_000_000, 'x'));
     const stream = blobs.range('f/big', 0, 2_000_000);
     const reader = stream[Symbol.asyncIterator]();

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { blobName, blobPrefix } from '../name.ts';
 import { BlobStoreFull, type BlobInfo, type Blobs } from '../port.ts';
 import { OpenWriter } from '../writer.ts';
-import { FolderSyncs } from './folder-syncs.ts';
+import { BLOCKING, type FileCalls, WAITING } from './file-calls.ts';
+import { Syncs } from './syncs.ts';
 
 /** Default of `reserveBytes`. */
 export const RESERVE_BYTES = 64 * 1024 * 1024;
@@ -18,26 +19,33 @@ export interface FsBlobOptions {
    * BlobStoreFull. Default 64 MiB.
    */
   readonly reserveBytes?: number;
+  /** For a thread that only writes files: it makes short calls of the system itself. Default false. */
+  readonly ownThread?: boolean;
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-const asFull = (error: unknown): never => {
-  if (FULL.has((error as NodeJS.ErrnoException).code ?? ''))
+async function orFull<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!FULL.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
     throw new BlobStoreFull('the disk of the file store is full');
-  throw error;
-};
+  }
+}
 const missing = (error: unknown): undefined => {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
   throw error;
 };
 /** Most folders are there, so it makes the folder only if `work` does not find it. */
-async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  return work().catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
+async function inFolder<T>(folder: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     await mkdir(folder, { recursive: true });
     return work();
-  });
+  }
 }
 
 /** How many bytes are written between two checks of the free space. */
@@ -46,48 +54,65 @@ const CHECK_EVERY = 32 * 1024 * 1024;
 class FsWriter extends OpenWriter {
   readonly #store: FsBlobs;
   readonly #temporary: string;
-  readonly #handle: FileHandle;
+  /** Undefined after its end. The system gives its number to another file then. */
+  #fd: number | undefined;
   #unchecked = 0;
-  constructor(store: FsBlobs, name: string, temporary: string, handle: FileHandle) {
+  constructor(store: FsBlobs, name: string, temporary: string, fd: number) {
     super(name);
     this.#store = store;
     this.#temporary = temporary;
-    this.#handle = handle;
+    this.#fd = fd;
   }
 
   protected async add(chunk: Uint8Array): Promise<void> {
+    const { calls } = this.#store;
     this.#unchecked += chunk.byteLength;
     if (this.#unchecked >= CHECK_EVERY) {
       this.#unchecked = 0;
       await this.#store.ensureRoom();
     }
-    for (let at = 0; at < chunk.byteLength;) at += (await this.#handle.write(chunk, at).catch(asFull)).bytesWritten;
+    await orFull(async () => {
+      for (let at = 0; at < chunk.byteLength;) at += await calls.write(this.#fd!, chunk, at);
+    });
   }
 
   protected async finish(): Promise<void> {
-    await this.#handle.sync().catch(asFull);
-    await this.#handle.close();
+    const { calls, syncs } = this.#store;
     const path = this.#store.path(this.name);
     const folder = dirname(path);
-    await inFolder(folder, () => rename(this.#temporary, path)).catch(asFull);
-    await this.#store.folders.sync(folder);
+    await orFull(async () => {
+      await syncs.file(this.#fd!);
+      await this.#close();
+      await inFolder(folder, () => calls.rename(this.#temporary, path));
+    });
+    await syncs.folder(folder);
   }
 
   protected async discard(): Promise<void> {
-    await this.#handle.close().catch(() => undefined);
+    await this.#close().catch(() => undefined);
     await rm(this.#temporary, { force: true });
+  }
+
+  async #close(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) await this.#store.calls.close(fd);
   }
 }
 
 class FsBlobs implements Blobs {
   readonly remote: Blobs['remote'];
-  readonly folders = new FolderSyncs();
+  readonly calls: FileCalls;
+  readonly syncs: Syncs;
   readonly #root: string;
   readonly #reserve: number;
   constructor(options: FsBlobOptions) {
     this.#root = options.root;
     this.#reserve = options.reserveBytes ?? RESERVE_BYTES;
-    this.remote = { module: import.meta.url, options: { root: options.root, reserveBytes: this.#reserve } };
+    this.calls = options.ownThread === true ? BLOCKING : WAITING;
+    this.syncs = new Syncs(this.calls);
+    const remote: FsBlobOptions = { root: options.root, reserveBytes: this.#reserve, ownThread: true };
+    this.remote = { module: import.meta.url, options: remote };
   }
 
   path(name: string): string {
@@ -95,8 +120,7 @@ class FsBlobs implements Blobs {
   }
 
   async ensureRoom(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#root);
-    if (bavail * bsize < this.#reserve)
+    if ((await this.calls.free(this.#root)) < this.#reserve)
       throw new BlobStoreFull('the disk of the file store has no free space beyond its reserve');
   }
 
@@ -109,11 +133,13 @@ class FsBlobs implements Blobs {
     // Names never begin with a dot, so unfinished files can neither be read nor listed.
     const folder = join(this.#root, '.unfinished');
     const temporary = join(folder, randomBytes(12).toString('hex'));
-    const handle = await inFolder(folder, async () => {
-      await this.ensureRoom();
-      return open(temporary, 'wx', 0o600);
-    }).catch(asFull);
-    return new FsWriter(this, name, temporary, handle);
+    const fd = await orFull(() =>
+      inFolder(folder, async () => {
+        await this.ensureRoom();
+        return this.calls.open(temporary, 'wx');
+      }),
+    );
+    return new FsWriter(this, name, temporary, fd);
   }
 
   async get(name: string): Promise<Uint8Array | undefined> {
