@@ -33,9 +33,16 @@ interface Thrown {
 }
 type Reply<Value> = { readonly ok: true; readonly value: Value } | Thrown;
 
-/** Answers the calls of a `ThreadPool`. Call it in the thread. */
-export function answerCalls<Task, Value>(handle: (task: Task) => Value | Promise<Value>): void {
-  const reply = (message: Reply<Value>): void => parentPort!.postMessage(message);
+/**
+ * Answers the calls of a `ThreadPool`. Call it in the thread.
+ * @param moved the buffers of an answer that are moved, and not copied
+ */
+export function answerCalls<Task, Value>(
+  handle: (task: Task) => Value | Promise<Value>,
+  moved: (value: Value) => readonly Transferable[] = () => [],
+): void {
+  const reply = (message: Reply<Value>): void =>
+    parentPort!.postMessage(message, message.ok ? moved(message.value) : []);
   parentPort!.on('message', async (task: Task) => {
     try {
       reply({ ok: true, value: await handle(task) });

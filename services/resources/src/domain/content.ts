@@ -10,6 +10,7 @@ import {
   UNREADABLE_LABEL,
 } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, isInstant, isObject, targetsOf } from '@provider-access/fhir';
+import type { PackedTail } from './packed-tail.ts';
 
 /** An accepted resource, encoded once. The line is `head`, then the meta of the version, then `tail`. */
 export interface AcceptedContent {
@@ -41,7 +42,7 @@ export interface AcceptedContent {
    */
   readonly payerUpdated: string;
   /** The text after that, to the end of the line. From the thread that reads events, its bytes. */
-  readonly tail: string | Uint8Array;
+  readonly tail: string | PackedTail;
   /** Of a claim without its sensitive lines: what the claim has with them. */
   readonly whole?: Pick<AcceptedContent, 'references' | 'serviceDate' | 'tail'>;
 }
@@ -80,7 +81,7 @@ export function encodeContent(
   sent: Sent,
   publicUrl?: string,
   persons = NO_PERSONS,
-): AcceptedContent {
+): AcceptedContent & { readonly tail: string } {
   const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};
   if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
@@ -143,5 +144,5 @@ const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 /** The line as bytes. `lastUpdated` is an RFC 3339 instant. */
 export function lineOf({ head, payerUpdated, tail }: AcceptedContent, versionId: number, lastUpdated: string): Buffer {
   const start = `${head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${payerUpdated}`;
-  return typeof tail === 'string' ? Buffer.from(start + tail) : Buffer.concat([Buffer.from(start), tail]);
+  return typeof tail === 'string' ? Buffer.from(start + tail) : tail.after(start);
 }

@@ -8,7 +8,7 @@ const LONGEST_CUT = 512 * 1024;
 /** The content of a claim without its sensitive lines, if the policy withholds lines alone. Else the whole content. */
 export function withoutTagged(
   kept: FhirResource,
-  whole: AcceptedContent,
+  whole: AcceptedContent & { readonly tail: string },
   sent: Sent & { readonly tags: readonly string[] },
   { publicUrl, persons }: { readonly publicUrl: string | undefined; readonly persons: Persons },
 ): AcceptedContent {

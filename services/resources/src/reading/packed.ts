@@ -1,16 +1,17 @@
 import type { AcceptedContent } from '../domain/content.ts';
+import { PackedTail, roomFor } from '../domain/packed-tail.ts';
 import type { Reading } from './read-event.ts';
 
 /**
- * Readings on their way between threads. The lines are bytes in one buffer, which is moved. Texts would be copied, and
- * encoded in the thread that has less time.
+ * Readings on their way between threads. The ends of the lines are bytes in one buffer, which is moved, with room for
+ * the starts. Texts would be copied, and encoded in the thread that has less time.
  */
 export interface PackedReadings<R> {
   /** Each line but its start is in `lines`. */
   readonly readings: readonly R[];
   readonly lines: Uint8Array<ArrayBuffer>;
-  /** Where the lines end, in the order of the readings. */
-  readonly ends: readonly number[];
+  /** Where the line of each reading begins and ends, in turn, in the order of the readings. The room is before it. */
+  readonly places: readonly number[];
 }
 
 /** A reading, or what may have one. */
@@ -26,26 +27,56 @@ function contentOf(read: object): Open | undefined {
   return judgement.content;
 }
 
-/** Moves the lines out of the readings, which nobody else may have. */
-export function packed<R extends object>(readings: readonly R[]): PackedReadings<R> {
-  const contents = readings.flatMap((read) => contentOf(read) ?? []);
-  const texts = contents.map(({ tail }) => tail as string);
-  const lines = Buffer.from(new ArrayBuffer(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)));
-  let end = 0;
-  const ends = texts.map((text) => (end += lines.write(text, end)));
-  for (const content of contents) content.tail = '';
-  return { readings, lines, ends };
+/** Bytes. A larger buffer is not kept for the next block. */
+const MOST_KEPT = 4 * 1024 * 1024;
+let scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** Moves the lines out of readings, which nobody else may have. One block of them at a time. */
+export class Packer<R extends object> {
+  readonly #readings: R[] = [];
+  readonly #places: number[] = [];
+  #lines = scratch;
+  #end = 0;
+
+  /** The text of the line goes at once, so the garbage collector has no texts of a whole block to copy. */
+  add(read: R): void {
+    this.#readings.push(read);
+    const content = contentOf(read);
+    if (content === undefined) return;
+    const tail = content.tail as string;
+    const from = this.#end + roomFor(content.head, content.payerUpdated);
+    this.#fit(from + 3 * tail.length);
+    this.#end = from + this.#lines.write(tail, from);
+    this.#places.push(from, this.#end);
+    content.tail = '';
+  }
+
+  packed(): PackedReadings<R> {
+    const lines = new Uint8Array(this.#end);
+    lines.set(this.#lines.subarray(0, this.#end));
+    if (this.#lines.byteLength <= MOST_KEPT) scratch = this.#lines;
+    return { readings: this.#readings, lines, places: this.#places };
+  }
+
+  #fit(bytes: number): void {
+    if (bytes <= this.#lines.byteLength) return;
+    const grown = Buffer.allocUnsafeSlow(2 * bytes);
+    grown.set(this.#lines.subarray(0, this.#end));
+    this.#lines = grown;
+  }
 }
 
-export function unpacked<R extends object>({ readings, lines, ends }: PackedReadings<R>): readonly R[] {
+export function unpacked<R extends object>({ readings, lines, places }: PackedReadings<R>): readonly R[] {
+  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
   let at = 0;
-  let from = 0;
+  let before = 0;
   for (const read of readings) {
     const content = contentOf(read);
     if (content === undefined) continue;
-    const end = ends[at++]!;
-    content.tail = lines.subarray(from, end);
-    from = end;
+    const [from, to] = [places[at]!, places[at + 1]!];
+    content.tail = new PackedTail(bytes, from, to, from - before);
+    before = to;
+    at += 2;
   }
   return readings;
 }

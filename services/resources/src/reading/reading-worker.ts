@@ -1,6 +1,6 @@
 import { answerCalls } from '@provider-access/engines/threads';
 import type { JudgeOptions } from '../domain/judge.ts';
-import { packed, type PackedReadings } from './packed.ts';
+import { Packer, type PackedReadings } from './packed.ts';
 import { readEvent, type Reading } from './read-event.ts';
 import { type Form, type ReceivedLine, receiveLine } from './receive-line.ts';
 
@@ -33,16 +33,22 @@ interface ReceiveTask {
 }
 export type ReadingReply = PackedReadings<Reading> | PackedReadings<ReceivedLine>;
 
-answerCalls((task: ReadingTask): ReadingReply => {
+answerCalls(
+  (task: ReadingTask): ReadingReply => (task.kind === 'receive' ? received(task) : read(task)),
+  ({ lines }) => [lines.buffer],
+);
+
+function received({ form, receipt, judging, lengths, lines }: ReceiveTask): PackedReadings<ReceivedLine> {
+  const packer = new Packer<ReceivedLine>();
   let at = 0;
-  if (task.kind === 'receive') {
-    const { form, receipt, judging, lengths, lines } = task;
-    return packed(lengths.map((length) => receiveLine(lines.subarray(at, (at += length)), receipt, judging, form)));
-  }
-  const { options, events, values } = task;
-  return packed(
-    events.map(({ topic, key, headers, length }) =>
-      readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options),
-    ),
-  );
-});
+  for (const length of lengths) packer.add(receiveLine(lines.subarray(at, (at += length)), receipt, judging, form));
+  return packer.packed();
+}
+
+function read({ options, events, values }: ReadTask): PackedReadings<Reading> {
+  const packer = new Packer<Reading>();
+  let at = 0;
+  for (const { topic, key, headers, length } of events)
+    packer.add(readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options));
+  return packer.packed();
+}
