@@ -19,6 +19,7 @@ import type { GivenParameter } from '../src/domain/request/given.ts';
 import { Asked } from '../src/jobs/asked.ts';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
 import { partyOf } from '../src/jobs/party-snapshot.ts';
+import { KeptSegments } from '../src/jobs/kept-segments.ts';
 import { Supporting } from '../src/jobs/supporting.ts';
 import { GROUP, Platform } from './harness.ts';
 import { expected, faultOfForm, KEPT, type Line, nameOf, type Wanted } from './oracle.ts';
@@ -137,7 +138,7 @@ async function exported(body: readonly GivenParameter[], within: string[] = []):
   const supporting = new Supporting(types, since, check, asked && new Asked(asked, base));
   supporting.collect(summary, () => true);
   const parts = new PartSet(blobs, 'seal/', 'shared');
-  const shared = await parts.written(() => supporting.write(platform.records(), parts));
+  const shared = await parts.written(() => supporting.write(platform.records(), parts, new KeptSegments()));
   const found: Blocks = new Map(asks.organizeBy === undefined ? [['', new Map()]] : []);
   for (const { kind, part, index } of [...summary.parts, ...shared]) {
     if (kind !== 'output') continue;

@@ -32,6 +32,7 @@ import { CONFIG, type ExportConfig } from '../config.ts';
 import { Asked } from './asked.ts';
 import type { AskedPatient } from '../domain/request/patients.ts';
 import { sealList } from './sealed-list.ts';
+import { KeptSegments } from './kept-segments.ts';
 import { Supporting } from './supporting.ts';
 
 /**
@@ -40,6 +41,7 @@ import { Supporting } from './supporting.ts';
  */
 @Injectable()
 export class Sealer {
+  private readonly kept = new KeptSegments();
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ExportConfig,
@@ -146,7 +148,7 @@ export class Sealer {
   ): Promise<readonly PartInfo[]> {
     const parts = new PartSet(this.blobs, prefix, SUPPORTING_PARTS, this.config.partLimits, rules);
     return parts.written(async () => {
-      await supporting.write(this.views.records, parts);
+      await supporting.write(this.views.records, parts, this.kept);
       if (warnings.length === 0) return;
       const lines = warnings
         .map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`)

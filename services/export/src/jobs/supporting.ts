@@ -8,9 +8,10 @@ import {
   type RecordPart,
   type RecordsReader,
 } from '@provider-access/records';
-import { deflateSegment, MEMBERS_OF_SUPPORTING, type PartSet } from '@provider-access/jobs/files';
+import { deflateSegment, MEMBERS_OF_SUPPORTING, type PartSet, type Segment } from '@provider-access/jobs/files';
 import type { ChunkSummary } from './ask.ts';
 import type { Asked } from './asked.ts';
+import type { KeptSegments } from './kept-segments.ts';
 
 /** The references of a chunk, and the member ids to which its positions refer. */
 type Carriers = Pick<ChunkSummary, 'references' | 'unchanged' | 'common' | 'released'>;
@@ -18,6 +19,11 @@ type Carriers = Pick<ChunkSummary, 'references' | 'unchanged' | 'common' | 'rele
 interface Node {
   readonly members: Set<string>;
   /** Exported even if the resource did not change since `_since`. */ always: boolean;
+}
+interface Writing {
+  readonly records: RecordsReader;
+  readonly parts: PartSet;
+  readonly kept: KeptSegments;
 }
 const BATCH = 500;
 
@@ -57,13 +63,13 @@ export class Supporting {
   }
 
   /** Follows all references, then writes the resources that exist, in the order of type and id. */
-  async write(records: RecordsReader, parts: PartSet): Promise<void> {
+  async write(records: RecordsReader, parts: PartSet, kept: KeptSegments): Promise<void> {
     const heads = await this.#follow(records);
     for (const reference of [...heads.keys()].toSorted()) {
       const head = heads.get(reference)!;
       const node = this.#nodes.get(reference)!;
       if (!node.always && !(this.#since !== undefined && head.lastUpdated >= this.#since)) continue;
-      await this.#add(records, parts, SHARED, head, node.members);
+      await this.#add({ records, parts, kept }, SHARED, head, node.members);
     }
     for (const reference of [...this.#common.keys()].toSorted()) {
       const [type, id] = reference.split('/') as [string, string];
@@ -73,7 +79,7 @@ export class Supporting {
         (h) => h !== undefined && h.deleted !== true,
       ) as RecordPart[];
       const latest = copies.toSorted((a, b) => b.lastUpdated - a.lastUpdated || (a.member < b.member ? -1 : 1))[0];
-      if (latest !== undefined) await this.#add(records, parts, latest.member, latest, members);
+      if (latest !== undefined) await this.#add({ records, parts, kept }, latest.member, latest, members);
     }
   }
 
@@ -135,22 +141,25 @@ export class Supporting {
   }
 
   async #add(
-    records: RecordsReader,
-    parts: PartSet,
+    { records, parts, kept }: Writing,
     under: string,
     head: RecordPart,
     members: Iterable<string>,
   ): Promise<void> {
+    const add = (segment: Segment, labels: readonly string[]): Promise<void> =>
+      parts.add('output', head.type, [...members], segment, labels);
+    // `hasAllLabels`: without its line the head tells whether it is withheld.
+    const known = this.#asked === undefined && hasAllLabels(head) ? kept.of(head) : undefined;
+    if (known !== undefined) {
+      if (!(await this.#check.withheld(head))) await add(known, head.labels ?? []);
+      return;
+    }
     const record = await records.byTypeId(under, head.type, head.id);
     if (record === undefined || (await this.#check.withheld(record))) return;
     const line = this.#asked === undefined ? record.line : this.#asked.lineOf(record);
     if (line === undefined) return;
-    await parts.add(
-      'output',
-      head.type,
-      [...members],
-      deflateSegment(Buffer.concat([line, Buffer.from('\n')]), 1),
-      labelsOfRecord(record),
-    );
+    const segment = deflateSegment(Buffer.concat([line, Buffer.from('\n')]), 1);
+    if (this.#asked === undefined) kept.keep(record, segment);
+    await add(segment, labelsOfRecord(record));
   }
 }
