@@ -22,8 +22,8 @@ export class Syncs {
 
   /**
    * A rename survives a power failure only if its folder is synced too. Resolves when the renames before the call do.
-   * Calls for one folder share a sync that has not begun. It begins after all syncs that were asked for before, so files
-   * that are written together share the sync of their folder.
+   * Calls for one folder share a sync that has not begun. It begins after all syncs that were asked for before, so
+   * files that are written together share the sync of their folder.
    */
   folder(folder: string): Promise<void> {
     const waiting = this.#folders.get(folder);

@@ -90,9 +90,10 @@ export class VisibleRecords {
   /**
    * The ids of these members' records of a type that labels withhold. A search leaves them out before it reads any
    * line, so that the time does not tell the size of a withheld record. It makes the same number of queries if there
-   * are none: one for a member, two for several. `LabelledRecords` may remember the answer of the first one. The documents of keys have the labels. They may lack a label that came
-   * just now, so `seen` checks each loaded record once more. They have no labels of the targets of a Provenance;
-   * `unwithheld` asks for those, and every search for Provenances names ids.
+   * are none: one for a member, two for several. `LabelledRecords` may remember the answer of the first one. The
+   * documents of keys have the labels. They may lack a label that came just now, so `seen` checks each loaded record
+   * once more. They have no labels of the targets of a Provenance; `unwithheld` asks for those, and every search for
+   * Provenances names ids.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     // The policy withholds nothing.
