@@ -33,7 +33,8 @@ import { type ConsentEffect, consentEffect } from './consent.ts';
 import { Decided } from './decided.ts';
 import type { Freshness } from './freshness.ts';
 import type { HeardMembers } from './heard-members.ts';
-import { type MemberFactsDocument, toMemberFacts } from './member-facts.ts';
+import { decideKnown, factsOf } from './known-facts.ts';
+import type { MemberFactsDocument } from './member-facts.ts';
 import type { Parties } from './parties.ts';
 import type { PresentReaders } from './presence.ts';
 import { readOfMember } from './read-until.ts';
@@ -53,14 +54,6 @@ export class FactsStale extends Refusal {
   constructor() {
     super('unavailable', 'The server cannot check access at the moment. Repeat the request.', { retryAfter: 1 });
   }
-}
-
-/** Cached by document: while nothing changes in it, a view gives the same document again (`keepDecoded`). */
-const facts = new WeakMap<ViewDocument, MemberFacts>();
-function factsOf(document: ViewDocument): MemberFacts {
-  let known = facts.get(document);
-  if (known === undefined) facts.set(document, (known = toMemberFacts(document)));
-  return known;
 }
 
 /** An opt-out or opt-in that was appended, and the dead letter that it becomes if it cannot be read. */
@@ -208,13 +201,16 @@ export class Access {
     documents: readonly (ViewDocument | undefined)[],
   ): readonly Decision[] {
     const { parties, clock } = this.#options;
-    const now = instant(parties.decisionTime(clock.now()));
+    const at = parties.decisionTime(clock.now());
+    const now = instant(at);
     const ofParties = parties.readUntil();
     return members.map((member, i) => {
       const document = documents[i];
-      const known = document && factsOf(document);
-      this.#decided.note(member, { asOf: known?.asOf, now, ofMember: readOfMember(document), ofParties });
-      return decide({ client, purpose, member, now }, { member: known, party: parties });
+      const asOf = document && factsOf(document).asOf;
+      this.#decided.note(member, { asOf, now, ofMember: readOfMember(document), ofParties });
+      const request = { client, purpose, member, now };
+      if (document === undefined) return decide(request, { member: undefined, party: parties });
+      return decideKnown(request, at, document, parties);
     });
   }
   /** Runs a request. The entries of its audit have the instants of its own decisions. */

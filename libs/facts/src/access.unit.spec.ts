@@ -144,6 +144,7 @@ describe('the decisions of one request', () => {
       client: () => ({ history: [{ status: 'approved', at: NOW }], bindings: [] }),
       decisionTime: (now: number) => now,
       readUntil: () => ({}),
+      changes: () => 0,
     };
     const options = { reader, parties, freshness: { fresh: () => true }, clock: { now: () => Date.parse(NOW) } };
     return { reads, held, decisions: new Access(options as unknown as AccessOptions).ofRequest() };

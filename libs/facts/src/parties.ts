@@ -80,6 +80,7 @@ export class Parties implements PartyFacts {
   #following: Subscription | undefined;
   #loaded = false;
   #newest: string | undefined;
+  #changes = 0;
   /** How many records could not be read since the start. */
   #unread = 0;
   #logger: ErrorLog | undefined;
@@ -214,6 +215,10 @@ export class Parties implements PartyFacts {
   readUntil(): ReadOfParties {
     return this.#read.until();
   }
+  /** Counts the records that were read. While it stays, nothing here has changed but what ended by the clock. */
+  changes(): number {
+    return this.#changes;
+  }
   /** Sources whose members are all denied now. */
   heldSources(): number {
     return this.#holds.open();
@@ -290,6 +295,7 @@ export class Parties implements PartyFacts {
       if (member !== undefined) for (const listener of this.#memberListeners) listener(member, record);
       const at = typeOfRecord(record) === PROGRESS_TYPE ? undefined : record.headers['ce_time'];
       if (at !== undefined && (this.#newest === undefined || at > this.#newest)) this.#newest = at;
+      if (typeOfRecord(record) !== PROGRESS_TYPE) this.#changes += 1;
       this.#read.take(record);
       const client = this.#evolveOrDeny(record);
       if (client !== undefined) changed.add(client);
@@ -317,6 +323,7 @@ export class Parties implements PartyFacts {
   }
 
   #deny(record: LogRecord): string | undefined {
+    this.#changes += 1;
     if (record.topic === PA_REGISTRY) return this.registry.failed(record);
     if (record.topic === PA_DIRECTORY) {
       this.#directory.forget(subjectOf(record) ?? '');

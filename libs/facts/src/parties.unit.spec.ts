@@ -168,6 +168,21 @@ describe('parties', () => {
     expect(parties.heldSources()).toBe(0);
   });
 
+  it('count each change, also by a record that cannot be read, and no progress (ADR 0161)', async () => {
+    const counted = async (...of: Parameters<typeof say>): Promise<number> => {
+      const before = parties.changes();
+      await say(...of);
+      return parties.changes() - before;
+    };
+    expect(await counted(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered)).toBe(1);
+    expect(await counted(PA_REGISTRY, 'pa.app-revoked.v1', 'c1', 'unreadable')).toBeGreaterThan(0);
+    const hold = { source: 's', deadLetter: 'dl-1', eventType: 't' };
+    expect(await counted(PA_CONSENT, 'pa.access-held.v1', undefined, hold)).toBe(1);
+    expect(await counted(PA_CONSENT, 'pa.access-held.v1', undefined, 'unreadable')).toBe(2);
+    const progress = { deriver: 'consent', topic: 'payer.member-events', partition: 0, next: 1, outputs: {} };
+    expect(await counted(PA_CONSENT, 'pa.progress.v1', undefined, progress)).toBe(0);
+  });
+
   it('count progress once the outputs that it names are known', async () => {
     const progress = (next: number, after?: object) =>
       say(PA_PROVIDERS, 'pa.progress.v1', 'progress', {

@@ -78,11 +78,20 @@ export class PartiesRead {
   }
 }
 
+const ofOne = new WeakMap<ReadOfMember, ReadUntil>();
 /**
- * What an entry of the audit says.
+ * What an entry of the audit says. Of one member it is the same object while nothing has changed, because each read of
+ * an app writes one.
  * @param members in the order of the entry
  */
-export const readUntil = (members: readonly ReadOfMember[], ofParties: ReadOfParties): ReadUntil => ({
-  ofMembers: Object.fromEntries(MEMBER_TOPICS.map((topic, n) => [topic, members.map((offsets) => offsets[n]!)])),
-  ofParties,
-});
+export function readUntil(members: readonly ReadOfMember[], ofParties: ReadOfParties): ReadUntil {
+  const one = members.length === 1 ? members[0] : undefined;
+  const last = one && ofOne.get(one);
+  if (last !== undefined && last.ofParties === ofParties) return last;
+  const ofMembers = Object.fromEntries(
+    MEMBER_TOPICS.map((topic, n) => [topic, members.map((offsets) => offsets[n]!)] as const),
+  );
+  const read: ReadUntil = { ofMembers, ofParties };
+  if (one !== undefined) ofOne.set(one, read);
+  return read;
+}

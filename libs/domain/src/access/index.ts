@@ -10,4 +10,5 @@ export * from './past-words.ts';
 export * from './payer-identifier.ts';
 export { isPurposeOfUse } from './purposes-of-use.ts';
 export * from './specialties.ts';
+export * from './standing.ts';
 export * from './steps.ts';
