@@ -166,7 +166,7 @@ export class Audit {
       ...(traceparent !== undefined && { traceparent }),
       ...(read !== undefined && { extensions: { [READ_UNTIL]: readUntilText(read) } }),
     });
-    keepEntry(record, data);
+    keepEntry(record, data, read);
     return new Promise((resolve, reject) => {
       this.#pending.push({ record, resolve, reject });
       if (this.#pending.length >= this.#before) this.#enough?.();

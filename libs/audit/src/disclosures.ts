@@ -36,28 +36,32 @@ interface AuditRecord {
   /** When it was written down, by the clock of the process (ms since the epoch), and the UTC day of that. */
   readonly at: number;
   readonly day: string;
+  /** What its header says, if this process wrote it. */
+  readonly read: ReadUntil | undefined;
   /** For the view of disclosures. A WeakMap of its own would cost each read more. */
   parsed: Parsed | undefined;
 }
+type Kept = Pick<AuditRecord, 'entry' | 'read'>;
 /**
  * Entries that this process has appended and no view has read yet, by the headers of their record: the log of this
  * process hands on the headers of an append as they are. Parsing an entry costs a read more than keeping it.
  */
-const appended = new WeakMap<LogRecord['headers'], Disclosure>();
-/** Keeps an entry that is about to be appended, so that no view of this process has to parse it. */
-export const keepEntry = ({ headers }: Pick<LogRecord, 'headers'>, entry: Disclosure): void =>
-  void appended.set(headers, entry);
-function entryOf(record: LogRecord): Disclosure {
-  const entry = appended.get(record.headers);
-  if (entry === undefined) return dataOf<Disclosure>(record);
+const appended = new WeakMap<LogRecord['headers'], Kept>();
+/** Keeps an entry that is about to be appended, and its `ce_paread`, so that no view of this process parses them. */
+export const keepEntry = ({ headers }: Pick<LogRecord, 'headers'>, entry: Disclosure, read?: ReadUntil): void =>
+  void appended.set(headers, { entry, read });
+function keptOf(record: LogRecord): Kept {
+  const kept = appended.get(record.headers);
+  if (kept === undefined) return { entry: dataOf<Disclosure>(record), read: undefined };
   // The log keeps its newest records in memory, and every entry would be there a second time.
   appended.delete(record.headers);
-  return entry;
+  return kept;
 }
 /** A record of `pa.disclosure.v1`, parsed once for all views of a process, which read it at about the same time. */
 export const auditRecordOf = parsedLately((record: LogRecord): AuditRecord => {
   const at = writtenAt(record);
-  return { entry: entryOf(record), at, day: dayOf(at), parsed: undefined };
+  const { entry, read } = keptOf(record);
+  return { entry, at, day: dayOf(at), read, parsed: undefined };
 });
 /** When a record was written down, by the clock of its process, ms since the epoch. */
 export const writtenAt = ({ headers, timestamp }: LogRecord): number => {
@@ -72,13 +76,17 @@ function dayOf(at: number): string {
   newest = { begins: Date.parse(day), day };
   return day;
 }
-function parse(record: LogRecord, entry: Disclosure): Parsed {
+function parse({ headers }: LogRecord, { entry, read }: AuditRecord): Parsed {
   const { members, perMember, resources } = entry;
   const unique = members.length < 2 ? members : [...new Set(members)];
   // An earlier version of the platform counted the whole response. That is the count of a member only if the entry
   // names one member, or nothing was released.
   const known = perMember ?? (unique.length === 1 || resources === 0 ? members.map(() => resources) : []);
-  return { read: readOf(record, members), members: unique, perMember: countsOf(unique, members, known) };
+  return {
+    read: readOf(read ?? readUntilOf(headers), members),
+    members: unique,
+    perMember: countsOf(unique, members, known),
+  };
 }
 function countsOf(
   unique: readonly string[],
@@ -92,8 +100,7 @@ function countsOf(
 }
 
 /** Each member once, as in the documents. Undefined if the header is not about these members. */
-function readOf({ headers }: LogRecord, members: readonly string[]): ReadUntil | undefined {
-  const read = readUntilOf(headers);
+function readOf(read: ReadUntil | undefined, members: readonly string[]): ReadUntil | undefined {
   if (read === undefined) return undefined;
   // The entry of a read: nothing to leave out.
   if (members.length === 1 && Object.values(read.ofMembers).every(({ length }) => length === 1)) return read;
@@ -122,7 +129,7 @@ function disclosureTopic(): TopicEvolve<KeptDisclosure> {
       const known = auditRecordOf(record);
       const { entry } = known;
       if (entry.count !== undefined && provedNothing(entry)) return [];
-      const { members } = (known.parsed ??= parse(record, entry));
+      const { members } = (known.parsed ??= parse(record, known));
       const prefix = `${entry.at}/${record.headers['ce_id']}/`;
       if (members.length <= MEMBERS) return [`${prefix}0`];
       return Array.from({ length: Math.ceil(members.length / MEMBERS) }, (_, n) => `${prefix}${n}`);
@@ -130,7 +137,7 @@ function disclosureTopic(): TopicEvolve<KeptDisclosure> {
     evolve: (_, record, key) => {
       const known = auditRecordOf(record);
       const { entry } = known;
-      const { read, members: all, perMember } = (known.parsed ??= parse(record, entry));
+      const { read, members: all, perMember } = (known.parsed ??= parse(record, known));
       const { perMember: _perMember, ...common } = entry;
       const n = Number(key.slice(key.lastIndexOf('/') + 1));
       const [from, to] = [n * MEMBERS, (n + 1) * MEMBERS];

@@ -73,16 +73,23 @@ const offsets = (by: Offsets): string =>
   Object.entries(by)
     .map(([topic, all]) => `"${topic}":[${all.join()}]`)
     .join();
+const texts = new WeakMap<ReadUntil, string>();
 const ofPartiesTexts = new WeakMap<Offsets, string>();
 /**
  * The text of the attribute, as JSON. Each answer with data writes one. Names of topics and whole numbers need no
  * escapes, so joining them costs less than `JSON.stringify`. `ofParties` is one object for all entries until a record
- * of them counts, and nobody changes it, so its text is made once.
+ * of them counts, and the whole is one object for all entries about one member. Nobody changes them, so their texts are
+ * made once.
  */
-export function readUntilText({ ofMembers, ofParties }: ReadUntil): string {
-  let parties = ofPartiesTexts.get(ofParties);
-  if (parties === undefined) ofPartiesTexts.set(ofParties, (parties = offsets(ofParties)));
-  return `{"ofMembers":{${offsets(ofMembers)}},"ofParties":{${parties}}}`;
+export function readUntilText(read: ReadUntil): string {
+  let text = texts.get(read);
+  if (text === undefined) {
+    const { ofMembers, ofParties } = read;
+    let parties = ofPartiesTexts.get(ofParties);
+    if (parties === undefined) ofPartiesTexts.set(ofParties, (parties = offsets(ofParties)));
+    texts.set(read, (text = `{"ofMembers":{${offsets(ofMembers)}},"ofParties":{${parties}}}`));
+  }
+  return text;
 }
 
 const isNumbers = (all: unknown): boolean => Array.isArray(all) && all.every((one) => Number.isSafeInteger(one));

@@ -160,11 +160,15 @@ export class LabelCheck {
 
   /**
    * Reads the member's consents if the policy asks for any, and plans if there is a table of lines. Call it before you
-   * look at a record: a record with a label
-   * then costs no query that another one does not cost.
+   * look at a record: a record with a label then costs no query that another one does not cost. Undefined if there is
+   * nothing to read.
    */
-  async readConsents(member: string): Promise<void> {
-    if (withholdingOf(this.#options.policy).asksForConsents) await this.#consentsOf(member);
+  readConsents(member: string): Promise<void> | undefined {
+    const { asksForConsents } = withholdingOf(this.#options.policy);
+    return asksForConsents || this.#lines !== undefined ? this.#readConsents(member, asksForConsents) : undefined;
+  }
+  async #readConsents(member: string, asksForConsents: boolean): Promise<void> {
+    if (asksForConsents) await this.#consentsOf(member);
     await this.#lines?.read(member);
   }
 
@@ -200,6 +204,13 @@ export class LabelCheck {
    */
   async withheldEach(some: readonly Labelled[]): Promise<readonly boolean[]> {
     return (await this.decideEach(some)).map(({ withheld }) => withheld);
+  }
+  /** As `withheldEach`, of one record. Most records decide at once: no promise. */
+  withheldOne(record: Labelled): boolean | Promise<boolean> {
+    if (record.type === PROVENANCE || needsLine(record))
+      return this.withheldEach([record]).then(([withheld]) => withheld!);
+    const { member, labels } = this.#owned(record);
+    return this.withheldBy(member, labels);
   }
   /** As `withheldEach`, with the labels that decided, each once. */
   async decideEach(some: readonly Labelled[]): Promise<readonly LabelDecision[]> {

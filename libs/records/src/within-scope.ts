@@ -60,8 +60,12 @@ export class WithinScope {
   }
 }
 
+interface Prepared {
+  readonly base: string;
+  readonly filters: Map<Interaction, Map<string, WithinScope | undefined>>;
+}
 /** The filters of each verified token, which a process keeps while it is used. So they are read from its text once. */
-const prepared = new WeakMap<GrantedScopes, Map<string, WithinScope | undefined>>();
+const prepared = new WeakMap<GrantedScopes, Prepared>();
 
 /** Undefined if the scopes cover the whole type. If they cover nothing of it, nothing is within. */
 export function withinScope(
@@ -71,11 +75,12 @@ export function withinScope(
   base: string,
 ): WithinScope | undefined {
   let known = prepared.get(scopes);
-  if (known === undefined) prepared.set(scopes, (known = new Map()));
-  const name = `${type}.${interaction} ${base}`;
-  if (!known.has(name)) {
+  if (known?.base !== base) prepared.set(scopes, (known = { base, filters: new Map() }));
+  let byType = known.filters.get(interaction);
+  if (byType === undefined) known.filters.set(interaction, (byType = new Map<string, WithinScope | undefined>()));
+  if (!byType.has(type)) {
     const restrictions = restrictionsOf(scopes, type, interaction);
-    known.set(name, restrictions && new WithinScope(restrictions, base));
+    byType.set(type, restrictions && new WithinScope(restrictions, base));
   }
-  return known.get(name);
+  return byType.get(type);
 }

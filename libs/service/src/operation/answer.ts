@@ -36,7 +36,7 @@ export type Audited =
   | {
       readonly audit: Entries;
       /** In place of `audit`, if the client has this version already. */
-      readonly unchanged?: Entries;
+      readonly unchanged?: () => Entries;
       readonly answer: Answer | Refusal;
     }
   /** Nothing of a member leaves: no body. */

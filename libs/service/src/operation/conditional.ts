@@ -37,8 +37,9 @@ export function isNotModified(
   const none = headers['if-none-match'];
   if (none !== undefined)
     return none.trim() === '*' || [...none.matchAll(TAG)].some(([, known]) => known === String(tag));
-  if (by === 'not-match') return false;
-  const since = parseHttpDate(headers['if-modified-since'] ?? '');
+  const given = headers['if-modified-since'];
+  if (by === 'not-match' || given === undefined) return false;
+  const since = parseHttpDate(given);
   // The header has whole seconds, and so has Last-Modified. What is no HTTP-date does not count (RFC 9110 §13.1.3).
   return since !== undefined && Math.floor(lastUpdated / 1000) * 1000 <= since;
 }

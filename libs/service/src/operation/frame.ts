@@ -215,7 +215,7 @@ export class Frame {
       isNotModified(asked.request.headers, answer.version, conditional);
     const entries = audited === undefined || audited.audit === 'nothing' ? undefined : audited;
     if (entries !== undefined)
-      await this.#append(ports, asked, (isUnchanged ? entries.unchanged : undefined) ?? entries.audit);
+      await this.#append(ports, asked, (isUnchanged ? entries.unchanged?.() : undefined) ?? entries.audit);
     if (answer instanceof Refusal) throw answer;
     await this.#send(asked.request, answer, reply, isUnchanged);
   }

@@ -92,7 +92,7 @@ const serve = <D extends Descriptor>(descriptor: D, handler: (asked: Asked<D>) =
 };
 const VERSION: Audited = {
   audit: [{ released: { members: ['m1'], resources: 1 } }],
-  unchanged: [{ released: { members: ['m1'], resources: 0, reason: 'not-modified' } }],
+  unchanged: () => [{ released: { members: ['m1'], resources: 0, reason: 'not-modified' } }],
   answer: { version: { tag: 3, lastUpdated: Date.UTC(2027, 0, 4) }, body: '{}' },
 };
 const get = (url: string, headers: Record<string, string> = {}) => fastify.inject({ url, headers });

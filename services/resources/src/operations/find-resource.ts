@@ -95,6 +95,8 @@ const VIEW_PATIENCE_MS = 1000;
  */
 @Injectable()
 export class ResourceFinder {
+  private readonly base: string;
+
   constructor(
     @Inject(RecordsReader) private readonly records: RecordsReader,
     @Inject(VersionsReader) private readonly versions: VersionsReader,
@@ -102,24 +104,33 @@ export class ResourceFinder {
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ResourcesConfig,
-  ) {}
+  ) {
+    this.base = `${config.publicUrl}/fhir`;
+  }
 
   /** @param wanted whether the caller is going to ask for the line */
-  async find({ client, scopes }: Client, type: string, id: string, wanted?: 'line'): Promise<Found> {
-    if (!isId(id)) return UNKNOWN;
-    // Beyond the scopes it looks all the same, so that the time tells nothing.
+  find({ client, scopes }: Client, type: string, id: string, wanted?: 'line'): Promise<Found> {
+    if (!isId(id)) return Promise.resolve(UNKNOWN);
     if (reaches(scopes, type, 'r')) return this.look({ client, scopes }, type, id, wanted);
+    return this.beyond(client, type, id);
+  }
+
+  /** Beyond the scopes it looks all the same, so that the time tells nothing. */
+  private async beyond(client: string, type: string, id: string): Promise<Found> {
     const found = await this.look({ client, scopes: EVERYTHING }, type, id);
     if (found.kind === 'refused') return found;
     return { ...OUTSIDE, ...(found.member !== undefined && { member: found.member }) };
   }
 
-  private async look({ client, scopes }: Client, type: string, id: string, wanted?: 'line'): Promise<Found> {
+  private look({ client, scopes }: Client, type: string, id: string, wanted?: 'line'): Promise<Found> {
     // With a table of lines, a record without labels may be left out too, so its line is loaded last.
-    const within = withinScope(scopes, type, 'r', `${this.config.publicUrl}/fhir`);
+    const within = withinScope(scopes, type, 'r', this.base);
     const isPlain = type !== PROVENANCE && this.facts.parties.lines().length === 0 && within === undefined;
     const of = { type, id, lines: wanted === 'line' && isPlain ? 'of unlabelled' : 'none', within } as const;
-    if (!isSharedType(type)) return this.ofMember(client, of);
+    return isSharedType(type) ? this.ofDirectory(client, of) : this.ofMember(client, of);
+  }
+
+  private async ofDirectory(client: string, of: Wanted): Promise<Found> {
     this.facts.access.assertFresh();
     const [owners, labels] = [[SHARED], this.labels.check(this.facts.parties, client)];
     await labels.readConsents(SHARED);
@@ -165,7 +176,7 @@ export class ResourceFinder {
     const [stored] = await this.versions.load(resource, [versionId]);
     if (stored === undefined || stored.line.byteLength === 0) return head.references;
     const version = JSON.parse(Buffer.from(stored.line).toString()) as FhirResource;
-    return carriedReferencesOf(version, `${this.config.publicUrl}/fhir`);
+    return carriedReferencesOf(version, this.base);
   }
   /** The targets of a superseded Provenance that an earlier release wrote. A tombstone has none. */
   private async targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
@@ -224,7 +235,8 @@ export class ResourceFinder {
   private async ofOwner(client: string, of: Wanted, owner: string, basis: KnownDocument): Promise<Found | Changed> {
     const owners = mayBeShared(of.type) ? [owner, SHARED] : [owner];
     const labels = this.labels.check(this.facts.parties, client);
-    await labels.readConsents(owner);
+    const consents = labels.readConsents(owner);
+    if (consents !== undefined) await consents;
     const read = await this.records.findWhile(basis, idsOf(of, owners), of.lines);
     if ('records' in read) return this.visible(of, owners, read.records, labels);
     await labels.readTargets(of.type);
@@ -278,8 +290,9 @@ export class ResourceFinder {
     const member = about.member === undefined ? {} : { member: about.member };
     if (stored === undefined || head === undefined) return { ...UNKNOWN, ...member };
     // It reads the line of a record that an earlier release wrote, because only the line has all labels.
-    const [withheld] = await about.labels.withheldEach([head]);
-    if (withheld) return { kind: 'refused', reason: 'withheld-by-label', ...member };
+    const withheld = about.labels.withheldOne(head);
+    if (typeof withheld === 'boolean' ? withheld : await withheld)
+      return { kind: 'refused', reason: 'withheld-by-label', ...member };
     const seen: Seen = { kind: 'seen', head, stored, ...about };
     if (head.deleted !== true || (await this.isKnown(seen))) return seen;
     return { ...UNKNOWN, ...member };

@@ -41,7 +41,7 @@ export const versionOf = (
   shape: Subset,
 ): Audited => ({
   audit: [released(seen, 1)],
-  unchanged: [released(seen, 0, 'not-modified')],
+  unchanged: () => [released(seen, 0, 'not-modified')],
   answer: { version: { tag: versionId, lastUpdated }, body: partOf(line, shape) },
 });
 

@@ -131,7 +131,7 @@ export class GroupReadController {
     if (vid !== undefined && vid !== String(lastUpdated)) return refused('unknown-resource');
     return {
       audit: [released(id, members)],
-      unchanged: [released(id, undefined)],
+      unchanged: () => [released(id, undefined)],
       answer: {
         ...(isFormer && { headers: { 'content-location': `${base}/Group/${visible.id}` } }),
         version: { tag: lastUpdated, lastUpdated },

@@ -245,7 +245,7 @@ export class ConsentsController {
     const members = [found.member];
     return {
       audit: [released(members, 1)],
-      unchanged: [{ released: { members, resources: 0, reason: 'not-modified' } }],
+      unchanged: () => [{ released: { members, resources: 0, reason: 'not-modified' } }],
       answer: {
         version: { tag: version.n, lastUpdated: Date.parse(version.at) },
         body: this.lineOf(found, version),

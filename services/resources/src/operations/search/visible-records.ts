@@ -175,7 +175,7 @@ export class VisibleRecords {
   }
 
   /** Reads what labels ask about a member, so that a record with a label costs no query that another one does not. */
-  readConsents(member: string): Promise<void> {
+  readConsents(member: string): Promise<void> | undefined {
     return this.#check.readConsents(member);
   }
 
