@@ -224,6 +224,8 @@ export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
   readonly fields?: 'all' | 'text';
   /** Adds the version of each document (`DocumentVersion.version`) to it, as `_version`. Default false. */
   readonly versions?: boolean;
+  /** As in `FindQuery`, for a load without `plain`. */
+  readonly joined?: true;
   /**
    * Of plain documents (`Projection.plain`). With `left out`, a plain document counts as missing. With `bodies alone`,
    * the named bodies are loaded of plain documents only, so the time does not tell the size of any other document.

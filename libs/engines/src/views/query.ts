@@ -88,8 +88,6 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   const { maxBytes = Number.POSITIVE_INFINITY } = query;
   if (!(maxBytes > 0)) refuse('maxBytes is above zero');
   const bodies = query.fields === 'keys' ? [] : checkBodies(projection, query.bodies);
-  const isBounded = maxBytes < Number.POSITIVE_INFINITY && bodies.length === 1;
-  const isJoinable = isBounded && query.fields === 'text' && index.array !== true && projection.plain !== undefined;
   return {
     index,
     equals,
@@ -101,10 +99,21 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     maxBytes,
     bodies,
     fields: query.fields ?? 'all',
-    joined: query.joined === true && isJoinable && Object.keys(projection.topics).length === 1,
+    joined: index.array !== true && isJoined(projection, query),
     ...(query.after !== undefined && { after: query.after }),
   };
 }
+
+const isJoined = (
+  projection: Projection,
+  { joined, fields, bodies, maxBytes = Number.POSITIVE_INFINITY }: FindQuery | LoadQuery,
+): boolean =>
+  joined === true &&
+  fields === 'text' &&
+  bodies?.length === 1 &&
+  maxBytes < Number.POSITIVE_INFINITY &&
+  projection.plain !== undefined &&
+  Object.keys(projection.topics).length === 1;
 
 /** A checked query for the documents with one of several lists of values. */
 export interface ValuesPlan extends Pick<ValuesQuery, 'any'> {
@@ -182,7 +191,11 @@ export function planCount(projection: Projection, { none = [], except = [], ...q
 }
 
 /** What a query by ids loads, checked. */
-export type LoadPlan = Required<Omit<LoadQuery, 'plain'>> & { readonly plain: LoadQuery['plain'] | undefined };
+export type LoadPlan = Required<Omit<LoadQuery, 'plain' | 'joined'>> & {
+  readonly plain: LoadQuery['plain'] | undefined;
+  /** See `QueryPlan`. */
+  readonly joined: boolean;
+};
 
 /** Whether a read may answer with the decoded documents that the store keeps. */
 export const isKeepable = ({ bodies, fields, versions, plain }: LoadPlan): boolean =>
@@ -192,7 +205,8 @@ export const isKeepable = ({ bodies, fields, versions, plain }: LoadPlan): boole
 export function planLoad(projection: Projection, load: LoadQuery = {}): LoadPlan {
   const { bodies, maxBytes = Number.POSITIVE_INFINITY, fields = 'all', versions = false, plain } = load;
   if (plain !== undefined && projection.plain === undefined) refusing(projection)('no plain documents are declared');
-  return { bodies: checkBodies(projection, bodies), maxBytes, fields, versions, plain };
+  const joined = plain === undefined && isJoined(projection, load);
+  return { bodies: checkBodies(projection, bodies), maxBytes, fields, versions, plain, joined };
 }
 
 function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {

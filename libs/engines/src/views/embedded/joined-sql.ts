@@ -1,9 +1,10 @@
-import type { QueryPlan } from '../query.ts';
+import type { LoadPlan, QueryPlan } from '../query.ts';
 import type { Layout } from './tables.ts';
 
 /**
- * The rows of a `find` with joined bodies, as one row. node:sqlite takes longer to make a value of each body, id and
- * JSON than SQLite takes to find them. A plain document needs no JSON, so its row is not read: the index has its id.
+ * The rows of a `find`, or of documents by id, with joined bodies, as one row. node:sqlite takes longer to make a value
+ * of each body, id and JSON than SQLite takes to find them. A plain document needs no JSON, so its row is not read: the
+ * index has its id.
  */
 
 /**
@@ -12,7 +13,7 @@ import type { Layout } from './tables.ts';
  */
 export function joinedColumns(
   { parts }: Layout,
-  { bodies: [path] }: Pick<QueryPlan, 'bodies'>,
+  { bodies: [path] }: Pick<QueryPlan | LoadPlan, 'bodies'>,
   id: string,
   isOther: string,
 ): string {
@@ -30,9 +31,13 @@ export function joinedColumns(
  */
 export const MARKS = { large: '+', absent: '-', plain: ' ', other: '!' } as const;
 
-/** SQL: the joined bodies, a list of ids with what stands in front, and a list of the JSON of documents not plain. */
-export const joinedRow = (rows: string): string =>
+/**
+ * SQL: the joined bodies, a list of ids with what stands in front, and a list of the JSON of documents not plain.
+ * @param versions also a list of the positions (`position`) of all documents
+ */
+export const joinedRow = (rows: string, versions = false): string =>
   `SELECT CAST(group_concat(body, '') AS BLOB), json_group_array(` +
   `iif(typeof(body) = 'integer', iif(body, '${MARKS.large}', '${MARKS.absent}'), octet_length(body)) || ` +
   `iif(json IS NULL, '${MARKS.plain}', '${MARKS.other}') || id), ` +
-  `json_group_array(json) FILTER (WHERE json IS NOT NULL) FROM (${rows})`;
+  `json_group_array(json) FILTER (WHERE json IS NOT NULL)${versions ? ', json_group_array(position)' : ''} ` +
+  `FROM (${rows})`;

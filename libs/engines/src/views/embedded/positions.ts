@@ -26,3 +26,6 @@ export function decodePosition(stored: unknown): PartPosition {
   if (typeof stored === 'string') return JSON.parse(stored) as PartPosition;
   return { [Math.floor((stored as number) / STEP)]: (stored as number) % STEP };
 }
+
+/** See `DocumentVersion`. @param positions of the parts, as they are stored */
+export const versionOf = (positions: readonly unknown[]): string => positions.join(' ');

@@ -64,6 +64,10 @@ const QUERIES: Readonly<Record<string, Query>> = {
   'documents by a value': (reader, n) => reader.having({ index: 'by_group', any: [[group(n)]] }),
   'documents by one of several values': (reader, n) =>
     reader.having({ index: 'by_group', any: [[group(n)], [group(n + 1)]], limit: 1 + n }),
+  'documents by ids with joined bodies': (reader, n) =>
+    reader.getMany([`g/T/d${n}`, `g/T/d${n + 1}`], {
+      ...({ bodies: ['item.line'], fields: 'text', maxBytes: 100 * n + 1, versions: true, joined: true } as const),
+    }),
   'documents by ids': (reader, n) => reader.getMany([`g/T/d${n}`, `g/T/d${n + 1}`], { plain: 'left out' }),
 };
 

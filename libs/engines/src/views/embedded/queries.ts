@@ -3,8 +3,8 @@ import type { DocumentVersion, Scalar, ViewDocument } from '../projection.ts';
 import { type CountPlan, type IdsPlan, isKeepable, type LoadPlan, type QueryPlan, type ValuesPlan } from '../query.ts';
 import type { WholeDocument } from '../store.ts';
 import type { Bound } from './elements.ts';
-import { joinedDocuments } from './joined.ts';
-import { decodePosition } from './positions.ts';
+import { joinedDocuments, shareOf } from './joined.ts';
+import { decodePosition, versionOf } from './positions.ts';
 import { restored, type SharedValues } from './shared-arrays.ts';
 import { documentOf, keysOf, type Statements } from './statements.ts';
 import type { Layout, PartColumns } from './tables.ts';
@@ -37,8 +37,9 @@ export function documentsById(
       Row | undefined;
     return [row && documentOfRow(row)];
   }
-  const select = statements.many(plan, positions);
   const list = statements.rowIds.listOf(ids);
+  if (plan.joined) return joinedById(statements, ids, list, plan);
+  const select = statements.many(plan, positions);
   const found = new Map<string, ViewDocument | undefined>();
   const rows = (bodies.length > 0 && maxBytes < Number.POSITIVE_INFINITY
     ? select.iterate(list)
@@ -56,6 +57,20 @@ export function documentsById(
   return ids.map((id) => found.get(id));
 }
 
+function joinedById(
+  statements: Statements,
+  ids: readonly string[],
+  list: string,
+  plan: LoadPlan,
+): readonly (ViewDocument | undefined)[] {
+  const row = statements.joinedMany(plan).get(shareOf(plan, ids.length), list);
+  const { documents, isFull } = joinedDocuments(statements, row as never, plan);
+  const found = new Map(documents.map((document) => [document._id, document]));
+  // The documents come in the order of the ids.
+  const answered = isFull ? ids.slice(0, ids.indexOf(documents.at(-1)!._id) + 1) : ids;
+  return answered.map((id) => found.get(id));
+}
+
 /** The bytes of the bodies in a row, which are behind its parts. An earlier release wrote some as text. */
 function bytesOf(row: Row, { parts }: Layout): number {
   let bytes = 0;
@@ -66,9 +81,6 @@ function bytesOf(row: Row, { parts }: Layout): number {
   }
   return bytes;
 }
-
-/** See `DocumentVersion`. @param positions of the parts */
-const versionOf = (positions: Row): string => positions.join(' ');
 
 export function documentsOf(statements: Statements, plan: QueryPlan): readonly ViewDocument[] {
   // `after` already implies the bound at the start of the scan, and the index needs only one start.
@@ -88,7 +100,8 @@ export function documentsOf(statements: Statements, plan: QueryPlan): readonly V
   ].map(bound);
   const statement = statements.find(plan, needed);
   if (plan.fields === 'keys') return (statement.all(...values) as unknown as Row[]).map((row) => keysOf(row, plan));
-  if (plan.joined) return joinedDocuments(statements, statement, plan, values);
+  if (plan.joined)
+    return joinedDocuments(statements, statement.get(shareOf(plan, plan.limit), ...values) as never, plan).documents;
   const decode = decoderOf(plan);
   const read = (row: Row): ViewDocument => documentOf(statements.layout, row, plan.bodies, decode)!;
   if (plan.maxBytes === Number.POSITIVE_INFINITY) return (statement.all(...values) as unknown as Row[]).map(read);

@@ -119,6 +119,19 @@ export class Statements extends WriteStatements {
     });
   }
 
+  /** As `many`, as one row with joined bodies. Its first value is `shareOf`. */
+  joinedMany({ bodies, versions }: Pick<LoadPlan, 'bodies' | 'versions'>): StatementSync {
+    const others = this.#others;
+    return this.prepare(`joined/${bodies.join()}/${versions}/${others.name}`, () => {
+      const { id, join } = this.rowIds.joined;
+      const columns = joinedColumns(this.layout, { bodies }, id, this.#isOther(others));
+      const from = `json_each(?) j CROSS JOIN ${this.table} t ON ${this.rowIds.isListed}${join}${this.#joined(true)}`;
+      // Without a limit, SQLite would look at each body several times.
+      const rows = `SELECT ${columns}, t.p0 AS position FROM ${from} WHERE t.d0 IS NOT NULL LIMIT -1`;
+      return joinedRow(rows, versions);
+    });
+  }
+
   #exists(name: string): boolean {
     return this.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
   }

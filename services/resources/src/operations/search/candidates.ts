@@ -80,7 +80,7 @@ export async function* fitting(
     query.ids !== undefined
       ? byIds(records, query, query.ids, { members, behind, wanted })
       : conditions.length > 0
-        ? byKeys(records, query, conditions, { members: rest, behind, wanted })
+        ? byKeys(records, query, conditions, { members: rest, behind, wanted }, lines)
         : byType(records, query, rest, behind, wanted, lines === 'none' && looksInto(query) ? 'and heads' : lines);
   const matcher = query.filters.length === 0 ? undefined : new Matcher(query.filters);
   for await (const batch of found) {
@@ -152,15 +152,20 @@ const looksInto = ({ filters, also }: Pick<Conditions, 'filters' | 'also'>): boo
 /**
  * The records of these ids in their order, in chunks, because the caller may stop after a few.
  * @param together rows of a chunk, if they are not too large
- * @param versions of the records of which the index says that they fit; `fits` says whether the line is of that version
+ * @param of.versions of the records of which the index says that they fit; `fits` tells whether the line is of that
+ *   version
+ * @param of.joined whether entries may lack the time
  */
 export async function* linesOf(
   { reader, work, hasLines }: VisibleRecords,
   ids: readonly string[],
   together: number,
-  versions?: ReadonlyMap<string, string>,
+  { versions, joined = false }: { versions?: ReadonlyMap<string, string> | undefined; joined?: boolean } = {},
 ): AsyncGenerator<readonly Entry[]> {
-  const load = { bodies: LINE, fields: 'text', maxBytes: MOST_BYTES, versions: versions !== undefined } as const;
+  const load = {
+    ...({ bodies: LINE, fields: 'text', maxBytes: MOST_BYTES, versions: versions !== undefined } as const),
+    ...(joined && ({ joined } as const)),
+  };
   for (let at = 0; at < ids.length;) {
     work.count(COST.query);
     await work.pause();
@@ -170,7 +175,8 @@ export async function* linesOf(
     yield documents.flatMap((document) => {
       if (document === undefined) return [];
       const version = versions?.get(document._id);
-      return entryOfText(document, hasLines, version !== undefined && version === document._version) ?? [];
+      const fits = version !== undefined && version === document._version;
+      return (joined ? entryOfJoined(document, fits) : entryOfText(document, hasLines, fits)) ?? [];
     });
   }
 }
@@ -273,10 +279,12 @@ export const lookups = (members: readonly string[], conditions: readonly (readon
 
 async function* byKeys(
   records: VisibleRecords,
-  { type, filters, also }: Conditions,
+  query: Conditions,
   conditions: readonly (readonly ElementRange[])[],
   { members, behind, wanted }: Wanted,
+  lines: Lines,
 ): AsyncGenerator<readonly Entry[]> {
+  const { type, filters, also } = query;
   const { search } = records.reader.views;
   const exact = also === undefined ? exactKeys(filters) : undefined;
   let after = behind === undefined ? undefined : recordId(behind.member, type, behind.id);
@@ -293,8 +301,8 @@ async function* byKeys(
       // Withheld records are in the index too. The number of queries must not tell how many there are.
       const enough = isExact && unsure.size === 0 ? Math.max(1, open) + withheld.size : IDS;
       const limit = Math.min(enough, IDS);
-      const query = { ...of, all, limit, ...(after !== undefined && { after }) };
-      const found = isExact ? await search.versions(query) : (await search.ids(query)).map((id) => ({ id }));
+      const asked = { ...of, all, limit, ...(after !== undefined && { after }) };
+      const found = isExact ? await search.versions(asked) : (await search.ids(asked)).map((id) => ({ id }));
       records.work.count(COST.query + found.length * COST.row);
       const ids = found.flatMap(({ id }) => (withheld.has(id) ? [] : [id]));
       const versions = isExact
@@ -302,7 +310,9 @@ async function* byKeys(
             (found as readonly DocumentVersion[]).flatMap(({ id, version }) => (unsure.has(id) ? [] : [[id, version]])),
           )
         : undefined;
-      for await (const batch of linesOf(records, ids, Math.min(wanted + 1, IDS), versions)) {
+      // One entry keeps the joined lines of all. So they are joined only if the index says that all of them fit.
+      const joined = isExact && unsure.size === 0 && mayBeJoined(records, query, lines);
+      for await (const batch of linesOf(records, ids, Math.min(wanted + 1, IDS), { versions, joined })) {
         open -= batch.length;
         yield batch;
       }
@@ -311,6 +321,10 @@ async function* byKeys(
     }
   }
 }
+
+/** Lines of business look into references, and a Provenance has the labels of its targets. */
+const mayBeJoined = ({ hasLines }: VisibleRecords, { type, updated }: Conditions, lines: Lines): boolean =>
+  lines === 'to send' && updated.length === 0 && !hasLines && type !== PROVENANCE;
 
 async function* byType(
   records: VisibleRecords,
@@ -323,8 +337,7 @@ async function* byType(
   const timed = isByTime(query);
   // Some of what a query finds may not fit.
   const isCertain = !looksInto(query) && query.updated.length === 0;
-  // Lines of business look into references, and a Provenance has the labels of its targets.
-  const joined = lines === 'to send' && isCertain && !records.hasLines && query.type !== PROVENANCE;
+  const joined = isCertain && mayBeJoined(records, query, lines);
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
     const except = [...(await records.withheldIds([member], query.type))];
@@ -337,7 +350,9 @@ async function* byType(
       records.work.count(COST.query);
       await records.work.pause();
       const documents = await records.reader.views.records.find({ ...asked, except, limit, fields: 'text', ...what });
-      const entryOf = joined ? entryOfJoined : (document: ViewDocument) => entryOfText(document, records.hasLines);
+      const entryOf = joined
+        ? (document: ViewDocument) => entryOfJoined(document)
+        : (document: ViewDocument) => entryOfText(document, records.hasLines);
       const live =
         lines === 'none'
           ? await withoutLines(records, documents)

@@ -43,11 +43,11 @@ export function entryOfText({ _id, record }: ViewDocument, whole: boolean, fits 
     : { ...idsOf(_id), lastUpdated, labels: UNLABELLED_LIST, labelsBy: labelRules(), line, fits };
 }
 
-/** As `entryOfText`, of a document that was found with joined lines. A search never asks for references too. */
-export function entryOfJoined(document: ViewDocument): Entry | undefined {
+/** As `entryOfText`, of a document that was read with joined lines. A search never asks for references too. */
+export function entryOfJoined(document: ViewDocument, fits = false): Entry | undefined {
   const { json, line } = document['record'] as { readonly json?: string; readonly line?: Entry['line'] | JoinedBody };
-  if (json !== undefined) return entryOfText(document, false);
-  return line === undefined ? undefined : new PlainEntry(document._id, line as JoinedBody);
+  if (json !== undefined) return entryOfText(document, false, fits);
+  return line === undefined ? undefined : new PlainEntry(document._id, line as JoinedBody, fits);
 }
 
 /** A record without labels, as a page needs it. Bytes of its own for each one would cost as much as the rest. */
@@ -58,12 +58,14 @@ class PlainEntry implements Entry {
   readonly labels = UNLABELLED_LIST;
   readonly labelsBy = labelRules();
   readonly joined: JoinedBody;
-  constructor(recordId: string, joined: JoinedBody) {
+  readonly fits: boolean;
+  constructor(recordId: string, joined: JoinedBody, fits: boolean) {
     const { member, type, id } = idsOf(recordId);
     this.member = member;
     this.type = type;
     this.id = id;
     this.joined = joined;
+    this.fits = fits;
   }
   get line(): Uint8Array {
     return bytesOfJoined(this.joined);
