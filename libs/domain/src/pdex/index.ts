@@ -11,4 +11,5 @@ export * from './list-entry.ts';
 export * from './payer-identity.ts';
 export { redact } from './redact/redact.ts';
 export { type NoteCode, walkResource } from './redact/walk.ts';
+export type { Written } from './redact/walk-values.ts';
 export * from './service-date.ts';

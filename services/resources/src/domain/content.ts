@@ -66,6 +66,8 @@ export interface Sent {
   readonly text?: string | undefined;
   /** Its tags by the lists of codes in force. */
   readonly tags?: readonly string[];
+  /** Whether it may have a security label. Default: the text tells. */
+  readonly mayBeLabelled?: boolean | undefined;
 }
 
 /**
@@ -93,7 +95,7 @@ export function encodeContent(
   const dated = serviceDate === undefined ? {} : { serviceDate };
   const whole = head + tail;
   const sentText = sent.text ?? JSON.stringify(sent.resource);
-  const labels = mentionsLabel(sentText) ? labelsOf(resource, sent.resource) : [];
+  const labels = (sent.mayBeLabelled ?? mentionsLabel(sentText)) ? labelsOf(resource, sent.resource) : [];
   // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
   const visible = new Set(labels.length > 0 ? labelsOf(resource) : []);
   const hidden = [...labels.filter((label) => !visible.has(label)), ...hiddenTags(resource, sent)];

@@ -68,7 +68,7 @@ export interface Received {
   /** Size of the event: a small one has no large attachment. Default: it may have one. */
   readonly bytes?: number;
   /** The text of the event's data, which saves writing the resource again. */
-  readonly data?: DataText;
+  readonly data?: DataText | undefined;
 }
 
 /** The resource of an event, its member, and the order of its version. */
@@ -205,12 +205,14 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   const fhir = resource as FhirResource;
   const { floor, publicUrl } = options;
-  const { issues, codes, members, ...reading } = read(fhir, {
+  const reading = read(fhir, {
     base: publicUrl && `${publicUrl}/fhir`,
     // Remove inner resources that would not be kept as resources of their own.
     keeps: (inner) => !beforeFloor(inner, floor) && !isEnteredInError(inner),
     isShared: event.type === PROVIDER_RECORDED || type === 'Medication',
+    isPlain: received.data?.isPlain,
   });
+  const { issues, codes, written } = reading;
   if (issues.length > 0) return deadLetter('invalid-resource', issuesText(issues), name);
   if (typeof id !== 'string') return deadLetter('missing-id', `${type}.id is missing`, name);
   const inside = reading.inside();
@@ -244,8 +246,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
   const references = (isSame ? found : undefined) ?? carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
   const tags = reading.tags();
-  const text = members === undefined ? undefined : received.data?.resource(members);
-  const sent = { resource: fhir, text, tags };
+  const text = written && received.data?.resource(written);
+  const sent = { resource: fhir, text, tags, mayBeLabelled: reading.mayBeLabelled };
   const whole = encodeContent(kept, id, references, serviceDate(kept), sent, publicUrl, persons);
   const content = tags.length === 0 ? whole : withoutTagged(kept, whole, sent, { publicUrl, persons });
   const counts = { ...dropped, ...drugs?.removed };

@@ -1,5 +1,5 @@
-import { type NoteCode, redact, walkResource } from '@provider-access/domain/pdex';
-import { codeListsInForce, type Hit } from '@provider-access/domain/pdex/labels';
+import { type NoteCode, redact, walkResource, type Written } from '@provider-access/domain/pdex';
+import { codeListsInForce, type Hit, mayLabel } from '@provider-access/domain/pdex/labels';
 import { checkResourceCodes, type FhirResource, isServedType, type ShapeIssue } from '@provider-access/fhir';
 import { type Inside, insideOf, NOTHING_INSIDE } from './inside.ts';
 
@@ -12,8 +12,10 @@ interface ResourceReading {
   readonly inside: () => Inside;
   /** Tags by the lists of codes in force, of the resource as the payer sent it. */
   readonly tags: () => readonly string[];
-  /** Number of members of all JSON objects in the resource, if it is known. */
-  readonly members?: number;
+  /** What JSON.stringify writes of the resource, if that is known. */
+  readonly written?: Written;
+  /** Whether the resource may have a security label, if that is known. */
+  readonly mayBeLabelled?: boolean;
   /** `references`: those of `carriedReferencesOf`, if they are known. */
   readonly redacted: () => {
     readonly resource: FhirResource;
@@ -29,6 +31,8 @@ interface HowToRead {
   readonly keeps: (inner: FhirResource) => boolean;
   /** Whether several members may have the resource, so that it must not name a patient. */
   readonly isShared: boolean;
+  /** Whether the resource comes from a JSON text of ASCII without escapes. */
+  readonly isPlain?: boolean | undefined;
 }
 
 /** Reads a resource of a known type. Pure. */
@@ -52,14 +56,22 @@ export const readInOneWalk: ResourceReader = (resource, how) => {
     const hit = tagger.hitOf(name, value, structure, inside);
     if (hit !== undefined) hits.push(hit);
   };
-  const walked = isServedType(resource.resourceType) ? walkResource(resource, { ...how, note }) : undefined;
+  let mayBeLabelled = false;
+  const noteLabel = (name: string, value: unknown): void => {
+    mayBeLabelled ||= mayLabel(name, value);
+  };
+  const { base, keeps, isShared, isPlain = false } = how;
+  const walked = isServedType(resource.resourceType)
+    ? walkResource(resource, { base, keeps, note, noteLabel, isPlain })
+    : undefined;
   if (walked === undefined) return readByFunctions(resource, how);
   return {
     issues: NONE,
     codes: NONE,
-    inside: () => (walked.plain && !how.isShared ? NOTHING_INSIDE : insideOf(resource)),
+    inside: () => (walked.plain && !isShared ? NOTHING_INSIDE : insideOf(resource)),
     tags: () => tagger.tagsOf(resource, hits),
-    members: walked.members,
+    written: walked.written,
+    mayBeLabelled,
     redacted: () => walked,
   };
 };

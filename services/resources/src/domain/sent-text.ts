@@ -1,4 +1,6 @@
-const [QUOTE, COLON, MINUS, ZERO, NINE, BACKSLASH] = [34, 58, 45, 48, 57, 92];
+import type { Written } from '@provider-access/domain/pdex';
+
+const [QUOTE, COMMA, COLON, MINUS, ZERO, NINE, BACKSLASH] = [34, 44, 58, 45, 48, 57, 92];
 const [OPEN_LIST, CLOSE_LIST, OPEN, CLOSE] = [91, 93, 123, 125];
 const SPACE = 32;
 const isDigit = (char: number): boolean => char >= ZERO && char <= NINE;
@@ -7,6 +9,8 @@ const RESOURCE = '"resource"';
 
 /** What the text of an event's data says without a parse. */
 export interface DataText {
+  /** Whether the text is ASCII without escapes. */
+  readonly isPlain: boolean;
   /** Whether the text is one JSON object, with nothing but white space behind it. */
   isOne(): boolean;
   /**
@@ -18,22 +22,60 @@ export interface DataText {
    * - A text with an escape is not taken, because a label may be written with `\u`.
    * - The text is hashed and searched only. No part of it is served.
    *
-   * @param members number of members of all objects in the parsed resource. With a duplicate key, the text has more.
+   * @param written what JSON.stringify writes of the parsed resource. With a duplicate key, the text is longer.
    */
-  resource(members: number): string | undefined;
+  resource(written: Written): string | undefined;
 }
 
-/** @param data the text of an event's data. It is JSON, or the beginning of it is */
-export function scanData(data: string): DataText {
+export const hasNoEscape = (json: string): boolean => !json.includes('\\');
+
+/**
+ * @param data the text of an event's data. It is JSON, or the beginning of it is
+ * @param isPlain whether the text is ASCII without escapes
+ */
+export function scanData(data: string, isPlain = false): DataText {
   let scanned: Scan | undefined;
+  let isProven = false;
   const found = (): Scan => (scanned ??= scan(data));
   return {
-    isOne: () => found().end >= 0 && data.slice(found().end).trim() === '',
-    resource: (members) => {
-      const { start, stop, colons, isPlain } = found();
-      return isPlain && stop >= 0 && colons === members ? data.slice(start, stop) : undefined;
+    isPlain,
+    isOne: () => isProven || (found().end >= 0 && data.slice(found().end).trim() === ''),
+    resource: (written) => {
+      if (isPlain && isWritten(data, written)) {
+        isProven = true;
+        return data.slice(START.length, START.length + written.size);
+      }
+      const { start, stop, colons, isPlain: isSame } = found();
+      return isSame && stop >= 0 && colons === written.members ? data.slice(start, stop) : undefined;
     },
   };
+}
+
+const START = '{"resource":';
+/** What may stand behind the resource. */
+const REST = /^(?:,"sequence":\d{1,15})?\}$/;
+const LONGEST_REST = 64;
+
+/**
+ * Whether the text is the data as JSON.stringify writes it, by its length. The end of the text is that of the parsed
+ * data. The parsed data has the resource, and so the text is at least as long as what JSON.stringify writes of it. If
+ * it is not longer, it has no white space, no duplicate key, and no number that is longer than it has to be. Numbers
+ * that can be as short or shorter (`Written.unsure`) are looked for. One that stands there for a duplicate key makes
+ * the text longer by more than the other one can make it shorter.
+ */
+function isWritten(data: string, { size, unsure }: Written): boolean {
+  const stop = START.length + size;
+  if (unsure === undefined || !data.startsWith(START) || data.length > stop + LONGEST_REST) return false;
+  if (!REST.test(data.slice(stop))) return false;
+  let at = START.length;
+  for (const member of unsure) {
+    do {
+      at = data.indexOf(member, at);
+      if (at < 0) return false;
+      at += member.length;
+    } while (data.charCodeAt(at) !== COMMA && data.charCodeAt(at) !== CLOSE);
+  }
+  return true;
 }
 
 interface Scan {

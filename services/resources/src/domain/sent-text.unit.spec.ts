@@ -1,13 +1,14 @@
 import { hash } from 'node:crypto';
 import { encodeEvent } from '@provider-access/events';
-import type { FhirResource } from '@provider-access/fhir';
+import { walkResource, type Written } from '@provider-access/domain/pdex';
+import { type FhirResource, isObject } from '@provider-access/fhir';
 import { cases, Random, seed } from '@provider-access/testing/search';
 import { describe, expect, it } from 'vitest';
 import { condition } from '../../test/harness.ts';
 import { generated } from '../../test/walk/generate.ts';
+import { scanned } from '../../test/walk/scanned.ts';
 import { readEvent } from '../reading/read-event.ts';
 import type { Judgement } from './judge.ts';
-import { scanData } from './sent-text.ts';
 
 const NOW = Date.UTC(2025, 5, 1);
 
@@ -17,8 +18,13 @@ function membersOf(value: unknown): number {
   const own = Array.isArray(value) ? 0 : Object.keys(value).length;
   return own + Object.values(value).reduce<number>((sum, child) => sum + membersOf(child), 0);
 }
+/** What the walk says of a resource. It passes on what is no valid resource, and then only the members are known. */
+function writtenOf(resource: unknown): Written {
+  const unknown = { members: membersOf(resource), size: Number.NaN, unsure: undefined };
+  return (isObject(resource) && walkResource(resource as FhirResource, { keeps: () => true })?.written) || unknown;
+}
 const taken = (data: string): string | undefined =>
-  scanData(data).resource(membersOf((JSON.parse(data) as { resource: unknown }).resource));
+  scanned(data).resource(writtenOf((JSON.parse(data) as { resource: unknown }).resource));
 
 /** The judgement of an event whose data are written in this way. */
 function judged(data: string): Judgement {
@@ -62,6 +68,31 @@ describe('the received text of a resource', () => {
     expect(equal).toBeGreaterThan(cases(1_000) / 3);
   });
 
+  it('is not taken with a number in another form, also if the length is the same', () => {
+    const random = new Random(seed + 1);
+    const kinds = { changed: 0, taken: 0 };
+    for (let n = 0; n < cases(2_000); n++) {
+      const values = Array.from({ length: 1 + random.below(4) }, () => random.one(NUMBERS));
+      const component = values.map((value) => ({ code: { text: 'x' }, valueQuantity: { value, unit: 'U' } }));
+      const resource = { resourceType: 'Observation', status: 'final', code: { text: 'o' }, component };
+      const text = JSON.stringify({ resource });
+      const changed = ofLength(
+        random,
+        text.length,
+        text.replace(/(?<="value":)[\d.e+-]+/g, (number) =>
+          random.chance(0.6) ? number : random.one(formsOf(number)),
+        ),
+      );
+      expect(JSON.parse(changed)).toEqual({ resource });
+      const found = taken(changed);
+      if (changed !== text) kinds.changed += 1;
+      if (found !== undefined) kinds.taken += 1;
+      expect(found ?? JSON.stringify(resource)).toBe(JSON.stringify(resource));
+      expect(found === undefined).toBe(changed !== text);
+    }
+    expect(Math.min(kinds.changed, kinds.taken)).toBeGreaterThan(cases(100));
+  });
+
   const resource = condition('m1', 'c1', { severity: { text: 'x' } }) as object;
   const plain = JSON.stringify(resource);
   it.each<[why: string, data: string]>([
@@ -93,6 +124,47 @@ describe('the received text of a resource', () => {
     },
   );
 });
+
+const NUMBERS = [
+  0,
+  1,
+  7,
+  10,
+  20,
+  99,
+  100,
+  300,
+  1200,
+  100_000,
+  0.5,
+  0.05,
+  0.001,
+  12.5,
+  1e14,
+  1e15,
+  1e21,
+  1e-7,
+  0.1 + 0.2,
+];
+/** Other JSON texts of the number, of which some are as long or shorter. */
+function formsOf(number: string): string[] {
+  const short = number.replace(/^(\d+?)(0+)$/, (_all, digits: string, zeros: string) => `${digits}e${zeros.length}`);
+  const small = number.replace(
+    /^0\.(0*)([1-9]\d*)$/,
+    (_all, zeros: string, digits: string) => `${digits}e-${zeros.length + digits.length}`,
+  );
+  return [short, small, short.replace('e', 'E'), Number(number).toExponential()].filter(
+    (form) => Number(form) === Number(number),
+  );
+}
+/** The text with white space, or with a member twice, until it has the length. */
+function ofLength(random: Random, length: number, text: string): string {
+  const twice = '"unit":"U"'.length + 1;
+  let padded = text;
+  if (length - padded.length >= twice && random.chance(0.7)) padded = padded.replace('"unit"', '"unit":"U","unit"');
+  while (padded.length < length) padded = padded.replace(/(?="code")/, ' ');
+  return padded;
+}
 
 const PARTS = [
   '"',

@@ -7,7 +7,7 @@ import { generated, mutated } from '../../test/walk/generate.ts';
 import { BASE, found } from '../../test/walk/oracle.ts';
 import { synthetic, verdicts } from '../../test/walk/verdicts.ts';
 import { judge } from './judge.ts';
-import { scanData } from './sent-text.ts';
+import { scanned } from '../../test/walk/scanned.ts';
 import { readByFunctions } from './read-resource.ts';
 
 describe('one walk decides as checkShape, redact, insideOf and carriedReferencesOf, or passes on', () => {
@@ -22,6 +22,7 @@ describe('one walk decides as checkShape, redact, insideOf and carriedReferences
     const { equal, passedOn } = verdicts(Array.from({ length: cases(2_000) }, () => generated(random)));
     expect(equal).toBeGreaterThan(passedOn);
     expect(found.tagged).toBeGreaterThan(equal / 20);
+    expect(found.labelled).toBeGreaterThan(equal / 50);
   });
 
   it('for resources with changes that make most of them invalid', () => {
@@ -72,7 +73,7 @@ describe('judge', () => {
         profiles: { '*': random.one(['keep', 'unmark', 'refuse'] as const) },
       };
       // The oracle writes the resource again; most texts here spare that.
-      const judgement = judge(event, options, { data: scanData(random.one(TEXTS_OF)(event.data)) });
+      const judgement = judge(event, options, { data: scanned(random.one(TEXTS_OF)(event.data)) });
       const oracle = judge(event, options, {}, readByFunctions);
       if (!isDeepStrictEqual(judgement, oracle)) expect(judgement).toEqual(oracle);
       kinds[judgement.kind] = (kinds[judgement.kind] ?? 0) + 1;

@@ -16,7 +16,7 @@ import {
   type Readable,
   readInbound,
 } from '@provider-access/intake/read';
-import { type DataText, scanData } from '../domain/sent-text.ts';
+import { type DataText, hasNoEscape, scanData } from '../domain/sent-text.ts';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
 /** The result of reading a record. It does not contain the record, because it is copied between threads. */
@@ -83,8 +83,9 @@ export function readEvent(record: Readable, options: JudgeOptions, parsed?: Pars
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
     if (inbound.ok) {
-      const data = parsed?.text ?? (typeof value === 'string' ? scanData(value) : undefined);
-      const received = { bytes: bytesOf(record.value), ...(data !== undefined && { data }) };
+      const bytes = bytesOf(record.value);
+      const data = parsed?.text ?? (typeof value === 'string' ? scanReceived(value, bytes) : undefined);
+      const received = { bytes, data };
       return { ...common, judgement: judge(inbound.event, options, received) };
     }
     // The attribution service writes the dead letter of a faulty merge.
@@ -94,6 +95,10 @@ export function readEvent(record: Readable, options: JudgeOptions, parsed?: Pars
     return { ...common, judgement: deadLetter(INTERNAL_FAULT, typeOf(record)), failed: placeOf(error) };
   }
 }
+
+/** U+FFFD may stand for one byte that is not UTF-8. It is neither a control character nor white space. */
+const scanReceived = (text: string, bytes: number): DataText =>
+  scanData(text, text.length === bytes && hasNoEscape(text));
 
 const bytesOf = (value: string | Uint8Array): number =>
   typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength;

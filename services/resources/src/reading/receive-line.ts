@@ -2,7 +2,7 @@ import { type DecodeResult, fromStructured, MAX_IDENTITY } from '@provider-acces
 import { isObject } from '@provider-access/fhir';
 import { type ReceivedData, receivedData, RESTRICTS_NOTHING } from '@provider-access/intake/received';
 import type { JudgeOptions } from '../domain/judge.ts';
-import { scanData } from '../domain/sent-text.ts';
+import { hasNoEscape, scanData } from '../domain/sent-text.ts';
 import { accept, type Accepted, DATA_NOT_JSON, type Incoming, NOT_JSON, NOT_UTF8, placeOfData } from './incoming.ts';
 import { isElsewhere, readEvent, type Reading } from './read-event.ts';
 
@@ -65,7 +65,7 @@ export function receiveLine(bytes: Uint8Array, receipt: string, judging?: JudgeO
     kind: 'accepted',
     ...rest,
     value: place !== undefined && isAscii ? place : Buffer.from(value),
-    ...(judging && readOnce(accepted, form.kind === 'binary' ? body : read.event.data, judging)),
+    ...(judging && readOnce(accepted, form.kind === 'binary' ? body : read.event.data, judging, place && isAscii)),
   };
 }
 
@@ -109,12 +109,15 @@ function readOnce(
   { topic, key, headers, value }: Accepted,
   data: unknown,
   judging: JudgeOptions,
+  isAscii = Buffer.byteLength(value) === value.length,
 ): Pick<AcceptedLine, 'reading' | 'received'> {
-  const text = scanData(value);
+  const text = scanData(value, isAscii && hasNoEscape(value));
+  const elsewhere = isElsewhere({ headers });
+  const reading = elsewhere ? undefined : readEvent({ topic, key, headers, value }, judging, { data, text });
+  // Reading the resource may tell it without a scan.
   if (!text.isOne()) return {};
   const received = receivedData(headers['ce_type']!, data);
-  if (isElsewhere({ headers })) return { received };
-  const reading = readEvent({ topic, key, headers, value }, judging, { data, text });
+  if (reading === undefined) return { received };
   // The reading is not kept if a later time permits the event, or if the platform failed.
   if (isOpen(reading)) return { received: { ...received, parsed: { data } } };
   return { reading, ...(received !== RESTRICTS_NOTHING && { received }) };

@@ -1,12 +1,12 @@
 import { type NoteCode, redact, walkResource } from '@provider-access/domain/pdex';
-import { codeListsInForce, type Hit } from '@provider-access/domain/pdex/labels';
+import { codeListsInForce, type Hit, labelsOf, mayLabel } from '@provider-access/domain/pdex/labels';
 import { carriedReferencesOf, checkResourceCodes, type FhirResource } from '@provider-access/fhir';
 import { insideOf } from '../../src/domain/inside.ts';
 
 export const BASE = 'https://payer.example/fhir';
 
-/** How many resources had a code of a list. */
-export const found = { tagged: 0 };
+/** How many resources had a code of a list, and how many had a label. */
+export const found = { tagged: 0, labelled: 0 };
 
 export type Verdict = 'equal' | 'passed on' | `difference: ${string}`;
 
@@ -24,7 +24,14 @@ export function verdictOf(resource: FhirResource): Verdict {
     const hit = tagger.hitOf(name, value, structure, inContained);
     if (hit !== undefined) hits.push(hit);
   };
-  const walked = walkResource(resource, { base: BASE, keeps, note });
+  let mayBeLabelled = false;
+  const noteLabel = (name: string, value: unknown): void => {
+    mayBeLabelled ||= mayLabel(name, value);
+  };
+  // A check of a text is another one if the text has no escape.
+  // eslint-disable-next-line no-control-regex -- all of ASCII
+  const isPlain = /^[\u0000-\u007f]*$/.test(before) && !before.includes('\\');
+  const walked = walkResource(resource, { base: BASE, keeps, note, noteLabel, isPlain });
   if (JSON.stringify(resource) !== before) return 'difference: the walk changed its input';
   if (walked === undefined) return 'passed on';
   const { issues, codes } = checkResourceCodes(resource);
@@ -44,6 +51,10 @@ export function verdictOf(resource: FhirResource): Verdict {
   const references = carriedReferencesOf(redacted.resource, BASE);
   if (JSON.stringify(walked.references) !== JSON.stringify(references))
     return difference('carriedReferencesOf', walked.references, references);
+  const labels = labelsOf(redacted.resource, resource);
+  if (labels.length > 0) found.labelled += 1;
+  if (labels.length > 0 && !mayBeLabelled) return difference('labelsOf', [], labels);
+  if (isPlain && walked.written.size !== before.length) return difference('size', walked.written.size, before.length);
   const tags = tagger.search(resource);
   if (tags.length > 0) found.tagged += 1;
   if (JSON.stringify(tagger.tagsOf(resource, hits)) !== JSON.stringify(tags))

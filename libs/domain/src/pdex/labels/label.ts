@@ -118,5 +118,14 @@ function labelOf(coding: unknown): Label {
   return label.length <= MAX_LENGTH ? label : UNREADABLE_LABEL;
 }
 
+/**
+ * Whether a member of a resource may be a label, or a reason of one. A resource without such a member has no label, if
+ * all of its elements are of R4. The walk asks for each member of one of these names.
+ */
+export const mayLabel = (name: string, value: unknown): boolean =>
+  name === 'use'
+    ? value === 'preauthorization'
+    : name !== 'url' || (typeof value === 'string' && value.includes('inline-sec-label'));
+
 /** Whether the text of an encoded resource may contain a label. Without one, nobody has to search the resource. */
 export const mentionsLabel = (text: string | Buffer): boolean => MARKS.some((mark) => text.includes(mark));

@@ -11,6 +11,13 @@ import { ADJUDICATION, mayBeDropped } from './special.ts';
 
 /** Members that the tagger looks at. The name of what a reference leads to has no system, so it is no code. */
 const MAY_BE_CODES: ReadonlySet<string> = new Set(['code', 'display', 'text']);
+/** Members that `mayLabel` looks at. Their primitives have siblings with an underscore. */
+const MAY_LABEL: ReadonlySet<string> = new Set(['security', 'securityLabel', 'confidentiality', 'url', 'use']);
+/** Primitives that are valid without control characters, and those that are also without white space. */
+const FORMS: Readonly<Record<string, WalkStep['form']>> = {
+  ...{ string: 'text', markdown: 'text' },
+  ...{ code: 'token', uri: 'token', url: 'token', canonical: 'token' },
+};
 
 /**
  * What the walk does with an element.
@@ -40,8 +47,12 @@ export interface WalkStep {
   readonly key: string;
   readonly kind: WalkKind;
   readonly list: boolean;
+  /** Characters of the member in JSON, with quotation marks, colon and comma, and without its value. */
+  readonly size: number;
   /** Of a primitive. */
   readonly check?: PrimitiveCheck;
+  /** Of a primitive that has few rules. */
+  readonly form?: 'text' | 'token';
   /** Of an element with a required binding. */
   readonly codes?: RequiredCodes;
   /** Name of the structure of the value, if it is no primitive. */
@@ -58,7 +69,10 @@ export interface WalkStep {
   readonly required: number;
   /** Whether a primitive of this name can be a code that a list names. */
   readonly mayBeCode?: boolean;
+  /** Whether an element of this name can be a security label of the resource, or say that it has one. */
+  readonly mayLabel?: boolean;
 }
+type NewStep = Omit<WalkStep, 'size' | 'next' | 'plan' | 'counted'>;
 
 /** Everything that a walk over one structure has to know, in one context. */
 export interface WalkPlan {
@@ -88,21 +102,26 @@ const stepOf = ({
   kind,
   list,
   check,
+  form,
   codes,
   structure,
   choice,
   required,
   mayBeCode = false,
-}: Omit<WalkStep, 'next' | 'plan' | 'counted'>): WalkStep => ({
+  mayLabel = false,
+}: NewStep): WalkStep => ({
   key,
   kind,
   list,
+  size: key.length + '"":,'.length,
   check,
+  form,
   codes,
   structure,
   choice,
   required,
   mayBeCode,
+  mayLabel,
   next: undefined,
   plan: undefined,
   counted: undefined,
@@ -153,16 +172,16 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     return { choice: choices.get(element.choice)!, required };
   };
   const steps = new Map<string, WalkStep>();
-  const add = (step: Omit<WalkStep, 'next' | 'plan' | 'counted'>): unknown => steps.set(step.key, stepOf(step));
+  const add = (step: NewStep): unknown => steps.set(step.key, stepOf(step));
   const none = { list: false, choice: 0, required: 0 };
   if (structure.resource) add({ key: 'resourceType', kind: 'type', ...none });
   for (const element of structure.elements.values()) {
     const step = redaction.steps.get(element.name)!;
     const { list, type, codes } = element;
-    const common = { list, ...bitsOf(element) };
+    const common = { list, ...bitsOf(element), mayLabel: MAY_LABEL.has(element.name) };
     const check = element.primitive ? PRIMITIVE_CHECKS[type] : undefined;
     const kind = kindOf(name, element, step, context);
-    const value = check === undefined ? { structure: type } : { check };
+    const value = check === undefined ? { structure: type } : { check, form: FORMS[type] };
     const mayBeCode = element.primitive && MAY_BE_CODES.has(element.name) && name !== 'Reference';
     add({ key: element.name, kind, ...common, ...value, mayBeCode, ...(codes !== undefined && { codes }) });
     // Lists of `_name` match their values by index, and are rare.

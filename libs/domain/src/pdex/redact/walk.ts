@@ -2,9 +2,11 @@ import { type FhirResource, hasRequiredCode, isObject, parseReference } from '@p
 import { WITHHELD_TYPES } from './allowed.ts';
 import { withProfiles } from './declared.ts';
 import { maskAmounts, maskNote } from './mask.ts';
-import { contextOf, type Keeps, MAX_NAMES, withoutCredentials } from './redact.ts';
+import { contextOf, type Keeps, withoutCredentials } from './redact.ts';
 import { countsUnits, isBroken, isDroppedWhole, isMasked, maskedAmount } from './special.ts';
+import { count, countElement, type CountRun, stepInto } from './walk-counts.ts';
 import { stepAfter, type WalkPlan, walkPlanOf, type WalkStep } from './walk-plan.ts';
+import { checkPrimitive, PASS_ON, sizeOfList, type ValueRun, type Written } from './walk-values.ts';
 
 /** What one walk over a resource finds. The resource is valid R4, and all its codes are of their value sets. */
 export interface Walked {
@@ -19,8 +21,8 @@ export interface Walked {
    * reference. Then it contains no person, and all of its references can be followed.
    */
   readonly plain: boolean;
-  /** Number of members of all JSON objects in the resource as the payer sent it. */
-  readonly members: number;
+  /** Of the resource as the payer sent it. */
+  readonly written: Written;
 }
 
 /**
@@ -41,18 +43,17 @@ export interface WalkOptions {
   readonly keeps: Keeps;
   /** Gets each member that may be a code, as the payer sent it, also of a structure that redaction drops. */
   readonly note?: NoteCode;
+  /** Gets each member that may say that the resource has a security label (`mayLabel`), in the same way. */
+  readonly noteLabel?: (name: string, value: unknown) => void;
+  /** Whether the resource comes from a JSON text of ASCII without escapes. */
+  readonly isPlain?: boolean;
 }
 
 type Source = Readonly<Record<string, unknown>>;
 
-interface Run extends WalkOptions {
-  readonly dropped: Record<string, number>;
+interface Run extends Omit<WalkOptions, 'isPlain'>, ValueRun, CountRun {
   /** In the order of the document, with duplicates. */
   references: string[];
-  /** The names on the path to the present structure. */
-  readonly names: string[];
-  /** Those of these paths that were counted already, by the number of their names less one. */
-  readonly paths: (string | undefined)[];
   plain: boolean;
   members: number;
   /** Whether the walk is in a contained resource. */
@@ -61,8 +62,6 @@ interface Run extends WalkOptions {
 
 /** Deeper resources pass on. It is below the limits of `checkShape` and `redact`, whose messages and counts differ. */
 const MOST_LEVELS = 60;
-/** The walk cannot decide. One object, because the stack of an error costs more than the walk. */
-const PASS_ON = new Error('the walk passes on');
 
 /**
  * Checks the shape of a resource, redacts it and collects its references, in one pass. The result is that of
@@ -76,11 +75,7 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
   const context = contextOf(resource, type);
   const plan = walkPlanOf(type, context);
   if (plan?.structure.resource !== true) return undefined;
-  const run: Run = {
-    ...options,
-    ...{ dropped: {}, references: [], names: [type], paths: [type] },
-    ...{ plain: true, members: 0, inside: false },
-  };
+  const run = runOf(type, options);
   try {
     // `redact` counts what contained resources lose before the rest.
     const contained = resource['contained'] === undefined ? undefined : containedIn(resource['contained'], run);
@@ -88,11 +83,21 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
     const kept = walkStructure(resource, plan, run, 0, false, contained)!;
     const declared = withProfiles(kept, context, kept !== resource) as FhirResource;
     const references = run.references.length === 0 ? run.references : [...new Set(run.references)];
-    return { resource: declared, dropped: run.dropped, references, plain: run.plain, members: run.members };
+    const { dropped, plain, members, size, unsure } = run;
+    return { resource: declared, dropped, references, plain, written: { members, size, unsure } };
   } catch (error) {
     if (error === PASS_ON) return undefined;
     throw error;
   }
+}
+
+/** All runs have the same shape. */
+function runOf(type: string, { base, keeps, note, noteLabel, isPlain = false }: WalkOptions): Run {
+  return {
+    ...{ base, keeps, note, noteLabel, isPlain },
+    ...{ dropped: {}, references: [], names: [type], paths: [type] },
+    ...{ plain: true, inside: false, members: 0, size: 0, unsure: [] },
+  };
 }
 
 /** Resources inside, redacted, with their references. */
@@ -105,6 +110,7 @@ function containedIn(value: unknown, run: Run): Contained {
   if (!Array.isArray(value) || value.length === 0) throw PASS_ON;
   run.plain = false;
   run.inside = true;
+  run.size += sizeOfList(value);
   stepInto('contained', run, 1);
   const list = (value as unknown[]).map((inner) => {
     const type = isObject(inner) ? inner['resourceType'] : undefined;
@@ -119,6 +125,8 @@ function containedIn(value: unknown, run: Run): Contained {
   const { references } = run;
   run.references = [];
   run.inside = false;
+  // They are no longer in the order of the document.
+  if (run.unsure !== undefined && run.unsure.length > 0) run.unsure = undefined;
   return { list: list.some((inner, at) => inner !== value[at]) ? list : value, references };
 }
 
@@ -146,7 +154,7 @@ function walkStructure(
   let left = 0;
   let choices = 0;
   let members = 0;
-  let size = 0;
+  let size = 1;
   let last = plan.start;
   for (const key in source) {
     const step = stepAfter(last, key, plan);
@@ -155,26 +163,32 @@ function walkStructure(
     choices |= step.choice;
     seen |= step.required;
     members += 1;
+    size += step.size;
     const before = source[key];
     if (step.mayBeCode) noteCode(key, before, source, run);
+    if (step.mayLabel) run.noteLabel?.(key, before);
+    if (step.kind === 'keep') {
+      checkPrimitive(before, step, run);
+      left |= step.required;
+      if (copy !== undefined) copy[key] = before;
+      continue;
+    }
     const after =
-      step.kind === 'keep'
-        ? checkPrimitive(before, step)
-        : step.kind === 'contained'
-          ? placed(contained, run)
-          : step.kind === 'type'
-            ? before
-            : walkElement(key, before, step, source, plan, run, depth);
+      step.kind === 'contained'
+        ? placed(contained, run)
+        : step.kind === 'type'
+          ? typeIn(before, run)
+          : walkElement(key, before, step, source, plan, run, depth);
     if (after !== before && copy === undefined) copy = copyUntil(source, key);
     if (after === undefined) continue;
     left |= step.required;
-    size += 1;
     if (copy !== undefined) copy[key] = after;
   }
   if (seen !== plan.required) throw PASS_ON;
   run.members += members;
+  run.size += size;
   if (copy === undefined) {
-    if (size === 0) throw PASS_ON;
+    if (members === 0) throw PASS_ON;
     return source;
   }
   if (plan.isAdjudication) {
@@ -193,6 +207,12 @@ function placed(contained: Contained | undefined, run: Run): unknown {
   if (contained === undefined) throw PASS_ON;
   run.references.push(...contained.references);
   return contained.list;
+}
+
+/** The type of a resource, whose plan was found by it. */
+function typeIn(type: unknown, run: Run): unknown {
+  run.size += (type as string).length + 2;
+  return type;
 }
 
 function copyUntil(source: Source, end: string): Record<string, unknown> {
@@ -224,42 +244,6 @@ function noteCode(name: string, value: unknown, source: Source, { note, inside }
   note(name, value, source, inside);
 }
 
-function stepInto(name: string, run: Run, depth: number): void {
-  if (run.names[depth] === name) return;
-  run.names[depth] = name;
-  run.paths.length = depth;
-}
-
-/** The path to the structure at this depth, of at most MAX_NAMES names. */
-function pathTo({ names, paths }: Run, depth: number): string {
-  let path = paths[depth];
-  if (path !== undefined) return path;
-  path = names.slice(0, Math.min(depth + 1, MAX_NAMES)).join('.');
-  if (depth >= MAX_NAMES) path += '…';
-  paths[depth] = path;
-  return path;
-}
-
-/** Counts the structure at this depth as dropped. */
-function count(run: Run, depth: number): undefined {
-  const path = pathTo(run, depth);
-  run.dropped[path] = (run.dropped[path] ?? 0) + 1;
-  return undefined;
-}
-
-/** Counts an element of that structure as dropped or masked. */
-function countElement(run: Run, depth: number, key: string, step: WalkStep): undefined {
-  const within = pathTo(run, depth);
-  let { counted } = step;
-  if (counted?.within !== within) {
-    const path = depth + 1 < MAX_NAMES ? `${within}.${key}` : depth + 1 === MAX_NAMES ? `${within}…` : within;
-    step.counted = counted = { within, path };
-  }
-  const { path } = counted;
-  run.dropped[path] = (run.dropped[path] ?? 0) + 1;
-  return undefined;
-}
-
 /** @returns what stays of the element; undefined if it is dropped */
 function walkElement(
   key: string,
@@ -281,20 +265,15 @@ function walkElement(
     }
     case 'text':
     case 'note':
-    case 'address':
-      checkPrimitive(before, step);
-      return masked(before, step, (value) => {
-        const text =
-          step.kind === 'text'
-            ? maskAmounts(value)
-            : step.kind === 'note'
-              ? maskNote(value)
-              : withoutCredentials(value);
-        if (text !== value) countElement(run, depth, key, step);
-        return text;
-      });
+    case 'address': {
+      checkPrimitive(before, step, run);
+      if (step.list) return masked(before as readonly string[], step, run, depth);
+      const text = mask(before as string, step);
+      if (text !== before) countElement(run, depth, key, step);
+      return text;
+    }
     case 'units':
-      checkPrimitive(before, step);
+      checkPrimitive(before, step, run);
       return countsUnits(source) ? before : countElement(run, depth, key, step);
     case 'amount':
       checkDropped(before, step, plan, run, depth);
@@ -307,11 +286,14 @@ function walkElement(
   }
 }
 
-function masked(before: unknown, { list }: WalkStep, mask: (text: string) => string): unknown {
-  if (!list) return mask(before as string);
-  const texts = before as readonly string[];
-  const after = texts.map(mask);
-  return after.some((text, at) => text !== texts[at]) ? after : before;
+const mask = (text: string, { kind }: WalkStep): string =>
+  kind === 'text' ? maskAmounts(text) : kind === 'note' ? maskNote(text) : withoutCredentials(text);
+
+function masked(texts: readonly string[], step: WalkStep, run: Run, depth: number): readonly string[] {
+  const after = texts.map((text) => mask(text, step));
+  const changed = after.filter((text, at) => text !== texts[at]);
+  for (const _text of changed) countElement(run, depth, step.key, step);
+  return changed.length > 0 ? after : texts;
 }
 
 /** Walks the structure of an element, or each one of a list. */
@@ -324,6 +306,7 @@ function walkParts(key: string, before: unknown, step: WalkStep, plan: WalkPlan,
     return walkStructure(before, parts, run, depth + 1, plan.isExtension);
   }
   if (!Array.isArray(before) || before.length === 0) throw PASS_ON;
+  run.size += sizeOfList(before);
   let copy: unknown[] | undefined;
   for (let at = 0; at < before.length; at++) {
     const item: unknown = before[at];
@@ -341,33 +324,25 @@ function planOfParts(step: WalkStep, { context }: WalkPlan): WalkPlan {
   return plan;
 }
 
-/** @returns the value, which is valid */
-function checkPrimitive(value: unknown, { check, codes, list }: WalkStep): unknown {
-  if (check === undefined) throw PASS_ON;
-  if (!list) {
-    if (!check(value) || (codes !== undefined && !hasRequiredCode(codes, value))) throw PASS_ON;
-    return value;
-  }
-  if (!Array.isArray(value) || value.length === 0) throw PASS_ON;
-  for (const item of value as unknown[])
-    if (!check(item) || (codes !== undefined && !hasRequiredCode(codes, item))) throw PASS_ON;
-  return value;
-}
-
 /** Checks an element that is dropped. */
 function checkDropped(value: unknown, step: WalkStep, plan: WalkPlan, run: Run, depth: number): void {
   if (step.check !== undefined) {
-    checkPrimitive(value, step);
+    checkPrimitive(value, step, run);
     return;
   }
   const parts = planOfParts(step, plan);
-  const { codes, list } = step;
-  const items: unknown = list ? value : [value];
-  if (!Array.isArray(items) || items.length === 0) throw PASS_ON;
-  for (const item of items as unknown[]) {
-    if (!isObject(item) || (codes !== undefined && !hasRequiredCode(codes, item))) throw PASS_ON;
-    checkStructure(item, parts, run, depth + 1);
+  if (!step.list) {
+    checkItem(value, step, parts, run, depth);
+    return;
   }
+  if (!Array.isArray(value) || value.length === 0) throw PASS_ON;
+  run.size += sizeOfList(value);
+  for (const item of value as unknown[]) checkItem(item, step, parts, run, depth);
+}
+
+function checkItem(item: unknown, { codes }: WalkStep, parts: WalkPlan, run: Run, depth: number): void {
+  if (!isObject(item) || (codes !== undefined && !hasRequiredCode(codes, item))) throw PASS_ON;
+  checkStructure(item, parts, run, depth + 1);
 }
 
 /** Checks a structure that is dropped, with all of its parts. */
@@ -376,6 +351,7 @@ function checkStructure(source: Source, plan: WalkPlan, run: Run, depth: number)
   let seen = 0;
   let choices = 0;
   let members = 0;
+  let size = 1;
   let last = plan.start;
   for (const key in source) {
     const step = stepAfter(last, key, plan);
@@ -385,9 +361,12 @@ function checkStructure(source: Source, plan: WalkPlan, run: Run, depth: number)
     choices |= step.choice;
     seen |= step.required;
     members += 1;
+    size += step.size;
     if (step.mayBeCode) noteCode(key, source[key], source, run);
+    if (step.mayLabel) run.noteLabel?.(key, source[key]);
     checkDropped(source[key], step, plan, run, depth);
   }
   run.members += members;
+  run.size += size;
   if (members === 0 || seen !== plan.required) throw PASS_ON;
 }
