@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { get } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { Access } from '@provider-access/facts';
 import { eventually } from '@provider-access/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Gate, interfered } from './faults.ts';
 import { type ManifestBody, Platform } from './harness.ts';
 
@@ -19,6 +20,22 @@ async function start(...[config, wrap]: Parameters<typeof Platform.start>): Prom
   await platform.resources(MEMBERS.map((member) => ({ member, type: 'Patient', id: member, text: 'x'.repeat(500) })));
 }
 const patients = ({ output }: ManifestBody): string => output.find(({ type }) => type === 'Patient')!.url;
+
+describe('the members of a file', () => {
+  afterEach(() => void vi.restoreAllMocks());
+  it.each([
+    ['once, if nothing has changed when the first byte leaves', 0, 1],
+    ['again, if the decision is older than it may be', 51, 2],
+  ])('are decided %s', async (_when, ms, times) => {
+    await start();
+    const url = patients(await platform.manifest(await platform.kickOff()));
+    let now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += ms));
+    const decided = vi.spyOn(Access.prototype, 'ofRequest');
+    expect((await (await platform.fetch(url)).text()).split('\n')).toHaveLength(MEMBERS.length + 1);
+    expect(decided).toHaveBeenCalledTimes(times);
+  });
+});
 
 describe('a Range without If-Range (E73)', () => {
   const range = (at: number): { headers: Record<string, string> } => ({ headers: { range: `bytes=${at}-` } });

@@ -135,7 +135,7 @@ export const BUDGETS = {
   parsesOfASecondExport: { most: 250, reason: 'Heads of Provenances and Medications, and what a job costs.' },
   deflatesOfAFirstExport: { most: 80, reason: 'One for each type of each member.' },
   deflatesOfASecondExport: { most: 17, reason: 'Only Provenances and Medications, which no extract of a member has.' },
-  inflatesOfAPlainDownload: { most: 5, reason: 'One call for up to 32 adjacent segments.' },
+  inflatesOfAPlainDownload: { most: 5, reason: 'One call for up to 512 kB of adjacent segments.' },
   inflatesOfAGzipDownload: { most: 0, reason: 'A gzip download copies stored bytes.' },
   queriesOfADownload: {
     most: 0.5,

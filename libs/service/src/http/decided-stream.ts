@@ -9,7 +9,7 @@ export class AccessEnded extends Error {
 }
 
 /** ms for which a decision is valid while its bytes are sent. */
-const DECIDED_FOR_MS = 50;
+export const DECIDED_FOR_MS = 50;
 
 /**
  * The chunks, at the pace of the client, as long as it may have them. `mayGoOn` is called before the first chunk, and

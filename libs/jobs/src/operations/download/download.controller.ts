@@ -190,13 +190,9 @@ export class DownloadController {
    * Whether the newest facts still permit each of the segments, and the job was not deleted. A download that began
    * before the job expired continues, because its files stay for `graceMs`.
    */
-  private async mayGoOn(
-    { file, index }: VisibleFile,
-    id: string,
-    segments: readonly IndexedSegment[],
-  ): Promise<boolean> {
+  private async mayGoOn(visible: VisibleFile, id: string, segments: readonly IndexedSegment[]): Promise<boolean> {
     const job = await this.jobs.current(id);
     if (job?.sealed === undefined || job.status === 'cancelled') return false;
-    return this.releases.stay(job, file, index, segments);
+    return this.releases.stay(job, visible, segments);
   }
 }

@@ -99,7 +99,7 @@ describe('a plain download of many segments', () => {
     inflated.mockRestore();
     syncBuiltinESMExports();
     await rm(root, { recursive: true, force: true });
-    // Stretches of 32 segments, and the large one alone. Where segments are left out, each run is read by itself.
-    expect(calls).toEqual([6, 1, 1, 1, 4, 19, 1, 1, 1, 11]);
+    // 512 kB are inflated at once, and the large one alone. Where segments are left out, each run is read by itself.
+    expect(calls).toEqual([3, 1, 1, 1, 3, 17, 1, 1, 1, 11]);
   });
 });

@@ -24,8 +24,11 @@ export interface SegmentStreamOptions {
   mayGoOn(segments: readonly IndexedSegment[]): boolean | Promise<boolean>;
 }
 
-/** Limits of segments that are decided and read together: their number, and about how many compressed bytes. */
-const TOGETHER = 32;
+/**
+ * Limits of segments that are decided and read together: their number, and about how many compressed bytes. One read of
+ * a file has 128 ordinary segments. With more, each further decision for a slow client would be about more members.
+ */
+const TOGETHER = 128;
 const TOGETHER_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 /** Plain bytes of the segments that one call inflates, which blocks the event loop for about 2 ms. */
