@@ -22,10 +22,16 @@ export interface MongoOptions {
 export const SELECTION_MS = 2500;
 export const SOCKET_MS = 10_000;
 
+/**
+ * How often a pool without a smallest size looks for connections that have ended, ms. The driver looks ten times a
+ * second, and has no public option for it. A call that gets such a connection replaces it too.
+ */
+const SELDOM = { minPoolSizeCheckFrequencyMS: 2000 };
+
 /** A client that connects at its first use. */
 export function mongoClient(options: MongoOptions, overrides: MongoClientOptions): MongoClient {
   const { writeConcern, tls, serverSelectionTimeoutMs = SELECTION_MS } = options;
-  return new MongoClient(options.uri, {
+  const client = new MongoClient(options.uri, {
     maxPoolSize: options.maxPoolSize ?? 20,
     minPoolSize: options.minPoolSize ?? 0,
     readPreference: 'primary',
@@ -49,4 +55,6 @@ export function mongoClient(options: MongoOptions, overrides: MongoClientOptions
     }),
     ...overrides,
   });
+  if (client.options.minPoolSize === 0) Object.assign(client.options, SELDOM);
+  return client;
 }

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import perfHooks from 'node:perf_hooks';
+import { expect, test, vi } from 'vitest';
 import { METRICS, type MetricDefinition } from './catalogue.ts';
 import { Metrics } from './metrics.ts';
 
@@ -100,6 +101,13 @@ test('turned off it measures nothing', async () => {
   metrics.request('resources', 'GET', '/', 200, 1);
   metrics.read('pa_view_builds', () => [{ labels: { view: 'a' }, value: 5 }]);
   expect((await metrics.text()).trim()).toBe('');
+});
+
+test('the delay of the event loop is sampled 25 times a second, so that an idle process seldom wakes', () => {
+  const sampled = vi.spyOn(perfHooks, 'monitorEventLoopDelay');
+  new Metrics({ process: true });
+  expect(sampled.mock.calls).toEqual([[{ resolution: 40 }]]);
+  sampled.mockRestore();
 });
 
 test('an event loop that was not looked at since the scrape before has no mean', async () => {

@@ -98,7 +98,7 @@ export function metricsText(): string {
 prom-client measures the process itself, under its own names: \`process_resident_memory_bytes\`,
 \`process_cpu_seconds_total\`, \`process_open_fds\`, \`nodejs_eventloop_lag_p99_seconds\` and other percentiles,
 \`nodejs_active_handles_total\`, \`nodejs_heap_size_used_bytes\`, \`nodejs_gc_duration_seconds\`. \`metrics.json\` has
-the whole list.
+the whole list. The delay of the event loop is sampled every 40 ms, and includes this time.
 `;
   return HEAD + rows.join('') + node;
 }

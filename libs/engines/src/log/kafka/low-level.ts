@@ -101,9 +101,21 @@ interface RequestQueue {
   throttleCheckTimeoutId: NodeJS.Timeout | null;
   checkPendingRequests(): void;
   scheduleCheckPendingRequests(): void;
+  readonly enforceRequestTimeout: boolean;
+  readonly inflight: ReadonlyMap<unknown, SentRequest>;
+  isConnected(): boolean;
+  scheduleRequestTimeoutCheck(): void;
+  destroy(): void;
+}
+interface SentRequest {
+  readonly sentAt: number;
+  readonly requestTimeout: number;
+  timeoutRequest(): void;
 }
 
 const PENDING_MS = 10;
+/** How often requests without an answer are looked for, ms. */
+const UNANSWERED_MS = 250;
 
 /**
  * After its first answer each connection of kafkajs checks every millisecond for waiting requests, because it sets a
@@ -123,13 +135,49 @@ function restIdleQueues(prototype: RequestQueue): void {
 }
 
 /**
+ * kafkajs looks for requests without an answer ten times a second, with a timer of each connection. A process has
+ * dozens of connections, so this replacement looks through all of them with one timer.
+ */
+function shareTimeoutChecks(prototype: RequestQueue): void {
+  const queues = new Set<RequestQueue>();
+  let timer: NodeJS.Timeout | undefined;
+  const { destroy } = prototype;
+  const leave = (queue: RequestQueue): void => {
+    queues.delete(queue);
+    if (queues.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const look = (): void => {
+    const now = Date.now();
+    for (const queue of queues) {
+      for (const request of queue.inflight.values())
+        if (now - request.sentAt > request.requestTimeout) request.timeoutRequest();
+      if (!queue.isConnected()) queue.destroy();
+    }
+  };
+  prototype.scheduleRequestTimeoutCheck = function (this: RequestQueue): void {
+    if (!this.enforceRequestTimeout) return;
+    this.destroy();
+    queues.add(this);
+    timer ??= setInterval(look, UNANSWERED_MS);
+  };
+  prototype.destroy = function (this: RequestQueue): void {
+    leave(this);
+    destroy.call(this);
+  };
+}
+
+/**
  * The isolation level. Records of uncommitted transactions are not visible, and a head is the end of the committed
  * records.
  */
 export const READ_COMMITTED = 1;
 
 const require = createRequire(import.meta.url);
-restIdleQueues((require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }).prototype);
+const { prototype } = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
+restIdleQueues(prototype);
+shareTimeoutChecks(prototype);
 
 type CreateCluster = (options: object) => RawCluster;
 
