@@ -5,6 +5,7 @@ import {
   type Decision,
   type MemberFacts,
   type PartyFacts,
+  type Purpose,
   standing,
   type StandingDecision,
 } from '@provider-access/domain/access';
@@ -13,6 +14,8 @@ import { toMemberFacts } from './member-facts.ts';
 
 /** Facts of an app and of all other parties, as a decision found them. */
 interface Asked {
+  readonly group: Purpose['group'];
+  readonly also: Purpose['also'];
   readonly client: ClientFacts;
   readonly changes: number;
   /** Absent after the first question, because most members are asked for once. */
@@ -22,8 +25,9 @@ interface Known {
   readonly facts: MemberFacts;
   /** When the newest statement about the member was recorded, ms since the epoch. */
   readonly asOf: number;
-  /** The last question about the member without a Group. */
+  /** The last question about the member without a Group, and the last one with one. */
   asked?: Asked;
+  askedInGroup?: Asked;
 }
 
 /** Cached by document: while nothing changes in it, a view gives the same document again (`keepDecoded`). */
@@ -38,6 +42,10 @@ function knownOf(document: ViewDocument): Known {
   return found;
 }
 export const factsOf = (document: ViewDocument): MemberFacts => knownOf(document).facts;
+
+/** Whether a question was about the same list. Nothing else of a purpose decides. */
+const isOfGroup = ({ group, also }: Asked, purpose: Purpose): boolean =>
+  group === purpose.group && also?.group === purpose.also?.group && also?.since === purpose.also?.since;
 
 /** Party facts that count their changes. */
 export type CountedParties = PartyFacts & { changes(): number };
@@ -57,19 +65,20 @@ export function decideKnown(
   const of = knownOf(document);
   const facts = { member: of.facts, party };
   const client = party.client(request.client);
-  if (client === undefined || request.purpose.group !== undefined || request.past === true)
-    return decide(request, facts);
+  if (client === undefined || request.past === true) return decide(request, facts);
+  const { group, also } = request.purpose;
+  const which = group === undefined ? 'asked' : 'askedInGroup';
   const changes = party.changes();
-  const { asked } = of;
-  if (asked?.client !== client || asked.changes !== changes) {
-    of.asked = { client, changes };
+  const asked = of[which];
+  if (asked?.client !== client || asked.changes !== changes || !isOfGroup(asked, request.purpose)) {
+    of[which] = { client, changes, group, also };
     return decide(request, facts);
   }
   const now = Math.max(at, of.asOf);
   let stands = asked.standing;
   if (stands === undefined || now < stands.from || now >= stands.until) {
     stands = standing(request, facts);
-    of.asked = { client, changes, standing: stands };
+    of[which] = { client, changes, group, also, standing: stands };
   }
   return stands.decision;
 }

@@ -1,4 +1,4 @@
-import type { ClientFacts, HoldFact, NetworkFact } from '@provider-access/domain/access';
+import type { AlsoGroup, ClientFacts, HoldFact, NetworkFact } from '@provider-access/domain/access';
 import type { ViewDocument } from '@provider-access/engines/views';
 import { describe, expect, it } from 'vitest';
 import { type CountedParties, decideKnown } from './known-facts.ts';
@@ -44,8 +44,8 @@ function world() {
     asOf: () => known.asOf,
     changes: () => known.changes,
   };
-  const ask = (document: ViewDocument, now = JUNE_10, group?: string): string => {
-    const purpose = { kind: 'read' as const, ...(group !== undefined && { group }) };
+  const ask = (document: ViewDocument, now = JUNE_10, group?: string, also?: AlsoGroup): string => {
+    const purpose = { kind: 'read' as const, ...(group !== undefined && { group }), ...(also && { also }) };
     const request = { client: 'app', purpose, member: 'm1', now: new Date(now).toISOString() };
     const decision = decideKnown(request, now, document, party);
     return decision.permit ? 'permit' : decision.reason;
@@ -105,9 +105,16 @@ describe('a decision that stands (ADR 0161)', () => {
     expect(ask(documentOf({ outs: [out], sources: ['s'] }))).toBe('opted-out');
     expect(ask(document)).toBe('permit');
   });
-  it('is not of a Group', () => {
-    const { ask, document } = standing();
+  it('is of one list alone, and stands beside that of no list', () => {
+    const { asked, ask, document } = standing();
+    expect([1, 2, 3].map(() => ask(document, JUNE_10, 'g1'))).toEqual(Array(3).fill('permit'));
+    const before = asked.network;
+    for (let i = 0; i < 100; i++) expect([ask(document), ask(document, JUNE_10, 'g1')]).toEqual(['permit', 'permit']);
+    expect(asked.network).toBe(before);
     expect([1, 2, 3].map(() => ask(document, JUNE_10, 'g2'))).toEqual(Array(3).fill('not-attributed'));
+    const joined = { group: 'g1', since: at(2) };
+    expect([1, 2, 3].map(() => ask(document, JUNE_10, 'g2', joined))).toEqual(Array(3).fill('permit'));
+    expect(ask(document, JUNE_10, 'g2')).toBe('not-attributed');
     expect(ask(document, JUNE_10, 'g1')).toBe('permit');
     expect(ask(document)).toBe('permit');
   });
