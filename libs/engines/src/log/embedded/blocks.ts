@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
-import { zstdDecompressSync } from 'node:zlib';
+import { constants, zstdDecompressSync } from 'node:zlib';
 import { EngineUnavailable, type LogRecord, type TopicPartition } from '../port.ts';
-import { BlockCompressor } from './block-compressor.ts';
+import { BlockCompressor } from '../zstd.ts';
 
 /**
  * The rows of a partition. A plain row is one record. A block is a row for several records, or for a large one, whose
@@ -99,8 +99,10 @@ const MOST_BYTES = 512 * 1024;
 /** Fewer bytes of values are not worth the two calls of the compressor. */
 const LEAST_BYTES = 4096;
 
+// Level 3 saves a twentieth more bytes for half as much again of the time. The checksum finds a damaged block.
+const ZSTD = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
 /** All blocks of the process are compressed one after another. */
-const compressor = new BlockCompressor();
+const compressor = new BlockCompressor(ZSTD);
 
 /** A record in a table, which says its topic and partition. */
 export type TableRecord = Omit<LogRecord, keyof TopicPartition | 'timestampBy'>;

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { promisify } from 'node:util';
-import { constants, unzip, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { constants, unzip, zstdCompress, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { bufferOf } from '@provider-access/events';
 import kafkajs from 'kafkajs';
+import { BlockCompressor, FrameReader, sizeOfContent } from '../zstd.ts';
 import { DECODED_BYTES } from './fetch-limits.ts';
 import { decodeLz4 } from './lz4.ts';
 import { decodeSnappy } from './snappy.ts';
@@ -34,15 +36,23 @@ const reading = (decompress: (buffer: Buffer, max: number) => Buffer | Promise<B
 
 /** A higher level saves another tenth of the bytes, and takes three times as long. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+/** The contexts of zstd of this process, for calls that hold the thread. */
+const compressor = new BlockCompressor(LEVEL.params);
+const reader = new FrameReader();
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 const gunzip = promisify(unzip);
 
 export const zstd: Codec = {
   compress: async ({ buffer }) =>
-    buffer.byteLength <= SYNC_BYTES ? zstdCompressSync(buffer, LEVEL) : compress(buffer, LEVEL),
+    buffer.byteLength <= SYNC_BYTES ? bufferOf(compressor.bytes(buffer)) : compress(buffer, LEVEL),
   async decompress(buffer) {
-    if (buffer.byteLength <= LARGE_BYTES) {
+    const size = sizeOfContent(buffer);
+    if (size !== undefined && size <= SYNC_BYTES) {
+      const content = reader.read(buffer, size);
+      if (content !== undefined) return content;
+    }
+    if (buffer.byteLength <= LARGE_BYTES && (size === undefined || size <= SYNC_BYTES)) {
       try {
         return zstdDecompressSync(buffer, { maxOutputLength: SYNC_BYTES });
       } catch (error) {
