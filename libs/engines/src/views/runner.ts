@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Backlog, backoffMs, type Batch, EngineUnavailable, pause, type Subscription } from '../log/index.ts';
 import { BatchTurns } from './batch-turns.ts';
 import { BuildWriter, keyOf, ProjectionStopped, type ViewContext } from './build-writer.ts';
+import { DocumentCount } from './document-count.ts';
 import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewLag, ViewStatus } from './port.ts';
@@ -48,6 +49,7 @@ export class ProjectionRunner implements LiveView {
   readonly #stopping = new AbortController();
   readonly #background = new Set<Promise<unknown>>();
   readonly #backlog: Backlog;
+  readonly #documents: DocumentCount;
   #live: BuildWriter | undefined;
   /** The incarnation of the store at the last successful check of the view. */
   #ensuredIn: number | undefined;
@@ -65,6 +67,7 @@ export class ProjectionRunner implements LiveView {
     this.#context = context;
     this.#verifyMs = context.verifyMs;
     this.#backlog = new Backlog(context.log);
+    this.#documents = new DocumentCount(context.store, context.projection);
     this.projection = context.projection;
     this.view = collectionName(context.projection);
     this.rebuilds = new Rebuild(context, this, this.#stopping.signal);
@@ -147,11 +150,13 @@ export class ProjectionRunner implements LiveView {
     const failure = this.failure();
     const head = await log.head(this.#topics);
     const passedOver = await this.passedOver();
+    const position = viewPosition(this.#topics, checkpoints);
+    const documents = await this.#documents.of(builds?.live, behind(position.topics, head) > 0);
     return {
       view: this.view,
       version: builds?.live ?? 0,
-      documents: (await store.count(this.projection)) - (passedOver > 0 ? 1 : 0),
-      position: viewPosition(this.#topics, checkpoints),
+      documents: documents - (passedOver > 0 ? 1 : 0),
+      position,
       head,
       ...(builds?.previous !== undefined && { previous: builds.previous }),
       ...(builds?.building !== undefined && {
