@@ -1,5 +1,6 @@
 import { isObject } from '../types.ts';
 import type { Check } from './compile.ts';
+import type { Group } from './group.ts';
 import type { Lack } from './rules.ts';
 
 type Element = Record<string, unknown>;
@@ -13,22 +14,31 @@ function report(lack: Lack): void {
 }
 
 /** What the resource lacks, each once; undefined if it lacks nothing. Not reentrant. */
-export function check(checks: readonly Check[], resource: Element): Lack[] | undefined {
+export function check(group: Group, resource: Element): Lack[] | undefined {
   found = undefined;
-  for (const one of checks) checkElement(one, resource);
+  checkGroup(group, resource);
   const lacks = found;
   found = undefined;
   return lacks;
 }
 
-function checkElement(one: Check, parent: Element): void {
+function checkGroup(group: Group, parent: Element): void {
+  group.read(parent);
+  const { checks, values } = group;
+  for (let at = 0; at < checks.length; at++) checkElement(checks[at]!, values);
+  group.clear();
+}
+
+/** @param values those of the parent, in their places */
+function checkElement(one: Check, values: readonly unknown[]): void {
   const { choice, slices } = one;
-  if (slices.length > 0) one.counts.fill(0);
+  // The call of `fill` costs more than the few counts.
+  for (let at = 0; at < slices.length; at++) one.counts[at] = 0;
   let count = 0;
   if (choice === undefined) {
-    const value = parent[one.name];
-    // Most primitives have no extensions, and looking for what an object does not have is slow.
-    const sibling = one.primitive && (value === undefined || one.looksInside) ? parent[one.sibling] : undefined;
+    const value = values[one.place];
+    // Most primitives have no extensions.
+    const sibling = one.primitive && (value === undefined || one.looksInside) ? values[one.siblingPlace] : undefined;
     if (Array.isArray(value)) {
       count = value.length;
       if (one.looksInside)
@@ -38,7 +48,7 @@ function checkElement(one: Check, parent: Element): void {
       count = 1;
       if (one.looksInside) checkInstance(one, value, sibling, '');
     }
-  } else count = checkChoice(one, parent);
+  } else count = checkChoice(one, choice, values);
   if (count < one.min) report(one.lacks.min);
   if (count > one.max) report(one.lacks.max);
   for (let at = 0; at < slices.length; at++) {
@@ -50,10 +60,11 @@ function checkElement(one: Check, parent: Element): void {
 }
 
 /** A choice has at most one of its properties (checkShape). */
-function checkChoice(one: Check, parent: Element): number {
-  for (const { name, sibling, type } of one.choice!) {
-    const value = parent[name];
-    const extensions = sibling === undefined ? undefined : parent[sibling];
+function checkChoice(one: Check, choice: Check['choice'] & {}, values: readonly unknown[]): number {
+  for (let at = 0; at < choice.length; at++) {
+    const { place, siblingPlace, type } = choice[at]!;
+    const value = values[place];
+    const extensions = siblingPlace < 0 ? undefined : values[siblingPlace];
     if (value === undefined && extensions === undefined) continue;
     if (one.types !== undefined && !one.types.has(type)) report(one.lacks.type);
     checkInstance(one, value, extensions, type);
@@ -74,9 +85,13 @@ function checkInstance(one: Check, value: unknown, sibling: unknown, type: strin
 
 function checkRules(one: Check, value: unknown, sibling: unknown, type: string): void {
   const isBare = value === undefined || value === null;
-  for (const { holds, bare, lack } of one.tests) if (!(isBare && bare) && !holds(value, type)) report(lack);
-  if (one.children.length === 0) return;
+  const { tests, group } = one;
+  for (let at = 0; at < tests.length; at++) {
+    const { holds, bare, lack } = tests[at]!;
+    if (!(isBare && bare) && !holds(value, type)) report(lack);
+  }
+  if (group === undefined) return;
   const inner = isObject(value) ? value : isObject(sibling) ? sibling : undefined;
   // A primitive without extensions has no children.
-  if (inner !== undefined) for (const child of one.children) checkElement(child, inner);
+  if (inner !== undefined) checkGroup(group, inner);
 }

@@ -1,10 +1,18 @@
 import { RULE_LINES } from '../definitions/profile-table.ts';
 import { type Structure, structureOf } from '../elements.ts';
+import { Group } from './group.ts';
 import type { Criterion, Lack, Rule } from './rules.ts';
 import { codeTest, patternTest, sliceOf, type SliceOf, targetTest, type Test } from './values.ts';
 
-/** The properties of a choice, with the datatype of each. */
-type Choice = readonly { readonly name: string; readonly sibling?: string; readonly type: string }[];
+/** One of the properties of a choice, with its datatype. */
+interface Choice {
+  readonly name: string;
+  readonly sibling: string | undefined;
+  readonly type: string;
+  /** Of the value and the sibling in the group of the check; negative for none. */
+  place: number;
+  siblingPlace: number;
+}
 
 /** An element of a profile with all that the profile asks of it. A slice has the same shape. */
 export interface Check {
@@ -12,13 +20,18 @@ export interface Check {
   readonly primitive: boolean;
   /** Where a primitive keeps its extensions: `_birthDate`. */
   readonly sibling: string;
-  readonly choice?: Choice;
+  readonly choice?: readonly Choice[] | undefined;
   readonly types?: ReadonlySet<string>;
   readonly min: number;
   readonly max: number;
   /** Each must hold for each instance. `bare`: an instance that has only extensions need not fulfil it. */
   readonly tests: readonly { readonly holds: Test; readonly bare: boolean; readonly lack: Lack }[];
   readonly children: Check[];
+  /** The children; undefined without any. */
+  group: Group | undefined;
+  /** Of the value and the sibling in the group of the check. */
+  place: number;
+  siblingPlace: number;
   readonly slices: Check[];
   sliceOf: SliceOf;
   /** How many instances of each slice were found; used again for each parent, so that a check allocates nothing. */
@@ -31,14 +44,16 @@ export interface Check {
 
 const NO_SLICE: SliceOf = () => -1;
 
-function choiceOf(name: string, structure: Structure | undefined): Choice | undefined {
+function choiceOf(name: string, structure: Structure | undefined): readonly Choice[] | undefined {
   if (!name.endsWith('[x]')) return undefined;
   return [...(structure?.elements.values() ?? [])]
     .filter(({ choice }) => choice === name)
     .map(({ name: property, type, primitive }) => ({
       name: property,
       type,
-      ...(primitive && { sibling: `_${property}` }),
+      sibling: primitive ? `_${property}` : undefined,
+      place: -1,
+      siblingPlace: -1,
     }));
 }
 
@@ -62,6 +77,9 @@ function checkOf(id: string, rule: Rule, structure: Structure | undefined): Chec
     max: rule.max ?? Number.POSITIVE_INFINITY,
     tests,
     children: [],
+    group: undefined,
+    place: -1,
+    siblingPlace: -1,
     slices: [],
     sliceOf: NO_SLICE,
     counts: new Uint32Array(0),
@@ -83,7 +101,7 @@ interface Known {
  * The elements of the resource that the profile has rules about.
  * @param places rules in RULE_LINES: `3 7-9`
  */
-export function compileProfile(type: string, places: string): Check[] {
+export function compileProfile(type: string, places: string): Group {
   const root: Check[] = [];
   const known = new Map<string, Known>();
   const top = structureOf(type);
@@ -118,9 +136,10 @@ export function compileProfile(type: string, places: string): Check[] {
   }
   for (const { check, criteria } of known.values()) {
     if (criteria.length > 0) check.sliceOf = sliceOf(criteria);
+    if (check.children.length > 0) check.group = new Group(check.children);
     check.looksInside = [check.tests, check.children, check.slices].some(({ length }) => length > 0);
   }
-  return root;
+  return new Group(root);
 }
 
 /** The texts of a list of places. */

@@ -1,7 +1,8 @@
 import { GUIDE_ROWS, PROFILE_ROWS, UNCHECKED_LINES } from '../definitions/profile-table.ts';
 import type { FhirResource } from '../types.ts';
 import { check } from './check.ts';
-import { type Check, compileProfile, placesOf } from './compile.ts';
+import { compileProfile, placesOf } from './compile.ts';
+import type { Group } from './group.ts';
 import type { Lack } from './rules.ts';
 
 /** A guide whose profiles are known. */
@@ -30,7 +31,7 @@ class TableProfile implements KnownProfile {
   readonly type: string;
   readonly #rules: string;
   readonly #unchecked: string;
-  #checks: Check[] | undefined;
+  #checks: Group | undefined;
 
   constructor({ url, guide, type, rules, unchecked }: (typeof PROFILE_ROWS)[number]) {
     this.url = url;
@@ -44,7 +45,7 @@ class TableProfile implements KnownProfile {
     return placesOf(this.#unchecked).map((place) => UNCHECKED_LINES[place]!);
   }
   /** Compiled on first use. */
-  get checks(): readonly Check[] {
+  get checks(): Group {
     return (this.#checks ??= compileProfile(this.type, this.#rules));
   }
 }

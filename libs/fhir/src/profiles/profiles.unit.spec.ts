@@ -331,6 +331,14 @@ describe('any input', () => {
     expect(lacks(profile, CLAIMS['Oral']!)).toEqual([]);
     expect(lacks(profile, broken)).toEqual(before);
   });
+  it('gives the same lacks in another order of elements, and with names that R4 does not have', () => {
+    const profile = basis('Oral', '2.2.0');
+    const broken = changed(CLAIMS['Oral']!, (r) => delete r.item[0].adjudication);
+    const before = lacks(profile, broken);
+    const reversed = Object.fromEntries(Object.entries(broken).toReversed()) as FhirResource;
+    for (let n = 0; n < 1_000; n++) expect(lacks(profile, { ...reversed, [`x${n}`]: n, ...broken })).toEqual(before);
+    expect(lacks(profile, reversed)).toEqual(before);
+  });
   it('with many instances is counted to the end', () => {
     const identifier = Array.from({ length: 70_000 }, () => ({ system: 'http://x.example', value: '1' }));
     const patient = { ...CLINICAL['us-core-patient']!, identifier };

@@ -55,8 +55,9 @@ function compileCodes(set: Readonly<Record<string, string>>): Test {
   const has = (coding: unknown): boolean => {
     if (!isObject(coding)) return false;
     const { system, code } = coding;
-    if (typeof system !== 'string' || typeof code !== 'string' || !systems.has(system)) return false;
-    return systems.get(system)?.has(code) ?? true;
+    if (typeof system !== 'string' || typeof code !== 'string') return false;
+    const codes = systems.get(system);
+    return codes === undefined ? systems.has(system) : codes.has(code);
   };
   return (value) => {
     if (typeof value === 'string') return all.has(value);
@@ -140,7 +141,9 @@ function codingSlice(path: string, places: ReadonlyMap<string, number>): SliceOf
     if (!Array.isArray(codings)) return -1;
     for (const one of codings as unknown[]) {
       if (!isObject(one)) continue;
-      for (const { system, place } of byCode.get(one['code']) ?? []) if (one['system'] === system) return place;
+      const known = byCode.get(one['code']);
+      if (known === undefined) continue;
+      for (const { system, place } of known) if (one['system'] === system) return place;
     }
     return -1;
   };

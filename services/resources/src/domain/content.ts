@@ -54,8 +54,6 @@ export const areTooMany = ({ ids, identifiers }: Persons): boolean => ids.length
 const labelsFor = (persons: Persons): readonly string[] =>
   areTooMany(persons) ? [UNREADABLE_LABEL] : personLabels(persons);
 
-const META_START = '{"meta":{';
-const CLOSING_BRACE = 125;
 /** Elements kept of the payer's meta. The platform sets versionId and lastUpdated itself. */
 const META = ['profile', 'security', 'tag'] as const;
 
@@ -84,38 +82,66 @@ export function encodeContent(
   publicUrl?: string,
   persons = NO_PERSONS,
 ): AcceptedContent & { readonly tail: string } {
-  const { resourceType, id: _id, meta, ...rest } = resource;
-  const kept: Record<string, unknown> = {};
-  if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
+  const { resourceType, meta } = resource;
   // Types and ids of R4 need no escapes.
   const head = `{"resourceType":"${resourceType}","id":"${id}","meta":{`;
-  const text = JSON.stringify({ meta: kept, ...rest });
-  const isEmpty = text.charCodeAt(META_START.length) === CLOSING_BRACE;
-  const tail = (isEmpty ? '' : ',') + text.slice(META_START.length);
-  const dated = serviceDate === undefined ? {} : { serviceDate };
-  const whole = head + tail;
   const sentText = sent.text ?? JSON.stringify(sent.resource);
+  const tail = tailOf(resource, id, resource === sent.resource ? sentText : undefined);
+  const whole = head + tail;
   const labels = (sent.mayBeLabelled ?? mentionsLabel(sentText)) ? labelsOf(resource, sent.resource) : [];
   // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
   const visible = new Set(labels.length > 0 ? labelsOf(resource) : []);
   const hidden = [...labels.filter((label) => !visible.has(label)), ...hiddenTags(resource, sent)];
-  const keys = indexKeys(resource);
-  const payerUpdated = payerUpdatedOf(meta, publicUrl);
   const status = authorizationStatus(resource);
-  return {
+  const content: Open & { readonly tail: string } = {
     hash: sha256(hidden.length === 0 ? whole : `${whole}\n${JSON.stringify(hidden)}`),
     sourceHash: sha256(sentText),
     references,
     labels: [...labels, ...(sent.tags ?? []), ...labelsFor(persons)],
-    keys,
+    keys: indexKeys(resource),
     head,
-    payerUpdated,
+    payerUpdated: payerUpdatedOf(meta, publicUrl),
     tail,
-    ...dated,
-    ...(status !== undefined && { status: sha256(status) }),
-    ...(resourceType === 'Provenance' && { targets: targetsOf(resource) }),
   };
+  if (serviceDate !== undefined) content.serviceDate = serviceDate;
+  if (status !== undefined) content.status = sha256(status);
+  if (resourceType === 'Provenance') content.targets = targetsOf(resource);
+  return content;
 }
+
+type Open = { -readonly [Name in keyof AcceptedContent]: AcceptedContent[Name] };
+
+/**
+ * The text behind `"meta":{` and what the platform writes there. The other elements are cut out of the text of the
+ * whole resource, because a copy of the resource without three elements costs more.
+ * @param json what JSON.stringify writes of the resource, if it is known
+ */
+function tailOf(resource: FhirResource, id: string, json: string | undefined): string {
+  const { resourceType, meta } = resource;
+  const kept: Record<string, unknown> = {};
+  if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
+  const keptText = JSON.stringify(kept);
+  const start = keptText.length === 2 ? '}' : `,${keptText.slice(1)}`;
+  if (isObject(meta) && comeFirst(resource)) {
+    const before = `{"resourceType":"${resourceType}","id":"${id}","meta":`.length + JSON.stringify(meta).length;
+    return start + (json ?? JSON.stringify(resource)).slice(before);
+  }
+  const { resourceType: _type, id: _id, meta: _meta, ...rest } = resource;
+  const others = JSON.stringify(rest);
+  return start + (others.length === 2 ? '}' : `,${others.slice(1)}`);
+}
+
+/** Whether type, id and meta are the first elements, in this order. */
+function comeFirst(resource: FhirResource): boolean {
+  let at = 0;
+  for (const name in resource) {
+    if (name !== FIRST[at]) return false;
+    at += 1;
+    if (at === FIRST.length) return true;
+  }
+  return false;
+}
+const FIRST = ['resourceType', 'id', 'meta'];
 
 /** Tags of parts that redaction removed. Another code in a line that was cut makes no version: it would tell of it. */
 function hiddenTags(resource: FhirResource, { tags = [] }: Sent): readonly string[] {

@@ -33,3 +33,22 @@ it('has one hash for the same content with another lastUpdated of the payer', ()
   expect(one!.hash).toBe(other!.hash);
   expect(one!.hash).toBe(encoded({}).hash);
 });
+
+it('writes the same line for every order of the first elements, and for a resource that redaction kept', () => {
+  const meta = { lastUpdated: '2025-01-01T00:00:00Z', profile: ['http://x.example/é"'] };
+  const parts = { resourceType: 'Condition', id: 'c', meta, code: { text: '"meta":{' } };
+  const expected = JSON.stringify({
+    ...{ resourceType: 'Condition', id: 'c', meta: { versionId: '3', lastUpdated: AT, profile: meta.profile } },
+    code: parts.code,
+  });
+  const { resourceType, id, code } = parts;
+  for (const resource of [parts, { id, resourceType, meta, code }, { resourceType, id, code, meta }])
+    for (const sent of [resource, { ...resource }]) {
+      const content = encodeContent(resource, 'c', [], undefined, { resource: sent });
+      expect(lineOf(content, 3, AT).toString()).toBe(expected);
+    }
+  const bare = { resourceType: 'Condition', id: 'c', meta: { source: 'x' } };
+  expect(lineOf(encodeContent(bare, 'c', [], undefined, { resource: bare }), 3, AT).toString()).toBe(
+    JSON.stringify({ ...bare, meta: { versionId: '3', lastUpdated: AT } }),
+  );
+});

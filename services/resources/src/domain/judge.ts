@@ -38,6 +38,7 @@ import {
   conditionalsIn,
   type Inside,
   isAboutAnother,
+  NOTHING_INSIDE,
   type OwnUrl,
   patientIn,
   personsIn,
@@ -250,27 +251,31 @@ function judgeResource(event: Recorded, options: JudgeOptions, received: Receive
   const sent = { resource: fhir, text, tags, mayBeLabelled: reading.mayBeLabelled };
   const whole = encodeContent(kept, id, references, serviceDate(kept), sent, publicUrl, persons);
   const content = tags.length === 0 ? whole : withoutTagged(kept, whole, sent, { publicUrl, persons });
-  const counts = { ...dropped, ...drugs?.removed };
-  const removed = Object.keys(counts).length > 0 ? { removed: counts } : {};
-  const { lost, own } = attachmentsIn(inside, publicUrl);
-  const nowhere = { ...conditionalsIn(inside) };
-  addCounts(nowhere, lost);
-  addCounts(nowhere, drugs?.unknown ?? {});
+  const accepted: Accepted = { kind: 'accept', about, content, checked };
+  const removed = drugs === undefined ? dropped : { ...dropped, ...drugs.removed };
+  if (hasNames(removed)) accepted.removed = removed;
+  if (inside !== NOTHING_INSIDE || drugs !== undefined) {
+    const { lost, own } = attachmentsIn(inside, publicUrl);
+    const nowhere = { ...conditionalsIn(inside) };
+    addCounts(nowhere, lost);
+    addCounts(nowhere, drugs?.unknown ?? {});
+    if (hasNames(nowhere)) accepted.unresolved = nowhere;
+    if (own.length > 0) accepted.own = own;
+  }
   // Patients were compared with the subject before.
   const targets = content.targets?.filter((target) => !target.startsWith('Patient/')) ?? [];
-  return {
-    kind: 'accept',
-    about,
-    content,
-    checked,
-    ...removed,
-    ...(Object.keys(nowhere).length > 0 && { unresolved: nowhere }),
-    ...(own.length > 0 && { own }),
-    ...(targets.length > 0 && { targets }),
-    ...(persons.ids.length + persons.identifiers.length > 0 && !areTooMany(persons) && { persons }),
-    ...(objective !== undefined && { objective }),
-    ...(attachments.length > 0 && { attachments }),
-  };
+  if (targets.length > 0) accepted.targets = targets;
+  if (persons.ids.length + persons.identifiers.length > 0 && !areTooMany(persons)) accepted.persons = persons;
+  if (objective !== undefined) accepted.objective = objective;
+  if (attachments.length > 0) accepted.attachments = attachments;
+  return accepted;
+}
+
+type AcceptJudgement = Extract<Judgement, { kind: 'accept' }>;
+type Accepted = { -readonly [Name in keyof AcceptJudgement]: AcceptJudgement[Name] };
+function hasNames(counts: Counts): boolean {
+  for (const _name in counts) return true;
+  return false;
 }
 
 function removal(resource: FhirResource, about: About, reason: 'entered-in-error' | 'before-floor'): Removal {

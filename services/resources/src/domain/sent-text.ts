@@ -15,12 +15,12 @@ export interface DataText {
   isOne(): boolean;
   /**
    * The text of the resource as it was received, if JSON.stringify would write the parsed resource the same way. That
-   * saves writing the resource again for its hash, and for the search for labels.
+   * saves writing the resource again for its hash, for the search for labels, and for its line if nothing changed.
    *
    * - The hash stays the one of what JSON.stringify writes. So a repeat with other white space has the same hash, and
    *   the build before this one can compare its own.
    * - A text with an escape is not taken, because a label may be written with `\u`.
-   * - The text is hashed and searched only. No part of it is served.
+   * - A text with a duplicate key is not taken, because the line must have nothing that the parse dropped.
    *
    * @param written what JSON.stringify writes of the parsed resource. With a duplicate key, the text is longer.
    */

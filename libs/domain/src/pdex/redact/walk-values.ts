@@ -31,9 +31,8 @@ export const PASS_ON = new Error('the walk passes on');
 
 /** The limit of a code, which is below that of a URI. The pattern of the primitive decides about longer ones. */
 const LONGEST = 1024;
-/** Numbers below it have 15 digits at most, and no two such texts of one length give the same number. */
+/** Numbers of cents below it have 15 digits at most, and no two such texts of one length give the same number. */
 const LARGEST = 1e15;
-const MOST_DIGITS = 15;
 
 /** @returns the value, which is valid */
 export function checkPrimitive(value: unknown, step: WalkStep, run: ValueRun): unknown {
@@ -71,17 +70,28 @@ function isPlainText(value: string, { form }: WalkStep): boolean {
 }
 
 function addNumber(value: number, { key, list }: WalkStep, run: ValueRun): void {
-  const text = value >= 0 && value < 10 && Number.isInteger(value) ? '0' : String(value);
+  const digits = digitsOf(value);
+  if (digits > 0) {
+    run.size += digits;
+    return;
+  }
+  const text = String(value);
   run.size += text.length;
-  if (isWrittenOneWay(value, text)) return;
   if (list) run.unsure = undefined;
   else run.unsure?.push(`"${key}":${text}`);
 }
 
-/** Whether no other JSON text of at most this length gives the number: `100` may be `1e2`, and `0.01` may be `1e-2`. */
-function isWrittenOneWay(value: number, text: string): boolean {
-  const size = Math.abs(value);
-  if (Number.isInteger(value)) return size < LARGEST && (value === 0 || value % 100 !== 0);
-  // A point, and perhaps a sign.
-  return size >= 0.1 && text.length <= MOST_DIGITS + 1;
+/**
+ * The length of the number as JSON.stringify writes it, if no other JSON text of at most this length gives the number.
+ * Otherwise 0: `100` may be `1e2`, and `0.01` may be `1e-2`. All numbers of fifteen digits have texts of their own.
+ */
+function digitsOf(value: number): number {
+  // Nearly all numbers have two decimals at most. Others, and those below 0, have to be written.
+  const cents = Math.round(value * 100);
+  if (!(value >= 0.1 && cents < LARGEST && cents / 100 === value)) return value === 0 ? 1 : 0;
+  let digits = 1;
+  for (let limit = 10; limit <= value; limit *= 10) digits += 1;
+  const rest = cents % 100;
+  if (rest === 0) return value % 100 === 0 ? 0 : digits;
+  return digits + (rest % 10 === 0 ? 2 : 3);
 }

@@ -1,0 +1,70 @@
+import type { Check } from './compile.ts';
+
+/** A key of an object. `place` is negative if no check asks for it. */
+interface Key {
+  readonly name: string;
+  readonly place: number;
+  /** The key that came after this one in the object that was read last. Most objects have the same order. */
+  next: Key | undefined;
+}
+
+/** More keys than any structure has. A sender may choose names, so further ones are not kept. */
+const MOST_KEYS = 500;
+
+/**
+ * The checks of the elements of one structure. Asking an object for each element costs much, most of all for elements
+ * that it does not have. So one pass over the object puts all values into their places.
+ */
+export class Group {
+  readonly checks: readonly Check[];
+  /** The values of the object that is checked now. A group checks one object at a time. */
+  readonly values: unknown[] = [];
+  readonly #keys = new Map<string, Key>();
+  readonly #start: Key = { name: '', place: -1, next: undefined };
+
+  constructor(checks: readonly Check[]) {
+    this.checks = checks;
+    for (const check of checks) {
+      check.place = this.#placeOf(check.name);
+      check.siblingPlace = this.#placeOf(check.sibling);
+      for (const one of check.choice ?? []) {
+        one.place = this.#placeOf(one.name);
+        one.siblingPlace = one.sibling === undefined ? -1 : this.#placeOf(one.sibling);
+      }
+    }
+  }
+
+  #placeOf(name: string): number {
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known.place;
+    const place = this.values.push(undefined) - 1;
+    this.#keys.set(name, { name, place, next: undefined });
+    return place;
+  }
+
+  read(parent: Readonly<Record<string, unknown>>): void {
+    const { values } = this;
+    let last = this.#start;
+    for (const name in parent) {
+      const key = last.next?.name === name ? last.next : this.#after(last, name);
+      if (key.place >= 0) values[key.place] = parent[name];
+      last = key;
+    }
+  }
+
+  #after(last: Key, name: string): Key {
+    let key = this.#keys.get(name);
+    if (key === undefined) {
+      key = { name, place: -1, next: undefined };
+      if (this.#keys.size < MOST_KEYS) this.#keys.set(name, key);
+    }
+    last.next = key;
+    return key;
+  }
+
+  /** Lets go of the values, so that no resource stays in memory. */
+  clear(): void {
+    const { values } = this;
+    for (let at = 0; at < values.length; at++) values[at] = undefined;
+  }
+}
