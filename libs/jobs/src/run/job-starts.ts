@@ -75,11 +75,13 @@ export class JobStarts {
     { client, separateStatus, applied = [] }: Starting,
     describe: (job: string, frozen: Frozen) => Promise<NewJob>,
   ): Promise<Readonly<Record<string, string>>> {
-    const frozen = await this.freeze();
     const job = newJobId();
-    await this.limits.takeSlot(client, job);
+    // Both changes of the state share a transaction.
+    const [slot, frozen] = await Promise.allSettled([this.limits.takeSlot(client, job), this.freeze()]);
+    if (slot.status === 'rejected') throw slot.reason;
     try {
-      await this.request(job, { client, separateStatus }, frozen, describe);
+      if (frozen.status === 'rejected') throw frozen.reason;
+      await this.request(job, { client, separateStatus }, frozen.value, describe);
     } catch (error) {
       await this.limits.releaseSlot(client, job);
       throw error;

@@ -204,8 +204,9 @@ export class JobWork {
     if (job === undefined) return;
     // Release the slot here. A start does not need to scan all jobs, because a client that needs a slot can take over
     // a slot whose job has ended.
-    if (!isRunning(job)) await this.limits.releaseSlot(job.client, id);
-    await this.next(job, type);
+    const released = isRunning(job) ? undefined : this.limits.releaseSlot(job.client, id);
+    // Both changes share a transaction.
+    await Promise.all([released, this.next(job, type)]);
   }
   private async next(job: Job, type: string): Promise<void> {
     const { job: id, client: app, traceparent, status } = job;

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -65,10 +65,29 @@ it('calls fsync for what must survive a loss of power, also after changes that n
     return item;
   };
   // The first look of a process into a queue also makes the lane of items without an app. The second one looks there.
-  await taken([NORMAL, NORMAL, FULL, FULL, NORMAL, NORMAL]);
-  const item = await taken([FULL, NORMAL, FULL, NORMAL, NORMAL]);
-  expect(await committed(() => work.heartbeat(item, 60_000))).toEqual([FULL]);
-  expect(await committed(() => work.done(item))).toEqual([FULL]);
+  await taken([NORMAL, NORMAL, FULL, NORMAL, NORMAL, NORMAL]);
+  const item = await taken([NORMAL, NORMAL, NORMAL, NORMAL, NORMAL]);
+  expect(await committed(() => work.heartbeat(item, 60_000))).toEqual([NORMAL]);
+  expect(await committed(() => work.done(item))).toEqual([NORMAL]);
+});
+
+it('gives an item again whose lease and end a loss of power took back, before a change that must survive', async () => {
+  const { work } = state;
+  const file = join(folder, 'state.db');
+  await work.put('q', [{ id: 'a', app: 'app', payload: 1 }]);
+  const before = await readFile(`${file}-wal`);
+  const first = (await work.take('q', 'me', 60_000))!;
+  expect(await work.done(first)).toBe(true);
+  // The log of the file as it was after the last fsync. A copy, because an open file would be written again.
+  const copy = join(folder, 'copy.db');
+  await copyFile(file, copy);
+  await writeFile(`${copy}-wal`, before);
+  const after = openEmbeddedState({ file: copy, soleOwner: true });
+  const again = (await after.work.take('q', 'you', 60_000))!;
+  expect(again).toMatchObject({ id: 'a', payload: 1, attempts: 1 });
+  expect(await after.work.done(again)).toBe(true);
+  expect(await after.work.take('q', 'you', 60_000)).toBeUndefined();
+  await after.close();
 });
 
 it('gives an item whose wake of the lane a loss of power took back', async () => {

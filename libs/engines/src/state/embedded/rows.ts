@@ -248,10 +248,11 @@ const keepingOf = (kind: Kind): Keeping => (kind === 'leases' || kind === 'count
 /**
  * Changes that a process which starts makes again by itself. It looks into every lane (`releaseAll`), and only the
  * order of the apps may differ then. It publishes what is left in an outbox, as after a crash between the append and
- * this change. A lane that is new must stay: nobody would look for its items.
+ * this change. It takes again a work item whose holder died, or whose end is lost, because a step that is done changes
+ * nothing. A lane or item that is new must stay: nobody would look for it.
  */
 function isForgettable<K extends Stored>(kind: K, changes: readonly Change<Kinds[K]>[]): boolean {
-  if (kind === 'lanes') return true;
+  if (kind === 'lanes' || kind === 'work') return true;
   if (kind !== 'streams') return false;
   return changes.every(({ published, set, add }) => published !== undefined && set === undefined && add === undefined);
 }
