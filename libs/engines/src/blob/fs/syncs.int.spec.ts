@@ -80,9 +80,10 @@ it('tells those who wait for a failed sync alone, and syncs again for the others
 });
 
 it.each([
-  ['a process that serves', false, WAITING],
-  ['a thread that writes files', true, BLOCKING],
-])('syncs the folder of 24 files of %s at most four times', async (_of, ownThread, calls) => {
+  // Its renames take turns of the event loop, so the last files may miss the sync.
+  ['a process that serves', 4, false, WAITING],
+  ['a thread that writes files', 2, true, BLOCKING],
+])('syncs the folder of 24 files of %s at most %i times', async (_of, most, ownThread, calls) => {
   const blobs = openFsBlobs({ root, ownThread });
   hold.isHeld = false;
   await blobs.put('f/first', 'x');
@@ -94,8 +95,7 @@ it.each([
   await Promise.all(writers.map((writer) => writer.commit()));
   const folders = opened.mock.calls.filter(([, flags]) => flags === 'r').length;
   expect(folders).toBeGreaterThanOrEqual(1);
-  // The last three files end one after another.
-  expect(folders).toBeLessThanOrEqual(4);
+  expect(folders).toBeLessThanOrEqual(most);
   expect(hold.synced).toBe(names.length + folders);
   for (const name of names) expect(Buffer.from((await blobs.get(name))!).toString()).toBe('text');
 });

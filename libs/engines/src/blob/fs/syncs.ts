@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FileCalls } from './file-calls.ts';
 
 /**
@@ -11,13 +12,19 @@ export class Syncs {
   readonly #waiting: (() => void)[] = [];
   /** Syncs of folders that wait for their turn. */
   readonly #folders = new Map<string, Promise<void>>();
+  /** Syncs of files that run. */
+  readonly #files = new Set<Promise<void>>();
   #running = 0;
   constructor(calls: Pick<FileCalls, 'open' | 'fsync' | 'close'>) {
     this.#calls = calls;
   }
 
   file(fd: number): Promise<void> {
-    return this.#inTurn(() => this.#calls.fsync(fd));
+    return this.#inTurn(async () => {
+      const running = this.#calls.fsync(fd).finally(() => this.#files.delete(running));
+      this.#files.add(running);
+      await running;
+    });
   }
 
   /**
@@ -29,8 +36,9 @@ export class Syncs {
     const waiting = this.#folders.get(folder);
     if (waiting !== undefined) return waiting;
     const shared = this.#inTurn(async () => {
-      // Not before the entry is there.
-      await undefined;
+      await Promise.allSettled([...this.#files]);
+      // These files get their names now.
+      await nextTurn();
       this.#folders.delete(folder);
       const fd = await this.#calls.open(folder, 'r');
       try {
