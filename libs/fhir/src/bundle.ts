@@ -29,39 +29,54 @@ export interface SearchsetInput {
  * that come as bytes never become text.
  */
 export function searchsetBundle({ entries, ...about }: SearchsetInput): Buffer {
-  const parts: (string | Uint8Array | Part)[] = [];
+  /** What stands before each line, and behind the last one. */
+  const texts: string[] = [];
   let text = headOf('searchset', about);
-  entries.forEach(({ fullUrl, line, mode = 'match' }, index) => {
-    const url = quoted(fullUrl ?? OUTCOME_URL);
-    parts.push(`${text}${index === 0 ? ',"entry":[' : ','}{"fullUrl":${url},"resource":`, line);
-    text = `,"search":{"mode":"${mode}"}}`;
-  });
-  return joined([...parts, entries.length === 0 ? `${text}}` : `${text}]}`]);
-}
-
-/** Text that JSON has as it is. */
-const PLAIN = /^[\u0020\u0021\u0023-\u005b\u005d-\u007e]*$/;
-const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
-
-function joined(parts: readonly (string | Uint8Array | Part)[]): Buffer {
+  let isPlain = PLAIN_TEXT.test(text);
   let bytes = 0;
-  for (const part of parts) bytes += sizeOf(part);
+  for (const { fullUrl = OUTCOME_URL, line, mode = 'match' } of entries) {
+    const isUrlPlain = PLAIN.test(fullUrl);
+    isPlain &&= isUrlPlain;
+    const url = isUrlPlain ? `"${fullUrl}"` : JSON.stringify(fullUrl);
+    texts.push(`${text}${texts.length === 0 ? ',"entry":[' : ','}{"fullUrl":${url},"resource":`);
+    bytes += sizeOf(line);
+    text = AFTER[mode];
+  }
+  texts.push(entries.length === 0 ? `${text}}` : `${text}]}`);
+  for (const each of texts) bytes += isPlain ? each.length : Buffer.byteLength(each);
   const all = Buffer.allocUnsafe(bytes);
   let at = 0;
-  for (const part of parts) {
-    if (typeof part === 'string') at += all.write(part, at);
-    else if (isPart(part)) at += part.bytes.copy(all, at, part.start, part.end);
-    else {
-      all.set(part, at);
-      at += part.byteLength;
-    }
+  for (let n = 0; n < texts.length; n++) {
+    const each = texts[n]!;
+    at += isPlain ? all.write(each, at, 'latin1') : all.write(each, at);
+    const line = entries[n]?.line;
+    if (typeof line === 'string') at += all.write(line, at);
+    else if (line !== undefined) at += copied(line, all, at);
   }
   return all;
 }
+
+/** What stands behind a line. */
+const AFTER = {
+  match: ',"search":{"mode":"match"}}',
+  include: ',"search":{"mode":"include"}}',
+  outcome: ',"search":{"mode":"outcome"}}',
+} as const;
+
+/** Text that JSON has as it is. */
+const PLAIN = /^[\u0020\u0021\u0023-\u005b\u005d-\u007e]*$/;
+/** Text with one byte for each character. */
+const PLAIN_TEXT = /^[\u0020-\u007e]*$/;
+
+function copied(line: Uint8Array | Part, all: Buffer, at: number): number {
+  if (isPart(line)) return line.bytes.copy(all, at, line.start, line.end);
+  all.set(line, at);
+  return line.byteLength;
+}
 const isPart = (part: Uint8Array | Part): part is Part => (part as Partial<Part>).bytes !== undefined;
-function sizeOf(part: string | Uint8Array | Part): number {
-  if (typeof part === 'string') return Buffer.byteLength(part);
-  return isPart(part) ? part.end - part.start : part.byteLength;
+function sizeOf(line: BundleEntryLine['line']): number {
+  if (typeof line === 'string') return Buffer.byteLength(line);
+  return isPart(line) ? line.end - line.start : line.byteLength;
 }
 
 /** A Bundle up to its entries. */

@@ -55,6 +55,26 @@ it('gives an outcome a fullUrl, which R4 asks for in each entry', () => {
   ]);
 });
 
+it('counts bytes and not characters, wherever a text is not ASCII', () => {
+  const line = (name: string): string => JSON.stringify({ resourceType: 'Organization', id: 'o', name });
+  for (const name of ['plain', 'é', '\u{1F600}'])
+    for (const url of ['https://x/fhir/Organization/o', `https://x/fhir/Organization/${name}`]) {
+      const bytes = Buffer.from(`-${line(name)}-`);
+      const joined = { bytes, start: 1, end: bytes.length - 1 };
+      const lines = [line(name), Buffer.from(line(name)), joined, line('last')];
+      const entries = lines.map((each) => ({ fullUrl: url, line: each }));
+      for (const selfUrl of ['https://x/self', `https://x/?name=${name}`]) {
+        const bundle = JSON.parse(searchsetBundle({ selfUrl, entries }).toString());
+        expect(bundle.link[0].url).toBe(selfUrl);
+        expect(bundle.entry).toEqual(
+          [name, name, name, 'last'].map((each) => ({
+            ...{ fullUrl: url, resource: JSON.parse(line(each)), search: { mode: 'match' } },
+          })),
+        );
+      }
+    }
+});
+
 it('writes each fullUrl as JSON does', () => {
   for (const fullUrl of [
     'https://x/fhir/A/b',

@@ -9,7 +9,14 @@ const VERSION = '3';
  * Names the rules by which labels and tags are found: those of this release, and the lists of codes in force. Labels
  * that other rules found are looked for again, wherever they are read (`labelsOfRecord`).
  */
-export const labelRules = (): string => `${VERSION}.${codeListsInForce().digest}`;
+export function labelRules(): string {
+  const { digest } = codeListsInForce();
+  // Asked for each record of a page. One text for all makes a comparison cheap.
+  if (digest !== rules.digest) rules = { digest, text: `${VERSION}.${digest}` };
+  return rules.text;
+}
+let rules: { readonly digest?: string; readonly text: string } = { text: '' };
+
 const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
 /** The URL of an inline label (`INLINE_LABEL`), also under another base, with a version, or with a slash at the end. */

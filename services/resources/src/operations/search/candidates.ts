@@ -350,13 +350,8 @@ async function* byType(
       records.work.count(COST.query);
       await records.work.pause();
       const documents = await records.reader.views.records.find({ ...asked, except, limit, fields: 'text', ...what });
-      const entryOf = joined
-        ? (document: ViewDocument) => entryOfJoined(document)
-        : (document: ViewDocument) => entryOfText(document, records.hasLines);
       const live =
-        lines === 'none'
-          ? await withoutLines(records, documents)
-          : documents.map(entryOf).filter((entry) => entry !== undefined);
+        lines === 'none' ? await withoutLines(records, documents) : liveOf(documents, joined, records.hasLines);
       open -= live.length;
       yield live;
       if (documents.length < limit && !(lines !== 'none' && isFull(documents))) break;
@@ -364,6 +359,16 @@ async function* byType(
       at = { member, ...(timed ? headOfText(last) : { id: idsOf(last._id).id }) };
     }
   }
+}
+
+/** The entries of documents with lines, without tombstones. */
+function liveOf(documents: readonly ViewDocument[], joined: boolean, hasLines: boolean): readonly Entry[] {
+  const live: Entry[] = [];
+  for (const document of documents) {
+    const entry = joined ? entryOfJoined(document) : entryOfText(document, hasLines);
+    if (entry !== undefined) live.push(entry);
+  }
+  return live;
 }
 
 /** Whether a query of documents as text ended because of their bytes. */

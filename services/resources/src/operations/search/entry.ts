@@ -60,10 +60,11 @@ class PlainEntry implements Entry {
   readonly joined: JoinedBody;
   readonly fits: boolean;
   constructor(recordId: string, joined: JoinedBody, fits: boolean) {
-    const { member, type, id } = idsOf(recordId);
-    this.member = member;
-    this.type = type;
-    this.id = id;
+    const slash = recordId.indexOf('/');
+    const second = recordId.indexOf('/', slash + 1);
+    this.member = recordId.slice(0, slash);
+    this.type = recordId.slice(slash + 1, second);
+    this.id = recordId.slice(second + 1);
     this.joined = joined;
     this.fits = fits;
   }

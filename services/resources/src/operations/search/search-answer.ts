@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { auditedQuery, basisOf, countedBy, membersOf } from '@provider-access/audit';
+import { auditedQuery, basisOf, membersOf } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import {
   type BundleEntryLine,
@@ -136,12 +136,12 @@ export class SearchAnswer {
     for (const { member } of optedOutMeanwhile) permitted.delete(member!);
     // A count has nothing to leave out.
     if (counts && optedOutMeanwhile.length > 0) return this.search(by, asked);
-    const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
-    const [found, includes] = [page.records.filter(stays), included.records.filter(stays)];
+    const found = without(optedOutMeanwhile, page.records);
+    const includes = without(optedOutMeanwhile, included.records);
     const next = page.next && this.linkTo({ client, type, query: text, after: page.next, sealed });
     const hasNoNextLink = page.next !== undefined && next === undefined;
     // The refusal of a search without a link to its next page still tells that there are resources.
-    const released = hasNoNextLink ? [] : [...found, ...includes];
+    const released = hasNoNextLink ? [] : includes.length === 0 ? found : [...found, ...includes];
     const audited = new Set([
       ...namedBy(query, members),
       ...(page.counted ?? []),
@@ -161,12 +161,16 @@ export class SearchAnswer {
     for (const [mode, all] of [
       ['match', found],
       ['include', includes],
-    ] as const)
+    ] as const) {
+      // `_elements` does not apply to included resources; `_summary` does.
+      // https://hl7.org/fhir/R4/search.html#elements
+      const shape = { summary: query.summary, elements: mode === 'match' ? query.elements : undefined };
       for (const record of all) {
         const pause = records.work.pause();
         if (pause !== undefined) await pause;
-        entries.push(this.entry(record, mode, query, records.work));
+        entries.push(this.entry(record, mode, shape, records.work));
       }
+    }
     entries.push(...this.remarks(query, included.cut));
     const body = searchsetBundle({
       selfUrl: self,
@@ -178,15 +182,13 @@ export class SearchAnswer {
     return { audit, answer: { body } };
   }
 
-  /** `_elements` does not apply to included resources; `_summary` does. https://hl7.org/fhir/R4/search.html#elements */
   private entry(
     record: Entry,
     mode: 'match' | 'include',
-    { summary, elements: named }: SearchQuery,
+    shape: Pick<SearchQuery, 'summary' | 'elements'>,
     work: SearchWork,
   ): BundleEntryLine {
     const fullUrl = `${this.base}/${record.type}/${record.id}`;
-    const shape = { summary, elements: mode === 'match' ? named : undefined };
     if (isWhole(shape)) return { fullUrl, line: record.joined ?? record.line, mode };
     // Parsed and written again.
     work.count(2 * sizeOf(record) * COST.byte);
@@ -267,7 +269,7 @@ function entriesOf(
   });
   const [first, ...rest] = entries;
   if (first !== undefined && because.size === 0 && released.length === 0) return [first, ...rest];
-  const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
+  const { given, types } = counted(type, released);
   const withoutResources = new Map(
     [...audited].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])),
   );
@@ -282,7 +284,7 @@ function entriesOf(
       released: {
         ...about(many ? given : new Map([...given, ...withoutResources])),
         resources: released.length,
-        types: [...new Set([type, ...released.map((r) => r.type)])],
+        types,
       },
     },
     ...(many ? [{ hourly: { ...about(withoutResources), resources: 0 } }] : []),
@@ -290,9 +292,30 @@ function entriesOf(
   ];
 }
 
+/** The number of resources of each member, and the types. */
+function counted(type: string, released: readonly Entry[]): { given: Map<string, number>; types: string[] } {
+  const given = new Map<string, number>();
+  const types = [type];
+  for (const { member, type: of } of released) {
+    if (member !== SHARED) given.set(member, (given.get(member) ?? 0) + 1);
+    if (of !== types.at(-1) && !types.includes(of)) types.push(of);
+  }
+  return { given, types };
+}
+
 /** The members of whom an answer has a resource or counts one. */
-const shownOf = ({ records, counted }: Page, included: readonly Entry[]): ReadonlySet<string> =>
-  new Set([...[...records, ...included].map(({ member }) => member), ...(counted ?? [])]);
+function shownOf({ records, counted: others }: Page, included: readonly Entry[]): ReadonlySet<string> {
+  const shown = new Set(others);
+  // Entries of a member stand together.
+  let last: string | undefined;
+  for (const entries of [records, included])
+    for (const { member } of entries) if (member !== last) shown.add((last = member));
+  return shown;
+}
+
+/** Nearly always nobody has opted out meanwhile. */
+const without = (optedOut: Members['refused'], entries: readonly Entry[]): readonly Entry[] =>
+  optedOut.length === 0 ? entries : entries.filter(({ member }) => !optedOut.some((one) => one.member === member));
 
 const isTooCostly = (error: unknown): boolean =>
   error instanceof OverBudget || (error instanceof Refusal && error.kind === 'too-costly');
