@@ -44,16 +44,25 @@ const idOf = ({ member, type, id }: Labelled): string => recordId(member, type, 
 function recordsOf({ member, type, targets, line }: Labelled): readonly string[] {
   if (type !== PROVENANCE) return [];
   const ids: string[] = [];
-  // Without a list for each target, because a Provenance may have hundreds.
+  // Without a list for each target, because a Provenance may have hundreds. Neighbours are mostly of one type.
+  let [before, isShared, mayBe] = ['', false, false];
   for (const target of targets ?? (line === undefined ? [] : targetsOfLine(line))) {
-    const slash = target.indexOf('/');
-    const of = slash < 0 ? target : target.slice(0, slash);
-    const isShared = isSharedType(of);
+    if (before === '' || !target.startsWith(before)) {
+      before = target.slice(0, target.indexOf('/') + 1);
+      const of = before === '' ? target : before.slice(0, -1);
+      isShared = isSharedType(of);
+      mayBe = !isShared && mayBeShared(of);
+    }
     ids.push(`${isShared ? SHARED : member}/${target}`);
-    if (!isShared && mayBeShared(of)) ids.push(`${SHARED}/${target}`);
+    if (mayBe) ids.push(`${SHARED}/${target}`);
   }
   return ids;
 }
+const isProvenance = (target: string): boolean => target.startsWith(`${PROVENANCE}/`);
+const isOfProvenance = (id: string): boolean => id.startsWith(`${PROVENANCE}/`, id.indexOf('/') + 1);
+/** Whether a target is a Provenance. By the targets, because ids would have to be joined for it. */
+const namesProvenance = ({ targets, line }: Labelled): boolean =>
+  (targets ?? (line === undefined ? [] : targetsOfLine(line))).some(isProvenance);
 export const ownLabels = (record: Labelled): OwnedLabels => ({
   member: record.member,
   labels: record.deleted === true ? (record.labels ?? []) : labelsOfRecord(record),
@@ -86,7 +95,7 @@ export async function labelsOfProvenances(
   for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
     const ids = open.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : open;
     // A Provenance without labels has targets, which may have some.
-    const nested = ids.some((id) => id.startsWith(`${PROVENANCE}/`, id.indexOf('/') + 1));
+    const nested = depth === 0 ? some.some(namesProvenance) : ids.some(isOfProvenance);
     const heads = await (nested || asksAll ? records.heads(ids) : records.labelledHeads(ids));
     if (depth === 0 && heads.every((head) => head === undefined)) return some.map((one) => [own(one)]);
     const found = await withLines(records, heads);

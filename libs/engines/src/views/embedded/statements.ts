@@ -132,6 +132,31 @@ export class Statements extends WriteStatements {
     });
   }
 
+  /**
+   * As `many` with `plain: 'left out'`: the documents in a range of ids, and those of a list. Undefined without the
+   * index. Values: start and end of the range, most rows of it, list.
+   */
+  others(load: Loaded): StatementSync | undefined {
+    const { name, condition } = this.#others;
+    if (this.#without === name) return undefined;
+    if (this.#with !== name && !this.#exists(name)) {
+      this.#without = name;
+      return undefined;
+    }
+    this.#with = name;
+    return this.prepare(`others/${name}/${keyOf(load)}`, () => {
+      const by = `INDEXED BY ${quoted(name)}`;
+      const rows = (from: string, where: string): string =>
+        `${this.#select(load, false, from)} WHERE ${where}${condition('t.')}`;
+      const range = rows(`${this.table} t ${by}`, 't._id >= ? AND t._id < ? AND ');
+      const list = rows(`json_each(?) j CROSS JOIN ${this.table} t ${by} ON ${this.rowIds.isListed}`, '');
+      return `SELECT * FROM (${range} ${LIMIT}) UNION ALL ${list}`;
+    });
+  }
+  /** The index of the documents that are not plain which this build has, or lacks. */
+  #with: string | undefined;
+  #without: string | undefined;
+
   #exists(name: string): boolean {
     return this.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
   }
