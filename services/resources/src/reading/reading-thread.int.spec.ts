@@ -87,6 +87,20 @@ it('reads in the thread what it reads at once, record by record', async () => {
   expect(records[0]!.value.byteLength).toBeGreaterThan(400);
 });
 
+it('gives the memory of a task to the next one', async () => {
+  reading = new ReadingThread();
+  const records = batch();
+  const expected = records.map((r) => ({ record: r, ...readEvent(r, OPTIONS) }));
+  expect(texts(await reading.read(records, OPTIONS))).toEqual(expected);
+  const given = reading['free'][0]!.buffer;
+  // What a longer task has left behind the values of a shorter one is no part of it.
+  expect(texts(await reading.read(records.slice(0, 90), OPTIONS))).toEqual(expected.slice(0, 90));
+  expect(reading['free']).toHaveLength(1);
+  expect(given.detached).toBe(true);
+  await Promise.all(Array.from({ length: 5 }, () => reading.read(records, OPTIONS)));
+  expect(reading['free']).toHaveLength(3);
+});
+
 it('starts no thread for what is small', async () => {
   reading = new ReadingThread();
   const [one] = await reading.read([record(0, { resource: patient('m1') })], OPTIONS);

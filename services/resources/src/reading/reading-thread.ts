@@ -25,6 +25,11 @@ const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 48 };
 /** Bytes that the main thread reads in one turn of the event loop: some milliseconds. */
 const TURN_BYTES = 256 * 1024;
 
+/** Memory of a task, bytes: as much as an append has. So the memory of one task fits nearly each next one. */
+const TASK_BYTES = 1024 * 1024;
+/** Memory of tasks that is kept for the next ones. */
+const [MOST_FREE, MOST_FREE_BYTES] = [3, 1.5 * TASK_BYTES];
+
 interface Kept {
   readonly reading: Reading;
   readonly judging: JudgeOptions;
@@ -45,6 +50,7 @@ export class ReadingThread implements OnApplicationShutdown {
    * a log in this process hands on as they are. A reading goes when nobody has the headers any more.
    */
   private readonly kept = new WeakMap<LogRecord['headers'], Kept>();
+  private readonly free: Uint8Array<ArrayBuffer>[] = [];
 
   /**
    * Reads the records and keeps their order. @throws EngineUnavailable when the thread ended; the batch can be retried
@@ -75,11 +81,11 @@ export class ReadingThread implements OnApplicationShutdown {
     const bytes = lines.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (judging === undefined || bytes <= INLINE_BYTES)
       return inTurns(lines, (line) => receiveLine(line, receipt, judging, form));
-    const together = concatenated(lines, bytes);
     const lengths = lines.map(({ byteLength }) => byteLength);
     try {
-      const task = { kind: 'receive', form, receipt, judging, lengths, lines: together } as const;
-      return unpacked((await this.pool.call(task, [together.buffer])) as PackedReadings<ReceivedLine>);
+      const memory = this.concatenated(lines, bytes);
+      const task = { kind: 'receive', form, receipt, judging, lengths, bytes: memory } as const;
+      return unpacked(await this.inThread<ReceivedLine>(task));
     } catch (error) {
       if (!(error instanceof ThreadError)) throw error;
       return inTurns(lines, (line) => receiveLine(line, receipt, undefined, form));
@@ -112,19 +118,35 @@ export class ReadingThread implements OnApplicationShutdown {
     bytes: number,
     options: JudgeOptions,
   ): Promise<readonly Reading[]> {
-    const values = concatenated(
-      records.map(({ value }) => value),
-      bytes,
-    );
     const events = records.map(({ topic, key, headers, value }) => ({ topic, key, headers, length: value.byteLength }));
     try {
-      const reply = await this.pool.call({ kind: 'read', options, events, values }, [values.buffer]);
-      return unpacked(reply as PackedReadings<Reading>);
+      const values = records.map(({ value }) => value);
+      const task = { kind: 'read', options, events, bytes: this.concatenated(values, bytes) } as const;
+      return unpacked(await this.inThread<Reading>(task));
     } catch (error) {
       if (!(error instanceof ThreadError)) throw error;
       if (error.thrown === undefined) throw new EngineUnavailable(error.message);
       throw new Error(`events could not be read: ${error.thrown}`, { cause: error });
     }
+  }
+
+  private async inThread<R>(task: ReadingTask): Promise<PackedReadings<R>> {
+    const { read, bytes } = await this.pool.call(task, [task.bytes.buffer]);
+    if (this.free.length < MOST_FREE && bytes.byteLength <= MOST_FREE_BYTES) this.free.push(bytes);
+    return read as PackedReadings<R>;
+  }
+
+  /** The parts at the start of memory that a task has given back, or of new memory. */
+  private concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+    const given = this.free.pop();
+    const whole =
+      given !== undefined && given.byteLength >= bytes ? given : new Uint8Array(Math.max(bytes, TASK_BYTES));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.byteLength;
+    }
+    return whole;
   }
 }
 
@@ -147,14 +169,4 @@ async function inTurns<T>(lines: readonly Uint8Array[], read: (line: Uint8Array)
     found.push(read(line));
   }
   return found;
-}
-
-function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }

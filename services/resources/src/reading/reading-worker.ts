@@ -18,8 +18,8 @@ interface ReadTask {
     readonly headers: Readonly<Record<string, string>>;
     readonly length: number;
   }[];
-  /** The values of all events, concatenated. */
-  readonly values: Uint8Array<ArrayBuffer>;
+  /** The values of all events, concatenated. There may be more bytes behind them. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 interface ReceiveTask {
   readonly kind: 'receive';
@@ -28,27 +28,34 @@ interface ReceiveTask {
   readonly judging: JudgeOptions | undefined;
   /** Bytes of each line. */
   readonly lengths: readonly number[];
-  /** All lines, concatenated. */
-  readonly lines: Uint8Array<ArrayBuffer>;
+  /** All lines, concatenated. There may be more bytes behind them. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
-export type ReadingReply = PackedReadings<Reading> | PackedReadings<ReceivedLine>;
+export interface ReadingReply {
+  readonly read: PackedReadings<Reading> | PackedReadings<ReceivedLine>;
+  /** The memory of the task, for the next one. Otherwise it would stay until this thread collects garbage. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
 
 answerCalls(
-  (task: ReadingTask): ReadingReply => (task.kind === 'receive' ? received(task) : read(task)),
-  ({ lines }) => [lines.buffer],
+  (task: ReadingTask): ReadingReply => ({
+    read: task.kind === 'receive' ? received(task) : read(task),
+    bytes: task.bytes,
+  }),
+  ({ read: { lines }, bytes }) => [lines.buffer, bytes.buffer],
 );
 
-function received({ form, receipt, judging, lengths, lines }: ReceiveTask): PackedReadings<ReceivedLine> {
+function received({ form, receipt, judging, lengths, bytes }: ReceiveTask): PackedReadings<ReceivedLine> {
   const packer = new Packer<ReceivedLine>();
   let at = 0;
-  for (const length of lengths) packer.add(receiveLine(lines.subarray(at, (at += length)), receipt, judging, form));
+  for (const length of lengths) packer.add(receiveLine(bytes.subarray(at, (at += length)), receipt, judging, form));
   return packer.packed();
 }
 
-function read({ options, events, values }: ReadTask): PackedReadings<Reading> {
+function read({ options, events, bytes }: ReadTask): PackedReadings<Reading> {
   const packer = new Packer<Reading>();
   let at = 0;
   for (const { topic, key, headers, length } of events)
-    packer.add(readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options));
+    packer.add(readEvent({ topic, key, headers, value: bytes.subarray(at, (at += length)) }, options));
   return packer.packed();
 }
