@@ -218,7 +218,7 @@ async function bareNest(root: string): Promise<{ readonly ms: number; readonly p
   const began = performance.now();
   const child = spawn(
     join(root, 'usr/local/bin/node'),
-    ['--max-semi-space-size=8', '--input-type=module', '-e', BARE_NEST],
+    ['--max-semi-space-size=8', '--heap-growing-percent=100', '--input-type=module', '-e', BARE_NEST],
     {
       cwd: join(root, 'app'),
       env: { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' },

@@ -193,6 +193,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
         '/usr/local/bin/node',
         '--disable-warning=TimeoutNegativeWarning',
         '--max-semi-space-size=8',
+        '--heap-growing-percent=100',
         '--import=/app/bin/early-signals.js',
         '/app/services/standalone/dist/main.js',
       ]);

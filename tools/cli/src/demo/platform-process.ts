@@ -21,8 +21,11 @@ export interface PlatformProcess {
 
 /** Only a process that hangs takes so long. */
 const START_MS = 300_000;
-/** As in `npm start`: V8's young generation of 16 MB would be a fourth of the process. */
-export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=8'];
+/**
+ * As in `npm start`: V8's young generation of 16 MB would be a fourth of the process. A heap may double before V8 marks
+ * it, which small threads do too early and large ones too late (ADR 0158).
+ */
+export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
 /** As in `npm start`: glibc returns memory instead of keeping what a burst took. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The built platform of this checkout. */
