@@ -62,12 +62,12 @@ export const BUDGETS = {
     reason: 'A read must not cost more because a Provenance has 250 targets.',
   },
   sqliteCallsOfAPage: {
-    most: 5,
+    most: 3,
     at010: 11,
-    reason: 'A page has a query of withheld ids and one of rows. Facts come from memory, and pages share the rest.',
+    reason: 'A page has a query of rows. Facts and labelled records come from memory, and pages share the rest.',
   },
   sqliteCallsOfAPageByCode: {
-    most: 6,
+    most: 5,
     reason: 'The same with one query of keys, one of the records that keys leave open, and none for each result.',
   },
   parsesOfACount: {
