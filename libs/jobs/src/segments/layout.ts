@@ -31,9 +31,10 @@ export function gzipTrailer(crc: number, plain: number): Uint8Array {
   return bytes;
 }
 
-/** The segments of permitted members. A segment with several members needs one of them. */
-export function permittedSegments(index: PartIndex, permitted: (member: string) => boolean): IndexedSegment[] {
-  return index.segments.filter((s) => s.of.some((m) => permitted(index.members[m]!)));
+/** The segments of permitted members: the same array if these are all. A segment with several members needs one. */
+export function permittedSegments(index: PartIndex, permitted: (member: string) => boolean): readonly IndexedSegment[] {
+  const isPermitted = ({ of }: IndexedSegment): boolean => of.some((m) => permitted(index.members[m]!));
+  return index.segments.every(isPermitted) ? index.segments : index.segments.filter(isPermitted);
 }
 
 /** Whether the segment is the header of a block, a line that names the patient whose resources follow. */
@@ -61,7 +62,18 @@ export function inBlocks(segments: readonly IndexedSegment[], whole: boolean): r
 export const linesIn = (segments: readonly IndexedSegment[]): number =>
   segments.reduce((sum, segment) => sum + (isHeader(segment) ? 1 : segment.resources), 0);
 
+/** Most downloads are of a whole file, whose segments are in memory as long as its index. */
+const layouts: Readonly<Record<Coding, WeakMap<readonly IndexedSegment[], Layout>>> = {
+  gzip: new WeakMap(),
+  identity: new WeakMap(),
+};
 export function layout(segments: readonly IndexedSegment[], coding: Coding): Layout {
+  let known = layouts[coding].get(segments);
+  if (known === undefined) layouts[coding].set(segments, (known = layoutOf(segments, coding)));
+  return known;
+}
+
+function layoutOf(segments: readonly IndexedSegment[], coding: Coding): Layout {
   let resources = 0;
   let plain = 0;
   let compressed = 0;
@@ -116,21 +128,32 @@ export function releasedBy(
   index: PartIndex,
   permitted: (member: string) => boolean,
 ): Map<string, number> {
+  const isWhole = start === 0 && end === of.length;
   const given = new Set<number>();
-  for (const piece of pieces(of, start, end))
+  for (const piece of isWhole ? [] : pieces(of, start, end))
     if (piece.kind === 'segment') for (const m of piece.segment.of) given.add(m);
   const counts = new Map<string, number>();
   for (const segment of of.segments) {
     for (const m of segment.of) {
       const member = index.members[m]!;
-      if (given.has(m) && permitted(member)) counts.set(member, (counts.get(member) ?? 0) + segment.resources);
+      if ((isWhole || given.has(m)) && permitted(member))
+        counts.set(member, (counts.get(member) ?? 0) + segment.resources);
     }
   }
   return counts;
 }
 
+const tags = new WeakMap<Layout, { readonly part: string; readonly tag: string }>();
 /** The text of a strong entity tag over part, coding and permitted set: equal tags mean equal bytes. */
 export function tagOf(part: string, of: Layout): string {
+  const known = tags.get(of);
+  if (known?.part === part) return known.tag;
+  const tag = newTag(part, of);
+  tags.set(of, { part, tag });
+  return tag;
+}
+
+function newTag(part: string, of: Layout): string {
   const hash = createHash('sha256').update(`${part}\n${of.coding}\n`);
   // The offsets of the segments identify the permitted set, and reveal nothing about members.
   hash.update(Float64Array.from(of.segments, (s) => s.offset));

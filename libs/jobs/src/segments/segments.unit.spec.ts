@@ -12,6 +12,7 @@ import {
   PartIndexBuilder,
   permittedSegments,
   pieces,
+  releasedBy,
   MEMBERS_OF_SUPPORTING,
   SegmentBuilder,
   type Layout,
@@ -229,6 +230,25 @@ describe('a download', () => {
     );
   });
 
+  it('of a whole file is laid out once for each coding, and has the tag of a new layout', () => {
+    const { index } = partOf([
+      { members: ['m1'], lines: ['1'] },
+      { members: ['m2'], lines: ['2'] },
+    ]);
+    const all = () => permittedSegments(index, () => true);
+    expect(all()).toBe(index.segments);
+    const gzip = layout(all(), 'gzip');
+    expect(layout(all(), 'gzip')).toBe(gzip);
+    const plain = layout(all(), 'identity');
+    const some = layout(
+      permittedSegments(index, (m) => m === 'm1'),
+      'gzip',
+    );
+    const tags = [tagOf('a', gzip), tagOf('b', gzip), tagOf('a', plain), tagOf('a', some)];
+    expect(new Set(tags).size).toBe(4);
+    expect([tagOf('a', gzip), tagOf('a', layout([...all()], 'gzip'))]).toEqual([tags[0], tags[0]]);
+    expect([...releasedBy(gzip, 0, gzip.length, index, (m) => m === 'm2')]).toEqual([['m2', 1]]);
+  });
   it('of nobody is an empty gzip stream, and no bytes in plain', () => {
     const part = partOf([{ members: ['m1'], lines: ['1'] }]);
     const of = layout(

@@ -6,11 +6,11 @@ import { syncBuiltinESMExports } from 'node:module';
 import zlib from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
-import { deflateSegment, layout, type Coding, type PartIndex } from '../../segments/index.ts';
+import { deflateSegment, layout, type PartIndex } from '../../segments/index.ts';
 import { AccessEnded } from '@provider-access/service/http';
 import { segmentStream } from './segment-stream.ts';
 
-describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment (%s)', (coding) => {
+describe.each(['gzip', 'identity'] as const)('a slow client of one large segment (%s)', (coding) => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'segments-'));
