@@ -15,13 +15,13 @@ export function joinedColumns(
   { parts }: Layout,
   { bodies: [path] }: Pick<QueryPlan | LoadPlan, 'bodies'>,
   id: string,
-  isOther: string,
+  json: string,
 ): string {
   const [part] = parts;
   const { column } = part!.bodies.find((body) => body.path === path)!;
   return (
     `CASE WHEN octet_length(b.${column}) <= ? THEN b.${column} ELSE b.${column} IS NOT NULL END AS body, ` +
-    `${id} AS id, CASE WHEN ${isOther} THEN t.d${part!.n} END AS json`
+    `${id} AS id, ${json} AS json`
   );
 }
 

@@ -124,8 +124,10 @@ export class Statements extends WriteStatements {
     const others = this.#others;
     return this.prepare(`joined/${bodies.join()}/${versions}/${others.name}`, () => {
       const { id, join } = this.rowIds.joined;
-      const columns = joinedColumns(this.layout, { bodies }, id, this.#isOther(others));
-      const from = `json_each(?) j CROSS JOIN ${this.table} t ON ${this.rowIds.isListed}${join}${this.#joined(true)}`;
+      const other = this.#otherOf(others);
+      const columns = joinedColumns(this.layout, { bodies }, id, other.json);
+      const joins = `${join}${this.#joined(true)}${other.join}`;
+      const from = `json_each(?) j CROSS JOIN ${this.table} t ON ${this.rowIds.isListed}${joins}`;
       // Without a limit, SQLite would look at each body several times.
       const rows = `SELECT ${columns}, t.p0 AS position FROM ${from} WHERE t.d0 IS NOT NULL LIMIT -1`;
       return joinedRow(rows, versions);
@@ -266,14 +268,16 @@ export class Statements extends WriteStatements {
         ...(plan.except.length > 0 ? [`${id} NOT IN (SELECT value FROM json_each(?))`] : []),
       ];
       const from = elements?.from ?? `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
-      const selected = others
-        ? joinedColumns(this.layout, plan, id, this.#isOther(others))
+      const other = others && this.#otherOf(others);
+      const selected = other
+        ? joinedColumns(this.layout, plan, id, other.json)
         : plan.fields === 'keys'
           ? [id, ...rest].join(', ')
           : this.#selected(plan.bodies);
       const rows =
         `SELECT ${selected} FROM ` +
-        `${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ` +
+        `${from}${this.#joined(plan.bodies.length > 0)}${other?.join ?? ''}` +
+        `${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ` +
         `ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} ${LIMIT}`;
       return others ? joinedRow(rows) : rows;
     });
@@ -287,11 +291,13 @@ export class Statements extends WriteStatements {
   }
   #othersFor: { readonly text: string; readonly index: OthersIndex } | undefined;
 
-  /** SQL: whether a row `t` is no plain document. The index tells it without the JSON of the row. */
-  #isOther({ name, condition }: OthersIndex): string {
-    if (!this.#exists(name)) return condition('t.');
+  /** SQL: the JSON of a row `t` that is no plain document. The index tells it without the JSON of the row. */
+  #otherOf({ name, condition }: OthersIndex): { readonly json: string; readonly join: string } {
+    const { n } = this.layout.partByName.get(this.layout.projection.plain!.part)!;
+    if (!this.#exists(name)) return { json: `CASE WHEN ${condition('t.')} THEN t.d${n} END`, join: '' };
     const isIt = this.rowIds.columns.map((c) => `o.${c} = t.${c}`).join(' AND ');
-    return `EXISTS (SELECT 1 FROM ${this.table} o INDEXED BY ${quoted(name)} WHERE ${isIt} AND ${condition('o.')})`;
+    const join = ` LEFT JOIN ${this.table} o INDEXED BY ${quoted(name)} ON ${isIt} AND ${condition('o.')}`;
+    return { json: `o.d${n}`, join };
   }
 }
 
