@@ -24,7 +24,7 @@ const compiled = new Map<SearchParameter, readonly Leaf[]>();
  * The leaves of a parameter that its kind can read.
  * @throws TypeError if there are none, or if the path cannot be compiled
  */
-function leavesOf(parameter: SearchParameter): readonly Leaf[] {
+export function leavesOf(parameter: SearchParameter): readonly Leaf[] {
   const known = compiled.get(parameter);
   if (known !== undefined) return known;
   const leaves = compilePath(parameter.path).filter(({ type }) => READABLE[parameter.kind].has(type));
@@ -48,7 +48,14 @@ export function each(
   resource: FhirResource,
   found: (type: string, value: unknown) => void,
 ): void {
-  for (const leaf of leavesOf(parameter)) walk(resource, leaf, (value) => found(leaf.type, value));
+  eachAt(leavesOf(parameter), resource, found);
+}
+export function eachAt(
+  leaves: readonly Leaf[],
+  resource: FhirResource,
+  found: (type: string, value: unknown) => void,
+): void {
+  for (const leaf of leaves) walk(resource, leaf, (value) => found(leaf.type, value));
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,20 +1,22 @@
 import { hash } from 'node:crypto';
 import { approximately, type DatePrefix, type DateRange } from '../dates.ts';
 import type { FhirResource } from '../types.ts';
-import { SEARCH, searchOf, type SearchParameter } from './definitions.ts';
+import { SEARCH, type SearchParameter } from './definitions.ts';
 import type { SearchFilter } from './evaluate.ts';
 import {
-  each,
+  eachAt,
   eachString,
   eachToken,
   hasOneValue,
   identifierOf,
   isCanonical,
+  leavesOf,
   referenceOf,
   timeOf,
   unversioned,
   targetsOf,
 } from './extract.ts';
+import type { Leaf } from './path.ts';
 import type { SearchValue } from './read-value.ts';
 import { signOf, sortable } from './key-text.ts';
 import { fold, foldCode } from './text.ts';
@@ -61,10 +63,22 @@ const tokenKey = (start: string, code: string, system: string | undefined): stri
  */
 export function indexKeys(resource: FhirResource): readonly string[] {
   const keys = new Set<string>();
-  for (const parameter of searchOf(resource.resourceType)?.parameters ?? [])
-    if (parameter.indexed) addKeys(parameter, resource, keys);
+  for (const indexed of indexedOf(resource.resourceType)) addKeys(indexed, resource, keys);
   return [...keys];
 }
+
+interface Indexed {
+  readonly parameter: SearchParameter;
+  readonly leaves: readonly Leaf[];
+}
+const NOT_INDEXED: readonly Indexed[] = [];
+const indexedByType = new Map(
+  Object.values(SEARCH).map(({ type, parameters }) => [
+    type as string,
+    parameters.filter(({ indexed }) => indexed).map((parameter) => ({ parameter, leaves: leavesOf(parameter) })),
+  ]),
+);
+const indexedOf = (type: string): readonly Indexed[] => indexedByType.get(type) ?? NOT_INDEXED;
 
 /** How `indexKeys` forms keys. Raise it when equal values get other keys. */
 const FORMAT = 3;
@@ -81,10 +95,10 @@ export const KEYS_VERSION: string = hash(
   'base64url',
 ).slice(0, 8);
 
-function addKeys(parameter: SearchParameter, resource: FhirResource, keys: Set<string>): void {
+function addKeys({ parameter, leaves }: Indexed, resource: FhirResource, keys: Set<string>): void {
   const { name, kind } = parameter;
   const before = keys.size;
-  each(parameter, resource, (type, value) => {
+  eachAt(leaves, resource, (type, value) => {
     if (keys.size - before > MOST_KEYS) return;
     switch (kind) {
       case 'token':

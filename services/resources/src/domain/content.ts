@@ -118,18 +118,34 @@ type Open = { -readonly [Name in keyof AcceptedContent]: AcceptedContent[Name] }
  */
 function tailOf(resource: FhirResource, id: string, json: string | undefined): string {
   const { resourceType, meta } = resource;
-  const kept: Record<string, unknown> = {};
-  if (isObject(meta)) for (const name of META) if (meta[name] !== undefined) kept[name] = meta[name];
-  const keptText = JSON.stringify(kept);
-  const start = keptText.length === 2 ? '}' : `,${keptText.slice(1)}`;
+  const { kept, size } = textsOf(isObject(meta) ? meta : {});
+  const start = kept === '' ? '}' : `,${kept}}`;
   if (isObject(meta) && comeFirst(resource)) {
-    const before = `{"resourceType":"${resourceType}","id":"${id}","meta":`.length + JSON.stringify(meta).length;
+    const before = `{"resourceType":"${resourceType}","id":"${id}","meta":`.length + size;
     return start + (json ?? JSON.stringify(resource)).slice(before);
   }
   const { resourceType: _type, id: _id, meta: _meta, ...rest } = resource;
   const others = JSON.stringify(rest);
   return start + (others.length === 2 ? '}' : `,${others.slice(1)}`);
 }
+
+/** The kept members of meta as JSON, and the size of the whole. Two calls of JSON.stringify would write most twice. */
+function textsOf(meta: Readonly<Record<string, unknown>>): { readonly kept: string; readonly size: number } {
+  const texts: Partial<Record<string, string>> = {};
+  let size = 1;
+  for (const name in meta) {
+    const value = meta[name];
+    if (value === undefined) continue;
+    const text = typeof value === 'string' && PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
+    texts[name] = text;
+    size += name.length + '"":,'.length + text.length;
+  }
+  let kept = '';
+  for (const name of META) if (texts[name] !== undefined) kept += `${kept === '' ? '' : ','}"${name}":${texts[name]}`;
+  return { kept, size: Math.max(size, '{}'.length) };
+}
+/** Texts that JSON writes as they are. */
+const PLAIN = /^[\w:.+-]+$/;
 
 /** Whether type, id and meta are the first elements, in this order. */
 function comeFirst(resource: FhirResource): boolean {

@@ -60,14 +60,25 @@ export function receiveLine(bytes: Uint8Array, receipt: string, judging?: JudgeO
     const { ok: _refused, ...refused } = accepted;
     return { kind: 'refused', ...refused };
   }
-  const { ok: _accepted, value, ...rest } = accepted;
-  return {
+  // Copies of members cost more than their names here.
+  const { id, topic, key, headers, bytes: size, consent, value } = accepted;
+  const once =
+    judging && readOnce(accepted, form.kind === 'binary' ? body : read.event.data, judging, place && isAscii);
+  const line: Open = {
     kind: 'accepted',
-    ...rest,
+    id,
+    topic,
+    key,
+    headers,
+    bytes: size,
+    consent,
     value: place !== undefined && isAscii ? place : Buffer.from(value),
-    ...(judging && readOnce(accepted, form.kind === 'binary' ? body : read.event.data, judging, place && isAscii)),
   };
+  if (once?.received !== undefined) line.received = once.received;
+  if (once?.reading !== undefined) line.reading = once.reading;
+  return line;
 }
+type Open = { -readonly [Name in keyof AcceptedLine]: AcceptedLine[Name] };
 
 /** Undefined for a line that is not UTF-8. In a body, U+FFFD replaces what is not. */
 function textOf(bytes: Uint8Array, { kind }: Form): string | undefined {

@@ -33,16 +33,6 @@ const WHOLE_CODE = new RegExp(`^(?:${ANY_CODE})$`, 'i');
 /** Whether a text can only mean money: `$`, `USD`, `USD/d`, `{dollars}`. */
 const meansMoney = (text = ''): boolean => SIGN.test(text) || PLAIN_CODE.test(text) || WORD.test(text);
 
-export interface Place {
-  /** In a claim, a coverage or a prior authorization. */
-  readonly financial: boolean;
-  /**
-   * In a financial resource or an extension, where a payer may write anything. There a text that can only mean money
-   * counts even beside a UCUM unit (`unit: 'USD'` with `code: '1'`).
-   */
-  readonly strict: boolean;
-}
-
 /**
  * Whether a Quantity counts money.
  *
@@ -51,25 +41,46 @@ export interface Place {
  *   bare currency such as `USD` is not a unit of UCUM, so the system is then ignored.
  * - Otherwise the code and the unit are plain text. In clinical data only a text counts that can only mean money. In
  *   financial data every currency code counts, because an amount is likelier there than a laboratory value.
+ * @param financial in a claim, a coverage or a prior authorization
+ * @param strict in a financial resource or an extension, where a payer may write anything. There a text that can only
+ * mean money counts even beside a UCUM unit (`unit: 'USD'` with `code: '1'`).
  */
-export function isCurrencyQuantity(quantity: Readonly<Record<string, unknown>>, place: Place): boolean {
+export function isCurrencyQuantity(quantity: Quantity, financial: boolean, strict: boolean): boolean {
   const { system, code, unit } = quantity;
-  if (isLong(system) || isLong(code) || isLong(unit)) return countsMoney(quantity, place);
+  if (isLong(system) || isLong(code) || isLong(unit)) return countsMoney(quantity, financial, strict);
   // Resources have few different units, and looking at their texts costs as much as the rest of a quantity.
-  const lengths = `${lengthOf(system)} ${lengthOf(code)} ${lengthOf(unit)}`;
-  const key = `${place.strict} ${place.financial} ${lengths} ${String(system)}${String(code)}${String(unit)}`;
-  let known = decided.get(key);
-  if (known === undefined) decided.set(key, (known = countsMoney(quantity, place)));
-  return known;
+  const key = code ?? unit;
+  const known = decided.get(key);
+  if (
+    known !== undefined &&
+    known.system === system &&
+    known.code === code &&
+    known.unit === unit &&
+    known.financial === financial &&
+    known.strict === strict
+  )
+    return known.isMoney;
+  const isMoney = countsMoney(quantity, financial, strict);
+  decided.set(key, { system, code, unit, financial, strict, isMoney });
+  return isMoney;
 }
-const decided = new BoundedMap<string, boolean>(2_000);
+type Quantity = Readonly<Record<string, unknown>>;
+interface Decided {
+  readonly system: unknown;
+  readonly code: unknown;
+  readonly unit: unknown;
+  readonly financial: boolean;
+  readonly strict: boolean;
+  readonly isMoney: boolean;
+}
+/** The last decision about each unit. */
+const decided = new BoundedMap<unknown, Decided>(2_000);
 /** Characters. Longer texts are no units, and are not kept. */
 const LONGEST_UNIT = 64;
-const lengthOf = (text: unknown): number => (text === undefined ? -1 : (text as string).length);
 const isLong = (text: unknown): boolean =>
   text !== undefined && !(typeof text === 'string' && text.length <= LONGEST_UNIT);
 
-function countsMoney(quantity: Readonly<Record<string, unknown>>, { strict, financial }: Place): boolean {
+function countsMoney(quantity: Quantity, financial: boolean, strict: boolean): boolean {
   const { system } = quantity;
   const code = textOf(quantity['code']);
   const unit = textOf(quantity['unit']);

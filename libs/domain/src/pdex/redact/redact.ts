@@ -4,7 +4,7 @@ import { FINANCIAL_TYPES, WITHHELD_TYPES } from './allowed.ts';
 import { withProfiles } from './declared.ts';
 import { maskAmounts, maskNote } from './mask.ts';
 import { type Context, type Plan, planOf, type Step } from './plan.ts';
-import { ADJUDICATION, countsUnits, isBroken, isDroppedWhole, isMasked, maskedAmount } from './special.ts';
+import { ADJUDICATION, countsUnits, isBroken, dropRuleOf, isMasked, maskedAmount } from './special.ts';
 
 export interface Redaction {
   /** The same object when nothing changed. */
@@ -124,7 +124,7 @@ function keepStructure(
 ): Source | undefined {
   const { structure, steps } = plan;
   const { name } = structure;
-  if (depth > MAX_DEPTH || isDroppedWhole(name, source, run.context, nested)) return count(run, path);
+  if (depth > MAX_DEPTH || dropRuleOf(name)?.(source, run.context, nested) === true) return count(run, path);
   const keys = Object.keys(source);
   let copy: Record<string, unknown> | undefined;
   for (let index = 0; index < keys.length; index++) {

@@ -21,44 +21,31 @@ const AMOUNT_CATEGORY = /amt|amount|price|(?<!dis)charge|copay|co-?ins|deductibl
 /** Parts of known extensions that are amounts, whatever their datatype (PAS itemAuthorizedDetail.unitPrice). */
 const AMOUNT_PART = /price|amount|(?<!dis)charge|cost|paid|^net$/i;
 
-/** Structures that `isDroppedWhole` may drop. */
-const JUDGED = new Set([
-  'Coding',
-  'Narrative',
-  'Extension',
-  ADJUDICATION,
-  'ExplanationOfBenefit.supportingInfo',
-  'Claim.supportingInfo',
-]);
-export const mayBeDropped = (structure: string): boolean => QUANTITIES.has(structure) || JUDGED.has(structure);
+/** Whether an element of a structure is dropped because of its own content, before its parts are redacted. */
+export type DropRule = (source: Source, context: Context, nested: boolean) => boolean;
 
-/** Whether an element is dropped because of its own content, before its parts are redacted. */
-export function isDroppedWhole(structure: string, source: Source, context: Context, nested: boolean): boolean {
-  // Codings are more than all others together.
-  if (structure === 'Coding') return isCurrencySystem(source['system']);
-  if (QUANTITIES.has(structure)) {
-    const financial = context !== 'clinical';
-    return isCurrencyQuantity(source, { financial, strict: financial || nested });
-  }
-  switch (structure) {
-    case 'Narrative':
-      return !isSafeXhtml(source['div']);
-    case 'Extension':
-      return isDroppedExtension(source, context, nested);
-    case ADJUDICATION:
-      return !isKeptAdjudication(source) && !(context === 'prior-authorization' && hasDecision(source));
-    case 'ExplanationOfBenefit.supportingInfo':
-    case 'Claim.supportingInfo':
-      // Some payers write the remittance date as a timing with a category of payment, or an amount without its
-      // currency.
-      return (
-        (hasPrefix(source, 'timing') && isNamed(source['category'], PAYMENT_DATE)) ||
-        (isNumeric(source) && isNamed(source['category'], AMOUNT_CATEGORY))
-      );
-    default:
-      return false;
-  }
-}
+const dropsQuantity: DropRule = (source, context, nested) => {
+  const financial = context !== 'clinical';
+  return isCurrencyQuantity(source, financial, financial || nested);
+};
+// Some payers write the remittance date as a timing with a category of payment, or an amount without its currency.
+const dropsInfo: DropRule = (source) =>
+  (hasPrefix(source, 'timing') && isNamed(source['category'], PAYMENT_DATE)) ||
+  (isNumeric(source) && isNamed(source['category'], AMOUNT_CATEGORY));
+const DROP_RULES: ReadonlyMap<string, DropRule> = new Map<string, DropRule>([
+  ['Coding', (source) => isCurrencySystem(source['system'])],
+  ...[...QUANTITIES].map((name) => [name, dropsQuantity] as const),
+  ['Narrative', (source) => !isSafeXhtml(source['div'])],
+  ['Extension', isDroppedExtension],
+  [
+    ADJUDICATION,
+    (source, context) => !isKeptAdjudication(source) && !(context === 'prior-authorization' && hasDecision(source)),
+  ],
+  ['ExplanationOfBenefit.supportingInfo', dropsInfo],
+  ['Claim.supportingInfo', dropsInfo],
+]);
+/** The rule of a structure; undefined if nothing of its own content drops it. */
+export const dropRuleOf = (structure: string): DropRule | undefined => DROP_RULES.get(structure);
 
 /** Whether an element is dropped because its parts were. */
 export function isBroken(structure: string, before: Source, after: Source): boolean {

@@ -1,48 +1,83 @@
 import { MAX_NAMES } from './redact.ts';
-import type { WalkStep } from './walk-plan.ts';
+
+/** A path of names of elements. Paths stay from one walk to the next, because joining their names costs much. */
+interface Path {
+  readonly text: string;
+  /** Number of names. A path of more than `MAX_NAMES` ends in `…`. */
+  readonly names: number;
+  readonly below: Map<string, Path>;
+  /** The walk that counted at this path last, and how often. */
+  run: number;
+  count: number;
+}
 
 /** How a walk counts what redaction drops or masks, as `redact` does. */
 export interface CountRun {
-  readonly dropped: Record<string, number>;
-  /** The names on the path to the present structure. */
-  readonly names: string[];
-  /** Those of these paths that were counted already, by the number of their names less one. */
-  readonly paths: (string | undefined)[];
+  /** The number of the walk. */
+  readonly id: number;
+  /** To the present structure and those around it. */
+  readonly paths: Path[];
+  /** In the order in which they were counted first. */
+  readonly counted: Path[];
+}
+
+/** Elements may be nested in many ways. With more paths than these, all are made anew. */
+const MOST_PATHS = 20_000;
+let roots = new Map<string, Path>();
+let made = 0;
+let runs = 0;
+
+export function countingOf(type: string): CountRun {
+  if (made > MOST_PATHS) {
+    roots = new Map();
+    made = 0;
+  }
+  let root = roots.get(type);
+  if (root === undefined) roots.set(type, (root = pathOf(type, 1)));
+  runs += 1;
+  return { id: runs, paths: [root], counted: [] };
+}
+
+function pathOf(text: string, names: number): Path {
+  made += 1;
+  return { text, names, below: new Map(), run: 0, count: 0 };
+}
+
+function pathBelow(path: Path, name: string): Path {
+  if (path.names > MAX_NAMES) return path;
+  const isLast = path.names === MAX_NAMES;
+  const key = isLast ? '…' : name;
+  let below = path.below.get(key);
+  if (below === undefined)
+    path.below.set(key, (below = pathOf(isLast ? `${path.text}…` : `${path.text}.${name}`, path.names + 1)));
+  return below;
 }
 
 /** Names the structure at this depth. */
-export function stepInto(name: string, run: CountRun, depth: number): void {
-  if (run.names[depth] === name) return;
-  run.names[depth] = name;
-  run.paths.length = depth;
-}
-
-/** The path to the structure at this depth, of at most MAX_NAMES names. */
-function pathTo({ names, paths }: CountRun, depth: number): string {
-  let path = paths[depth];
-  if (path !== undefined) return path;
-  path = names.slice(0, Math.min(depth + 1, MAX_NAMES)).join('.');
-  if (depth >= MAX_NAMES) path += '…';
-  paths[depth] = path;
-  return path;
+export function stepInto(name: string, { paths }: CountRun, depth: number): void {
+  paths[depth] = pathBelow(paths[depth - 1]!, name);
 }
 
 /** Counts the structure at this depth as dropped. */
-export function count(run: CountRun, depth: number): undefined {
-  const path = pathTo(run, depth);
-  run.dropped[path] = (run.dropped[path] ?? 0) + 1;
+export const count = (run: CountRun, depth: number): undefined => countAt(run, run.paths[depth]!);
+
+/** Counts an element of that structure as dropped or masked. */
+export const countElement = (run: CountRun, depth: number, key: string): undefined =>
+  countAt(run, pathBelow(run.paths[depth]!, key));
+
+function countAt({ id, counted }: CountRun, path: Path): undefined {
+  if (path.run !== id) {
+    path.run = id;
+    path.count = 0;
+    counted.push(path);
+  }
+  path.count += 1;
   return undefined;
 }
 
-/** Counts an element of that structure as dropped or masked. */
-export function countElement(run: CountRun, depth: number, key: string, step: WalkStep): undefined {
-  const within = pathTo(run, depth);
-  let { counted } = step;
-  if (counted?.within !== within) {
-    const path = depth + 1 < MAX_NAMES ? `${within}.${key}` : depth + 1 === MAX_NAMES ? `${within}…` : within;
-    step.counted = counted = { within, path };
-  }
-  const { path } = counted;
-  run.dropped[path] = (run.dropped[path] ?? 0) + 1;
-  return undefined;
+/** Number of what was counted, by path. */
+export function countsOf({ counted }: CountRun): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { text, count: times } of counted) counts[text] = times;
+  return counts;
 }

@@ -7,7 +7,7 @@ import {
   structureOf,
 } from '@provider-access/fhir';
 import { type Context, planOf, type Step } from './plan.ts';
-import { ADJUDICATION, mayBeDropped } from './special.ts';
+import { ADJUDICATION, type DropRule, dropRuleOf } from './special.ts';
 
 /** Members that the tagger looks at. The name of what a reference leads to has no system, so it is no code. */
 const MAY_BE_CODES: ReadonlySet<string> = new Set(['code', 'display', 'text']);
@@ -61,8 +61,6 @@ export interface WalkStep {
   plan?: WalkPlan;
   /** The step that came after this one in the object that was walked last. Most objects have the same order. */
   next?: WalkStep;
-  /** The path by which the element was counted last, and the path of its structure then. */
-  counted?: { readonly within: string; readonly path: string };
   /** The bit of the choice that the element belongs to; 0 for no choice. */
   readonly choice: number;
   /** The bits of the required elements that the element stands for. */
@@ -72,7 +70,7 @@ export interface WalkStep {
   /** Whether an element of this name can be a security label of the resource, or say that it has one. */
   readonly mayLabel?: boolean;
 }
-type NewStep = Omit<WalkStep, 'size' | 'next' | 'plan' | 'counted'>;
+type NewStep = Omit<WalkStep, 'size' | 'next' | 'plan'>;
 
 /** Everything that a walk over one structure has to know, in one context. */
 export interface WalkPlan {
@@ -84,8 +82,7 @@ export interface WalkPlan {
   readonly start: WalkStep;
   /** The bits of all required elements. */
   readonly required: number;
-  /** Whether redaction may drop the structure because of its own content. */
-  readonly mayBeDropped: boolean;
+  readonly isDropped: DropRule | undefined;
   /** Whether a text in `reference` can be a reference. */
   readonly refers: boolean;
   /** Whether `url` can be the place of a content, as in an Attachment. */
@@ -124,7 +121,6 @@ const stepOf = ({
   mayLabel,
   next: undefined,
   plan: undefined,
-  counted: undefined,
 });
 
 /** The step of a key, which is most likely the one that came after the last step before. Undefined for no element. */
@@ -197,7 +193,7 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     steps,
     start: stepOf({ key: '', kind: 'pass-on', ...none }),
     required: 2 ** structure.required.length - 1,
-    mayBeDropped: mayBeDropped(name),
+    isDropped: dropRuleOf(name),
     refers: structure.elements.get('reference')?.primitive === true,
     hasUrl: structure.elements.has('url') && !structure.resource && name !== 'Extension',
     hasType: structure.elements.has('resourceType'),

@@ -3,8 +3,8 @@ import { WITHHELD_TYPES } from './allowed.ts';
 import { withProfiles } from './declared.ts';
 import { maskAmounts, maskNote } from './mask.ts';
 import { contextOf, type Keeps, withoutCredentials } from './redact.ts';
-import { countsUnits, isBroken, isDroppedWhole, isMasked, maskedAmount } from './special.ts';
-import { count, countElement, type CountRun, stepInto } from './walk-counts.ts';
+import { countsUnits, isBroken, isMasked, maskedAmount } from './special.ts';
+import { count, countElement, countingOf, type CountRun, countsOf, stepInto } from './walk-counts.ts';
 import { stepAfter, type WalkPlan, walkPlanOf, type WalkStep } from './walk-plan.ts';
 import { checkPrimitive, PASS_ON, sizeOfList, type ValueRun, type Written } from './walk-values.ts';
 
@@ -83,8 +83,8 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
     const kept = walkStructure(resource, plan, run, 0, false, contained)!;
     const declared = withProfiles(kept, context, kept !== resource) as FhirResource;
     const references = run.references.length === 0 ? run.references : [...new Set(run.references)];
-    const { dropped, plain, members, size, unsure } = run;
-    return { resource: declared, dropped, references, plain, written: { members, size, unsure } };
+    const { plain, members, size, unsure } = run;
+    return { resource: declared, dropped: countsOf(run), references, plain, written: { members, size, unsure } };
   } catch (error) {
     if (error === PASS_ON) return undefined;
     throw error;
@@ -93,10 +93,22 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
 
 /** All runs have the same shape. */
 function runOf(type: string, { base, keeps, note, noteLabel, isPlain = false }: WalkOptions): Run {
+  const { id, paths, counted } = countingOf(type);
   return {
-    ...{ base, keeps, note, noteLabel, isPlain },
-    ...{ dropped: {}, references: [], names: [type], paths: [type] },
-    ...{ plain: true, inside: false, members: 0, size: 0, unsure: [] },
+    base,
+    keeps,
+    note,
+    noteLabel,
+    isPlain,
+    id,
+    paths,
+    counted,
+    references: [],
+    plain: true,
+    inside: false,
+    members: 0,
+    size: 0,
+    unsure: [],
   };
 }
 
@@ -143,7 +155,7 @@ function walkStructure(
   nested: boolean,
   contained?: Contained,
 ): Source | undefined {
-  if (plan.mayBeDropped && isDroppedWhole(plan.structure.name, source, plan.context, nested)) {
+  if (plan.isDropped?.(source, plan.context, nested) === true) {
     checkStructure(source, plan, run, depth);
     return count(run, depth);
   }
@@ -269,18 +281,18 @@ function walkElement(
       checkPrimitive(before, step, run);
       if (step.list) return masked(before as readonly string[], step, run, depth);
       const text = mask(before as string, step);
-      if (text !== before) countElement(run, depth, key, step);
+      if (text !== before) countElement(run, depth, key);
       return text;
     }
     case 'units':
       checkPrimitive(before, step, run);
-      return countsUnits(source) ? before : countElement(run, depth, key, step);
+      return countsUnits(source) ? before : countElement(run, depth, key);
     case 'amount':
       checkDropped(before, step, plan, run, depth);
-      return isMasked(before) && maskedAmount(source) !== undefined ? before : countElement(run, depth, key, step);
+      return isMasked(before) && maskedAmount(source) !== undefined ? before : countElement(run, depth, key);
     case 'drop':
       checkDropped(before, step, plan, run, depth);
-      return countElement(run, depth, key, step);
+      return countElement(run, depth, key);
     default:
       throw PASS_ON;
   }
@@ -292,7 +304,7 @@ const mask = (text: string, { kind }: WalkStep): string =>
 function masked(texts: readonly string[], step: WalkStep, run: Run, depth: number): readonly string[] {
   const after = texts.map((text) => mask(text, step));
   const changed = after.filter((text, at) => text !== texts[at]);
-  for (const _text of changed) countElement(run, depth, step.key, step);
+  for (const _text of changed) countElement(run, depth, step.key);
   return changed.length > 0 ? after : texts;
 }
 
@@ -315,7 +327,7 @@ function walkParts(key: string, before: unknown, step: WalkStep, plan: WalkPlan,
     if (after !== item) copy ??= before.slice(0, at);
     if (copy !== undefined && after !== undefined) copy.push(after);
   }
-  return copy?.length === 0 ? countElement(run, depth, key, step) : (copy ?? before);
+  return copy?.length === 0 ? countElement(run, depth, key) : (copy ?? before);
 }
 
 function planOfParts(step: WalkStep, { context }: WalkPlan): WalkPlan {
