@@ -10,6 +10,7 @@ import { beyond, topicPosition, viewPosition } from './progress.ts';
 import { BACKOFF, behind, type LiveView, Rebuild } from './rebuild.ts';
 import { planLoad } from './query.ts';
 import { CheckpointMoved, EnsureError } from './store.ts';
+import { untilNext } from './ticks.ts';
 
 /**
  * How often the runner tries a batch whose checkpoint moves or whose build is being replaced, and the longest wait
@@ -352,7 +353,8 @@ export class ProjectionRunner implements LiveView {
    */
   async #verify(): Promise<void> {
     for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted;) {
-      await pause(Math.min(this.#verifyMs, LOOK_MS), this.#stopping.signal, false);
+      const everyMs = Math.min(this.#verifyMs, LOOK_MS);
+      await pause(untilNext(everyMs, performance.now()), this.#stopping.signal, false);
       if (this.#stopping.signal.aborted) return;
       const now = this.#context.store.incarnation();
       if (now === incarnation && this.#unfit === undefined && performance.now() - asked < this.#verifyMs) continue;
