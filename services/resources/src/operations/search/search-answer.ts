@@ -157,21 +157,11 @@ export class SearchAnswer {
       const refusal = 'This search is too long to be continued by a link. Ask for fewer values.';
       return { audit, answer: new Refusal('invalid-value', refusal) };
     }
-    const entries: BundleEntryLine[] = [];
-    for (const [mode, all] of [
-      ['match', found],
-      ['include', includes],
-    ] as const) {
-      // `_elements` does not apply to included resources; `_summary` does.
-      // https://hl7.org/fhir/R4/search.html#elements
-      const shape = { summary: query.summary, elements: mode === 'match' ? query.elements : undefined };
-      for (const record of all) {
-        const pause = records.work.pause();
-        if (pause !== undefined) await pause;
-        entries.push(this.entry(record, mode, shape, records.work));
-      }
-    }
-    entries.push(...this.remarks(query, included.cut));
+    const entries = [
+      ...(await this.entries(found, 'match', query, records.work)),
+      ...(await this.entries(includes, 'include', query, records.work)),
+      ...this.remarks(query, included.cut),
+    ];
     const body = searchsetBundle({
       selfUrl: self,
       nextUrl: next,
@@ -180,6 +170,23 @@ export class SearchAnswer {
       entries,
     });
     return { audit, answer: { body } };
+  }
+
+  /** `_elements` does not apply to included resources; `_summary` does. https://hl7.org/fhir/R4/search.html#elements */
+  private async entries(
+    records: readonly Entry[],
+    mode: 'match' | 'include',
+    { summary, elements: named }: SearchQuery,
+    work: SearchWork,
+  ): Promise<readonly BundleEntryLine[]> {
+    const shape = { summary, elements: mode === 'match' ? named : undefined };
+    const entries: BundleEntryLine[] = [];
+    for (const record of records) {
+      const pause = work.pause();
+      if (pause !== undefined) await pause;
+      entries.push(this.entry(record, mode, shape, work));
+    }
+    return entries;
   }
 
   private entry(
