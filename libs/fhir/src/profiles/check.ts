@@ -1,6 +1,5 @@
 import { isObject } from '../types.ts';
-import type { Check } from './compile.ts';
-import type { Group } from './group.ts';
+import type { Check, Group } from './group.ts';
 import type { Lack } from './rules.ts';
 
 type Element = Record<string, unknown>;

@@ -1,4 +1,43 @@
-import type { Check } from './compile.ts';
+import type { Lack } from './rules.ts';
+import type { SliceOf, Test } from './values.ts';
+
+/** One of the properties of a choice, with its datatype. */
+export interface Choice {
+  readonly name: string;
+  readonly sibling: string | undefined;
+  readonly type: string;
+  /** Of the value and the sibling in the group of the check; negative for none. */
+  place: number;
+  siblingPlace: number;
+}
+
+/** An element of a profile with all that the profile asks of it. A slice has the same shape. */
+export interface Check {
+  readonly name: string;
+  readonly primitive: boolean;
+  /** Where a primitive keeps its extensions: `_birthDate`. */
+  readonly sibling: string;
+  readonly choice?: readonly Choice[] | undefined;
+  readonly types?: ReadonlySet<string>;
+  readonly min: number;
+  readonly max: number;
+  /** Each must hold for each instance. `bare`: an instance that has only extensions need not fulfil it. */
+  readonly tests: readonly { readonly holds: Test; readonly bare: boolean; readonly lack: Lack }[];
+  readonly children: Check[];
+  /** The children; undefined without any. */
+  group: Group | undefined;
+  /** Of the value and the sibling in the group of the check. */
+  place: number;
+  siblingPlace: number;
+  readonly slices: Check[];
+  sliceOf: SliceOf;
+  /** How many instances of each slice were found; used again for each parent, so that a check allocates nothing. */
+  counts: Uint32Array;
+  readonly closed: boolean;
+  /** False if only instances are counted. */
+  looksInside: boolean;
+  readonly lacks: Readonly<Record<'min' | 'max' | 'type' | 'slicing', Lack>>;
+}
 
 /** A key of an object. `place` is negative if no check asks for it. */
 interface Key {
