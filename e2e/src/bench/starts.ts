@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { baseOf, bulkExport, itemOf, launch, Server } from '@provider-access/cli';
+import { baseOf, bulkExport, itemOf, launch, PLATFORM_FLAGS, Server } from '@provider-access/cli';
 import { layOut } from '@provider-access/image';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
@@ -216,15 +216,11 @@ console.log('listening on http://127.0.0.1:' + app.getHttpServer().address().por
 /** ms until the first answer of an application with one route, with the packages and flags of the image. */
 async function bareNest(root: string): Promise<{ readonly ms: number; readonly pid: number; end(): void }> {
   const began = performance.now();
-  const child = spawn(
-    join(root, 'usr/local/bin/node'),
-    ['--max-semi-space-size=8', '--heap-growing-percent=100', '--input-type=module', '-e', BARE_NEST],
-    {
-      cwd: join(root, 'app'),
-      env: { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const child = spawn(join(root, 'usr/local/bin/node'), [...PLATFORM_FLAGS, '--input-type=module', '-e', BARE_NEST], {
+    cwd: join(root, 'app'),
+    env: { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const base = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', (text: Buffer) => resolve(text.toString().trim().replace('listening on ', '')));
     child.once('exit', (code) => reject(new Error(`the bare application ended with ${code}`)));

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { baseOf, bulkExport, Server } from '@provider-access/cli';
+import { baseOf, bulkExport, PLATFORM_FLAGS, Server } from '@provider-access/cli';
 import { layOut, UID, WRITTEN } from '@provider-access/image';
 import { eventually, startEngines, type Engines } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
@@ -192,8 +192,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       expect(proc('cmdline').split('\0').slice(0, -1)).toEqual([
         '/usr/local/bin/node',
         '--disable-warning=TimeoutNegativeWarning',
-        '--max-semi-space-size=8',
-        '--heap-growing-percent=100',
+        ...PLATFORM_FLAGS,
         '--import=/app/bin/early-signals.js',
         '/app/services/standalone/dist/main.js',
       ]);

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { PLATFORM_FLAGS } from '@provider-access/cli';
+import { read } from './sources.ts';
+
+/** Where a process of the platform starts. Only a shell reads some of these, so they cannot import the flags. */
+const STARTS = [
+  'package.json',
+  ...['auth', 'attribution', 'consent', 'resources', 'export'].map((service) => `services/${service}/package.json`),
+  'tools/image/app/bin/provider-access',
+];
+
+test.each(STARTS)('%s starts with the flags of V8 that were measured', (file) => {
+  const given = read(file).match(/--(?:max-semi-space-size|heap-growing-percent)=\d+/g);
+  expect(given).toEqual(PLATFORM_FLAGS);
+});
