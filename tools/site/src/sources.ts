@@ -19,6 +19,9 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   'charts/provider-access/UPGRADING.md': 'chart/upgrading.md',
 };
 
+/** Only who changes the code needs them, and has the repository. Each page lists all pages, so it is large. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['performance/profile.md', 'performance/tried.md']);
+
 const markdownBelow = (folder: string): string[] =>
   existsSync(folder)
     ? readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -29,10 +32,9 @@ const markdownBelow = (folder: string): string[] =>
 /** Every page that is copied. A README becomes the index of its folder. */
 export function sources(): readonly Source[] {
   return [
-    ...markdownBelow(join(REPOSITORY, 'docs')).map((name) => ({
-      from: `docs/${name}`,
-      to: name.replace(/(^|\/)README\.md$/, '$1index.md'),
-    })),
+    ...markdownBelow(join(REPOSITORY, 'docs'))
+      .filter((name) => !LEFT_OUT.has(name))
+      .map((name) => ({ from: `docs/${name}`, to: name.replace(/(^|\/)README\.md$/, '$1index.md') })),
     ...Object.entries(OUTSIDE).map(([from, to]) => ({ from, to })),
     ...markdownBelow(OWN_PAGES).map((name) => ({ from: `tools/site/pages/${name}`, to: name })),
   ];
