@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { PLATFORM_FLAGS } from '@provider-access/cli';
+import { SERVICES } from '../gateway.ts';
 import { read } from './sources.ts';
 
 /** Where a process of the platform starts. Only a shell reads some of these, so they cannot import the flags. */
 const STARTS = [
   'package.json',
-  ...['auth', 'attribution', 'consent', 'resources', 'export'].map((service) => `services/${service}/package.json`),
+  ...SERVICES.map((service) => `services/${service}/package.json`),
   'tools/image/app/bin/provider-access',
 ];
 
