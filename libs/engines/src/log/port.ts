@@ -94,8 +94,8 @@ export interface SubscribeOptions extends ConsumerGroup {
   /** Where a group without committed offsets starts. Default: the beginning. */
   readonly from?: Position;
   /**
-   * How long a batch may wait for more records, ms. Default 0. It gives fewer, larger batches to consumers for which no
-   * request waits (Kafka: fetch.max.wait.ms with fetch.min.bytes).
+   * How long a batch that is not full may wait for more records, ms. Default 0. It gives fewer, larger batches to
+   * consumers for which no request waits (Kafka: fetch.max.wait.ms with fetch.min.bytes).
    */
   readonly lingerMs?: number;
   /**

@@ -76,7 +76,7 @@ export interface Projection {
    * for that. It may change without a new version of the view, because the documents stay the same.
    */
   readonly plain?: { readonly part: string; readonly text: string };
-  /** How long a batch waits for more records, ms, for views for which no request waits. Default 0. */
+  /** How long a batch that is not full waits for more records, ms, for views for which no request waits. Default 0. */
   readonly lingerMs?: number;
   /**
    * How long a write may wait for others, ms, so that one commit has both. The wait ends earlier when no others are to

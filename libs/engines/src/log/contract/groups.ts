@@ -200,6 +200,17 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       expect([seen, await committed('g', 't')]).toEqual([10, 10]);
     });
 
+    it('delivers a batch that is full at once, and lets only the last one linger', async () => {
+      let seen = 0;
+      const subscription = await subscribe({ lingerMs: 60_000, maxRecords: 5 }, async (batch) => {
+        seen += batch.records.length;
+      });
+      await log().append('t', records(12, 1));
+      await eventually(() => seen >= 10);
+      await subscription.stop();
+      expect(await committed('g', 't')).toBe(seen);
+    });
+
     it('pauses while the engine is away and skips nothing when it is back', async () => {
       await log().append('t', records(20));
       const seen = new Set<string>();

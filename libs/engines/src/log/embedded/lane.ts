@@ -4,6 +4,7 @@ import { lossReason } from '../losses.ts';
 import {
   EngineUnavailable,
   type FollowOptions,
+  type LogRecord,
   positionOf,
   type SubscribeOptions,
   type Subscription,
@@ -77,6 +78,11 @@ export class Lane {
     });
   }
 
+  /** Whether the log has more than these records. */
+  #isBehindAfter(records: readonly LogRecord[]): boolean {
+    return (this.#store.head(this.topic)[this.partition] ?? 0) > records[records.length - 1]!.offset + 1;
+  }
+
   #behind(): boolean {
     try {
       return (this.#store.head(this.topic)[this.partition] ?? 0) > this.next;
@@ -86,20 +92,27 @@ export class Lane {
   }
 
   async #run(): Promise<void> {
+    let lingered = false;
     for (let failures = 0; this.#owner !== undefined;) {
       await turn();
-      const lingerMs = this.#owner?.options.lingerMs ?? 0;
-      if (lingerMs > 0 && this.#behind()) await this.#sleep(lingerMs);
       const owner: Consumer | undefined = this.#owner;
       if (owner === undefined) return;
+      const { lingerMs = 0, maxRecords } = owner.options;
       try {
         await this.#skip(owner);
-        const records = this.#store.read(this.topic, this.partition, this.next, owner.options.maxRecords);
+        const records = this.#store.read(this.topic, this.partition, this.next, maxRecords);
         owner.lastPoll = Date.now();
         if (records.length === 0) {
           owner.failures.delete(this);
           return;
         }
+        // A full batch gains nothing by a wait. With one for each, a busy topic would run away from the group.
+        if (lingerMs > 0 && !lingered && !this.#isBehindAfter(records)) {
+          lingered = true;
+          await this.#sleep(lingerMs);
+          continue;
+        }
+        lingered = false;
         await owner.options.handle({ topic: this.topic, partition: this.partition, records });
         const before = this.next;
         this.next = records[records.length - 1]!.offset + 1;
