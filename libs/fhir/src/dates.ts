@@ -46,7 +46,8 @@ function timeRange(value: string, midnight: number): DateRange | undefined {
   const start = midnight + hour * 60 * MINUTE + minute * MINUTE + second * 1000 - offset * MINUTE;
   if (!hasSecond) return { start, end: start + MINUTE };
   if (digits === 0) return { start, end: start + 1000 };
-  const millis = Number(value.slice(20, 20 + Math.min(digits, 3)).padEnd(3, '0'));
+  const tens = (digits === 1 ? digitAt(value, 20) * 10 : twoDigits(value, 20)) * 10;
+  const millis = digits < 3 ? tens : tens + digitAt(value, 22);
   return { start: start + millis, end: start + millis + (digits === 1 ? 100 : digits === 2 ? 10 : 1) };
 }
 
@@ -57,6 +58,7 @@ function digitsAt(text: string, from: number): number {
   while (text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) at += 1;
   return at - from;
 }
+const digitAt = (text: string, at: number): number => text.charCodeAt(at) - 48;
 /** The number of two digits at a place; NaN if there are others. */
 function twoDigits(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 48;
@@ -90,11 +92,15 @@ function offsetMinutes(text: string, from: number): number | undefined {
 /** The RFC 3339 instant in UTC, at most the end of the year 9999, because such instants sort as text. */
 export const toInstant = (ms: number): string => new Date(Math.min(ms, LAST)).toISOString();
 
-/** As Date.UTC, which reads years below 100 as 19xx. */
+/** Days before each month of a year that begins with March. */
+const DAYS_BEFORE = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
+/** Days from the first of March of the year 0 to the epoch. */
+const EPOCH = 719_468;
+/** As Date.UTC, which reads years below 100 as 19xx and is slower. */
 function utc(year: number, monthIndex: number, day: number): number {
-  return year >= 100
-    ? Date.UTC(year, monthIndex, day)
-    : new Date(Date.UTC(2000, monthIndex, day)).setUTCFullYear(year, monthIndex, day);
+  const years = monthIndex < 2 ? year - 1 : year;
+  const leaps = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
+  return (365 * years + leaps + DAYS_BEFORE[monthIndex]! + day - 1 - EPOCH) * DAY;
 }
 
 function daysInMonth(year: number, month: number): number {

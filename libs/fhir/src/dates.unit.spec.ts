@@ -9,7 +9,19 @@ const iso = (text: string): [string, string] | undefined => {
 };
 
 describe('dateRange', () => {
+  it('counts days as Date does, in all years', () => {
+    const wrong: string[] = [];
+    for (let ms = new Date(0).setUTCFullYear(1, 0, 1); ms <= Date.UTC(9999, 11, 31); ms += 11 * 86_400_000) {
+      const day = new Date(ms).toISOString().slice(0, 10);
+      if (dateRange(day)?.start !== ms) wrong.push(day);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it.each([
+    ['2024-02-29T10:00:00.5Z', '2024-02-29T10:00:00.500Z', '2024-02-29T10:00:00.600Z'],
+    ['2024-02-29T10:00:00.25Z', '2024-02-29T10:00:00.250Z', '2024-02-29T10:00:00.260Z'],
+    ['2024-02-29T10:00:00.1256789Z', '2024-02-29T10:00:00.125Z', '2024-02-29T10:00:00.126Z'],
     ['2024', '2024-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
     ['2024-12', '2024-12-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'],
     ['2024-02-29', '2024-02-29T00:00:00.000Z', '2024-03-01T00:00:00.000Z'],

@@ -67,7 +67,8 @@ export function ownerOf(resource: FhirResource): Owner {
   if (resourceType === 'Provenance') return { kind: 'targets', targets: referencesAt(resource['target']) };
   const element = PATIENT_ELEMENT[resourceType];
   if (element === undefined) return { kind: 'none' };
-  const [reference] = referencesAt(resource[element]);
+  const patient = resource[element];
+  const reference = isObject(patient) ? referenceIn(patient) : referencesAt(patient)[0];
   if (reference?.kind === 'literal' && reference.type === 'Patient')
     return reference.base === undefined
       ? { kind: 'patient', id: reference.id }
@@ -76,6 +77,9 @@ export function ownerOf(resource: FhirResource): Owner {
     ? { kind: 'none' }
     : { kind: 'unreadable', element };
 }
+
+const referenceIn = ({ reference }: Readonly<Record<string, unknown>>): ParsedReference | undefined =>
+  typeof reference === 'string' ? parseReference(reference) : undefined;
 
 /** The texts of a Reference, or of a list of them, parsed. */
 function referencesAt(value: unknown): ParsedReference[] {

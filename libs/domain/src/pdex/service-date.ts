@@ -12,8 +12,7 @@ interface Service {
   readonly statusDecides?: boolean;
 }
 
-const field = (value: unknown, ...names: string[]): unknown =>
-  names.reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), value);
+const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
 const isOneOf = (value: unknown, ...names: string[]): boolean => typeof value === 'string' && names.includes(value);
 const statusCode = (concept: unknown): unknown => field(list(field(concept, 'coding'))[0], 'code');
@@ -22,8 +21,9 @@ const statusCode = (concept: unknown): unknown => field(list(field(concept, 'cod
 function span(resource: FhirResource, stem: string): Service {
   const period = resource[`${stem}Period`];
   const moment = resource[`${stem}DateTime`] ?? resource[`${stem}Date`] ?? resource[`${stem}Instant`];
-  const events = list(field(resource[`${stem}Timing`], 'event'));
-  const bounds = field(resource[`${stem}Timing`], 'repeat', 'boundsPeriod');
+  const timing = resource[`${stem}Timing`];
+  const events = list(field(timing, 'event'));
+  const bounds = field(field(timing, 'repeat'), 'boundsPeriod');
   return {
     ends: [field(period, 'end'), moment, ...events, field(bounds, 'end')],
     starts: [field(period, 'start'), field(bounds, 'start')],
@@ -31,13 +31,16 @@ function span(resource: FhirResource, stem: string): Service {
 }
 
 function claimService(resource: FhirResource): Service {
-  const items = [...list(resource['item']), ...list(resource['addItem'])];
-  const serviced = items.map((item) => ({ period: field(item, 'servicedPeriod'), date: field(item, 'servicedDate') }));
   const billable = resource['billablePeriod'];
-  const service = {
-    ends: [field(billable, 'end'), ...serviced.flatMap(({ period, date }) => [field(period, 'end'), date])],
-    starts: [field(billable, 'start'), ...serviced.map(({ period }) => field(period, 'start'))],
-  };
+  const ends = [field(billable, 'end')];
+  const starts = [field(billable, 'start')];
+  for (const items of [resource['item'], resource['addItem']])
+    for (const item of list(items)) {
+      const period = field(item, 'servicedPeriod');
+      ends.push(field(period, 'end'), field(item, 'servicedDate'));
+      starts.push(field(period, 'start'));
+    }
+  const service = { ends, starts };
   if (resource['use'] !== 'preauthorization') return service;
   // An authorization is in use until its last period ends. Without an end it is in use until its status ends it.
   const periods = list(resource['preAuthRefPeriod']);
@@ -76,12 +79,12 @@ const SERVICES: Readonly<Record<string, (resource: FhirResource) => Service>> = 
   DiagnosticReport: (r) => withFallback(span(r, 'effective'), r['issued']),
   DocumentReference: (r) =>
     withFallback(
-      { ends: [field(r['context'], 'period', 'end')], starts: [field(r['context'], 'period', 'start')] },
+      { ends: [field(field(r['context'], 'period'), 'end')], starts: [field(field(r['context'], 'period'), 'start')] },
       r['date'],
     ),
   Immunization: (r) => span(r, 'occurrence'),
   MedicationRequest: (r) => ({
-    ends: [field(r['dispenseRequest'], 'validityPeriod', 'end')],
+    ends: [field(field(r['dispenseRequest'], 'validityPeriod'), 'end')],
     starts: [r['authoredOn']],
     statusDecides: true,
     active: isOneOf(r['status'], 'active', 'on-hold', 'draft'),
@@ -172,9 +175,19 @@ function overAt(resource: FhirResource): number | undefined {
  */
 export function beforeFloor(resource: FhirResource, floor: string = SERVICE_DATE_FLOOR): boolean {
   const over = overAt(resource);
-  const range = dateRange(floor);
-  if (range === undefined) throw new RangeError('the floor must be a FHIR date');
-  return over !== undefined && over <= range.start;
+  const start = startOf(floor);
+  return over !== undefined && over <= start;
+}
+
+/** The floor of the last call, which is that of nearly each next one. */
+let known = { floor: SERVICE_DATE_FLOOR, start: dateRange(SERVICE_DATE_FLOOR)!.start };
+function startOf(floor: string): number {
+  if (known.floor !== floor) {
+    const range = dateRange(floor);
+    if (range === undefined) throw new RangeError('the floor must be a FHIR date');
+    known = { floor, start: range.start };
+  }
+  return known.start;
 }
 
 /** The date by which a view sorts and filters, in its documented precision: the end of service, else the start. */

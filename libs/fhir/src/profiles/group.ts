@@ -43,9 +43,17 @@ export interface Check {
 interface Key {
   readonly name: string;
   readonly place: number;
-  /** The key that came after this one in the object that was read last. Most objects have the same order. */
-  next: Key | undefined;
+  /** The key that came after this one in the object that was read last, and the one that did before. */
+  next: Key;
+  before: Key;
 }
+/** No check asks for an empty key, so this one needs no check for undefined. */
+const NO_KEY = { name: '', place: -1 } as { -readonly [Name in keyof Key]: Key[Name] };
+NO_KEY.next = NO_KEY;
+NO_KEY.before = NO_KEY;
+const keyOf = (name: string, place: number): Key => ({ name, place, next: NO_KEY, before: NO_KEY });
+/** V8 compares keys of objects by their addresses, unless one of the texts that it compares is no key. */
+const internalized = (name: string): string => Object.keys({ [name]: true })[0]!;
 
 /** More keys than any structure has. A sender may choose names, so further ones are not kept. */
 const MOST_KEYS = 500;
@@ -59,7 +67,9 @@ export class Group {
   /** The values of the object that is checked now. A group checks one object at a time. */
   readonly values: unknown[] = [];
   readonly #keys = new Map<string, Key>();
-  readonly #start: Key = { name: '', place: -1, next: undefined };
+  readonly #start = keyOf('', -1);
+  /** Places that have a value now. A choice has many places, and at most one of them has a value. */
+  readonly #used: number[] = [];
 
   constructor(checks: readonly Check[]) {
     this.checks = checks;
@@ -77,26 +87,31 @@ export class Group {
     const known = this.#keys.get(name);
     if (known !== undefined) return known.place;
     const place = this.values.push(undefined) - 1;
-    this.#keys.set(name, { name, place, next: undefined });
+    this.#keys.set(name, keyOf(internalized(name), place));
     return place;
   }
 
   read(parent: Readonly<Record<string, unknown>>): void {
     const { values } = this;
+    const used = this.#used;
     let last = this.#start;
     for (const name in parent) {
-      const key = last.next?.name === name ? last.next : this.#after(last, name);
-      if (key.place >= 0) values[key.place] = parent[name];
+      const key = last.next.name === name ? last.next : this.#after(last, name);
+      if (key.place >= 0) {
+        values[key.place] = parent[name];
+        used.push(key.place);
+      }
       last = key;
     }
   }
 
   #after(last: Key, name: string): Key {
-    let key = this.#keys.get(name);
+    let key = last.before.name === name ? last.before : this.#keys.get(name);
     if (key === undefined) {
-      key = { name, place: -1, next: undefined };
+      key = keyOf(name, -1);
       if (this.#keys.size < MOST_KEYS) this.#keys.set(name, key);
     }
+    last.before = last.next;
     last.next = key;
     return key;
   }
@@ -104,6 +119,8 @@ export class Group {
   /** Lets go of the values, so that no resource stays in memory. */
   clear(): void {
     const { values } = this;
-    for (let at = 0; at < values.length; at++) values[at] = undefined;
+    const used = this.#used;
+    for (let at = 0; at < used.length; at++) values[used[at]!] = undefined;
+    used.length = 0;
   }
 }

@@ -52,6 +52,7 @@ class TableProfile implements KnownProfile {
 
 const profiles = PROFILE_ROWS.map((row) => new TableProfile(row));
 const byUrl = Map.groupBy(profiles, ({ url }) => url);
+const byCanonical = Map.groupBy(profiles, ({ url, version }) => `${url}|${version}`);
 const byType = Map.groupBy(profiles, ({ type }) => type);
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -60,10 +61,7 @@ const NONE: readonly never[] = Object.freeze([]);
  * @param canonical with `|version` only the profile of that version; without, those of every version that is known
  */
 export function profilesNamed(canonical: string): readonly KnownProfile[] {
-  const bar = canonical.indexOf('|');
-  if (bar < 0) return byUrl.get(canonical) ?? NONE;
-  const version = canonical.slice(bar + 1);
-  return (byUrl.get(canonical.slice(0, bar)) ?? NONE).filter((profile) => profile.version === version);
+  return byUrl.get(canonical) ?? byCanonical.get(canonical) ?? NONE;
 }
 
 export function profilesOf(type: string): readonly KnownProfile[] {

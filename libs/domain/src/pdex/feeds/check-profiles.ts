@@ -51,9 +51,10 @@ export function checkProfiles<R extends FhirResource>(
   // Every resource is served with a time, which the platform sets (ADR 0046).
   const dated = !isObject(meta) || declared.length === 0 || meta['lastUpdated'] !== undefined;
   const served = dated ? resource : withTime(resource, meta);
-  const evaluated = new Map<KnownProfile, ProfileCheck>();
-  const checks = new Set<ProfileCheck>();
-  const refused = new Set<ProfileCheck>();
+  // Most resources declare one profile, and maps and sets of one cost more than its check.
+  const evaluated = declared.length > 1 ? new Map<KnownProfile, ProfileCheck>() : undefined;
+  const checks: ProfileCheck[] = [];
+  const refused: ProfileCheck[] = [];
   const stay: string[] = [];
   for (const canonical of declared) {
     const versions = tables.profilesNamed(canonical);
@@ -66,7 +67,8 @@ export function checkProfiles<R extends FhirResource>(
       holding = check;
       break;
     }
-    for (const check of holding === undefined ? found : [holding]) checks.add(check);
+    if (holding !== undefined) addOnce(holding, checks);
+    else for (const check of found) addOnce(check, checks);
     if (versions.length === 0 || holding !== undefined) {
       stay.push(canonical);
       continue;
@@ -74,13 +76,17 @@ export function checkProfiles<R extends FhirResource>(
     // A canonical without a version stands for each known version, so the strictest of their rules holds.
     const rules = found.map(({ profile }) => profileRule(profile, policy));
     if (rules.every((rule) => rule === 'keep')) stay.push(canonical);
-    found.forEach((check, i) => rules[i] === 'refuse' && refused.add(check));
+    found.forEach((check, i) => rules[i] === 'refuse' && addOnce(check, refused));
   }
   return {
     resource: stay.length === declared.length ? resource : declaring(resource, stay),
-    checks: isPriorAuthorization(resource) ? withDenialReasons(resource, [...checks]) : [...checks],
-    refused: [...refused],
+    checks: isPriorAuthorization(resource) ? withDenialReasons(resource, checks) : checks,
+    refused,
   };
+}
+
+function addOnce(check: ProfileCheck, checks: ProfileCheck[]): void {
+  if (!checks.includes(check)) checks.push(check);
 }
 
 const withTime = (resource: FhirResource, meta: object): FhirResource => ({
@@ -91,15 +97,16 @@ const withTime = (resource: FhirResource, meta: object): FhirResource => ({
 function checkOnce(
   known: KnownProfile,
   resource: FhirResource,
-  evaluated: Map<KnownProfile, ProfileCheck>,
+  evaluated: Map<KnownProfile, ProfileCheck> | undefined,
   tables: ProfileTables,
 ): ProfileCheck {
-  let check = evaluated.get(known);
+  let check = evaluated?.get(known);
   if (check === undefined) {
     // A profile of another type does not hold, whatever the resource contains.
     const lacks: readonly Shortcoming[] =
       known.type === resource.resourceType ? tables.lacksOf(known, resource) : [{ element: known.type, rule: 'type' }];
-    evaluated.set(known, (check = { profile: `${known.url}|${known.version}`, lacks }));
+    check = { profile: `${known.url}|${known.version}`, lacks };
+    evaluated?.set(known, check);
   }
   return check;
 }

@@ -15,8 +15,11 @@ interface Path {
 export interface CountRun {
   /** The number of the walk. */
   readonly id: number;
-  /** To the present structure and those around it. */
+  /** The names of the present structure and of those around it; the first one stands for the resource. */
+  readonly names: string[];
+  /** Their paths, as far as they are known. Most structures lose nothing, so nobody needs their paths. */
   readonly paths: Path[];
+  known: number;
   /** In the order in which they were counted first. */
   readonly counted: Path[];
 }
@@ -35,7 +38,7 @@ export function countingOf(type: string): CountRun {
   let root = roots.get(type);
   if (root === undefined) roots.set(type, (root = pathOf(type, 1)));
   runs += 1;
-  return { id: runs, paths: [root], counted: [] };
+  return { id: runs, names: [type], paths: [root], known: 0, counted: [] };
 }
 
 function pathOf(text: string, names: number): Path {
@@ -54,16 +57,23 @@ function pathBelow(path: Path, name: string): Path {
 }
 
 /** Names the structure at this depth. */
-export function stepInto(name: string, { paths }: CountRun, depth: number): void {
-  paths[depth] = pathBelow(paths[depth - 1]!, name);
+export function stepInto(name: string, run: CountRun, depth: number): void {
+  run.names[depth] = name;
+  if (run.known >= depth) run.known = depth - 1;
+}
+
+function pathAt(run: CountRun, depth: number): Path {
+  const { names, paths } = run;
+  for (; run.known < depth; run.known++) paths[run.known + 1] = pathBelow(paths[run.known]!, names[run.known + 1]!);
+  return paths[depth]!;
 }
 
 /** Counts the structure at this depth as dropped. */
-export const count = (run: CountRun, depth: number): undefined => countAt(run, run.paths[depth]!);
+export const count = (run: CountRun, depth: number): undefined => countAt(run, pathAt(run, depth));
 
 /** Counts an element of that structure as dropped or masked. */
 export const countElement = (run: CountRun, depth: number, key: string): undefined =>
-  countAt(run, pathBelow(run.paths[depth]!, key));
+  countAt(run, pathBelow(pathAt(run, depth), key));
 
 function countAt({ id, counted }: CountRun, path: Path): undefined {
   if (path.run !== id) {

@@ -59,8 +59,12 @@ export interface WalkStep {
   readonly structure?: string;
   /** The plan of that structure, compiled when the walk first needs it. */
   plan?: WalkPlan;
-  /** The step that came after this one in the object that was walked last. Most objects have the same order. */
-  next?: WalkStep;
+  /**
+   * The step that came after this one in the object that was walked last, and the one that did before. Most objects
+   * have the same order, but for an element that some of them lack.
+   */
+  next: WalkStep;
+  before: WalkStep;
   /** The bit of the choice that the element belongs to; 0 for no choice. */
   readonly choice: number;
   /** The bits of the required elements that the element stands for. */
@@ -70,7 +74,7 @@ export interface WalkStep {
   /** Whether an element of this name can be a security label of the resource, or say that it has one. */
   readonly mayLabel?: boolean;
 }
-type NewStep = Omit<WalkStep, 'size' | 'next' | 'plan'>;
+type NewStep = Omit<WalkStep, 'size' | 'next' | 'before' | 'plan'>;
 
 /** Everything that a walk over one structure has to know, in one context. */
 export interface WalkPlan {
@@ -93,6 +97,12 @@ export interface WalkPlan {
   readonly isAdjudication: boolean;
 }
 
+/** V8 compares keys of objects by their addresses, unless one of the texts that it compares is no key. */
+const internalized = (key: string): string => Object.keys({ [key]: true })[0]!;
+
+/** The walk passes an empty key on, which is no element of R4 anyway. So this step needs no check for undefined. */
+let NO_STEP = undefined as unknown as Open;
+
 /** Each step has the same shape, because the walk looks at all of them in one place. */
 const stepOf = ({
   key,
@@ -106,8 +116,8 @@ const stepOf = ({
   required,
   mayBeCode = false,
   mayLabel = false,
-}: NewStep): WalkStep => ({
-  key,
+}: NewStep): Open => ({
+  key: internalized(key),
   kind,
   list,
   size: key.length + '"":,'.length,
@@ -119,15 +129,24 @@ const stepOf = ({
   required,
   mayBeCode,
   mayLabel,
-  next: undefined,
+  next: NO_STEP,
+  before: NO_STEP,
   plan: undefined,
 });
+type Open = { -readonly [Name in keyof WalkStep]: WalkStep[Name] };
 
-/** The step of a key, which is most likely the one that came after the last step before. Undefined for no element. */
+const NONE = { list: false, choice: 0, required: 0 };
+NO_STEP = stepOf({ key: '', kind: 'pass-on', ...NONE });
+NO_STEP.next = NO_STEP;
+NO_STEP.before = NO_STEP;
+
+/** The step of a key, which is most likely one that came after the last step before. Undefined for no element. */
 export function stepAfter(last: WalkStep, key: string, { steps }: WalkPlan): WalkStep | undefined {
-  if (last.next?.key === key) return last.next;
-  const step = steps.get(key);
-  if (step !== undefined) last.next = step;
+  if (last.next.key === key) return last.next;
+  const step = last.before.key === key ? last.before : steps.get(key);
+  if (step === undefined) return undefined;
+  last.before = last.next;
+  last.next = step;
   return step;
 }
 
@@ -169,8 +188,7 @@ function compile(name: string, context: Context): WalkPlan | undefined {
   };
   const steps = new Map<string, WalkStep>();
   const add = (step: NewStep): unknown => steps.set(step.key, stepOf(step));
-  const none = { list: false, choice: 0, required: 0 };
-  if (structure.resource) add({ key: 'resourceType', kind: 'type', ...none });
+  if (structure.resource) add({ key: 'resourceType', kind: 'type', ...NONE });
   for (const element of structure.elements.values()) {
     const step = redaction.steps.get(element.name)!;
     const { list, type, codes } = element;
@@ -191,7 +209,7 @@ function compile(name: string, context: Context): WalkPlan | undefined {
     structure,
     context,
     steps,
-    start: stepOf({ key: '', kind: 'pass-on', ...none }),
+    start: stepOf({ key: '', kind: 'pass-on', ...NONE }),
     required: 2 ** structure.required.length - 1,
     isDropped: dropRuleOf(name),
     refers: structure.elements.get('reference')?.primitive === true,

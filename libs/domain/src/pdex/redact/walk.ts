@@ -82,7 +82,8 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
     // A resource itself is never dropped.
     const kept = walkStructure(resource, plan, run, 0, false, contained)!;
     const declared = withProfiles(kept, context, kept !== resource) as FhirResource;
-    const references = run.references.length === 0 ? run.references : [...new Set(run.references)];
+    // Nearly all resources have few references, and a set of them costs more than the comparisons.
+    const references = withoutDuplicates(run.references);
     const { plain, members, size, unsure } = run;
     return { resource: declared, dropped: countsOf(run), references, plain, written: { members, size, unsure } };
   } catch (error) {
@@ -91,9 +92,21 @@ export function walkResource(resource: FhirResource, options: WalkOptions): Walk
   }
 }
 
+const FEW = 16;
+function withoutDuplicates(references: string[]): string[] {
+  if (references.length > FEW) return [...new Set(references)];
+  let left = 0;
+  for (let at = 0; at < references.length; at++) {
+    const reference = references[at]!;
+    if (references.indexOf(reference) === at) references[left++] = reference;
+  }
+  references.length = left;
+  return references;
+}
+
 /** All runs have the same shape. */
 function runOf(type: string, { base, keeps, note, noteLabel, isPlain = false }: WalkOptions): Run {
-  const { id, paths, counted } = countingOf(type);
+  const { id, names, paths, known, counted } = countingOf(type);
   return {
     base,
     keeps,
@@ -101,7 +114,9 @@ function runOf(type: string, { base, keeps, note, noteLabel, isPlain = false }: 
     noteLabel,
     isPlain,
     id,
+    names,
     paths,
+    known,
     counted,
     references: [],
     plain: true,
