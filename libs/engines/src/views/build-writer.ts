@@ -52,6 +52,13 @@ export interface Lost extends TopicPartition {
   readonly until: number;
 }
 
+/** Documents that the store did not write. */
+interface Refused {
+  readonly ids: ReadonlySet<string>;
+  /** The incarnation of the store that was asked to write them. */
+  readonly incarnation: number;
+}
+
 const NONE: ReadonlyMap<string, StoredPart> = new Map();
 /** With more waiting progress entries, a writer asks the store how far other processes have come. */
 const WAITING = 2;
@@ -154,8 +161,12 @@ export class BuildWriter {
     const { store, projection, logger } = this.#context;
     const evolve = projection.topics[topic]!;
     let from = this.next(topic, partition);
+    /** What the last attempt did not write. It wrote all other documents. */
+    let refused: Refused | undefined;
     for (let attempt = 0; ; attempt++) {
       const incarnation = store.incarnation();
+      // An engine that changed since may have lost those others.
+      const only = refused?.incarnation === incarnation ? refused.ids : undefined;
       const { ops, progress, passedOver, stop } = await evolveBatch(
         evolve,
         { topic, partition, records },
@@ -167,22 +178,25 @@ export class BuildWriter {
         },
         failing,
         attempt === 0,
+        only,
       );
       const next = Math.max(stop?.offset ?? until, from);
       const settled = await this.#progress(topic, partition, next, progress);
       const checkpoint: Advance = { topic, partition, from, next, progress: settled };
-      let refused: number;
+      let lost: readonly string[];
       try {
-        refused = (await store.apply(projection, this.build, ops, checkpoint, incarnation)).length;
+        lost = await store.apply(projection, this.build, ops, checkpoint, incarnation);
       } catch (error) {
         if (!this.#isOfDocument(error, ops)) throw error;
         return this.#oneByOne(topic, partition, records, until, failing, error);
       }
-      if (refused > 0) {
+      if (lost.length > 0) {
         // A document that was taken for a new one exists, or another instance wrote the same part from another
-        // partition: load and evolve again.
+        // partition: load and evolve it again.
+        // A record at which the projection failed is to be found again.
+        refused = stop === undefined && passedOver.length === 0 ? { ids: new Set(lost), incarnation } : undefined;
         if (attempt < 20) continue;
-        throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
+        throw new EngineUnavailable(`${this.#view}: ${lost.length} documents kept changing under the write`);
       }
       this.#checkpoints.set(keyOf(topic, partition), checkpoint);
       this.#sureIn.set(keyOf(topic, partition), incarnation);
@@ -192,6 +206,7 @@ export class BuildWriter {
         // The engine changed during the write of the checkpoint, so the documents before it may be lost. Parts that are
         // still there are skipped.
         from = next;
+        refused = undefined;
         continue;
       }
       if (stop !== undefined) throw new ProjectionStopped(`${this.#view}: ${stop.sentence}`);

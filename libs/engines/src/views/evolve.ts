@@ -83,6 +83,7 @@ export type Failing = 'with-part' | 'afresh';
  * notes the record in `PASSED_OVER_ID`. `failing` names the only record of a batch whose documents could not be
  * written.
  * @param guess whether the documents of records that `begins` are taken for new ones and not loaded
+ * @param only ids of the documents to work out; undefined for all
  */
 export async function evolveBatch(
   topic: TopicEvolve,
@@ -90,8 +91,9 @@ export async function evolveBatch(
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
   failing?: Failing,
   guess = false,
+  only?: ReadonlySet<string>,
 ): Promise<Evolved> {
-  const { work, progress, passedOver, stop: unknown } = sorted(topic, batch, guess);
+  const { work, progress, passedOver, stop: unknown } = sorted(topic, batch, guess, only);
   let stop = unknown;
   const ops = new Map<string, ViewOp>();
   const known = new Set<string>();
@@ -150,7 +152,7 @@ export async function evolveBatch(
       break;
     }
   }
-  if (unsure) return evolveBatch(topic, batch, load, failing);
+  if (unsure) return evolveBatch(topic, batch, load, failing, false, only);
   // Progress behind the stop must not count.
   const until = stop?.offset ?? Infinity;
   const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
@@ -190,7 +192,7 @@ interface Sorted {
 }
 
 /** The records of a batch that concern documents, and those that report progress. It ends at an unknown type. */
-function sorted(topic: TopicEvolve, batch: Batch, guess: boolean): Sorted {
+function sorted(topic: TopicEvolve, batch: Batch, guess: boolean, only: ReadonlySet<string> | undefined): Sorted {
   const progress: Sorted['progress'][number][] = [];
   const work: Work[] = [];
   const passedOver: PassedOver[] = [];
@@ -201,7 +203,8 @@ function sorted(topic: TopicEvolve, batch: Batch, guess: boolean): Sorted {
       const entry = progressOf(record);
       if (entry !== undefined) progress.push({ offset: record.offset, entry });
       if (entry === undefined || topic.progress === true) {
-        const keys = topic.keys(record);
+        const all = topic.keys(record);
+        const keys = only === undefined ? all : all.filter((id) => only.has(id));
         if (keys.length > 0) work.push({ record, keys, begins: guess && topic.begins?.(record) === true });
       }
     } catch (error) {

@@ -75,6 +75,15 @@ describe('evolveBatch', () => {
     expect(loads).toEqual([[], ['a'], ['~passed-over']]);
   });
 
+  it('works out only the documents that it is asked for', async () => {
+    const loads: (readonly string[])[] = [];
+    const load = async (ids: readonly string[]) => (loads.push(ids), new Map<string, StoredPart>());
+    const records = batch(at(2, 'a'), at(3, 'a+b'), at(4, 'c'));
+    const { ops } = await evolveBatch(adding, records, load, undefined, false, new Set(['b']));
+    expect(ops).toEqual([{ id: 'b', part: 'p', partition: 0, offset: 3, value: { sum: 1 }, base: {} }]);
+    expect(loads).toEqual([['b']]);
+  });
+
   const bad = { bad: 'yes' };
   const load = async (): Promise<Map<string, StoredPart>> => new Map();
 

@@ -129,8 +129,10 @@ it('looks for a document that a record begins only if the store refuses to inser
   const insert = 'INSERT totals_v1_r1';
   expect(await written('a', 'b')).toEqual([insert]);
   const found = 'SELECT totals_v1_r1';
-  // The first attempt inserts c and finds b. The second one loads both, and changes b if it is as it was loaded.
+  const parts = vi.spyOn(views.store, 'parts');
+  // The first attempt inserts c and finds b. The second one loads b alone, and changes it if it is as it was loaded.
   expect(await written('c', 'b')).toEqual([insert, found, found, found, insert]);
+  expect(parts.mock.calls.map(([, , , ids]) => ids)).toEqual([['b']]);
   expect(await views.reader(totals).getMany(['a', 'b', 'c'])).toMatchObject([
     { right: { sum: 1 } },
     { right: { sum: 2 } },
