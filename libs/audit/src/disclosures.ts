@@ -1,6 +1,7 @@
 import { type Disclosure, PA_AUDIT, dataOf, type ReadUntil, readUntilOf } from '@provider-access/events';
 import { type LogRecord, parsedLately } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { notes } from '@provider-access/kernel';
 
 /** A release or refusal, for one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {
@@ -46,7 +47,7 @@ type Kept = Pick<AuditRecord, 'entry' | 'read'>;
  * Entries that this process has appended and no view has read yet, by the headers of their record: the log of this
  * process hands on the headers of an append as they are. Parsing an entry costs a read more than keeping it.
  */
-const appended = new WeakMap<LogRecord['headers'], Kept>();
+const appended = notes<LogRecord['headers'], Kept>();
 /** Keeps an entry that is about to be appended, and its `ce_paread`, so that no view of this process parses them. */
 export const keepEntry = ({ headers }: Pick<LogRecord, 'headers'>, entry: Disclosure, read?: ReadUntil): void =>
   void appended.set(headers, { entry, read });

@@ -1,5 +1,6 @@
 import { typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import { notes } from '@provider-access/kernel';
 import { MERGED } from './matter.ts';
 import type { Readable } from './read.ts';
 import { decisiveOf, isResourceEvent, namedTypes, namesNone } from './resources.ts';
@@ -35,7 +36,7 @@ interface Kept extends ReceivedData {
 }
 
 /** By the headers of the record, which a log in this process hands on as they are (`EventLog.handsOnHeaders`). */
-const kept = new WeakMap<LogRecord['headers'], Kept>();
+const kept = notes<LogRecord['headers'], Kept>();
 type WithHeaders = Pick<LogRecord, 'headers'>;
 
 /**

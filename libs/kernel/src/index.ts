@@ -5,6 +5,7 @@ export * from './cures.ts';
 export * from './edit-distance.ts';
 export * from './languages.ts';
 export * from './log-line.ts';
+export * from './notes.ts';
 export * from './refusal.ts';
 export * from './roles.ts';
 export * from './within.ts';

@@ -1,5 +1,6 @@
 import { dataOf, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import { notes } from '@provider-access/kernel';
 import { compareVersions, type Ordered, VERSION_HEADER, type VersionOrder } from './record.ts';
 
 const ACCEPTED = 'pa.record-accepted.v1';
@@ -51,7 +52,7 @@ interface Kept {
  * on the headers of an append as they are. Parsing a value costs more than writing it to a view. The last reader takes
  * the value out, because the log keeps its newest records in memory, and every line would be there a second time.
  */
-const kept = new WeakMap<LogRecord['headers'], Kept>();
+const kept = notes<LogRecord['headers'], Kept>();
 
 /**
  * Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. Pass a

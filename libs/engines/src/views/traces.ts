@@ -1,6 +1,7 @@
+import { notes } from '@provider-access/kernel';
 import type { ViewDocument } from './projection.ts';
 
-const traces = new WeakMap<ViewDocument, readonly string[]>();
+const traces = notes<ViewDocument, readonly string[]>();
 
 /** Trace contexts of the last writes of a document's parts, if the store has them. */
 export const traceOf = (document: ViewDocument): readonly string[] => traces.get(document) ?? [];

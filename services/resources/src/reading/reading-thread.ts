@@ -4,6 +4,7 @@ import { textOf } from '@provider-access/events';
 import { receivedOf } from '@provider-access/intake/received';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { ThreadError, ThreadPool } from '@provider-access/engines/threads';
+import { notes } from '@provider-access/kernel';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { scanData } from '../domain/sent-text.ts';
 import { type PackedReadings, unpacked } from './packed.ts';
@@ -49,7 +50,7 @@ export class ReadingThread implements OnApplicationShutdown {
    * Readings of events that this process has received, until the log delivers them: by the headers of the record, which
    * a log in this process hands on as they are. A reading goes when nobody has the headers any more.
    */
-  private readonly kept = new WeakMap<LogRecord['headers'], Kept>();
+  private readonly kept = notes<LogRecord['headers'], Kept>();
   private readonly free: Uint8Array<ArrayBuffer>[] = [];
 
   /**
