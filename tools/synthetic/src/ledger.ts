@@ -40,15 +40,17 @@ export interface MemberLedger extends MemberOutline {
 
 const SUPPORTING = /^(Organization|Practitioner|PractitionerRole|Location)\//;
 
-function collect(value: unknown, into: Set<string>): void {
-  if (Array.isArray(value)) for (const item of value) collect(item, into);
-  else if (typeof value === 'object' && value !== null) {
-    for (const [key, inner] of Object.entries(value)) {
-      if (key !== 'reference') collect(inner, into);
-      else if (typeof inner === 'string') {
-        if (SUPPORTING.test(inner)) into.add(inner);
-      } else collect(inner, into);
-    }
+/** Resources are plain data, so `for in` names their own elements, and makes no list of them. */
+function collect(value: object, into: Set<string>): void {
+  if (Array.isArray(value)) {
+    for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) collect(item, into);
+    return;
+  }
+  for (const key in value) {
+    const inner = (value as Readonly<Record<string, unknown>>)[key];
+    if (typeof inner === 'object') {
+      if (inner !== null) collect(inner, into);
+    } else if (key === 'reference' && typeof inner === 'string' && SUPPORTING.test(inner)) into.add(inner);
   }
 }
 
@@ -114,8 +116,6 @@ interface ProviderExpectation {
   notCovered: number;
   resources: number;
   readonly perType: Record<string, number>;
-  /** Bounded by the roster. */
-  readonly supporting: Set<string>;
 }
 export interface LedgerSummary {
   readonly members: number;
@@ -183,7 +183,6 @@ const nothingOf = (npi: string): ProviderExpectation => ({
   notCovered: 0,
   resources: 0,
   perType: {},
-  supporting: new Set(),
 });
 
 /** @param known the summary, if something else has already added up all members */
@@ -240,5 +239,4 @@ function count(provider: ProviderExpectation, m: MemberLedger): void {
   if (!m.visibleTo.includes(provider.npi)) return;
   provider.members++;
   provider.resources += add(provider.perType, m.perType);
-  for (const s of m.supporting) provider.supporting.add(s);
 }

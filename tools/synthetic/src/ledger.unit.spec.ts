@@ -203,10 +203,18 @@ describe.each([
       expect(expected.members).toBe(visible.length);
       expect(expected.resources).toBe(visible.reduce((sum, m) => sum + m.resources.size, 0));
       if (!o.inNetwork) expect(expected.members).toBe(0);
-      if (expected.members > 0) expect(expected.supporting).toContain('Organization/payer');
     }
+  });
+
+  it('names what the resources of a member refer to, and nothing outside of the roster', () => {
     const own = new Set(payer.roster.resources.map((r) => `${r.resourceType}/${r.id}`));
-    for (const p of providers.values()) for (const s of p.supporting) expect(own).toContain(s);
+    for (const { resources, supporting } of members) {
+      const text = JSON.stringify([...resources.values()].map(({ resource }) => resource));
+      const found = text.matchAll(/"reference":"((?:Organization|Practitioner|PractitionerRole|Location)\/[^"]*)"/g);
+      expect([...supporting].sort()).toEqual([...new Set([...found].map(([, about]) => about!))].sort());
+      expect(supporting).toContain('Organization/payer');
+      for (const about of supporting) expect(own).toContain(about);
+    }
   });
 });
 
@@ -245,6 +253,29 @@ describe('the ledger', () => {
     partly.events().next();
     expect(partly.ledger.summary()).toEqual(published.ledger.summary());
     expect(published.ledger.summary()).toEqual(syntheticPayer({ seed: 'u', members: 9, asOf }).ledger.summary());
+  });
+
+  it('gives the events as text, in the same order, and adds up the same members', () => {
+    const options = { seed: 'u', members: 9, asOf, window: 4 };
+    const [plain, texts] = [syntheticPayer(options), syntheticPayer(options)];
+    const text = (event: DomainEvent): string => JSON.stringify(event);
+    expect([...texts.eventsAs(text)]).toEqual([...plain.events()].map(text));
+    expect(texts.ledger.summary()).toEqual(plain.ledger.summary());
+  });
+
+  it('hands over the events of a member when the story is told, and not when it is their turn', () => {
+    const payer = syntheticPayer({ seed: 'u', members: 6, asOf, window: 3 });
+    const made = new Set<string>();
+    for (const subject of payer.eventsAs((event) => {
+      made.add(event.subject!);
+      return event.subject!;
+    }))
+      if (subject.startsWith('m-')) break;
+    expect([...made].filter((subject) => subject.startsWith('m-')).sort()).toEqual([
+      'm-000001',
+      'm-000002',
+      'm-000003',
+    ]);
   });
 
   it('knows no provider outside the roster', () =>

@@ -30,6 +30,11 @@ export interface SyntheticPayer {
   membersEvents(choose?: Choice): IterableIterator<DomainEvent>;
   /** Everything in publish order: providers first, then the members' events. */
   events(): IterableIterator<DomainEvent>;
+  /**
+   * The same as `of` makes it, for example as text. `of` gets the events of a member as soon as the story is told, so
+   * that nothing else of the stories is kept until it is their turn.
+   */
+  eventsAs<T>(of: (event: DomainEvent) => T): IterableIterator<T>;
   readonly ledger: Ledger;
 }
 
@@ -65,22 +70,22 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   const totals = (): Totals => new Totals(npis, countOf(roster));
   /** Known once all stories were told for their events. */
   let known: LedgerSummary | undefined;
-  function* membersEvents(choose?: Choice): IterableIterator<DomainEvent> {
+  function* membersEventsAs<T>(of: (event: DomainEvent) => T, choose?: Choice): IterableIterator<T> {
     const all = totals();
     for (let first = 0; first < size; first += window) {
       yield* interleave(
         Array.from({ length: Math.min(window, size - first) }, (_, i) => {
           const story = memberEvents(numberAt(first + i));
           all.add(ledgerOf(story, asOf));
-          return queueOf(story, choose?.(story));
+          return queueOf(story, of, choose?.(story));
         }),
       );
     }
     known ??= all.summary();
   }
-  function* events(): IterableIterator<DomainEvent> {
-    yield* providerEvents(roster);
-    yield* membersEvents();
+  function* eventsAs<T>(of: (event: DomainEvent) => T): IterableIterator<T> {
+    for (const event of providerEvents(roster)) yield of(event);
+    yield* membersEventsAs(of);
   }
 
   return {
@@ -88,8 +93,9 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
     providerOrganizations: roster.organizations,
     providerEvents: () => providerEvents(roster),
     memberEvents,
-    membersEvents,
-    events,
+    membersEvents: (choose) => membersEventsAs(itself, choose),
+    events: () => eventsAs(itself),
+    eventsAs,
     ledger: ledgerOver(
       numbers,
       totals,
@@ -149,20 +155,31 @@ function subjectOf(resource: Resource, roster: Roster): string {
   return managing?.reference.slice('Organization/'.length) ?? resource.id;
 }
 
+const itself = (event: DomainEvent): DomainEvent => event;
+
 /** The rest of a member's events, last one first, so that published ones can be freed. */
-interface Queue {
-  readonly events: DomainEvent[];
+interface Queue<T> {
+  readonly events: T[];
   readonly published: number[];
 }
-const queueOf = ({ events, published }: MemberStory, chosen: (place: number) => boolean = () => true): Queue => ({
-  events: events.filter((_, i) => chosen(i)).reverse(),
-  published: published.filter((_, i) => chosen(i)).reverse(),
-});
+function queueOf<T>(
+  story: MemberStory,
+  of: (event: DomainEvent) => T,
+  chosen: (place: number) => boolean = () => true,
+): Queue<T> {
+  const queue: Queue<T> = { events: [], published: [] };
+  for (let i = story.events.length - 1; i >= 0; i -= 1)
+    if (chosen(i)) {
+      queue.events.push(of(story.events[i]!));
+      queue.published.push(story.published[i]!);
+    }
+  return queue;
+}
 
 /** Merges by publish time; order within a member stays. */
-function* interleave(queues: readonly Queue[]): IterableIterator<DomainEvent> {
+function* interleave<T>(queues: readonly Queue<T>[]): IterableIterator<T> {
   for (;;) {
-    let next: Queue | undefined;
+    let next: Queue<T> | undefined;
     for (const queue of queues)
       if (queue.events.length > 0 && (next === undefined || queue.published.at(-1)! < next.published.at(-1)!))
         next = queue;

@@ -39,7 +39,7 @@ const MONEY_ELEMENTS = new Set([
   'priceOverride',
 ]);
 
-/** Where an object is: its element and its parent, and the kind of its resource. */
+/** Where an object or a list is: its element and its parent, and the kind of its resource. */
 interface Place {
   readonly key: string;
   readonly parent: Record<string, unknown> | undefined;
@@ -47,34 +47,73 @@ interface Place {
   /** Whether it is the value of an extension. */
   readonly extended: boolean;
 }
+/** A value that is still to be looked at. Its path is a chain, because nearly no path is ever written. */
+interface Open extends Place {
+  readonly value: object;
+  readonly inside: Open | undefined;
+  readonly step: string | number;
+}
 
 /** JSON paths (`ExplanationOfBenefit.total[0].amount.currency`) of everything in `value` that looks like money. */
 export function findMoney(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
   const found = new Set<string>();
-  const root: Place = { key: '', parent: undefined, financial: false, extended: false };
-  const open: { value: unknown; path: string; place: Place }[] = [{ value, path: '', place: root }];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { path, place } = next;
-    if (Array.isArray(next.value)) {
-      next.value.forEach((item: unknown, index) => open.push({ value: item, path: `${path}[${index}]`, place }));
-    } else if (typeof next.value === 'object' && next.value !== null) {
-      const object = next.value as Record<string, unknown>;
-      const type = object['resourceType'];
-      const here = typeof type === 'string' ? { ...place, financial: FINANCIAL.has(type) } : place;
-      const reason = moneyIn(object, here);
-      if (reason !== undefined) found.add(`${path}: ${reason}`);
-      const inside = { parent: object, financial: here.financial, extended: isExtension(place.key) };
-      for (const [key, child] of Object.entries(object)) {
-        open.push({ value: child, path: path === '' ? key : `${path}.${key}`, place: { ...inside, key } });
-      }
-    } else if (MONEY_ELEMENTS.has(place.key)) found.add(`${path}: ${place.key}`);
-  }
+  const root: Open = {
+    value,
+    inside: undefined,
+    step: '',
+    key: '',
+    parent: undefined,
+    financial: false,
+    extended: false,
+  };
+  const open: Open[] = [root];
+  for (let next = open.pop(); next !== undefined; next = open.pop())
+    if (Array.isArray(next.value)) openItems(next, next.value, open, found);
+    else openElements(next, next.value as Record<string, unknown>, open, found);
   return [...found].sort();
+}
+
+function openItems(list: Open, items: readonly unknown[], open: Open[], found: Set<string>): void {
+  const { key, parent, financial, extended } = list;
+  for (const [step, item] of items.entries())
+    if (typeof item === 'object' && item !== null)
+      open.push({ value: item, inside: list, step, key, parent, financial, extended });
+    else if (MONEY_ELEMENTS.has(key)) found.add(`${pathOf(list)}[${step}]: ${key}`);
+}
+
+function openElements(place: Open, object: Record<string, unknown>, open: Open[], found: Set<string>): void {
+  const type = object['resourceType'];
+  const financial = typeof type === 'string' ? FINANCIAL.has(type) : place.financial;
+  const reason = moneyIn(object, place, financial);
+  if (reason !== undefined) found.add(`${pathOf(place)}: ${reason}`);
+  const extended = isExtension(place.key);
+  for (const key of Object.keys(object)) {
+    const child = object[key];
+    if (typeof child === 'object' && child !== null)
+      open.push({ value: child, inside: place, step: key, key, parent: object, financial, extended });
+    else if (MONEY_ELEMENTS.has(key)) found.add(`${below(pathOf(place), key)}: ${key}`);
+  }
+}
+
+const below = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
+function pathOf({ inside, step }: Open): string {
+  const steps: (string | number)[] = [];
+  for (let at: Open | undefined = inside, name = step; at !== undefined; { inside: at, step: name } = at)
+    steps.push(name);
+  return steps.reduceRight<string>(
+    (path, each) => (typeof each === 'number' ? `${path}[${each}]` : below(path, each)),
+    '',
+  );
 }
 
 const isExtension = (key: string): boolean => key === 'extension' || key === 'modifierExtension';
 
-function moneyIn(object: Record<string, unknown>, { key, parent, financial, extended }: Place): string | undefined {
+function moneyIn(
+  object: Record<string, unknown>,
+  { key, parent, extended }: Place,
+  financial: boolean,
+): string | undefined {
   if ('currency' in object || '_currency' in object) return 'currency';
   if ('costToBeneficiary' in object) return 'costToBeneficiary';
   if (MONEY_ELEMENTS.has(key)) return key;
@@ -86,8 +125,11 @@ function moneyIn(object: Record<string, unknown>, { key, parent, financial, exte
   const url = isExtension(key) && typeof text === 'string' ? text.toLowerCase().split(/[/#-]/).at(-1) : undefined;
   if (url === 'currency') return 'extension of a currency';
   if (url === 'unitprice') return 'extension of a price';
-  const system = typeof object['system'] === 'string' ? object['system'].trim().toLowerCase() : '';
   const counts = typeof object['value'] === 'number' || 'comparator' in object || 'unit' in object;
+  const named = typeof object['system'] === 'string' ? object['system'] : '';
+  // Most objects are codes, whose systems are long URLs.
+  if (!counts && !/^\s*urn:/i.test(named)) return undefined;
+  const system = named.trim().toLowerCase();
   if (/^urn:(iso:std:iso:4217|oid:1\.0\.4217$)/.test(system) && (counts || 'code' in object)) return 'ISO 4217';
   return counts && countsMoney(object, system, financial, financial || extended) ? 'quantity of currency' : undefined;
 }

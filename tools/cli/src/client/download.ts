@@ -114,11 +114,15 @@ export async function download(url: string, file: string, options: DownloadOptio
   }
 }
 
+/** A step of a file costs a turn of the thread pool and of the event loop, so a step is large. */
+const STEP_BYTES = 256 * 1024;
+
 /** Lines of a gzip NDJSON file, streamed as strings. */
 export async function* gunzipLines(file: string): AsyncGenerator<string> {
   let rest = '';
   const decoder = new TextDecoder();
-  for await (const chunk of createReadStream(file).pipe(createGunzip())) {
+  const compressed = createReadStream(file, { highWaterMark: STEP_BYTES });
+  for await (const chunk of compressed.pipe(createGunzip({ chunkSize: STEP_BYTES }))) {
     const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
     rest = lines.pop()!;
     yield* lines;

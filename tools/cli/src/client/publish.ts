@@ -143,8 +143,10 @@ const heldUntil = (reason: string | undefined, deadLetters: readonly string[]): 
     ...(deadLetters.length > 0 ? [`somebody resolves dead letter ${deadLetters.join(', ')}`] : []),
   ].join(', and ');
 type Sent = Extract<Item, { ok: true }>;
+/** An event whose outcome is awaited. Its text is not kept. */
+type Awaited = Pick<Sent, 'event' | 'about' | 'references'>;
 interface Sending {
-  readonly kept: Sent[];
+  readonly kept: Awaited[];
   readonly rest: readonly Sent[];
   receipt: string;
 }
@@ -205,7 +207,7 @@ export async function publish(
     withoutEffect: [],
     seconds: 0,
   };
-  const open: { receipt: string; events: readonly Sent[] }[] = [];
+  const open: { receipt: string; events: readonly Awaited[] }[] = [];
   let batch: Sent[] = [];
   let bytes = 0;
 
@@ -298,6 +300,12 @@ export async function publish(
   return report;
 }
 
+const awaited = ({ event, about, references }: Sent): Awaited => ({
+  event,
+  about,
+  ...(references !== undefined && { references }),
+});
+
 /**
  * One NDJSON request. `reached` says that the platform has answered before. `rest` are the events without an answer.
  * They are sent again, because the same event twice changes nothing.
@@ -314,7 +322,8 @@ async function post(
       method: 'POST',
       token,
       headers: { 'content-type': 'application/x-ndjson' },
-      body: events.map((e) => e.line).join('\n') + '\n',
+      // The last line ends in the same join, because one more joined text would be copied as a whole.
+      body: [...events.map(({ line }) => line), ''].join('\n'),
       accept: AWAY,
     })
     .catch((error: unknown) => {
@@ -334,7 +343,7 @@ async function post(
     if (event === undefined || row.status === 'unavailable') continue;
     answered.add(row.index!);
     onRow(row, event);
-    if (row.status !== 'refused') sending.kept.push(event);
+    if (row.status !== 'refused') sending.kept.push(awaited(event));
   }
   for (const [index, event] of events.entries()) if (!answered.has(index)) sending.rest.push(event);
   return sending;

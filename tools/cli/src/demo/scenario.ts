@@ -7,7 +7,6 @@ import { bulkExport, type BulkResult } from '../client/bulk.ts';
 import { writeSecret } from '../client/credentials.ts';
 import { publish, type PublishReport } from '../client/publish.ts';
 import { Server } from '../client/server.ts';
-import type { Item } from '../client/sources.ts';
 import {
   deadLettersOf,
   groupsTarget,
@@ -59,10 +58,6 @@ function asOf(): string {
   return Date.now() >= Date.parse(DEFAULT_AS_OF)
     ? DEFAULT_AS_OF
     : `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
-}
-
-function* itemsOf(payer: SyntheticPayer): IterableIterator<Item> {
-  for (const event of payer.events()) yield itemOf(event);
 }
 
 async function registerApps(
@@ -130,7 +125,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     steps.step(`A synthetic payer of ${members} members publishes its events (seed ${seed})`);
     const payer = syntheticPayer({ seed, members, asOf: asOf() });
     const publishing = out.progress('   publishing');
-    const published = await publish(itemsOf(payer), {
+    const published = await publish(payer.eventsAs(itemOf), {
       server,
       token: platform.payerToken,
       patienceMs: 300_000,

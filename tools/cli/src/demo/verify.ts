@@ -25,11 +25,30 @@ export interface Verification {
 const SHARED = new Set(['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Medication']);
 const LISTED_FAULTS = 20;
 
-/** Equal in content. The platform writes `meta` itself. */
-function sameContent(found: FhirResource, sent: FhirResource): boolean {
-  const { meta: _found, ...content } = found;
-  const { meta: _sent, ...expected } = redact(sent).resource;
+/**
+ * Whether the line has the content of the resource. The platform writes `meta` itself, so any value may stand there. A
+ * line that is written in the same order is equal as text, and needs no parse of more than its `meta`.
+ */
+export function sameContent(line: string, sent: FhirResource): boolean {
+  const { resource } = redact(sent);
+  const parts = JSON.stringify({ ...resource, meta: null }).split(NO_META);
+  const [before, after] = parts as [string, string];
+  const start = before.length + META.length;
+  if (parts.length === 2 && line.startsWith(before) && line.startsWith(META, before.length) && line.endsWith(after))
+    if (isJson(line.slice(start, -after.length))) return true;
+  const { meta: _found, ...content } = JSON.parse(line) as FhirResource;
+  const { meta: _sent, ...expected } = resource;
   return isDeepStrictEqual(content, expected);
+}
+const META = '"meta":';
+const NO_META = `${META}null`;
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -60,7 +79,8 @@ export async function verifyExport(
     v.faultCount += 1;
     if (v.faults.length < LISTED_FAULTS) v.faults.push(text);
   };
-  const seen = new Map<string, FhirResource>();
+  // Lines and not what they hold: many objects that stay make every garbage collection longer.
+  const seen = new Map<string, string>();
   const supporting = new Set<string>();
   const patients = new Set<string>();
   const typed = (type: string): { expected: number; found: number } => (v.perType[type] ??= { expected: 0, found: 0 });
@@ -85,7 +105,7 @@ export async function verifyExport(
         continue;
       }
       if (seen.has(about)) fault(`${about} comes twice`);
-      seen.set(about, resource);
+      seen.set(about, line);
       typed(resource.resourceType).found += 1;
     }
   }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ownerOf, type FhirResource } from '@provider-access/fhir';
 import { redact } from '@provider-access/domain/pdex';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { verifyExport, type Verification } from './verify.ts';
+import { sameContent, verifyExport, type Verification } from './verify.ts';
 
 const payer = syntheticPayer({ seed: 'verify', members: 8, asOf: '2026-01-31T00:00:00.000Z' });
 /** The organization with the most visible resources, and a member of another one. */
@@ -162,4 +162,35 @@ test('the check asks the ledger once for the members whom the provider may see, 
   await verify([]);
   expect(spies.map((spy) => spy.mock.calls.length)).toEqual([0, 1, 0, 0, 0]);
   vi.restoreAllMocks();
+});
+
+test.each<[string, boolean, string]>([
+  [
+    'the platform wrote other meta',
+    true,
+    '{"resourceType":"Goal","id":"g","meta":{"versionId":"2"},"note":[{"text":"a"}]}',
+  ],
+  ['elements stand in another order', true, '{"id":"g","note":[{"text":"a"}],"resourceType":"Goal","meta":{}}'],
+  ['there is no meta', true, '{"resourceType":"Goal","id":"g","note":[{"text":"a"}]}'],
+  ['a text is another one', false, '{"resourceType":"Goal","id":"g","meta":{},"note":[{"text":"b"}]}'],
+  ['an element is missing', false, '{"resourceType":"Goal","id":"g","meta":{}}'],
+  [
+    'an element comes before meta',
+    false,
+    '{"resourceType":"Goal","id":"g","language":"en","meta":{},"note":[{"text":"a"}]}',
+  ],
+  [
+    'an element comes after meta',
+    false,
+    '{"resourceType":"Goal","id":"g","meta":{},"language":"en","note":[{"text":"a"}]}',
+  ],
+])('a line has the content of a resource: %s: %s', (_what, same, line) => {
+  const sent = { resourceType: 'Goal', id: 'g', meta: { lastUpdated: '2026-01-01T00:00:00Z' }, note: [{ text: 'a' }] };
+  expect(sameContent(line, sent)).toBe(same);
+});
+
+test('a second meta inside the resource is content', () => {
+  const sent = { resourceType: 'Goal', id: 'g', meta: {}, contained: [{ resourceType: 'Patient', meta: null }] };
+  const line = '{"resourceType":"Goal","id":"g","meta":{},"contained":[{"resourceType":"Patient","meta":7}]}';
+  expect(sameContent(line, sent)).toBe(false);
 });
