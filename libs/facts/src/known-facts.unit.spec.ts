@@ -114,6 +114,7 @@ describe('a decision that stands (ADR 0161)', () => {
     expect([1, 2, 3].map(() => ask(document, JUNE_10, 'g2'))).toEqual(Array(3).fill('not-attributed'));
     const joined = { group: 'g1', since: at(2) };
     expect([1, 2, 3].map(() => ask(document, JUNE_10, 'g2', joined))).toEqual(Array(3).fill('permit'));
+    expect(ask(document, JUNE_10, 'g2', { ...joined, group: 'g3' })).toBe('not-attributed');
     expect(ask(document, JUNE_10, 'g2')).toBe('not-attributed');
     expect(ask(document, JUNE_10, 'g1')).toBe('permit');
     expect(ask(document)).toBe('permit');

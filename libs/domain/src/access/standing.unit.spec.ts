@@ -2,7 +2,7 @@ import type { ProviderKey } from '@provider-access/events';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decide, type MemberFacts } from './decide.ts';
-import type { LinesFact, PartyFacts } from './facts.ts';
+import type { ClientFacts, LinesFact, PartyFacts } from './facts.ts';
 import { standing } from './standing.ts';
 
 const NPI: ProviderKey = 'npi|1234567893';
@@ -133,4 +133,60 @@ it('stays the same until the next instant in the facts, and for no longer than i
     { numRuns: 80, seed: 1 },
   );
   expect([permitted > 200, ended > 500]).toEqual([true, true]);
+});
+
+/** At this instant, which no other fact has, one fact makes the decision another one. */
+const TURN = at(5);
+type Turn = { readonly member?: Partial<MemberFacts>; readonly party?: Partial<PartyFacts> };
+const turning = { from: TURN, recordedAt: TURN, event: 'e' };
+const CLIENT: ClientFacts = {
+  ...{ client: 'app', name: 'app', status: 'approved', scope: '' },
+  history: [APPROVED],
+  bindings: [{ provider: NPI, from: at(-50), recordedAt: at(-50) }],
+};
+const client = (changes: Partial<ClientFacts>): Turn => ({ party: { client: () => ({ ...CLIENT, ...changes }) } });
+const turns: Readonly<Record<string, Turn>> = {
+  'an opt-out of the member begins': { member: { optOuts: [{ ...turning, scope: 'global' }] } },
+  'a hold of the member begins': { member: { holds: [{ from: TURN, deadLetter: 'd', eventType: 't' }] } },
+  'the app is suspended': client({ history: [APPROVED, { at: TURN, status: 'suspended' }] }),
+  'a binding of the app ends': client({
+    bindings: [{ ...CLIENT.bindings[0]!, ends: [{ to: TURN, recordedAt: at(-50) }] }],
+  }),
+  'the provider leaves the network': {
+    party: { network: () => [INSIDE, { from: TURN, status: 'out-of-network' }] },
+  },
+  'a hold of the source begins': {
+    party: { sourceHolds: () => [{ from: TURN, deadLetter: 's', eventType: 't' }] },
+  },
+  'a table of lines is set': {
+    member: { plans: [{ from: at(-50), recordedAt: at(-50), event: 'e', coverageId: 'c1', plan: 'p' }] },
+    party: { lines: () => [{ setAt: TURN, plans: new Map([['p', { line: 'l' }]]) }] },
+  },
+};
+
+it.each(Object.entries(turns))('ends when %s', (_, turn) => {
+  const since = { from: at(-50), recordedAt: at(-50), event: 'e' };
+  const facts = {
+    member: {
+      ...{ member: 'm', sources: ['s'], mergedWith: [], plans: [], optOuts: [], holds: [] },
+      coverage: [{ ...since, coverageId: 'c1' }],
+      attributions: [{ ...since, group: 'g', providers: [NPI], formerly: [], coverageId: 'c1' }],
+      ...turn.member,
+    } as MemberFacts,
+    party: {
+      client: () => CLIENT,
+      network: () => [INSIDE],
+      sourceHolds: () => [],
+      identity: (provider: ProviderKey) => [provider],
+      specialties: () => [],
+      deactivated: () => false,
+      lines: () => [],
+      asOf: () => undefined,
+      ...turn.party,
+    } as PartyFacts,
+  };
+  const ask = (ms: number) => standing({ client: 'app', purpose: { kind: 'read' }, member: 'm', now: at(ms) }, facts);
+  const before = ask(0);
+  expect([before.decision.permit, before.until]).toEqual([true, Date.parse(TURN)]);
+  expect(ask(5).decision.permit).toBe(false);
 });

@@ -36,6 +36,18 @@ it.each([
     expect(text(compressor.joined(given, sizeOf(given)))).toBe(Buffer.concat(given).toString());
 });
 
+it('compresses again a result that may be cut, and asks a context that failed no more', () => {
+  const given = parts(60, 2000);
+  let calls = 0;
+  const compressor = new BlockCompressor(PARAMS, () => (_from, _bytes, to) => {
+    calls += 1;
+    return to.byteLength;
+  });
+  for (let n = 0; n < 2; n++)
+    expect(text(compressor.joined(given, sizeOf(given)))).toBe(Buffer.concat(given).toString());
+  expect(calls).toBe(1);
+});
+
 it('leaves no memory behind for the next marking of the heap', () => {
   const compressor = new BlockCompressor(PARAMS);
   const given = parts(100, 3000);

@@ -12,8 +12,9 @@ describe('the labelled records of a member and type', () => {
     generation: () => generation,
     find: async () => {
       asked += 1;
+      const label = `label-${asked}`;
       change?.();
-      return [{ _id: `m1/${TYPE}/c1`, search: { labels: [`label-${asked}`] } }];
+      return [{ _id: `m1/${TYPE}/c1`, search: { labels: [label] } }];
     },
   };
   beforeEach(() => {
@@ -52,6 +53,19 @@ describe('the labelled records of a member and type', () => {
     change = () => (generation = 4);
     expect(await labelOf('p1')).toBe('label-1');
     change = undefined;
+    expect(await labelOf('p1')).toBe('label-2');
+  });
+
+  it('are not remembered for later searches if one of them has asked meanwhile', async () => {
+    let later: Promise<string | undefined> | undefined;
+    generation = 5;
+    change = () => {
+      change = undefined;
+      generation = 6;
+      later = labelOf('p1');
+    };
+    expect(await labelOf('p1')).toBe('label-1');
+    expect(await later).toBe('label-2');
     expect(await labelOf('p1')).toBe('label-2');
   });
 
