@@ -2,7 +2,7 @@ import type { KnownDocument, LoadQuery, ViewDocument, ViewReader, Views } from '
 import { records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
-import { bytesOfLine, nameOf, recordId, type RecordPart, type StoredRecord } from './record.ts';
+import { bytesOfLine, memberOfRecord, nameOf, recordId, type RecordPart, type StoredRecord } from './record.ts';
 
 const LINE = ['record.line'];
 const PAGE = 200;
@@ -26,6 +26,11 @@ interface ScanOptions {
 export interface Owners {
   readonly holders: readonly string[];
   readonly former: readonly string[];
+}
+/** A member who has a resource now, or had it once. */
+export interface Holding {
+  readonly member: string;
+  readonly hasNow: boolean;
 }
 /** A resource by its name, whoever has it. */
 export interface NamedResource {
@@ -156,6 +161,25 @@ export class RecordsReader {
   async namedEach(resources: readonly NamedResource[]): Promise<ReadonlyMap<string, readonly RecordPart[]>> {
     const found = await this.views.records.having({ index: 'by_id', any: resources.map(({ type, id }) => [id, type]) });
     return Map.groupBy(found.map(part), ({ type, id }) => nameOf(type, id));
+  }
+
+  /**
+   * All members who have each of several resources now or had it once, by `Type/id`. A resource that nobody had is
+   * absent. The id of a document and the text of its head tell, so no head is parsed: a Provenance may name thousands.
+   */
+  async holdingEach(resources: readonly NamedResource[]): Promise<ReadonlyMap<string, readonly Holding[]>> {
+    const any = resources.map(({ type, id }) => [id, type]);
+    const found = await this.views.records.having({ index: 'by_id', any, fields: 'text' });
+    const each = new Map<string, Holding[]>();
+    for (const document of found) {
+      const member = memberOfRecord(document._id);
+      const name = document._id.slice(member.length + 1);
+      const holding = { member, hasNow: !isTombstone(foundIn(document)!.text) };
+      const others = each.get(name);
+      if (others === undefined) each.set(name, [holding]);
+      else others.push(holding);
+    }
+    return each;
   }
 
   /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */

@@ -28,5 +28,6 @@ export function murmur2(data: Uint8Array): number {
 
 /** The partition of a key as in Kafka's DefaultPartitioner: murmur2 of its UTF-8, sign bit masked, modulo count. */
 export function partitionFor(partitionKey: string, partitions: number): number {
+  if (partitions === 1) return 0;
   return (murmur2(Buffer.from(partitionKey, 'utf8')) & 0x7fffffff) % partitions;
 }

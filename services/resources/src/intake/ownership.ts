@@ -1,7 +1,7 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { nameOf, recordId, type RecordPart, type RecordsReader, SHARED } from '@provider-access/records';
+import { type Holding, nameOf, recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { BridgingClaims, Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberFactsDocument } from '@provider-access/facts';
@@ -100,8 +100,8 @@ export class Ownership {
     keys: readonly string[],
     wanted: ReadonlyMap<string, ResourceKey>,
   ): Promise<readonly (string | undefined)[]> {
-    const found = await this.#options.reader.namedEach(keys.map((key) => wanted.get(key)!));
-    return keys.map((key) => this.#holderOf(found.get(key) ?? []));
+    const found = await this.#options.reader.holdingEach(keys.map((key) => wanted.get(key)!));
+    return keys.map((key) => this.#holderOf(key, found.get(key) ?? []));
   }
 
   async #newest(): Promise<void> {
@@ -114,12 +114,11 @@ export class Ownership {
    * The owner in the view, except a member whose record this process has already removed. A copy that the payer shares
    * with everybody has no owner.
    */
-  #holderOf(heads: readonly RecordPart[]): string | undefined {
-    return heads.find((stored) => {
-      const { member, type, id } = stored;
+  #holderOf(name: string, holdings: readonly Holding[]): string | undefined {
+    return holdings.find(({ member, hasNow }) => {
       if (member === SHARED) return false;
-      const head = this.#options.current.inFlight.get(recordId(member, type, id)) ?? stored;
-      return head.deleted !== true;
+      const own = this.#options.current.inFlight.get(`${member}/${name}`);
+      return own === undefined ? hasNow : own.deleted !== true;
     })?.member;
   }
 
@@ -203,8 +202,13 @@ export class Ownership {
     for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
       const some = keys.slice(at, at + KEYS_TOGETHER);
       const found = await this.#holdersOf(some, wanted);
+      const holders = some.map((key, i) => found[i] ?? this.#writer(wanted.get(key)!));
       // For an id that is not in the view yet, ask the claims store.
-      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.#claimed(key, wanted.get(key)!)));
+      const open = some.flatMap((key, i) =>
+        holders[i] === undefined && isServedType(wanted.get(key)!.type) ? [i] : [],
+      );
+      const claimed = await Promise.all(open.map((i) => this.#options.owners.get(OWNER, some[i]!)));
+      open.forEach((i, n) => (holders[i] = claimed[n]));
       some.forEach((key, i) => {
         const holder = holders[i];
         if (holder === undefined) batch.targets.delete(key);
@@ -213,10 +217,11 @@ export class Ownership {
     }
   }
 
-  #claimed(key: string, { member, type, id }: ResourceKey): Promise<string | undefined> | string | undefined {
+  /** The member, if this process wrote the resource of the member a moment ago. */
+  #writer({ member, type, id }: ResourceKey): string | undefined {
     if (!isServedType(type)) return undefined;
     const own = this.#options.current.inFlight.get(recordId(member, type, id));
-    return own !== undefined && own.deleted !== true ? member : this.#options.owners.get(OWNER, key);
+    return own !== undefined && own.deleted !== true ? member : undefined;
   }
 
   /** Whether two ids were merged, by the claims store or, if the store was lost, by the facts. */
