@@ -2,16 +2,23 @@ import { expect, it } from 'vitest';
 import { encodeContent, lineOf } from './content.ts';
 import { PackedTail } from './packed-tail.ts';
 import { Packer, unpacked } from '../reading/packed.ts';
+import type { CheckedResource } from './judge.ts';
 import type { Reading } from '../reading/read-event.ts';
 
 const AT = '2025-01-01T00:00:00.000Z';
 const URL = 'https://pä.example.org';
-const reading = (n: number, text = 'plain – 東京', publicUrl = URL): Reading => {
+const PASSES = { profile: 'p|1', lacks: [] };
+const checkedAs = (type: string, ...checks: CheckedResource['checks']): CheckedResource => ({
+  source: '/p',
+  type,
+  checks,
+});
+const reading = (n: number, text = 'plain – 東京', publicUrl = URL, checked = checkedAs('Condition')): Reading => {
   const resource = {
     ...{ resourceType: 'Condition', id: `c${n}`, meta: { lastUpdated: AT }, code: { text: `${n} ${text}` } },
   };
   const content = encodeContent(resource, `c${n}`, [], undefined, { resource }, publicUrl);
-  return { judgement: { kind: 'accept', content } } as unknown as Reading;
+  return { judgement: { kind: 'accept', content, checked } } as unknown as Reading;
 };
 const contentOf = ({ judgement }: Reading) => {
   if (judgement.kind !== 'accept') throw new Error('none');
@@ -53,4 +60,24 @@ it('packs lines of megabytes, and short ones after them', () => {
   const lines = packed(texts.map((text, n) => reading(n, text))).map((one) => lineOf(contentOf(one), 1, AT).toString());
   expect(lines).toEqual(texts.map((text, n) => lineOf(contentOf(reading(n, text)), 1, AT).toString()));
   expect(packed([])).toEqual([]);
+});
+
+it('shares what was checked of resources that lack nothing', () => {
+  const lacking = { profile: 'p|1', lacks: [{ element: 'code', rule: 'min' as const }] };
+  const checked = [
+    checkedAs('Condition', PASSES),
+    checkedAs('Patient', PASSES),
+    checkedAs('Condition', { ...PASSES }),
+    checkedAs('Condition', lacking),
+    checkedAs('Condition', { profile: 'p|2', lacks: [] }),
+    { ...checkedAs('Condition', PASSES), source: '/q' },
+    checkedAs('Condition', PASSES, PASSES),
+    checkedAs('Condition', PASSES),
+    checkedAs('Condition', PASSES),
+  ];
+  const read = packed(checked.map((one, n) => reading(n, '', URL, structuredClone(one))));
+  const found = read.map(({ judgement }) => (judgement.kind === 'accept' ? judgement.checked : undefined));
+  expect(found).toEqual(checked);
+  const first = (n: number): number => found.indexOf(found[n]);
+  expect(found.map((_, n) => first(n))).toEqual([0, 1, 0, 3, 4, 5, 6, 7, 7]);
 });

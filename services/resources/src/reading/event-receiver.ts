@@ -1,4 +1,5 @@
 import { bufferOf } from '@provider-access/events';
+import type { NewRecord } from '@provider-access/engines/log';
 import type { RawLine } from '@provider-access/fhir';
 import { keepReceived, RESTRICTS_NOTHING } from '@provider-access/intake/received';
 import type { JudgeOptions } from '../domain/judge.ts';
@@ -14,6 +15,8 @@ const [MOST_BYTES, MOST_ELEMENTS] = [1024 * 1024, 1000];
 export class EventReceiver {
   readonly #reading: Pick<ReadingThread, 'receive' | 'keep'>;
   readonly #judging: (() => JudgeOptions) | undefined;
+  /** Of the event before. */
+  #headers: Headers = {};
 
   /**
    * @param judging how intake judges events now. Undefined if the log does not hand on headers of an append, so that
@@ -97,6 +100,8 @@ export class EventReceiver {
     }
     const { value, reading } = read;
     const bytes = value instanceof Uint8Array ? value : line.subarray(...value);
+    shareTexts(read.headers, this.#headers);
+    this.#headers = read.headers;
     const event = inPlace(read, index, bufferOf(bytes));
     if (!event.ok || judging === undefined) return event;
     const { record, consent } = event;
@@ -104,5 +109,18 @@ export class EventReceiver {
     const received = read.received ?? (reading && RESTRICTS_NOTHING);
     if (received !== undefined) keepReceived(record, record.headers['ce_type']!, received, consent);
     return event;
+  }
+}
+
+type Headers = NewRecord['headers'];
+
+/**
+ * Takes the texts that the headers of another event have, too: its type, source and receipt, for example. Each event
+ * from the thread has texts of its own, and the log keeps headers for thousands of events.
+ */
+function shareTexts(headers: { [name: string]: string }, before: Headers): void {
+  for (const name in headers) {
+    const text = before[name];
+    if (text !== undefined && text === headers[name]) headers[name] = text;
   }
 }

@@ -1,4 +1,5 @@
 import type { AcceptedContent } from '../domain/content.ts';
+import type { CheckedResource } from '../domain/judge.ts';
 import { PackedTail, roomFor } from '../domain/packed-tail.ts';
 import type { Reading } from './read-event.ts';
 
@@ -19,12 +20,31 @@ interface Reads {
   readonly judgement?: Reading['judgement'];
   readonly reading?: Reading;
 }
-type Open = { -readonly [Name in keyof AcceptedContent]: AcceptedContent[Name] };
+type Open<T> = T extends unknown ? { -readonly [Name in keyof T]: T[Name] } : never;
 
-function contentOf(read: object): Open | undefined {
+function judgementOf(read: object): Open<Reading['judgement']> | undefined {
   const { reading, judgement = reading?.judgement } = read as Reads;
-  if (judgement?.kind !== 'accept' && judgement?.kind !== 'remove') return undefined;
-  return judgement.content;
+  return judgement;
+}
+function contentOf(judgement: Reading['judgement'] | undefined): Open<AcceptedContent> | undefined {
+  return judgement?.kind === 'accept' || judgement?.kind === 'remove' ? judgement.content : undefined;
+}
+
+/** By type of resource: the newest one that lacks nothing of the one profile that it declares. */
+const faultless = new Map<string, CheckedResource>();
+
+/**
+ * One object for all resources of a type that lack nothing, as most do. The copy of a block for the other thread has it
+ * once, and the garbage collector there has one to copy.
+ */
+function shared(checked: CheckedResource): CheckedResource {
+  const { source, type, checks } = checked;
+  const [check] = checks;
+  if (checks.length !== 1 || check!.lacks.length > 0) return checked;
+  const known = faultless.get(type);
+  if (known?.source === source && known.checks[0]!.profile === check!.profile) return known;
+  faultless.set(type, checked);
+  return checked;
 }
 
 /** Bytes. A larger buffer is not kept for the next block. */
@@ -41,7 +61,9 @@ export class Packer<R extends object> {
   /** The text of the line goes at once, so the garbage collector has no texts of a whole block to copy. */
   add(read: R): void {
     this.#readings.push(read);
-    const content = contentOf(read);
+    const judgement = judgementOf(read);
+    if (judgement?.kind === 'accept') judgement.checked = shared(judgement.checked);
+    const content = contentOf(judgement);
     if (content === undefined) return;
     const tail = content.tail as string;
     const from = this.#end + roomFor(content.head, content.payerUpdated);
@@ -71,7 +93,7 @@ export function unpacked<R extends object>({ readings, lines, places }: PackedRe
   let at = 0;
   let before = 0;
   for (const read of readings) {
-    const content = contentOf(read);
+    const content = contentOf(judgementOf(read));
     if (content === undefined) continue;
     const [from, to] = [places[at]!, places[at + 1]!];
     content.tail = new PackedTail(bytes, from, to, from - before);
