@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   type Collection,
   type Db,
-  type Document,
   type Filter,
   MongoBulkWriteError,
   type MongoClient,
@@ -12,12 +11,9 @@ import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, Upd
 import { isDuplicate } from '../../mongo/faults.ts';
 import { guarded, repeated } from './client.ts';
 import { type ServerClock, tidyAt } from './clock.ts';
+import { filterOf, type Row } from './filter.ts';
 import { nextNumbers } from './sequence.ts';
 import { MongoStreams, replacing } from './streams.ts';
-
-interface Row extends Document {
-  readonly _id: string;
-}
 const FENCES_AN_ITEM = 2 ** 20;
 const ROWS_A_WRITE = 1000;
 /** The field with the end of a row. A TTL index deletes the row some time after. */
@@ -187,15 +183,4 @@ function duplicatesOf(error: unknown): readonly number[] {
 function untouched<R>({ where, set, add }: Change<R>): Filter<Row> {
   const changed = { ...set, ...add };
   return filterOf(Object.fromEntries(Object.entries(where).filter(([field]) => !(field in changed))));
-}
-
-/** Comparisons of the port have the names of MongoDB's operators. */
-function filterOf(where: object): Filter<Row> {
-  return Object.fromEntries(
-    Object.entries(where).map(([field, condition]: [string, unknown]) => {
-      if (field === 'anyOf') return ['$or', (condition as readonly object[]).map(filterOf)];
-      if (condition === null || typeof condition !== 'object') return [field, condition];
-      return [field, Object.fromEntries(Object.entries(condition).map(([name, value]) => [`$${name}`, value]))];
-    }),
-  ) as Filter<Row>;
 }

@@ -83,8 +83,9 @@ export function idFiltersOf({ index, equals, all, after }: IdsPlan): readonly Fi
     (first) =>
       ({
         ...prefix,
-        // The index is partial. Not every server infers from a range that the array exists, so the query says so.
-        [path]: { ...first, $exists: true },
+        // The index is partial. Not every server infers from a range that the array exists, so the query says so. A
+        // list of keys says it. With `$exists` beside it, the tests' server looks at each entry of the prefix.
+        [path]: '$in' in first ? first : { ...first, $exists: true },
         ...(after !== undefined && { _id: { $gt: after } }),
         ...(others.length > 0 && { $and: others }),
       }) as Filter<StoredDocument>,
@@ -172,8 +173,9 @@ export const valuesFilterOf = ({ index, paths, any }: ValuesPlan): Filter<Stored
     index.fields.map((field, i) => {
       const values = i < paths.length ? [...new Set(any.map((list) => list[i]!))] : [];
       if (values.length === 1) return [field, values[0]];
-      // The index is partial. Not every server infers from a list that a field exists, so the query says so.
-      return [field, { ...(values.length > 0 && { $in: values }), $exists: true }];
+      // The index is partial, so the query says of a field without values that it exists. A list says it as well. With
+      // `$exists` beside the list, the tests' server looks at every document.
+      return [field, values.length > 0 ? { $in: values } : { $exists: true }];
     }),
   );
 
