@@ -37,7 +37,7 @@ export const orderOf = ({ businessTime, sequence, source, event }: Pick<RecordAc
 
 /** The line of a record that this process wrote is bytes (`keepData`). */
 export type AcceptedData = Omit<RecordAccepted, 'line'> & { readonly line: string | Uint8Array };
-type RecordData = AcceptedData | RecordDeleted;
+export type RecordData = AcceptedData | RecordDeleted;
 
 /** The views that read the value of each record: `records` and `search`. */
 const READERS = 2;

@@ -24,8 +24,10 @@ export function encodePart(value: unknown, bodyFields: readonly string[]): Encod
   const rest: Record<string, unknown> = { ...(value as Record<string, unknown>) };
   const bodies = bodyFields.map((field) => {
     const body = rest[field];
-    delete rest[field];
-    if (body === undefined || body === null) return undefined;
+    if (body === undefined) return undefined;
+    // JSON leaves it out. `delete` would make the object a slow one.
+    rest[field] = undefined;
+    if (body === null) return undefined;
     if (typeof body === 'string') return utf8.encode(body);
     if (body instanceof Uint8Array) return body;
     throw new TypeError('a body is text or bytes');

@@ -140,7 +140,7 @@ it('looks for a document that a record begins only if the store refuses to inser
   ]);
 });
 
-it('writes many new documents with a statement for 16 rows, 16 bodies, and 32 elements', async () => {
+it('writes many new documents with a statement for 16 or 64 rows and bodies, and 32 elements', async () => {
   const op = (n: number, value: Record<string, unknown>): ViewOp => ({ ...sum(`${n}`, value), part: 'item' });
   await views.store.apply(items, 1, [op(1000, { n: 0, group: 'g' })]);
   statements.splice(0);
@@ -152,6 +152,15 @@ it('writes many new documents with a statement for 16 rows, 16 bodies, and 32 el
   );
   const group = ['INSERT items_v1_r1', 'INSERT items_v1_r1__bodies', 'INSERT items_v1_r1__by_tag'];
   expect(statements).toEqual([...group, ...group]);
+  // Of as many as a full batch has, 64 are together, with two elements each.
+  statements.splice(0);
+  await views.store.apply(
+    items,
+    1,
+    Array.from({ length: 80 }, (_, n) => op(2000 + n, value(n))),
+  );
+  const [rows, bodies, elements] = group as [string, string, string];
+  expect(statements).toEqual([rows, bodies, elements, elements, elements, elements, ...group]);
   // Lines of a megabyte are not copied into one statement.
   const large = (n: number) => op(n, { ...value(n), tags: [], line: 'x'.repeat(700_000) });
   statements.splice(0);

@@ -75,6 +75,8 @@ const hasArrays = ({ arrays, shared }: PartColumns): boolean => arrays.length > 
 
 /** Each number of rows up to these is a statement that stays prepared. */
 const [MOST_DOCUMENTS, MOST_ELEMENTS] = [16, 32];
+/** So many documents are another one, because each call and each start of a statement cost. */
+const MANY_DOCUMENTS = 64;
 /** SQLite copies the values of a statement. */
 const MOST_BYTES = 1024 * 1024;
 
@@ -102,17 +104,25 @@ const NOTHING = { json: null, bodies: [] };
 function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly Encoded[]> {
   let group: Encoded[] = [];
   let bytes = 0;
-  for (const op of ops) {
+  let most = 0;
+  for (const [n, op] of ops.entries()) {
     const next = encoded(part, op);
     const own = next.bodies.reduce((sum, body) => sum + (body?.byteLength ?? 0), 0);
-    if (group.length === MOST_DOCUMENTS || (group.length > 0 && bytes + own > MOST_BYTES)) {
-      yield group;
+    if (group.length === most || bytes + own > MOST_BYTES) {
+      if (group.length > 0) yield* pieces(group, most);
       [group, bytes] = [[], 0];
+      most = ops.length - n >= MANY_DOCUMENTS ? MANY_DOCUMENTS : MOST_DOCUMENTS;
     }
     group.push(next);
     bytes += own;
   }
-  if (group.length > 0) yield group;
+  if (group.length > 0) yield* pieces(group, most);
+}
+
+/** A group that its bytes ended has any number of documents. */
+function* pieces(group: readonly Encoded[], most: number): Generator<readonly Encoded[]> {
+  if (group.length === most) yield group;
+  else for (let at = 0; at < group.length; at += MOST_DOCUMENTS) yield group.slice(at, at + MOST_DOCUMENTS);
 }
 
 /** @returns the operations whose documents were not there */
