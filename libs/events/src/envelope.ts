@@ -33,7 +33,17 @@ export interface EventRecord {
   readonly value: string | Uint8Array;
 }
 
-const CORE = new Set(['id', 'source', 'type', 'time', 'subject', 'specversion', 'datacontenttype']);
+const CORE: ReadonlySet<string> = new Set([
+  'id',
+  'source',
+  'type',
+  'time',
+  'subject',
+  'specversion',
+  'datacontenttype',
+]);
+
+const CORE_HEADERS: ReadonlySet<string> = new Set([...CORE].map((name) => `ce_${name}`));
 
 /** The headers of an event in the log. */
 export function headersOf(event: Omit<DomainEvent, 'data'>): Readonly<Record<string, string>> {
@@ -47,7 +57,8 @@ export function headersOf(event: Omit<DomainEvent, 'data'>): Readonly<Record<str
   };
   if (event.subject !== undefined) headers['ce_subject'] = event.subject;
   if (event.traceparent !== undefined) headers['traceparent'] = event.traceparent;
-  for (const [name, value] of Object.entries(event.extensions ?? {})) headers[`ce_${name}`] = value;
+  const { extensions } = event;
+  for (const name in extensions) headers[`ce_${name}`] = extensions[name]!;
   return headers;
 }
 
@@ -106,9 +117,9 @@ export function decodeEvent(
   } catch {
     return failure('not-json', 'the data is not JSON');
   }
-  const extensions: Record<string, string> = {};
-  for (const name of Object.keys(h))
-    if (name.startsWith('ce_') && !CORE.has(name.slice(3))) extensions[name.slice(3)] = h[name]!;
+  let extensions: Record<string, string> | undefined;
+  for (const name in h)
+    if (name.startsWith('ce_') && !CORE_HEADERS.has(name)) (extensions ??= {})[name.slice(3)] = h[name]!;
   return {
     ok: true,
     event: {
@@ -119,7 +130,7 @@ export function decodeEvent(
       data,
       ...(h['ce_subject'] !== undefined && { subject: h['ce_subject'] }),
       ...(isTraceparent(h['traceparent']) && { traceparent: h['traceparent'] }),
-      ...(Object.keys(extensions).length > 0 && { extensions }),
+      ...(extensions !== undefined && { extensions }),
     },
   };
 }
@@ -146,15 +157,17 @@ export function fromStructured(body: unknown): DecodeResult {
     }
   }
   if (data === undefined) return failure('not-a-cloudevent', 'data is missing');
-  const extensions: Record<string, string> = {};
-  for (const [name, value] of Object.entries(e)) {
+  let extensions: Record<string, string> | undefined;
+  for (const name in e) {
     if (CORE.has(name) || name === 'data' || name === 'data_base64' || name === 'dataschema' || name === 'traceparent')
       continue;
+    const value = e[name];
     if (!/^[a-z0-9]{1,64}$/.test(name))
       return failure('not-a-cloudevent', 'attribute names are lower-case letters and digits');
     if (value === null) continue;
     if (typeof value === 'object') return failure('not-a-cloudevent', 'attributes are strings, booleans or numbers');
-    extensions[name] = String(value);
+    // The value is a string, a boolean or a number.
+    (extensions ??= {})[name] = String(value as string);
   }
   return {
     ok: true,
@@ -166,7 +179,7 @@ export function fromStructured(body: unknown): DecodeResult {
       data,
       ...(typeof e['subject'] === 'string' && { subject: e['subject'] }),
       ...(isTraceparent(e['traceparent']) && { traceparent: e['traceparent'] }),
-      ...(Object.keys(extensions).length > 0 && { extensions }),
+      ...(extensions !== undefined && { extensions }),
     },
   };
 }

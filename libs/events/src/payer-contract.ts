@@ -1,5 +1,5 @@
 import { editDistance } from '@provider-access/kernel';
-import { isId } from '@provider-access/fhir';
+import { dateRange, isId } from '@provider-access/fhir';
 import type { z } from 'zod';
 import type { DomainEvent } from './envelope.ts';
 import type { EventFault, FaultReason } from './fault-reasons.ts';
@@ -100,7 +100,7 @@ export class PayerContract<E = PayerEvent> {
     const { subject, time } = event;
     const named = identityFault(event);
     if (named !== undefined) return { ok: false, fault: named };
-    if (now !== undefined && Date.parse(time) > now + CLOCK_TOLERANCE_MS) {
+    if (now !== undefined && (dateRange(time)?.start ?? Date.parse(time)) > now + CLOCK_TOLERANCE_MS) {
       return fault('time-in-future', 'time lies more than five minutes ahead of this server');
     }
     if (definition.subject !== 'optional') {

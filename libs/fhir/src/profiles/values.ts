@@ -47,15 +47,22 @@ export function codeTest(place: number): Test {
   return (compiled[place] ??= compileCodes(CODE_SETS[place]!));
 }
 
+const FEW = 4;
 function compileCodes(set: Readonly<Record<string, string>>): Test {
   const systems = new Map(
     Object.entries(set).map(([system, codes]) => [system, codes === '*' ? undefined : new Set(codes.split(' '))]),
   );
   const all = new Set([...systems.values()].flatMap((codes) => [...(codes ?? [])]));
+  // A map would hash the text of the system, and most sets have one or two of them.
+  const few = systems.size <= FEW ? [...systems] : undefined;
   const has = (coding: unknown): boolean => {
     if (!isObject(coding)) return false;
     const { system, code } = coding;
     if (typeof system !== 'string' || typeof code !== 'string') return false;
+    if (few !== undefined) {
+      for (const [name, codes] of few) if (name === system) return codes === undefined || codes.has(code);
+      return false;
+    }
     const codes = systems.get(system);
     return codes === undefined ? systems.has(system) : codes.has(code);
   };

@@ -136,7 +136,7 @@ function textsOf(meta: Readonly<Record<string, unknown>>): { readonly kept: stri
   for (const name in meta) {
     const value = meta[name];
     if (value === undefined) continue;
-    const text = typeof value === 'string' && PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
+    const text = textOf(value);
     texts[name] = text;
     size += name.length + '"":,'.length + text.length;
   }
@@ -144,8 +144,14 @@ function textsOf(meta: Readonly<Record<string, unknown>>): { readonly kept: stri
   for (const name of META) if (texts[name] !== undefined) kept += `${kept === '' ? '' : ','}"${name}":${texts[name]}`;
   return { kept, size: Math.max(size, '{}'.length) };
 }
+/** What JSON.stringify writes. Most members of meta are a text, or a list of one text. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string' && PLAIN.test(value)) return `"${value}"`;
+  const only: unknown = Array.isArray(value) && value.length === 1 ? value[0] : undefined;
+  return typeof only === 'string' && PLAIN.test(only) ? `["${only}"]` : JSON.stringify(value);
+}
 /** Texts that JSON writes as they are. */
-const PLAIN = /^[\w:.+-]+$/;
+const PLAIN = /^[\w:./|#+-]+$/;
 
 /** Whether type, id and meta are the first elements, in this order. */
 function comeFirst(resource: FhirResource): boolean {

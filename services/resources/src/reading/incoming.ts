@@ -134,7 +134,8 @@ export function accept(
   const refused = refusal(event);
   if (refused !== undefined) return { ok: false, id: event.id.slice(0, MAX_IDENTITY), ...refused };
   const extensions: Record<string, string> = {};
-  for (const [name, v] of Object.entries(event.extensions ?? {})) if (!OURS.has(name)) extensions[name] = v;
+  const sent = event.extensions;
+  for (const name in sent) if (!OURS.has(name)) extensions[name] = sent[name]!;
   extensions['pareceipt'] = receipt;
   const text = value ?? encodedData(event.data);
   if (text === undefined)
@@ -175,7 +176,7 @@ export function placeOfData(text: string, body: Record<string, unknown>): [from:
     at = skipSpace(text, at);
     const keyEnd = endOfString(text, at);
     if (keyEnd < 0) return undefined;
-    const isData = text.slice(at, keyEnd) === '"data"';
+    const isData = keyEnd - at === DATA.length && text.startsWith(DATA, at);
     at = skipSpace(text, keyEnd);
     if (text.charCodeAt(at) !== 58) return undefined;
     at = skipSpace(text, at + 1);
@@ -191,6 +192,8 @@ export function placeOfData(text: string, body: Record<string, unknown>): [from:
   }
 }
 
+const DATA = '"data"';
+
 function skipSpace(text: string, at: number): number {
   while (at < text.length && text.charCodeAt(at) <= 32) at += 1;
   return at;
@@ -199,6 +202,9 @@ function skipSpace(text: string, at: number): number {
 /** Index behind the closing quote of the string that starts at `at`, or -1. */
 function endOfString(text: string, at: number): number {
   if (text.charCodeAt(at) !== 34) return -1;
+  const first = text.indexOf('"', at + 1);
+  // Nearly all strings have no quotation mark inside.
+  if (first < 0 || text.charCodeAt(first - 1) !== 92) return first < 0 ? -1 : first + 1;
   for (let i = at + 1; i < text.length; i++) {
     const c = text.charCodeAt(i);
     if (c === 92) i += 1;

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import { isObject } from '@provider-access/fhir';
 import { ATR, CARIN_BB, HREX, PAS, PDEX, US_CORE } from '../codes.ts';
 import type { Context } from './plan.ts';
@@ -32,8 +33,24 @@ const FINANCIAL: ReadonlySet<string> = new Set([
   `${PAS}profile-claim-update`,
 ]);
 
+/** Resources declare few different profiles. Longer names are not kept. */
+const [MOST_NAMES, LONGEST_NAME] = [1_000, 200];
+const after = { changed: new BoundedMap<string, After>(MOST_NAMES), same: new BoundedMap<string, After>(MOST_NAMES) };
+type After = Readonly<Record<'claim' | 'other', string | undefined>>;
+
 /** The profile that a resource conforms to instead of this one; undefined if there is none. */
 function profileAfter(declared: string, context: Context, changed: boolean): string | undefined {
+  if (declared.length > LONGEST_NAME) return workedOut(declared, context, changed);
+  const known = changed ? after.changed : after.same;
+  let found = known.get(declared);
+  if (found === undefined) {
+    found = { claim: workedOut(declared, 'claim', changed), other: workedOut(declared, 'clinical', changed) };
+    known.set(declared, found);
+  }
+  return context === 'claim' ? found.claim : found.other;
+}
+
+function workedOut(declared: string, context: Context, changed: boolean): string | undefined {
   const at = declared.indexOf('|');
   const url = at < 0 ? declared : declared.slice(0, at);
   const version = at < 0 ? '' : declared.slice(at + 1);
@@ -53,6 +70,11 @@ export function withProfiles<S extends Source>(resource: S, context: Context, ch
   const { meta } = resource;
   const declared = isObject(meta) ? meta['profile'] : undefined;
   if (!Array.isArray(declared)) return resource;
+  if (declared.length === 1) {
+    const one: unknown = declared[0];
+    const kept = typeof one === 'string' ? profileAfter(one, context, changed) : undefined;
+    return kept === one ? resource : declaring(resource, kept === undefined ? [] : [kept]);
+  }
   const kept = declared.map((one: unknown) =>
     typeof one === 'string' ? profileAfter(one, context, changed) : undefined,
   );

@@ -88,9 +88,16 @@ const isNumeric = (source: Source): boolean =>
 /** Whether a code, a display or the text of a CodeableConcept matches. */
 function isNamed(concept: unknown, name: RegExp): boolean {
   if (!isObject(concept)) return false;
-  const coding: unknown[] = Array.isArray(concept['coding']) ? concept['coding'] : [];
-  const words = [concept['text'], ...coding.flatMap((item) => (isObject(item) ? [item['code'], item['display']] : []))];
-  return words.some((word) => typeof word === 'string' && name.test(word));
+  const { text, coding } = concept;
+  if (typeof text === 'string' && name.test(text)) return true;
+  if (!Array.isArray(coding)) return false;
+  for (const item of coding as unknown[]) {
+    if (!isObject(item)) continue;
+    const { code, display } = item;
+    if ((typeof code === 'string' && name.test(code)) || (typeof display === 'string' && name.test(display)))
+      return true;
+  }
+  return false;
 }
 
 const isKept = ({ system, code }: Source): boolean =>
@@ -140,7 +147,8 @@ export function isMasked(value: unknown): boolean {
   );
 }
 
+const UNDERSCORE = 95;
 function hasPrefix(source: Source, prefix: string): boolean {
-  for (const key in source) if (key.startsWith(prefix) || key.startsWith(`_${prefix}`)) return true;
+  for (const key in source) if (key.startsWith(prefix, key.charCodeAt(0) === UNDERSCORE ? 1 : 0)) return true;
   return false;
 }

@@ -6,6 +6,9 @@ interface Path {
   /** Number of names. A path of more than `MAX_NAMES` ends in `…`. */
   readonly names: number;
   readonly below: Map<string, Path>;
+  /** The path below that was asked for last. */
+  recent: Path | undefined;
+  readonly name: string;
   /** The walk that counted at this path last, and how often. */
   run: number;
   count: number;
@@ -36,23 +39,27 @@ export function countingOf(type: string): CountRun {
     made = 0;
   }
   let root = roots.get(type);
-  if (root === undefined) roots.set(type, (root = pathOf(type, 1)));
+  if (root === undefined) roots.set(type, (root = pathOf(type, type, 1)));
   runs += 1;
   return { id: runs, names: [type], paths: [root], known: 0, counted: [] };
 }
 
-function pathOf(text: string, names: number): Path {
+function pathOf(text: string, name: string, names: number): Path {
   made += 1;
-  return { text, names, below: new Map(), run: 0, count: 0 };
+  return { text, name, names, below: new Map(), recent: undefined, run: 0, count: 0 };
 }
 
 function pathBelow(path: Path, name: string): Path {
   if (path.names > MAX_NAMES) return path;
   const isLast = path.names === MAX_NAMES;
   const key = isLast ? '…' : name;
+  if (path.recent?.name === key) return path.recent;
   let below = path.below.get(key);
-  if (below === undefined)
-    path.below.set(key, (below = pathOf(isLast ? `${path.text}…` : `${path.text}.${name}`, path.names + 1)));
+  if (below === undefined) {
+    below = pathOf(isLast ? `${path.text}…` : `${path.text}.${name}`, key, path.names + 1);
+    path.below.set(key, below);
+  }
+  path.recent = below;
   return below;
 }
 
