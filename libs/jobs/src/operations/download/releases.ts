@@ -6,7 +6,7 @@ import { Facts } from '@provider-access/facts';
 import type { Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type LabelCheck, labelled, LabelGate, LabelledMembers, LastLabelled } from '@provider-access/records';
-import { DECIDED_FOR_MS, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../../config.ts';
 import { type Job, positionsOf, purposeOf } from '../../domain/job.ts';
 import {
@@ -22,6 +22,7 @@ import { readManifest, type Manifest } from '../../files/job-files.ts';
 import type { PartInfo } from '../../files/part-set.ts';
 import { isOfList } from '../../files/list-file.ts';
 import { DECIDE_BATCH, Turns } from '../../turns.ts';
+import { type Basis, stillHolds } from './basis.ts';
 import { groupLine, withoutLateLabels } from './group-line.ts';
 import { LateLabels } from './late-labels.ts';
 import { renderResult } from './result-line.ts';
@@ -43,15 +44,7 @@ export interface VisibleFile {
   readonly file: PartInfo;
   readonly index: PartIndex;
   readonly segments: readonly IndexedSegment[];
-  readonly known: Known;
-}
-/** What decisions came from. Undefined numbers: only queries tell whether it has changed. */
-interface Known {
-  /** Monotonic time, ms */
-  readonly at: number;
-  readonly facts: number | undefined;
-  readonly labelled: number | undefined;
-  readonly parties: number;
+  readonly basis: Basis;
 }
 /** What one request has decided, so that a member is decided once. */
 export interface Moment {
@@ -140,10 +133,10 @@ export class Releases {
 
   /** The segments that are permitted now, without what labels withhold. Throws FactsStale, or Refusal 503. */
   async visible(job: Job, file: PartInfo, moment: Moment): Promise<VisibleFile> {
-    const known = this.known();
+    const basis = this.basis();
     const index = await this.index(file);
     // A file of errors has only warnings about parameters, and what is stored as a whole has no data of our members.
-    if (file.kind === 'error' || file.line?.form === 'whole') return { file, index, known, segments: index.segments };
+    if (file.kind === 'error' || file.line?.form === 'whole') return { file, index, basis, segments: index.segments };
     await this.labelledPassed(job);
     await this.decide(job, index.members, moment);
     if (isOfList(file)) {
@@ -152,30 +145,17 @@ export class Releases {
         file.line?.form === 'result'
           ? renderResult(this.blobs, file, file.line, index.segments, entries)
           : groupLine(this.blobs, file, index.segments, entries);
-      return { file, index, known, segments: await line };
+      return { file, index, basis, segments: await line };
     }
     const segments = await this.permittedOf(job, file, index, index.segments, moment);
-    return { file, index, known, segments: file.types === undefined ? segments : inBlocks(segments, true) };
+    return { file, index, basis, segments: file.types === undefined ? segments : inBlocks(segments, true) };
   }
 
   /** Call it before the decisions. */
-  private known(): Known {
+  private basis(): Basis {
     const { reader, parties } = this.facts;
-    const { labelled } = this;
-    const generations = { facts: reader.generation(), labelled: labelled.generation(), parties: parties.changes() };
-    return { at: performance.now(), ...generations };
-  }
-  /** Whether decisions that came from this are still valid, because no fact has changed and they are not old. */
-  private isKnown({ at, facts, labelled, parties }: Known): boolean {
-    const now = this.known();
-    return (
-      facts !== undefined &&
-      labelled !== undefined &&
-      facts === now.facts &&
-      labelled === now.labelled &&
-      parties === now.parties &&
-      now.at - at <= DECIDED_FOR_MS
-    );
+    const labelled = this.labelled.generation();
+    return { at: performance.now(), facts: reader.generation(), labelled, parties: parties.changes() };
   }
 
   /** The entries of the Group line whose members are permitted, and whose Patients no label withholds. */
@@ -232,12 +212,15 @@ export class Releases {
   /** Whether these segments, which `visible` returned, are what it would return now. Throws FactsStale. */
   async stay(
     job: Job,
-    { file, index, known }: Omit<VisibleFile, 'segments'>,
+    { file, index, basis }: Omit<VisibleFile, 'segments'>,
     segments: readonly IndexedSegment[],
   ): Promise<boolean> {
     if (file.line?.form === 'whole') return true;
     // What is cut or made of several parts depends on more.
-    if (this.isKnown(known) && segments.every(({ cut, inline }) => cut === undefined && inline === undefined)) {
+    if (
+      stillHolds(basis, this.basis()) &&
+      segments.every(({ cut, inline }) => cut === undefined && inline === undefined)
+    ) {
       this.facts.access.assertFresh();
       return true;
     }
