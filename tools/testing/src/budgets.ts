@@ -31,6 +31,15 @@ export const BUDGETS = {
     at010: 10_500,
     reason: 'Large claims make the bytes dearer than the calls. The line has half of them.',
   },
+  messageBytesOfAnEvent: {
+    most: 1_640,
+    reason: 'What the reading thread tells the serving thread of it, beside its line: 1,598. Each part is an object.',
+  },
+  waitingBytesOfAnEvent: {
+    most: 2_700,
+    reason:
+      'Its objects from the receipt to the decision: 2,540. They outlive scavenges, so V8 copies each of them twice.',
+  },
   bytesWrittenPerByteReceived: {
     most: 7,
     at010: 14.7,
