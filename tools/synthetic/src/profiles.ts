@@ -3,10 +3,23 @@ const US_CORE = 'http://hl7.org/fhir/us/core/StructureDefinition/';
 const C4BB = 'http://hl7.org/fhir/us/carin-bb/StructureDefinition/';
 const PDEX = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/';
 
-export const usCore = (id: string): string => US_CORE + id;
-export const c4bb = (id: string): string => C4BB + id;
-export const pdex = (id: string): string => PDEX + id;
-export const basis = (kind: string): string => `${C4BB}C4BB-ExplanationOfBenefit-${kind}-Basis`;
+/**
+ * What `make` made of a name is kept and shared, because nobody changes a resource in place. For names of which there
+ * are few: codes of the catalogue, profiles, people and places of a roster.
+ */
+export function kept<T>(make: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    let value = known.get(name);
+    if (value === undefined) known.set(name, (value = make(name)));
+    return value;
+  };
+}
+
+export const usCore = kept((id) => US_CORE + id);
+export const c4bb = kept((id) => C4BB + id);
+export const pdex = kept((id) => PDEX + id);
+export const basis = kept((kind) => `${C4BB}C4BB-ExplanationOfBenefit-${kind}-Basis`);
 
 export const LOINC = 'http://loinc.org';
 export const SNOMED = 'http://snomed.info/sct';
@@ -36,3 +49,5 @@ export const reference = (type: string, id: string): Json => ({ reference: `${ty
 export const quantity = (value: number, unit: string, code = unit): Json => ({ value, unit, system: UCUM, code });
 /** Cents to Money. */
 export const usd = (cents: number): Json => ({ value: cents / 100, currency: 'USD' });
+export const organization = kept((id) => reference('Organization', id));
+export const practitioner = kept((id) => reference('Practitioner', id));

@@ -4,15 +4,12 @@ import type { Member } from '../member.ts';
 import {
   basis,
   C4BB_CODES,
-  CDT,
   coded,
-  CPT,
-  ICD10,
   type Json,
-  NDC,
   NUBC,
   PAYER,
-  PLACE_OF_SERVICE,
+  organization,
+  practitioner,
   reference,
   type Resource,
   THO,
@@ -20,6 +17,7 @@ import {
 } from '../profiles.ts';
 import type { Random } from '../random.ts';
 import type { Roster, RosterPractitioner } from '../roster.ts';
+import { bill, cdt, cpt, icd, insurer, ndc, place, revenue, roleOf, subType, taxonomy } from './claim-codes.ts';
 
 /** The input of every claim. `received` is when the payer got it; the claim is adjudicated some days later. */
 export interface ClaimContext {
@@ -85,6 +83,12 @@ const UNIQUE_CLAIM = coded(`${C4BB_CODES}C4BBIdentifierType`, 'uc');
 const PRIOR = coded(`${THO}ex-relatedclaimrelationship`, 'prior');
 const BENEFIT = coded(`${THO}ex-benefitcategory`, '1');
 const DEDUCTIBLE = coded(`${THO}benefit-type`, 'deductible');
+const DEDUCTIBLE_ALLOWED = usd(150_000);
+const CLAIM_NUMBER = `${PAYER}/claim-number`;
+const ALLOWED_AMOUNT = `${PAYER}/fhir/StructureDefinition/allowed-amount`;
+const PRINCIPAL = coded(`${THO}ex-diagnosistype`, 'principal');
+const FOR_VISIT = coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit');
+const NO_PROCEDURE = coded(`${THO}data-absent-reason`, 'not-applicable');
 
 const amount = (code: keyof typeof CARIN_AMOUNTS, cents: number): Json => ({
   category: CARIN_AMOUNTS[code],
@@ -140,7 +144,7 @@ const adjusted = (code: keyof typeof CARC, cents: number): Json => ({
   reason: CARC[code],
   amount: usd(cents),
 });
-const units = (value: number): Json => ({ category: SLICES.allowedunits, value });
+const UNITS = [0, 1].map((value): Json => ({ category: SLICES.allowedunits, value }));
 const info = (sequence: number, code: keyof typeof INFO, value: Json): Json => ({
   sequence,
   category: INFO[code],
@@ -160,18 +164,18 @@ function eob(
     resourceType: 'ExplanationOfBenefit',
     id: c.id,
     meta: { lastUpdated: instantOf(adjudicated), profile: [basis(kind)] },
-    identifier: [{ type: UNIQUE_CLAIM, system: `${PAYER}/claim-number`, value: c.id.toUpperCase() }],
+    identifier: [{ type: UNIQUE_CLAIM, system: CLAIM_NUMBER, value: c.id.toUpperCase() }],
     status: 'active',
     type: CLAIM_TYPES[claimType],
     use: 'claim',
     patient: reference('Patient', c.member.id),
     billablePeriod: { start: dateOf(c.start), end: dateOf(c.end) },
     created: instantOf(c.received),
-    insurer: { ...reference('Organization', c.roster.payer), display: 'Northfield Health Plan' },
+    insurer: insurer(c.roster.payer),
     provider,
     outcome: 'complete',
     ...(c.prior !== undefined && {
-      related: [{ relationship: PRIOR, reference: { system: `${PAYER}/claim-number`, value: c.prior.toUpperCase() } }],
+      related: [{ relationship: PRIOR, reference: { system: CLAIM_NUMBER, value: c.prior.toUpperCase() } }],
     }),
     insurance: [{ focal: true, coverage: reference('Coverage', c.member.coverageId) }],
     ...parts,
@@ -180,7 +184,7 @@ function eob(
     benefitBalance: [
       {
         category: BENEFIT,
-        financial: [{ type: DEDUCTIBLE, allowedMoney: usd(150_000), usedMoney: usd(s.member * 3) }],
+        financial: [{ type: DEDUCTIBLE, allowedMoney: DEDUCTIBLE_ALLOWED, usedMoney: usd(s.member * 3) }],
       },
     ],
     processNote: [
@@ -190,20 +194,19 @@ function eob(
         text: `You may owe $${(s.member / 100).toFixed(2)} to the provider of this service.`,
       },
     ],
-    extension: [{ url: `${PAYER}/fhir/StructureDefinition/allowed-amount`, valueMoney: usd(s.allowed) }],
+    extension: [{ url: ALLOWED_AMOUNT, valueMoney: usd(s.allowed) }],
   };
 }
 
 const diagnoses = (c: ClaimContext, type: Json): Json[] => [
-  { sequence: 1, diagnosisCodeableConcept: coded(ICD10, c.disease.icd), type: [type] },
+  { sequence: 1, diagnosisCodeableConcept: icd(c.disease.icd), type: [type] },
 ];
-const PRINCIPAL = coded(`${THO}ex-diagnosistype`, 'principal');
 const careTeam = (c: ClaimContext, role: string): Json[] => [
   {
     sequence: 1,
-    provider: reference('Practitioner', c.practitioner.id),
-    role: coded(`${C4BB_CODES}C4BBClaimCareTeamRole`, role),
-    qualification: coded('http://nucc.org/provider-taxonomy', c.practitioner.taxonomy),
+    provider: practitioner(c.practitioner.id),
+    role: roleOf(role),
+    qualification: taxonomy(c.practitioner.taxonomy),
   },
 ];
 const account = (c: ClaimContext, from: number): Json[] => [
@@ -228,63 +231,54 @@ export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
       sequence: i + 1,
       careTeamSequence: [1],
       diagnosisSequence: [1],
-      productOrService: coded(CPT, service.cpt),
+      productOrService: cpt(service.cpt),
       servicedDate: dateOf(c.start),
-      locationCodeableConcept: coded(PLACE_OF_SERVICE, visit ? '11' : '22'),
+      locationCodeableConcept: place(visit ? '11' : '22'),
       quantity: { value: 1 },
       unitPrice: usd(service.cents),
       net: usd(service.cents),
       adjudication: [
         IN_NETWORK.benefit,
-        units(denied ? 0 : 1),
+        UNITS[denied ? 0 : 1]!,
         adjusted(denied ? '50' : '45', denied ? service.cents : s.discount),
         ...itemAmounts(s),
       ],
     };
   });
-  return eob(
-    c,
-    'Professional-NonClinician',
-    'professional',
-    reference('Organization', c.member.home.id),
-    split(c.random, total),
-    {
-      careTeam: careTeam(c, 'rendering'),
-      diagnosis: diagnoses(c, PRINCIPAL),
-      supportingInfo: [
-        info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }),
-        info(2, 'servicefacility', { valueReference: reference('Organization', c.member.home.id) }),
-        ...account(c, 3),
-      ],
-      adjudication: [IN_NETWORK.billing, IN_NETWORK.rendering],
-      item,
-    },
-  );
+  return eob(c, 'Professional-NonClinician', 'professional', organization(c.member.home.id), split(c.random, total), {
+    careTeam: careTeam(c, 'rendering'),
+    diagnosis: diagnoses(c, PRINCIPAL),
+    supportingInfo: [
+      info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }),
+      info(2, 'servicefacility', { valueReference: organization(c.member.home.id) }),
+      ...account(c, 3),
+    ],
+    adjudication: [IN_NETWORK.billing, IN_NETWORK.rendering],
+    item,
+  });
 }
 
-const institutionalInfo = (c: ClaimContext, from: number, bill: string): Json[] => [
+const ADMITTED = {
+  origin: { code: coded(`${NUBC}PointOfOrigin`, '1') },
+  priority: { code: coded(`${NUBC}PriorityTypeOfAdmitOrVisit`, '3') },
+  discharge: { code: coded(`${NUBC}PatDischargeStatus`, '01') },
+};
+const institutionalInfo = (c: ClaimContext, from: number, type: string): Json[] => [
   info(from, 'clmrecvddate', { timingDate: dateOf(c.received) }),
-  info(from + 1, 'typeofbill', { code: coded(`${NUBC}TypeOfBill`, bill) }),
-  info(from + 2, 'pointoforigin', { code: coded(`${NUBC}PointOfOrigin`, '1') }),
-  info(from + 3, 'admtype', { code: coded(`${NUBC}PriorityTypeOfAdmitOrVisit`, '3') }),
-  info(from + 4, 'discharge-status', { code: coded(`${NUBC}PatDischargeStatus`, '01') }),
+  info(from + 1, 'typeofbill', { code: bill(type) }),
+  info(from + 2, 'pointoforigin', ADMITTED.origin),
+  info(from + 3, 'admtype', ADMITTED.priority),
+  info(from + 4, 'discharge-status', ADMITTED.discharge),
   ...account(c, from + 5),
 ];
 
 /** The claim of the hospital. `total`: cents of its lines. */
 const hospitalClaim = (c: ClaimContext, kind: 'Outpatient' | 'Inpatient', total: number, parts: Json): Resource =>
-  eob(
-    c,
-    `${kind}-Institutional`,
-    'institutional',
-    reference('Organization', c.roster.hospital),
-    split(c.random, total),
-    {
-      subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, kind.toLowerCase()),
-      adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
-      ...parts,
-    },
-  );
+  eob(c, `${kind}-Institutional`, 'institutional', organization(c.roster.hospital), split(c.random, total), {
+    subType: subType(kind.toLowerCase()),
+    adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
+    ...parts,
+  });
 
 export function outpatientClaim(c: ClaimContext): Resource {
   let total = 0;
@@ -293,8 +287,8 @@ export function outpatientClaim(c: ClaimContext): Resource {
     total += service.cents * 2;
     return {
       sequence: i + 1,
-      revenue: coded(`${NUBC}RevenueCodes`, '0450'),
-      productOrService: coded(CPT, service.cpt),
+      revenue: revenue('0450'),
+      productOrService: cpt(service.cpt),
       servicedDate: dateOf(c.start),
       quantity: { value: 1 },
       net: usd(service.cents * 2),
@@ -303,7 +297,7 @@ export function outpatientClaim(c: ClaimContext): Resource {
   });
   return hospitalClaim(c, 'Outpatient', total, {
     careTeam: careTeam(c, 'rendering'),
-    diagnosis: diagnoses(c, coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit')),
+    diagnosis: diagnoses(c, FOR_VISIT),
     supportingInfo: institutionalInfo(c, 1, '131'),
     item,
   });
@@ -316,8 +310,8 @@ export function inpatientClaim(c: ClaimContext): Resource {
     total += cents;
     return {
       sequence: i + 1,
-      revenue: coded(`${NUBC}RevenueCodes`, c.random.pick(['0120', '0250', '0300', '0360', '0730'])),
-      productOrService: coded(`${THO}data-absent-reason`, 'not-applicable'),
+      revenue: revenue(c.random.pick(['0120', '0250', '0300', '0360', '0730'])),
+      productOrService: NO_PROCEDURE,
       servicedDate: dateOf(c.start),
       quantity: { value: c.random.int(1, 4) },
       net: usd(cents),
@@ -341,26 +335,33 @@ export function inpatientClaim(c: ClaimContext): Resource {
   });
 }
 
+const DISPENSED = {
+  asWritten: info(2, 'dawcode', { code: coded(`${THO}NCPDPDispensedAsWrittenOrProductSelectionCode`, '0') }),
+  generic: info(4, 'brandgenericindicator', { code: coded(`${THO}NCPDPBrandGenericIndicator`, '2') }),
+  origin: info(5, 'rxorigincode', { code: coded(`${THO}NCPDPPrescriptionOriginCode`, '3') }),
+  refills: info(6, 'refillsauthorized', { valueQuantity: { value: 5 } }),
+  compound: info(8, 'compoundcode', { code: coded(`${THO}NCPDPCompoundCode`, '1') }),
+};
 export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS), refill = 0): Resource {
   const s = split(c.random, drug.cents);
   const days = c.random.pick([30, 30, 90]);
-  return eob(c, 'Pharmacy', 'pharmacy', reference('Organization', c.random.pick(c.roster.pharmacies)), s, {
+  return eob(c, 'Pharmacy', 'pharmacy', organization(c.random.pick(c.roster.pharmacies)), s, {
     careTeam: careTeam(c, 'prescribing'),
     supportingInfo: [
       info(1, 'dayssupply', { valueQuantity: { value: days } }),
-      info(2, 'dawcode', { code: coded(`${THO}NCPDPDispensedAsWrittenOrProductSelectionCode`, '0') }),
+      DISPENSED.asWritten,
       info(3, 'refillnum', { valueQuantity: { value: refill } }),
-      info(4, 'brandgenericindicator', { code: coded(`${THO}NCPDPBrandGenericIndicator`, '2') }),
-      info(5, 'rxorigincode', { code: coded(`${THO}NCPDPPrescriptionOriginCode`, '3') }),
-      info(6, 'refillsauthorized', { valueQuantity: { value: 5 } }),
+      DISPENSED.generic,
+      DISPENSED.origin,
+      DISPENSED.refills,
       info(7, 'clmrecvddate', { timingDate: dateOf(c.received) }),
-      info(8, 'compoundcode', { code: coded(`${THO}NCPDPCompoundCode`, '1') }),
+      DISPENSED.compound,
     ],
     adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
     item: [
       {
         sequence: 1,
-        productOrService: coded(NDC, drug.ndc),
+        productOrService: ndc(drug.ndc),
         servicedDate: dateOf(c.start),
         quantity: { value: days, unit: drug.unit },
         unitPrice: usd(Math.round(drug.cents / days)),
@@ -373,16 +374,16 @@ export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS)
 
 export function oralClaim(c: ClaimContext): Resource {
   const s = split(c.random, 14_000);
-  return eob(c, 'Oral', 'oral', reference('Practitioner', c.practitioner.id), s, {
+  return eob(c, 'Oral', 'oral', practitioner(c.practitioner.id), s, {
     careTeam: careTeam(c, 'rendering'),
-    diagnosis: [{ sequence: 1, diagnosisCodeableConcept: coded(ICD10, 'Z01.21'), type: [PRINCIPAL] }],
+    diagnosis: [{ sequence: 1, diagnosisCodeableConcept: icd('Z01.21'), type: [PRINCIPAL] }],
     supportingInfo: [info(1, 'clmrecvddate', { timingDate: dateOf(c.received) }), ...account(c, 2)],
     adjudication: [IN_NETWORK.rendering, IN_NETWORK.benefit, IN_NETWORK.billing],
     item: ['D0120', 'D1110'].map((code, i) => ({
       sequence: i + 1,
-      productOrService: coded(CDT, code),
+      productOrService: cdt(code),
       servicedDate: dateOf(c.start),
-      locationCodeableConcept: coded(PLACE_OF_SERVICE, '11'),
+      locationCodeableConcept: place('11'),
       net: usd(7_000),
       adjudication: [IN_NETWORK.benefit, ...itemAmounts(split(c.random, 7_000))],
     })),

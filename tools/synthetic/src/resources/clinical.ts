@@ -1,9 +1,31 @@
 import { dateOf, HOUR, instantOf, secondOf } from '../calendar.ts';
 import type { Allergy, Disease, Service } from '../catalogue.ts';
 import type { Member } from '../member.ts';
-import { coded, CPT, ICD10, PAYER, reference, type Resource, SNOMED, THO, usCore } from '../profiles.ts';
+import {
+  coded,
+  CPT,
+  ICD10,
+  kept,
+  organization,
+  PAYER,
+  reference,
+  type Resource,
+  SNOMED,
+  THO,
+  usCore,
+} from '../profiles.ts';
 import type { RosterPractitioner } from '../roster.ts';
 import { meta, subject, doctor } from './elements.ts';
+
+const ENCOUNTER = `${PAYER}/encounter`;
+const STAY = { system: `${THO}v3-ActCode`, code: 'IMP' };
+const VISIT = { system: `${THO}v3-ActCode`, code: 'AMB' };
+const PERFORMER = [coded(`${THO}v3-ParticipationType`, 'PPRF')];
+const HOME = coded('http://www.nubc.org/patient-discharge', '01');
+const CONFIRMED = coded(`${THO}condition-ver-status`, 'confirmed');
+const stateOf = kept((state) => coded(`${THO}condition-clinical`, state));
+const categoryOf = kept((category) => [coded(`${THO}condition-category`, category)]);
+const location = kept((id) => reference('Location', id));
 
 export function encounter(
   m: Member,
@@ -20,14 +42,14 @@ export function encounter(
     resourceType: 'Encounter',
     id,
     meta: meta(end, usCore('us-core-encounter')),
-    identifier: [{ use: 'official', system: `${PAYER}/encounter`, value: id }],
+    identifier: [{ use: 'official', system: ENCOUNTER, value: id }],
     status: 'finished',
-    class: { system: `${THO}v3-ActCode`, code: inpatient ? 'IMP' : 'AMB' },
+    class: inpatient ? STAY : VISIT,
     type: [coded(CPT, inpatient ? '99223' : '99213', undefined, visitText)],
     subject: subject(m),
     participant: [
       {
-        type: [coded(`${THO}v3-ParticipationType`, 'PPRF')],
+        type: PERFORMER,
         individual: doctor(p),
         period: { start: secondOf(start), end: secondOf(end) },
       },
@@ -35,10 +57,10 @@ export function encounter(
     period: { start: secondOf(start), end: secondOf(end) },
     reasonCode: [coded(SNOMED, disease.snomed, undefined, disease.text)],
     ...(inpatient && {
-      hospitalization: { dischargeDisposition: coded('http://www.nubc.org/patient-discharge', '01') },
+      hospitalization: { dischargeDisposition: HOME },
     }),
-    location: [{ location: reference('Location', inpatient ? hospital.location : m.home.locations[0]!) }],
-    serviceProvider: reference('Organization', inpatient ? hospital.organization : m.home.id),
+    location: [{ location: location(inpatient ? hospital.location : m.home.locations[0]!) }],
+    serviceProvider: organization(inpatient ? hospital.organization : m.home.id),
   };
 }
 
@@ -61,9 +83,9 @@ export function condition(
       recorded,
       usCore(problem ? 'us-core-condition-problems-health-concerns' : 'us-core-condition-encounter-diagnosis'),
     ),
-    clinicalStatus: coded(`${THO}condition-clinical`, state),
-    verificationStatus: coded(`${THO}condition-ver-status`, 'confirmed'),
-    category: [coded(`${THO}condition-category`, problem ? 'problem-list-item' : 'encounter-diagnosis')],
+    clinicalStatus: stateOf(state),
+    verificationStatus: CONFIRMED,
+    category: categoryOf(problem ? 'problem-list-item' : 'encounter-diagnosis'),
     code: {
       coding: [
         { system: SNOMED, code: disease.snomed },
@@ -97,7 +119,7 @@ export function procedure(
     ...(encounterId !== undefined && { encounter: reference('Encounter', encounterId) }),
     performedPeriod: { start: secondOf(start), end: secondOf(start + HOUR / 2) },
     performer: [{ actor: doctor(p) }],
-    location: reference('Location', m.home.locations[0]!),
+    location: location(m.home.locations[0]!),
   };
 }
 
@@ -173,7 +195,7 @@ export const provenance = (
     {
       type: coded(`${THO}provenance-participant-type`, 'author', 'Author'),
       who: doctor(p),
-      onBehalfOf: reference('Organization', m.home.id),
+      onBehalfOf: organization(m.home.id),
     },
     {
       type: coded(
@@ -181,7 +203,7 @@ export const provenance = (
         'transmitter',
         'Transmitter',
       ),
-      who: reference('Organization', payer),
+      who: organization(payer),
     },
   ],
 });

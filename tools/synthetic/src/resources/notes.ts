@@ -1,7 +1,7 @@
 import { dateOf, HOUR, instantOf, secondOf } from '../calendar.ts';
 import { type Disease, NOTE_TYPES } from '../catalogue.ts';
 import type { Member } from '../member.ts';
-import { coded, LOINC, PAYER, reference, type Resource, usCore } from '../profiles.ts';
+import { coded, LOINC, organization, PAYER, reference, type Resource, usCore } from '../profiles.ts';
 import type { Random } from '../random.ts';
 import type { RosterPractitioner } from '../roster.ts';
 import { meta, subject, doctor } from './elements.ts';
@@ -55,6 +55,14 @@ export const noteReport = (
   presentedForm: [{ contentType: 'text/plain', data: base64(text) }],
 });
 
+const DOCUMENT = `${PAYER}/document`;
+const CLINICAL_NOTE = [
+  coded('http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category', 'clinical-note', 'Clinical Note'),
+];
+const FORMAT = {
+  system: 'http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode',
+  code: 'urn:ihe:iti:xds:2017:mimeTypeSufficient',
+};
 export function documentReference(
   m: Member,
   id: string,
@@ -68,27 +76,18 @@ export function documentReference(
     resourceType: 'DocumentReference',
     id,
     meta: meta(at + HOUR, usCore('us-core-documentreference')),
-    identifier: [{ system: `${PAYER}/document`, value: id }],
+    identifier: [{ system: DOCUMENT, value: id }],
     status: 'current',
     type: coded(LOINC, type[0], undefined, type[1]),
-    category: [
-      coded(
-        'http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category',
-        'clinical-note',
-        'Clinical Note',
-      ),
-    ],
+    category: CLINICAL_NOTE,
     subject: subject(m),
     date: instantOf(at + HOUR),
     author: [doctor(p)],
-    custodian: reference('Organization', m.home.id),
+    custodian: organization(m.home.id),
     content: [
       {
         attachment: { contentType: 'text/plain; charset=utf-8', data: base64(text) },
-        format: {
-          system: 'http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode',
-          code: 'urn:ihe:iti:xds:2017:mimeTypeSufficient',
-        },
+        format: FORMAT,
       },
     ],
     context: {

@@ -5,6 +5,7 @@ import {
   coded,
   type Json,
   LOINC,
+  organization,
   PAYER,
   quantity,
   reference,
@@ -26,6 +27,27 @@ const SYSTOLIC = coded(LOINC, '8480-6', undefined, 'Systolic blood pressure');
 const DIASTOLIC = coded(LOINC, '8462-4', undefined, 'Diastolic blood pressure');
 const TOBACCO = coded(LOINC, '72166-2', undefined, 'Tobacco smoking status');
 const PHQ_9 = coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]');
+
+const ACCESSION = `${PAYER}/accession`;
+const SERUM = coded(SNOMED, '119364003', undefined, 'Serum specimen');
+const LAB = [coded(`${THO}v2-0074`, 'LAB', 'Laboratory')];
+
+/** LOINC has one text for a code. */
+const loincCodes = new Map<string, Json>();
+function loincCode(code: string, text: string): Json {
+  let known = loincCodes.get(code);
+  if (known === undefined) loincCodes.set(code, (known = coded(LOINC, code, undefined, text)));
+  return known;
+}
+const ranges = new WeakMap<LabTest, Json[]>();
+function rangeOf(test: LabTest): Json[] {
+  let known = ranges.get(test);
+  if (known === undefined) {
+    known = [{ low: quantity(test.low, test.ucum, test.ucum), high: quantity(test.high, test.ucum, test.ucum) }];
+    ranges.set(test, known);
+  }
+  return known;
+}
 
 /** What every Observation here has. `issued` is also its last change. */
 const observation = (
@@ -62,7 +84,7 @@ export function vital(
   encounterId: string,
   p: RosterPractitioner,
 ): Resource {
-  return observation(m, id, profile, VITAL_SIGNS, coded(LOINC, loinc, undefined, text), at, at + HOUR, {
+  return observation(m, id, profile, VITAL_SIGNS, loincCode(loinc, text), at, at + HOUR, {
     encounter: reference('Encounter', encounterId),
     performer: [doctor(p)],
     ...value,
@@ -87,14 +109,12 @@ export function labResult(
   laboratory: string,
 ): Resource {
   const value = Number((test.low + random.unit() * (test.high - test.low)).toFixed(test.digits));
-  const code = coded(LOINC, test.loinc, undefined, test.text);
+  const code = loincCode(test.loinc, test.text);
   return observation(m, id, 'us-core-observation-lab', LABORATORY, code, at, at + 20 * HOUR, {
     encounter: reference('Encounter', encounterId),
-    performer: [reference('Organization', laboratory)],
+    performer: [organization(laboratory)],
     valueQuantity: quantity(value, test.ucum, test.ucum),
-    referenceRange: [
-      { low: quantity(test.low, test.ucum, test.ucum), high: quantity(test.high, test.ucum, test.ucum) },
-    ],
+    referenceRange: rangeOf(test),
     ...(specimenId !== undefined && { specimen: reference('Specimen', specimenId) }),
   });
 }
@@ -103,8 +123,8 @@ export const specimen = (m: Member, id: string, at: number): Resource => ({
   resourceType: 'Specimen',
   id,
   meta: meta(at + HOUR, usCore('us-core-specimen')),
-  accessionIdentifier: { system: `${PAYER}/accession`, value: id },
-  type: coded(SNOMED, '119364003', undefined, 'Serum specimen'),
+  accessionIdentifier: { system: ACCESSION, value: id },
+  type: SERUM,
   subject: subject(m),
   collection: { collectedDateTime: secondOf(at) },
 });
@@ -122,13 +142,13 @@ export const labReport = (
   id,
   meta: meta(at + 21 * HOUR, usCore('us-core-diagnosticreport-lab')),
   status: 'final',
-  category: [coded(`${THO}v2-0074`, 'LAB', 'Laboratory')],
-  code: coded(LOINC, panel.loinc, undefined, panel.text),
+  category: LAB,
+  code: loincCode(panel.loinc, panel.text),
   subject: subject(m),
   encounter: reference('Encounter', encounterId),
   effectiveDateTime: secondOf(at),
   issued: instantOf(at + 21 * HOUR),
-  performer: [reference('Organization', laboratory)],
+  performer: [organization(laboratory)],
   result: results.map((r) => reference('Observation', r)),
 });
 
