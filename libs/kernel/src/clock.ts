@@ -7,8 +7,15 @@ export interface Clock {
 }
 /** RFC 3339 instant in UTC with milliseconds. */
 export function instant(ms: number): string {
-  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
-  return last.text;
+  if (ms === last.ms) return last.text;
+  const known = before.ms === ms ? before : { ms, text: new Date(ms).toISOString() };
+  before = last;
+  last = known;
+  return known.text;
 }
-/** The last instant is kept, because the requests of one millisecond write the same instant several times. */
+/**
+ * The last two instants are kept: requests of one millisecond write the same instant several times, and all events of a
+ * batch have one beside their own.
+ */
 let last = { ms: 0, text: '1970-01-01T00:00:00.000Z' };
+let before = last;

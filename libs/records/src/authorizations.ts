@@ -1,7 +1,7 @@
-import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
+import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted, textOf } from '@provider-access/events';
 import { authorizedUntil } from '@provider-access/domain/pdex';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
-import { newerOf, orderOf, recordKeys } from './record-events.ts';
+import { type AcceptedData, newerOf, OF_CLAIM, orderOf, ownData, recordKeys } from './record-events.ts';
 import type { Ordered } from './record.ts';
 
 /** When a prior authorization last changed. Times are ms since the epoch. */
@@ -15,25 +15,28 @@ export interface AuthorizationPart extends Ordered {
   readonly changed: number;
 }
 const NEVER = Number.MAX_SAFE_INTEGER;
-const TYPE = '/ExplanationOfBenefit/';
 const MARK = '"use":"preauthorization"';
 /** The mark in a line inside a record's JSON. */
 const QUOTED_MARK = JSON.stringify(MARK).slice(1, -1);
 
+const mentions = (value: string | Uint8Array, mark: string): boolean =>
+  typeof value === 'string' ? value.includes(mark) : bufferOf(value).includes(mark);
+
 /** A claim may contain a prior authorization, so the line is parsed where the text is found. */
-function changedAt({ line, lastUpdated, statusChanged = lastUpdated }: RecordAccepted): number | undefined {
-  const resource = line.includes(MARK) ? (JSON.parse(line) as { readonly use?: unknown }) : {};
+function changedAt({ line, lastUpdated, statusChanged = lastUpdated }: AcceptedData): number | undefined {
+  const resource = mentions(line, MARK) ? (JSON.parse(textOf({ value: line })) as { readonly use?: unknown }) : {};
   if (resource.use !== 'preauthorization') return undefined;
   return Math.max(Date.parse(statusChanged), authorizedUntil(resource) ?? Number.NEGATIVE_INFINITY);
 }
 
 const fromRecords: TopicEvolve<AuthorizationPart> = {
   part: 'authorization',
-  keys: (record) => (record.key.includes(TYPE) ? recordKeys(record) : []),
+  keys: (record) => (record.key.includes(OF_CLAIM) ? recordKeys(record) : []),
   evolve(part, record) {
     // Claims have no document. Most records are claims, so they are not parsed.
-    if (part === undefined && !bufferOf(record.value).includes(QUOTED_MARK)) return undefined;
-    const data = dataOf<RecordAccepted | RecordDeleted>(record);
+    const own = ownData(record);
+    if (part === undefined && own === undefined && !mentions(record.value, QUOTED_MARK)) return undefined;
+    const data = own ?? dataOf<RecordAccepted | RecordDeleted>(record);
     const changed = 'line' in data ? changedAt(data) : undefined;
     if (part === undefined && changed === undefined) return undefined;
     const next = {

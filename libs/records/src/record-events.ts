@@ -41,10 +41,15 @@ export type RecordData = AcceptedData | RecordDeleted;
 
 /** The views that read the value of each record: `records` and `search`. */
 const READERS = 2;
+/** What the key of a claim has. `authorizations` reads claims, too. */
+export const OF_CLAIM = '/ExplanationOfBenefit/';
+
 interface Kept {
   readonly data: RecordData;
   /** Number of readers that have not had it yet. */
-  readonly open: number;
+  open: number;
+  /** Whether this process wrote the record. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -58,13 +63,25 @@ const kept = notes<LogRecord['headers'], Kept>();
  * Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. Pass a
  * long line as bytes, which the garbage collector does not copy while they wait for the views.
  */
-export const keepData = ({ headers }: Pick<LogRecord, 'headers'>, data: RecordData): void =>
-  void kept.set(headers, { data, open: READERS });
+export const keepData = ({ headers, key }: Pick<LogRecord, 'headers' | 'key'>, data: RecordData): void =>
+  kept.set(headers, { data, open: READERS + (key.includes(OF_CLAIM) ? 1 : 0), isOwn: true });
+
+function taken({ headers }: LogRecord, known: Kept): RecordData {
+  known.open -= 1;
+  if (known.open <= 0) kept.delete(headers);
+  return known.data;
+}
 
 export function recordData(record: LogRecord): RecordData {
-  const { headers } = record;
-  const { data, open } = kept.get(headers) ?? { data: dataOf<RecordData>(record), open: READERS };
-  if (open > 1) kept.set(headers, { data, open: open - 1 });
-  else kept.delete(headers);
+  const known = kept.get(record.headers);
+  if (known !== undefined) return taken(record, known);
+  const data = dataOf<RecordData>(record);
+  kept.set(record.headers, { data, open: READERS - 1, isOwn: false });
   return data;
+}
+
+/** The value of a claim, for `authorizations`. Undefined if this process did not write it just now. */
+export function ownData(record: LogRecord): RecordData | undefined {
+  const known = kept.get(record.headers);
+  return known?.isOwn === true ? taken(record, known) : undefined;
 }

@@ -1,5 +1,7 @@
 import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import { notes } from '@provider-access/kernel';
 import { bytesOfLine, recordId, VERSION_HEADER } from './record.ts';
 import { labelRules } from '@provider-access/domain/pdex/labels';
 import { labelsOfRecord } from './record-labels.ts';
@@ -35,20 +37,37 @@ interface StoredVersion extends VersionPart {
 const SUPERSEDED = 'pa.record-superseded.v1';
 const LINE = ['version.line'];
 
+/** The data of an event. The line of a version that this process replaced is bytes (`keepSuperseded`). */
+type Superseded = Omit<RecordSuperseded, 'line'> & { readonly line?: string | Uint8Array };
+
+/** Data that the view has not read yet, by the headers of its record, as of records (`keepData`). */
+const kept = notes<LogRecord['headers'], Superseded>();
+
+/** Keeps the data of a record that is about to be appended, so that the view of this process does not parse it. */
+export const keepSuperseded = ({ headers }: Pick<LogRecord, 'headers'>, data: Superseded): void =>
+  kept.set(headers, data);
+
+function supersededData(record: LogRecord): Superseded {
+  const known = kept.get(record.headers);
+  if (known === undefined) return dataOf<RecordSuperseded>(record);
+  kept.delete(record.headers);
+  return known;
+}
+
 const versionDocumentId = (record: string, versionId: number): string => `${record}/${versionId}`;
 
 /**
  * The key of the record and the header name the document, so that only `evolve` parses the event. The part is written
  * without being read, because a version that comes twice is the same.
  */
-const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
+const fromVersions: TopicEvolve<VersionPart & { line?: string | Uint8Array }> = {
   part: 'version',
   blind: true,
   keys: (record) =>
     typeOf(record) === SUPERSEDED ? [versionDocumentId(record.key, Number(record.headers[VERSION_HEADER]))] : [],
   evolve(_part, record) {
     const { member, type, id, versionId, lastUpdated, supersededAt, reason, line, targets, ...found } =
-      dataOf<RecordSuperseded>(record);
+      supersededData(record);
     return {
       resource: recordId(member, type, id),
       versionId,

@@ -7,7 +7,7 @@ import {
   RecordTooLarge,
 } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
-import { type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/records';
+import { keepSuperseded, type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/records';
 import type { Logger } from '@provider-access/service/observability';
 import type { Head } from '../domain/decide.ts';
 import { jsonWith } from '../domain/json-bytes.ts';
@@ -112,7 +112,7 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     ...(head.targets !== undefined && { targets: [...head.targets] }),
     ...(line === undefined && { reason: head.reason ?? 'deleted' }),
   };
-  return {
+  const record: NewRecord = {
     key: id,
     partitionKey: about.member,
     headers: {
@@ -128,4 +128,6 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     },
     value: line === undefined ? JSON.stringify(data) : jsonWith(data, 'line', line),
   };
+  keepSuperseded(record, line === undefined ? data : { ...data, line });
+  return record;
 }
