@@ -17,6 +17,8 @@ const MAX_BYTES = 128 * 1024 * 1024;
 const SYNC_BYTES = 2 * 1024 * 1024;
 /** Compressed bytes that are decompressed in another thread at once, because they have more than `SYNC_BYTES`. */
 const LARGE_BYTES = 512 * 1024;
+/** The largest chunk, because a sender may name any size. It is more than a batch of this platform has. */
+const MAX_CHUNK = 8 * 1024 * 1024;
 /** Records with fewer bytes are written as they are: they would save less than the frame of their batch. */
 const SMALL_BYTES = 1024;
 
@@ -59,7 +61,10 @@ export const zstd: Codec = {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
       }
     }
-    return decompress(buffer, { maxOutputLength: MAX_BYTES });
+    // In one chunk if the frame says its size. Node would copy chunks of 16 KiB together, and V8 marks its whole heap
+    // as soon as so much memory has come and gone.
+    const chunk = size === undefined || size > MAX_CHUNK ? {} : { chunkSize: size + 1 };
+    return decompress(buffer, { maxOutputLength: MAX_BYTES, ...chunk });
   },
 };
 

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { KeptMemory } from './kept-memory.ts';
 import { type At, type BatchContext, decodeRecord, encodeRecords, type RecordToEncode } from './record-batches.ts';
 
 /**
@@ -33,6 +34,10 @@ interface BatchToEncode {
   readonly records?: readonly RecordToEncode[];
 }
 
+interface Codec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
+}
+
 const PLACE = 'kafkajs/src/protocol/recordBatch';
 const NAMES = { record: `${PLACE}/record/v0`, batch: `${PLACE}/v0`, decoder: `${PLACE}/record/v0/decoder` };
 /** Modules that keep what they have loaded. */
@@ -50,13 +55,20 @@ function batchEncoder(): (batch: BatchToEncode) => Promise<Encoder> {
   const crc32C = require(`${PLACE}/crc32C`) as (buffer: Buffer) => number;
   const compressions = require('kafkajs/src/protocol/message/compression') as {
     readonly COMPRESSION_CODEC_MASK: number;
-    lookupCodec(compression: number): { compress(encoder: { readonly buffer: Buffer }): Promise<Buffer> };
+    lookupCodec(compression: number): Codec;
+  };
+  const memory = new KeptMemory();
+  const compressed = async (records: readonly RecordToEncode[], codec: Codec): Promise<Buffer> => {
+    const plain = encodeRecords(records, (bytes) => memory.take(bytes));
+    const bytes = await codec.compress({ buffer: plain });
+    memory.give(plain);
+    return bytes;
   };
   return async (batch) => {
     const { compression = 0, records = [], firstTimestamp = Date.now(), maxTimestamp = Date.now() } = batch;
     const codec = compression & compressions.COMPRESSION_CODEC_MASK;
-    const plain = encodeRecords(records);
-    const bytes = codec === 0 ? plain : await compressions.lookupCodec(compression).compress({ buffer: plain });
+    const bytes =
+      codec === 0 ? encodeRecords(records) : await compressed(records, compressions.lookupCodec(compression));
     const body = new Encoder()
       .writeInt16(codec | (batch.transactional === true ? TRANSACTIONAL : 0))
       .writeInt32(batch.lastOffsetDelta ?? 0)

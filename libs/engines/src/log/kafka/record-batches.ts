@@ -95,10 +95,16 @@ function measured({ offsetDelta = 0, timestampDelta = 0, key, value, headers = {
   return { timestampDelta, offsetDelta, key: keyPiece, value: valuePiece, headers: pieces, size };
 }
 
-/** The records one behind the other, as a batch has them before it is compressed. */
-export function encodeRecords(records: readonly RecordToEncode[]): Buffer {
+/**
+ * The records one behind the other, as a batch has them before it is compressed.
+ * @param memory makes a buffer of so many bytes
+ */
+export function encodeRecords(
+  records: readonly RecordToEncode[],
+  memory: (bytes: number) => Buffer<ArrayBuffer> = Buffer.allocUnsafe,
+): Buffer<ArrayBuffer> {
   const all = records.map(measured);
-  const buffer = Buffer.allocUnsafe(all.reduce((sum, { size }) => sum + sizeOf(size) + size, 0));
+  const buffer = memory(all.reduce((sum, { size }) => sum + sizeOf(size) + size, 0));
   let at = 0;
   const number = (value: number): void => {
     let rest = zigzag(value);
