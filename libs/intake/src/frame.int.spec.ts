@@ -25,6 +25,7 @@ import { z } from 'zod';
 import { derivedRecord } from './derived-event.ts';
 import { AccessIntake } from './access-intake.ts';
 import type { AccessRole } from './access-role.ts';
+import { Intake } from './frame.ts';
 
 /** A type of the test in two versions. The second version has both names in one list. */
 const NAMED = 'payer.member-named.v2';
@@ -266,6 +267,35 @@ it('asks for that time only if a batch has an event for the service, and stamps 
   expect(asked).toBe(1);
   const [, record] = await log.read(PA_CONSENT, 0, 0, 10);
   expect(record!.headers[RECORDED_AT_HEADER]).toBe(new Date(NOW + 5000).toISOString());
+});
+
+it('asks for that time while events are read, if the batch is known to have one for the service', async () => {
+  const order: string[] = [];
+  const load = state.streams.load.bind(state.streams);
+  state.streams.load = (...args) => (order.push('time'), load(...args));
+  const ports = {
+    log,
+    state,
+    clock: { now: () => NOW },
+    metrics: new Metrics(),
+    logger: {},
+  } as unknown as ServicePorts;
+  const role = { progressTopic: PA_CONSENT, topics: [PA_CONSENT], recordedAtHeader: false };
+  const one = new Intake(ports, { deriver: 'consent', ...role });
+  const batch = await publish(named('e1', 'm1', { names: ['Ada'] }));
+  const read = (concerns: boolean) =>
+    one.handle(batch, {
+      concerns,
+      stages: () => [],
+      read: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        order.push('events');
+        return batch.records.map((record) => ({ record, id: 'e1', receipt: undefined }));
+      },
+    });
+  await read(true);
+  await read(false);
+  expect(order).toEqual(['time', 'events', 'events', 'time']);
 });
 
 it('an engine that is away makes the batch come again as it was', async () => {

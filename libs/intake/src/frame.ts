@@ -10,6 +10,8 @@ import type { IntakeEvent, Stage } from './stage.ts';
 
 /** What a service does with one batch. */
 export interface BatchWork<E extends IntakeEvent> {
+  /** True if an event of the batch concerns the service. Then the newest time is asked for while they are read. */
+  readonly concerns?: boolean;
   /**
    * Reads the events of the batch that concern the service, in order.
    * @param latest ms since the epoch. An event with a later time lies in the future.
@@ -69,10 +71,13 @@ export class Intake<E extends IntakeEvent> {
 
   /** @throws EngineUnavailable: then the batch is delivered again */
   async handle(batch: Batch, work: BatchWork<E>): Promise<void> {
-    const events = await work.read(this.#latest.with(batch.records));
     // Ask only after the log has delivered the batch: an export whose positions do not include the batch has raised the
     // time before (ADR 0023). A batch without events for this service has no record that gets a time.
-    const newest = events.length === 0 ? 0 : await this.newest();
+    const [events, asked] = await Promise.all([
+      work.read(this.#latest.with(batch.records)),
+      work.concerns === true ? this.newest() : undefined,
+    ]);
+    const newest = asked ?? (events.length === 0 ? 0 : await this.newest());
     this.#stamp = Math.max(this.#stamp, newest, this.#ports.clock.now());
     const times: BatchTimes = { newest, stamp: this.#stamp };
     for (const { record, failed } of events) if (failed !== undefined) this.#warn(batch, record.offset, failed);

@@ -51,7 +51,7 @@ import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { Retagging } from './projections/retagging.ts';
 import { expiringVersions } from './projections/expire-versions.ts';
 import { PROJECTIONS, PROJECTIONS_BESIDE_OTHERS } from './projections/index.ts';
-import { SUBSCRIPTIONS } from './subscriptions.ts';
+import { BATCH_EVENTS, SUBSCRIPTIONS } from './subscriptions.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
   readonly config: Partial<ResourcesConfig> & Pick<ResourcesConfig, 'publicUrl'>;
@@ -81,6 +81,11 @@ export const CONTROLLERS = [
 ] as const;
 /** Records in a transaction of a view. A request may wait for one transaction, so it must be short. */
 const VIEW_BATCH = 250;
+/**
+ * Records in a batch of a view whose store is a server. Its writes stop no request, and each batch costs commands and
+ * checkpoints of some ten views. So a batch has as many records as a batch of intake makes.
+ */
+const VIEW_BATCH_OF_SERVER = BATCH_EVENTS;
 
 @Module({})
 export class ResourcesModule implements OnModuleInit {
@@ -107,7 +112,7 @@ export class ResourcesModule implements OnModuleInit {
           facts: { boundMs, holdsUntilNotice, pollMs },
           publicUrl,
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
-          maxRecords: VIEW_BATCH,
+          maxRecords: runtime.presence === undefined ? VIEW_BATCH : VIEW_BATCH_OF_SERVER,
           http: registerBodyParsers,
           jobs: [...jobs.map(({ provide }) => provide), Retagging, DeadLetterRuns],
           consumers: (get) => [

@@ -5,7 +5,7 @@ import type { ConsumerGroup } from '@provider-access/engines/log';
  * Small enough that a batch blocks the event loop for some milliseconds only, and larger than the quarter of a large
  * append that a partition gets, so that few records are left over.
  */
-const BATCH_EVENTS = 700;
+export const BATCH_EVENTS = 700;
 
 /** The consumer groups of resources, without those of its views. */
 export const SUBSCRIPTIONS = {

@@ -7,7 +7,7 @@ import { type BatchTimes, type Failed, Intake, type IntakePorts, type Stage } fr
 import type { ResourcesConfig } from '../config.ts';
 import type { JudgeOptions } from '../domain/judge.ts';
 import type { CurrentVersions } from './current-versions.ts';
-import { isVersioned, type ReadEvent } from '../reading/read-event.ts';
+import { isElsewhere, isVersioned, type ReadEvent } from '../reading/read-event.ts';
 import type { ReadingThread } from '../reading/reading-thread.ts';
 import { SharedTurn } from './shared-turn.ts';
 
@@ -86,6 +86,7 @@ export class RecordIntake {
     try {
       await this.#waitForFacts(batch);
       await this.#intake.handle(batch, {
+        concerns: batch.records.some((record) => !isElsewhere(record)),
         read: (latest) => this.#read(batch, latest),
         stages: (times) => this.#options.stages(batch, times),
         around: (events, attempt) => this.#inTurn(events, attempt),
