@@ -47,11 +47,13 @@ interface Key {
   next: Key;
   before: Key;
 }
-/** No check asks for an empty key, so this one needs no check for undefined. */
-const NO_KEY = { name: '', place: -1 } as { -readonly [Name in keyof Key]: Key[Name] };
-NO_KEY.next = NO_KEY;
-NO_KEY.before = NO_KEY;
-const keyOf = (name: string, place: number): Key => ({ name, place, next: NO_KEY, before: NO_KEY });
+/** No check asks for an empty key, so this one stands for none, and needs no check for undefined. */
+function noKey(): Key {
+  const none = { name: '', place: -1 } as { -readonly [Name in keyof Key]: Key[Name] };
+  none.next = none;
+  none.before = none;
+  return none;
+}
 /** V8 compares keys of objects by their addresses, unless one of the texts that it compares is no key. */
 const internalized = (name: string): string => Object.keys({ [name]: true })[0]!;
 
@@ -67,7 +69,9 @@ export class Group {
   /** The values of the object that is checked now. A group checks one object at a time. */
   readonly values: unknown[] = [];
   readonly #keys = new Map<string, Key>();
-  readonly #start = keyOf('', -1);
+  /** Of this group alone: an object may have an empty key, and then the next key is noted here. */
+  readonly #none = noKey();
+  readonly #start = this.#keyOf('', -1);
   /** Places that have a value now. A choice has many places, and at most one of them has a value. */
   readonly #used: number[] = [];
 
@@ -83,11 +87,15 @@ export class Group {
     }
   }
 
+  #keyOf(name: string, place: number): Key {
+    return { name, place, next: this.#none, before: this.#none };
+  }
+
   #placeOf(name: string): number {
     const known = this.#keys.get(name);
     if (known !== undefined) return known.place;
     const place = this.values.push(undefined) - 1;
-    this.#keys.set(name, keyOf(internalized(name), place));
+    this.#keys.set(name, this.#keyOf(internalized(name), place));
     return place;
   }
 
@@ -108,7 +116,7 @@ export class Group {
   #after(last: Key, name: string): Key {
     let key = last.before.name === name ? last.before : this.#keys.get(name);
     if (key === undefined) {
-      key = keyOf(name, -1);
+      key = this.#keyOf(name, -1);
       if (this.#keys.size < MOST_KEYS) this.#keys.set(name, key);
     }
     last.before = last.next;
