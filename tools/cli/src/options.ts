@@ -1,4 +1,4 @@
-import { isNpi, isTin } from '@provider-access/events';
+import { isNpi, isTin } from '@provider-access/events/provider-key';
 import { MAX_SCOPE_LENGTH, registrable } from '@provider-access/domain/smart';
 import { isDayOrInstant, isId, isInstant } from '@provider-access/fhir';
 import { CliError, EXIT } from './output.ts';

@@ -1,47 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { buildLine } from './build.ts';
-import { auditCommands } from './commands/audit.ts';
-import { completionCommand } from './commands/completion.ts';
-import { deadLetterCommands } from './commands/dead-letters.ts';
-import { disclosureCommand } from './commands/disclosures.ts';
-import { engineCommands } from './commands/engines.ts';
-import { exportCommand } from './commands/export.ts';
-import { exportsCommands } from './commands/exports.ts';
-import { freshnessCommand } from './commands/freshness.ts';
-import { feedsCommand } from './commands/feeds.ts';
-import { funnelCommand } from './commands/funnel.ts';
-import { generateCommand } from './commands/generate.ts';
-import { healthCommand } from './commands/health.ts';
-import { importCommand } from './commands/import.ts';
-import { importFolderCommand } from './commands/import-folder.ts';
-import { attestationCommands } from './commands/attestations.ts';
-import { noticeCommands } from './commands/notices.ts';
-import { labelsCommand } from './commands/labels.ts';
-import { evidenceCommand } from './commands/evidence.ts';
-import { linesCommands } from './commands/lines.ts';
-import { matchCommand } from './commands/match.ts';
-import { explainListCommands } from './commands/explain-lists.ts';
-import { operatorCommands } from './commands/operator.ts';
-import { peopleCommands } from './commands/people.ts';
-import { probeCommand } from './commands/probe.ts';
-import { profileCommands } from './commands/profile.ts';
-import { providerCommands } from './commands/provider.ts';
-import { publishCommand } from './commands/publish.ts';
-import { recallCommand } from './commands/recall.ts';
-import { refusalsCommand } from './commands/refusals.ts';
-import { releasesCommand } from './commands/releases.ts';
-import { memberCommands } from './commands/members.ts';
-import { memberLinkCommand } from './commands/member-link.ts';
-import { reviewsCommand } from './commands/reviews.ts';
-import { sandboxCommands } from './commands/sandbox.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { sloCommand } from './commands/slo.ts';
-import { statementCommands } from './commands/statements.ts';
-import { undoCommand } from './commands/undo.ts';
+import { COMMAND_MODULES } from './command-modules.ts';
 import { CliError, createOutput, EXIT, painted, printable } from './output.ts';
 
-export function createProgram(): Command {
-  const program = new Command('pa')
+/** `pa` with its own options, and no command. */
+function bareProgram(): Command {
+  return new Command('pa')
     .description("Provider Access: publish a payer's events, register apps, export Groups, ask why")
     .option('-V, --version', 'print the version and the build: a line for a bug report')
     .on('option:version', () => {
@@ -67,44 +31,29 @@ or the folder of \`pa export\` holds a finished export
 Environment: PA_SERVER, PA_PROFILE, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE,
 PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COLOR`,
     );
-  generateCommand(program);
-  publishCommand(program);
-  importCommand(program);
-  importFolderCommand(program);
-  simulateCommand(program);
-  undoCommand(program);
-  statementCommands(program);
-  deadLetterCommands(program);
-  providerCommands(program);
-  exportCommand(program);
-  exportsCommands(program);
-  refusalsCommand(program);
-  matchCommand(program);
-  operatorCommands(program);
-  healthCommand(program);
-  explainListCommands(program);
-  linesCommands(program);
-  disclosureCommand(program);
-  peopleCommands(program);
-  releasesCommand(program);
-  recallCommand(program);
-  auditCommands(program);
-  probeCommand(program);
-  sloCommand(program);
-  freshnessCommand(program);
-  feedsCommand(program);
-  funnelCommand(program);
-  noticeCommands(program);
-  reviewsCommand(program);
-  evidenceCommand(program);
-  memberLinkCommand(program);
-  memberCommands(program);
-  attestationCommands(program);
-  labelsCommand(program);
-  engineCommands(program);
-  sandboxCommands(program);
-  profileCommands(program);
-  completionCommand(program);
+}
+
+/**
+ * The first word of a command line that is no option of `pa` itself. Undefined if there is none, or if commander may
+ * read the line in another way than here.
+ */
+function commandOf(argv: readonly string[]): string | undefined {
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at]!;
+    if (WITH_VALUE.has(word)) at += 1;
+    else if (word !== '--json') return word;
+  }
+  return undefined;
+}
+const WITH_VALUE: ReadonlySet<string> = new Set(['--server', '--profile', '--data-dir']);
+
+/** `pa` with the commands that a command line needs. Without one, or for a line that names none: with all of them. */
+export async function createProgram(argv: readonly string[] = []): Promise<Command> {
+  const word = commandOf(argv);
+  const named = COMMAND_MODULES.filter(({ commands }) => word !== undefined && commands.includes(word));
+  const needed = named.length === 0 || named.some(({ readsAll }) => readsAll) ? COMMAND_MODULES : named;
+  const program = bareProgram();
+  for (const add of await Promise.all(needed.map(({ load }) => load()))) add(program);
   return program;
 }
 
@@ -112,7 +61,8 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
 export async function run(argv: readonly string[], { before }: { before?: () => unknown } = {}): Promise<number> {
   try {
     before?.();
-    await createProgram().parseAsync([...argv], { from: 'user' });
+    const program = await createProgram(argv);
+    await program.parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     const json = argv.includes('--json');

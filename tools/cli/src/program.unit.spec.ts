@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { commitOf } from './build.ts';
-import { run } from './program.ts';
+import { createProgram, run } from './program.ts';
+
+// Loads all modules here, because a test has a limit of time.
+await createProgram();
 
 const NPI = '1234567893';
 let said = '';

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { createProgram } from './program.ts';
 
 const folder = join(import.meta.dirname, '../../../docs/runbooks');
+const program = await createProgram();
 
 /** `views rebuild` -> true; a word that is no command is an argument. */
 function knows(program: Command, words: readonly string[]): boolean {
@@ -18,13 +19,12 @@ function knows(program: Command, words: readonly string[]): boolean {
 }
 
 test.each(readdirSync(folder))('%s: the commands of `pa` that it names exist', (file) => {
-  const program = createProgram();
   for (const [, text] of readFileSync(join(folder, file), 'utf8').matchAll(/`pa ([a-z][a-z -]*)/g)) {
     const words = text!.split(' ').filter((word) => /^[a-z][a-z-]*$/.test(word));
     expect(knows(program, words), `pa ${text}`).toBe(true);
   }
 });
 test('reports a command that does not exist', () => {
-  expect(knows(createProgram(), ['views', 'mend'])).toBe(false);
-  expect(knows(createProgram(), ['heal'])).toBe(false);
+  expect(knows(program, ['views', 'mend'])).toBe(false);
+  expect(knows(program, ['heal'])).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import { CliError, EXIT } from '../output.ts';
 import { writeOwn } from '../own-file.ts';
 
@@ -46,6 +46,8 @@ export function writeSecret(file: string, value: unknown): void {
 
 /** A new private JWK with `kid`, `alg` and `use`. */
 export async function newKey(alg: KeyAlgorithm): Promise<JWK> {
+  // Most commands of `pa` sign nothing, and do not pay for the library.
+  const { exportJWK, generateKeyPair } = await import('jose');
   const { privateKey } = await generateKeyPair(alg, {
     extractable: true,
     ...(alg === 'RS384' && { modulusLength: 3072 }),

@@ -1,4 +1,4 @@
-import { importJWK, SignJWT, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import { CliError, EXIT } from '../output.ts';
 import type { Server } from './server.ts';
 
@@ -17,6 +17,8 @@ export async function clientAssertion(
   server: Server,
   app: { readonly clientId: string; readonly key: JWK },
 ): Promise<{ readonly endpoint: string; readonly assertion: string }> {
+  // Most commands of `pa` sign nothing, and do not pay for the library.
+  const { importJWK, SignJWT } = await import('jose');
   const { token_endpoint: endpoint } = await server.json<{ token_endpoint: string }>(
     '/fhir/.well-known/smart-configuration',
   );
