@@ -1,7 +1,7 @@
 import { RULE_LINES } from '../definitions/profile-table.ts';
 import { type Structure, structureOf } from '../elements.ts';
 import { type Check, type Choice, Group } from './group.ts';
-import type { Criterion, Lack, Rule } from './rules.ts';
+import type { Lack, Rule } from './rules.ts';
 import { codeTest, patternTest, sliceOf, type SliceOf, targetTest, type Test } from './values.ts';
 
 const NO_SLICE: SliceOf = () => -1;
@@ -43,6 +43,7 @@ function checkOf(id: string, rule: Rule, structure: Structure | undefined): Chec
     place: -1,
     siblingPlace: -1,
     slices: [],
+    when: rule.when ?? [],
     sliceOf: NO_SLICE,
     counts: new Uint32Array(0),
     closed: rule.closed === true,
@@ -55,8 +56,6 @@ function checkOf(id: string, rule: Rule, structure: Structure | undefined): Chec
 interface Known {
   readonly check: Check;
   readonly structure: Structure | undefined;
-  /** The criteria of its slices. */
-  readonly criteria: (readonly Criterion[])[];
 }
 
 /**
@@ -83,12 +82,11 @@ export function compileProfile(type: string, places: string): Group {
     // What lies in a choice is of one type, or has no choices of its own.
     const inner = element === undefined ? undefined : structureOf(element.type);
     if (colon > dot) {
-      const { check: sliced, criteria } = find(id.slice(0, colon));
+      const { check: sliced } = find(id.slice(0, colon));
       sliced.slices.push(check);
-      criteria.push(rule.when ?? []);
       sliced.counts = new Uint32Array(sliced.slices.length);
     } else (parent?.check.children ?? root).push(check);
-    const entry = { check, structure: inner, criteria: [] };
+    const entry = { check, structure: inner };
     known.set(id, entry);
     return entry;
   }
@@ -96,8 +94,8 @@ export function compileProfile(type: string, places: string): Group {
     const space = line.indexOf(' ');
     place(line.slice(0, space), JSON.parse(line.slice(space + 1)) as Rule);
   }
-  for (const { check, criteria } of known.values()) {
-    if (criteria.length > 0) check.sliceOf = sliceOf(criteria);
+  for (const { check } of known.values()) {
+    if (check.slices.length > 0) check.sliceOf = sliceOf(check.slices.map(({ when }) => when));
     if (check.children.length > 0) check.group = new Group(check.children);
     check.looksInside = [check.tests, check.children, check.slices].some(({ length }) => length > 0);
   }
