@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PROFILE_ROWS } from '../definitions/profile-table.ts';
-import { CARIN, CLAIMS, CLINICAL, US_CORE } from '../../test/profiles/samples.ts';
+import { CARIN, CLAIMS, CLINICAL, coded, info, PDEX, US_CORE } from '../../test/profiles/samples.ts';
 import type { FhirResource } from '../types.ts';
 import { check } from './check.ts';
 import { compileProfile } from './compile.ts';
@@ -57,7 +57,45 @@ function eachChange(node: Node, look: () => void): void {
       if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) eachChange(inner as Node, look);
   }
 }
-const samples = [...Object.entries(CLAIMS), ...Object.entries(CLINICAL)];
+
+const discriminator = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
+const review = (code: string) => ({
+  url: `${PDEX}extension-reviewAction`,
+  extension: [
+    { url: `${PDEX}extension-reviewActionCode`, valueCodeableConcept: { coding: [{ code }] } },
+    { url: 'number', valueString: 'PA-1' },
+  ],
+});
+const weight = { value: 80, unit: '[lb_av]', system: 'http://unitsofmeasure.org' };
+const samples: readonly [string, FhirResource][] = [
+  ...Object.entries(CLAIMS),
+  ...Object.entries(CLINICAL),
+  // Primitives with a pattern that may be absent.
+  [
+    'weight',
+    { ...CLAIMS['Professional-NonClinician']!, supportingInfo: [info(1, 'patientweight', { valueQuantity: weight })] },
+  ],
+  // Closed lists.
+  [
+    'authorization',
+    {
+      ...CLAIMS['Professional-NonClinician']!,
+      meta: { profile: [`${PDEX}pdex-priorauthorization`] },
+      use: 'preauthorization',
+      adjudication: [],
+      item: [
+        {
+          sequence: 1,
+          productOrService: coded('http://www.ama-assn.org/go/cpt', '70551'),
+          adjudication: [
+            { extension: [review('A1')], category: coded(discriminator, 'allowedunits'), value: 2 },
+            { category: coded(discriminator, 'consumedunits'), value: 0 },
+          ],
+        },
+      ],
+    },
+  ],
+];
 
 describe('the quick check', () => {
   it.each(samples)('holds for no change of the sample %s that lacks something', (_name, sample) => {
