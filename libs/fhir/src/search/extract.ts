@@ -48,14 +48,7 @@ export function each(
   resource: FhirResource,
   found: (type: string, value: unknown) => void,
 ): void {
-  eachAt(leavesOf(parameter), resource, found);
-}
-export function eachAt(
-  leaves: readonly Leaf[],
-  resource: FhirResource,
-  found: (type: string, value: unknown) => void,
-): void {
-  for (const leaf of leaves) walk(resource, leaf, (value) => found(leaf.type, value));
+  for (const leaf of leavesOf(parameter)) walk(resource, leaf, (value) => found(leaf.type, value));
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto';
 import { approximately, type DatePrefix, type DateRange } from '../dates.ts';
 import type { FhirResource } from '../types.ts';
-import { SEARCH, type SearchParameter } from './definitions.ts';
+import { SEARCH, type SearchKind, type SearchParameter } from './definitions.ts';
 import type { SearchFilter } from './evaluate.ts';
 import {
-  eachAt,
   eachString,
   eachToken,
   hasOneValue,
@@ -16,7 +15,7 @@ import {
   unversioned,
   targetsOf,
 } from './extract.ts';
-import type { Leaf } from './path.ts';
+import { type Leaf, walk } from './path.ts';
 import type { SearchValue } from './read-value.ts';
 import { signOf, sortable } from './key-text.ts';
 import { fold, foldCode } from './text.ts';
@@ -44,9 +43,18 @@ function cut(key: string): string {
 
 /** A code in a key ends at the first bar that is not escaped, so that two codes never have keys in common. */
 const codeOf = (code: string): string => {
+  if (isPlainCode(code)) return code;
   const folded = foldCode(code);
   return /[|\\]/.test(folded) ? folded.replace(/[|\\]/g, '\\$&') : folded;
 };
+/** Whether a code is its own form in a key, as most are: ASCII without capital letters, bars and backslashes. */
+function isPlainCode(code: string): boolean {
+  for (let at = 0; at < code.length; at++) {
+    const char = code.charCodeAt(at);
+    if (char < 0x20 || char > 0x7b || (char >= 0x41 && char <= 0x5c)) return false;
+  }
+  return true;
+}
 /** @param start `valueOf` or `identifiedBy` */
 const tokenKey = (start: string, code: string, system: string | undefined): string =>
   cut(`${start}${codeOf(code)}|${system === undefined ? '' : system.toWellFormed()}`);
@@ -62,20 +70,30 @@ const tokenKey = (start: string, code: string, system: string | undefined): stri
  * A reference has keys of its identifier too, with `:` for `=`.
  */
 export function indexKeys(resource: FhirResource): readonly string[] {
-  const keys = new Set<string>();
+  const keys: string[] = [];
   for (const indexed of indexedOf(resource.resourceType)) addKeys(indexed, resource, keys);
-  return [...keys];
+  return keys;
 }
 
 interface Indexed {
-  readonly parameter: SearchParameter;
+  readonly kind: SearchKind;
   readonly leaves: readonly Leaf[];
+  /** What its keys begin with. */
+  readonly values: string;
+  readonly identifiers: string;
+  readonly many: string;
 }
 const NOT_INDEXED: readonly Indexed[] = [];
 const indexedByType = new Map(
   Object.values(SEARCH).map(({ type, parameters }) => [
     type as string,
-    parameters.filter(({ indexed }) => indexed).map((parameter) => ({ parameter, leaves: leavesOf(parameter) })),
+    parameters
+      .filter(({ indexed }) => indexed)
+      .map((parameter): Indexed => {
+        const { name, kind } = parameter;
+        const leaves = leavesOf(parameter);
+        return { kind, leaves, values: valueOf(name), identifiers: identifiedBy(name), many: manyKey(name) };
+      }),
   ]),
 );
 const indexedOf = (type: string): readonly Indexed[] => indexedByType.get(type) ?? NOT_INDEXED;
@@ -95,51 +113,70 @@ export const KEYS_VERSION: string = hash(
   'base64url',
 ).slice(0, 8);
 
-function addKeys({ parameter, leaves }: Indexed, resource: FhirResource, keys: Set<string>): void {
-  const { name, kind } = parameter;
-  const before = keys.size;
-  eachAt(leaves, resource, (type, value) => {
-    if (keys.size - before > MOST_KEYS) return;
+function addKeys(indexed: Indexed, resource: FhirResource, keys: string[]): void {
+  const before = keys.length;
+  for (const leaf of indexed.leaves) {
+    // Most elements are absent.
+    const first = leaf.steps[0]?.property;
+    if (first === undefined || resource[first] !== undefined) addLeaf(indexed, leaf, resource, keys, before);
+  }
+  if (keys.length - before <= MOST_KEYS) return;
+  keys.length = before;
+  keys.push(indexed.many);
+}
+
+function addLeaf(
+  { kind, values, identifiers }: Indexed,
+  leaf: Leaf,
+  resource: FhirResource,
+  keys: string[],
+  before: number,
+): void {
+  const { type } = leaf;
+  /** No two parameters have a key in common, so the last keys are the ones of this parameter. */
+  const add = (key: string): void => {
+    for (let at = keys.length - 1; at >= before; at--) if (keys[at] === key) return;
+    keys.push(key);
+  };
+  let last: unknown;
+  walk(resource, leaf, (value) => {
+    if (keys.length - before > MOST_KEYS) return;
     switch (kind) {
       case 'token':
         eachToken(type, value, (system, code) => {
-          if (code !== undefined) keys.add(tokenKey(valueOf(name), code, system));
+          if (code !== undefined) add(tokenKey(values, code, system));
         });
         break;
-      case 'reference':
-        addReference(name, type, value, keys);
+      case 'reference': {
+        const reference = referenceOf(type, value);
+        if (reference !== undefined)
+          add(reference.kind === 'literal' ? cut(values + reference.name) : uriKey(values, reference.text));
+        eachToken('Identifier', identifierOf(type, value), (system, code) => {
+          if (code !== undefined) add(tokenKey(identifiers, code, system));
+        });
         break;
+      }
       case 'string':
-        eachString(type, value, (text) => keys.add(cut(valueOf(name) + fold(text))));
+        eachString(type, value, (text) => add(cut(values + fold(text))));
         break;
       case 'date': {
+        // The lines of a claim have the same days.
+        if (value === last) break;
+        last = value;
         const time = timeOf(type, value);
-        if (time !== undefined) keys.add(dateKey(name, time));
+        if (time !== undefined) add(dateKey(values, time));
         break;
       }
       case 'uri':
-        if (typeof value === 'string') keys.add(uriKey(name, value));
+        if (typeof value === 'string') add(uriKey(values, value));
         break;
     }
   });
-  if (keys.size - before <= MOST_KEYS) return;
-  // No two parameters have a key in common, so the last keys are the ones of this parameter.
-  for (const key of [...keys].slice(before)) keys.delete(key);
-  keys.add(manyKey(name));
 }
 
-const uriKey = (name: string, uri: string): string => cut(valueOf(name) + unversioned(uri).toWellFormed());
-const dateKey = (name: string, { start, end }: DateRange): string =>
-  `${valueOf(name)}${end - start <= DAY ? `s${sortable(start)}` : `l${sortable(end)}`}`;
-
-function addReference(name: string, type: string, value: unknown, keys: Set<string>): void {
-  const reference = referenceOf(type, value);
-  if (reference !== undefined)
-    keys.add(reference.kind === 'literal' ? cut(valueOf(name) + reference.name) : uriKey(name, reference.text));
-  eachToken('Identifier', identifierOf(type, value), (system, code) => {
-    if (code !== undefined) keys.add(tokenKey(identifiedBy(name), code, system));
-  });
-}
+const uriKey = (start: string, uri: string): string => cut(start + unversioned(uri).toWellFormed());
+const dateKey = (begin: string, { start, end }: DateRange): string =>
+  `${begin}${end - start <= DAY ? `s${sortable(start)}` : `l${sortable(end)}`}`;
 
 /**
  * Ranges that together hold every resource of the type that matches the filter, and perhaps others. Undefined if the
@@ -290,12 +327,12 @@ function rangesOf(
       );
       const keys = names.map((each) => ({ key: cut(valueOf(name) + each) }));
       const isUri = value.text !== undefined && (keys.length === 0 || isCanonical(parameter));
-      return isUri ? [...keys, { key: uriKey(name, value.text!) }] : keys;
+      return isUri ? [...keys, { key: uriKey(valueOf(name), value.text!) }] : keys;
     }
     case 'date':
       return dateRanges(name, value.prefix, value.range);
     case 'uri':
-      return [{ key: uriKey(name, value.text) }];
+      return [{ key: uriKey(valueOf(name), value.text) }];
     case 'quantity':
     case 'composite':
     case 'missing':
