@@ -27,7 +27,7 @@ import { READERS, type RegistryReader, RegistryStreams } from './apps/registry-s
 import { Reviews } from './apps/reviews.ts';
 import { type AuthConfig, CONFIG } from './config.ts';
 import { httpOf } from './http.ts';
-import { IdentityProvider } from './people/identity-provider.ts';
+import type { IdentityProvider } from './people/identity-provider.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { DecidedApps, Decisions } from './operations/clients/decisions.ts';
 import { DecisionsReportController } from './operations/clients/decisions-report.controller.ts';
@@ -224,9 +224,14 @@ export class AuthModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function identityProviderOf(config: AuthConfig, { clock, logger }: ServicePorts): IdentityProvider | undefined {
+/** Loads the client of OpenID Connect where people sign in with it. Elsewhere it costs no memory and no time. */
+async function identityProviderOf(
+  config: AuthConfig,
+  { clock, logger }: ServicePorts,
+): Promise<IdentityProvider | undefined> {
   const { identityProvider, identityProviderWithinMs: timeoutMs, allowInsecureJwks: allowInsecure } = config;
   if (identityProvider === undefined) return undefined;
+  const { IdentityProvider } = await import('./people/identity-provider.ts');
   return new IdentityProvider(identityProvider, {
     allowInsecure,
     timeoutMs,

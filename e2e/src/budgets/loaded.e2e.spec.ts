@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type PlatformProcess, startPlatform } from '@provider-access/cli';
+import { eventually } from '@provider-access/testing';
+import { BUDGETS } from '@provider-access/testing/budgets';
+
+/** What a start loads stays in memory, and each garbage collection of the serving thread visits all of its objects. */
+interface Loaded {
+  readonly modules: number;
+  readonly packages: readonly string[];
+  /** Whether Node's client for fetch is loaded. */
+  readonly fetch: boolean;
+  readonly objects: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'loaded-'));
+const file = join(folder, 'loaded.json');
+let platform: PlatformProcess | undefined;
+let loaded: Loaded;
+
+beforeAll(async () => {
+  const counter = pathToFileURL(join(import.meta.dirname, 'loaded.mjs'));
+  counter.searchParams.set('file', file);
+  platform = await startPlatform({
+    dataDir: join(folder, 'data'),
+    env: { NODE_OPTIONS: `--import=${counter.href}` },
+  });
+  process.kill(platform.pid, 'SIGUSR2');
+  loaded = await eventually(() => JSON.parse(readFileSync(file, 'utf8')) as Loaded, {
+    what: 'the platform reports what it has loaded',
+  });
+}, 300_000);
+afterAll(async () => {
+  await platform?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('a standalone that has started has loaded few modules', () => {
+  expect(loaded.modules).toBeLessThanOrEqual(BUDGETS.modulesOfAStandalone.most);
+});
+
+it('a standalone that has started has few live objects', () => {
+  expect(loaded.objects).toBeLessThanOrEqual(BUDGETS.objectsOfAStandalone.most);
+});
+
+it('a standalone loads nothing that only other deployments use, and no client for fetch', () => {
+  const unused = /^(?:ajv|ajv-formats|fast-uri|openid-client|oauth4webapi|mongodb|kafkajs|@kafkajs|@aws-sdk|@smithy)/;
+  expect(loaded.packages.filter((name) => unused.test(name) || /^@opentelemetry\/(?!api$)/.test(name))).toEqual([]);
+  expect(loaded.packages).toContain('fastify');
+  expect(loaded.fetch).toBe(false);
+});
