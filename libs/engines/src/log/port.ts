@@ -10,6 +10,7 @@ export interface NewRecord {
    */
   readonly partition?: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** The log does not need its memory after the append. */
   readonly value: string | Uint8Array;
 }
 
@@ -105,7 +106,8 @@ export interface SubscribeOptions extends ConsumerGroup {
   readonly commitMs?: number;
   /**
    * The port commits offsets after it resolves. It must be idempotent, because the same batch may be delivered again.
-   * Batches of one partition never overlap; batches of different partitions may.
+   * Batches of one partition never overlap; batches of different partitions may. When it resolves, nobody may need the
+   * values any more: the log may use their memory again.
    */
   handle(batch: Batch): Promise<void>;
   /**
@@ -123,6 +125,7 @@ export interface FollowOptions {
   /** Default: the beginning. */
   readonly from?: Position;
   readonly maxRecords?: number;
+  /** As for `SubscribeOptions`, nobody may need the values afterwards. */
   handle(batch: Batch): Promise<void> | void;
 }
 

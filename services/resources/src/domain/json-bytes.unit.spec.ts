@@ -1,7 +1,7 @@
 import { cases, Random, seed } from '@provider-access/testing/search';
 import { expect, it } from 'vitest';
 import { generated } from '../../test/walk/generate.ts';
-import { jsonWith } from './json-bytes.ts';
+import { jsonAfter, jsonWith, ValueRoom } from './json-bytes.ts';
 
 const TEXTS = ['plain', '"', '\\', '\\"', '\n\t\u0001', 'é – 東京 😀', '\u2028', '\ud800', '</div>', '{"a":"\\"b\\""}'];
 
@@ -21,4 +21,21 @@ it('writes a text of megabytes, and short ones after it', () => {
     const line = JSON.stringify({ text: '"'.repeat(length) });
     expect(jsonWith({ n: length }, 'line', Buffer.from(line)).toString()).toBe(JSON.stringify({ n: length, line }));
   }
+});
+
+it('uses the memory of values again when nobody needs them', () => {
+  const line = Buffer.from('{}');
+  const written = (room: ValueRoom, n: number): Buffer => jsonAfter(`{"n":${n}}`, 'line', line, room);
+  const [room, other] = [new ValueRoom(), new ValueRoom()];
+  const first = Array.from({ length: 5000 }, (_, n) => written(room, n));
+  const meanwhile = written(other, -1);
+  expect(first.map((value) => (JSON.parse(value.toString()) as { n: number }).n)).toEqual([...first.keys()]);
+  room.release();
+  expect(first.every(({ byteLength }) => byteLength === 0)).toBe(true);
+  // Nobody has the memory of a room that was not released.
+  for (let n = 0; n < 5000; n++) written(room, n);
+  expect(meanwhile.toString()).toBe('{"n":-1,"line":"{}"}');
+  const large = jsonAfter('{"n":1}', 'line', Buffer.from(JSON.stringify({ text: 'a'.repeat(100_000) })), room);
+  room.release();
+  expect(large.byteLength).toBeGreaterThan(100_000);
 });

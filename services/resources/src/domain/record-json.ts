@@ -1,6 +1,6 @@
 import { bufferOf } from '@provider-access/events';
 import type { AcceptedData } from '@provider-access/records';
-import { jsonAfter } from './json-bytes.ts';
+import { jsonAfter, type ValueRoom } from './json-bytes.ts';
 
 /** Characters that JSON.stringify writes as they are: those of ASCII without quotation mark, backslash and controls. */
 const PLAIN = /^[ !#-[\]-~]*$/;
@@ -46,4 +46,5 @@ function membersOf(data: Omit<AcceptedData, 'line'>): string {
 }
 
 /** The value of an accepted record: what JSON.stringify writes of it with its line as text, as bytes. */
-export const acceptedJson = (data: AcceptedData): Buffer => jsonAfter(membersOf(data), 'line', bufferOf(data.line));
+export const acceptedJson = (data: AcceptedData, values?: ValueRoom): Buffer =>
+  jsonAfter(membersOf(data), 'line', bufferOf(data.line), values);

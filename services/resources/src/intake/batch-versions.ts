@@ -3,6 +3,7 @@ import type { NewRecord } from '@provider-access/engines/log';
 import { keepData, recordId, VERSION_HEADER } from '@provider-access/records';
 import type { Output } from '@provider-access/intake';
 import type { Decided, Head, RecordEvent } from '../domain/decide.ts';
+import { ValueRoom } from '../domain/json-bytes.ts';
 import { acceptedJson } from '../domain/record-json.ts';
 import type { InFlight } from '../domain/in-flight.ts';
 import type { CurrentVersions } from './current-versions.ts';
@@ -19,6 +20,7 @@ export class BatchVersions {
   /** Lines of the current versions that the batch wrote, by record id. */
   readonly #lines = new Map<string, Uint8Array>();
   #written: Output[] = [];
+  readonly #values = new ValueRoom();
   readonly #current: CurrentVersions;
   readonly #inFlight: InFlight;
   readonly #stamp: number;
@@ -45,7 +47,7 @@ export class BatchVersions {
     const { data } = next;
     const line = 'line' in data ? bufferOf(data.line) : undefined;
     this.#supersede(id, data, head, line);
-    this.#written.push({ topic: PA_RECORDS, record: encode(event, id, next) });
+    this.#written.push({ topic: PA_RECORDS, record: encode(event, id, next, this.#values) });
     this.heads.set(id, head);
     this.#changed.set(id, head);
   }
@@ -59,6 +61,7 @@ export class BatchVersions {
 
   /** Call this when the records of the batch are durable. */
   async durable(): Promise<void> {
+    this.#values.release();
     if (this.#changed.size > 0) await this.#current.wrote(this.#inFlight, this.#changed, this.#lines);
   }
 
@@ -81,7 +84,7 @@ export class BatchVersions {
  * Derives the id of our event from the inbound event, so that a redelivery writes the same id. The value and the line
  * are bytes, because the garbage collector would copy texts while they wait for the log and the views.
  */
-function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
+function encode({ record }: ReadEvent, id: string, event: RecordEvent, values: ValueRoom): NewRecord {
   const { data } = event;
   const { traceparent } = record.headers;
   const encoded: NewRecord = {
@@ -100,11 +103,8 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecor
       'content-type': 'application/json',
       ...(traceparent !== undefined && { traceparent }),
     },
-    value: valueOf(data),
+    value: 'line' in data ? acceptedJson(data, values) : Buffer.from(JSON.stringify(data)),
   };
   keepData(encoded, data);
   return encoded;
 }
-
-const valueOf = (data: RecordEvent['data']): Buffer =>
-  'line' in data ? acceptedJson(data) : Buffer.from(JSON.stringify(data));

@@ -1,6 +1,6 @@
 import { eventually } from '@provider-access/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Appended, EngineUnavailable, type EventLog, reached, RecordTooLarge } from '../port.ts';
+import { type Appended, type Batch, EngineUnavailable, type EventLog, reached, RecordTooLarge } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { backlogContract } from './backlog.ts';
 import { groupContract } from './groups.ts';
@@ -62,6 +62,21 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect(appended).toEqual(expected);
       expect(await log().head(['t', 'empty'])).toEqual({ t: next, empty: [0, 0, 0, 0] });
       expect(await log().append('t', [])).toEqual([]);
+    });
+
+    it('has values of its own after an append, whatever their memory is used for', async () => {
+      const values = ['one', 'two'].map((word) => Buffer.from(word));
+      await log().append(
+        't',
+        values.map((value) => ({ ...record('k', '', { partition: 0 }), value })),
+      );
+      for (const value of values) value.fill(0);
+      const seen: string[] = [];
+      const handle = async (batch: Batch): Promise<void> => void seen.push(...texts(batch));
+      const subscription = await log().subscribe({ group: 'g', topics: ['t'], handle });
+      await eventually(() => expect(seen).toEqual(['one', 'two']));
+      await subscription.stop();
+      expect(texts({ records: await log().read('t', 0, 0, 10) })).toEqual(['one', 'two']);
     });
 
     it('carries a trace context on to consumers and readers', async () => {

@@ -100,27 +100,31 @@ export class Lane {
       const { lingerMs = 0, maxRecords } = owner.options;
       try {
         await this.#skip(owner);
-        const records = this.#store.read(this.topic, this.partition, this.next, maxRecords);
-        owner.lastPoll = Date.now();
-        if (records.length === 0) {
-          owner.failures.delete(this);
-          return;
-        }
-        // A full batch gains nothing by a wait. With one for each, a busy topic would run away from the group.
-        if (lingerMs > 0 && !lingered && !this.#isBehindAfter(records)) {
-          lingered = true;
-          await this.#sleep(lingerMs);
-          continue;
-        }
-        lingered = false;
-        await owner.options.handle({ topic: this.topic, partition: this.partition, records });
-        const before = this.next;
-        this.next = records[records.length - 1]!.offset + 1;
+        const { records, done } = this.#store.borrow(this.topic, this.partition, this.next, maxRecords);
         try {
-          this.#handled(this);
-        } catch (error) {
-          this.next = before;
-          throw error;
+          owner.lastPoll = Date.now();
+          if (records.length === 0) {
+            owner.failures.delete(this);
+            return;
+          }
+          // A full batch gains nothing by a wait. With one for each, a busy topic would run away from the group.
+          if (lingerMs > 0 && !lingered && !this.#isBehindAfter(records)) {
+            lingered = true;
+            await this.#sleep(lingerMs);
+            continue;
+          }
+          lingered = false;
+          await owner.options.handle({ topic: this.topic, partition: this.partition, records });
+          const before = this.next;
+          this.next = records[records.length - 1]!.offset + 1;
+          try {
+            this.#handled(this);
+          } catch (error) {
+            this.next = before;
+            throw error;
+          }
+        } finally {
+          done();
         }
         owner.failures.delete(this);
         failures = 0;

@@ -16,6 +16,7 @@ import { lossesOf } from '../losses.ts';
 import { placed } from '../placing.ts';
 import { Group } from './group.ts';
 import { Consumer, Lane } from './lane.ts';
+import { keptRecords } from './recent-records.ts';
 import type { LocalStore } from './sqlite-store.ts';
 
 /** How often idle lanes are polled, so that `lastPoll` shows a living event loop. */
@@ -115,7 +116,7 @@ export class LocalLog implements EventLog {
 
   async read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]> {
     this.#open();
-    return this.#store.read(topic, partition, fromOffset, limit, Infinity);
+    return keptRecords(this.#store.borrow(topic, partition, fromOffset, limit, Infinity));
   }
 
   async partitions(topic: string): Promise<number> {

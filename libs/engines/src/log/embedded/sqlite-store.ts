@@ -5,7 +5,7 @@ import { EXTENT, fitting, type Row, rowsWith, Unpacked } from './blocks.ts';
 import { engine, logFault } from './faults.ts';
 import { allowBlocks, createTopic, mostPartitions, topicOf, type TopicRow, unpackBlocks } from './file-form.ts';
 import { LIMIT } from './limit.ts';
-import { RecentRecords } from './recent-records.ts';
+import { type Borrowed, inMemory, type NewestRecord, RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
 import { cut, DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
 import { type Commit, RowWriter } from './row-writer.ts';
@@ -60,7 +60,7 @@ interface Waiting {
 const RECENT_BYTES = 24 * 1024 * 1024;
 /** A commit is written with the next append, before which no start can skip a record, or after this time (ADR 0142). */
 const COMMIT_MS = 1000;
-/** After a failed write, the next one begins with the next append, or after this time. */
+/** The same after a failed write. */
 const RETRY_MS = 1000;
 /** How often a read-only log checks the file for changes of the writer. */
 const POLL_MS = 50;
@@ -145,18 +145,15 @@ export class SqliteStore {
     return new Promise((resolve, reject) => this.#queue.push({ topic, records, resolve, reject }));
   }
 
-  /** Returns at least one record if there is one at or after `from`. */
-  read(
-    topic: string,
-    partition: number,
-    from: number,
-    maxRecords: number = DEFAULT_MAX_RECORDS,
-    maxBytes: number = MAX_BYTES,
-  ): readonly LogRecord[] {
+  /** At least one record if there is one at or after `from`. Call `done` when nobody needs the values any more. */
+  borrow(topic: string, partition: number, from: number, most = DEFAULT_MAX_RECORDS, mostBytes = MAX_BYTES): Borrowed {
     const slot = this.#slots(topic)[partition];
-    if (slot === undefined || slot.head <= from) return [];
-    const recent = this.#recent.read(slot.table, from, maxRecords, maxBytes);
-    if (recent !== undefined) return recent;
+    if (slot === undefined || slot.head <= from) return inMemory([]);
+    const limits = [from, most, mostBytes] as const;
+    return this.#recent.borrow(slot.table, ...limits) ?? inMemory(this.#fromFile(slot, ...limits));
+  }
+
+  #fromFile(slot: Slot, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] {
     return engine(() => {
       // Rows at or after the head are committed and not durable yet.
       const rows = slot.read.all(from, slot.head, fitting(slot.sizes, [from, slot.head], maxRecords, maxBytes));
@@ -269,7 +266,7 @@ export class SqliteStore {
     const queue = this.#queue.splice(0);
     const dirty = [...this.#dirty];
     const answers: Appended[][] = [];
-    const written = new Map<Slot, LogRecord[]>();
+    const written = new Map<Slot, NewestRecord[]>();
     try {
       if (this.#wal?.isUncertain) this.#settle(this.#wal);
       const timestamp = this.#options.now();

@@ -1,4 +1,5 @@
 import { LocalLog } from '../embedded/local-log.ts';
+import { keptRecords } from '../embedded/recent-records.ts';
 import { type LocalStore, SqliteStore } from '../embedded/sqlite-store.ts';
 import { type Appended, EngineUnavailable, type EventLog, type LogRecord } from '../port.ts';
 import type { Backoff } from '../backoff.ts';
@@ -51,7 +52,7 @@ export class MemoryData {
     this.#read.set(topic, known);
     known.forEach((records, p) => {
       const from = (records.at(-1)?.offset ?? -1) + 1;
-      for (const record of this.store.read(topic, p, from, heads[p]!, Infinity)) records.push(record);
+      for (const record of keptRecords(this.store.borrow(topic, p, from, heads[p]!, Infinity))) records.push(record);
     });
     return known;
   }
@@ -101,7 +102,7 @@ class FaultyStore implements LocalStore {
   readonly readonly = false;
   readonly partitions: LocalStore['partitions'] = (topic) => this.#there.partitions(topic);
   readonly head: LocalStore['head'] = (topic) => this.#there.head(topic);
-  readonly read: LocalStore['read'] = (...range) => this.#there.read(...range);
+  readonly borrow: LocalStore['borrow'] = (...range) => this.#there.borrow(...range);
   readonly start: LocalStore['start'] = (topic) => this.#there.start(topic);
   readonly trim: LocalStore['trim'] = (...range) => this.#there.trim(...range);
   readonly compact = (topic: string, upTo: readonly number[]): Promise<number> => this.#there.compact(topic, upTo);

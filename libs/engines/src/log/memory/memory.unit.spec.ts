@@ -1,3 +1,4 @@
+import { inMemory } from '../embedded/recent-records.ts';
 import { expect, it, vi } from 'vitest';
 import { EngineUnavailable } from '../port.ts';
 import { openMemoryLog } from './index.ts';
@@ -67,7 +68,7 @@ it('lists more records than a call may have arguments', async () => {
   await log.append('t', given);
   const [record] = await log.read('t', 0, 0, 1);
   // As a topic of so many records, which would take seconds to write.
-  vi.spyOn(log.data.store, 'read').mockReturnValue(Array.from({ length: 300_000 }, () => record!));
+  vi.spyOn(log.data.store, 'borrow').mockReturnValue(inMemory(Array.from({ length: 300_000 }, () => record!)));
   expect(log.data.records('t')[0]!.length).toBe(300_000);
   await log.close();
 });

@@ -96,6 +96,6 @@ it('prepares the statements that read the log once', async () => {
   const record = { key, partitionKey: key, headers: {}, value: Buffer.alloc(13_000_000) };
   // The newest 24 MB would come from memory.
   for (let n = 0; n < 4; n++) await store.append('t', [{ partition: 0, record }]);
-  await preparesOnce((n) => store.read('t', 0, 0, 1 + n, 100 * n + 1));
+  await preparesOnce((n) => store.borrow('t', 0, 0, 1 + n, 100 * n + 1));
   await store.close();
 });

@@ -69,14 +69,17 @@ export class EventStream {
     };
     try {
       let index = 0;
-      for await (const lines of blocks(request, this.#appender.size)) {
+      for await (const { lines, chunks } of blocks(request, this.#appender.size)) {
         const received = this.#receiver.receive(lines, index, this.#receipt);
         received.catch(() => undefined);
         await append;
         const events = await received;
         index += events.length;
         // Read and parse the next lines while the log stores these.
-        append = flush(events);
+        append = flush(events).then(() => {
+          // The effect of a statement is found out later.
+          if (!events.some((event) => event.ok && event.consent)) chunks.forEach(release);
+        });
         append.catch(() => undefined);
         if (this.#waiting > ANSWER_BYTES) await this.#written;
       }
@@ -149,24 +152,43 @@ function drained(stream: PassThrough): Promise<void> {
   });
 }
 
+interface Block {
+  readonly lines: readonly RawLine[];
+  /** Parts of the request that no later line has a part of. */
+  readonly chunks: readonly Uint8Array[];
+}
+
+/**
+ * Frees the memory of a part of the request. Otherwise it stays until V8 marks its heap, and such memory makes V8 mark
+ * (docs/adr/0158-intake-gc.md).
+ */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** The lines of a request, as many at a time as an append has events. */
-async function* blocks(request: AsyncIterable<Uint8Array>, size: AppendSize): AsyncGenerator<readonly RawLine[]> {
+async function* blocks(request: AsyncIterable<Uint8Array>, size: AppendSize): AsyncGenerator<Block> {
   const splitter = createRawLineSplitter({ maxLineBytes: MAX_EVENT_BYTES });
   let block: RawLine[] = [];
   let bytes = 0;
-  const take = (lines: readonly RawLine[]): (readonly RawLine[])[] => {
-    const full: (readonly RawLine[])[] = [];
+  let before: Uint8Array[] = [];
+  const take = (lines: readonly RawLine[]): Block[] => {
+    const full: Block[] = [];
     for (const line of lines) {
       block.push(line);
       bytes += line.kind === 'line' ? line.content.byteLength : 0;
       if (block.length < size.records && bytes < size.bytes) continue;
-      full.push(block);
+      full.push({ lines: block, chunks: before });
+      before = [];
       block = [];
       bytes = 0;
     }
     return full;
   };
-  for await (const chunk of request) yield* take(splitter.push(chunk));
+  for await (const chunk of request) {
+    yield* take(splitter.push(chunk));
+    before.push(chunk);
+  }
   yield* take(splitter.end());
-  if (block.length > 0) yield block;
+  if (block.length > 0) yield { lines: block, chunks: before };
 }
