@@ -266,6 +266,7 @@ describe('a start from the view', () => {
       return {
         get: (id) => real.get(id),
         getMany: (ids) => real.getMany(ids),
+        others: (among) => real.others(among),
         ids: (q) => real.ids(q),
         versions: (q) => real.versions(q),
         count: (q) => real.count(q),

@@ -1,4 +1,4 @@
-import type { KnownDocument, LoadQuery, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import type { IdSet, KnownDocument, LoadQuery, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
@@ -143,12 +143,11 @@ export class RecordsReader {
   }
 
   /**
-   * The heads of those records that may have labels, deleted ones included; undefined for any other record. The number
-   * of ids costs little, because an index has these few records alone.
+   * The heads of those records that may have labels, deleted ones included. An index has these few records alone. So
+   * the number of ids costs little, and nothing where the owners have no such record.
    */
-  async labelledHeads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]> {
-    const found = await this.views.records.getMany(ids, { plain: 'left out' });
-    return found.map((document) => (document === undefined ? undefined : part(document)));
+  async labelledHeads(among: IdSet): Promise<readonly RecordPart[]> {
+    return (await this.views.records.others(among)).map(part);
   }
 
   /** A record without its line, deleted records included. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_LABEL_POLICY, labelRules } from '@provider-access/domain/pdex/labels';
-import type { ViewOp, Views } from '@provider-access/engines/views';
+import type { IdSet, ViewOp, Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { LabelGate, records, recordId, RecordsReader, type RecordPart, SHARED } from './index.ts';
 import { labelsOfProvenances, type OwnedLabels } from './targets.ts';
@@ -40,6 +40,12 @@ const store = (all: readonly (RecordPart & { line?: string })[]): Promise<unknow
     1,
     all.map((record) => op(recordId(record.member, record.type, record.id), 'record', record)),
   );
+
+const pick = (of: RecordsReader) => ({
+  heads: (ids: readonly string[]) => of.heads(ids),
+  load: (ids: readonly string[]) => of.load(ids),
+  holders: (type: string, id: string) => of.holders(type, id),
+});
 
 /** A record with these labels: of this release, of one that found fewer, of one before labels, or a tombstone. */
 function recordOf(random: ReturnType<typeof choices>, member: string, name: string): RecordPart & { line?: string } {
@@ -86,10 +92,8 @@ describe('the labels of Provenances', () => {
           [...new Set(owned.flatMap(({ member, labels }) => labels.map((label) => `${member} ${label}`)))].toSorted(),
         );
       const before = {
-        heads: (ids: readonly string[]) => reader.heads(ids),
-        labelledHeads: (ids: readonly string[]) => reader.heads(ids),
-        load: (ids: readonly string[]) => reader.load(ids),
-        holders: (type: string, id: string) => reader.holders(type, id),
+        ...pick(reader),
+        labelledHeads: async (among: IdSet) => (await reader.heads(among.all())).filter((head) => head !== undefined),
       };
       // Each alone, and all together.
       const expected = await labelsOfProvenances(before, asked);
@@ -128,6 +132,7 @@ describe('the labels of Provenances', () => {
       about('Condition', 'secret', { labels: [HIV] }),
       ...provenances,
     ]);
+    const others = vi.spyOn(views.store, 'others');
     const getMany = vi.spyOn(views.store, 'getMany');
     const gate = new LabelGate({
       policy: DEFAULT_LABEL_POLICY,
@@ -139,8 +144,47 @@ describe('the labels of Provenances', () => {
     const decisions = await gate.check(party as never, 'app1').decideEach(provenances);
     expect(decisions.map(({ withheld }) => withheld)).toEqual(provenances.map((_, n) => n === 7));
     expect(decisions[7]!.labels).toEqual([HIV]);
-    expect(getMany).toHaveBeenCalledTimes(1);
-    const found = await getMany.mock.results[0]!.value;
-    expect(found.filter((document: unknown) => document !== undefined)).toHaveLength(1);
+    expect([others.mock.calls.length, getMany.mock.calls.length]).toEqual([1, 0]);
+    expect(await others.mock.results[0]!.value).toHaveLength(1);
+  });
+
+  it('of one Provenance need the ids of no target while the member has no record with labels', async () => {
+    const [about, ofAnother] = ['m1', 'm10'].map((member): RecordPart => ({
+      ...{ member, type: 'Provenance', id: 'p', versionId: 1, businessTime: 0, sequence: 0, lastUpdated: 0 },
+      ...{ references: [], bytes: 2, labels: [], labelsBy: labelRules(), targets: ['Condition/c', 'Medication/m'] },
+    })) as [RecordPart, RecordPart];
+    const labelled = (member: string, type: string, id: string): RecordPart => ({
+      ...{ ...about, member, type, id, labels: [HIV] },
+    });
+    await store([about, ofAnother, labelled('m10', 'Condition', 'c'), labelled('m1', 'Practitioner', 'x')]);
+    const asked = vi.fn();
+    const labelsOf = async (one: RecordPart): Promise<readonly string[]> => {
+      asked.mockClear();
+      const labelledHeads = (among: IdSet) =>
+        reader.labelledHeads({
+          owners: among.owners,
+          has: (id) => among.has(id),
+          all: () => {
+            asked();
+            return among.all();
+          },
+        });
+      const records = { ...pick(reader), labelledHeads };
+      return (await labelsOfProvenances(records, [one])).flat().flatMap(({ labels }) => labels);
+    };
+    expect([await labelsOf(about), asked.mock.calls.length]).toEqual([[], 0]);
+    expect([await labelsOf(ofAnother), asked.mock.calls.length]).toEqual([[HIV], 0]);
+    for (const [member, type, id, isTarget] of [
+      ['m1', 'Condition', 'c', true],
+      ['m1', 'Medication', 'm', true],
+      [SHARED, 'Medication', 'm', true],
+      [SHARED, 'Condition', 'c', false],
+      ['m1', 'Condition', 'd', false],
+      ['m10', 'Condition', 'd', false],
+    ] as const) {
+      await store([labelled(member, type, id)]);
+      expect([member, type, id, await labelsOf(about)]).toEqual([member, type, id, isTarget ? [HIV] : []]);
+      await store([{ ...labelled(member, type, id), labels: [] }]);
+    }
   });
 });

@@ -1,8 +1,9 @@
 import { type Label, UNREADABLE_LABEL } from '@provider-access/domain/pdex/labels';
+import type { IdSet } from '@provider-access/engines/views';
 import { isSharedType } from '@provider-access/fhir';
 import type { RecordsReader } from './reader.ts';
 import { hasAllLabels, type Labelled, labelsOfRecord, targetsOfLine } from './record-labels.ts';
-import { NOBODY, recordId, SHARED } from './record.ts';
+import { memberOfRecord, NOBODY, recordId, type RecordPart, SHARED } from './record.ts';
 import { mayBeShared } from './supporting.ts';
 
 export const PROVENANCE = 'Provenance';
@@ -68,6 +69,50 @@ export const ownLabels = (record: Labelled): OwnedLabels => ({
   labels: record.deleted === true ? (record.labels ?? []) : labelsOfRecord(record),
 });
 
+/** Without a target, a query asks for a record that nobody has. */
+const orNobody = (ids: readonly string[]): readonly string[] =>
+  ids.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : ids;
+
+/** What `recordsOf` finds for some Provenances. For one, an id is looked for among its targets, so none is joined. */
+class TargetSet implements IdSet {
+  readonly owners: readonly string[];
+  readonly #some: readonly Labelled[];
+  #all: readonly string[] | undefined;
+  constructor(some: readonly Labelled[]) {
+    this.#some = some;
+    this.owners = [...new Set(some.map(({ member }) => member)), SHARED];
+  }
+  all(): readonly string[] {
+    return (this.#all ??= orNobody([...new Set(this.#some.flatMap(recordsOf))]));
+  }
+  has(id: string): boolean {
+    const [only] = this.#some;
+    if (this.#some.length !== 1 || only?.targets === undefined) return this.all().includes(id);
+    const { member, targets } = only;
+    const isIn = (owner: string, may: (type: string) => boolean): boolean => {
+      if (!id.startsWith(`${owner}/`)) return false;
+      const name = id.slice(owner.length + 1);
+      const slash = name.indexOf('/');
+      return may(slash < 0 ? name : name.slice(0, slash)) && targets.includes(name);
+    };
+    return (
+      isIn(member, (type) => !isSharedType(type)) || isIn(SHARED, (type) => isSharedType(type) || mayBeShared(type))
+    );
+  }
+}
+
+const inOrder = (ids: readonly string[], heads: readonly RecordPart[]): readonly (RecordPart | undefined)[] => {
+  const byId = new Map(heads.map((head) => [idOf(head), head]));
+  return ids.map((id) => byId.get(id));
+};
+const labelledOf = async (
+  records: Pick<RecordsReader, 'labelledHeads'>,
+  ids: readonly string[],
+): Promise<readonly (RecordPart | undefined)[]> => {
+  const owners = [...new Set(ids.map(memberOfRecord))];
+  return inOrder(ids, await records.labelledHeads({ owners, has: (id) => ids.includes(id), all: () => ids }));
+};
+
 /** How the labels of a target are found. */
 export interface OfTargets {
   readonly own: (record: Labelled) => OwnedLabels;
@@ -91,15 +136,18 @@ export async function labelsOfProvenances(
   /** Where a merge has moved a target, which has its labels there. */
   const moved = new Map<string, readonly string[]>();
   const nextOf = (one: Labelled): readonly string[] => [...recordsOf(one), ...(moved.get(idOf(one)) ?? [])];
-  let open = some.length === 1 ? recordsOf(some[0]!) : [...new Set(some.flatMap(recordsOf))];
-  for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
-    const ids = open.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : open;
-    // A Provenance without labels has targets, which may have some.
-    const nested = depth === 0 ? some.some(namesProvenance) : ids.some(isOfProvenance);
-    const heads = await (nested || asksAll ? records.heads(ids) : records.labelledHeads(ids));
-    if (depth === 0 && heads.every((head) => head === undefined)) return some.map((one) => [own(one)]);
+  const first = new TargetSet(some);
+  // A Provenance without labels has targets, which may have some.
+  const asksFirst = asksAll || some.some(namesProvenance);
+  const labelled = asksFirst ? undefined : await records.labelledHeads(first);
+  if (labelled?.length === 0) return some.map((one) => [own(one)]);
+  if (some.length === 1 && labelled?.every(({ reason }) => reason !== 'merged') === true)
+    return [[own(some[0]!), ...(await withLines(records, labelled)).filter((one) => one !== undefined).map(own)]];
+  let heads = labelled === undefined ? await records.heads(first.all()) : inOrder(first.all(), labelled);
+  if (heads.every((head) => head === undefined)) return some.map((one) => [own(one)]);
+  for (let open = first.all(), depth = 1; ; depth++) {
     const found = await withLines(records, heads);
-    for (const [i, id] of ids.entries()) known.set(id, found[i]);
+    for (const [i, id] of open.entries()) known.set(id, found[i]);
     for (const head of heads)
       if (head?.reason === 'merged') {
         const holders = await records.holders(head.type, head.id);
@@ -109,6 +157,8 @@ export async function labelsOfProvenances(
         );
       }
     open = [...new Set(found.flatMap((one) => (one === undefined ? [] : nextOf(one))))].filter((id) => !known.has(id));
+    if (depth === MAX_DEPTH || open.length === 0) break;
+    heads = await (asksAll || open.some(isOfProvenance) ? records.heads(open) : labelledOf(records, open));
   }
   return some.map((one) => {
     const all = [own(one)];

@@ -5,6 +5,7 @@ const NOTED = [
   'get',
   'getMany',
   'getWhile',
+  'others',
   'find',
   'having',
   'scan',

@@ -6,6 +6,7 @@ import type {
   CountQuery,
   DocumentVersion,
   FindQuery,
+  IdSet,
   IdsQuery,
   KnownDocument,
   LoadQuery,
@@ -32,6 +33,8 @@ export interface ViewReader {
   get(id: string, load?: Pick<LoadQuery, 'bodies'>): Promise<ViewDocument | undefined>;
   /** Documents in the order of `ids`; undefined for a missing one. Those of the first ids if `maxBytes` ends them. */
   getMany(ids: readonly string[], load?: LoadQuery): Promise<readonly (ViewDocument | undefined)[]>;
+  /** The documents of a set that are not plain (`Projection.plain`), each once, in any order. */
+  others(among: IdSet): Promise<readonly ViewDocument[]>;
   find(query: FindQuery): Promise<readonly ViewDocument[]>;
   /** All documents that have one of the lists of values, each once, in any order. Without a list it asks nothing. */
   having(query: ValuesQuery): Promise<readonly ViewDocument[]>;

@@ -233,6 +233,14 @@ export interface LoadQuery extends Pick<FindQuery, 'bodies' | 'maxBytes'> {
   readonly plain?: 'left out' | 'bodies alone';
 }
 
+/** Ids that need not be put together, because most owners have no document that is asked for. */
+export interface IdSet {
+  /** Each id begins with one of them and a slash. */
+  readonly owners: readonly string[];
+  has(id: string): boolean;
+  all(): readonly string[];
+}
+
 /** A document of another view on which a read depends, as the caller knows it. */
 export interface KnownDocument {
   /** It keeps decoded documents (`Projection.keepDecoded`). */

@@ -5,6 +5,7 @@ import type {
   CountQuery,
   DocumentVersion,
   FindQuery,
+  IdSet,
   IdsQuery,
   KnownDocument,
   LoadQuery,
@@ -30,6 +31,7 @@ import {
 import type { ViewStore } from './view-store.ts';
 
 const PAGE = 500;
+const LEFT_OUT = { plain: 'left out' } as const;
 
 /** A reader over any store, with pages and with waiting until the view has passed a position. */
 class StoreReader implements ViewReader {
@@ -51,6 +53,10 @@ class StoreReader implements ViewReader {
   async getMany(ids: readonly string[], load?: LoadQuery): Promise<readonly (ViewDocument | undefined)[]> {
     const plan = planLoad(this.#projection, load);
     return ids.length === 0 ? [] : this.#store.getMany(this.#projection, ids, plan);
+  }
+
+  async others(among: IdSet): Promise<readonly ViewDocument[]> {
+    return this.#store.others(this.#projection, among, planLoad(this.#projection, LEFT_OUT));
   }
 
   async find(query: FindQuery): Promise<readonly ViewDocument[]> {

@@ -5,6 +5,7 @@ import type { Extracts, ExtractsOptions } from './extracts.ts';
 import {
   collectionName,
   type DocumentVersion,
+  type IdSet,
   type KnownDocument,
   type Projection,
   type ReadWhile,
@@ -136,6 +137,11 @@ export abstract class ViewStore {
     ids: readonly string[],
     load: LoadPlan,
   ): Promise<readonly (ViewDocument | undefined)[]>;
+  /** See `ViewReader.others`. */
+  async others(projection: Projection, among: IdSet, load: LoadPlan): Promise<readonly ViewDocument[]> {
+    const found = await this.getMany(projection, [...new Set(among.all())], load);
+    return found.filter((document) => document !== undefined);
+  }
   /** See `ViewReader.getWhile`. The cache gives the same object while the document does not change. */
   async getWhile(
     projection: Projection,

@@ -5,6 +5,7 @@ import type { ViewsHarness } from './fixture.ts';
 import { extractsContract } from './extracts-contract.ts';
 import { instancesContract } from './instances-contract.ts';
 import { joinedContract } from './joined-contract.ts';
+import { othersContract } from './others-contract.ts';
 import { queriesContract } from './queries-contract.ts';
 import { rebuildContract } from './rebuild-contract.ts';
 import { runnerContract } from './runner-contract.ts';
@@ -36,6 +37,7 @@ export function storesContract(name: string, open: () => Promise<ViewsHarness>, 
   batchesContract(name, open);
   queriesContract(name, open);
   joinedContract(name, open);
+  othersContract(name, open);
   valuesContract(name, open);
   countsContract(name, open);
   sharedContract(name, open, writes);

@@ -90,24 +90,6 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       }
     });
 
-    it.each([0, 1, 32, 33, 60])('leaves plain documents out of many of one owner, who has %i others', async (count) => {
-      const names = (owner: string): string[] =>
-        Array.from({ length: 100 }, (_, n) => `${owner}T/${String(n).padStart(3, '0')}`);
-      // Next to the ids of the owner in the order of bytes, or in another one.
-      const near = ['own', 'own.', 'own0', 'own.x/T/1', 'own0/T/1', 'ow/T/1', 'own\u{1F600}/T/1', 'all/T/1'];
-      const ids = names('own/');
-      const isPlain = (id: string): boolean => !near.includes(id) && ids.indexOf(id) >= count;
-      const known = [...ids.slice(0, 90), ...near];
-      await put(...known.map((id, n) => item(id, n, { n, group: isPlain(id) ? PLAIN_GROUP : 'g' })));
-      const reader = fresh.views.reader(items);
-      for (const asked of [ids, [...near, ...ids], [...ids.toReversed(), ...near, ids[0]!], ids.slice(40), near]) {
-        const found = await reader.getMany(asked, { plain: 'left out' });
-        expect(found.map((document) => document?._id)).toEqual(
-          asked.map((id) => (known.includes(id) && !isPlain(id) ? id : undefined)),
-        );
-      }
-    });
-
     it('loads the bodies of plain documents alone, and the rest of the others', async () => {
       await put(
         item('plain', 1, { n: 1, group: PLAIN_GROUP, line: 'of plain' }),

@@ -68,6 +68,8 @@ const QUERIES: Readonly<Record<string, Query>> = {
     reader.getMany([`g/T/d${n}`, `g/T/d${n + 1}`], {
       ...({ bodies: ['item.line'], fields: 'text', maxBytes: 100 * n + 1, versions: true, joined: true } as const),
     }),
+  'documents that are not plain': (reader, n) =>
+    reader.others({ owners: [`g${n}`], has: (id) => id === `g${n}/T/d`, all: () => [`g${n}/T/d`] }),
   'documents by ids': (reader, n) => reader.getMany([`g/T/d${n}`, `g/T/d${n + 1}`], { plain: 'left out' }),
 };
 

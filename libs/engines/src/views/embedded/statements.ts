@@ -135,10 +135,10 @@ export class Statements extends WriteStatements {
   }
 
   /**
-   * As `many` with `plain: 'left out'`: the documents in a range of ids, and those of a list. Undefined without the
-   * index. Values: start and end of the range, most rows of it, list.
+   * As `many` with `plain: 'left out'`: the documents in ranges of ids. Undefined without the index. Values: start
+   * and end of each range, and most rows of it.
    */
-  others(load: Loaded): StatementSync | undefined {
+  others(load: Loaded, ranges: number): StatementSync | undefined {
     const { name, condition } = this.#others;
     if (this.#without === name) return undefined;
     if (this.#with !== name && !this.#exists(name)) {
@@ -146,13 +146,11 @@ export class Statements extends WriteStatements {
       return undefined;
     }
     this.#with = name;
-    return this.prepare(`others/${name}/${keyOf(load)}`, () => {
-      const by = `INDEXED BY ${quoted(name)}`;
-      const rows = (from: string, where: string): string =>
-        `${this.#select(load, false, from)} WHERE ${where}${condition('t.')}`;
-      const range = rows(`${this.table} t ${by}`, 't._id >= ? AND t._id < ? AND ');
-      const list = rows(`json_each(?) j CROSS JOIN ${this.table} t ${by} ON ${this.rowIds.isListed}`, '');
-      return `SELECT * FROM (${range} ${LIMIT}) UNION ALL ${list}`;
+    return this.prepare(`others/${name}/${ranges}/${keyOf(load)}`, () => {
+      const from = `${this.table} t INDEXED BY ${quoted(name)}`;
+      const where = `t._id >= ? AND t._id < ? AND ${condition('t.')}`;
+      const range = `SELECT * FROM (${this.#select(load, false, from)} WHERE ${where} ${LIMIT})`;
+      return Array.from({ length: ranges }, () => range).join(' UNION ALL ');
     });
   }
   /** The index of the documents that are not plain which this build has, or lacks. */

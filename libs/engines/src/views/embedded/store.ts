@@ -2,6 +2,7 @@ import type { Extracts, ExtractsOptions } from '../extracts.ts';
 import {
   collectionName,
   type DocumentVersion,
+  type IdSet,
   type Projection,
   type Scalar,
   type ViewDocument,
@@ -13,7 +14,16 @@ import { Connection } from './connection.ts';
 import { partsOf, removeDocuments, writeParts } from './documents.ts';
 import { EmbeddedExtracts } from './extracts.ts';
 import { asFault } from './faults.ts';
-import { countOf, documentsById, documentsHaving, documentsOf, idsOf, versionsOf, wholeDocuments } from './queries.ts';
+import {
+  countOf,
+  documentsById,
+  documentsHaving,
+  documentsOf,
+  idsOf,
+  othersOf,
+  versionsOf,
+  wholeDocuments,
+} from './queries.ts';
 import type { Statements } from './statements.ts';
 
 export interface EmbeddedViewsOptions {
@@ -106,6 +116,9 @@ export class EmbeddedStore extends EmbeddedBuilds {
   ): Promise<readonly (ViewDocument | undefined)[]> {
     const none = ids.map(() => undefined);
     return this.#reading(projection, none, (statements) => documentsById(statements, ids, load, this.looked));
+  }
+  override others(projection: Projection, among: IdSet, load: LoadPlan): Promise<readonly ViewDocument[]> {
+    return this.#reading(projection, [], (statements) => othersOf(statements, among, load));
   }
   find(projection: Projection, plan: QueryPlan): Promise<readonly ViewDocument[]> {
     return this.#reading(projection, [], (statements) => documentsOf(statements, plan));
