@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ownerOf, type FhirResource } from '@provider-access/fhir';
 import { redact } from '@provider-access/domain/pdex';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { sameContent, verifyExport, type Verification } from './verify.ts';
+import { readAs, verifyExport, type Verification } from './verify.ts';
 
 const payer = syntheticPayer({ seed: 'verify', members: 8, asOf: '2026-01-31T00:00:00.000Z' });
 /** The organization with the most visible resources, and a member of another one. */
@@ -125,11 +125,44 @@ test.each<[string, (all: FhirResource[]) => { resources: FhirResource[]; fault: 
   expect(v.faults.join('\n')).toMatch(fault);
 });
 
+const MONEY = { extension: [{ url: 'http://x/price', valueMoney: { value: 1, currency: 'USD' } }] };
+test.each<[string, (all: readonly FhirResource[]) => FhirResource[]]>([
+  ['in meta', (all) => all.map((r) => (r === all[1] ? { ...r, meta: MONEY } : r))],
+  ['in the first of two lines', (all) => [{ ...all[1]!, ...MONEY }, ...all]],
+  ['in the second of two lines', (all) => [...all, { ...all[1]!, ...MONEY }]],
+  ['of a resource that should not be there', (all) => [...all, { resourceType: 'Condition', id: 'other', ...MONEY }]],
+  ['of a shared resource', (all) => all.map((r) => (r.resourceType === 'Practitioner' ? { ...r, ...MONEY } : r))],
+  ['of a line in another order', (all) => all.map((r) => (r === all[1] ? { ...MONEY, ...r } : r))],
+])('money %s is found', async (_where, tamper) => {
+  const { moneyElements, faults } = await verify(tamper(correct()));
+  expect(moneyElements).toBeGreaterThan(0);
+  expect(faults.join('\n')).toMatch(/holds money at (meta\.)?extension/);
+});
+
+test('a resource in a file of another type is a fault', async () => {
+  const file = join(dir, 'other.ndjson.gz');
+  const [first, ...others] = correct();
+  writeFileSync(file, gzipSync(`${JSON.stringify(first)}\n`));
+  const { faults } = await verify(others, [], [{ kind: 'output', type: 'Goal', file }]);
+  expect(faults).toEqual([`${about(first!)} is in a file of Goal`]);
+});
+
+test('a line that names its id twice is another resource', async () => {
+  const file = join(dir, 'twice.ndjson.gz');
+  const all = correct();
+  const claim = all.find((r) => r.resourceType === 'ExplanationOfBenefit')!;
+  writeFileSync(file, gzipSync(`${JSON.stringify(claim).slice(0, -1)},"id":"other"}\n`));
+  const others = all.filter((r) => r !== claim);
+  const { faultCount } = await verify(others, [], [{ kind: 'output', type: claim.resourceType, file }]);
+  expect(faultCount).toBeGreaterThan(0);
+});
+
 test('anything of a member who opted out is a fault, and so are error files', async () => {
   const [leaver] = members;
   const v = await verify(correct(), [leaver!.member]);
   expect(v.optedOutFound).toBeGreaterThan(10);
-  expect(v.faults.join('\n')).toMatch(/of a member who opted out/);
+  expect(v.faults[0]).toMatch(/of a member who opted out/);
+  expect(v.faults).toHaveLength(20);
   const file = join(dir, 'error.ndjson.gz');
   writeFileSync(file, gzipSync('{"resourceType":"OperationOutcome"}\n'));
   expect((await verify(correct(), [], [{ kind: 'error', type: 'OperationOutcome', file }])).faults).toEqual([
@@ -186,11 +219,11 @@ test.each<[string, boolean, string]>([
   ],
 ])('a line has the content of a resource: %s: %s', (_what, same, line) => {
   const sent = { resourceType: 'Goal', id: 'g', meta: { lastUpdated: '2026-01-01T00:00:00Z' }, note: [{ text: 'a' }] };
-  expect(sameContent(line, sent)).toBe(same);
+  expect(readAs(line, sent).same).toBe(same);
 });
 
 test('a second meta inside the resource is content', () => {
   const sent = { resourceType: 'Goal', id: 'g', meta: {}, contained: [{ resourceType: 'Patient', meta: null }] };
   const line = '{"resourceType":"Goal","id":"g","meta":{},"contained":[{"resourceType":"Patient","meta":7}]}';
-  expect(sameContent(line, sent)).toBe(false);
+  expect(readAs(line, sent).same).toBe(false);
 });
