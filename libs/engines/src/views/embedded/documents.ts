@@ -143,13 +143,9 @@ function insert(statements: Statements, part: PartColumns, group: readonly Encod
     for (const value of values) rows.push(value);
     if (part.shared !== undefined) rows.push(...columnsOf(taken?.stored));
   }
-  const inserted = statements.insert(part, group.length).all(...rows) as unknown as readonly (readonly [
-    string | number,
-  ])[];
-  const fresh = new Set(inserted.map(([key]) => key));
+  const isNew = inserted(statements, part, group, rows);
   const added = group.flatMap(({ op, bodies }, i) => {
-    if (fresh.delete(numbers[i] ?? op.id.toWellFormed()))
-      return [{ op, bodies, number: numbers[i]!, stored: stored[i] }];
+    if (isNew(op.id, numbers[i]!)) return [{ op, bodies, number: numbers[i]!, stored: stored[i] }];
     shared?.drop(stored[i]);
     return [];
   });
@@ -164,6 +160,26 @@ function insert(statements: Statements, part: PartColumns, group: readonly Encod
     addElements(statements, part, n, elements);
   });
   return added.map(({ op }) => op);
+}
+
+/** Inserts rows. @returns what tells, once for each document in turn, whether it was not there */
+function inserted(
+  statements: Statements,
+  part: PartColumns,
+  { length }: readonly Encoded[],
+  rows: readonly (string | number | null)[],
+): (id: string, number: number | null) => boolean {
+  const statement = statements.insert(part, length);
+  if (!statements.isNumbered) {
+    const ids = new Set((statement.all(...rows) as unknown as readonly (readonly [string])[]).map(([id]) => id));
+    return (id) => ids.delete(id.toWellFormed());
+  }
+  const { changes } = statement.run(...rows);
+  if (changes === 0 || changes === length) return () => changes !== 0;
+  return (id, number) => {
+    const found = statements.number().get(...statements.rowIds.valuesOf(id)) as unknown as readonly [number];
+    return found[0] === number;
+  };
 }
 
 /** False if the part has changed since `base`. @param there whether the document was found to exist */

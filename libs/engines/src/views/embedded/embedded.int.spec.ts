@@ -275,6 +275,58 @@ describe('embedded: readers of other threads', () => {
     }
   });
 
+  it('replace the triggers of an earlier release, and keep the extracts that these have kept up', async () => {
+    harness = await open();
+    const options = { name: 'test', form: '1', of: [items], maxBytes: 1e9 };
+    const { file } = harness.views.remote.options as { file: string };
+    await harness.views.store.ensure(items);
+    const table = '"test_items_v1_r1"';
+    const db = new DatabaseSync(file);
+    const triggers = (): readonly unknown[] =>
+      db.prepare("SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name").all();
+    const own = triggers();
+    expect(own).toHaveLength(3);
+    const former = {
+      inserted: ['INSERT', 'NEW.f0'],
+      updated: ['UPDATE', 'OLD.f0, NEW.f0'],
+      deleted: ['DELETE', 'OLD.f0'],
+    };
+    for (const [name, [after, subjects]] of Object.entries(former)) {
+      const trigger = `"test_items_v1_r1__${name}"`;
+      db.exec(
+        `DROP TRIGGER ${trigger}; CREATE TRIGGER ${trigger} AFTER ${after} ON ${table} ` +
+          `BEGIN DELETE FROM extracts WHERE subject IN (${subjects}); END`,
+      );
+    }
+    db.exec(`INSERT INTO ${table} (_id, p0, f0, f1, d0) VALUES ('x', 0, 'a', 1, '{}')`);
+    try {
+      await harness.views.extracts(options)!.reserve([...'abcdefh']);
+      const views = await harness.reopen();
+      await views.store.ensure(items);
+      expect(triggers()).toEqual(own);
+      const extracts = views.extracts(options)!;
+      const kept = (): string => {
+        const rows = db.prepare('SELECT subject FROM extracts ORDER BY subject').all();
+        return rows.map(({ subject }) => subject).join('');
+      };
+      expect(kept()).toBe('abcdefh');
+      db.exec(`INSERT INTO ${table} (_id, p0, f0, f1, d0) VALUES ('y', 0, 'b', 1, '{}'), ('z', 0, 'g', 1, '{}')`);
+      expect(kept()).toBe('acdefh');
+      db.exec(`UPDATE ${table} SET f0 = 'c' WHERE _id = 'x'`);
+      expect(kept()).toBe('defh');
+      await extracts.reserve(['a', 'b']);
+      db.exec(`UPDATE ${table} SET f0 = 'g' WHERE _id = 'y'`);
+      expect(kept()).toBe('adefh');
+      db.exec(`UPDATE ${table} SET f0 = 'd' WHERE _id = 'z'`);
+      expect(kept()).toBe('aefh');
+      await extracts.reserve(['c', 'd']);
+      db.exec(`DELETE FROM ${table} WHERE _id = 'z'`);
+      expect(kept()).toBe('acefh');
+    } finally {
+      db.close();
+    }
+  });
+
   it('answers each shape of query from its index, without sorting', async () => {
     harness = await open();
     await harness.views.store.ensure(items);

@@ -15,11 +15,19 @@ const triggersOf = (layout: Layout, build: number) => {
   const table = physicalName(collection, build);
   const subjectOf = (row: string): string =>
     projection.subject === '_id' ? rowIdsOf(layout, table).id(row) : row + columns.get(projection.subject!)!;
+  const [before, now] = [subjectOf('OLD.'), subjectOf('NEW.')];
   return [
-    { name: `${table}__inserted`, after: 'INSERT', subjects: subjectOf('NEW.') },
-    { name: `${table}__updated`, after: 'UPDATE', subjects: `${subjectOf('OLD.')}, ${subjectOf('NEW.')}` },
-    { name: `${table}__deleted`, after: 'DELETE', subjects: subjectOf('OLD.') },
-  ].map((trigger) => ({ ...trigger, table }));
+    { name: `${table}__inserted`, after: 'INSERT', subjects: [now] },
+    { name: `${table}__updated`, after: 'UPDATE', subjects: [before, now] },
+    { name: `${table}__deleted`, after: 'DELETE', subjects: [before] },
+  ].map(({ name, after, subjects }) => {
+    // A list would be a table of its own for each row, and most subjects have no extracts.
+    const when = subjects.map((subject) => `EXISTS (SELECT 1 FROM extracts WHERE subject = ${subject})`).join(' OR ');
+    const sql =
+      `CREATE TRIGGER ${quoted(name)} AFTER ${after} ON ${quoted(table)} WHEN ${when} ` +
+      `BEGIN DELETE FROM extracts WHERE subject IN (${subjects.join(', ')}); END`;
+    return { name, sql };
+  });
 };
 
 /**
@@ -31,16 +39,21 @@ export function completeTriggers(db: DatabaseSync, layout: Layout, build: number
   if (createTriggers(db, layout, build)) db.exec('DELETE FROM extracts');
 }
 
-/** For a build without documents. @returns whether it lacked any */
+/**
+ * For a build without documents. A trigger of an earlier release does the same, and is replaced.
+ * @returns whether the build lacked any
+ */
 export function createTriggers(db: DatabaseSync, layout: Layout, build: number): boolean {
-  const exists = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = ?");
-  const missing = triggersOf(layout, build).filter(({ name }) => exists.get(name) === undefined);
-  for (const { name, after, subjects, table } of missing)
-    db.exec(
-      `CREATE TRIGGER ${quoted(name)} AFTER ${after} ON ${quoted(table)} ` +
-        `BEGIN DELETE FROM extracts WHERE subject IN (${subjects}); END`,
-    );
-  return missing.length > 0;
+  const stored = db.prepare("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?");
+  let lacked = false;
+  for (const { name, sql } of triggersOf(layout, build)) {
+    const found = stored.get(name)?.['sql'];
+    if (found === sql) continue;
+    if (found === undefined) lacked = true;
+    else db.exec(`DROP TRIGGER ${quoted(name)}`);
+    db.exec(sql);
+  }
+  return lacked;
 }
 export function dropTriggers(db: DatabaseSync, layout: Layout, build: number): void {
   for (const { name } of triggersOf(layout, build)) db.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);

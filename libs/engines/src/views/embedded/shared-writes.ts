@@ -5,7 +5,7 @@ import type { SharedArray, Values } from './shared-arrays.ts';
 import { prefixColumns, type SharedTables, sharedTables } from './shared-tables.ts';
 import { type Element, SharedTexts } from './shared-texts.ts';
 import { folderTable, splitId } from './row-ids.ts';
-import { type ArrayPaths, quoted } from './tables.ts';
+import { type ArrayPaths, INSERT_MANY, quoted } from './tables.ts';
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_ELEMENTS = 32;
@@ -192,7 +192,7 @@ export class SharedWrites {
       const some = rows.slice(at, at + MOST_ELEMENTS);
       this.#prepare(
         `shared/elements/${some.length}`,
-        () => `INSERT INTO ${this.tables.elements} VALUES ${placesOf(3, some.length)}`,
+        () => `${INSERT_MANY} ${this.tables.elements} VALUES ${placesOf(3, some.length)}`,
       ).run(...some.flat());
     }
   }

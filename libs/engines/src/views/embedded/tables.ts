@@ -43,6 +43,12 @@ export interface Layout {
 }
 
 export const quoted = (name: string): string => `"${name}"`;
+/**
+ * What inserts several rows. A statement that undoes itself on an error copies each page before it changes it. With `OR
+ * FAIL` it stops at the error, and the transaction undoes its rows, because each error of a write ends one.
+ */
+export const INSERT_MANY = 'INSERT OR FAIL INTO';
+
 export const bodyTable = (physical: string): string => `${physical}__bodies`;
 export const arrayTable = (physical: string, index: IndexDefinition): string => `${physical}__${index.name}`;
 

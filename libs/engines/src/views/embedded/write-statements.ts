@@ -6,7 +6,7 @@ import { decodePosition, isOlder } from './positions.ts';
 import { type RowIds, rowIdsOf } from './row-ids.ts';
 import { SHARED_COLUMNS } from './shared-tables.ts';
 import { SharedWrites } from './shared-writes.ts';
-import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
+import { arrayTable, bodyTable, INSERT_MANY, type Layout, type PartColumns, quoted } from './tables.ts';
 
 /** What a write does if there is such a document. `replace older` compares the positions of the part. */
 export type OnConflict = 'replace older' | 'replace';
@@ -68,8 +68,8 @@ export abstract class WriteStatements {
   }
 
   /**
-   * Values: those of `write` and `columnsOf` for each of `count` documents. Returns the numbers of the new ones, or
-   * their ids in a view without numbers.
+   * Values: those of `write` and `columnsOf` for each of `count` documents. In a view without numbers, it returns the
+   * ids of the new ones: to return rows costs as much as an index.
    */
   insert(part: PartColumns, count: number): StatementSync {
     return this.prepare(`insert/${part.n}/${count}`, () => {
@@ -77,8 +77,8 @@ export abstract class WriteStatements {
       const columns = ['body', ...key, `p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
       if (part.shared !== undefined) columns.push(...SHARED_COLUMNS);
       return (
-        `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)} ` +
-        `ON CONFLICT (${key.join(', ')}) DO NOTHING RETURNING ${this.isNumbered ? 'body' : '_id'}`
+        `${INSERT_MANY} ${this.table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)} ` +
+        `ON CONFLICT (${key.join(', ')}) DO NOTHING${this.isNumbered ? '' : ' RETURNING _id'}`
       );
     });
   }
@@ -88,7 +88,7 @@ export abstract class WriteStatements {
     return this.prepare(`insert-bodies/${part.n}/${count}`, () => {
       const columns = ['body', ...part.bodies.map((b) => b.column)];
       const table = quoted(bodyTable(this.physical));
-      return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)}`;
+      return `${INSERT_MANY} ${table} (${columns.join(', ')}) VALUES ${placesOf(columns.length, count)}`;
     });
   }
 
