@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addCounts, type Counts } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';
 import { DanglingTally, type DanglingReferences } from './dangling.ts';
+import { LinesBody } from './lines-body.ts';
 import { TemporaryFault } from './patience.ts';
 import type { Server } from './server.ts';
 import type { Item } from './sources.ts';
@@ -210,6 +211,7 @@ export async function publish(
   const open: { receipt: string; events: readonly Awaited[] }[] = [];
   let batch: Sent[] = [];
   let bytes = 0;
+  const body = new LinesBody();
 
   const refuse = (at: Pick<Explained, 'about' | 'event' | 'place'>, reason: string): void => {
     report.refused.push({ place: at.place === undefined ? at.about : `${at.place} ${at.about}`, reason });
@@ -256,7 +258,7 @@ export async function publish(
     batch = [];
     bytes = 0;
     for (let attempt = 1; events.length > 0; attempt += 1) {
-      const { kept, rest, receipt } = await post(server, token, events, report.accepted > 0, (row, event) => {
+      const { kept, rest, receipt } = await post(server, token, body, events, report.accepted > 0, (row, event) => {
         if (row.status === 'effective') report.effective += 1;
         if (row.bars === 0) report.barsNobody += 1;
         const without = withoutEffect(row);
@@ -313,6 +315,7 @@ const awaited = ({ event, about, references }: Sent): Awaited => ({
 async function post(
   server: Server,
   token: string,
+  body: LinesBody,
   events: readonly Sent[],
   reached: boolean,
   onRow: (row: Row, event: Sent) => void,
@@ -322,8 +325,7 @@ async function post(
       method: 'POST',
       token,
       headers: { 'content-type': 'application/x-ndjson' },
-      // The last line ends in the same join, because one more joined text would be copied as a whole.
-      body: [...events.map(({ line }) => line), ''].join('\n'),
+      body: body.of(events),
       accept: AWAY,
     })
     .catch((error: unknown) => {
