@@ -48,7 +48,7 @@ export class Group {
   /** The values of the object that is checked now. A group checks one object at a time. */
   readonly values: unknown[] = [];
   /** Places by name; negative for a key that no check asks for. */
-  readonly #keys = new Keys(-1);
+  readonly #keys = new Keys(undefined);
   /** Places that have a value now. A choice has many places, and at most one of them has a value. */
   readonly #used: number[] = [];
 
@@ -66,9 +66,9 @@ export class Group {
 
   #placeOf(name: string): number {
     const known = this.#keys.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.place;
     const place = this.values.push(undefined) - 1;
-    this.#keys.set(name, place);
+    this.#keys.set(name, undefined, place);
     return place;
   }
 
@@ -78,9 +78,9 @@ export class Group {
     let last = this.#keys.start;
     for (const name in parent) {
       const key = last.next.name === name ? last.next : this.#keys.after(last, name);
-      if (key.known >= 0) {
-        values[key.known] = parent[name];
-        used.push(key.known);
+      if (key.place >= 0) {
+        values[key.place] = parent[name];
+        used.push(key.place);
       }
       last = key;
     }

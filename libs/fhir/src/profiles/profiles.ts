@@ -18,6 +18,8 @@ export interface KnownProfile {
   /** Canonical without a version. */
   readonly url: string;
   readonly version: string;
+  /** `url|version` */
+  readonly canonical: string;
   readonly guide: Guide;
   /** Type of resource. */
   readonly type: string;
@@ -28,6 +30,7 @@ export interface KnownProfile {
 class TableProfile implements KnownProfile {
   readonly url: string;
   readonly version: string;
+  readonly canonical: string;
   readonly guide: Guide;
   readonly type: string;
   readonly #rules: string;
@@ -39,6 +42,7 @@ class TableProfile implements KnownProfile {
     this.url = url;
     this.guide = GUIDE_ROWS[guide]!;
     this.version = this.guide.version;
+    this.canonical = `${this.url}|${this.version}`;
     this.type = type;
     this.#rules = rules;
     this.#unchecked = unchecked;
@@ -58,7 +62,7 @@ class TableProfile implements KnownProfile {
 
 const profiles = PROFILE_ROWS.map((row) => new TableProfile(row));
 const byUrl = Map.groupBy(profiles, ({ url }) => url);
-const byCanonical = Map.groupBy(profiles, ({ url, version }) => `${url}|${version}`);
+const byCanonical = Map.groupBy(profiles, ({ canonical }) => canonical);
 const byType = Map.groupBy(profiles, ({ type }) => type);
 const NONE: readonly never[] = Object.freeze([]);
 

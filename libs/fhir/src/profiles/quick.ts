@@ -11,6 +11,7 @@ type Element = Readonly<Record<string, unknown>>;
  * that it has something unusual. Nearly all resources lack nothing, and a "yes" notes and counts nothing on the way.
  */
 export class QuickGroup {
+  /** The place of a key is its bit in `#required`. */
   readonly #keys = new Keys<QuickElement | undefined>(undefined);
   /** The bits of elements that must be there. */
   readonly #required: number = 0;
@@ -18,10 +19,12 @@ export class QuickGroup {
   constructor({ checks }: Group) {
     const required = checks.filter(isRequired);
     this.#required = required.length > MOST_BITS ? NO_BIT : (1 << required.length) - 1;
-    for (const check of checks)
-      for (const [name, element] of elementsOf(check, required.includes(check) ? 1 << required.indexOf(check) : 0))
+    for (const check of checks) {
+      const bit = required.includes(check) ? 1 << required.indexOf(check) : 0;
+      for (const [name, element] of elementsOf(check))
         // Two elements of one name are unusual.
-        this.#keys.set(name, this.#keys.get(name) === undefined ? element : UNUSUAL);
+        this.#keys.set(name, this.#keys.get(name) === undefined ? element : UNUSUAL, bit);
+    }
   }
 
   holds(parent: Element): boolean {
@@ -36,7 +39,7 @@ export class QuickGroup {
       const value = parent[name];
       if (value === undefined) continue;
       if (!elementHolds(known, value)) return false;
-      seen |= known.bit;
+      seen |= key.place;
     }
     return (seen & this.#required) === this.#required;
   }
@@ -50,7 +53,6 @@ const isRequired = ({ min, slices }: Check): boolean => min > 0 || slices.some((
 
 /** One property of an object. A choice has one for each of its properties. */
 interface QuickElement {
-  readonly bit: number;
   readonly min: number;
   readonly max: number;
   readonly isChoice: boolean;
@@ -80,20 +82,42 @@ interface QuickSlice extends QuickRules {
   readonly repeats: boolean;
 }
 /** An element that needs `check`, because no number of instances fits. */
-const UNUSUAL: QuickElement = { bit: 0, min: 0, max: -1, isChoice: false, inside: undefined };
+const UNUSUAL: QuickElement = { min: 0, max: -1, isChoice: false, inside: undefined };
 
 /** The properties of an element. */
-function elementsOf(check: Check, bit: number): (readonly [string, QuickElement])[] {
+function elementsOf(check: Check): (readonly [string, QuickElement])[] {
   const { name, sibling, choice, types, primitive, min, max, slices } = check;
   // A bit tells only whether a slice has instances.
   const isUsual = slices.length <= MOST_BITS && slices.every((slice) => slice.min <= 1);
-  const known = (type: string): QuickElement =>
-    isUsual ? { bit, min, max, isChoice: choice !== undefined, inside: insideOf(check, type) } : UNUSUAL;
+  const isChoice = choice !== undefined;
+  const known = (type: string): QuickElement => {
+    if (!isUsual) return UNUSUAL;
+    return shared(check, type, { min, max: Math.min(max, MOST), isChoice, inside: insideOf(check, type) });
+  };
   if (choice === undefined) return [[name, known('')], ...(primitive ? [[sibling, UNUSUAL] as const] : [])];
   return choice.flatMap((one) => [
     [one.name, types === undefined || types.has(one.type) ? known(one.type) : UNUSUAL] as const,
     ...(one.sibling === undefined ? [] : [[one.sibling, UNUSUAL] as const]),
   ]);
+}
+
+/** V8 keeps a small integer without an object. No list has so many instances. */
+const MOST = 1 << MOST_BITS;
+
+const sharedElements = new Map<string, QuickElement>();
+const numbers = new Map<Test, number>();
+/** One object for equal elements of all profiles, which then are in the cache of the processor more often. */
+function shared({ tests, group, slices }: Check, type: string, element: QuickElement): QuickElement {
+  if (group !== undefined || slices.length > 0) return element;
+  const asked = tests.map(({ holds }) => {
+    const number = numbers.get(holds) ?? numbers.size;
+    numbers.set(holds, number);
+    return number;
+  });
+  const key = JSON.stringify([element, type, asked]);
+  const before = sharedElements.get(key);
+  if (before === undefined) sharedElements.set(key, element);
+  return before ?? element;
 }
 
 function insideOf(check: Check, type: string): QuickInside | undefined {

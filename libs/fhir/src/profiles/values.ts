@@ -76,8 +76,15 @@ function compileCodes(set: Readonly<Record<string, string>>): Test {
   };
 }
 
+const targetTests = new Map<string, Test>();
 /** Whether a Reference points at one of these types, as far as it says a type. */
 export function targetTest(targets: readonly string[]): Test {
+  const key = targets.join(' ');
+  const known = targetTests.get(key) ?? compileTargets(targets);
+  targetTests.set(key, known);
+  return known;
+}
+function compileTargets(targets: readonly string[]): Test {
   const allowed = new Set(targets);
   const relative = targets.map((target) => `${target}/`);
   return (value) => {

@@ -58,21 +58,23 @@ export function checkProfiles<R extends FhirResource>(
   const stay: string[] = [];
   for (const canonical of declared) {
     const versions = tables.profilesNamed(canonical);
-    const found: ProfileCheck[] = [];
+    let found: ProfileCheck[] | undefined;
     let holding: ProfileCheck | undefined;
     for (const known of versions) {
       const check = checkOnce(known, served, evaluated, tables);
+      if (check.lacks.length === 0) {
+        holding = check;
+        break;
+      }
+      found ??= [];
       found.push(check);
-      if (check.lacks.length > 0) continue;
-      holding = check;
-      break;
     }
     if (holding !== undefined) addOnce(holding, checks);
-    else for (const check of found) addOnce(check, checks);
-    if (versions.length === 0 || holding !== undefined) {
+    if (found === undefined || holding !== undefined) {
       stay.push(canonical);
       continue;
     }
+    for (const check of found) addOnce(check, checks);
     // A canonical without a version stands for each known version, so the strictest of their rules holds.
     const rules = found.map(({ profile }) => profileRule(profile, policy));
     if (rules.every((rule) => rule === 'keep')) stay.push(canonical);
@@ -105,7 +107,7 @@ function checkOnce(
     // A profile of another type does not hold, whatever the resource contains.
     const lacks: readonly Shortcoming[] =
       known.type === resource.resourceType ? tables.lacksOf(known, resource) : [{ element: known.type, rule: 'type' }];
-    check = { profile: `${known.url}|${known.version}`, lacks };
+    check = { profile: known.canonical, lacks };
     evaluated?.set(known, check);
   }
   return check;

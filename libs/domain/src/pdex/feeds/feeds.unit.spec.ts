@@ -10,6 +10,7 @@ const PRIOR = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-prio
 const known = (url: string, version: string, type = 'Condition'): KnownProfile => ({
   url,
   version,
+  canonical: `${url}|${version}`,
   guide: { name: 'test', version, licence: 'CC0-1.0' },
   type,
   unchecked: [],
