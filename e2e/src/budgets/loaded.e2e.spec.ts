@@ -52,3 +52,12 @@ it('a standalone loads nothing that only other deployments use, and no client fo
   expect(loaded.packages).toContain('fastify');
   expect(loaded.fetch).toBe(false);
 });
+
+it.each(['attribution', 'auth', 'consent', 'export', 'resources'])(
+  '%s loads its modules after it has left out fetch',
+  (name) => {
+    const main = readFileSync(join(import.meta.dirname, `../../../services/${name}/src/main.ts`), 'utf8');
+    const imported = main.split('\n').filter((line) => line.startsWith('import '));
+    expect(imported).toEqual(["import '@provider-access/process/without-fetch';"]);
+  },
+);

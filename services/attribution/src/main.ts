@@ -1,4 +1,5 @@
-import { runService } from '@provider-access/process/run';
-import { attributionService } from './service.ts';
+import '@provider-access/process/without-fetch';
 
+const { runService } = await import('@provider-access/process/run');
+const { attributionService } = await import('./service.ts');
 await runService(attributionService);

@@ -1,4 +1,5 @@
-import { runService } from '@provider-access/process/run';
-import { authService } from './service.ts';
+import '@provider-access/process/without-fetch';
 
+const { runService } = await import('@provider-access/process/run');
+const { authService } = await import('./service.ts');
 await runService(authService);

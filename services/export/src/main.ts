@@ -1,4 +1,5 @@
-import { runService } from '@provider-access/process/run';
-import { exportService } from './service.ts';
+import '@provider-access/process/without-fetch';
 
+const { runService } = await import('@provider-access/process/run');
+const { exportService } = await import('./service.ts');
 await runService(exportService);

@@ -1,4 +1,5 @@
-import { runService } from '@provider-access/process/run';
-import { resourcesService } from './service.ts';
+import '@provider-access/process/without-fetch';
 
+const { runService } = await import('@provider-access/process/run');
+const { resourcesService } = await import('./service.ts');
 await runService(resourcesService);

@@ -7,10 +7,7 @@ if (Number(process.versions.node.split('.')[0]) < NODE_NEEDED) {
   );
   process.exit(1);
 }
-// An ES module that imports `node:http` reads all of its names. These three are getters that load Node's client for
-// fetch and WebSocket: 2.2 MB in 29,500 objects, which every garbage collection would visit. Nothing here uses them.
-const http: object = process.getBuiltinModule('node:http');
-for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent']) Reflect.deleteProperty(http, name);
+await import('@provider-access/process/without-fetch');
 const { start } = await import('./start.ts');
 await start();
 

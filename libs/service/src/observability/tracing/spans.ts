@@ -1,4 +1,4 @@
-import type { Tracer } from '@opentelemetry/api';
+import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -10,7 +10,7 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
 import { EXPORT_MS, onceAMinute, otlpConfig, resourceOf, type Sender } from '../otlp/connection.ts';
-import { MAX_LINKS } from './tracing.ts';
+import { MAX_LINKS, type Tracer } from './tracing.ts';
 
 /** The most spans that wait. This bounds the cost of a collector that is away. */
 const QUEUE = 4096;
@@ -46,7 +46,13 @@ export class Spans {
       spanLimits: { linkCountLimit: 4 * MAX_LINKS },
       spanProcessors: [this.#processor],
     });
-    return provider.getTracer('provider-access', this.#sender.version);
+    const tracer = provider.getTracer('provider-access', this.#sender.version);
+    return {
+      startSpan(name, options, parent) {
+        const context = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+        return tracer.startSpan(name, options, context);
+      },
+    };
   }
 
   flush(): Promise<void> {

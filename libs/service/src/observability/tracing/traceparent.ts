@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
-import { TraceFlags, type SpanContext } from '@opentelemetry/api';
+import type { SpanContext } from '@opentelemetry/api';
+import { TraceFlags } from './codes.ts';
 
 /** W3C trace context, version 00: https://www.w3.org/TR/trace-context/#traceparent-header */
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;

@@ -1,15 +1,5 @@
-import {
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  type Attributes,
-  type Context,
-  type Link,
-  type Span,
-  type SpanContext,
-  type Tracer,
-} from '@opentelemetry/api';
+import type { Attributes, Link, Span, SpanContext, SpanOptions as OfSpan } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from './codes.ts';
 import type { Scope, TraceScopes } from './scopes.ts';
 import { formatTraceparent, isSampled, newContext, parseTraceparent } from './traceparent.ts';
 
@@ -46,8 +36,10 @@ export function failedAs(span: Span, type: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-const around = (parent: SpanContext | undefined): Context =>
-  parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+/** A tracer of OpenTelemetry. Without a parent, a span begins a trace. */
+export interface Tracer {
+  startSpan(name: string, options: OfSpan, parent: SpanContext | undefined): Span;
+}
 const NO_LINKS: readonly SpanContext[] = [];
 
 /**
@@ -96,7 +88,7 @@ export class Tracing {
         ...(attributes !== undefined && { attributes }),
         ...(links.length > 0 && { links: links.map((context): Link => ({ context })) }),
       },
-      around(parent),
+      parent,
     );
     return { context: span.spanContext(), span };
   }

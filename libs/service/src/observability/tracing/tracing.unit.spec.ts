@@ -1,7 +1,9 @@
+import * as api from '@opentelemetry/api';
 import { expect, test, vi } from 'vitest';
 import { silentLogger, type Logger } from '../logger.ts';
 import { Metrics } from '../metrics.ts';
 import { recordSpans } from '../testing/recorder.ts';
+import * as codes from './codes.ts';
 import { Spans } from './spans.ts';
 import {
   formatTraceparent,
@@ -180,4 +182,10 @@ test('an end does not wait for a collector that never answers', async () => {
   const telemetry = new Telemetry(new TraceScopes(), spans);
   telemetry.tracing('export').begin('x', {}).span!.end();
   expect(await telemetry.close(1)).toBeUndefined();
+});
+
+test('the numbers are those of OpenTelemetry', () => {
+  expect(api.SpanKind).toMatchObject(codes.SpanKind);
+  expect(api.SpanStatusCode).toMatchObject(codes.SpanStatusCode);
+  expect(api.TraceFlags).toMatchObject(codes.TraceFlags);
 });
