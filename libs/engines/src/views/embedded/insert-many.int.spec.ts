@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { items, sharedItems } from '../contract/fixture.ts';
 import type { Views } from '../port.ts';
 import type { ViewOp } from '../store.ts';
@@ -99,4 +99,29 @@ describe('an insert of several documents', () => {
       const rows = await views.reader(projection).find({ index: 'by_tag', equals: ['g', 'x'], limit: 99 });
       expect(rows.map(({ _id }) => _id).toSorted()).toEqual(ids.toSorted());
     });
+
+  it('has 128 or 32 elements of shared texts in a statement, each with its document', async () => {
+    await views.store.ensure(sharedItems);
+    const run = vi.spyOn(StatementSync.prototype, 'run');
+    const tagsOf = (n: number): string[] => [`a${n % 3}`, `b${n % 5}`, 'c', `own ${n}`, `also ${n}`];
+    try {
+      // 64, 16 and 5 documents together.
+      const values = Array.from({ length: 85 }, (_, n) => ({ n, group: 'g', tags: tagsOf(n), line: 'l' }));
+      await views.store.apply(
+        sharedItems,
+        1,
+        values.map((value, n) => ({ ...op(`d${n}`, n), base: {}, value })),
+      );
+      const statements = (run.mock.contexts as unknown as readonly StatementSync[]).map(({ sourceSQL }) => sourceSQL);
+      const elements = statements.filter((sql) => sql.includes('__by_tag" VALUES'));
+      expect(elements.map((sql) => sql.split('),').length)).toEqual([128, 128, 32, 32, 32, 32, 16, 25]);
+    } finally {
+      run.mockRestore();
+    }
+    for (const tag of ['a0', 'a1', 'a2', 'b4', 'c', 'own 63', 'also 84']) {
+      const rows = await views.reader(sharedItems).find({ index: 'by_tag', equals: ['g', tag], limit: 99 });
+      const expected = Array.from({ length: 85 }, (_, n) => n).filter((n) => tagsOf(n).includes(tag));
+      expect(rows.map(({ _id }) => _id).toSorted()).toEqual(expected.map((n) => `d${n}`).toSorted());
+    }
+  });
 });

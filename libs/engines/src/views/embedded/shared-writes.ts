@@ -9,6 +9,10 @@ import { type ArrayPaths, INSERT_MANY, quoted } from './tables.ts';
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_ELEMENTS = 32;
+/** So many rows are another one, because each call and each start of a statement cost. */
+const MANY_ELEMENTS = 128;
+/** The values of a row: scope, element, document. */
+const COLUMNS = 3;
 /** The writer knows the numbers of so many scopes, and of so many folders. */
 const MOST_SCOPES = 10_000;
 
@@ -19,7 +23,6 @@ export interface StoredArray {
 }
 /** An id as a row has it. */
 type StoredId = readonly [folder: number, name: string];
-type ElementRow = readonly [scope: number, element: string | bigint, document: number];
 /** Writes the tables of an array index that shares texts, and its columns of known documents. */
 export class SharedWrites {
   readonly #index: ArrayPaths;
@@ -43,13 +46,16 @@ export class SharedWrites {
   /** The number of the folder of an id, which is made if it is not there, and the name in it. */
   storedId(id: string): StoredId {
     const [path, name] = splitId(id);
+    return [this.#folderOf(path), name];
+  }
+  #folderOf(path: string): number {
     let folder = this.#numbers.get(path);
     if (folder === undefined) {
       const sql = (): string => `SELECT folder FROM ${this.#folders} WHERE path = ?`;
       const found = this.#prepare('shared/folder', sql).get(path) as unknown as readonly [number] | undefined;
       this.#numbers.set(path, (folder = found?.[0] ?? this.#addFolder(path)));
     }
-    return [folder, name];
+    return folder;
   }
   /** Call it when a document was removed. Its folder goes with its last document, because it may be protected data. */
   dropFolder(id: string): void {
@@ -72,12 +78,17 @@ export class SharedWrites {
     array: SharedArray | undefined,
   ): { readonly id: StoredId; readonly stored: StoredArray | undefined } {
     if (array === undefined) return { id: this.storedId(id), stored: undefined };
-    this.#lookUp(splitId(id)[0], array.prefix);
+    const [path, name] = splitId(id);
+    const scopeName = nameOf(array.prefix);
+    this.#lookUp(path, scopeName, array.prefix);
     const elements = array.texts.map((text) => this.#texts.use(text));
-    return { id: this.storedId(id), stored: { scope: this.#scopeOf(array.prefix), elements } };
+    const scope = this.#scopeOf(array.prefix, scopeName);
+    return { id: [this.#folderOf(path), name], stored: { scope, elements } };
   }
   add(documents: readonly { readonly number: number; readonly stored: StoredArray | undefined }[]): void {
-    this.#addElements(documents.flatMap(({ number, stored }) => rowsOf(stored, number)));
+    const values: ElementValue[] = [];
+    for (const { number, stored } of documents) if (stored !== undefined) addValues(values, stored, number);
+    this.#addElements(values);
   }
   drop(stored: StoredArray | undefined): void {
     if (stored === undefined) return;
@@ -107,8 +118,11 @@ export class SharedWrites {
       ...columnsOf(now),
       number,
     );
-    if (now !== undefined)
-      this.#addElements(rowsOf({ ...now, elements: elements.filter((element) => !kept.has(element)) }, number));
+    if (now !== undefined) {
+      const values: ElementValue[] = [];
+      addValues(values, { ...now, elements: elements.filter((element) => !kept.has(element)) }, number);
+      this.#addElements(values);
+    }
     if (before !== undefined) this.#dropEmpty(before.scope);
   }
 
@@ -141,8 +155,7 @@ export class SharedWrites {
   }
 
   /** Asks once for both numbers. Most documents that need the one need the other, too. */
-  #lookUp(path: string, prefix: Values): void {
-    const name = nameOf(prefix);
+  #lookUp(path: string, name: string, prefix: Values): void {
     if (this.#numbers.has(path) || this.#scopes.has(name)) return;
     const [folder, scope] = this.#prepare(
       'shared/look-up',
@@ -151,8 +164,7 @@ export class SharedWrites {
     this.#numbers.set(path, folder ?? this.#addFolder(path));
     this.#scopes.set(name, scope ?? this.#addScope(prefix));
   }
-  #scopeOf(prefix: Values): number {
-    const name = nameOf(prefix);
+  #scopeOf(prefix: Values, name = nameOf(prefix)): number {
     let scope = this.#scopes.get(name);
     if (scope === undefined) {
       const select = this.#prepare('shared/scope', () => this.#selectScope());
@@ -187,13 +199,15 @@ export class SharedWrites {
     if (dropped !== 0) this.#scopes.clear();
   }
 
-  #addElements(rows: readonly ElementRow[]): void {
-    for (let at = 0; at < rows.length; at += MOST_ELEMENTS) {
-      const some = rows.slice(at, at + MOST_ELEMENTS);
+  /** @param values of several rows */
+  #addElements(values: readonly ElementValue[]): void {
+    for (let at = 0; at < values.length;) {
+      const left = (values.length - at) / COLUMNS;
+      const count = left >= MANY_ELEMENTS ? MANY_ELEMENTS : Math.min(left, MOST_ELEMENTS);
       this.#prepare(
-        `shared/elements/${some.length}`,
-        () => `${INSERT_MANY} ${this.tables.elements} VALUES ${placesOf(3, some.length)}`,
-      ).run(...some.flat());
+        `shared/elements/${count}`,
+        () => `${INSERT_MANY} ${this.tables.elements} VALUES ${placesOf(COLUMNS, count)}`,
+      ).run(...values.slice(at, (at += COLUMNS * count)));
     }
   }
 
@@ -212,12 +226,10 @@ export class SharedWrites {
 export const columnsOf = (stored: StoredArray | undefined): readonly (string | number | null)[] =>
   stored === undefined ? [null, null] : [stored.scope, listOf(stored.elements)];
 /** SQLite stores a number of JavaScript as a floating-point one where the column has no type, and a bigint never. */
-const rowsOf = (stored: StoredArray | undefined, number: number): readonly ElementRow[] =>
-  (stored?.elements ?? []).map((element) => [
-    stored!.scope!,
-    typeof element === 'number' ? BigInt(element) : element,
-    number,
-  ]);
+type ElementValue = number | string | bigint;
+function addValues(values: ElementValue[], { scope, elements }: StoredArray, number: number): void {
+  for (const element of elements) values.push(scope, typeof element === 'number' ? BigInt(element) : element, number);
+}
 
 /** Different for different values. */
 const nameOf = (prefix: Values): string =>
