@@ -86,12 +86,10 @@ export function encodeContent(
   // Types and ids of R4 need no escapes.
   const head = `{"resourceType":"${resourceType}","id":"${id}","meta":{`;
   const sentText = sent.text ?? JSON.stringify(sent.resource);
-  const tail = tailOf(resource, id, resource === sent.resource ? sentText : undefined);
-  const whole = head + tail;
+  const whole = head + tailOf(resource, id, resource === sent.resource ? sentText : undefined);
   const labels = (sent.mayBeLabelled ?? mentionsLabel(sentText)) ? labelsOf(resource, sent.resource) : [];
   // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
-  const visible = new Set(labels.length > 0 ? labelsOf(resource) : []);
-  const hidden = [...labels.filter((label) => !visible.has(label)), ...hiddenTags(resource, sent)];
+  const hidden = [...hiddenLabels(resource, labels), ...hiddenTags(resource, sent)];
   const status = authorizationStatus(resource);
   const content: Open & { readonly tail: string } = {
     hash: sha256(hidden.length === 0 ? whole : `${whole}\n${JSON.stringify(hidden)}`),
@@ -101,7 +99,8 @@ export function encodeContent(
     keys: indexKeys(resource),
     head,
     payerUpdated: payerUpdatedOf(meta, publicUrl),
-    tail,
+    // The hash joined the texts of the line. The end of that text is not joined again when it is written.
+    tail: whole.slice(head.length),
   };
   if (serviceDate !== undefined) content.serviceDate = serviceDate;
   if (status !== undefined) content.status = sha256(status);
@@ -164,6 +163,13 @@ function comeFirst(resource: FhirResource): boolean {
   return false;
 }
 const FIRST = ['resourceType', 'id', 'meta'];
+
+/** Labels of parts that redaction removed. */
+function hiddenLabels(resource: FhirResource, labels: readonly string[]): readonly string[] {
+  if (labels.length === 0) return labels;
+  const visible = new Set(labelsOf(resource));
+  return labels.filter((label) => !visible.has(label));
+}
 
 /** Tags of parts that redaction removed. Another code in a line that was cut makes no version: it would tell of it. */
 function hiddenTags(resource: FhirResource, { tags = [] }: Sent): readonly string[] {

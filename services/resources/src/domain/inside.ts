@@ -173,11 +173,13 @@ export function isAboutAnother({ resources, references }: Inside, member: string
   );
 }
 
+const NO_PERSONS: Persons = { ids: [], identifiers: [] };
 /**
  * The persons inside, apart from the member. `contained` ids are local to the document, but one that is the id of
  * another member tells whose data it is (ADR 0057).
  */
 export function personsIn({ resources, identifiers }: Inside, member: string): Persons {
+  if (resources.length + identifiers.length === 0) return NO_PERSONS;
   const ids = resources.flatMap(({ resource: { resourceType, id } }) =>
     resourceType === 'Patient' && id !== undefined && id !== member ? [id] : [],
   );

@@ -63,11 +63,17 @@ function nameOf(path: string): string {
 }
 
 function collect(resource: FhirResource, found: Set<Label>, isDrug: typeof isDrugAuthorization): void {
-  const open: (readonly [node: unknown, type: string])[] = [[resource, '']];
+  // Two lists, because a pair for each element would be the most garbage that a labelled resource makes.
+  const open: unknown[] = [resource];
+  const types = [''];
   while (open.length > 0) {
-    const [next, within] = open.pop()!;
+    const next = open.pop();
+    const within = types.pop()!;
     if (Array.isArray(next)) {
-      for (const item of next as unknown[]) open.push([item, within]);
+      for (const item of next as unknown[]) {
+        open.push(item);
+        types.push(within);
+      }
       continue;
     }
     if (!isObject(next)) continue;
@@ -77,14 +83,17 @@ function collect(resource: FhirResource, found: Set<Label>, isDrug: typeof isDru
       for (const coding of [meta['security']].flat() as unknown[]) addCoding(coding, found);
     if (isDrug(next)) found.add(DRUG_AUTHORIZATION);
     if (typeof url === 'string' && INLINE.test(url)) addCoding(next['valueCoding'], found);
-    for (const [name, child] of Object.entries(next)) {
-      const element = ELEMENTS.get(name.replace(/^_/, ''));
+    for (const name in next) {
+      const child = next[name];
+      const element = ELEMENTS.get(name.startsWith('_') ? name.slice(1) : name);
       if (element !== undefined && !NO_LABEL.has(`${type}.${name}`)) {
         // `_confidentiality` alone says that there is a label, and not which one.
         if (!name.startsWith('_')) addCoded(child, element.system, found);
         else if (next[name.slice(1)] === undefined) found.add(UNREADABLE_LABEL);
       }
-      if (typeof child === 'object') open.push([child, type]);
+      if (typeof child !== 'object') continue;
+      open.push(child);
+      types.push(type);
     }
   }
 }
