@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { file, fileImported } from './file-events.ts';
 import { listChanged } from './payer-list-events.ts';
 import { id, instantOrDate, npi, shortText, tin } from './payer-values.ts';
+import { NOTICE_KINDS } from './notice-kinds.ts';
 import { isNpi } from './provider-key.ts';
 
 /**
@@ -53,8 +54,6 @@ const enrolment = z.object({
 const memberEnrolled = enrolment.extend({ file });
 const memberChanged = enrolment.partial();
 const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate, file });
-/** PEOPLE.md N30 to N32. */
-export const NOTICE_KINDS = ['first', 'enrolment', 'yearly'] as const;
 const noticeSent = z.object({
   kind: z.enum(NOTICE_KINDS),
   /** Name of the text, such as `member-notice`. */

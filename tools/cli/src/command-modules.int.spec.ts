@@ -21,7 +21,8 @@ const MAIN = join(import.meta.dirname, 'main.ts');
 test.each([
   ['freshness', 70],
   ['dead-letters', 220],
-  ['notices', 230],
+  ['notices', 105],
+  ['explain', 75],
   ['import', 275],
   ['opt-out', 270],
   ['export', 250],

@@ -7,7 +7,7 @@ import type {
   OptOutFact,
   PlanFact,
 } from '@provider-access/domain/access';
-import { type DenialReason, DENIALS } from '@provider-access/events';
+import { type DenialReason, DENIALS } from '@provider-access/events/audit-words';
 import { table } from '../output.ts';
 
 interface Verdict {

@@ -1,4 +1,4 @@
-import { NOTICE_KINDS } from '@provider-access/events';
+import { NOTICE_KINDS } from '@provider-access/events/notice-kinds';
 
 /** Days are `2026-07-01`, in the payer's calendar, so they compare as text. */
 type Day = string;
