@@ -79,6 +79,10 @@ export async function intakeCosts({ engines, platform }: Counted): Promise<void>
     expect.soft(mongo).toBeLessThanOrEqual(BUDGETS.mongoCommandsOfAThousandEvents.most);
     expect.soft(kafka).toBeGreaterThan(10);
     expect.soft(kafka).toBeLessThanOrEqual(BUDGETS.kafkaRequestsOfAThousandEvents.most);
+    // New documents, in a view that reads no part and in one of several parts. An update costs ten times as much.
+    const begun = String.raw`resources_(?:versions|dead-letters)_v\d+`;
+    expect.soft(commands.of(new RegExp(`^insert ${begun}`)).messages).toBeGreaterThan(0);
+    expect.soft(commands.of(new RegExp(`^update ${begun}`)).messages).toBe(0);
     const produced = requests.of(/^Produce /).bytes / bytes;
     console.log(`Kafka: ${produced.toFixed(2)} bytes are written for each received byte`);
     expect.soft(produced).toBeGreaterThan(0.01);

@@ -63,6 +63,7 @@ const versionDocumentId = (record: string, versionId: number): string => `${reco
 const fromVersions: TopicEvolve<VersionPart & { line?: string | Uint8Array }> = {
   part: 'version',
   blind: true,
+  begins: () => true,
   keys: (record) =>
     typeOf(record) === SUPERSEDED ? [versionDocumentId(record.key, Number(record.headers[VERSION_HEADER]))] : [],
   evolve(_part, record) {

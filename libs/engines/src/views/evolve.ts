@@ -98,12 +98,12 @@ export async function evolveBatch(
   const ops = new Map<string, ViewOp>();
   const known = new Set<string>();
   for (const { keys, begins } of work) if (!begins) for (const id of keys) known.add(id);
+  const isGuess = (id: string): boolean => !known.has(id);
   /**
    * Whether a part that was taken for missing stays as it is, or a record fails with it. A stored part might change, or
    * the record might not fail, and then no refused write tells that the part was there.
    */
   let unsure = false;
-  const isGuess = (id: string): boolean => !known.has(id);
   const loaded = topic.blind || work.length === 0 ? undefined : await load([...known]);
   /** Returns whether the record changes one of its documents. If it fails, none of its documents changes. */
   const apply = ({ record, keys }: Work, next: Next): boolean => {
@@ -121,8 +121,7 @@ export async function evolveBatch(
         const current = op === undefined ? stored?.value : op.value;
         const value = next(topic.blind ? undefined : (current ?? undefined), record, id);
         if (value === undefined) unsure ||= isGuess(id);
-        else if (loaded === undefined) ops.set(id, { id, part: topic.part, partition, offset, value });
-        else ops.set(id, { id, part: topic.part, partition, offset, value, base });
+        else ops.set(id, { id, part: topic.part, partition, offset, value, base: loaded && base, begins: isGuess(id) });
       }
     } catch (error) {
       putBack(ops, before);

@@ -40,9 +40,32 @@ describe('evolveBatch', () => {
       async () => stored,
     );
     expect(ops).toEqual([
-      { id: 'a', part: 'p', partition: 0, offset: 2, value: { sum: 6 }, base: { 0: 1 } },
-      { id: 'b', part: 'p', partition: 0, offset: 3, value: { sum: 2 }, base: {} },
+      { id: 'a', part: 'p', partition: 0, offset: 2, value: { sum: 6 }, base: { 0: 1 }, begins: false },
+      { id: 'b', part: 'p', partition: 0, offset: 3, value: { sum: 2 }, base: {}, begins: false },
     ]);
+  });
+
+  it('says of an operation whether its record begins the document, also where no part is read', async () => {
+    const begun = async (topic: object, guess = true): Promise<unknown> => {
+      const begins = ({ headers }: LogRecord) => headers['first'] === 'yes';
+      const records = batch(at(2, 'a', { first: 'yes' }), at(3, 'b', { first: 'yes' }), at(4, 'b'), at(5, 'c'));
+      const { ops } = await evolveBatch(
+        { ...adding, begins, ...topic },
+        records,
+        async () => new Map(),
+        undefined,
+        guess,
+      );
+      return ops.map(({ id, begins: isNew }) => [id, isNew]);
+    };
+    const news = [
+      ['a', true],
+      ['b', false],
+      ['c', false],
+    ];
+    expect(await begun({})).toEqual(news);
+    expect(await begun({ blind: true })).toEqual(news);
+    expect(await begun({}, false)).toEqual(news.map(([id]) => [id, false]));
   });
 
   it('loads no document for a record that begins it, unless another record of the batch changes it', async () => {
@@ -80,7 +103,7 @@ describe('evolveBatch', () => {
     const load = async (ids: readonly string[]) => (loads.push(ids), new Map<string, StoredPart>());
     const records = batch(at(2, 'a'), at(3, 'a+b'), at(4, 'c'));
     const { ops } = await evolveBatch(adding, records, load, undefined, false, new Set(['b']));
-    expect(ops).toEqual([{ id: 'b', part: 'p', partition: 0, offset: 3, value: { sum: 1 }, base: {} }]);
+    expect(ops).toMatchObject([{ id: 'b', part: 'p', partition: 0, offset: 3, value: { sum: 1 }, base: {} }]);
     expect(loads).toEqual([['b']]);
   });
 

@@ -42,9 +42,9 @@ export interface TopicEvolve<Part = unknown> {
   evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   readonly blind?: boolean;
   /**
-   * Whether the record is probably the first one about its documents, so that a view does not look for them before it
-   * inserts them. A wrong answer costs time and changes nothing: the store refuses to insert a document that exists,
-   * and the view loads the documents of the batch and evolves it again. Default: false.
+   * Whether the record is probably the first one about its documents, in all parts, so that a view does not look for
+   * them before it inserts them. A wrong answer costs time and changes nothing: the store refuses to insert a document
+   * that exists, and the view loads the documents of the batch and evolves it again. Default: false.
    */
   begins?(record: LogRecord): boolean;
   /**

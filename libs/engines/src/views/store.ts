@@ -23,6 +23,11 @@ export interface ViewOp {
    */
   readonly base?: PartPosition;
   /**
+   * The record begins the document (`TopicEvolve.begins`), so it is probably not stored yet. A store may insert it
+   * before it looks for the document. Without effect on what is stored.
+   */
+  readonly begins?: boolean;
+  /**
    * W3C trace context of the write, if tracing records it. A shared store keeps it beside the part until the next
    * write, without effect on comparisons and indexes. `traceOf` returns it.
    */

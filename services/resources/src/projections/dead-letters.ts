@@ -47,11 +47,8 @@ export interface DeadLetterPart {
   };
 }
 
-const TYPES = new Set<string | undefined>([
-  'pa.event-parked.v1',
-  'pa.dead-letter-replayed.v1',
-  'pa.dead-letter-discarded.v1',
-]);
+const PARKED = 'pa.event-parked.v1';
+const TYPES = new Set<string | undefined>([PARKED, 'pa.dead-letter-replayed.v1', 'pa.dead-letter-discarded.v1']);
 
 /** The letters of a cause behind its reason. */
 const CAUSE_LETTERS = 16;
@@ -93,13 +90,14 @@ function opened(record: LogRecord): DeadLetterPart {
 
 const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
   part,
+  begins: (record) => typeOf(record) === PARKED,
   keys: (record) => (TYPES.has(typeOf(record)) ? [record.key] : []),
   // If a record cannot be folded, the dead letter keeps its state, so that it stays on the list of open ones.
   failed: () => undefined,
   evolve(part, record) {
     switch (typeOf(record)) {
       // A redelivery must not open a dead letter again that was replayed or discarded.
-      case 'pa.event-parked.v1':
+      case PARKED:
         return part === undefined ? opened(record) : undefined;
       case 'pa.dead-letter-replayed.v1': {
         if (part === undefined) return undefined;

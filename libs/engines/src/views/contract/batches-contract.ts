@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PartPosition, ViewOp } from '../store.ts';
-import { items, type ViewsHarness } from './fixture.ts';
+import { items, totals, type ViewsHarness } from './fixture.ts';
 import { openedStore } from './opened.ts';
 
 /** The contract of batches: an engine may write several documents with one statement. */
@@ -43,6 +43,36 @@ export function batchesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await tagged('tag 0')).toEqual(ids.filter((_, n) => n % 3 === 0));
       for (const n of numbers) expect(await tagged(`by ${offsetOf(n)}`)).toEqual([ids[n]]);
       expect(await tagged('by 1003')).toEqual([]);
+    });
+
+    it('writes what a record seems to begin as any other operation, whatever is stored', async () => {
+      const { store } = fresh.views;
+      await store.ensure(totals);
+      const op = (id: string, offset: number, base?: PartPosition, part = 'right'): ViewOp => ({
+        ...{ id, part, partition: 0, offset, value: { sum: offset, seen: 1 }, begins: true },
+        ...(base !== undefined && { base }),
+      });
+      const sums = async (id: string): Promise<unknown> => {
+        const document = await fresh.views.reader(totals).get(id);
+        return ['left', 'right'].map((part) => (document?.[part] as { sum: number } | undefined)?.sum);
+      };
+      // A new document, another part, this part from an older record, from this record, and from a newer one.
+      for (const base of [undefined, {}]) {
+        const ids = ['new', 'other', 'older', 'same', 'newer'].map((id) => `${id}-${base === undefined}`);
+        await store.apply(totals, 1, [
+          op(ids[1]!, 1, base, 'left'),
+          ...[3, 5, 9].map((offset, i) => op(ids[i + 2]!, offset, base)),
+        ]);
+        const ops = ids.map((id) => op(id, 5, base));
+        expect(await store.apply(totals, 1, ops)).toEqual(base === undefined ? [] : [ids[2]]);
+        expect(await Promise.all(ids.map(sums))).toEqual([
+          [undefined, 5],
+          [1, 5],
+          [undefined, base === undefined ? 5 : 3],
+          [undefined, 5],
+          [undefined, 9],
+        ]);
+      }
     });
   });
 }

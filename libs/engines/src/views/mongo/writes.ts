@@ -25,12 +25,13 @@ interface Pending {
 }
 
 /**
- * Writes each operation if it is newer than the stored part and, with a base, if the part has not changed since. In a
- * view of one part, a part that was read as absent is most often a new document, so it is inserted: an upsert costs the
- * server twice as much. Any other operation is an upsert whose filter has the condition. If the document exists, or the
- * filter does not match, the write violates the uniqueness of `_id`. Then the part is read. If it is not older, the
- * operation is dropped. If the part has changed since the base, the operation is returned. If another writer has just
- * inserted the document, the write is repeated as an upsert.
+ * Writes each operation if it is newer than the stored part and, with a base, if the part has not changed since. A
+ * document that its record begins is most often new, and so is a part that was read as absent in a view of one part.
+ * Such a document is inserted, because an upsert costs the server at least twice as much. Any other operation is an
+ * upsert whose filter has the condition. If the document exists, or the filter does not match, the write violates the
+ * uniqueness of `_id`. Then the part is read. If it is not older, the operation is dropped. If the part has changed
+ * since the base, the operation is returned. If another writer has just inserted the document, the write is repeated as
+ * an upsert.
  */
 export async function writeOps(
   collection: Collection<StoredDocument>,
@@ -75,11 +76,12 @@ function* bulks(pending: readonly Pending[]): Generator<Pending[]> {
 }
 
 /**
- * Whether the document is most likely new: it has one part, which was read and has no position. Where documents have
- * several parts, another one has often made the document, and an insert in vain costs two more round trips.
+ * Whether the document is most likely new: its record begins it, or its only part was read and has no position. Where
+ * documents have several parts, another one has often made the document, and an insert in vain costs two more round
+ * trips.
  */
-const isNew = ({ parts }: Layout, { base }: ViewOp): boolean =>
-  parts.length === 1 && base !== undefined && Object.keys(base).length === 0;
+const isNew = ({ parts }: Layout, { base, begins }: ViewOp): boolean =>
+  begins === true || (parts.length === 1 && base !== undefined && Object.keys(base).length === 0);
 
 /** The fields that either form writes. @throws DocumentTooLarge */
 function fieldsOf(layout: Layout, op: ViewOp): ReturnType<typeof encode> {
