@@ -99,23 +99,27 @@ export async function benchBuilds({ against, members, seconds, rounds }: BuildsB
 
 /**
  * The same for intake, a read and a page on Kafka and a MongoDB-compatible server: CPU of the five services and of both
- * engines.
+ * engines. Each build has engines of its own. On common ones each build would pay for what the engines do for the idle
+ * services of the other build.
  */
 export async function benchBuildsOnEngines({ against, members, seconds, rounds }: BuildsBench): Promise<Comparison[]> {
   const other = await folderOf(against);
-  const engines = await startEngines({ progress: note });
-  const { KAFKA_BROKERS, MONGODB_URI } = engines.env as { KAFKA_BROKERS: string; MONGODB_URI: string };
-  const servers = engineProcesses(engines.pids);
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
-  const started: PlatformProcess[] = [];
+  const started: { stop(): Promise<unknown> }[] = [];
   const start = async (name: string, more: { build?: string }): Promise<Build> => {
+    const engines = await startEngines({ progress: note });
+    started.unshift(engines);
+    const { KAFKA_BROKERS, MONGODB_URI } = engines.env as { KAFKA_BROKERS: string; MONGODB_URI: string };
     const deployment = await startDeployment({
       dataDir: join(scratch, name),
       env: { KAFKA_BROKERS, MONGODB_URI, ...ENV },
       ...more,
     });
-    started.push(deployment);
-    const pids = [...deployment.processes().map(({ child }) => child.pid!), ...servers.map(({ pid }) => pid)];
+    started.unshift(deployment);
+    const pids = [
+      ...deployment.processes().map(({ child }) => child.pid!),
+      ...engineProcesses(engines.pids).map(({ pid }) => pid),
+    ];
     return { platform: deployment, cpu: () => pids.reduce((sum, pid) => sum + cpuOf(pid), 0) };
   };
   try {
@@ -128,9 +132,8 @@ export async function benchBuildsOnEngines({ against, members, seconds, rounds }
       figures.push(await compareRequests(requests, both, { rounds, seconds }));
     return figures;
   } finally {
-    for (const deployment of started) await deployment.stop();
+    for (const each of started) await each.stop();
     rmSync(scratch, { recursive: true, force: true });
-    await engines.stop();
   }
 }
 
