@@ -73,11 +73,15 @@ export const ownLabels = (record: Labelled): OwnedLabels => ({
 const orNobody = (ids: readonly string[]): readonly string[] =>
   ids.length === 0 ? [recordId(NOBODY, NOBODY, NOBODY)] : ids;
 
+/** Looks for a record in a list of targets, before a set is made of it. */
+const FEW_LOOKS = 8;
 /** What `recordsOf` finds for some Provenances. For one, an id is looked for among its targets, so none is joined. */
 class TargetSet implements IdSet {
   readonly owners: readonly string[];
   readonly #some: readonly Labelled[];
   #all: readonly string[] | undefined;
+  #looks = 0;
+  #names: ReadonlySet<string> | undefined;
   constructor(some: readonly Labelled[]) {
     this.#some = some;
     this.owners = [...new Set(some.map(({ member }) => member)), SHARED];
@@ -93,11 +97,16 @@ class TargetSet implements IdSet {
       if (!id.startsWith(`${owner}/`)) return false;
       const name = id.slice(owner.length + 1);
       const slash = name.indexOf('/');
-      return may(slash < 0 ? name : name.slice(0, slash)) && targets.includes(name);
+      return may(slash < 0 ? name : name.slice(0, slash)) && this.#isTarget(name, targets);
     };
     return (
       isIn(member, (type) => !isSharedType(type)) || isIn(SHARED, (type) => isSharedType(type) || mayBeShared(type))
     );
+  }
+  /** A set costs as much as some looks into the list, and most members have fewer records that are looked for. */
+  #isTarget(name: string, targets: readonly string[]): boolean {
+    this.#looks += 1;
+    return this.#looks <= FEW_LOOKS ? targets.includes(name) : (this.#names ??= new Set(targets)).has(name);
   }
 }
 

@@ -6,11 +6,11 @@ export function othersContract(name: string, open: () => Promise<ViewsHarness>):
   describe(`${name}: documents that are not plain`, () => {
     const { fresh, put } = openedStore(open);
 
-    it.each([0, 1, 32, 33, 60])(
+    it.each([0, 1, 128, 129, 170])(
       'finds those of some ids that are not plain, of an owner with %i others',
       async (count) => {
         const names = (owner: string): string[] =>
-          Array.from({ length: 100 }, (_, n) => `${owner}T/${String(n).padStart(3, '0')}`);
+          Array.from({ length: 200 }, (_, n) => `${owner}T/${String(n).padStart(3, '0')}`);
         // Next to the ids of the owner in the order of bytes, or in another one.
         const near = [
           'own',
@@ -25,7 +25,7 @@ export function othersContract(name: string, open: () => Promise<ViewsHarness>):
         ];
         const ids = names('own/');
         const isPlain = (id: string): boolean => !near.includes(id) && ids.indexOf(id) >= count;
-        const known = [...ids.slice(0, 90), ...near];
+        const known = [...ids.slice(0, 180), ...near];
         await put(...known.map((id, n) => item(id, n, { n, group: isPlain(id) ? PLAIN_GROUP : 'g' })));
         const reader = fresh.views.reader(items);
         const owned = near.filter((id) => id.includes('/'));

@@ -72,7 +72,7 @@ function joinedById(
 }
 
 /** Owners whose ranges are looked at, and documents of an owner that are looked at. */
-const [FEW_OWNERS, FEW_OTHERS] = [4, 32];
+const [FEW_OWNERS, FEW_OTHERS] = [4, 128];
 /** What SQLite has in place of half of a surrogate pair. */
 const REPLACED = '\uFFFD';
 /**
@@ -83,17 +83,23 @@ export function othersOf(statements: Statements, among: IdSet, plan: LoadPlan): 
   const { owners } = among;
   const byId = (ids: readonly string[]): readonly ViewDocument[] =>
     documentsById(statements, ids, plan, undefined).filter((document) => document !== undefined);
-  const isFit = owners.length > 0 && owners.length <= FEW_OWNERS && !statements.layout.hasFolders;
-  const ranges = isFit ? statements.others(plan, owners.length) : undefined;
+  const isFit = owners.length <= FEW_OWNERS && !statements.layout.hasFolders;
+  const looked = owners.filter((owner) => !statements.withManyOthers.has(owner));
+  const ranges = isFit && looked.length > 0 ? statements.others(plan, looked.length) : undefined;
   if (ranges === undefined) return byId([...new Set(among.all())]);
   // No id lies between those that begin with a slash behind the owner and the first one with the next character.
-  const values = owners.flatMap((owner) => [`${owner}/`, `${owner}0`, FEW_OTHERS + 1]);
+  const values = looked.flatMap((owner) => [`${owner}/`, `${owner}0`, FEW_OTHERS + 1]);
   const rows = ranges.all(...values) as unknown as readonly Row[];
-  if (rows.length === 0) return [];
-  const isMany = (owner: string): boolean =>
-    rows.filter(([id]) => (id as string).startsWith(owner)).length > FEW_OTHERS;
-  const many = owners.map((owner) => `${owner}/`).filter(isMany);
+  if (rows.length === 0 && looked.length === owners.length) return [];
   if (rows.some(([id]) => (id as string).includes(REPLACED))) return byId([...new Set(among.all())]);
+  // Not by what is remembered, which may be forgotten below.
+  const many = owners.filter((owner) => !looked.includes(owner)).map((owner) => `${owner}/`);
+  for (const owner of rows.length > FEW_OTHERS ? looked : []) {
+    const own = rows.filter(([id]) => (id as string).startsWith(`${owner}/`));
+    if (own.length <= FEW_OTHERS) continue;
+    many.push(`${owner}/`);
+    statements.rememberManyOthers(owner);
+  }
   const isOfMany = (id: string): boolean => many.some((owner) => id.startsWith(owner));
   const few = new Map<string, ViewDocument>();
   for (const row of rows) {

@@ -15,6 +15,8 @@ import { WriteStatements } from './write-statements.ts';
 type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
 /** Documents of a page. */
 const PAGE = 500;
+/** Owners of whom is remembered that they have many documents that are not plain. */
+const MOST_OWNERS = 256;
 type PageWhere = 'after' | 'in the folder' | 'in later folders';
 const keyOf = ({ bodies, plain }: Loaded): string => `${bodies.join()}/${plain}`;
 
@@ -152,6 +154,12 @@ export class Statements extends WriteStatements {
       const range = `SELECT * FROM (${this.#select(load, false, from)} WHERE ${where} ${LIMIT})`;
       return Array.from({ length: ranges }, () => range).join(' UNION ALL ');
     });
+  }
+  /** Owners who had many such documents. One who has fewer now is only asked in a slower way. */
+  readonly withManyOthers = new Set<string>();
+  rememberManyOthers(owner: string): void {
+    if (this.withManyOthers.size >= MOST_OWNERS) this.withManyOthers.clear();
+    this.withManyOthers.add(owner);
   }
   /** The index of the documents that are not plain which this build has, or lacks. */
   #with: string | undefined;
