@@ -139,7 +139,9 @@ export abstract class ViewStore {
   ): Promise<readonly (ViewDocument | undefined)[]>;
   /** See `ViewReader.others`. */
   async others(projection: Projection, among: IdSet, load: LoadPlan): Promise<readonly ViewDocument[]> {
-    const found = await this.getMany(projection, [...new Set(among.all())], load);
+    // Stores have U+FFFD in place of half of a surrogate pair, and give that back.
+    const ids = new Set(among.all().map((id) => id.toWellFormed()));
+    const found = await this.getMany(projection, [...ids], load);
     return found.filter((document) => document !== undefined);
   }
   /** See `ViewReader.getWhile`. The cache gives the same object while the document does not change. */

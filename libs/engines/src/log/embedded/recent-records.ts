@@ -113,7 +113,8 @@ export class RecentRecords {
 
   #copyOf(value: Uint8Array): Buffer {
     const { byteLength } = value;
-    if (byteLength > SLAB_BYTES / 4) return Buffer.from(value);
+    // A value without bytes needs no slab, and there may be none yet.
+    if (byteLength === 0 || byteLength > SLAB_BYTES / 4) return Buffer.from(value);
     const generation = this.#new;
     if (generation.used + byteLength > SLAB_BYTES) {
       generation.slabs.push(this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES));

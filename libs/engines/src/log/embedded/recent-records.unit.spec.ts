@@ -78,6 +78,12 @@ test('values are copies, so the memory of an append may be used again', () => {
   expect(recent.borrow('a', 0, 10, 1e9)!.records.map(bytesOf)).toEqual([[1], [1]]);
 });
 
+test('a value may be empty, as the first one and behind others', () => {
+  const recent = new RecentRecords(LIMIT);
+  for (const [offset, bytes] of [0, 5, 0].entries()) recent.add('a', record(offset, bytes, 1));
+  expect(recent.borrow('a', 0, 10, 1e9)!.records.map(bytesOf)).toEqual([[], [1], []]);
+});
+
 test('memory is used again, and whoever keeps a value for too long finds it empty', () => {
   const recent = new RecentRecords(LIMIT);
   let next = fill(recent, 0, 1);
