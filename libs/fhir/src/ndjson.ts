@@ -39,7 +39,7 @@ export function createRawLineSplitter({ maxLineBytes }: { maxLineBytes: number }
     length += piece.length;
     if (length > maxLineBytes + 1)
       pieces = []; // one more byte may be the CR
-    // A copy, because the caller may reuse its buffer.
+    // A slice of a Buffer shares its memory, so the caller must keep a chunk until nobody needs its lines.
     else if (piece.length > 0) pieces.push(piece.slice());
   }
 
