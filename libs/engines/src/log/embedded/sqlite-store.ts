@@ -296,12 +296,13 @@ export class SqliteStore {
       if (this.#waits) this.#commitTimer ??= setTimeout(() => void this.#flush(), RETRY_MS);
       return error as EngineUnavailable;
     }
+    // First of all, so that a fault behind it keeps no durable append from its answer.
+    queue.forEach(({ resolve }, i) => resolve(answers[i]!));
     for (const [slot, together] of written) {
       slot.head += together.length;
       for (const record of together) this.#recent.add(slot.table, record);
     }
     for (const [id, commit] of dirty) if (this.#dirty.get(id) === commit) this.#dirty.delete(id);
-    queue.forEach(({ resolve }, i) => resolve(answers[i]!));
     for (const topic of new Set(queue.map((waiting) => waiting.topic))) this.#options.changed(topic);
     return undefined;
   }
