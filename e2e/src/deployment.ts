@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { baseOf, launch, memoryOf, type Launched, type PlatformProcess } from '@provider-access/cli';
+import { baseOf, launch, memoryOf, nodeOf, type Launched, type PlatformProcess } from '@provider-access/cli';
 import { eventually, type S3 } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
@@ -19,6 +19,8 @@ export interface DeploymentOptions {
   readonly onLine?: (line: string) => void;
   /** Folder of the build whose processes run. Default: this one. */
   readonly build?: string;
+  /** Default: this process's Node for this build, and for another one its own. */
+  readonly node?: string;
   /** Starts a process in another way, for example confined from an image. Default: from the build. */
   readonly spawn?: Spawn;
   /** False: resolves as soon as every listener is bound. */
@@ -136,17 +138,17 @@ export const s3Files = (
 
 /** Starts processes of a build without confining them. */
 const fromBuild =
-  (root: string): Spawn =>
+  (root: string, node = root === ROOT ? process.execPath : nodeOf(root)): Spawn =>
   (role, { env, args = [], onLine }) => {
     const main = join(root, `services/${role}/dist/main.js`);
     if (!existsSync(main)) throw new Error(`services/${role} is not built: run \`npm run build\``);
     const flags = ['--disable-warning=TimeoutNegativeWarning'];
-    const launched = launch(process.execPath, [...flags, main, ...args], { env: { ...COMPILED, ...env }, onLine });
+    const launched = launch(node, [...flags, main, ...args], { env: { ...COMPILED, ...env }, onLine });
     const { child } = launched;
     return { ...launched, pid: () => child.pid!, signal: (name) => void child.kill(name) };
   };
-const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'spawn'>): Spawn =>
-  options.spawn ?? fromBuild(options.build ?? ROOT);
+const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'node' | 'spawn'>): Spawn =>
+  options.spawn ?? fromBuild(options.build ?? ROOT, options.node);
 
 /**
  * The output if an engine did not answer: a busy broker is too slow right after its start. The command is repeated, as

@@ -22,6 +22,8 @@ const ENV = { EXPORT_POLLS_PER_MINUTE: '100000' };
 export interface BuildsBench {
   /** Folder of another build, or the id of a commit: it is built once, in the cache folder. */
   readonly against: string;
+  /** The Node of this process for both builds. Otherwise each has the one that its own `npm ci` brought. */
+  readonly sameNode: boolean;
   readonly members: number;
   readonly seconds: number;
   readonly rounds: number;
@@ -58,12 +60,12 @@ function intake<B extends Build>(payer: SyntheticPayer, rounds: number): (build:
  * Compares what an event, a read, a page, a count and an export cost in this build and in another one. Both run side by
  * side in one process each.
  */
-export async function benchBuilds({ against, members, seconds, rounds }: BuildsBench): Promise<Comparison[]> {
+export async function benchBuilds({ against, sameNode, members, seconds, rounds }: BuildsBench): Promise<Comparison[]> {
   const other = join(await folderOf(against), 'services/standalone/dist/main.js');
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const started: PlatformProcess[] = [];
   const start = async (name: string, more: { main?: string }): Promise<Build> => {
-    const platform = await startPlatform({ dataDir: join(scratch, name), env: ENV, ...more });
+    const platform = await startPlatform({ dataDir: join(scratch, name), env: ENV, ...nodeFor(sameNode), ...more });
     started.push(platform);
     return { platform, cpu: () => cpuOf(platform.pid) };
   };
@@ -102,7 +104,13 @@ export async function benchBuilds({ against, members, seconds, rounds }: BuildsB
  * engines. Each build has engines of its own. On common ones each build would pay for what the engines do for the idle
  * services of the other build.
  */
-export async function benchBuildsOnEngines({ against, members, seconds, rounds }: BuildsBench): Promise<Comparison[]> {
+export async function benchBuildsOnEngines({
+  against,
+  sameNode,
+  members,
+  seconds,
+  rounds,
+}: BuildsBench): Promise<Comparison[]> {
   const other = await folderOf(against);
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const started: { stop(): Promise<unknown> }[] = [];
@@ -113,6 +121,7 @@ export async function benchBuildsOnEngines({ against, members, seconds, rounds }
     const deployment = await startDeployment({
       dataDir: join(scratch, name),
       env: { KAFKA_BROKERS, MONGODB_URI, ...ENV },
+      ...nodeFor(sameNode),
       ...more,
     });
     started.unshift(deployment);
@@ -136,6 +145,8 @@ export async function benchBuildsOnEngines({ against, members, seconds, rounds }
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+const nodeFor = (same: boolean): { node?: string } => (same ? { node: process.execPath } : {});
 
 const servedBy = async (build: Build, provider: ProviderOrganization): Promise<Served> => ({
   ...build,

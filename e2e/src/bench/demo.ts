@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeOf } from '@provider-access/cli';
 import { folderOf } from './builds.ts';
 import { note, type Row } from './rows.ts';
 
@@ -13,16 +14,25 @@ function cpuOfEnded(): number {
 
 /**
  * The demo of this build and of another one at the same time, each with all its processes and its own checks of what it
- * downloaded.
+ * downloaded. Each has the Node that its `npm ci` brought.
+ * @param sameNode both have the Node of this process
  */
-export async function benchDemo({ against, members }: { against: string; members: number }): Promise<Row[]> {
+export async function benchDemo({
+  against,
+  members,
+  sameNode,
+}: {
+  against: string;
+  members: number;
+  sameNode: boolean;
+}): Promise<Row[]> {
   const other = await folderOf(against);
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-demo-'));
   let counted = cpuOfEnded();
   const demo = (build: string, name: string): Promise<number> => {
     const folder = join(scratch, name);
     const child = spawn(
-      process.execPath,
+      sameNode ? process.execPath : nodeOf(build),
       [join(build, 'tools/cli/dist/demo.js'), '--members', `${members}`, '--folder', folder],
       { cwd: build, stdio: ['ignore', 'ignore', 'inherit'] },
     );

@@ -51,6 +51,7 @@ const program = new Command('bench')
     'what events, reads, pages, counts and exports cost beside another build: a folder, the full id of a commit, or ' +
       '"baseline" (7407a45); with --engines intake, a read and a page on Kafka and a MongoDB-compatible server',
   )
+  .option('--same-node', 'with --against: both builds with the Node of this one, not each with its own')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
   .option(
     '--rounds <n>',
@@ -93,6 +94,7 @@ const given = program.opts<{
   peer?: boolean;
   build?: string;
   against?: string;
+  sameNode?: boolean;
   runs: number;
   rounds: number;
   members?: number;
@@ -102,6 +104,7 @@ const given = program.opts<{
   json?: string;
 }>();
 const small = given.small === true;
+const sameNode = given.sameNode === true;
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 
 let figures: object;
@@ -150,6 +153,7 @@ if (given.recovery === true) {
 } else if (given.demo === true) {
   const rows = await benchDemo({
     against: given.against ?? 'baseline',
+    sameNode,
     members: given.members ?? (small ? 25 : 2_000),
   });
   printRows(rows);
@@ -158,6 +162,7 @@ if (given.recovery === true) {
   const onEngines = given.engines === true;
   const results = await (onEngines ? benchBuildsOnEngines : benchBuilds)({
     against: given.against,
+    sameNode,
     members: given.members ?? (small ? (onEngines ? 4 : 10) : onEngines ? 25 : 400),
     seconds: small ? 1 : given.seconds,
     rounds: small ? 2 : given.rounds,

