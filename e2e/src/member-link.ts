@@ -1,11 +1,11 @@
-import { createPrivateKey, type JsonWebKey, randomUUID, sign } from 'node:crypto';
+import { createPrivateKey, randomUUID, sign, type webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HttpAnswer, http, json } from './road.ts';
 
 /** The payer's portal that signs links for members, and the browser that opens them. */
 
-type PortalKey = JsonWebKey & { readonly kid: string };
+type PortalKey = webcrypto.JsonWebKey & { readonly kid: string };
 /** The private keys of the portal of `npm start`. */
 export const portalKeys = (dataDir: string): readonly PortalKey[] =>
   (JSON.parse(readFileSync(join(dataDir, 'member-portal-keys.json'), 'utf8')) as { readonly keys: PortalKey[] }).keys;

@@ -45,7 +45,7 @@ export async function load(options: {
         sentAt = performance.now();
         socket.write(requests[next++ % requests.length]!);
       };
-      socket.on('data', (chunk) => {
+      socket.on('data', (chunk: Buffer<ArrayBuffer>) => {
         pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
         if (need < 0) {
           const split = pending.indexOf('\r\n\r\n');

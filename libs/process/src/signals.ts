@@ -7,6 +7,12 @@ export interface Signals {
   exit(code: number): void;
 }
 
+/** This process. */
+const PROCESS: Signals = {
+  on: (event, listener) => process.on(event, listener as () => void),
+  exit: (code) => process.exit(code),
+};
+
 const CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
 /**
@@ -20,7 +26,7 @@ export function endOnSignals(options: {
   readonly signals?: Signals;
 }): void {
   const { stop, withinMs, logger } = options;
-  const signals = options.signals ?? (process as Signals);
+  const signals = options.signals ?? PROCESS;
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     signals.on(signal, () => {
@@ -50,7 +56,7 @@ export function endOnSignals(options: {
  * engine's fault or a bug. An uncaught exception ends the process unless it comes from a socket, because work that was
  * interrupted may be inconsistent.
  */
-export function surviveRejections(logger: Logger, signals: Signals = process as Signals): void {
+export function surviveRejections(logger: Logger, signals: Signals = PROCESS): void {
   signals.on('unhandledRejection', (error: unknown) => {
     if (isEngineAway(error)) logger.warn(traceOf(error), 'an engine is away');
     else logger.error(traceOf(error), 'a rejection was not handled');

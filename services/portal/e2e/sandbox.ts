@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomUUID, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign, type webcrypto } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@provider-access/testing';
@@ -8,7 +8,7 @@ import type { PortalBench } from './bench.ts';
 
 export { SANDBOX } from './shared.ts';
 
-export type Key = JsonWebKey & { readonly kid: string; readonly alg: string };
+export type Key = webcrypto.JsonWebKey & { readonly kid: string; readonly alg: string };
 export const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 /** A JWT of RFC 7515, without code of the platform. */
 export function signed(jwk: Key, claims: object): string {

@@ -1,4 +1,4 @@
-import { createPrivateKey, randomUUID, sign } from 'node:crypto';
+import { createPrivateKey, randomUUID, sign, type webcrypto } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -182,7 +182,7 @@ async function openLink(): Promise<Session> {
   expect(published.status).toBe(200);
   await published.text();
   const { keys } = JSON.parse(readFileSync(join(folder, 'member-portal-keys.json'), 'utf8')) as {
-    keys: [{ kid: string }];
+    keys: [webcrypto.JsonWebKey & { kid: string }];
   };
   const now = Math.floor(Date.now() / 1000);
   const claims = {

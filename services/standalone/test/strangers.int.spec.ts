@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID, type JsonWebKey } from 'node:crypto';
+import { randomBytes, randomUUID, type webcrypto } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, createServer, request as httpRequest, type Server } from 'node:http';
@@ -73,7 +73,7 @@ const ask = (path: string, { method = 'POST', headers = {}, body, from = HONEST_
     request.end(body);
   });
 
-const assertion = (key: JsonWebKey, clientId: string): string =>
+const assertion = (key: webcrypto.JsonWebKey, clientId: string): string =>
   clientAssertion({ clientId, key }, `${platform.publicUrl}/auth/token`);
 const form = (signed: string): string => exchange(signed).body;
 /** Makes a new assertion for every 1,000 uses, because signing costs more than a refusal. */

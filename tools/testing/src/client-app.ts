@@ -1,4 +1,6 @@
-import { createPrivateKey, generateKeyPairSync, randomUUID, sign, type JsonWebKey } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign, type webcrypto } from 'node:crypto';
+
+type JsonWebKey = webcrypto.JsonWebKey & { readonly kid?: string };
 
 /** What the system of a provider's app sends, made by Node alone, for tests that choose each request. */
 

@@ -29,7 +29,7 @@ export class Stream {
     this.#sink = sink;
     this.#delayMs = delayMs;
     this.#paused = paused;
-    source.on('data', (chunk) => {
+    source.on('data', (chunk: Buffer) => {
       for (const piece of frames.push(chunk)) this.#hold(piece);
       if (frames.stopped) this.#hold('swallowed');
     });

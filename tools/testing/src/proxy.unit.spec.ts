@@ -57,7 +57,7 @@ beforeEach(async () => {
   received.length = 0;
   server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       if (chunk.toString() !== 'x') received.push(chunk);
       socket.write(chunk);
     });

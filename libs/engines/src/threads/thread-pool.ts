@@ -39,7 +39,7 @@ type Reply<Value> = { readonly ok: true; readonly value: Value } | Thrown;
  */
 export function answerCalls<Task, Value>(
   handle: (task: Task) => Value | Promise<Value>,
-  moved: (value: Value) => readonly Transferable[] = () => [],
+  moved: (value: Value) => Transferable[] = () => [],
 ): void {
   const reply = (message: Reply<Value>): void =>
     parentPort!.postMessage(message, message.ok ? moved(message.value) : []);
@@ -56,7 +56,7 @@ export function answerCalls<Task, Value>(
 
 interface Call<Task, Value> extends PromiseWithResolvers<Value> {
   readonly task: Task;
-  readonly transfer: readonly Transferable[];
+  readonly transfer: Transferable[];
 }
 interface Thread<Task, Value> {
   readonly worker: Worker;
@@ -90,7 +90,7 @@ export class ThreadPool<Task, Value> {
   }
 
   /** Rejects with a ThreadError. */
-  call(task: Task, transfer: readonly Transferable[] = []): Promise<Value> {
+  call(task: Task, transfer: Transferable[] = []): Promise<Value> {
     const call = { task, transfer, ...Promise.withResolvers<Value>() };
     this.#queue.push(call);
     this.#next();

@@ -69,7 +69,7 @@ export function linkedQuery(
   own: URLSearchParams | readonly [string, string][],
   format: string | undefined,
 ): URLSearchParams {
-  const query = new URLSearchParams(own);
+  const query = new URLSearchParams([...own]);
   if (format !== undefined) query.set(FORMAT, format.replaceAll(' ', '+'));
   // Values of the same name keep their order.
   query.sort();

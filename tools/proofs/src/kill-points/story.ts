@@ -1,4 +1,4 @@
-import type { JsonWebKey } from 'node:crypto';
+import type { webcrypto } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
 import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, type Answer, type Call, PUBLIC_URL } from './platform-process.ts';
@@ -16,7 +16,7 @@ export interface Known {
   /** Receipts of requests whose events were all acknowledged. */
   receipts: { readonly receipt: string; readonly events: readonly string[] }[];
   client?: string;
-  key?: JsonWebKey;
+  key?: webcrypto.JsonWebKey;
   registrationToken?: string;
   token?: string;
   /** A client assertion that was exchanged for a token. */

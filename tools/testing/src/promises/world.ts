@@ -1,4 +1,4 @@
-import type { JsonWebKey } from 'node:crypto';
+import type { webcrypto } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { newAppKey } from '../client-app.ts';
 import { eventually } from '../eventually.ts';
@@ -32,7 +32,7 @@ export const json = (answer: Answer): Json => JSON.parse(answer.body);
 export interface Client {
   readonly id: string;
   /** Its private key. */
-  readonly key: JsonWebKey;
+  readonly key: webcrypto.JsonWebKey;
   /** Number of approvals. A new one is needed after a suspension, which ends earlier tokens. */
   approvals: number;
 }
