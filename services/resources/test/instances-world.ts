@@ -13,7 +13,7 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { AttachmentStore } from '../src/attachments/attachment-store.ts';
 import { RESOURCES_DEFAULTS } from '../src/config.ts';
 import { CurrentVersions } from '../src/intake/current-versions.ts';
-import { readEvent } from '../src/reading/read-event.ts';
+import { eventOf, readEvent } from '../src/reading/read-event.ts';
 import { RecordIntake } from '../src/intake/record-intake.ts';
 import { recordStages } from '../src/intake/record-stages.ts';
 import { event } from './harness.ts';
@@ -88,7 +88,7 @@ export class Instance {
       rules: { ...RESOURCES_DEFAULTS, attachmentsAbove: undefined },
       factsPassed: async () => true,
       reading: {
-        read: async (list, options) => list.map((record) => ({ record, ...readEvent(record, options) })),
+        read: async (list, options) => list.map((record) => eventOf(record, readEvent(record, options))),
       },
     });
   }

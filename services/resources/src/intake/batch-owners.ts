@@ -1,4 +1,4 @@
-import { nameOf, SHARED } from '@provider-access/records';
+import { SHARED } from '@provider-access/records';
 import { isSharedType } from '@provider-access/fhir';
 
 /** Namespaces of claims: the owner of a Type/id, and the member into which a retired id was merged. */
@@ -31,9 +31,10 @@ export class BatchOwners {
   readonly releases = new Map<string, string>();
   readonly claims = new Map<string, string>();
 
-  otherOwner(resource: ResourceKey): string | undefined {
+  /** The owner of the resource with the name (`Type/id`), if it is not the member. */
+  otherOwner(name: string, resource: ResourceKey): string | undefined {
     if (!isExclusive(resource)) return undefined;
-    const owner = this.owners.get(nameOf(resource.type, resource.id));
+    const owner = this.owners.get(name);
     return owner === resource.member ? undefined : owner;
   }
   mayTakeOver(retired: string, member: string): boolean {
@@ -55,23 +56,21 @@ export class BatchOwners {
       return holder !== undefined && holder !== member && !this.persons.has(pairOf(holder, member));
     });
   }
-  took(resource: ResourceKey): void {
+  took(name: string, resource: ResourceKey): void {
     if (!isExclusive(resource)) return;
-    const key = nameOf(resource.type, resource.id);
-    const before = this.owners.get(key);
+    const before = this.owners.get(name);
     if (before === resource.member) return;
-    if (before !== undefined) this.releases.set(key, before);
-    this.owners.set(key, resource.member);
-    this.claims.set(key, resource.member);
+    if (before !== undefined) this.releases.set(name, before);
+    this.owners.set(name, resource.member);
+    this.claims.set(name, resource.member);
   }
-  removed(resource: ResourceKey): void {
+  removed(name: string, resource: ResourceKey): void {
     if (!isExclusive(resource)) return;
-    const key = nameOf(resource.type, resource.id);
-    if (this.targets.get(key) === resource.member) this.targets.delete(key);
-    const owner = this.owners.get(key);
+    if (this.targets.get(name) === resource.member) this.targets.delete(name);
+    const owner = this.owners.get(name);
     if (owner !== undefined && owner !== resource.member) return;
-    this.owners.delete(key);
-    this.claims.delete(key);
-    if (!this.releases.has(key)) this.releases.set(key, resource.member);
+    this.owners.delete(name);
+    this.claims.delete(name);
+    if (!this.releases.has(name)) this.releases.set(name, resource.member);
   }
 }

@@ -1,6 +1,6 @@
 import { bufferOf, PA_RECORDS } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { keepData, recordId, VERSION_HEADER } from '@provider-access/records';
+import { keepData, VERSION_HEADER } from '@provider-access/records';
 import type { Output } from '@provider-access/intake';
 import type { Decided, Head, RecordEvent } from '../domain/decide.ts';
 import { ValueRoom } from '../domain/json-bytes.ts';
@@ -32,8 +32,9 @@ export class BatchVersions {
     this.#stamp = stamp;
   }
 
-  async load(resources: readonly { member: string; type: string; id: string }[]): Promise<void> {
-    this.heads = await this.#current.headsOf(resources.map(({ member, type, id }) => recordId(member, type, id)));
+  /** @param ids of the records that the batch is about */
+  async load(ids: readonly string[]): Promise<void> {
+    this.heads = await this.#current.headsOf(ids);
   }
 
   /** The recorded time of a version after `head`, ms since the epoch. */

@@ -1,13 +1,13 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { type Holding, nameOf, recordId, type RecordsReader, SHARED } from '@provider-access/records';
+import { type Holding, recordId, type RecordsReader, SHARED } from '@provider-access/records';
 import type { BridgingClaims, Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberFactsDocument } from '@provider-access/facts';
 import { isServedType } from '@provider-access/fhir';
 import type { Head } from '../domain/decide.ts';
-import type { Judgement } from '../domain/judge.ts';
+import type { ReadEvent } from '../reading/read-event.ts';
 import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type ResourceKey } from './batch-owners.ts';
 import type { CurrentVersions } from './current-versions.ts';
 
@@ -39,6 +39,8 @@ export interface OwnershipOptions {
 /** Resources in one query. A Provenance may have thousands of targets. */
 const KEYS_TOGETHER = 1000;
 
+type Judged = Pick<ReadEvent, 'judgement' | 'names'>;
+
 export class Ownership {
   readonly #options: OwnershipOptions;
   constructor(options: OwnershipOptions) {
@@ -49,25 +51,24 @@ export class Ownership {
    * Reads the owners of the ids in the batch, and claims ids without an owner. Adds to `heads` the records of retired
    * ids that a member may take over.
    */
-  async prepare(judgements: readonly Judgement[], heads: Map<string, Head>, batch: BatchOwners): Promise<void> {
-    for (const j of judgements) {
+  async prepare(events: readonly Judged[], heads: Map<string, Head>, batch: BatchOwners): Promise<void> {
+    for (const { judgement: j } of events) {
       if (j.kind !== 'merge') continue;
       await this.#options.claims.claim(MERGED, j.retired, j.member);
       batch.merged.set(j.retired, j.member);
     }
     const wanted = new Map<string, ResourceKey>();
-    for (const j of judgements) {
+    for (const { judgement: j, names } of events) {
       if (j.kind !== 'accept' || !isExclusive(j.about)) continue;
-      const { member, type, id } = j.about;
-      const key = nameOf(type, id);
-      const own = heads.get(recordId(member, type, id));
-      if (own !== undefined && own.deleted !== true) batch.owners.set(key, member);
+      const key = names.name;
+      const own = heads.get(names.recordId);
+      if (own !== undefined && own.deleted !== true) batch.owners.set(key, j.about.member);
       else if (!wanted.has(key)) wanted.set(key, j.about);
     }
     const open = [...wanted.keys()].filter((key) => !batch.owners.has(key));
     if (open.length > 0) await this.#claimOpen(open, wanted, batch);
-    await this.#readTargets(judgements, batch);
-    await this.#readMerges(judgements, batch, heads);
+    await this.#readTargets(events, batch);
+    await this.#readMerges(events, batch, heads);
   }
 
   async #claimOpen(
@@ -122,11 +123,11 @@ export class Ownership {
     })?.member;
   }
 
-  async #readMerges(judgements: readonly Judgement[], batch: BatchOwners, heads: Map<string, Head>): Promise<void> {
+  async #readMerges(events: readonly Judged[], batch: BatchOwners, heads: Map<string, Head>): Promise<void> {
     const foreign = new Map<string, string>();
-    for (const j of judgements) {
+    for (const { judgement: j, names } of events) {
       if (j.kind !== 'accept') continue;
-      const other = batch.otherOwner(j.about);
+      const other = batch.otherOwner(names.name, j.about);
       if (other !== undefined) foreign.set(recordId(other, j.about.type, j.about.id), other);
     }
     for (const owner of new Set(foreign.values())) {
@@ -137,7 +138,7 @@ export class Ownership {
         at = next;
       }
     }
-    await this.#recallMerges(judgements, batch);
+    await this.#recallMerges(events, batch);
     const missing = [...foreign.keys()].filter((id) => !heads.has(id));
     const found = missing.length === 0 ? [] : await this.#options.reader.heads(missing);
     missing.forEach((id, i) => {
@@ -150,11 +151,11 @@ export class Ownership {
    * Restores merges from the facts, which are built from the log, after the claims store was lost. The facts do not say
    * which of the two ids was retired, so the member of the event counts as the current id.
    */
-  async #recallMerges(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
-    for (const j of judgements) {
+  async #recallMerges(events: readonly Judged[], batch: BatchOwners): Promise<void> {
+    for (const { judgement: j, names } of events) {
       if (j.kind !== 'accept') continue;
       const { member } = j.about;
-      const owner = batch.otherOwner(j.about);
+      const owner = batch.otherOwner(names.name, j.about);
       if (
         owner === undefined ||
         batch.merged.has(owner) ||
@@ -171,8 +172,8 @@ export class Ownership {
    * Finds the owners of the targets of Provenances, and which of them are the same person. A Provenance belongs to one
    * member. If one of its targets were a record of another member, it would reveal the id of that record.
    */
-  async #readTargets(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
-    const carrying = judgements.flatMap((j) =>
+  async #readTargets(events: readonly Judged[], batch: BatchOwners): Promise<void> {
+    const carrying = events.flatMap(({ judgement: j }) =>
       j.kind === 'accept' && j.targets !== undefined ? [{ member: j.about.member, targets: j.targets }] : [],
     );
     const wanted = new Map<string, ResourceKey>();

@@ -30,14 +30,31 @@ export interface Reading {
 }
 export interface ReadEvent extends Reading {
   readonly record: LogRecord;
+  /** What a version or a removal is of, joined once: each join is a new text, which each map has to hash again. */
+  readonly names: ResourceNames;
+}
+interface ResourceNames {
+  /** `Type/id`, as receipts and dead letters have it. */
+  readonly name: string;
+  /** Id of the record: `member/Type/id`. */
+  readonly recordId: string;
+}
+const NAMELESS: ResourceNames = { name: '', recordId: '' };
+
+/** The event that a record brings. */
+export function eventOf(record: LogRecord, { judgement, id, receipt, failed }: Reading): ReadEvent {
+  const names = judgement.kind === 'accept' || judgement.kind === 'remove' ? namesOf(judgement) : NAMELESS;
+  return { record, judgement, id, receipt, names, ...(failed !== undefined && { failed }) };
+}
+function namesOf({ about: { member, type, id } }: Versioned): ResourceNames {
+  const name = `${type}/${id}`;
+  return { name, recordId: `${member}/${name}` };
 }
 /** A judgement that makes a version of a resource, or removes it. */
 export type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
 
 export const isVersioned = (event: ReadEvent): event is ReadEvent & { readonly judgement: Versioned } =>
   event.judgement.kind === 'accept' || event.judgement.kind === 'remove';
-/** The name of a resource in receipts and dead letters: `Type/id`. */
-export const nameOf = ({ type, id }: Versioned['about']): string => `${type}/${id}`;
 
 const MERGED = 'payer.members-merged.v1';
 /**

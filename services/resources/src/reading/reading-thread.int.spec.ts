@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { encodeEvent, fromStructured, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { condition, event, type EventInput, patient } from '../../test/harness.ts';
-import { readEvent, type ReadEvent } from './read-event.ts';
+import { eventOf, readEvent, type ReadEvent } from './read-event.ts';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { PackedTail } from '../domain/packed-tail.ts';
 import { ReadingThread } from './reading-thread.ts';
@@ -74,7 +74,7 @@ const texts = (events: readonly ReadEvent[]): unknown[] =>
 it('reads in the thread what it reads at once, record by record', async () => {
   reading = new ReadingThread();
   const records = batch();
-  const expected = records.map((r) => ({ record: r, ...readEvent(r, OPTIONS) }));
+  const expected = records.map((r) => eventOf(r, readEvent(r, OPTIONS)));
   expect(new Set(expected.map((e) => e.judgement.kind))).toEqual(
     new Set(['accept', 'remove', 'dead-letter', 'merge', 'other']),
   );
@@ -83,6 +83,11 @@ it('reads in the thread what it reads at once, record by record', async () => {
   expect(reading['pool'].threads.size).toBe(1);
   expect(texts(first)).toEqual(expected);
   expect(texts(second)).toEqual(expected.slice(3));
+  for (const { judgement, names } of first) {
+    const about = judgement.kind === 'accept' || judgement.kind === 'remove' ? judgement.about : undefined;
+    const name = about === undefined ? '' : `${about.type}/${about.id}`;
+    expect(names).toEqual({ name, recordId: about === undefined ? '' : `${about.member}/${name}` });
+  }
   // The thread must not take over the buffers of the log, because other groups read them too.
   expect(records[0]!.value.byteLength).toBeGreaterThan(400);
 });
@@ -90,7 +95,7 @@ it('reads in the thread what it reads at once, record by record', async () => {
 it('gives the memory of a task to the next one', async () => {
   reading = new ReadingThread();
   const records = batch();
-  const expected = records.map((r) => ({ record: r, ...readEvent(r, OPTIONS) }));
+  const expected = records.map((r) => eventOf(r, readEvent(r, OPTIONS)));
   expect(texts(await reading.read(records, OPTIONS))).toEqual(expected);
   const given = reading['free'][0]!.buffer;
   // What a longer task has left behind the values of a shorter one is no part of it.

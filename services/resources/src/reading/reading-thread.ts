@@ -8,7 +8,7 @@ import { notes } from '@provider-access/kernel';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { scanData } from '../domain/sent-text.ts';
 import { type PackedReadings, unpacked } from './packed.ts';
-import { isElsewhere, readEvent, type ReadEvent, type Reading } from './read-event.ts';
+import { eventOf, isElsewhere, readEvent, type ReadEvent, type Reading } from './read-event.ts';
 import type { ReadingReply, ReadingTask } from './reading-worker.ts';
 import { LINE, type ReceivedLine, receiveLine } from './receive-line.ts';
 
@@ -62,10 +62,12 @@ export class ReadingThread implements OnApplicationShutdown {
     const bytes = ours.reduce((sum, { value }) => sum + value.byteLength, 0);
     const readings = bytes <= INLINE_BYTES ? [] : await this.readInThread(ours, bytes, options);
     let at = 0;
-    return records.map((record, i) => ({
-      record,
-      ...(known[i] ?? (readings.length > 0 && record === ours[at] ? readings[at++]! : readEvent(record, options))),
-    }));
+    return records.map((record, i) =>
+      eventOf(
+        record,
+        known[i] ?? (readings.length > 0 && record === ours[at] ? readings[at++]! : readEvent(record, options)),
+      ),
+    );
   }
 
   /**

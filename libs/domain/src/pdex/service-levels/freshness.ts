@@ -54,6 +54,7 @@ export class FeedRows<Row extends FeedName> {
   readonly #rows = new Map<string, Row>();
   readonly #max: number;
   readonly #create: (name: FeedName) => Row;
+  #last: (FeedName & { readonly row: Row }) | undefined;
   /** @param rows are copied */
   constructor(max: number, create: (name: FeedName) => Row, rows: readonly Row[] = []) {
     this.#max = max;
@@ -61,12 +62,26 @@ export class FeedRows<Row extends FeedName> {
     for (const row of rows) this.#rows.set(keyOf(row), { ...row });
   }
 
+  /** Neighbours are mostly about the same. */
   of(source: string, type: string, profile?: string): Row {
+    const last = this.#last;
+    if (last?.source === source && last.type === type && last.profile === profile) return last.row;
+    const row = this.#rowOf(source, type, profile);
+    this.#last = { source, type, profile, row };
+    return row;
+  }
+  #rowOf(source: string, type: string, profile: string | undefined): Row {
     const about = { type, ...(profile !== undefined && { profile }) };
     let name: FeedName = { source: source.slice(0, MAX_SOURCE_LENGTH), ...about };
-    if (this.#rows.size >= this.#max && !this.#rows.has(keyOf(name))) name = { source: COUNTED_ELSEWHERE, ...about };
-    let row = this.#rows.get(keyOf(name));
-    if (row === undefined) this.#rows.set(keyOf(name), (row = this.#create(name)));
+    let key = keyOf(name);
+    let row = this.#rows.get(key);
+    if (row !== undefined) return row;
+    if (this.#rows.size >= this.#max) {
+      name = { source: COUNTED_ELSEWHERE, ...about };
+      key = keyOf(name);
+      row = this.#rows.get(key);
+    }
+    if (row === undefined) this.#rows.set(key, (row = this.#create(name)));
     return row;
   }
   values(): readonly Row[] {

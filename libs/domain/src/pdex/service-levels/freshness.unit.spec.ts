@@ -100,3 +100,22 @@ it('cuts long names of sources, and keeps a row that it has', () => {
     n: 0,
   });
 });
+
+it('finds the row of an event, whatever the event before was about', () => {
+  const rows = new FeedRows(3, (name) => ({ ...name, n: 0 }));
+  const names: (readonly [source: string, type: string, profile?: string])[] = [
+    ['a', 'Patient'],
+    ['a', 'Patient', 'p|1'],
+    ['a', 'Claim', 'p|1'],
+    ['b', 'Claim', 'p|1'],
+    ['c', 'Claim', 'p|1'],
+  ];
+  // Each of them behind each of them, and behind itself.
+  for (const one of names) for (const other of names) for (const name of [one, other]) rows.of(...name).n += 1;
+  expect(rows.values().map(({ source, type, profile, n }) => [source, type, profile, n])).toEqual([
+    ['a', 'Patient', undefined, 10],
+    ['a', 'Patient', 'p|1', 10],
+    ['a', 'Claim', 'p|1', 10],
+    ['(others)', 'Claim', 'p|1', 20],
+  ]);
+});

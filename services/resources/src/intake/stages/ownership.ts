@@ -7,7 +7,7 @@ import { standingOf } from '../../domain/version-order.ts';
 import type { BatchOwners } from '../batch-owners.ts';
 import type { BatchVersions } from '../batch-versions.ts';
 import type { Ownership } from '../ownership.ts';
-import { isVersioned, nameOf, type ReadEvent } from '../../reading/read-event.ts';
+import { isVersioned, type ReadEvent } from '../../reading/read-event.ts';
 
 export const ANOTHER_INSIDE: EventFault = {
   reason: 'names-another-member',
@@ -44,30 +44,30 @@ export function ownershipStage(
         }),
       );
       const own = events.filter((event) => !strangers.has(event));
-      await versions.load(own.filter(isVersioned).map(({ judgement }) => judgement.about));
-      const judgements = own.map(({ judgement }) => judgement);
-      await ownership.prepare(judgements, versions.heads, owners);
+      await versions.load(own.filter(isVersioned).map(({ names }) => names.recordId));
+      await ownership.prepare(own, versions.heads, owners);
     },
 
     each(event, taken) {
       const { judgement } = event;
       if (taken !== undefined || judgement.kind !== 'accept') return taken;
       const { about, targets = [] } = judgement;
-      if (strangers.has(event)) return { ok: false, fault: ANOTHER_INSIDE, about: nameOf(about) };
+      const { name } = event.names;
+      if (strangers.has(event)) return { ok: false, fault: ANOTHER_INSIDE, about: name };
       if (owners.anotherHolds(targets, about.member)) {
         const detail = `${about.type}.target names a resource that belongs to another member`;
-        return { ok: false, fault: { reason: 'names-another-member', detail }, about: nameOf(about) };
+        return { ok: false, fault: { reason: 'names-another-member', detail }, about: name };
       }
-      const other = owners.otherOwner(about);
+      const other = owners.otherOwner(name, about);
       if (other === undefined) return undefined;
-      if (!owners.mayTakeOver(other, about.member)) return { ok: false, fault: OWNED, about: nameOf(about) };
+      if (!owners.mayTakeOver(other, about.member)) return { ok: false, fault: OWNED, about: name };
       const id = recordId(other, about.type, about.id);
       const theirs = versions.heads.get(id);
       if (theirs === undefined || theirs.deleted === true) return undefined;
       // Both ids share one order of versions, so an event that is older than the copy under the retired id is
       // superseded.
       if (standingOf(about.order, theirs) === 'older')
-        return { ok: true, outcome: 'superseded', about: nameOf(about), outputs: [] };
+        return { ok: true, outcome: 'superseded', about: name, outputs: [] };
       versions.write(event, id, takeOver(about, theirs, other, versions.timeAfter(theirs)));
       return undefined;
     },

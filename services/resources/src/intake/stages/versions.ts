@@ -1,11 +1,10 @@
 import type { Batch } from '@provider-access/engines/log';
 import type { FaultReason } from '@provider-access/events';
-import { recordId } from '@provider-access/records';
 import type { Stage, Taken } from '@provider-access/intake';
 import { decideVersion } from '../../domain/decide.ts';
 import type { BatchOwners } from '../batch-owners.ts';
 import type { BatchVersions } from '../batch-versions.ts';
-import { nameOf, type ReadEvent, type Versioned } from '../../reading/read-event.ts';
+import type { ReadEvent, Versioned } from '../../reading/read-event.ts';
 import type { VersionKeeper } from '../version-keeper.ts';
 
 const REUSED = 'an earlier event with this id has other content: give the event a new id';
@@ -18,8 +17,7 @@ export function versionsStage(
   keeper: VersionKeeper,
 ): Stage<ReadEvent> {
   const decide = (event: ReadEvent, judgement: Versioned): Taken => {
-    const about = nameOf(judgement.about);
-    const id = recordId(judgement.about.member, judgement.about.type, judgement.about.id);
+    const { name: about, recordId: id } = event.names;
     const head = versions.heads.get(id);
     const decided = decideVersion(judgement, head, versions.timeAfter(head));
     const { outcome, reason } = decided;
@@ -31,11 +29,11 @@ export function versionsStage(
     const after = versions.heads.get(id);
     const accepts = judgement.kind === 'accept';
     if (after !== undefined && after.deleted !== true) {
-      if (accepts) owners.took(judgement.about);
+      if (accepts) owners.took(about, judgement.about);
     } else if (accepts || (head !== undefined && (head.deleted !== true || decided.event === undefined))) {
       // Release the id, because no member has the resource any more. Do so for a redelivery too, because the first
       // release may have been lost.
-      owners.removed(judgement.about);
+      owners.removed(about, judgement.about);
     }
     const outputs = versions.written();
     if (!accepts || outcome !== 'recorded') return { ok: true, outcome, reason, about, outputs };
