@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { billOfMaterials } from './bill.ts';
 import { forbidden, licenceList } from './licences.ts';
 import type { Piece } from './piece.ts';
+import { nodePiece } from './runtime-pieces.ts';
 
 const piece = (name: string, more: Partial<Piece> = {}): Piece => ({
   ref: `/app/node_modules/${name}`,
@@ -69,6 +70,11 @@ describe('the bill of materials', () => {
     ]);
     expect(components.find(({ name }) => name === 'two')?.group).toBe('@scope');
     expect(components.find(({ name }) => name === 'node')?.components?.map(({ name }) => name)).toEqual(['openssl']);
+  });
+  test('names no part of Node that this Node is built without', () => {
+    const parts = Object.entries(nodePiece().contains!);
+    expect(parts.map(([name]) => name)).toEqual(expect.arrayContaining(['v8', 'openssl', 'sqlite']));
+    expect(parts.filter(([, version]) => version === '')).toEqual([]);
   });
   test('of the same pieces is the same, and has another number for others', () => {
     expect(billOfMaterials(PRODUCT, PIECES, undefined)).toBe(billOfMaterials(PRODUCT, PIECES, undefined));

@@ -40,7 +40,8 @@ export function nodePiece(): Piece {
     purl: `pkg:generic/node@${node}`,
     cpe: `cpe:2.3:a:nodejs:node.js:${node}:*:*:*:*:*:*:*`,
     contains: Object.fromEntries(
-      Object.entries(versions).filter(([name, version]) => !NOT_SOFTWARE.has(name) && version !== undefined),
+      // A library without which this Node is built, such as those of QUIC, has an empty version.
+      Object.entries(versions).filter(([name, version]) => !NOT_SOFTWARE.has(name) && (version ?? '') !== ''),
     ),
     dependsOn: [],
     texts: existsSync(legal) ? [{ file: 'LICENSE', text: readFileSync(legal, 'utf8') }] : [],
