@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 import { baseOf, launch, memoryOf } from './child-process.ts';
 
@@ -80,7 +80,7 @@ export async function startPlatform(
 ): Promise<PlatformProcess> {
   const main = options.main ?? MAIN;
   if (!existsSync(main)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
-  const own = main === MAIN ? process.execPath : nodeOf(join(dirname(main), '../../..'));
+  const own = main === MAIN ? process.execPath : nodeOf(join(main, '../../../..'));
   const launched = launch(options.node ?? own, [...PLATFORM_FLAGS, main], {
     env: platformEnvironment(options),
     onLine: options.onLine,
