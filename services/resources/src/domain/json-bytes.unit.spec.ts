@@ -16,6 +16,31 @@ it('writes JSON within JSON as JSON.stringify does, byte by byte', () => {
   }
 });
 
+it('writes each pair of bytes, at an odd place and at an even one', () => {
+  const all = ['"', '\\', 'a', ' ', '\u007f', 'é', '東', '😀', '\u00ff'];
+  for (const one of all)
+    for (const other of all)
+      for (const before of ['', 'b', 'bc'])
+        for (const after of ['', 'd']) {
+          const line = before + one + other + after;
+          const bytes = Buffer.from(` ${line}`).subarray(1);
+          expect(jsonWith({ n: 1 }, 'line', bytes).toString()).toBe(JSON.stringify({ n: 1, line }));
+        }
+});
+
+it('has room for a text behind few members where it grew for many', () => {
+  for (const [members, length] of [
+    [100_000, 10],
+    [10, 90_000],
+    [10, 190_000],
+    [10, 200],
+  ] as const) {
+    const line = JSON.stringify({ text: 'a"'.repeat(length / 2) });
+    const member = 'm'.repeat(members);
+    expect(jsonWith({ member }, 'line', Buffer.from(line)).toString()).toBe(JSON.stringify({ member, line }));
+  }
+});
+
 it('writes a text of megabytes, and short ones after it', () => {
   for (const length of [3_000_000, 10, 900_000, 10]) {
     const line = JSON.stringify({ text: '"'.repeat(length) });
