@@ -88,5 +88,6 @@ describe.skipIf(!HAS_VALIDATOR)('the profiles of exported examples (where ../sha
     expect([...after].filter(([about]) => !before.has(about))).toEqual([]);
     expect([...after].filter(([about]) => about.startsWith('ExplanationOfBenefit/'))).toEqual([]);
     console.log(`${resources.length} validated, ${before.size} with errors before, ${after.size} after`);
-  });
+    // The validator starts twice, and each start loads the packages of all guides.
+  }, 3_600_000);
 });
