@@ -1,21 +1,25 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type PlatformProcess, startPlatform } from '@provider-access/cli';
+import { BUNDLE, noteOf } from '@provider-access/kernel/bundle';
 import { eventually } from '@provider-access/testing';
 import { BUDGETS } from '@provider-access/testing/budgets';
 
 /** What a start loads stays in memory, and each garbage collection of the serving thread visits all of its objects. */
 interface Loaded {
   readonly modules: number;
+  /** URLs of modules that are no package's. */
+  readonly own: readonly string[];
   readonly packages: readonly string[];
   /** Whether Node's client for fetch is loaded. */
   readonly fetch: boolean;
   readonly objects: number;
 }
 
+const ROOT = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'loaded-'));
 const file = join(folder, 'loaded.json');
 let platform: PlatformProcess | undefined;
@@ -40,6 +44,19 @@ afterAll(async () => {
 
 it('a standalone that has started has loaded few modules', () => {
   expect(loaded.modules).toBeLessThanOrEqual(BUDGETS.modulesOfAStandalone.most);
+});
+
+it('a standalone loads its own modules from its bundle, and none beside it once more', () => {
+  const note = noteOf(join(ROOT, 'services/standalone/dist'))!;
+  const ofBundle = new Set(note.files.map((file) => `services/standalone/dist/${BUNDLE}/${file}`));
+  const own = loaded.own.map((url) => relative(ROOT, fileURLToPath(url)));
+  expect(own.filter((file) => ofBundle.has(file))).toContain(`services/standalone/dist/${BUNDLE}/${note.entry}`);
+  expect(own.filter((file) => !ofBundle.has(file)).sort()).toEqual([
+    'libs/kernel/dist/bundle.js',
+    'libs/process/dist/without-fetch.js',
+    'services/standalone/dist/main.js',
+  ]);
+  expect(note.modules).not.toContain('libs/process/dist/without-fetch.js');
 });
 
 it('a standalone that has started has few live objects', () => {

@@ -28,7 +28,13 @@ if (isMainThread) {
   });
   process.on('SIGUSR2', async () => {
     const files = [...modules].filter((url) => url.startsWith('file:'));
-    const found = { modules: files.length, packages: packagesOf(files), fetch: process.moduleLoadList.some(isFetch) };
+    const own = files.filter((url) => !url.includes('/node_modules/') && url !== import.meta.url);
+    const found = {
+      modules: files.length,
+      own,
+      packages: packagesOf(files),
+      fetch: process.moduleLoadList.some(isFetch),
+    };
     writeFileSync(`${file}.new`, JSON.stringify({ ...found, objects: await objects() }));
     renameSync(`${file}.new`, file);
   });

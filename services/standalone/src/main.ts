@@ -8,7 +8,11 @@ if (Number(process.versions.node.split('.')[0]) < NODE_NEEDED) {
   process.exit(1);
 }
 await import('@provider-access/process/without-fetch');
-const { start } = await import('./start.ts');
+const { bundleOf } = await import('@provider-access/kernel/bundle');
+const bundle = bundleOf(import.meta.dirname);
+const { start } = (bundle === undefined ? await import('./start.ts') : await import(bundle.href)) as {
+  start: () => Promise<void>;
+};
 await start();
 
 export {};

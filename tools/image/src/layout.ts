@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { filesBelow, isFolder, place } from './files.ts';
+import { BUNDLE, bundleOf, NOTE, noteOf } from '@provider-access/kernel/bundle';
 import { closureOf, PORTAL, readLock, runtimeRoots, type Closure } from './lock.ts';
 import { placeNode } from './node-runtime.ts';
 import { placeEntry, placeIdentity, placeWorkspace } from './own-packages.ts';
@@ -36,12 +37,26 @@ export function layOut({
   placeEntry(app);
   for (const workspace of closure.workspaces) placeWorkspace(from, app, workspace);
   for (const one of closure.packages) placePackage(from, app, one);
+  placeBundle(from, app);
   placeDocs(from, app);
   placePages(from, app);
   placeNode(root);
   placeRootFiles(root);
   const pieces = placePapers({ checkout: from, lock, closure, app, seconds: releaseTime() });
   return { ...seal(root, new Set(WRITTEN)), closure, pieces };
+}
+
+/**
+ * The standalone's own modules in few files. A checkout from before them has none. @throws if the bundle is not of what
+ * was compiled
+ */
+function placeBundle(checkout: string, app: string): void {
+  if (!existsSync(join(checkout, 'libs/process/src/bundle.ts'))) return;
+  const dist = join(checkout, 'services/standalone/dist');
+  if (bundleOf(dist) === undefined)
+    throw new Error('services/standalone/dist/bundle is not built: run `npm run build` there first');
+  for (const file of [NOTE, ...noteOf(dist)!.files])
+    place(join(dist, BUNDLE, file), join(app, 'services/standalone/dist', BUNDLE, file));
 }
 
 /** The documentation site, if somebody has built it, and the document of the HTTP API: files that auth serves. */
