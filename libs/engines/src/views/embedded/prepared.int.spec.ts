@@ -53,6 +53,14 @@ const QUERIES: Readonly<Record<string, Query>> = {
       ...{ index: 'by_group', equals: [group(n)], limit: 1 + n, bodies: ['item.line'], except: [`g/T/d${n}`] },
       ...({ fields: 'text', maxBytes: 100 * n + 1, joined: true } as const),
     }),
+  'a page by two values': (reader, n) =>
+    reader.find({ index: 'by_group', equals: [group(n), n], limit: 1 + n, bodies: ['item.line'] }),
+  'a page by two values with joined bodies': (reader, n) =>
+    reader.find({
+      ...{ index: 'by_group', equals: [group(n), n], limit: 1 + n, bodies: ['item.line'] },
+      ...({ fields: 'text', maxBytes: 100 * n + 1, joined: true } as const),
+    }),
+  'keys by one of two values': (reader, n) => reader.find({ index: 'by_n', equals: [n], limit: 1 + n, fields: 'keys' }),
   'documents by an element': (reader, n) => reader.find({ index: 'by_tag', equals: [group(n), 'x'], limit: 1 + n }),
   ids: (reader, n) => reader.ids({ index: 'by_tag', equals: [group(n)], all: [['x']], limit: 1 + n }),
   'ids by two conditions': (reader, n) =>

@@ -260,8 +260,9 @@ export class Statements extends WriteStatements {
       const rest = columns.slice(plan.equals.length);
       const keyset = [...rest, id];
       const direction = plan.descending ? 'DESC' : 'ASC';
+      // As for `LIMIT`: with a plain `= ?`, SQLite prepares the statement again for each execution.
       const where = [
-        ...(elements === undefined ? columns.slice(0, plan.equals.length).map((c) => `${c} = ?`) : [elements.where]),
+        ...(elements === undefined ? columns.slice(0, plan.equals.length).map((c) => `${c} = +?`) : [elements.where]),
         ...rest.map((c) => `${c} IS NOT NULL`),
         ...bounds.map((b) => `${rest[0]} ${b.op} ?`),
         ...(plan.after
