@@ -10,6 +10,7 @@ import {
 import type { NewRecord } from '@provider-access/engines/log';
 import { isObject, isId } from '@provider-access/fhir';
 import { readConsent } from '@provider-access/domain/pdex';
+import { isNestedTooDeeply } from './nesting.ts';
 
 /** Size limit of an event, in bytes of its structured form. */
 export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
@@ -151,11 +152,13 @@ export function accept(
   return { ok: true, id: event.id, topic, key, headers, value: text, bytes, consent: statesConsent(event) };
 }
 
-/** Undefined for data that is nested so deeply that its encoding exhausts the stack. */
+/** Undefined for data that are nested too deeply. */
 export function encodedData(data: unknown): string | undefined {
   try {
-    return JSON.stringify(data);
+    const json = JSON.stringify(data);
+    return isNestedTooDeeply(json) ? undefined : json;
   } catch {
+    // Before Node 26, JSON.stringify had a bound of its own.
     return undefined;
   }
 }

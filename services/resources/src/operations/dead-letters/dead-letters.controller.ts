@@ -237,7 +237,7 @@ function summary(id: string, letter: DeadLetterPart) {
   return { id, status, reason, detail, cause, topic, ...parked, eventType, event: of, source, subject };
 }
 
-/** The value as JSON, or as base64 if it is not JSON or nested so deeply that it cannot be encoded again. */
+/** The value as JSON, or as base64 if it is not JSON or nested too deeply to be encoded again. */
 function content(base64: string): { data: unknown } | { base64: string } {
   try {
     const data: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
