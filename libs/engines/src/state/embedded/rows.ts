@@ -321,17 +321,18 @@ function conditions(kind: Kind, where: object, bound: Values): string {
     if (field !== '_id') return compared(columns[field]!, condition, bound);
     if (typeof condition === 'string') {
       bound.push(...idValues(kind, condition));
-      return id.map((column) => `${column} = ?`);
+      return id.map((column) => `${column} = +?`);
     }
     // All ids of a range have the same group.
     return Object.entries(condition as object).flatMap(([comparison, limit]: [string, string]) => {
       bound.push(...idValues(kind, limit));
-      return id.map((column) => `${column} ${column === id.at(-1) ? COMPARISONS[comparison] : '='} ?`);
+      return id.map((column) => `${column} ${column === id.at(-1) ? COMPARISONS[comparison] : '='} +?`);
     });
   });
   return all.length === 0 ? 'TRUE' : all.join(' AND ');
 }
 
+/** A plain `?` would make SQLite prepare the statement again for each execution, as a plain `LIMIT ?` does. */
 function compared(column: string, condition: unknown, bound: Values): readonly string[] {
   // As text, so that a partial index applies.
   if (typeof condition === 'boolean') return [`${column} = ${Number(!condition)}`];
@@ -340,6 +341,6 @@ function compared(column: string, condition: unknown, bound: Values): readonly s
     bound.push(comparison === 'in' ? JSON.stringify(value) : (value as SQLInputValue));
     return comparison === 'in'
       ? `${column} IN (SELECT value FROM json_each(?))`
-      : `${column} ${COMPARISONS[comparison]} ?`;
+      : `${column} ${COMPARISONS[comparison]} +?`;
   });
 }

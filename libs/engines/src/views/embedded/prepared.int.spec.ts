@@ -1,6 +1,8 @@
 import { constants, DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { SqliteStore } from '../../log/embedded/sqlite-store.ts';
+import { Database } from '../../state/embedded/database.ts';
+import { EmbeddedRows } from '../../state/embedded/rows.ts';
 import { items, sharedItems } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection, ViewReader } from '../index.ts';
@@ -78,6 +80,8 @@ const QUERIES: Readonly<Record<string, Query>> = {
     }),
   'documents that are not plain': (reader, n) =>
     reader.others({ owners: [`g${n}`], has: (id) => id === `g${n}/T/d`, all: () => [`g${n}/T/d`] }),
+  'one document': (reader, n) => reader.get(`g/T/d${n}`),
+  'one document with a body': (reader, n) => reader.get(`g/T/d${n}`, { bodies: ['item.line'] }),
   'documents by ids': (reader, n) => reader.getMany([`g/T/d${n}`, `g/T/d${n + 1}`], { plain: 'left out' }),
 };
 
@@ -108,4 +112,15 @@ it('prepares the statements that read the log once', async () => {
   for (let n = 0; n < 4; n++) await store.append('t', [{ partition: 0, record }]);
   await preparesOnce((n) => store.borrow('t', 0, 0, 1 + n, 100 * n + 1));
   await store.close();
+});
+
+it('prepares the statements that find rows of the state once', async () => {
+  const rows = new EmbeddedRows(new Database(':memory:'), () => 1000);
+  const queue = (n: number): string => `q${n}`;
+  await preparesOnce(async (n) => {
+    await rows.scan('lanes', { queue: queue(n), lookAt: { lte: n } }, { order: 'turn', limit: 1 });
+    await rows.scan('work', { queue: queue(n), app: `a${n}`, open: true }, { order: 'freeAt', limit: 1 });
+    await rows.scan('work', { queue: queue(n), _id: { gte: `${queue(n)}\na`, lt: `${queue(n)}\nb${n}` } });
+    await rows.scan('streams', { _id: `s${n}` });
+  });
 });

@@ -9,7 +9,7 @@ export interface RowIds {
   id(row: string): string;
   /** SQL: the id of row `t`, and what joins it. A query of many rows takes less time so than with `id`. */
   readonly joined: { readonly id: string; readonly join: string };
-  /** SQL: whether a row has an id. Values: `valuesOf`. */
+  /** SQL: whether a row has an id. Values: `valuesOf`. A plain `= ?` is prepared again, as a plain `LIMIT ?` is. */
   is(row: string): string;
   valuesOf(id: string): readonly string[];
   /** SQL: whether row `t` has the id of an element `j` of a list. The list is `listOf`. */
@@ -24,7 +24,7 @@ const WHOLE: RowIds = {
   constraints: [],
   id: (row) => `${row}_id`,
   joined: { id: 't._id', join: '' },
-  is: (row) => `${row}_id = ?`,
+  is: (row) => `${row}_id = +?`,
   valuesOf: (id) => [id],
   isListed: 't._id = j.value',
   listOf: (ids) => JSON.stringify(ids),
@@ -53,7 +53,7 @@ const inFolders = (folders: string): RowIds => ({
   constraints: ['UNIQUE (folder, name)'],
   id: (row) => `((SELECT path FROM ${folders} WHERE folder = ${row}folder) || ${row}name)`,
   joined: { id: '(f.path || t.name)', join: ` CROSS JOIN ${folders} f ON f.folder = t.folder` },
-  is: (row) => `${row}folder = (SELECT folder FROM ${folders} WHERE path = ?) AND ${row}name = ?`,
+  is: (row) => `${row}folder = (SELECT folder FROM ${folders} WHERE path = +?) AND ${row}name = +?`,
   valuesOf: splitId,
   isListed: `t.folder = (SELECT folder FROM ${folders} WHERE path = j.value ->> 0) AND t.name = j.value ->> 1`,
   listOf: (ids) => JSON.stringify(ids.map(splitId)),

@@ -237,7 +237,7 @@ export class Statements extends WriteStatements {
   having(index: IndexDefinition, paths: readonly string[], one: boolean): StatementSync {
     return this.prepare(`having/${index.name}/${paths.length}/${one}`, () => {
       const columns = index.fields.map((f) => `t.${this.layout.columns.get(f)!}`);
-      const value = (i: number): string => (one ? '?' : `j.value ->> ${i}`);
+      const value = (i: number): string => (one ? '+?' : `j.value ->> ${i}`);
       const where = columns.map((c, i) => (i < paths.length ? `${c} = ${value(i)}` : `${c} IS NOT NULL`)).join(' AND ');
       const by = `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const from = one ? `${by} WHERE ${where}` : `json_each(?) j CROSS JOIN ${by} ON ${where}`;
