@@ -5,6 +5,7 @@ import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BILL, forbidden, layOut, LICENCES, WRITTEN } from '@provider-access/image';
+import { BUNDLE, bundleOf, noteOf } from '@provider-access/kernel/bundle';
 
 const CHECKOUT = join(import.meta.dirname, '../../..');
 let folder: string;
@@ -87,6 +88,15 @@ describe('the content of the image', () => {
     expect(files().filter((path) => /\/node_modules\/(?:react|react-dom|react-aria)\//.test(path))).toEqual([]);
     const bytes = pages.reduce((sum, path) => sum + lstatSync(join(root, path)).size, 0);
     expect(bytes).toBeLessThan(3_000_000);
+  });
+  test('has the bundle of the standalone, in files that V8 keeps in one byte for each character', () => {
+    const dist = '/app/services/standalone/dist';
+    const { files: names, workspaces } = noteOf(join(root, dist))!;
+    expect(workspaces).toContain('libs/engines');
+    const bundled = files().filter((path) => path.startsWith(`${dist}/${BUNDLE}/`) && path.endsWith('.js'));
+    expect(bundled).toEqual(names.map((name) => `${dist}/${BUNDLE}/${name}`));
+    expect(bundled.filter((path) => /[^\0-\x7f]/.test(text(path)))).toEqual([]);
+    expect(bundleOf(join(root, dist))).toBeDefined();
   });
   test('is no secret', () => {
     expect(

@@ -64,6 +64,8 @@ async function bundle(): Promise<BundleNote> {
     dir: OUT,
     format: 'esm',
     keepNames: true,
+    // rolldown would print each file anew after `ascii`, with the characters themselves.
+    minify: false,
     entryFileNames: names,
     chunkFileNames: names,
   });

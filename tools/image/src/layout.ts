@@ -51,7 +51,7 @@ export function layOut({
  * was compiled
  */
 function placeBundle(checkout: string, app: string): void {
-  if (!existsSync(join(checkout, 'libs/process/src/bundle.ts'))) return;
+  if (!existsSync(join(checkout, 'libs/kernel/src/bundle.ts'))) return;
   const dist = join(checkout, 'services/standalone/dist');
   if (bundleOf(dist) === undefined)
     throw new Error('services/standalone/dist/bundle is not built: run `npm run build` there first');
