@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { BUNDLE, bundleOf, type BundleNote, NOTE, noteOf } from '@provider-access/kernel/bundle';
 
@@ -85,10 +85,13 @@ const made = statSync(join(OUT, NOTE), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (bundleOf(DIST) === undefined || OWN.some((file) => statSync(file).mtimeMs > made)) {
   mkdirSync(OUT, { recursive: true });
   const before = noteOf(DIST);
+  // The note has the time at which the modules were read: one that is compiled meanwhile is newer.
+  const read = new Date();
   const note = await bundle();
   // A process of the build before may still import a part of it.
   const kept = new Set([NOTE, ...note.files, ...(before?.files ?? [])]);
   for (const file of readdirSync(OUT)) if (!kept.has(file)) rmSync(join(OUT, file), { recursive: true });
   writeFileSync(join(OUT, `${NOTE}.new`), `${JSON.stringify(note)}\n`);
+  utimesSync(join(OUT, `${NOTE}.new`), read, read);
   renameSync(join(OUT, `${NOTE}.new`), join(OUT, NOTE));
 }
