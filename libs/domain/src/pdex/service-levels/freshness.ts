@@ -62,7 +62,7 @@ export class FeedRows<Row extends FeedName> {
     for (const row of rows) this.#rows.set(keyOf(row), { ...row });
   }
 
-  /** Neighbours are mostly about the same. */
+  /** Keeps the row of the last call, because successive events mostly have the same source, type and profile. */
   of(source: string, type: string, profile?: string): Row {
     const last = this.#last;
     if (last?.source === source && last.type === type && last.profile === profile) return last.row;

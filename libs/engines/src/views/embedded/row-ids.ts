@@ -9,7 +9,10 @@ export interface RowIds {
   id(row: string): string;
   /** SQL: the id of row `t`, and what joins it. A query of many rows takes less time so than with `id`. */
   readonly joined: { readonly id: string; readonly join: string };
-  /** SQL: whether a row has an id. Values: `valuesOf`. A plain `= ?` is prepared again, as a plain `LIMIT ?` is. */
+  /**
+   * SQL: whether a row has an id. Values: `valuesOf`. SQLite prepares a statement with a plain `= ?` again for each
+   * execution, as one with a plain `LIMIT ?`.
+   */
   is(row: string): string;
   valuesOf(id: string): readonly string[];
   /** SQL: whether row `t` has the id of an element `j` of a list. The list is `listOf`. */
