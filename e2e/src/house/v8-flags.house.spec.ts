@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { PLATFORM_FLAGS } from '@provider-access/cli';
+import { PLATFORM_FLAGS, platformFlagsOf } from '@provider-access/cli';
 import { SERVICES } from '../gateway.ts';
 import { read } from './sources.ts';
 
@@ -13,4 +14,8 @@ const STARTS = [
 test.each(STARTS)('%s starts with the flags of V8 that were measured', (file) => {
   const given = read(file).match(/--(?:max-semi-space-size|heap-growing-percent)=\d+/g);
   expect(given).toEqual(PLATFORM_FLAGS);
+});
+
+test('a checkout starts with the flags of its own `npm start`', () => {
+  expect(platformFlagsOf(join(import.meta.dirname, '../../..'))).toEqual(PLATFORM_FLAGS);
 });

@@ -1,17 +1,14 @@
 import { basename } from 'node:path';
 import { Worker, parentPort, type Transferable, type WorkerOptions } from 'node:worker_threads';
-import { semiSpaceOf, withYoungGeneration } from './young-generation.ts';
 
 /** Whether sources run, as in tests, and not the compiled files. */
 const SOURCE = import.meta.url.endsWith('.ts');
 
 /** Starts a thread. `file` is `new URL('./x-worker.ts', import.meta.url)`. */
 export function startThread(file: URL, options: WorkerOptions): Worker {
-  const start = (): Worker =>
-    SOURCE
-      ? new Worker(file, { ...options, execArgv: ['--conditions=@provider-access/source'] })
-      : new Worker(new URL(file.href.replace(/\.ts$/, '.js')), options);
-  return withYoungGeneration(options.resourceLimits?.maxYoungGenerationSizeMb, semiSpaceOf(), start);
+  return SOURCE
+    ? new Worker(file, { ...options, execArgv: ['--conditions=@provider-access/source'] })
+    : new Worker(new URL(file.href.replace(/\.ts$/, '.js')), options);
 }
 
 /** A call failed in its thread, or its thread ended. */

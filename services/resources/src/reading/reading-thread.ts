@@ -19,7 +19,7 @@ const INLINE_BYTES = 32 * 1024;
 /**
  * Memory of the thread. The largest event needs a fraction of it. A thread that exceeds the limit ends and is replaced.
  * What it makes of a block of events is garbage once the block is answered, so a larger young generation halves both
- * kinds of collections.
+ * kinds of collections. A flag of the process, as `npm start` has it, decides instead of this.
  */
 const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 48 };
 

