@@ -4,8 +4,11 @@ interface Valued {
 }
 
 /** The bytes as a Buffer. It is no copy, because values have up to megabytes. */
-export const bufferOf = (bytes: string | Uint8Array): Buffer =>
-  typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function bufferOf(bytes: string | Uint8Array): Buffer {
+  if (typeof bytes === 'string') return Buffer.from(bytes);
+  // Most are Buffers already, and another one of the same bytes is garbage soon.
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 /** The value of a record as text. */
 export const textOf = ({ value }: Valued): string => (typeof value === 'string' ? value : bufferOf(value).toString());

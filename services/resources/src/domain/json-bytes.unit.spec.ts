@@ -1,7 +1,7 @@
 import { cases, Random, seed } from '@provider-access/testing/search';
 import { expect, it } from 'vitest';
 import { generated } from '../../test/walk/generate.ts';
-import { jsonAfter, jsonWith, ValueRoom } from './json-bytes.ts';
+import { JsonBytes, jsonWith, ValueRoom } from './json-bytes.ts';
 
 const TEXTS = ['plain', '"', '\\', '\\"', '\n\t\u0001', 'é – 東京 😀', '\u2028', '\ud800', '</div>', '{"a":"\\"b\\""}'];
 
@@ -50,7 +50,13 @@ it('writes a text of megabytes, and short ones after it', () => {
 
 it('uses the memory of values again when nobody needs them', () => {
   const line = Buffer.from('{}');
-  const written = (room: ValueRoom, n: number): Buffer => jsonAfter(`{"n":${n}}`, 'line', line, room);
+  const written = (room: ValueRoom, n: number, json = line): Buffer => {
+    const bytes = new JsonBytes();
+    bytes.ascii(`{"n":${n},"line":`);
+    bytes.quoted(json);
+    bytes.ascii('}');
+    return bytes.done(room);
+  };
   const [room, other] = [new ValueRoom(), new ValueRoom()];
   const first = Array.from({ length: 5000 }, (_, n) => written(room, n));
   const meanwhile = written(other, -1);
@@ -60,7 +66,7 @@ it('uses the memory of values again when nobody needs them', () => {
   // Nobody has the memory of a room that was not released.
   for (let n = 0; n < 5000; n++) written(room, n);
   expect(meanwhile.toString()).toBe('{"n":-1,"line":"{}"}');
-  const large = jsonAfter('{"n":1}', 'line', Buffer.from(JSON.stringify({ text: 'a'.repeat(100_000) })), room);
+  const large = written(room, 1, Buffer.from(JSON.stringify({ text: 'a'.repeat(100_000) })));
   room.release();
   expect(large.byteLength).toBeGreaterThan(100_000);
 });

@@ -1,7 +1,7 @@
 import { PLATFORM_EVENTS } from '@provider-access/events';
 import type { AcceptedData } from '@provider-access/records';
 import { cases, Random, seed } from '@provider-access/testing/search';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { generated } from '../../test/walk/generate.ts';
 import { acceptedJson } from './record-json.ts';
 
@@ -67,4 +67,38 @@ it('writes every member of the schema', () => {
   expect(Object.keys(JSON.parse(written.toString()) as object).toSorted()).toEqual(
     Object.keys(SCHEMA.shape).toSorted(),
   );
+});
+
+const PLAIN = {
+  ...{ member: 'm1', type: 'Observation', id: 'o1', versionId: 1 },
+  ...{ lastUpdated: '2026-12-02T09:00:00.000Z', businessTime: '2026-12-01T09:00:00.000Z', sequence: 0 },
+  ...{ source: 'payer', contentHash: 'c', references: ['Patient/p1'] },
+  ...{ tokens: ['http://loinc.org|718-7', 'a|b'], labels: [] },
+};
+
+it('joins no texts of a record with plain characters, which would be 4.8 kB of garbage', () => {
+  const line = Buffer.from(JSON.stringify({ id: 'o1', note: 'a "word"' }));
+  const stringify = vi.spyOn(JSON, 'stringify');
+  const write = vi.spyOn(Buffer.prototype, 'write');
+  const written = acceptedJson({ ...PLAIN, line } as AcceptedData);
+  expect([stringify, write].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+  vi.restoreAllMocks();
+  expect(written.toString()).toBe(JSON.stringify({ ...PLAIN, line: line.toString() }));
+});
+
+it('writes records of any size one after another, and forgets one that failed', () => {
+  const line = (length: number): string => JSON.stringify({ text: '"'.repeat(length) });
+  for (const [length, count] of [
+    [10, 1],
+    [10, 30_000],
+    [400_000, 30_000],
+    [3_000_000, 1],
+    [60_000, 4000],
+    [10, 1],
+  ] as const)
+    for (const token of ['plain', 'é"']) {
+      const data = { ...PLAIN, tokens: Array.from({ length: count }, () => token), line: line(length) };
+      expect(() => acceptedJson({ ...data, labels: [null] } as unknown as AcceptedData)).toThrow(TypeError);
+      expect(acceptedJson(data as AcceptedData).toString()).toBe(JSON.stringify(data));
+    }
 });
