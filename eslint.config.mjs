@@ -136,6 +136,12 @@ const tests = {
         'ImportSpecifier[imported.name="setTimeout"]',
       message: `A sleep is right on one machine only: ${INSTEAD}`,
     },
+    {
+      selector: 'CallExpression[callee.object.name="vi"][callee.property.name=/^((do)?(un)?[mM]ock|resetModules)$/]',
+      message:
+        'Specs share a process: a module that was loaded before keeps what it imported, and later specs get the ' +
+        'double. Give the double to the subject, or spy on an object with vi.spyOn().',
+    },
     ...classes,
   ],
 };

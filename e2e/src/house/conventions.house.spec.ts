@@ -94,6 +94,27 @@ describe('a test that waits', () => {
   });
 });
 
+describe('a test with a double', () => {
+  const eslint = new ESLint({ cwd: root });
+  const breaches = async (code: string): Promise<number> =>
+    (await eslint.lintText(`${code}\nexport {};\n`, { filePath: join(root, 'libs/engines/src/blob/x.spec.ts') }))[0]!
+      .messages.length;
+
+  // A spec that shares the modules of its process got the real calls, or left its doubles to others, by their order.
+  test.each(["vi.mock('./x.ts');", "vi.doMock('./x.ts', () => ({}));", "vi.unmock('./x.ts');", 'vi.resetModules();'])(
+    'may not say %s',
+    async (code) => {
+      expect(await breaches(code)).toBe(1);
+    },
+  );
+  test.each(["vi.spyOn(CALLS, 'fsync');", 'vi.mocked(CALLS.fsync);', 'vi.restoreAllMocks();'])(
+    'may say %s',
+    async (code) => {
+      expect(await breaches(code)).toBe(0);
+    },
+  );
+});
+
 describe('a test that looks for a text which must not be there', () => {
   const eslint = new ESLint({ cwd: root });
   const breaches = async (code: string): Promise<number> =>

@@ -1,7 +1,7 @@
-import { expect, it, vi } from 'vitest';
+import kafkajs from 'kafkajs';
+import { afterEach, expect, it, vi } from 'vitest';
 import { Cluster } from './cluster.ts';
 import { settingsOf } from './options.ts';
-import type { RawCluster } from './low-level.ts';
 
 /** A cluster as kafkajs has it, with target topics and one metadata request that concurrent callers share. */
 class Raw {
@@ -45,13 +45,19 @@ class Raw {
     topics.map(({ topic }) => ({ topic, partitions: this.answered }));
 }
 
-const raw = vi.hoisted(() => ({ current: undefined as unknown }));
-vi.mock('./client.ts', () => ({ createClient: () => ({ kafka: {}, retire: () => undefined }) }));
-vi.mock('./low-level.ts', () => ({ createCluster: () => raw.current as RawCluster }));
+afterEach(() => vi.restoreAllMocks());
+
+/** How kafkajs makes a cluster, for `createCluster`. */
+const CREATE = Symbol('private:Kafka:createCluster');
 
 function cluster(): { raw: Raw; cluster: Cluster } {
   const fake = new Raw();
-  raw.current = fake;
+  // Not `vi.mock`: specs share a process, and a spec before this one may have loaded the modules with the real client.
+  vi.spyOn(kafkajs, 'Kafka').mockImplementation(
+    class {
+      readonly [CREATE] = (): Raw => fake;
+    } as unknown as typeof kafkajs.Kafka,
+  );
   return {
     raw: fake,
     cluster: new Cluster(settingsOf({ brokers: ['b:1'], clientId: 'c', readTimeoutMs: 300 })),
