@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 /** Times are milliseconds UTC; strings only where a resource or event needs them. */
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
@@ -26,11 +27,11 @@ const clockOf = (ms: number): string | undefined => CLOCK[(ms - Math.floor(ms / 
 /** `YYYY-MM-DDThh:mm:ss.sssZ`. */
 export function instantOf(ms: number): string {
   const clock = clockOf(ms);
-  return clock === undefined ? new Date(ms).toISOString() : `${dateOf(ms)}${clock}.000Z`;
+  return clock === undefined ? new Date(ms).toISOString() : flat(dateOf(ms), clock, '.000Z');
 }
 /** `YYYY-MM-DDThh:mm:ssZ`. */
 export function secondOf(ms: number): string {
   const clock = clockOf(ms);
-  return clock === undefined ? `${new Date(ms).toISOString().slice(0, 19)}Z` : `${dateOf(ms)}${clock}Z`;
+  return clock === undefined ? flat(new Date(ms).toISOString().slice(0, 19), 'Z') : flat(dateOf(ms), clock, 'Z');
 }
 export const dayStart = (ms: number): number => ms - (((ms % DAY) + DAY) % DAY);

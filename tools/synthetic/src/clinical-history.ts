@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import { DAY, dayStart, FLOOR, HOUR, YEAR } from './calendar.ts';
 import { ALLERGIES, DRUGS, NOTE_TYPES, OFFICE_VISITS, PANELS, SERVICES, VACCINES } from './catalogue.ts';
 import { CLAIM_RATES, diseaseFor } from './claims-history.ts';
@@ -57,7 +58,7 @@ function standing(t: Telling): void {
   const practitioners = m.home.practitioners;
   t.tell(
     'clinical',
-    plans.careTeam(m, `${m.id}-ct-1`, m.start, at, [
+    plans.careTeam(m, flat(m.id, '-ct-1'), m.start, at, [
       practitioners[m.n % practitioners.length]!,
       practitioners[(m.n + 3) % practitioners.length]!,
     ]),
@@ -102,7 +103,7 @@ function problems(t: Telling): void {
     t.tell('clinical', plans.goal(m, goalId, disease, noted), noted);
     t.tell(
       'clinical',
-      plans.carePlan(m, t.nextId('plan'), noted, noted, disease, `${m.id}-ct-1`, goalId, 'active'),
+      plans.carePlan(m, t.nextId('plan'), noted, noted, disease, flat(m.id, '-ct-1'), goalId, 'active'),
       noted + HOUR,
     );
   });
@@ -171,7 +172,7 @@ function visit(t: Telling, random: Random, at: number, targets: string[]): void 
   const inpatient = random.chance(0.015);
   const end = inpatient ? at + random.int(2, 6) * DAY : at + random.int(1, 4) * (HOUR / 4);
   const say = (resource: Resource, time = end + HOUR): void => {
-    targets.push(`${resource.resourceType}/${resource.id}`);
+    targets.push(flat(resource.resourceType, '/', resource.id));
     t.tell('clinical', resource, Math.min(time, t.asOf - HOUR));
   };
   say(

@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import { DAY, HOUR } from './calendar.ts';
 import { DELETED, type Draft, type Fault, RECORDED, recorded } from './draft.ts';
 import { memberId } from './identifiers.ts';
@@ -131,7 +132,7 @@ function poisonOf(seed: string | number, member: Member, drafts: readonly Draft[
   const model = random.pick(candidates);
   const last = drafts.reduce((latest, d) => Math.max(latest, d.published), 0);
   const time = model.time + HOUR;
-  const id = `${member.id}-poison-1`;
+  const id = flat(member.id, '-poison-1');
   const good = { ...model.resource!, id };
   const bad = (resource: unknown, about: string, published = model.published + HOUR): Draft[] => [
     { type: RECORDED, system: 'clinical', time, published, data: { resource }, outcome: 'parked', fault, about },
@@ -140,25 +141,28 @@ function poisonOf(seed: string | number, member: Member, drafts: readonly Draft[
     case 'resource-not-an-object':
       return bad('Observation: see attachment', 'Observation');
     case 'unknown-type':
-      return bad({ ...good, resourceType: 'Observatoin' }, `Observatoin/${id}`);
+      return bad({ ...good, resourceType: 'Observatoin' }, flat('Observatoin/', id));
     case 'missing-id':
       return bad({ ...good, id: undefined }, 'Observation');
     case 'wrong-json-type':
       return bad(
         { ...good, valueQuantity: { value: 'seventy', unit: 'kg' }, component: undefined },
-        `Observation/${id}`,
+        flat('Observation/', id),
       );
     case 'names-another-member':
-      return bad({ ...good, subject: { reference: `Patient/${memberId(member.n + 1)}` } }, `Observation/${id}`);
+      return bad(
+        { ...good, subject: { reference: flat('Patient/', memberId(member.n + 1)) } },
+        flat('Observation/', id),
+      );
     case 'owned-by-another-member': {
       if (member.n <= OWNER_DISTANCE) return [];
       const team = drafts.find((d) => d.resource?.resourceType === COVETED)!.resource!;
-      const stolen: Resource = { ...team, id: `${memberId(member.n - OWNER_DISTANCE)}-ct-1` };
+      const stolen: Resource = { ...team, id: flat(memberId(member.n - OWNER_DISTANCE), '-ct-1') };
       return [
         {
           ...recorded('clinical', stolen, time, last + DAY, 'parked'),
           fault,
-          about: `${COVETED}/${stolen.id}`,
+          about: flat(COVETED, '/', stolen.id),
           resource: undefined,
         },
       ];

@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import type { Resource } from './profiles.ts';
 
 /** What a correct platform does with an event in the log (docs/architecture.md#the-life-of-an-event). */
@@ -49,7 +50,7 @@ export function recorded(
     published,
     data: { resource },
     outcome,
-    about: `${resource.resourceType}/${resource.id}`,
+    about: flat(resource.resourceType, '/', resource.id),
     resource,
   };
 }

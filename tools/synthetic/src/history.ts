@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import { DAY, dayStart, HOUR, YEAR } from './calendar.ts';
 import { DISEASES, type Disease } from './catalogue.ts';
 import { claimsOf } from './claims-history.ts';
@@ -27,7 +28,7 @@ export function historyOf(seed: string | number, member: Member, roster: Roster,
     nextId(kind) {
       const next = (counters.get(kind) ?? 0) + 1;
       counters.set(kind, next);
-      return `${member.id}-${kind}-${next}`;
+      return flat(member.id, '-', kind, '-', next);
     },
     tell: (system, resource, time, published = time + delays.int(1, 40) * HOUR) =>
       void drafts.push(recorded(system, resource, time, published)),

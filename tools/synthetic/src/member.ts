@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import { DAY, dayStart, FLOOR, YEAR } from './calendar.ts';
 import { mbiOf, memberId } from './identifiers.ts';
 import { Random } from './random.ts';
@@ -176,7 +177,7 @@ export function memberOf(seed: string | number, n: number, asOf: number, roster:
     use: band.use,
     attributions,
     home: attributions[0]!.organization,
-    coverageId: `${id}-cov-1`,
+    coverageId: flat(id, '-cov-1'),
     lateEnrollment: random.chance(MEMBER_RATES.lateEnrollment),
     ...(legacy && { legacyStart: FLOOR - random.int(1, 4) * YEAR }),
     ...(terminatedAt !== undefined && { terminatedAt }),

@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import type { DomainEvent } from '@provider-access/events';
 import { instantOf } from './calendar.ts';
 import { type Ledger, ledgerOf, ledgerOver, type LedgerSummary, outlineOf, Totals } from './ledger.ts';
@@ -112,10 +113,10 @@ const countOf = (roster: Roster): number =>
   roster.resources.length + roster.organizations.length + roster.organizations.filter((o) => !o.inNetwork).length;
 
 function* providerEvents(roster: Roster): IterableIterator<DomainEvent> {
-  const source = `${PAYER}/providers`;
+  const source = flat(PAYER, '/providers');
   for (const resource of roster.resources) {
     yield {
-      id: `provider.${resource.id}`,
+      id: flat('provider.', resource.id),
       source,
       type: 'payer.provider-recorded.v1',
       time: instantOf(OPENED),
@@ -126,7 +127,7 @@ function* providerEvents(roster: Roster): IterableIterator<DomainEvent> {
   for (const o of roster.organizations) {
     const provider = { npi: o.npi, tin: o.tin };
     yield {
-      id: `network.${o.id}.1`,
+      id: flat('network.', o.id, '.1'),
       source,
       type: 'payer.network-status-changed.v1',
       time: instantOf(OPENED),
@@ -135,7 +136,7 @@ function* providerEvents(roster: Roster): IterableIterator<DomainEvent> {
     };
     if (!o.inNetwork)
       yield {
-        id: `network.${o.id}.2`,
+        id: flat('network.', o.id, '.2'),
         source,
         type: 'payer.network-status-changed.v1',
         time: instantOf(LEFT),

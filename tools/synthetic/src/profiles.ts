@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 /** Canonicals that resources claim, unversioned (docs/regulation.md#profiles). */
 const US_CORE = 'http://hl7.org/fhir/us/core/StructureDefinition/';
 const C4BB = 'http://hl7.org/fhir/us/carin-bb/StructureDefinition/';
@@ -16,10 +17,10 @@ export function kept<T>(make: (name: string) => T): (name: string) => T {
   };
 }
 
-export const usCore = kept((id) => US_CORE + id);
-export const c4bb = kept((id) => C4BB + id);
-export const pdex = kept((id) => PDEX + id);
-export const basis = kept((kind) => `${C4BB}C4BB-ExplanationOfBenefit-${kind}-Basis`);
+export const usCore = kept((id) => flat(US_CORE, id));
+export const c4bb = kept((id) => flat(C4BB, id));
+export const pdex = kept((id) => flat(PDEX, id));
+export const basis = kept((kind) => flat(C4BB, 'C4BB-ExplanationOfBenefit-', kind, '-Basis'));
 
 export const LOINC = 'http://loinc.org';
 export const SNOMED = 'http://snomed.info/sct';
@@ -45,7 +46,7 @@ export const coded = (system: string, code: string, display?: string, text?: str
   coding: [display === undefined ? { system, code } : { system, code, display }],
   ...(text !== undefined && { text }),
 });
-export const reference = (type: string, id: string): Json => ({ reference: `${type}/${id}` });
+export const reference = (type: string, id: string): Json => ({ reference: flat(type, '/', id) });
 export const quantity = (value: number, unit: string, code = unit): Json => ({ value, unit, system: UCUM, code });
 /** Cents to Money. */
 export const usd = (cents: number): Json => ({ value: cents / 100, currency: 'USD' });

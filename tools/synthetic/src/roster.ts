@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import { instantOf } from './calendar.ts';
 import { npiOf, tinOf } from './identifiers.ts';
 import { c4bb, coded, type Json, PAYER, reference, type Resource, THO, usCore } from './profiles.ts';
@@ -88,23 +89,23 @@ const TOWNS = [
 const RECORDED = Date.UTC(2014, 0, 2, 9);
 
 const npi = (value: string): Json => ({
-  type: coded(`${THO}v2-0203`, 'NPI'),
+  type: coded(flat(THO, 'v2-0203'), 'NPI'),
   system: 'http://hl7.org/fhir/sid/us-npi',
   value,
 });
 const tin = (value: string): Json => ({
-  type: coded(`${THO}v2-0203`, 'TAX'),
+  type: coded(flat(THO, 'v2-0203'), 'TAX'),
   system: 'urn:oid:2.16.840.1.113883.4.4',
   value,
 });
 const meta = (...profile: string[]): Json => ({ lastUpdated: instantOf(RECORDED), profile });
 const address = (random: Random): Json => {
   const [city, state, postalCode] = random.pick(TOWNS);
-  return { line: [`${random.int(1, 990)} Main Street`], city, state, postalCode, country: 'US' };
+  return { line: [flat(random.int(1, 990), ' Main Street')], city, state, postalCode, country: 'US' };
 };
 const phone = (random: Random): Json => ({
   system: 'phone',
-  value: `(555) 555-${String(random.int(100, 199)).padStart(4, '0')}`,
+  value: flat('(555) 555-', String(random.int(100, 199)).padStart(4, '0')),
   use: 'work',
 });
 
@@ -115,7 +116,7 @@ function organization(random: Random, id: string, name: string, identifier: Json
     meta: meta(usCore('us-core-organization'), c4bb('C4BB-Organization')),
     identifier,
     active: true,
-    type: [coded(`${THO}organization-type`, type)],
+    type: [coded(flat(THO, 'organization-type'), type)],
     name,
     telecom: [phone(random)],
     address: [address(random)],
@@ -153,7 +154,7 @@ export function roster(seed: string | number, practitionersEach: number): Roster
         tin(tinOf(tins + 90)),
         {
           type: coded('http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType', 'payerid'),
-          system: `${PAYER}/payer-id`,
+          system: flat(PAYER, '/payer-id'),
           value: '90210',
         },
       ],
@@ -172,16 +173,18 @@ export function roster(seed: string | number, practitionersEach: number): Roster
     organization(random, 'org-pharmacy-2', 'Riverside Drugs', [npi(npiOf(base + 94_000))], 'prov'),
   ];
   const organizations = NAMES.map((name, o): ProviderOrganization => {
-    const id = `org-${o + 1}`;
+    const id = flat('org-', o + 1);
     const own = { npi: npiOf(base + o * 1000), tin: tinOf(tins + o + 1) };
     resources.push(organization(random, id, name, [npi(own.npi), tin(own.tin)], 'prov'));
-    const locations = [1, 2].map((l) => `loc-${o + 1}-${l}`);
-    locations.forEach((l, i) => resources.push(location(random, l, `${name}, ${i === 0 ? 'main site' : 'annex'}`, id)));
+    const locations = [1, 2].map((l) => flat('loc-', o + 1, '-', l));
+    locations.forEach((l, i) =>
+      resources.push(location(random, l, flat(name, ', ', i === 0 ? 'main site' : 'annex'), id)),
+    );
     const practitioners = Array.from({ length: practitionersEach }, (_, p): RosterPractitioner => {
       const practitioner = {
-        id: `prac-${o + 1}-${p + 1}`,
+        id: flat('prac-', o + 1, '-', p + 1),
         npi: npiOf(base + o * 1000 + p + 1),
-        role: `role-${o + 1}-${p + 1}`,
+        role: flat('role-', o + 1, '-', p + 1),
         taxonomy: TAXONOMIES[p % TAXONOMIES.length]!,
       };
       resources.push(
@@ -213,7 +216,7 @@ export function roster(seed: string | number, practitionersEach: number): Roster
       id,
       name,
       ...own,
-      contract: `contract-${o + 1}`,
+      contract: flat('contract-', o + 1),
       weight: WEIGHTS[o]!,
       inNetwork: o !== NAMES.length - 1,
       locations,

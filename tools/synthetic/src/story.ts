@@ -1,3 +1,4 @@
+import { flat } from './flat.ts';
 import type { DomainEvent } from '@provider-access/events';
 import { instantOf } from './calendar.ts';
 import { disorder, type Disordered } from './disorder.ts';
@@ -59,9 +60,10 @@ export function tellStory(
   const expected: ExpectedEvent[] = [];
   const held = new Map<string, HeldResource>();
   settled.forEach((draft, i) => {
-    const id = (draft.duplicateOf !== undefined ? ids.get(draft.duplicateOf) : undefined) ?? `${member.id}.${i + 1}`;
+    const id =
+      (draft.duplicateOf !== undefined ? ids.get(draft.duplicateOf) : undefined) ?? flat(member.id, '.', i + 1);
     ids.set(draft, id);
-    const source = `${PAYER}/${draft.system}`;
+    const source = flat(PAYER, '/', draft.system);
     events.push({ id, source, type: draft.type, time: instantOf(draft.time), subject: member.id, data: draft.data });
     expected.push({
       event: id,

@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { dateOf, DAY, instantOf } from '../calendar.ts';
 import { AUTHORIZED } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -74,12 +75,12 @@ export function authorizationOf(
     member,
     roster,
     id,
-    number: `PA-${random.token(10)}`,
+    number: flat('PA-', random.token(10)),
     service: random.pick(AUTHORIZED),
     practitioner: random.pick(member.home.practitioners),
     requested,
     units: random.int(1, 12),
-    ...(documented && { document: `${id}-doc` }),
+    ...(documented && { document: flat(id, '-doc') }),
   };
 }
 
@@ -119,7 +120,7 @@ export function priorAuthorization(a: Authorization, step: Step): Resource {
     extension: [reviewAction, { url: pdex('base-ext-when-adjudicated'), valueDateTime: instantOf(step.at) }],
   };
   const units = (code: string, value: number): Json => ({
-    category: coded(`${PDEX_CODES}PDexAdjudicationDiscriminator`, code),
+    category: coded(flat(PDEX_CODES, 'PDexAdjudicationDiscriminator'), code),
     value,
   });
   const price = 9_900 * a.units;
@@ -127,7 +128,7 @@ export function priorAuthorization(a: Authorization, step: Step): Resource {
     ? [
         {
           ...review,
-          category: coded(`${PDEX_CODES}PDexAdjudicationDiscriminator`, 'denialreason'),
+          category: coded(flat(PDEX_CODES, 'PDexAdjudicationDiscriminator'), 'denialreason'),
           reason: coded(
             'https://x12.org/codes/claim-adjustment-reason-codes',
             '50',
@@ -146,7 +147,7 @@ export function priorAuthorization(a: Authorization, step: Step): Resource {
         },
         ...(granted ? [units('consumedunits', 0)] : []),
       ];
-  adjudication.push({ category: coded(`${THO}adjudication`, 'submitted'), amount: usd(price) });
+  adjudication.push({ category: coded(flat(THO, 'adjudication'), 'submitted'), amount: usd(price) });
   const note = NOTES[step.decision];
   return {
     resourceType: 'ExplanationOfBenefit',
@@ -158,16 +159,16 @@ export function priorAuthorization(a: Authorization, step: Step): Resource {
         valueCodeableConcept: coded('https://codesystem.x12.org/005010/1338', 'U'),
       },
     ],
-    identifier: [{ system: `${PAYER}/prior-authorization`, value: a.number }],
+    identifier: [{ system: flat(PAYER, '/prior-authorization'), value: a.number }],
     status: step.decision === 'cancelled' ? 'cancelled' : 'active',
-    type: coded(`${THO}claim-type`, 'professional'),
+    type: coded(flat(THO, 'claim-type'), 'professional'),
     use: 'preauthorization',
     patient: reference('Patient', a.member.id),
     billablePeriod: { start: dateOf(a.requested), end: dateOf(a.requested + 90 * DAY) },
     created: instantOf(a.requested),
     insurer: reference('Organization', a.roster.payer),
     provider: reference('Practitioner', a.practitioner.id),
-    priority: coded(`${THO}processpriority`, 'normal'),
+    priority: coded(flat(THO, 'processpriority'), 'normal'),
     ...(granted && { preAuthRef: [a.number], preAuthRefPeriod: [period] }),
     outcome: step.decision === 'pended' ? 'queued' : 'complete',
     careTeam: [{ sequence: 1, provider: reference('Practitioner', a.practitioner.id) }],
@@ -186,7 +187,7 @@ export function priorAuthorization(a: Authorization, step: Step): Resource {
         extension: [
           {
             url: 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemTraceNumber',
-            valueIdentifier: { system: `${PAYER}/trace`, value: `${a.number}-1` },
+            valueIdentifier: { system: flat(PAYER, '/trace'), value: flat(a.number, '-1') },
           },
           ...(granted
             ? [
@@ -214,7 +215,7 @@ export function priorAuthorization(a: Authorization, step: Step): Resource {
         adjudication,
       },
     ],
-    total: [{ category: coded(`${PDEX_CODES}PriorAuthorizationValueCodes`, 'submitted'), amount: usd(price) }],
+    total: [{ category: coded(flat(PDEX_CODES, 'PriorAuthorizationValueCodes'), 'submitted'), amount: usd(price) }],
     ...(note !== undefined && { processNote: [{ number: 1, type: 'display', text: note }] }),
   };
 }

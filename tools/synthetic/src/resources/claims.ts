@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { dateOf, DAY, instantOf } from '../calendar.ts';
 import { type Disease, DRUGS, type Drug, OFFICE_VISITS, type Service, SERVICES } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -34,20 +35,20 @@ export interface ClaimContext {
   readonly prior?: string;
 }
 
-const PAID = `${C4BB_CODES}C4BBPayerAdjudicationStatus`;
-const DISCRIMINATOR = `${C4BB_CODES}C4BBAdjudicationDiscriminator`;
+const PAID = flat(C4BB_CODES, 'C4BBPayerAdjudicationStatus');
+const DISCRIMINATOR = flat(C4BB_CODES, 'C4BBAdjudicationDiscriminator');
 
 /** Concepts that every claim repeats are made once and shared, because nobody changes a resource in place. */
 const concepts = <Code extends string>(system: string, ...codes: Code[]): Readonly<Record<Code, Json>> =>
   Object.fromEntries(codes.map((code) => [code, coded(system, code)])) as Record<Code, Json>;
 const CARIN_AMOUNTS = concepts(
-  `${C4BB_CODES}C4BBAdjudication`,
+  flat(C4BB_CODES, 'C4BBAdjudication'),
   'paidtoprovider',
   'memberliability',
   'discount',
   'drugcost',
 );
-const BASE_AMOUNTS = concepts(`${THO}adjudication`, 'submitted', 'eligible', 'benefit', 'copay');
+const BASE_AMOUNTS = concepts(flat(THO, 'adjudication'), 'submitted', 'eligible', 'benefit', 'copay');
 const SLICES = concepts(
   DISCRIMINATOR,
   'benefitpaymentstatus',
@@ -59,7 +60,7 @@ const SLICES = concepts(
 const CARC = concepts('https://x12.org/codes/claim-adjustment-reason-codes', '45', '50');
 const STATUSES = concepts(PAID, 'innetwork', 'paid');
 const INFO = concepts(
-  `${C4BB_CODES}C4BBSupportingInfoType`,
+  flat(C4BB_CODES, 'C4BBSupportingInfoType'),
   'clmrecvddate',
   'servicefacility',
   'medicalrecordnumber',
@@ -78,17 +79,17 @@ const INFO = concepts(
   'refillsauthorized',
   'compoundcode',
 );
-const CLAIM_TYPES = concepts(`${THO}claim-type`, 'professional', 'institutional', 'pharmacy', 'oral');
-const UNIQUE_CLAIM = coded(`${C4BB_CODES}C4BBIdentifierType`, 'uc');
-const PRIOR = coded(`${THO}ex-relatedclaimrelationship`, 'prior');
-const BENEFIT = coded(`${THO}ex-benefitcategory`, '1');
-const DEDUCTIBLE = coded(`${THO}benefit-type`, 'deductible');
+const CLAIM_TYPES = concepts(flat(THO, 'claim-type'), 'professional', 'institutional', 'pharmacy', 'oral');
+const UNIQUE_CLAIM = coded(flat(C4BB_CODES, 'C4BBIdentifierType'), 'uc');
+const PRIOR = coded(flat(THO, 'ex-relatedclaimrelationship'), 'prior');
+const BENEFIT = coded(flat(THO, 'ex-benefitcategory'), '1');
+const DEDUCTIBLE = coded(flat(THO, 'benefit-type'), 'deductible');
 const DEDUCTIBLE_ALLOWED = usd(150_000);
-const CLAIM_NUMBER = `${PAYER}/claim-number`;
-const ALLOWED_AMOUNT = `${PAYER}/fhir/StructureDefinition/allowed-amount`;
-const PRINCIPAL = coded(`${THO}ex-diagnosistype`, 'principal');
-const FOR_VISIT = coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit');
-const NO_PROCEDURE = coded(`${THO}data-absent-reason`, 'not-applicable');
+const CLAIM_NUMBER = flat(PAYER, '/claim-number');
+const ALLOWED_AMOUNT = flat(PAYER, '/fhir/StructureDefinition/allowed-amount');
+const PRINCIPAL = coded(flat(THO, 'ex-diagnosistype'), 'principal');
+const FOR_VISIT = coded(flat(C4BB_CODES, 'C4BBClaimDiagnosisType'), 'patientreasonforvisit');
+const NO_PROCEDURE = coded(flat(THO, 'data-absent-reason'), 'not-applicable');
 
 const amount = (code: keyof typeof CARIN_AMOUNTS, cents: number): Json => ({
   category: CARIN_AMOUNTS[code],
@@ -191,7 +192,7 @@ function eob(
       {
         number: 1,
         type: 'display',
-        text: `You may owe $${(s.member / 100).toFixed(2)} to the provider of this service.`,
+        text: flat('You may owe $', (s.member / 100).toFixed(2), ' to the provider of this service.'),
       },
     ],
     extension: [{ url: ALLOWED_AMOUNT, valueMoney: usd(s.allowed) }],
@@ -210,8 +211,8 @@ const careTeam = (c: ClaimContext, role: string): Json[] => [
   },
 ];
 const account = (c: ClaimContext, from: number): Json[] => [
-  info(from, 'medicalrecordnumber', { valueString: `MRN-${c.member.cardNumber}` }),
-  info(from + 1, 'patientaccountnumber', { valueString: `ACC-${c.id.toUpperCase()}` }),
+  info(from, 'medicalrecordnumber', { valueString: flat('MRN-', c.member.cardNumber) }),
+  info(from + 1, 'patientaccountnumber', { valueString: flat('ACC-', c.id.toUpperCase()) }),
 ];
 
 /** Share of professional lines that the plan did not pay. */
@@ -259,9 +260,9 @@ export function professionalClaim(c: ClaimContext, visit: boolean): Resource {
 }
 
 const ADMITTED = {
-  origin: { code: coded(`${NUBC}PointOfOrigin`, '1') },
-  priority: { code: coded(`${NUBC}PriorityTypeOfAdmitOrVisit`, '3') },
-  discharge: { code: coded(`${NUBC}PatDischargeStatus`, '01') },
+  origin: { code: coded(flat(NUBC, 'PointOfOrigin'), '1') },
+  priority: { code: coded(flat(NUBC, 'PriorityTypeOfAdmitOrVisit'), '3') },
+  discharge: { code: coded(flat(NUBC, 'PatDischargeStatus'), '01') },
 };
 const institutionalInfo = (c: ClaimContext, from: number, type: string): Json[] => [
   info(from, 'clmrecvddate', { timingDate: dateOf(c.received) }),
@@ -274,7 +275,7 @@ const institutionalInfo = (c: ClaimContext, from: number, type: string): Json[] 
 
 /** The claim of the hospital. `total`: cents of its lines. */
 const hospitalClaim = (c: ClaimContext, kind: 'Outpatient' | 'Inpatient', total: number, parts: Json): Resource =>
-  eob(c, `${kind}-Institutional`, 'institutional', organization(c.roster.hospital), split(c.random, total), {
+  eob(c, flat(kind, '-Institutional'), 'institutional', organization(c.roster.hospital), split(c.random, total), {
     subType: subType(kind.toLowerCase()),
     adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
     ...parts,
@@ -336,11 +337,11 @@ export function inpatientClaim(c: ClaimContext): Resource {
 }
 
 const DISPENSED = {
-  asWritten: info(2, 'dawcode', { code: coded(`${THO}NCPDPDispensedAsWrittenOrProductSelectionCode`, '0') }),
-  generic: info(4, 'brandgenericindicator', { code: coded(`${THO}NCPDPBrandGenericIndicator`, '2') }),
-  origin: info(5, 'rxorigincode', { code: coded(`${THO}NCPDPPrescriptionOriginCode`, '3') }),
+  asWritten: info(2, 'dawcode', { code: coded(flat(THO, 'NCPDPDispensedAsWrittenOrProductSelectionCode'), '0') }),
+  generic: info(4, 'brandgenericindicator', { code: coded(flat(THO, 'NCPDPBrandGenericIndicator'), '2') }),
+  origin: info(5, 'rxorigincode', { code: coded(flat(THO, 'NCPDPPrescriptionOriginCode'), '3') }),
   refills: info(6, 'refillsauthorized', { valueQuantity: { value: 5 } }),
-  compound: info(8, 'compoundcode', { code: coded(`${THO}NCPDPCompoundCode`, '1') }),
+  compound: info(8, 'compoundcode', { code: coded(flat(THO, 'NCPDPCompoundCode'), '1') }),
 };
 export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS), refill = 0): Resource {
   const s = split(c.random, drug.cents);

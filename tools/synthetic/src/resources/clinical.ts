@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { dateOf, HOUR, instantOf, secondOf } from '../calendar.ts';
 import type { Allergy, Disease, Service } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -17,14 +18,14 @@ import {
 import type { RosterPractitioner } from '../roster.ts';
 import { meta, subject, doctor } from './elements.ts';
 
-const ENCOUNTER = `${PAYER}/encounter`;
-const STAY = { system: `${THO}v3-ActCode`, code: 'IMP' };
-const VISIT = { system: `${THO}v3-ActCode`, code: 'AMB' };
-const PERFORMER = [coded(`${THO}v3-ParticipationType`, 'PPRF')];
+const ENCOUNTER = flat(PAYER, '/encounter');
+const STAY = { system: flat(THO, 'v3-ActCode'), code: 'IMP' };
+const VISIT = { system: flat(THO, 'v3-ActCode'), code: 'AMB' };
+const PERFORMER = [coded(flat(THO, 'v3-ParticipationType'), 'PPRF')];
 const HOME = coded('http://www.nubc.org/patient-discharge', '01');
-const CONFIRMED = coded(`${THO}condition-ver-status`, 'confirmed');
-const stateOf = kept((state) => coded(`${THO}condition-clinical`, state));
-const categoryOf = kept((category) => [coded(`${THO}condition-category`, category)]);
+const CONFIRMED = coded(flat(THO, 'condition-ver-status'), 'confirmed');
+const stateOf = kept((state) => coded(flat(THO, 'condition-clinical'), state));
+const categoryOf = kept((category) => [coded(flat(THO, 'condition-category'), category)]);
 const location = kept((id) => reference('Location', id));
 
 export function encounter(
@@ -152,8 +153,8 @@ export const allergy = (m: Member, id: string, [code, text, category]: Allergy, 
   resourceType: 'AllergyIntolerance',
   id,
   meta: meta(at, usCore('us-core-allergyintolerance')),
-  clinicalStatus: coded(`${THO}allergyintolerance-clinical`, 'active'),
-  verificationStatus: coded(`${THO}allergyintolerance-verification`, 'confirmed'),
+  clinicalStatus: coded(flat(THO, 'allergyintolerance-clinical'), 'active'),
+  verificationStatus: coded(flat(THO, 'allergyintolerance-verification'), 'confirmed'),
   category: [category],
   criticality: 'high',
   code: coded(SNOMED, code, undefined, text),
@@ -166,7 +167,9 @@ export const device = (m: Member, id: string, at: number): Resource => ({
   resourceType: 'Device',
   id,
   meta: meta(at, usCore('us-core-implantable-device')),
-  udiCarrier: [{ deviceIdentifier: '09504000059118', carrierHRF: `(01)09504000059118(17)341120(10)7654321D(21)${id}` }],
+  udiCarrier: [
+    { deviceIdentifier: '09504000059118', carrierHRF: flat('(01)09504000059118(17)341120(10)7654321D(21)', id) },
+  ],
   status: 'active',
   distinctIdentifier: id,
   manufactureDate: dateOf(at - 200 * 24 * HOUR),
@@ -193,7 +196,7 @@ export const provenance = (
   recorded: instantOf(at),
   agent: [
     {
-      type: coded(`${THO}provenance-participant-type`, 'author', 'Author'),
+      type: coded(flat(THO, 'provenance-participant-type'), 'author', 'Author'),
       who: doctor(p),
       onBehalfOf: organization(m.home.id),
     },

@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { HOUR, secondOf } from '../calendar.ts';
 import type { Drug, Vaccine } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -21,7 +22,7 @@ export function medicationRequest(
     meta: meta(at, usCore('us-core-medicationrequest')),
     status,
     intent: 'order',
-    category: [coded(`${THO}medicationrequest-category`, 'community')],
+    category: [coded(flat(THO, 'medicationrequest-category'), 'community')],
     reportedBoolean: false,
     ...(medicationId !== undefined
       ? { medicationReference: reference('Medication', medicationId) }
@@ -31,7 +32,7 @@ export function medicationRequest(
     authoredOn: secondOf(at),
     requester: doctor(p),
     dosageInstruction: [
-      { text: `1 ${drug.unit} daily`, timing: { repeat: { frequency: 1, period: 1, periodUnit: 'd' } } },
+      { text: flat('1 ', drug.unit, ' daily'), timing: { repeat: { frequency: 1, period: 1, periodUnit: 'd' } } },
     ],
     dispenseRequest: {
       numberOfRepeatsAllowed: 5,
@@ -45,7 +46,7 @@ export const medication = (m: Member, id: string, drug: Drug, time: number): Res
   resourceType: 'Medication',
   id,
   meta: meta(time, usCore('us-core-medication')),
-  identifier: [{ system: `${PAYER}/medication`, value: `${m.id}-${drug.rxnorm}` }],
+  identifier: [{ system: flat(PAYER, '/medication'), value: flat(m.id, '-', drug.rxnorm) }],
   code: {
     coding: [
       { system: RXNORM, code: drug.rxnorm },
@@ -73,11 +74,11 @@ export const medicationDispense = (
   subject: subject(m),
   performer: [{ actor: reference('Organization', pharmacy) }],
   authorizingPrescription: [reference('MedicationRequest', requestId)],
-  type: coded(`${THO}v3-ActCode`, first ? 'FFC' : 'RFC'),
+  type: coded(flat(THO, 'v3-ActCode'), first ? 'FFC' : 'RFC'),
   quantity: { value: 30, unit: drug.unit },
   daysSupply: quantity(30, 'days', 'd'),
   whenHandedOver: secondOf(at),
-  dosageInstruction: [{ text: `1 ${drug.unit} daily` }],
+  dosageInstruction: [{ text: flat('1 ', drug.unit, ' daily') }],
 });
 
 export function immunization(m: Member, id: string, vaccine: Vaccine, at: number, p: RosterPractitioner): Resource {

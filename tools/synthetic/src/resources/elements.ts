@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { instantOf } from '../calendar.ts';
 import type { Member } from '../member.ts';
 import { type Json, practitioner, reference } from '../profiles.ts';
@@ -10,7 +11,7 @@ const subjects = new WeakMap<Member, Json>();
 export function subject(member: Member): Json {
   let known = subjects.get(member);
   if (known === undefined) {
-    known = { ...reference('Patient', member.id), display: `${member.given} ${member.family}` };
+    known = { ...reference('Patient', member.id), display: flat(member.given, ' ', member.family) };
     subjects.set(member, known);
   }
   return known;

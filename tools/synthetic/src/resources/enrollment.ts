@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { dateOf, DAY, instantOf, YEAR } from '../calendar.ts';
 import type { Member } from '../member.ts';
 import { c4bb, C4BB_CODES, coded, type Json, PAYER, reference, type Resource, THO, usCore, usd } from '../profiles.ts';
@@ -37,15 +38,19 @@ export function patient(member: Member, random: Random, time: number, moved: boo
     ],
     identifier: [
       {
-        type: coded(`${THO}v2-0203`, 'MB', 'Member Number'),
-        system: `${PAYER}/member-number`,
+        type: coded(flat(THO, 'v2-0203'), 'MB', 'Member Number'),
+        system: flat(PAYER, '/member-number'),
         value: member.cardNumber,
       },
-      { type: coded(`${C4BB_CODES}C4BBIdentifierType`, 'um'), system: `${PAYER}/unique-member-id`, value: member.id },
+      {
+        type: coded(flat(C4BB_CODES, 'C4BBIdentifierType'), 'um'),
+        system: flat(PAYER, '/unique-member-id'),
+        value: member.id,
+      },
       ...(member.age >= 65
         ? [
             {
-              type: coded(`${THO}v2-0203`, 'MC', "Patient's Medicare number"),
+              type: coded(flat(THO, 'v2-0203'), 'MC', "Patient's Medicare number"),
               system: 'http://hl7.org/fhir/sid/us-mbi',
               value: member.mbi,
             },
@@ -55,15 +60,15 @@ export function patient(member: Member, random: Random, time: number, moved: boo
     active: true,
     name: [{ use: 'official', family: member.family, given: [member.given] }],
     telecom: [
-      { system: 'phone', value: `(555) 555-${random.int(1000, 1999)}`, use: 'home' },
-      { system: 'email', value: `${member.id}@example.org` },
+      { system: 'phone', value: flat('(555) 555-', random.int(1000, 1999)), use: 'home' },
+      { system: 'email', value: flat(member.id, '@example.org') },
     ],
     gender: member.gender,
     birthDate: dateOf(member.birth),
     address: [
       {
         use: 'home',
-        line: [`${random.int(1, 900)} ${moved ? 'Orchard Lane' : 'Elm Street'}`],
+        line: [flat(random.int(1, 900), ' ', moved ? 'Orchard Lane' : 'Elm Street')],
         city: moved ? 'Amherst' : 'Springfield',
         state: 'MA',
         postalCode: moved ? '01002' : '01103',
@@ -84,11 +89,11 @@ export function coverage(member: Member, roster: Roster, time: number, end: numb
     resourceType: 'Coverage',
     id: member.coverageId,
     meta: { lastUpdated: instantOf(time), profile: [usCore('us-core-coverage')] },
-    extension: [{ url: `${PAYER}/fhir/StructureDefinition/monthly-premium`, valueMoney: usd(18_500) }],
+    extension: [{ url: flat(PAYER, '/fhir/StructureDefinition/monthly-premium'), valueMoney: usd(18_500) }],
     identifier: [
       {
-        type: coded(`${THO}v2-0203`, 'MB', 'Member Number'),
-        system: `${PAYER}/member-number`,
+        type: coded(flat(THO, 'v2-0203'), 'MB', 'Member Number'),
+        system: flat(PAYER, '/member-number'),
         value: member.cardNumber,
       },
     ],
@@ -102,19 +107,23 @@ export function coverage(member: Member, roster: Roster, time: number, end: numb
     ...(self && { subscriber: reference('Patient', member.id) }),
     subscriberId: member.cardNumber,
     beneficiary: reference('Patient', member.id),
-    relationship: coded(`${THO}subscriber-relationship`, self ? 'self' : 'child'),
+    relationship: coded(flat(THO, 'subscriber-relationship'), self ? 'self' : 'child'),
     period: { start: dateOf(member.start), ...(end !== undefined && { end: dateOf(end - DAY) }) },
     payor: [{ ...reference('Organization', roster.payer), display: 'Northfield Health Plan' }],
     class: [
-      { type: coded(`${THO}coverage-class`, 'group'), value: `G-${1000 + (member.n % 37)}`, name: 'Employer group' },
-      { type: coded(`${THO}coverage-class`, 'plan'), value: 'NHP-CHOICE', name: 'Northfield Choice' },
+      {
+        type: coded(flat(THO, 'coverage-class'), 'group'),
+        value: flat('G-', 1000 + (member.n % 37)),
+        name: 'Employer group',
+      },
+      { type: coded(flat(THO, 'coverage-class'), 'plan'), value: 'NHP-CHOICE', name: 'Northfield Choice' },
     ],
     network: 'Northfield Choice',
     costToBeneficiary: [
-      { type: coded(`${THO}coverage-copay-type`, 'gpvisit'), valueMoney: usd(2_500) },
-      { type: coded(`${THO}coverage-copay-type`, 'emergency'), valueMoney: usd(15_000) },
+      { type: coded(flat(THO, 'coverage-copay-type'), 'gpvisit'), valueMoney: usd(2_500) },
+      { type: coded(flat(THO, 'coverage-copay-type'), 'emergency'), valueMoney: usd(15_000) },
       {
-        type: coded(`${THO}coverage-copay-type`, 'spvisit'),
+        type: coded(flat(THO, 'coverage-copay-type'), 'spvisit'),
         valueQuantity: { value: 20, unit: '%', system: 'http://unitsofmeasure.org', code: '%' },
       },
     ],
@@ -125,11 +134,11 @@ export function relatedPerson(member: Member, time: number): Resource {
   const child = member.age < 18;
   return {
     resourceType: 'RelatedPerson',
-    id: `${member.id}-rp-1`,
+    id: flat(member.id, '-rp-1'),
     meta: { lastUpdated: instantOf(time), profile: [usCore('us-core-relatedperson')] },
     active: true,
     patient: reference('Patient', member.id),
-    relationship: [coded(`${THO}v3-RoleCode`, child ? 'PRN' : 'SPS')],
+    relationship: [coded(flat(THO, 'v3-RoleCode'), child ? 'PRN' : 'SPS')],
     name: [{ use: 'official', family: member.family, given: [child ? 'Morgan' : 'Robin'] }],
     telecom: [{ system: 'phone', value: '(555) 555-0100', use: 'home' }],
     birthDate: dateOf(member.birth - (child ? 28 : 1) * YEAR),
@@ -142,13 +151,13 @@ export function submittedClaim(member: Member, id: string, roster: Roster, time:
     resourceType: 'Claim',
     id,
     status: 'active',
-    type: coded(`${THO}claim-type`, 'professional'),
+    type: coded(flat(THO, 'claim-type'), 'professional'),
     use: 'claim',
     patient: reference('Patient', member.id),
     created: instantOf(time),
     insurer: reference('Organization', roster.payer),
     provider: reference('Organization', member.home.id),
-    priority: coded(`${THO}processpriority`, 'normal'),
+    priority: coded(flat(THO, 'processpriority'), 'normal'),
     insurance: [{ sequence: 1, focal: true, coverage: reference('Coverage', member.coverageId) }],
     total: usd(cents),
   };

@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { dateOf, HOUR, instantOf, secondOf } from '../calendar.ts';
 import { type Disease, NOTE_TYPES } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -55,7 +56,7 @@ export const noteReport = (
   presentedForm: [{ contentType: 'text/plain', data: base64(text) }],
 });
 
-const DOCUMENT = `${PAYER}/document`;
+const DOCUMENT = flat(PAYER, '/document');
 const CLINICAL_NOTE = [
   coded('http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category', 'clinical-note', 'Clinical Note'),
 ];

@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { HOUR, instantOf, secondOf } from '../calendar.ts';
 import type { LabTest, Panel } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -19,18 +20,18 @@ import type { RosterPractitioner } from '../roster.ts';
 import { meta, subject, doctor } from './elements.ts';
 
 /** Shared by all, because nobody changes a resource in place. */
-const VITAL_SIGNS = [coded(`${THO}observation-category`, 'vital-signs', 'Vital Signs')];
-const LABORATORY = [coded(`${THO}observation-category`, 'laboratory', 'Laboratory')];
-const SOCIAL_HISTORY = [coded(`${THO}observation-category`, 'social-history', 'Social History')];
-const SURVEY = [coded(`${THO}observation-category`, 'survey', 'Survey')];
+const VITAL_SIGNS = [coded(flat(THO, 'observation-category'), 'vital-signs', 'Vital Signs')];
+const LABORATORY = [coded(flat(THO, 'observation-category'), 'laboratory', 'Laboratory')];
+const SOCIAL_HISTORY = [coded(flat(THO, 'observation-category'), 'social-history', 'Social History')];
+const SURVEY = [coded(flat(THO, 'observation-category'), 'survey', 'Survey')];
 const SYSTOLIC = coded(LOINC, '8480-6', undefined, 'Systolic blood pressure');
 const DIASTOLIC = coded(LOINC, '8462-4', undefined, 'Diastolic blood pressure');
 const TOBACCO = coded(LOINC, '72166-2', undefined, 'Tobacco smoking status');
 const PHQ_9 = coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]');
 
-const ACCESSION = `${PAYER}/accession`;
+const ACCESSION = flat(PAYER, '/accession');
 const SERUM = coded(SNOMED, '119364003', undefined, 'Serum specimen');
-const LAB = [coded(`${THO}v2-0074`, 'LAB', 'Laboratory')];
+const LAB = [coded(flat(THO, 'v2-0074'), 'LAB', 'Laboratory')];
 
 /** LOINC has one text for a code. */
 const loincCodes = new Map<string, Json>();

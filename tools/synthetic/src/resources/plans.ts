@@ -1,3 +1,4 @@
+import { flat } from '../flat.ts';
 import { dateOf, HOUR } from '../calendar.ts';
 import type { Disease } from '../catalogue.ts';
 import type { Member } from '../member.ts';
@@ -21,14 +22,16 @@ export function carePlan(
     meta: meta(recorded, usCore('us-core-careplan')),
     text: {
       status: 'additional',
-      div:
-        `<div xmlns="http://www.w3.org/1999/xhtml"><p>Plan for ${disease.text}: medication, diet and exercise, ` +
-        'follow-up every three months.</p></div>',
+      div: flat(
+        '<div xmlns="http://www.w3.org/1999/xhtml"><p>Plan for ',
+        disease.text,
+        ': medication, diet and exercise, follow-up every three months.</p></div>',
+      ),
     },
     status,
     intent: 'plan',
     category: [coded('http://hl7.org/fhir/us/core/CodeSystem/careplan-category', 'assess-plan')],
-    title: `Plan for ${disease.text}`,
+    title: flat('Plan for ', disease.text),
     subject: subject(m),
     period: { start: dateOf(start) },
     careTeam: [reference('CareTeam', teamId)],
@@ -50,7 +53,7 @@ export const goal = (m: Member, id: string, disease: Disease, start: number): Re
   id,
   meta: meta(start, usCore('us-core-goal')),
   lifecycleStatus: 'active',
-  description: { text: `Control of ${disease.text.toLowerCase()} within twelve months` },
+  description: { text: flat('Control of ', disease.text.toLowerCase(), ' within twelve months') },
   subject: subject(m),
   startDate: dateOf(start),
   target: [{ dueDate: dateOf(start + 365 * 24 * HOUR) }],
@@ -67,7 +70,7 @@ export const careTeam = (
   id,
   meta: meta(recorded, usCore('us-core-careteam')),
   status: 'active',
-  name: `Care team of ${m.given} ${m.family}`,
+  name: flat('Care team of ', m.given, ' ', m.family),
   subject: subject(m),
   period: { start: dateOf(start) },
   participant: members.map((p, i) => ({
