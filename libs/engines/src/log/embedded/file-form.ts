@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { recordsOf, plainRow, type Row } from './blocks.ts';
+import { VALUE } from './limit.ts';
 
 /** The name of the column with the count of partitions says which rows the file may have. */
 const [PLAIN, BLOCKS] = ['partitions', 'partition_count'];
@@ -58,7 +59,7 @@ const topicRow = (row: Readonly<Record<string, unknown>>): TopicRow => ({
 
 /** In both forms of the file. */
 export function topicOf(db: DatabaseSync, topic: string): TopicRow | undefined {
-  const row = db.prepare('SELECT * FROM topics WHERE topic = ?').get(topic);
+  const row = db.prepare(`SELECT * FROM topics WHERE topic = ${VALUE}`).get(topic);
   return row && topicRow(row);
 }
 

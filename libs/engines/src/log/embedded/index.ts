@@ -15,7 +15,7 @@ export interface EmbeddedLogOptions extends SqliteStoreOptions {
 
 export { checkpointInBackground } from './checkpoints.ts';
 export { sqliteFault } from './faults.ts';
-export { LIMIT } from './limit.ts';
+export { LIMIT, VALUE } from './limit.ts';
 export { groupsOf, placesOf } from './placeholders.ts';
 export { transaction, WritesOfTurn } from './transactions.ts';
 export { FileLocked, lockFile } from './file-lock.ts';

@@ -1,5 +1,12 @@
 /**
- * SQL: at most as many rows as the value says. The plan of a plain `LIMIT ?` depends on the value, so SQLite would
- * prepare the statement again for each execution.
+ * SQL for values that a plan must not depend on. SQLite prepares a statement again for each execution if its plan may
+ * depend on a value. That is so with a plain `LIMIT ?`. With `= ?` and `IS ?` it is so in a query of several tables,
+ * and in one with an order, groups or DISTINCT; not in UPDATE and DELETE. The `+` hides the value from the plan. ESLint
+ * refuses the plain forms in queries.
  */
-export const LIMIT = 'LIMIT +?';
+
+/** As in `name = ${VALUE}`. */
+export const VALUE = '+?';
+
+/** At most as many rows as the value says. */
+export const LIMIT = `LIMIT ${VALUE}`;

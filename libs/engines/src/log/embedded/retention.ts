@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogRecord, TopicPartition } from '../port.ts';
 import { EXTENT, type ExtentRow, extentOf, keysOf, recordsOf, type Row } from './blocks.ts';
+import { VALUE } from './limit.ts';
 
 /** About how many records a step reads and removes. Appends wait for one transaction, not for a whole run. */
 const STEP_ROWS = 500;
@@ -49,9 +50,9 @@ export class Retention {
     let start = this.#starts.get(table);
     if (start === undefined) {
       start = Number(
-        this.#db.prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?').get(topic, partition)?.[
-          'start'
-        ] ?? 0,
+        this.#db
+          .prepare(`SELECT start FROM retained WHERE topic = ${VALUE} AND partition = ${VALUE}`)
+          .get(topic, partition)?.['start'] ?? 0,
       );
       this.#starts.set(table, start);
     }
@@ -109,7 +110,7 @@ export class Retention {
     const newest = new Map<string, number>();
     const from = Number(
       this.#db
-        .prepare('SELECT compacted FROM retained WHERE topic = ? AND partition = ?')
+        .prepare(`SELECT compacted FROM retained WHERE topic = ${VALUE} AND partition = ${VALUE}`)
         .get(place.topic, place.partition)?.['compacted'] ?? 0,
     );
     let next = from;
@@ -150,7 +151,7 @@ export class Retention {
   }
 
   #without({ table, topic, partition }: RetainedPlace, row: number, stale: readonly Key[]): void {
-    const stored = this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o = ?`).get(row) as unknown as Row;
+    const stored = this.#db.prepare(`SELECT o, k, h, v, t FROM ${table} WHERE o = ${VALUE}`).get(row) as unknown as Row;
     const offsets = new Set(stale.map(({ o }) => o));
     const left = recordsOf(stored, topic, partition).filter(({ offset }) => !offsets.has(offset));
     this.#replace(table, row, left);

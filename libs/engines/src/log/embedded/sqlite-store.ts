@@ -4,7 +4,7 @@ import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { EXTENT, fitting, type Row, rowsWith, Unpacked } from './blocks.ts';
 import { engine, logFault } from './faults.ts';
 import { allowBlocks, createTopic, mostPartitions, topicOf, type TopicRow, unpackBlocks } from './file-form.ts';
-import { LIMIT } from './limit.ts';
+import { LIMIT, VALUE } from './limit.ts';
 import { type Borrowed, inMemory, type NewestRecord, RecentRecords } from './recent-records.ts';
 import { type RetainedPlace, Retention } from './retention.ts';
 import { cut, DEFAULT_MAX_RECORDS, MAX_BYTES } from '../batches.ts';
@@ -355,7 +355,7 @@ export class SqliteStore {
 
   /** `sqlite_sequence` has the highest offset, even after retention has removed every record. */
   #headOf(table: string): number {
-    const seq = this.#db.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(table)?.['seq'];
+    const seq = this.#db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = ${VALUE}`).get(table)?.['seq'];
     return seq === undefined ? 0 : Number(seq) + 1;
   }
 

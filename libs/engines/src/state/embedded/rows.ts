@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
-import { groupsOf, placesOf } from '../../log/embedded/index.ts';
+import { groupsOf, placesOf, VALUE } from '../../log/embedded/index.ts';
 import type { Database, Keeping } from './database.ts';
 
 /** A table of the file, whose columns have names of their own. */
@@ -94,7 +94,7 @@ export class EmbeddedRows implements StateEngine {
     }
     // One statement for each value finds it by an index.
     const columns = by === '_id' ? TABLES[kind].id : [TABLES[kind].columns[by]];
-    const sql = `${start}${columns.map((column) => `${column} = ?`).join(' AND ')} AND ${end}`;
+    const sql = `${start}${columns.map((column) => `${column} = ${VALUE}`).join(' AND ')} AND ${end}`;
     return values.flatMap((value) =>
       this.#db.all<Kinds[K]>(sql, ...(by === '_id' ? idValues(kind, value) : [value]), ...bound),
     );
@@ -213,7 +213,7 @@ export class EmbeddedRows implements StateEngine {
   }
 
   #publish(stream: string, { versions, positions }: NonNullable<Change<Stream>['published']>): void {
-    const head = this.#db.get<{ positions: string }>('SELECT positions FROM streams WHERE stream = ?', stream);
+    const head = this.#db.get<{ positions: string }>(`SELECT positions FROM streams WHERE stream = ${VALUE}`, stream);
     const all = JSON.parse(head!.positions) as Record<string, number[]>;
     for (const [topic, offsets] of Object.entries(positions)) {
       const next = (all[topic] ??= []);
@@ -307,7 +307,7 @@ function assignments(
   bound.push(...own.map((field) => valueOf((set as Fields)[field])));
   bound.push(...added.map((field) => valueOf((add as Fields)[field])));
   return [
-    ...own.map((field) => `${columns[field]} = ?`),
+    ...own.map((field) => `${columns[field]} = ${VALUE}`),
     ...added.map((field) => `${columns[field]} = ${columns[field]} + ?`),
   ].join(', ');
 }
@@ -321,18 +321,17 @@ function conditions(kind: Kind, where: object, bound: Values): string {
     if (field !== '_id') return compared(columns[field]!, condition, bound);
     if (typeof condition === 'string') {
       bound.push(...idValues(kind, condition));
-      return id.map((column) => `${column} = +?`);
+      return id.map((column) => `${column} = ${VALUE}`);
     }
     // All ids of a range have the same group.
     return Object.entries(condition as object).flatMap(([comparison, limit]: [string, string]) => {
       bound.push(...idValues(kind, limit));
-      return id.map((column) => `${column} ${column === id.at(-1) ? COMPARISONS[comparison] : '='} +?`);
+      return id.map((column) => `${column} ${column === id.at(-1) ? COMPARISONS[comparison] : '='} ${VALUE}`);
     });
   });
   return all.length === 0 ? 'TRUE' : all.join(' AND ');
 }
 
-/** A plain `?` would make SQLite prepare the statement again for each execution, as a plain `LIMIT ?` does. */
 function compared(column: string, condition: unknown, bound: Values): readonly string[] {
   // As text, so that a partial index applies.
   if (typeof condition === 'boolean') return [`${column} = ${Number(!condition)}`];
@@ -341,6 +340,6 @@ function compared(column: string, condition: unknown, bound: Values): readonly s
     bound.push(comparison === 'in' ? JSON.stringify(value) : (value as SQLInputValue));
     return comparison === 'in'
       ? `${column} IN (SELECT value FROM json_each(?))`
-      : `${column} ${COMPARISONS[comparison]} +?`;
+      : `${column} ${COMPARISONS[comparison]} ${VALUE}`;
   });
 }

@@ -5,6 +5,7 @@ import { type Change, type Registered, ViewStore } from '../view-store.ts';
 import type { Connection } from './connection.ts';
 import { completeTriggers, createTriggers, dropTriggers } from './extracts-table.ts';
 import { addedIndexes, changesOfOthers, createTables, layoutOf, quoted, tablesOf } from './tables.ts';
+import { VALUE } from '../../log/embedded/index.ts';
 
 const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
 
@@ -99,7 +100,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
   protected async check(): Promise<void> {}
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
     const found = this.connection.db
-      .prepare('SELECT build FROM builds WHERE collection = ?')
+      .prepare(`SELECT build FROM builds WHERE collection = ${VALUE}`)
       .all(collectionName(projection)) as { build: number }[];
     return found.map(({ build }) => build);
   }
@@ -145,7 +146,7 @@ export abstract class EmbeddedBuilds extends ViewStore {
     this.connection.forget(layout.collection, build);
     // Extracts are of other builds.
     this.connection.transaction(() => dropTriggers(db, layout, build));
-    const exists = db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?');
+    const exists = db.prepare(`SELECT 1 FROM sqlite_master WHERE name = ${VALUE}`);
     for (const { table, key } of tablesOf(layout, build)) {
       // Somebody else may drop the same build, and be faster.
       const isThere = (): boolean => exists.get(table) !== undefined;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Checkpoint } from '../store.ts';
+import { VALUE } from '../../log/embedded/index.ts';
 
 /** A checkpoint of one build of a view. */
 interface Place {
@@ -28,7 +29,9 @@ export class Checkpoints {
 
   /** @param isWriter whether only this connection writes the file */
   constructor(db: DatabaseSync, isWriter: boolean) {
-    this.#read = db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?');
+    this.#read = db.prepare(
+      `SELECT topic, part, next, progress FROM checkpoints WHERE collection = ${VALUE} AND build = ${VALUE}`,
+    );
     if (isWriter)
       this.#write = db.prepare(
         'INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, ' +

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { transaction, WritesOfTurn } from '../../log/embedded/index.ts';
+import { transaction, WritesOfTurn, VALUE } from '../../log/embedded/index.ts';
 import { EngineUnavailable } from '../../log/index.ts';
 import { collectionName, type Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
@@ -58,7 +58,7 @@ export class Connection {
       read: db.prepare('BEGIN'),
       commit: db.prepare('COMMIT'),
       dataVersion: db.prepare('PRAGMA data_version'),
-      registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
+      registered: db.prepare(`SELECT * FROM collections WHERE name = ${VALUE}`),
     };
     this.#checkpoints = new Checkpoints(db, !readonly);
   }

@@ -1,4 +1,4 @@
-import { LIMIT } from '../../log/embedded/index.ts';
+import { LIMIT, VALUE } from '../../log/embedded/index.ts';
 import type { IndexDefinition, Scalar } from '../projection.ts';
 import { type CountPlan, type IdsCondition, type IdsPlan, splitPath } from '../query.ts';
 import { arrayTable, type Layout, quoted } from './tables.ts';
@@ -124,10 +124,9 @@ export class PlainElements extends Elements {
     this.#json = `t.d${layout.partByName.get(part)!.n}, '$.${fields.join('.')}'`;
   }
 
-  /** A plain `= ?` would make SQLite prepare the statement again for each execution, as `LIMIT ?` does. */
   protected partsOf(value: string, { keys, ranges }: IdsCondition): readonly ConditionPart[] {
     return [
-      ...(keys.length === 0 ? [] : [{ where: keys.length === 1 ? `${value} = +?` : inList(value) }]),
+      ...(keys.length === 0 ? [] : [{ where: keys.length === 1 ? `${value} = ${VALUE}` : inList(value) }]),
       ...(ranges.length > MOST_RANGES
         ? [{ from: 'json_each(?) r', where: `${value} >= r.value ->> 0 AND ${value} < r.value ->> 1` }]
         : ranges.map(() => ({ where: `(${value} >= ? AND ${value} < ?)` }))),
@@ -144,7 +143,7 @@ export class PlainElements extends Elements {
   protected prefix(alias: string, lists: boolean): readonly string[] {
     return this.#index.fields
       .slice(0, -1)
-      .map((_, i) => (lists && i === 0 ? inList(`${alias}k${i}`) : `${alias}k${i} = +?`));
+      .map((_, i) => (lists && i === 0 ? inList(`${alias}k${i}`) : `${alias}k${i} = ${VALUE}`));
   }
   protected hasElement(where: string): string {
     return `EXISTS (SELECT 1 FROM ${this.#documents} t, json_each(${this.#json}) j WHERE t._id = a._id AND (${where}))`;
@@ -190,7 +189,7 @@ export class PlainElements extends Elements {
   withElement(): Select & { readonly id: string } {
     return {
       from: `${this.table} a CROSS JOIN ${this.#documents} t ON t._id = a._id`,
-      where: this.#index.fields.map((_, i) => `a.k${i} = +?`).join(' AND '),
+      where: this.#index.fields.map((_, i) => `a.k${i} = ${VALUE}`).join(' AND '),
       id: 'a._id',
     };
   }

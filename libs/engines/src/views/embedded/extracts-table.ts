@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
 import { rowIdsOf } from './row-ids.ts';
 import { type Layout, quoted } from './tables.ts';
+import { VALUE } from '../../log/embedded/index.ts';
 
 /** An id is never used again, so it names one reservation. `builds`: the form, and the live builds of the views. */
 export const EXTRACTS = `
@@ -44,7 +45,7 @@ export function completeTriggers(db: DatabaseSync, layout: Layout, build: number
  * @returns whether the build lacked any
  */
 export function createTriggers(db: DatabaseSync, layout: Layout, build: number): boolean {
-  const stored = db.prepare("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?");
+  const stored = db.prepare(`SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ${VALUE}`);
   let lacked = false;
   for (const { name, sql } of triggersOf(layout, build)) {
     const found = stored.get(name)?.['sql'];

@@ -3,6 +3,7 @@ import type { Extract, Extracts, ExtractsOptions, FilledExtract } from '../extra
 import { collectionName } from '../projection.ts';
 import type { Connection } from './connection.ts';
 import { asFault } from './faults.ts';
+import { VALUE } from '../../log/embedded/index.ts';
 
 /** Bytes of bodies in one transaction, which holds up the event loop. */
 const TOGETHER_BYTES = 1024 * 1024;
@@ -28,7 +29,7 @@ export class EmbeddedExtracts implements Extracts {
       if (builds === undefined) return undefined;
       this.#connection().beginReading();
       const row = this.#prepare(
-        'SELECT id, head, body FROM extracts WHERE subject = ? AND name = ? AND builds = ?',
+        `SELECT id, head, body FROM extracts WHERE subject = ${VALUE} AND name = ${VALUE} AND builds = ${VALUE}`,
       ).get(subject, this.#options.name, builds) as
         { id: number; head: string | null; body: Uint8Array | null } | undefined;
       if (row === undefined) return undefined;
@@ -44,8 +45,8 @@ export class EmbeddedExtracts implements Extracts {
     if (builds === undefined) return;
     const { name } = this.#options;
     const list = JSON.stringify(subjects);
-    const among = 'subject IN (SELECT value FROM json_each(?)) AND name = ?';
-    const { known } = this.#prepare(`SELECT count(*) AS known FROM extracts WHERE ${among} AND builds = ?`).get(
+    const among = `subject IN (SELECT value FROM json_each(?)) AND name = ${VALUE}`;
+    const { known } = this.#prepare(`SELECT count(*) AS known FROM extracts WHERE ${among} AND builds = ${VALUE}`).get(
       list,
       name,
       builds,

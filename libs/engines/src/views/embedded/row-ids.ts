@@ -1,3 +1,5 @@
+import { VALUE } from '../../log/embedded/index.ts';
+
 /** How the rows of a build have the ids of their documents. */
 export interface RowIds {
   /** The columns of the id. They are unique together, and no other columns of a table have their names. */
@@ -9,10 +11,7 @@ export interface RowIds {
   id(row: string): string;
   /** SQL: the id of row `t`, and what joins it. A query of many rows takes less time so than with `id`. */
   readonly joined: { readonly id: string; readonly join: string };
-  /**
-   * SQL: whether a row has an id. Values: `valuesOf`. SQLite prepares a statement with a plain `= ?` again for each
-   * execution, as one with a plain `LIMIT ?`.
-   */
+  /** SQL: whether a row has an id. Values: `valuesOf`. */
   is(row: string): string;
   valuesOf(id: string): readonly string[];
   /** SQL: whether row `t` has the id of an element `j` of a list. The list is `listOf`. */
@@ -27,7 +26,7 @@ const WHOLE: RowIds = {
   constraints: [],
   id: (row) => `${row}_id`,
   joined: { id: 't._id', join: '' },
-  is: (row) => `${row}_id = +?`,
+  is: (row) => `${row}_id = ${VALUE}`,
   valuesOf: (id) => [id],
   isListed: 't._id = j.value',
   listOf: (ids) => JSON.stringify(ids),
@@ -56,7 +55,7 @@ const inFolders = (folders: string): RowIds => ({
   constraints: ['UNIQUE (folder, name)'],
   id: (row) => `((SELECT path FROM ${folders} WHERE folder = ${row}folder) || ${row}name)`,
   joined: { id: '(f.path || t.name)', join: ` CROSS JOIN ${folders} f ON f.folder = t.folder` },
-  is: (row) => `${row}folder = (SELECT folder FROM ${folders} WHERE path = +?) AND ${row}name = +?`,
+  is: (row) => `${row}folder = (SELECT folder FROM ${folders} WHERE path = ${VALUE}) AND ${row}name = ${VALUE}`,
   valuesOf: splitId,
   isListed: `t.folder = (SELECT folder FROM ${folders} WHERE path = j.value ->> 0) AND t.name = j.value ->> 1`,
   listOf: (ids) => JSON.stringify(ids.map(splitId)),

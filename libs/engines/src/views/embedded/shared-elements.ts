@@ -1,4 +1,4 @@
-import { LIMIT } from '../../log/embedded/index.ts';
+import { LIMIT, VALUE } from '../../log/embedded/index.ts';
 import type { IndexDefinition, Scalar } from '../projection.ts';
 import type { CountPlan, IdsCondition, IdsPlan } from '../query.ts';
 import { type Bound, type ConditionPart, Elements, hasLists, inList, MOST_RANGES } from './elements.ts';
@@ -58,7 +58,7 @@ export class SharedElements extends Elements {
     return `(SELECT +place FROM ${this.#tables.texts} WHERE text >= ${text} ORDER BY text LIMIT 1)`;
   }
   #isKey(value: string): string {
-    return `${value} IN (?, (SELECT place FROM ${this.#tables.texts} WHERE text = +?))`;
+    return `${value} IN (?, (SELECT place FROM ${this.#tables.texts} WHERE text = ${VALUE}))`;
   }
   #isAmong(value: string): string {
     const places = `SELECT +place FROM ${this.#tables.texts} WHERE ${inList('text')}`;
@@ -66,7 +66,7 @@ export class SharedElements extends Elements {
   }
 
   protected prefix(alias: string, lists: boolean): readonly string[] {
-    const where = prefixColumns(this.#index).map((k, i) => (lists && i === 0 ? inList(k) : `${k} = +?`));
+    const where = prefixColumns(this.#index).map((k, i) => (lists && i === 0 ? inList(k) : `${k} = ${VALUE}`));
     const scopes = `(SELECT scope FROM ${this.#tables.scopes} WHERE ${where.join(' AND ')})`;
     return [`${alias}scope ${lists ? 'IN' : '='} ${scopes}`];
   }

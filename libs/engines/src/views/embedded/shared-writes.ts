@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite';
 import { BoundedMap } from '@provider-access/kernel';
-import { placesOf } from '../../log/embedded/index.ts';
+import { placesOf, VALUE } from '../../log/embedded/index.ts';
 import type { SharedArray, Values } from './shared-arrays.ts';
 import { prefixColumns, type SharedTables, sharedTables } from './shared-tables.ts';
 import { type Element, SharedTexts } from './shared-texts.ts';
@@ -51,7 +51,7 @@ export class SharedWrites {
   #folderOf(path: string): number {
     let folder = this.#numbers.get(path);
     if (folder === undefined) {
-      const sql = (): string => `SELECT folder FROM ${this.#folders} WHERE path = ?`;
+      const sql = (): string => `SELECT folder FROM ${this.#folders} WHERE path = ${VALUE}`;
       const found = this.#prepare('shared/folder', sql).get(path) as unknown as readonly [number] | undefined;
       this.#numbers.set(path, (folder = found?.[0] ?? this.#addFolder(path)));
     }
@@ -148,7 +148,7 @@ export class SharedWrites {
   #before(number: number): StoredArray | undefined {
     const row = this.#prepare(
       'shared/before',
-      () => `SELECT scope, elements FROM ${this.#documents} WHERE body = ?`,
+      () => `SELECT scope, elements FROM ${this.#documents} WHERE body = ${VALUE}`,
     ).get(number) as unknown as readonly [number | null, string | null] | undefined;
     if (row === undefined || row[0] === null) return undefined;
     return { scope: row[0], elements: JSON.parse(row[1]!) as Element[] };
@@ -159,7 +159,7 @@ export class SharedWrites {
     if (this.#numbers.has(path) || this.#scopes.has(name)) return;
     const [folder, scope] = this.#prepare(
       'shared/look-up',
-      () => `SELECT (SELECT folder FROM ${this.#folders} WHERE path = ?), (${this.#selectScope()})`,
+      () => `SELECT (SELECT folder FROM ${this.#folders} WHERE path = ${VALUE}), (${this.#selectScope()})`,
     ).get(path, ...prefix) as unknown as readonly [number | null, number | null];
     this.#numbers.set(path, folder ?? this.#addFolder(path));
     this.#scopes.set(name, scope ?? this.#addScope(prefix));
@@ -174,7 +174,7 @@ export class SharedWrites {
     return scope;
   }
   #selectScope(): string {
-    const where = prefixColumns(this.#index.index).map((column) => `${column} = ?`);
+    const where = prefixColumns(this.#index.index).map((column) => `${column} = ${VALUE}`);
     return `SELECT scope FROM ${this.tables.scopes} WHERE ${where.join(' AND ')}`;
   }
   #addScope(prefix: Values): number {

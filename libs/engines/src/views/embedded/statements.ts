@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
-import { LIMIT } from '../../log/embedded/index.ts';
+import { LIMIT, VALUE } from '../../log/embedded/index.ts';
 import type { IndexDefinition, ViewDocument } from '../projection.ts';
 import { type CountPlan, type IdsPlan, type LoadPlan, type QueryPlan, setField } from '../query.ts';
 import { joinedColumns, joinedRow } from './joined-sql.ts';
@@ -166,7 +166,7 @@ export class Statements extends WriteStatements {
   #without: string | undefined;
 
   #exists(name: string): boolean {
-    return this.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
+    return this.db.prepare(`SELECT 1 FROM sqlite_master WHERE name = ${VALUE}`).get(name) !== undefined;
   }
 
   /** Documents with bodies by id, after the given one, each with the positions of its parts and `sharedColumns`. */
@@ -187,7 +187,7 @@ export class Statements extends WriteStatements {
       const rest = {
         after: `${this.table} t${joins} WHERE t._id > ? ORDER BY t._id`,
         'in the folder':
-          `${this.table} t${joins} WHERE t.folder = (SELECT folder FROM ${folders} WHERE path = ?) ` +
+          `${this.table} t${joins} WHERE t.folder = (SELECT folder FROM ${folders} WHERE path = ${VALUE}) ` +
           'AND t.name > ? ORDER BY t.name',
         'in later folders':
           `${folders} f CROSS JOIN ${this.table} t ON t.folder = f.folder${joins} WHERE f.path > ? ` +
@@ -237,7 +237,7 @@ export class Statements extends WriteStatements {
   having(index: IndexDefinition, paths: readonly string[], one: boolean): StatementSync {
     return this.prepare(`having/${index.name}/${paths.length}/${one}`, () => {
       const columns = index.fields.map((f) => `t.${this.layout.columns.get(f)!}`);
-      const value = (i: number): string => (one ? '+?' : `j.value ->> ${i}`);
+      const value = (i: number): string => (one ? VALUE : `j.value ->> ${i}`);
       const where = columns.map((c, i) => (i < paths.length ? `${c} = ${value(i)}` : `${c} IS NOT NULL`)).join(' AND ');
       const by = `${this.table} t INDEXED BY ${quoted(`${this.physical}__${index.name}`)}`;
       const from = one ? `${by} WHERE ${where}` : `json_each(?) j CROSS JOIN ${by} ON ${where}`;
@@ -260,15 +260,16 @@ export class Statements extends WriteStatements {
       const rest = columns.slice(plan.equals.length);
       const keyset = [...rest, id];
       const direction = plan.descending ? 'DESC' : 'ASC';
-      // As for `LIMIT`: with a plain `= ?`, SQLite prepares the statement again for each execution.
       const where = [
-        ...(elements === undefined ? columns.slice(0, plan.equals.length).map((c) => `${c} = +?`) : [elements.where]),
+        ...(elements === undefined
+          ? columns.slice(0, plan.equals.length).map((c) => `${c} = ${VALUE}`)
+          : [elements.where]),
         ...rest.map((c) => `${c} IS NOT NULL`),
-        ...bounds.map((b) => `${rest[0]} ${b.op} ?`),
+        ...bounds.map((b) => `${rest[0]} ${b.op} ${VALUE}`),
         ...(plan.after
           ? [
               keyset.length === 1
-                ? `${id} ${plan.descending ? '<' : '>'} ?`
+                ? `${id} ${plan.descending ? '<' : '>'} ${VALUE}`
                 : `(${keyset.join(', ')}) ${plan.descending ? '<' : '>'} (${keyset.map(() => '?').join(', ')})`,
             ]
           : []),

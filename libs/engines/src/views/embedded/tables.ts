@@ -5,6 +5,7 @@ import { collectionName, type IndexDefinition, oncePerProjection, type Projectio
 import { checkProjection, splitPath } from '../query.ts';
 import { folderTable, folderTableName, rowIdsOf } from './row-ids.ts';
 import { createSharedTables, SHARED_COLUMNS, sharedTableKeys } from './shared-tables.ts';
+import { VALUE } from '../../log/embedded/index.ts';
 
 /**
  * The tables of a projection in SQLite. Each document is a row, in the order of arrival (`body`). So a commit of new
@@ -173,7 +174,7 @@ const othersPrefix = (physical: string): string => `${physical}__others_`;
 export function changesOfOthers(db: DatabaseSync, layout: Layout, build: number): readonly string[] {
   const physical = physicalName(layout.collection, build);
   const wanted = othersIndex(layout, physical);
-  const rows = db.prepare("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?").all(physical);
+  const rows = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ${VALUE}`).all(physical);
   const stored = rows.map(({ name }) => name as string).filter((name) => name.startsWith(othersPrefix(physical)));
   const drops = stored.filter((name) => name !== wanted?.name).map((name) => `DROP INDEX ${quoted(name)}`);
   if (wanted === undefined || stored.includes(wanted.name)) return drops;

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { placesOf } from '../../log/embedded/index.ts';
+import { placesOf, VALUE } from '../../log/embedded/index.ts';
 import { Decoded } from '../decoded.ts';
 import { physicalName } from '../encoding.ts';
 import { decodePosition, isOlder } from './positions.ts';
@@ -138,8 +138,9 @@ export abstract class WriteStatements {
   removeElement(part: PartColumns, n: number): StatementSync {
     const { index } = part.arrays[n]!;
     return this.prepare(`remove/${part.n}/${n}`, () => {
-      const keys = index.fields.map((_, i) => `k${i} = ?`);
-      return `DELETE FROM ${quoted(arrayTable(this.physical, index))} WHERE ${[...keys, '_id = ?'].join(' AND ')}`;
+      const columns = [...index.fields.map((_, i) => `k${i}`), '_id'];
+      const where = columns.map((column) => `${column} = ${VALUE}`).join(' AND ');
+      return `DELETE FROM ${quoted(arrayTable(this.physical, index))} WHERE ${where}`;
     });
   }
 
@@ -173,7 +174,7 @@ export abstract class WriteStatements {
             'remove-bodies',
             () =>
               `DELETE FROM ${quoted(bodyTable(this.physical))} WHERE body = ` +
-              `(SELECT body FROM ${this.table} WHERE _id = ?)`,
+              `(SELECT body FROM ${this.table} WHERE _id = ${VALUE})`,
           ),
         ]
       : [];
