@@ -11,9 +11,9 @@ export const COUNTED_ELSEWHERE = '(others)';
  * right.
  */
 export function addCounts(into: Record<string, number>, counts: Counts): void {
-  for (const [name, count] of Object.entries(counts)) {
+  for (const name in counts) {
     const known = Object.hasOwn(into, name) || Object.keys(into).length < MAX_COUNTED;
     const key = known ? name : COUNTED_ELSEWHERE;
-    into[key] = (into[key] ?? 0) + count;
+    into[key] = (into[key] ?? 0) + counts[name]!;
   }
 }

@@ -86,8 +86,18 @@ export class Attempt<E extends IntakeEvent> {
     if (taken.ok) {
       const { outcome, reason, removed, unresolved, lacks, unknownLabels, withheldTags } = taken;
       if (outcome !== undefined) {
-        const counted = { removed, unresolved, lacks, unknownLabels, withheldTags };
-        this.#outcomes.push({ event: id, receipt, outcome, reason, about, ...counted });
+        this.#outcomes.push({
+          event: id,
+          receipt,
+          outcome,
+          reason,
+          about,
+          removed,
+          unresolved,
+          lacks,
+          unknownLabels,
+          withheldTags,
+        });
       }
       return;
     }

@@ -16,7 +16,7 @@ const HEADER = 'traceparent';
 type Headed = Pick<NewRecord | LogRecord, 'headers'>;
 
 /** Contexts that records carry, each header once. Most records of a batch carry the same context, or none. */
-function contextsOf(records: readonly Headed[]): SpanContext[] {
+function contextsOf(records: readonly Headed[], most = Infinity): SpanContext[] {
   const contexts: SpanContext[] = [];
   const seen = new Set<string>();
   let last: string | undefined;
@@ -26,7 +26,7 @@ function contextsOf(records: readonly Headed[]): SpanContext[] {
     last = header;
     seen.add(header);
     const context = parseTraceparent(header);
-    if (context !== undefined) contexts.push(context);
+    if (context !== undefined && contexts.push(context) === most) break;
   }
   return contexts;
 }
@@ -87,7 +87,8 @@ export function tracedLog(log: EventLog, tracing: Tracing, system: string): Even
   }
 
   function handle({ group, handle: next }: SubscribeOptions, batch: Batch): Promise<void> {
-    const contexts = contextsOf(batch.records);
+    // Without tracing, only log lines need a context: that of the first record with one.
+    const contexts = contextsOf(batch.records, tracing.on ? Infinity : 1);
     const joined = tracing.on ? tracing.join(contexts) : undefined;
     // Not recorded as a span. Log lines of the batch share the context, and nothing is exported.
     const unrecorded = (): Promise<void> =>

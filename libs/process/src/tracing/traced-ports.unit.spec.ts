@@ -222,3 +222,18 @@ test('off is the port itself', () => {
   const views = openMemoryViews();
   expect(tracedViews(views, tracing, 'mongodb')).toBe(views);
 });
+
+test('off, a batch has the context of its first record with a readable one, for lines of the log', async () => {
+  const tracing = new Telemetry().tracing('resources');
+  const log = tracedLog(openMemoryLog({ partitions: 1 }), tracing, 'kafka');
+  await log.append('payer.member-events', [
+    record('m1'),
+    record('m2', 'not a context'),
+    ...['b', 'c'].map((trace) => record('m3', header(trace, 'd'))),
+  ]);
+  let context: string | undefined;
+  await consume(log, 'payer.member-events', async () => {
+    context = tracing.scopes.active()?.context?.traceId;
+  });
+  expect(context).toBe('b'.repeat(32));
+});

@@ -2,7 +2,7 @@ import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-acces
 import { labelRules, RECALLED } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/fhir';
-import type { AcceptedData, RecordPart, VersionOrder } from '@provider-access/records';
+import type { AcceptedData, RecordPart, Tie, VersionOrder } from '@provider-access/records';
 import { type AcceptedContent, lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { isRetirement } from './retirement.ts';
@@ -53,20 +53,15 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   const written = orderAfter(order, head);
   const correction = standing === 'tied' ? { reason: 'same-time' as const } : {};
   if (judgement.kind === 'accept') {
-    if (isCurrent(judgement, head))
-      return {
-        outcome: 'unchanged',
-        reason: 'same-content',
-        ...write(judgement, written, head!.versionId, head!.lastUpdated, head),
-      };
+    if (isCurrent(judgement, head)) {
+      const { event, head: next } = write(judgement, written, head!.versionId, head!.lastUpdated, head);
+      return { outcome: 'unchanged', reason: 'same-content', event, head: next };
+    }
     // A dump that repeats a prior authorization does not bring it back for another year (ADR 0047).
     if (isRetired(head) && head?.status !== undefined && head.status === judgement.content.status)
       return { outcome: 'unchanged', reason: 'already-removed' };
-    return {
-      outcome: 'recorded',
-      ...correction,
-      ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated, head),
-    };
+    const { event, head: next } = write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated, head);
+    return { outcome: 'recorded', ...correction, event, head: next };
   }
   // If the resource was removed before or never existed, a client sees no change.
   const seen = head !== undefined && head.deleted !== true;
@@ -139,9 +134,13 @@ function orderData({
     sequence,
     source,
     event,
-    ...(tie !== undefined && { tie: { said: instant(tie.said), events: [...tie.events] } }),
+    ...(tie !== undefined && { tie: tieData(tie) }),
   };
 }
+const tieData = ({ said, events }: Tie): NonNullable<RecordAccepted['tie']> => ({
+  said: instant(said),
+  events: [...events],
+});
 
 function write(
   judgement: Acceptance | Removal,
@@ -152,10 +151,10 @@ function write(
 ): { event: RecordEvent; head: Head } {
   const { member, type, id } = judgement.about;
   const at = instant(lastUpdated);
-  const isRecall = judgement.kind === 'remove' && judgement.labels?.includes(RECALLED) === true;
-  const recalled = isRecall ? lastUpdated : before?.recalled;
-  const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order), ...recalledAt(recalled) };
   if (judgement.kind === 'remove') {
+    const isRecall = judgement.labels?.includes(RECALLED) === true;
+    const recalled = isRecall ? lastUpdated : before?.recalled;
+    const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order), ...recalledAt(recalled) };
     const { reason, content: rest, labels = [] } = judgement;
     const kept = keptAfter(before, [...labels, ...(rest?.labels ?? [])]);
     const decided = statusData(before?.status, before?.statusChanged);
@@ -178,42 +177,76 @@ function write(
       },
     };
   }
-  const { content } = judgement;
-  const { status } = content;
-  const since = status !== undefined && before?.status === status ? before.statusChanged : lastUpdated;
-  return {
-    event: {
-      type: 'pa.record-accepted.v1',
-      data: {
-        ...common,
-        contentHash: content.hash,
-        sourceHash: content.sourceHash,
-        ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
-        references: content.references as string[],
-        tokens: content.keys as string[],
-        tokensBy: KEYS_VERSION,
-        labels: content.labels as string[],
-        labelsBy: labelRules(),
-        ...(content.targets !== undefined && { targets: content.targets as string[] }),
-        ...statusData(status, since),
-        line: lineOf(content, versionId, at),
-        ...(content.whole !== undefined && { whole: wholeOf(content, content.whole, versionId, at) }),
-      },
-    },
-    head: {
-      ...order,
-      versionId,
-      lastUpdated,
-      contentHash: content.hash,
-      sourceHash: content.sourceHash,
-      labels: content.labels,
-      labelsBy: labelRules(),
-      references: content.references,
-      ...(content.targets !== undefined && { targets: content.targets }),
-      ...(status !== undefined && { status, statusChanged: since }),
-      ...(recalled !== undefined && { recalled }),
-    },
+  return accepted(judgement, order, { versionId, lastUpdated, at }, before);
+}
+
+type Open<T> = { -readonly [Name in keyof T]: T[Name] };
+
+/** The same for an accepted resource, as nearly all are. So it makes no object that is only copied into another one. */
+function accepted(
+  { about, content }: Acceptance,
+  order: WrittenOrder,
+  { versionId, lastUpdated, at }: { readonly versionId: number; readonly lastUpdated: number; readonly at: string },
+  before: Head | undefined,
+): { event: RecordEvent; head: Head } {
+  const { member, type, id } = about;
+  const { businessTime, sequence, source, event, tie } = order;
+  const { hash: contentHash, sourceHash, serviceDate, targets, status, whole } = content;
+  const [references, labels, labelsBy] = [content.references as string[], content.labels as string[], labelRules()];
+  const data: Open<AcceptedData> = {
+    member,
+    type,
+    id,
+    versionId,
+    lastUpdated: at,
+    businessTime: instant(businessTime),
+    sequence,
+    source,
+    event,
+    contentHash,
+    sourceHash,
+    references,
+    tokens: content.keys as string[],
+    tokensBy: KEYS_VERSION,
+    labels,
+    labelsBy,
+    line: lineOf(content, versionId, at),
   };
+  const head: Open<Head> = {
+    businessTime,
+    sequence,
+    source,
+    event,
+    versionId,
+    lastUpdated,
+    contentHash,
+    sourceHash,
+    labels,
+    labelsBy,
+    references,
+  };
+  const recalled = before?.recalled;
+  if (tie !== undefined) {
+    data.tie = tieData(tie);
+    head.tie = tie;
+  }
+  if (recalled !== undefined) {
+    data.recalled = instant(recalled);
+    head.recalled = recalled;
+  }
+  if (serviceDate !== undefined) data.serviceDate = serviceDate;
+  if (targets !== undefined) {
+    data.targets = targets as string[];
+    head.targets = targets;
+  }
+  if (status !== undefined) {
+    const since = before?.status === status ? before.statusChanged : lastUpdated;
+    Object.assign(data, statusData(status, since));
+    head.status = status;
+    head.statusChanged = since;
+  }
+  if (whole !== undefined) data.whole = wholeOf(content, whole, versionId, at);
+  return { event: { type: 'pa.record-accepted.v1', data }, head };
 }
 
 const recalledAt = (recalled: number | undefined): { recalled?: string } =>

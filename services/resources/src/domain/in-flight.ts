@@ -10,7 +10,7 @@ interface Flight {
 }
 interface Unconfirmed {
   readonly head: Head;
-  readonly line?: Uint8Array;
+  readonly line: Uint8Array | undefined;
   readonly flight: Flight;
 }
 
@@ -46,12 +46,14 @@ export class InFlight {
       const line = lines.get(id);
       const fits = line !== undefined && this.#bytes + line.byteLength <= MAX_LINES;
       if (fits) this.#bytes += line.byteLength;
-      this.#heads.set(id, { head, flight, ...(fits && { line }) });
+      this.#heads.set(id, { head, flight, line: fits ? line : undefined });
     }
     this.#flights.push(flight);
   }
   #forget(id: string): void {
-    this.#bytes -= this.#heads.get(id)?.line?.byteLength ?? 0;
+    const known = this.#heads.get(id);
+    if (known === undefined) return;
+    this.#bytes -= known.line?.byteLength ?? 0;
     this.#heads.delete(id);
   }
   /** Forgets heads that the view has passed. */

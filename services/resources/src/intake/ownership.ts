@@ -130,6 +130,7 @@ export class Ownership {
       const other = batch.otherOwner(names.name, j.about);
       if (other !== undefined) foreign.set(recordId(other, j.about.type, j.about.id), other);
     }
+    if (foreign.size === 0) return;
     for (const owner of new Set(foreign.values())) {
       let at: string | undefined = owner;
       for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {

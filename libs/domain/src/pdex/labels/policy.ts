@@ -131,18 +131,23 @@ export function lineLabels(lists: readonly CodeList[], policy: LabelPolicy): rea
 }
 /** The labels for which the policy has no rule, in a form for people: signs that nobody sees are escaped. */
 export const unknownLabels = (labels: readonly Label[], policy: LabelPolicy): readonly string[] =>
-  labels
-    .filter((label) => ruleOf(label, policy).by === undefined)
-    .map((label) => label.replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`));
+  labels.length === 0
+    ? NONE
+    : labels
+        .filter((label) => ruleOf(label, policy).by === undefined)
+        .map((label) => label.replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`));
 /**
  * The tags among these labels that withhold their resource or cut a line of it, each reason once (`reasonOf`). A tag
  * that a consent of the member could release counts as well.
  */
-export const withheldTags = (labels: readonly Label[], policy: LabelPolicy): readonly string[] => [
-  ...new Set(
-    labels.filter((label) => isCut(label) || (isTag(label) && ruleOf(label, policy).rule !== 'release')).map(reasonOf),
-  ),
-];
+export function withheldTags(labels: readonly Label[], policy: LabelPolicy): readonly string[] {
+  const tags = labels.length === 0 ? NONE : labels.filter((label) => isWithheldTag(label, policy));
+  return tags.length === 0 ? NONE : [...new Set(tags.map(reasonOf))];
+}
+const isWithheldTag = (label: Label, policy: LabelPolicy): boolean =>
+  isCut(label) || (isTag(label) && ruleOf(label, policy).rule !== 'release');
+/** Most resources have no label, and each event asks. */
+const NONE: readonly string[] = [];
 /** Whether the policy withholds prior authorizations of drugs at this moment (ms since the epoch). */
 export function excludesDrugs(policy: LabelPolicy, now: number): boolean {
   const rule = policy[DRUGS];

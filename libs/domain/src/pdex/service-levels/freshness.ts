@@ -54,7 +54,8 @@ export class FeedRows<Row extends FeedName> {
   readonly #rows = new Map<string, Row>();
   readonly #max: number;
   readonly #create: (name: FeedName) => Row;
-  #last: (FeedName & { readonly row: Row }) | undefined;
+  /** By profile, or by type: the row of the last call. */
+  readonly #last = new Map<string, FeedName & { readonly row: Row }>();
   /** @param rows are copied */
   constructor(max: number, create: (name: FeedName) => Row, rows: readonly Row[] = []) {
     this.#max = max;
@@ -62,12 +63,12 @@ export class FeedRows<Row extends FeedName> {
     for (const row of rows) this.#rows.set(keyOf(row), { ...row });
   }
 
-  /** Keeps the row of the last call, because successive events mostly have the same source, type and profile. */
+  /** Keeps the row of the last call for each type and profile, because most of them have one source. */
   of(source: string, type: string, profile?: string): Row {
-    const last = this.#last;
+    const last = this.#last.get(profile ?? type);
     if (last?.source === source && last.type === type && last.profile === profile) return last.row;
     const row = this.#rowOf(source, type, profile);
-    this.#last = { source, type, profile, row };
+    this.#last.set(profile ?? type, { source, type, profile, row });
     return row;
   }
   #rowOf(source: string, type: string, profile: string | undefined): Row {

@@ -119,3 +119,24 @@ it('finds the row of an event, whatever the event before was about', () => {
     ['(others)', 'Claim', 'p|1', 20],
   ]);
 });
+
+it('tells sources, types and profiles apart, also a profile that is named as a type', () => {
+  const rows = new FeedRows(10, (name) => ({ ...name }));
+  const names: readonly (readonly [source: string, type: string, profile?: string])[] = [
+    ...([
+      ['a', 'T'],
+      ['a', 'T', 'T'],
+      ['b', 'T', 'T'],
+    ] as const),
+    ...([
+      ['b', 'T'],
+      ['a', 'U', 'T'],
+      ['a', 'T', 'p'],
+    ] as const),
+  ];
+  const found = names.map((name) => rows.of(...name));
+  expect(found.map(({ source, type, profile }) => [source, type, ...(profile === undefined ? [] : [profile])])).toEqual(
+    names,
+  );
+  expect([...names.keys()].reverse().map((at) => rows.of(...names[at]!) === found[at])).toEqual(names.map(() => true));
+});

@@ -113,15 +113,15 @@ export const rowsWith = (blocks: boolean): RowsOf => (blocks ? rowsOf : (records
 export function* rowsOf(records: readonly TableRecord[]): Generator<Row> {
   let bytes = 0;
   let from = 0;
-  for (const [at, record] of records.entries()) {
-    const own = record.value.byteLength;
+  for (let at = 0; at < records.length; at++) {
+    const own = records[at]!.value.byteLength;
     if (at > from && (at - from === MOST_RECORDS || bytes + own > MOST_BYTES)) {
       yield* someRows(records.slice(from, at), bytes);
       [from, bytes] = [at, 0];
     }
     bytes += own;
   }
-  yield* someRows(records.slice(from), bytes);
+  yield* someRows(from === 0 ? records : records.slice(from), bytes);
 }
 
 function someRows(records: readonly TableRecord[], bytes: number): readonly Row[] {

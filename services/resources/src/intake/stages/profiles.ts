@@ -27,7 +27,8 @@ export function profilesStage(
       if (judgement.kind !== 'accept' || taken?.ok !== true || taken.outcome !== 'recorded') return taken;
       const unknown = unknownLabels(judgement.content.labels, labels);
       const withheld = withheldTags(judgement.content.labels, labels);
-      checked.push({ record, ...judgement.checked, unknownLabels: unknown, withheldTags: withheld });
+      const { source, type, checks } = judgement.checked;
+      checked.push({ record, source, type, checks, unknownLabels: unknown, withheldTags: withheld });
       const lacks = lacksOf(judgement.checked);
       if (lacks === undefined && unknown.length + withheld.length === 0) return taken;
       return { ...taken, lacks, unknownLabels: onceEach(unknown), withheldTags: onceEach(withheld) };
