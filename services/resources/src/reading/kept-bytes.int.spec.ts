@@ -16,8 +16,7 @@ const JUDGING = { now: Date.UTC(2027, 0, 1), floor: '2016-01-01', publicUrl: 'ht
 const BLOCK = 250;
 
 /** Bytes of the message beside the lines. The lines move with it. */
-const bytesOf = (message: PackedReadings<ReceivedLine>): number =>
-  serialize({ ...message, lines: new Uint8Array(0) }).byteLength;
+const bytesOf = (message: PackedReadings): number => serialize({ ...message, lines: new Uint8Array(0) }).byteLength;
 
 async function heapUsed(): Promise<number> {
   for (let i = 0; i < 3; i++) {

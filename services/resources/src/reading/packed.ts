@@ -1,15 +1,16 @@
 import type { AcceptedContent } from '../domain/content.ts';
 import type { CheckedResource } from '../domain/judge.ts';
 import { PackedTail, roomFor } from '../domain/packed-tail.ts';
+import { type Cell, FlatLines, FlatReader } from './flat-lines.ts';
 import type { Reading } from './read-event.ts';
 
 /**
  * Readings on their way between threads. The ends of the lines are bytes in one buffer, which is moved, with room for
  * the starts. Texts would be copied, and encoded in the thread that has less time.
  */
-export interface PackedReadings<R> {
-  /** Each line but its start is in `lines`. */
-  readonly readings: readonly R[];
+export interface PackedReadings {
+  /** Of `FlatLines`. Each line but its start is in `lines`. */
+  readonly readings: readonly Cell[];
   readonly lines: Uint8Array<ArrayBuffer>;
   /** Where the line of each reading begins and ends, in turn, in the order of the readings. The room is before it. */
   readonly places: readonly number[];
@@ -53,16 +54,16 @@ let scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Moves the lines out of readings, which nobody else may have. One block of them at a time. */
 export class Packer<R extends object> {
-  readonly #readings: R[] = [];
+  readonly #readings = new FlatLines();
   readonly #places: number[] = [];
   #lines = scratch;
   #end = 0;
 
   /** The text of the line goes at once, so the garbage collector has no texts of a whole block to copy. */
   add(read: R): void {
-    this.#readings.push(read);
     const judgement = judgementOf(read);
     if (judgement?.kind === 'accept') judgement.checked = shared(judgement.checked);
+    this.#readings.add(read);
     const content = contentOf(judgement);
     if (content === undefined) return;
     const tail = content.tail as string;
@@ -73,11 +74,11 @@ export class Packer<R extends object> {
     content.tail = '';
   }
 
-  packed(): PackedReadings<R> {
+  packed(): PackedReadings {
     const lines = new Uint8Array(this.#end);
     lines.set(this.#lines.subarray(0, this.#end));
     if (this.#lines.byteLength <= MOST_KEPT) scratch = this.#lines;
-    return { readings: this.#readings, lines, places: this.#places };
+    return { readings: this.#readings.cells, lines, places: this.#places };
   }
 
   #fit(bytes: number): void {
@@ -88,11 +89,15 @@ export class Packer<R extends object> {
   }
 }
 
-export function unpacked<R extends object>({ readings, lines, places }: PackedReadings<R>): readonly R[] {
+export function unpacked<R extends object>({ readings: cells, lines, places }: PackedReadings): readonly R[] {
   const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
+  const reader = new FlatReader(cells);
+  const readings: R[] = [];
   let at = 0;
   let before = 0;
-  for (const read of readings) {
+  while (!reader.isDone) {
+    const read = reader.next() as R;
+    readings.push(read);
     const content = contentOf(judgementOf(read));
     if (content === undefined) continue;
     const [from, to] = [places[at]!, places[at + 1]!];

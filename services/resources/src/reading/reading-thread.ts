@@ -88,7 +88,7 @@ export class ReadingThread implements OnApplicationShutdown {
     try {
       const memory = this.concatenated(lines, bytes);
       const task = { kind: 'receive', form, receipt, judging, lengths, bytes: memory } as const;
-      return unpacked(await this.inThread<ReceivedLine>(task));
+      return unpacked<ReceivedLine>(await this.inThread(task));
     } catch (error) {
       if (!(error instanceof ThreadError)) throw error;
       return inTurns(lines, (line) => receiveLine(line, receipt, undefined, form));
@@ -125,7 +125,7 @@ export class ReadingThread implements OnApplicationShutdown {
     try {
       const values = records.map(({ value }) => value);
       const task = { kind: 'read', options, events, bytes: this.concatenated(values, bytes) } as const;
-      return unpacked(await this.inThread<Reading>(task));
+      return unpacked<Reading>(await this.inThread(task));
     } catch (error) {
       if (!(error instanceof ThreadError)) throw error;
       if (error.thrown === undefined) throw new EngineUnavailable(error.message);
@@ -133,10 +133,10 @@ export class ReadingThread implements OnApplicationShutdown {
     }
   }
 
-  private async inThread<R>(task: ReadingTask): Promise<PackedReadings<R>> {
+  private async inThread(task: ReadingTask): Promise<PackedReadings> {
     const { read, bytes } = await this.pool.call(task, [task.bytes.buffer]);
     if (this.free.length < MOST_FREE && bytes.byteLength <= MOST_FREE_BYTES) this.free.push(bytes);
-    return read as PackedReadings<R>;
+    return read;
   }
 
   /** The parts at the start of memory that a task has given back, or of new memory. */

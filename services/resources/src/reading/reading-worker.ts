@@ -32,7 +32,7 @@ interface ReceiveTask {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 export interface ReadingReply {
-  readonly read: PackedReadings<Reading> | PackedReadings<ReceivedLine>;
+  readonly read: PackedReadings;
   /** The memory of the task, for the next one. Otherwise it would stay until this thread collects garbage. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -45,14 +45,14 @@ answerCalls(
   ({ read: { lines }, bytes }) => [lines.buffer, bytes.buffer],
 );
 
-function received({ form, receipt, judging, lengths, bytes }: ReceiveTask): PackedReadings<ReceivedLine> {
+function received({ form, receipt, judging, lengths, bytes }: ReceiveTask): PackedReadings {
   const packer = new Packer<ReceivedLine>();
   let at = 0;
   for (const length of lengths) packer.add(receiveLine(bytes.subarray(at, (at += length)), receipt, judging, form));
   return packer.packed();
 }
 
-function read({ options, events, bytes }: ReadTask): PackedReadings<Reading> {
+function read({ options, events, bytes }: ReadTask): PackedReadings {
   const packer = new Packer<Reading>();
   let at = 0;
   for (const { topic, key, headers, length } of events)

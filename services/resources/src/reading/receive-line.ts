@@ -23,7 +23,7 @@ interface Blank {
 interface RefusedLine extends Omit<Extract<Incoming, { readonly ok: false }>, 'index' | 'ok'> {
   readonly kind: 'refused';
 }
-interface AcceptedLine extends Omit<Accepted, 'value' | 'ok'> {
+export interface AcceptedLine extends Omit<Accepted, 'value' | 'ok'> {
   readonly kind: 'accepted';
   /** The data: bytes, or where they are in the line. */
   readonly value: Uint8Array | readonly [from: number, to: number];
