@@ -39,8 +39,7 @@ export function createRawLineSplitter({ maxLineBytes }: { maxLineBytes: number }
     length += piece.length;
     if (length > maxLineBytes + 1)
       pieces = []; // one more byte may be the CR
-    // A slice of a Buffer shares its memory, so the caller must keep a chunk until nobody needs its lines.
-    else if (piece.length > 0) pieces.push(piece.slice());
+    else if (piece.length > 0) pieces.push(piece);
   }
 
   function finish(found: RawLine[]): void {
@@ -62,11 +61,12 @@ export function createRawLineSplitter({ maxLineBytes }: { maxLineBytes: number }
       const found: RawLine[] = [];
       let start = 0;
       for (let at = chunk.indexOf(LF, start); at >= 0; at = chunk.indexOf(LF, start)) {
-        add(chunk.subarray(start, at));
+        // A slice of a Buffer shares its memory, so the caller must keep a chunk until nobody needs its lines.
+        add(chunk.slice(start, at));
         finish(found);
         start = at + 1;
       }
-      add(chunk.subarray(start));
+      if (start < chunk.length) add(chunk.slice(start));
       return found;
     },
     end() {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { createLineSplitter, type NdjsonLine } from './ndjson.ts';
+import { createRawLineSplitter, createLineSplitter, type NdjsonLine } from './ndjson.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 function lines(chunks: Uint8Array[], maxLineBytes = 20): NdjsonLine[] {
@@ -60,4 +60,20 @@ describe('createLineSplitter', () => {
       ),
     );
   });
+});
+
+it('makes one object for a line of a Buffer, which shares its memory, and copies a line of other bytes', () => {
+  const contents = (chunk: Uint8Array): Uint8Array[] =>
+    createRawLineSplitter({ maxLineBytes: 9 })
+      .push(chunk)
+      .flatMap((line) => (line.kind === 'line' ? [line.content] : []));
+  const chunk = Buffer.from('one\ntwo\n');
+  const views = vi.spyOn(Buffer.prototype, 'subarray');
+  const lines = contents(chunk);
+  expect(views).toHaveBeenCalledTimes(2);
+  vi.restoreAllMocks();
+  const copies = contents(new Uint8Array(chunk));
+  expect([...lines, ...copies].map(String)).toEqual(['one', 'two', '111,110,101', '116,119,111']);
+  expect(lines.map(({ buffer }) => buffer === chunk.buffer)).toEqual([true, true]);
+  expect(copies.map(({ buffer }) => buffer.byteLength)).toEqual([3, 3]);
 });

@@ -174,9 +174,11 @@ export class Ownership {
    * member. If one of its targets were a record of another member, it would reveal the id of that record.
    */
   async #readTargets(events: readonly Judged[], batch: BatchOwners): Promise<void> {
-    const carrying = events.flatMap(({ judgement: j }) =>
-      j.kind === 'accept' && j.targets !== undefined ? [{ member: j.about.member, targets: j.targets }] : [],
-    );
+    const carrying: { readonly member: string; readonly targets: readonly string[] }[] = [];
+    for (const { judgement: j } of events)
+      if (j.kind === 'accept' && j.targets !== undefined) carrying.push({ member: j.about.member, targets: j.targets });
+    // Without a Provenance there is nothing to ask.
+    if (carrying.length === 0) return;
     const wanted = new Map<string, ResourceKey>();
     for (const { member, targets } of carrying)
       for (const target of targets) {
