@@ -6,6 +6,11 @@ export const FHIR_ID = new RegExp(`^${ID_PATTERN}$`);
 /** Whether a value can be the id of a resource, or of a member or provider in an event. */
 export const isId = (value: unknown): value is string => typeof value === 'string' && FHIR_ID.test(value);
 
+/** A JSON object (not null, not an array). */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Returns true when the JSON value is a legal value of the primitive. */
 export type PrimitiveCheck = (value: unknown) => boolean;
 

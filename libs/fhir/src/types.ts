@@ -1,5 +1,7 @@
 import { R4_RESOURCE_NAMES } from './definitions/r4-elements.ts';
 
+export { isObject } from './primitives.ts';
+
 /** A FHIR resource from JSON.parse. Only `resourceType` is checked. */
 export interface FhirResource {
   readonly resourceType: string;
@@ -66,8 +68,3 @@ const shared: ReadonlySet<string> = new Set(SHARED_TYPES);
 
 export const isServedType = (name: string): name is ServedType => served.has(name);
 export const isSharedType = (name: string): name is SharedType => shared.has(name);
-
-/** A JSON object (not null, not an array). */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

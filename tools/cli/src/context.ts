@@ -1,18 +1,23 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { JWK } from 'jose';
-import { readApp, readKey, readPortalKey, roleToken } from './client/credentials.ts';
+import { readApp, readPortalKey, roleToken } from './client/credentials.ts';
 import { currentProfile, profileNamed, type Profile } from './client/profiles.ts';
 import { Server } from './client/server.ts';
-import { TokenSource } from './client/token.ts';
-import { scopes } from './options.ts';
-import { CliError, createOutput, EXIT, type Output } from './output.ts';
+import { createOutput, type Output } from './output.ts';
 
 interface GlobalOptions {
   readonly server: string;
   readonly json: boolean;
   readonly dataDir: string;
   readonly profile?: string;
+}
+
+export interface AppOptions {
+  readonly app?: string;
+  readonly client?: string;
+  readonly key?: string;
+  readonly scope?: string;
 }
 
 /** The input of every command: the platform, the output, and the credentials. */
@@ -67,38 +72,4 @@ export function contextOf(command: Command): Context {
       }
     },
   };
-}
-
-export interface AppOptions {
-  readonly app?: string;
-  readonly client?: string;
-  readonly key?: string;
-  readonly scope?: string;
-}
-export const DEFAULT_SCOPE = 'system/*.rs';
-
-/** A provider's credentials: `--app FILE` as written by `pa apps register`, or `--client` with `--key`. */
-export function appOf(options: AppOptions): { clientId: string; key: ReturnType<typeof readKey>; scope: string } {
-  if (options.app !== undefined) {
-    const app = readApp(options.app);
-    return { clientId: app.client_id, key: readKey(options.key ?? app.key), scope: options.scope ?? app.scope };
-  }
-  if (options.client === undefined || options.key === undefined)
-    throw new CliError(
-      EXIT.usage,
-      'name the app: --app FILE (written by `pa apps register`), or --client ID with --key FILE',
-    );
-  return { clientId: options.client, key: readKey(options.key), scope: options.scope ?? DEFAULT_SCOPE };
-}
-
-export const tokenSource = (context: Context, options: AppOptions): TokenSource =>
-  new TokenSource(context.server, appOf(options));
-
-/** Adds the options that name an app. */
-export function withApp(command: Command): Command {
-  return command
-    .option('--app <file>', 'the app, as `pa apps register --out` wrote it')
-    .option('--client <id>', 'client id, instead of --app')
-    .option('--key <file>', 'private JWK of the app')
-    .option('--scope <scopes>', 'scopes to ask for', scopes);
 }

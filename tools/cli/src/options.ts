@@ -1,11 +1,11 @@
 import { isNpi, isTin } from '@provider-access/events/provider-key';
-import { MAX_SCOPE_LENGTH, registrable } from '@provider-access/domain/smart';
-import { isDayOrInstant, isId, isInstant } from '@provider-access/fhir';
+import { isDayOrInstant, isInstant } from '@provider-access/fhir/dates';
+import { isId } from '@provider-access/fhir/primitives';
 import { CliError, EXIT } from './output.ts';
 
 /** Parsers of options. Each refuses what the server would refuse, by the server's own functions. */
 
-const refuse = (message: string): never => {
+export const refuse = (message: string): never => {
   throw new CliError(EXIT.usage, message);
 };
 
@@ -30,19 +30,6 @@ export const id =
       ? value
       : refuse(`${name} is not an id: give letters, digits, - and ., at most 64`);
 export const ids = (name: string) => each(id(name));
-
-/** Scopes for a provider's app. The server would leave out one that it does not know, without a word. */
-export const scopes = (value: string): string => {
-  if (value.length > MAX_SCOPE_LENGTH) refuse(`--scope is longer than ${MAX_SCOPE_LENGTH} characters`);
-  const all = value.split(' ').filter((one) => one !== '');
-  const impossible = all.find((one) => registrable(one) === '');
-  if (impossible !== undefined)
-    refuse(
-      `--scope ${impossible} is no scope that the platform grants: give system/TYPE.rs for a type that it serves, ` +
-        'such as system/Patient.rs, or system/*.rs for all types',
-    );
-  return all.length === 0 ? refuse('--scope is empty') : all.join(' ');
-};
 
 export const npi = (value: string): string =>
   isNpi(value)

@@ -1,4 +1,4 @@
-import { isObject } from '@provider-access/fhir';
+import { isObject } from '@provider-access/fhir/primitives';
 
 /** The policy that a file states, or the first fault of the file: a sentence without its subject. */
 export type PolicyReading<Policy> =

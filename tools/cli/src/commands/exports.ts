@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { isId } from '@provider-access/fhir';
 import { readManifest } from '../client/manifest.ts';
 import { faultOf } from '../client/server.ts';
-import { contextOf, tokenSource, withApp, type AppOptions } from '../context.ts';
+import { tokenSource, withApp } from '../app-options.ts';
+import { type AppOptions, contextOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
 

@@ -113,9 +113,8 @@ export async function sourceOf(
   const changed = statSync(file).mtime;
   if (o.time === undefined && changed.getTime() > Date.now())
     throw new CliError(EXIT.usage, `${file} was changed in the future, by its file system: give --time`);
-  // Other commands do not pay for loading the parsers.
-  const { readMap } = await import('../import/map.ts');
-  const map = o.map === undefined ? NO_MAP : readMap(o.map, kind);
+  // An import without a map does not pay for the parser of YAML.
+  const map = o.map === undefined ? NO_MAP : (await import('../import/map.ts')).readMap(o.map, kind);
   return { file: fileAt(file), kind, map, time: o.time ?? changed.toISOString() };
 }
 

@@ -20,8 +20,9 @@ import { NO_GROUPS } from './empty.ts';
 import { positiveInteger } from './generate.ts';
 import { reviewCommands } from './reviewer.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
-import { npi, npis, scopes, tins } from '../options.ts';
-import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
+import { npi, npis, tins } from '../options.ts';
+import { appOf, DEFAULT_SCOPE, scopes, tokenSource, withApp } from '../app-options.ts';
+import { type AppOptions, contextOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
 interface Client {

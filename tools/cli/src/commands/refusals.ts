@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type AppOptions, contextOf, tokenSource, withApp } from '../context.ts';
+import { tokenSource, withApp } from '../app-options.ts';
+import { type AppOptions, contextOf } from '../context.ts';
 import { printList, withList, type ListOptions } from './lists.ts';
 
 /** A row of `GET /refusals`. */

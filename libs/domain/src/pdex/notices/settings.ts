@@ -1,5 +1,5 @@
 import { PAGE_LANGUAGES, type PageLanguage } from '@provider-access/kernel';
-import { isObject } from '@provider-access/fhir';
+import { isObject } from '@provider-access/fhir/primitives';
 import { hasOthers, type PolicyReading, quoted, readFile, type Schema } from '../policy-file.ts';
 import { NOTICE_TEMPLATES, type NoticeTemplate } from './templates.ts';
 
