@@ -22,17 +22,20 @@ export function encodePart(value: unknown, bodyFields: readonly string[]): Encod
   if (bodyFields.length === 0 || typeof value !== 'object' || value === null)
     return { json: JSON.stringify(value), bodies: NO_BODIES };
   const rest: Record<string, unknown> = { ...(value as Record<string, unknown>) };
-  const bodies = bodyFields.map((field) => {
-    const body = rest[field];
-    if (body === undefined) return undefined;
+  const bodies: (Uint8Array | undefined)[] = [];
+  for (const field of bodyFields) {
+    bodies.push(bytesOf(rest[field]));
     // JSON leaves it out. `delete` would make the object a slow one.
-    rest[field] = undefined;
-    if (body === null) return undefined;
-    if (typeof body === 'string') return utf8.encode(body);
-    if (body instanceof Uint8Array) return body;
-    throw new TypeError('a body is text or bytes');
-  });
+    if (rest[field] !== undefined) rest[field] = undefined;
+  }
   return { json: JSON.stringify(rest), bodies };
+}
+
+function bytesOf(body: unknown): Uint8Array | undefined {
+  if (body === undefined || body === null) return undefined;
+  if (typeof body === 'string') return utf8.encode(body);
+  if (body instanceof Uint8Array) return body;
+  throw new TypeError('a body is text or bytes');
 }
 
 /** Whether the record is newer than the part. */

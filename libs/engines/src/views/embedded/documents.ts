@@ -4,7 +4,7 @@ import { fieldOf } from '../query.ts';
 import type { PartPosition, StoredPart, ViewOp } from '../store.ts';
 import { decodePosition, encodePosition, packed } from './positions.ts';
 import { restored, type SharedArray, sharedArrayOf, withoutShared } from './shared-arrays.ts';
-import { columnsOf, type StoredArray } from './shared-writes.ts';
+import { pushColumns, type SharedWrites, type StoredArray } from './shared-writes.ts';
 import type { Statements } from './statements.ts';
 import type { PartColumns } from './tables.ts';
 import { bound } from './values.ts';
@@ -33,17 +33,24 @@ const MOST_LOADED = 32;
 
 /** Writes parts within the caller's transaction. @returns ids of documents whose part has changed since `base` */
 export function writeParts(statements: Statements, ops: readonly ViewOp[]): string[] {
-  const partOf = ({ part }: ViewOp): PartColumns => statements.layout.partByName.get(part)!;
-  const probablyNew = ops.filter((op) => isProbablyNew(partOf(op), op));
-  const added = new Set<ViewOp>();
-  for (const [part, some] of Map.groupBy(probablyNew, partOf))
-    for (const together of groups(part, some)) for (const op of insert(statements, part, together)) added.add(op);
-  const lost: string[] = [];
-  if (added.size < ops.length) {
-    const known = new Set(probablyNew);
-    for (const op of ops) if (!added.has(op) && !isWritten(statements, partOf(op), op, known.has(op))) lost.push(op.id);
+  const added: ViewOp[] = [];
+  for (const part of statements.layout.partByName.values()) {
+    const some = ops.filter((op) => op.part === part.name && isProbablyNew(part, op));
+    if (some.length > 0) insertAll(statements, part, some, added);
   }
+  const lost = added.length < ops.length ? writeOthers(statements, ops, new Set(added)) : [];
   statements.shared?.flush();
+  return lost;
+}
+
+/** @param added operations that are written */
+function writeOthers(statements: Statements, ops: readonly ViewOp[], added: ReadonlySet<ViewOp>): string[] {
+  const lost: string[] = [];
+  for (const op of ops) {
+    if (added.has(op)) continue;
+    const part = statements.layout.partByName.get(op.part)!;
+    if (!isWritten(statements, part, op, isProbablyNew(part, op))) lost.push(op.id);
+  }
   return lost;
 }
 
@@ -80,113 +87,136 @@ const MANY_DOCUMENTS = 64;
 /** SQLite copies the values of a statement. */
 const MOST_BYTES = 1024 * 1024;
 
+type Column = string | number | null;
+
 interface Encoded {
   readonly op: ViewOp;
-  readonly values: readonly (string | number | null)[];
+  readonly json: string | null;
   readonly bodies: readonly (Uint8Array | undefined)[];
   readonly array: SharedArray | undefined;
+  /** The number of the document, and its array as the tables have it. */
+  number: number | null;
+  stored: StoredArray | undefined;
 }
 
 function encoded(part: PartColumns, op: ViewOp): Encoded {
   const array = part.shared && sharedArrayOf(op.value, part.shared);
   const value = array?.isWhole ? withoutShared(op.value, part.shared!) : op.value;
-  const fields = part.bodies.length === 0 ? NO_FIELDS : part.bodies.map((b) => b.field);
-  const { json, bodies } = value === null ? NOTHING : encodePart(value, fields);
-  const values: (string | number | null)[] = [];
-  for (const index of part.indexed) values.push(bound(fieldOf(op.value, index.fields)));
-  values.push(json);
-  return { op, values, bodies, array };
+  const { json, bodies } = value === null ? NOTHING : encodePart(value, part.bodyFields);
+  return { op, json, bodies, array, number: null, stored: undefined };
 }
-const NO_FIELDS: readonly string[] = [];
 const NOTHING = { json: null, bodies: [] };
 
-/** Groups of as many documents as one statement inserts. */
-function* groups(part: PartColumns, ops: readonly ViewOp[]): Generator<readonly Encoded[]> {
+/** The indexed columns and the JSON of a part. */
+function pushValues(row: Column[], part: PartColumns, value: unknown, json: string | null): void {
+  for (const { fields } of part.indexed) row.push(bound(fieldOf(value, fields)));
+  row.push(json);
+}
+
+/**
+ * Inserts documents, as many with one statement as it takes. Intake spends more on this than on anything else, so it
+ * makes one object for each document and fills the values of a statement in place.
+ * @param added gets the operations whose documents were not there
+ */
+function insertAll(statements: Statements, part: PartColumns, ops: readonly ViewOp[], added: ViewOp[]): void {
   let group: Encoded[] = [];
   let bytes = 0;
   let most = 0;
-  for (const [n, op] of ops.entries()) {
-    const next = encoded(part, op);
-    const own = next.bodies.reduce((sum, body) => sum + (body?.byteLength ?? 0), 0);
+  for (let n = 0; n < ops.length; n++) {
+    const next = encoded(part, ops[n]!);
+    let own = 0;
+    for (const body of next.bodies) own += body?.byteLength ?? 0;
     if (group.length === most || bytes + own > MOST_BYTES) {
-      if (group.length > 0) yield* pieces(group, most);
+      insertGroup(statements, part, group, most, added);
       [group, bytes] = [[], 0];
       most = ops.length - n >= MANY_DOCUMENTS ? MANY_DOCUMENTS : MOST_DOCUMENTS;
     }
     group.push(next);
     bytes += own;
   }
-  if (group.length > 0) yield* pieces(group, most);
+  insertGroup(statements, part, group, most, added);
 }
 
 /** A group that its bytes ended has any number of documents. */
-function* pieces(group: readonly Encoded[], most: number): Generator<readonly Encoded[]> {
-  if (group.length === most) yield group;
-  else for (let at = 0; at < group.length; at += MOST_DOCUMENTS) yield group.slice(at, at + MOST_DOCUMENTS);
+function insertGroup(
+  statements: Statements,
+  part: PartColumns,
+  group: readonly Encoded[],
+  most: number,
+  added: ViewOp[],
+): void {
+  if (group.length === most && most > 0) insert(statements, part, group, added);
+  else
+    for (let at = 0; at < group.length; at += MOST_DOCUMENTS)
+      insert(statements, part, group.slice(at, at + MOST_DOCUMENTS), added);
 }
 
-/** @returns the operations whose documents were not there */
-function insert(statements: Statements, part: PartColumns, group: readonly Encoded[]): readonly ViewOp[] {
+function insert(statements: Statements, part: PartColumns, group: readonly Encoded[], added: ViewOp[]): void {
   const { shared } = statements;
-  const numbers: (number | null)[] = [];
-  const stored: (StoredArray | undefined)[] = [];
-  const rows: (string | number | null)[] = [];
-  for (const { op, values, array } of group) {
-    const number = statements.nextBody();
-    numbers.push(number);
-    rows.push(number);
-    const taken = shared?.take(op.id, array);
-    stored.push(taken?.stored);
-    if (taken === undefined) rows.push(op.id);
-    else rows.push(...taken.id);
+  const rows: Column[] = [];
+  for (const next of group) {
+    const { op } = next;
+    rows.push((next.number = statements.nextBody()));
+    if (shared === undefined) rows.push(op.id);
+    else next.stored = shared.take(op.id, next.array, rows);
     rows.push(packed(op.partition, op.offset)!);
-    for (const value of values) rows.push(value);
-    if (part.shared !== undefined) rows.push(...columnsOf(taken?.stored));
+    pushValues(rows, part, op.value, next.json);
+    if (part.shared !== undefined) pushColumns(rows, next.stored);
   }
   const isNew = inserted(statements, part, group, rows);
-  const added = group.flatMap(({ op, bodies }, i) => {
-    if (isNew(op.id, numbers[i]!)) return [{ op, bodies, number: numbers[i]!, stored: stored[i] }];
-    shared?.drop(stored[i]);
-    return [];
-  });
-  if (added.length === 0) return [];
+  const fresh = isNew === true ? group : group.filter(isNew);
+  if (shared !== undefined && fresh.length < group.length) dropOthers(shared, group, fresh);
+  if (fresh.length === 0) return;
+  for (const { op } of fresh) added.push(op);
   if (part.bodies.length > 0) {
-    const values = added.flatMap(({ number, bodies }) => [number, ...part.bodies.map((_, i) => bodies[i] ?? null)]);
-    statements.insertBodies(part, added.length).run(...values);
+    const values: (number | null | Uint8Array)[] = [];
+    for (const { number, bodies } of fresh) pushBodies(values, part, number, bodies);
+    statements.insertBodies(part, fresh.length).run(...values);
   }
-  shared?.add(added);
+  shared?.add(fresh);
   part.arrays.forEach(({ paths }, n) => {
-    const elements = added.flatMap(({ op }) => elementsOf(op.value, paths).map((element) => [...element, op.id]));
+    const elements = fresh.flatMap(({ op }) => elementsOf(op.value, paths).map((element) => [...element, op.id]));
     addElements(statements, part, n, elements);
   });
-  return added.map(({ op }) => op);
 }
 
-/** Inserts rows. @returns what tells, once for each document in turn, whether it was not there */
+/** Those that were there keep their arrays. */
+function dropOthers(shared: SharedWrites, group: readonly Encoded[], fresh: readonly Encoded[]): void {
+  const kept = new Set(fresh);
+  for (const next of group) if (!kept.has(next)) shared.drop(next.stored);
+}
+
+/** Inserts rows. @returns true if no document was there. Otherwise what tells it, once for each document in turn */
 function inserted(
   statements: Statements,
   part: PartColumns,
   { length }: readonly Encoded[],
-  rows: readonly (string | number | null)[],
-): (id: string, number: number | null) => boolean {
+  rows: readonly Column[],
+): true | ((document: Encoded) => boolean) {
   const statement = statements.insert(part, length);
   if (!statements.isNumbered) {
-    const ids = new Set((statement.all(...rows) as unknown as readonly (readonly [string])[]).map(([id]) => id));
-    return (id) => ids.delete(id.toWellFormed());
+    const found = statement.all(...rows) as unknown as readonly (readonly [string])[];
+    if (found.length === length) return true;
+    const ids = new Set(found.map(([id]) => id));
+    return ({ op }) => ids.delete(op.id.toWellFormed());
   }
   const { changes } = statement.run(...rows);
-  if (changes === 0 || changes === length) return () => changes !== 0;
-  return (id, number) => {
-    const found = statements.number().get(...statements.rowIds.valuesOf(id)) as unknown as readonly [number];
+  if (changes === length) return true;
+  if (changes === 0) return () => false;
+  return ({ op, number }) => {
+    const found = statements.number().get(...statements.rowIds.valuesOf(op.id)) as unknown as readonly [number];
     return found[0] === number;
   };
 }
 
 /** False if the part has changed since `base`. @param there whether the document was found to exist */
 function isWritten(statements: Statements, part: PartColumns, op: ViewOp, there: boolean): boolean {
-  const { values, bodies, array } = encoded(part, op);
-  const put = (onConflict: OnConflict, position: number | string): boolean =>
-    isPut(statements, part, onConflict, { id: op.id, values: [position, ...values], bodies, array });
+  const { json, bodies, array } = encoded(part, op);
+  const put = (onConflict: OnConflict, position: number | string): boolean => {
+    const values: Column[] = [position];
+    pushValues(values, part, op.value, json);
+    return isPut(statements, part, onConflict, { id: op.id, values, bodies, array });
+  };
   const position = packed(op.partition, op.offset);
   if (!there && position !== undefined && op.base === undefined && put('replace older', position)) return true;
   const found = statements.position(part).get(...statements.rowIds.valuesOf(op.id));
@@ -207,7 +237,12 @@ function isPut(
   statements: Statements,
   part: PartColumns,
   onConflict: OnConflict,
-  { id, values, bodies, array }: Pick<Encoded, 'values' | 'bodies' | 'array'> & { readonly id: string },
+  {
+    id,
+    values,
+    bodies,
+    array,
+  }: Pick<Encoded, 'bodies' | 'array'> & { readonly id: string; readonly values: readonly Column[] },
 ): boolean {
   const statement = statements.write(part, onConflict);
   const fresh = statements.nextBody();
@@ -222,12 +257,25 @@ function isPut(
   return true;
 }
 
-const writeBodies = (
+function writeBodies(
   statements: Statements,
   part: PartColumns,
   number: number | null,
   bodies: readonly (Uint8Array | undefined)[],
-): void => void statements.upsertBodies(part).run(number, ...part.bodies.map((_, i) => bodies[i] ?? null));
+): void {
+  const values: (number | null | Uint8Array)[] = [];
+  pushBodies(values, part, number, bodies);
+  statements.upsertBodies(part).run(...values);
+}
+function pushBodies(
+  values: (number | null | Uint8Array)[],
+  part: PartColumns,
+  number: number | null,
+  bodies: readonly (Uint8Array | undefined)[],
+): void {
+  values.push(number);
+  for (let i = 0; i < part.bodies.length; i++) values.push(bodies[i] ?? null);
+}
 
 type Values = readonly (string | number)[];
 

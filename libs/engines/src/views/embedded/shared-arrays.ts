@@ -13,28 +13,46 @@ export interface SharedArray {
 
 /** Undefined if the index finds nothing. */
 export function sharedArrayOf(value: unknown, { paths }: ArrayPaths): SharedArray | undefined {
-  const array = fieldOf(value, paths.at(-1)!);
+  const last = paths.length - 1;
+  const array = fieldOf(value, paths[last]!);
   if (!Array.isArray(array)) return undefined;
-  const prefix = paths.slice(0, -1).map((fields) => bound(fieldOf(value, fields)));
-  if (prefix.includes(null)) return undefined;
-  const texts = new Set<string>();
-  let isWhole = true;
-  for (const element of array as unknown[]) {
-    if (typeof element !== 'string') {
-      isWhole = false;
-      continue;
-    }
-    const text = element.toWellFormed();
-    if (text !== element || texts.has(text)) isWhole = false;
-    texts.add(text);
+  const prefix: (string | number)[] = [];
+  let isWhole = areDifferentTexts(array);
+  for (let i = 0; i < last; i++) {
+    const field = bound(fieldOf(value, paths[i]!));
+    if (field === null) return undefined;
+    prefix.push(field);
   }
-  if (texts.size === 0) return undefined;
+  const texts = isWhole ? (array as readonly string[]) : differentTexts(array);
+  if (texts.length === 0) return undefined;
   isWhole &&= prefix.every((field) => typeof field === 'string' && field.isWellFormed());
-  return { prefix: prefix as Values, texts: [...texts], isWhole };
+  return { prefix, texts, isWhole };
 }
 
-/** The part without its array and the fields in front of it. */
-export const withoutShared = (part: unknown, { paths }: ArrayPaths): unknown => without(part as object, paths);
+/** So many texts are compared with each other, because a set of them is dearer. */
+const FEW = 16;
+function areDifferentTexts(array: readonly unknown[]): array is readonly string[] {
+  for (let i = 0; i < array.length; i++) {
+    const text = array[i];
+    if (typeof text !== 'string' || !text.isWellFormed()) return false;
+    if (array.length <= FEW) for (let before = 0; before < i; before++) if (array[before] === text) return false;
+  }
+  return array.length <= FEW || new Set(array).size === array.length;
+}
+function differentTexts(array: readonly unknown[]): readonly string[] {
+  const texts = new Set<string>();
+  for (const element of array) if (typeof element === 'string') texts.add(element.toWellFormed());
+  return [...texts];
+}
+
+/** The part without its array and the fields in front of it, for its JSON. */
+export function withoutShared(part: unknown, { paths }: ArrayPaths): unknown {
+  if (paths.some((path) => path.length > 1)) return without(part as object, paths);
+  const kept = { ...(part as Record<string, unknown>) };
+  // JSON leaves them out.
+  for (const path of paths) kept[path[0]!] = undefined;
+  return kept;
+}
 
 /** A copy, because `delete` would make the object a slow one. */
 function without(value: object, paths: readonly (readonly string[])[]): object {

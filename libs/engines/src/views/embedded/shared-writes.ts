@@ -70,24 +70,22 @@ export class SharedWrites {
   }
 
   /**
-   * The id, the scope and the elements of a new document, as its row has them. Then call `add`, or `drop` if it is not
-   * new.
+   * The scope and the elements of a new document, as its row has them. Then call `add`, or `drop` if it is not new.
+   * @param row gets the columns of the id
    */
-  take(
-    id: string,
-    array: SharedArray | undefined,
-  ): { readonly id: StoredId; readonly stored: StoredArray | undefined } {
-    if (array === undefined) return { id: this.storedId(id), stored: undefined };
+  take(id: string, array: SharedArray | undefined, row: (string | number | null)[]): StoredArray | undefined {
     const [path, name] = splitId(id);
-    const scopeName = nameOf(array.prefix);
-    this.#lookUp(path, scopeName, array.prefix);
-    const elements = array.texts.map((text) => this.#texts.use(text));
-    const scope = this.#scopeOf(array.prefix, scopeName);
-    return { id: [this.#folderOf(path), name], stored: { scope, elements } };
+    const scopeName = array && nameOf(array.prefix);
+    if (array !== undefined) this.#lookUp(path, scopeName!, array.prefix);
+    row.push(this.#folderOf(path), name);
+    if (array === undefined) return undefined;
+    const elements: Element[] = [];
+    for (const text of array.texts) elements.push(this.#texts.use(text));
+    return { scope: this.#scopeOf(array.prefix, scopeName), elements };
   }
-  add(documents: readonly { readonly number: number; readonly stored: StoredArray | undefined }[]): void {
+  add(documents: readonly { readonly number: number | null; readonly stored: StoredArray | undefined }[]): void {
     const values: ElementValue[] = [];
-    for (const { number, stored } of documents) if (stored !== undefined) addValues(values, stored, number);
+    for (const { number, stored } of documents) if (stored !== undefined) addValues(values, stored, number!);
     this.#addElements(values);
   }
   drop(stored: StoredArray | undefined): void {
@@ -114,8 +112,10 @@ export class SharedWrites {
         before.elements.filter((element) => !kept.has(element)),
       );
     const now = scope === undefined ? undefined : { scope, elements };
+    const columns: (string | number | null)[] = [];
+    pushColumns(columns, now);
     this.#prepare('shared/update', () => `UPDATE ${this.#documents} SET scope = ?, elements = ? WHERE body = ?`).run(
-      ...columnsOf(now),
+      ...columns,
       number,
     );
     if (now !== undefined) {
@@ -207,7 +207,8 @@ export class SharedWrites {
       this.#prepare(
         `shared/elements/${count}`,
         () => `${INSERT_MANY} ${this.tables.elements} VALUES ${placesOf(COLUMNS, count)}`,
-      ).run(...values.slice(at, (at += COLUMNS * count)));
+      ).run(...(values.length === COLUMNS * count ? values : values.slice(at, at + COLUMNS * count)));
+      at += COLUMNS * count;
     }
   }
 
@@ -222,9 +223,11 @@ export class SharedWrites {
   }
 }
 
-/** The values of `SHARED_COLUMNS`. */
-export const columnsOf = (stored: StoredArray | undefined): readonly (string | number | null)[] =>
-  stored === undefined ? [null, null] : [stored.scope, listOf(stored.elements)];
+/** Adds the values of `SHARED_COLUMNS` to those of a row. */
+export function pushColumns(row: (string | number | null)[], stored: StoredArray | undefined): void {
+  if (stored === undefined) row.push(null, null);
+  else row.push(stored.scope, listOf(stored.elements));
+}
 /** SQLite stores a number of JavaScript as a floating-point one where the column has no type, and a bigint never. */
 type ElementValue = number | string | bigint;
 function addValues(values: ElementValue[], { scope, elements }: StoredArray, number: number): void {
@@ -232,8 +235,11 @@ function addValues(values: ElementValue[], { scope, elements }: StoredArray, num
 }
 
 /** Different for different values. */
-const nameOf = (prefix: Values): string =>
-  prefix.map((value) => (typeof value === 'number' ? `${value}` : `'${value.length}:${value}`)).join();
+function nameOf(prefix: Values): string {
+  let name = '';
+  for (const value of prefix) name += typeof value === 'number' ? `${value},` : `'${value.length}:${value},`;
+  return name;
+}
 
 /** What JSON has to escape, which the texts are searched for because `JSON.stringify` costs more. */
 // eslint-disable-next-line no-control-regex -- JSON escapes control characters

@@ -27,6 +27,7 @@ export interface PartColumns {
   /** Column and fields of each indexed path of the part. */
   readonly indexed: readonly { readonly column: string; readonly fields: readonly string[] }[];
   readonly bodies: readonly { readonly column: string; readonly field: string; readonly path: string }[];
+  readonly bodyFields: readonly string[];
   readonly arrays: readonly ArrayPaths[];
   /** The array index that shares texts, if it is one of this part. Its tables are those of `sharedTables`. */
   readonly shared: ArrayPaths | undefined;
@@ -69,15 +70,17 @@ export const layoutOf = oncePerProjection((projection): Layout => {
     .map((index): ArrayPaths => ({ index, paths: index.fields.map((f) => splitPath(f)[1]) }));
   const parts = Object.values(projection.topics).map((topic, n): PartColumns => {
     const mine = (path: string): boolean => splitPath(path)[0] === topic.part;
+    const bodies = bodyColumns
+      .filter(({ path }) => mine(path))
+      .map(({ path, column }) => ({ column, path, field: splitPath(path)[1][0]! }));
     return {
       name: topic.part,
       n,
       indexed: [...columns]
         .filter(([path]) => mine(path))
         .map(([path, column]) => ({ column, fields: splitPath(path)[1] })),
-      bodies: bodyColumns
-        .filter(({ path }) => mine(path))
-        .map(({ path, column }) => ({ column, path, field: splitPath(path)[1][0]! })),
+      bodies,
+      bodyFields: bodies.map(({ field }) => field),
       arrays: arrays.filter(({ index }) => !index.shared && mine(index.fields[0]!)),
       shared: arrays.find(({ index }) => index.shared && mine(index.fields[0]!)),
     };
