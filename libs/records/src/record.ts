@@ -72,6 +72,8 @@ export interface Tie {
 }
 
 export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
+/** As `recordId`. @param name of the resource (`nameOf`) */
+export const recordIdNamed = (member: string, name: string): string => `${member}/${name}`;
 /** The member of a record. Neither a type nor the id of a resource has a slash. */
 export const memberOfRecord = (id: string): string => id.slice(0, id.lastIndexOf('/', id.lastIndexOf('/') - 1));
 /** The name of a resource, as a reference has it. */

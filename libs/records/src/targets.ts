@@ -3,7 +3,7 @@ import type { IdSet } from '@provider-access/engines/views';
 import { isSharedType } from '@provider-access/fhir';
 import type { RecordsReader } from './reader.ts';
 import { hasAllLabels, type Labelled, labelsOfRecord, targetsOfLine } from './record-labels.ts';
-import { memberOfRecord, NOBODY, recordId, type RecordPart, SHARED } from './record.ts';
+import { memberOfRecord, NOBODY, recordId, recordIdNamed, type RecordPart, SHARED } from './record.ts';
 import { mayBeShared } from './supporting.ts';
 
 export const PROVENANCE = 'Provenance';
@@ -54,8 +54,8 @@ function recordsOf({ member, type, targets, line }: Labelled): readonly string[]
       isShared = isSharedType(of);
       mayBe = !isShared && mayBeShared(of);
     }
-    ids.push(`${isShared ? SHARED : member}/${target}`);
-    if (mayBe) ids.push(`${SHARED}/${target}`);
+    ids.push(recordIdNamed(isShared ? SHARED : member, target));
+    if (mayBe) ids.push(recordIdNamed(SHARED, target));
   }
   return ids;
 }

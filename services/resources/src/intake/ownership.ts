@@ -1,7 +1,7 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { type Holding, recordId, type RecordsReader, SHARED } from '@provider-access/records';
+import { type Holding, recordId, recordIdNamed, type RecordsReader, SHARED } from '@provider-access/records';
 import type { BridgingClaims, Claims } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { MemberFactsDocument } from '@provider-access/facts';
@@ -118,7 +118,7 @@ export class Ownership {
   #holderOf(name: string, holdings: readonly Holding[]): string | undefined {
     return holdings.find(({ member, hasNow }) => {
       if (member === SHARED) return false;
-      const own = this.#options.current.inFlight.get(`${member}/${name}`);
+      const own = this.#options.current.inFlight.get(recordIdNamed(member, name));
       return own === undefined ? hasNow : own.deleted !== true;
     })?.member;
   }

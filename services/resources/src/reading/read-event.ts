@@ -16,6 +16,7 @@ import {
   type Readable,
   readInbound,
 } from '@provider-access/intake/read';
+import { nameOf, recordIdNamed } from '@provider-access/records';
 import { type DataText, hasNoEscape, scanData } from '../domain/sent-text.ts';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
@@ -47,8 +48,8 @@ export function eventOf(record: LogRecord, { judgement, id, receipt, failed }: R
   return { record, judgement, id, receipt, names, ...(failed !== undefined && { failed }) };
 }
 function namesOf({ about: { member, type, id } }: Versioned): ResourceNames {
-  const name = `${type}/${id}`;
-  return { name, recordId: `${member}/${name}` };
+  const name = nameOf(type, id);
+  return { name, recordId: recordIdNamed(member, name) };
 }
 /** A judgement that makes a version of a resource, or removes it. */
 export type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
