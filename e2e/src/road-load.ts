@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyntheticPayer } from '@provider-access/synthetic';
 import { toStructured, type DomainEvent } from '@provider-access/events';
-import type { Manifest } from '@provider-access/cli';
 import { eventually, tokenRequest } from '@provider-access/testing';
 import type { TestApp } from './harness.ts';
 import { WAIT } from './interrupted.ts';
+import { RoadExports, STEADY, type Wanted } from './road-exports.ts';
 import {
   findGroup,
   http,
@@ -42,6 +42,8 @@ export interface LoadReport {
   readonly optOuts: number;
   /** Answers that accepted an opt-out or opt-in before it was effective everywhere. */
   readonly late: number;
+  /** Answers of BASE about exports of which it did not know the newest yet (`BEHIND`). */
+  readonly behind: number;
 }
 export interface LoadOptions {
   readonly platform: Served;
@@ -56,7 +58,6 @@ export interface LoadOptions {
 const WRITTEN = 8;
 /** Below the limit of 60 a minute. */
 const TOKEN_MS = 1300;
-const STEADY = /^(200|202)$/;
 
 /** Pause after which a client repeats its request, ms; undefined if the answer does not ask for that. */
 const retryAfter = ({ status, headers }: HttpAnswer): number | undefined =>
@@ -69,6 +70,10 @@ export class RoadLoad {
   readonly #slowest: Record<string, number> = {};
   readonly #failures: Failure[] = [];
   readonly #repeated: Record<string, number> = {};
+  readonly #road = new RoadExports({
+    ask: (...request) => this.#ask(...request),
+    consents: () => this.#consents,
+  });
   readonly #loops: Promise<void>[] = [];
   /** How many rounds each loop has made, with or without a failure. */
   readonly #rounds = new Map<string, number>();
@@ -146,6 +151,7 @@ export class RoadLoad {
       exports: this.#exports,
       optOuts: this.#optOuts,
       late: this.#late,
+      behind: this.#road.behind,
     };
   }
   /** The failures so far, equal ones together, for an assertion with a short message. */
@@ -181,14 +187,14 @@ export class RoadLoad {
   }
 
   /**
-   * One request, repeated if the platform asks for it. Throws unless `wanted` accepts the answer's status. `call` may
-   * build it anew each time.
+   * One request, repeated if the platform asks for it. Throws unless `wanted` accepts the answer or its status. `call`
+   * may build it anew each time.
    */
   async #ask(
     what: string,
     path: string,
     call: HttpCall | (() => HttpCall) = {},
-    wanted: RegExp = STEADY,
+    wanted: Wanted = STEADY,
   ): Promise<HttpAnswer> {
     const { platform } = this.#options;
     const give = performance.now() + WAIT.timeout;
@@ -209,7 +215,7 @@ export class RoadLoad {
       await sleep(after);
       answer = await once();
     }
-    if (!wanted.test(String(answer.status)))
+    if (!(wanted instanceof RegExp ? wanted.test(String(answer.status)) : wanted(answer)))
       throw new Error(
         `${what}: ${path.replace(platform.base, '').split('?')[0]!} was answered ${answer.status}: ` +
           `${answer.body.toString('utf8').slice(0, 300)}`,
@@ -341,47 +347,11 @@ export class RoadLoad {
   }
   /** The lines of members who stay all the time, sorted. */
   async #exportOnce(check: (text: string) => void = () => undefined): Promise<readonly string[]> {
-    const kickOff = await this.#ask(
-      'kick-off',
-      `/fhir/Group/${this.#group}/$export`,
-      { headers: { accept: 'application/fhir+json', prefer: 'respond-async' } },
-      /^202$/,
-    );
-    const status = String(kickOff.headers['content-location']);
-    let manifest: Manifest | undefined;
-    while (manifest === undefined) {
-      const answer = await this.#ask('status', status);
-      if (answer.status === 200) manifest = json<Manifest>(answer);
-      else await sleep(150);
-    }
-    let text = '';
-    for (const { url } of manifest.output) text += await this.#file(status, url);
+    const text = await this.#road.text(this.#group);
     check(text);
     return text
       .split('\n')
       .filter((line) => this.#steady.some((member) => line.includes(`"${member}`) || line.includes(`/${member}`)))
       .toSorted();
-  }
-
-  /**
-   * A file without any visible line answers 404, and the manifest says so: a member left in between. If a member leaves
-   * after the decision and before the first byte, the build in e2e/cluster/BASE answers 500. Later builds send the file
-   * without that member (services/export/test/access.int.spec.ts).
-   */
-  async #file(status: string, url: string): Promise<string> {
-    for (let asked = 0; ; asked++) {
-      const before = this.#consents;
-      const answer = await this.#ask('download', url, {}, /^(200|404|500)$/);
-      if (answer.status === 500) {
-        // Odd: a request was under way at this moment.
-        if ((before === this.#consents && before % 2 === 0) || asked > 4)
-          throw new Error(`GET ${url.replace(this.#options.platform.base, '')} was answered 500 while nobody left`);
-        continue;
-      }
-      if (answer.status === 200) return answer.body.toString('utf8');
-      const { output } = json<Manifest>(await this.#ask('status', status, {}, /^200$/));
-      if (!output.some((f) => f.url === url)) return '';
-      if (asked === 2) throw new Error('a file that the manifest names was answered 404');
-    }
   }
 }

@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { baseBuild, baseCommit } from './base-build.ts';
 import { startDeployment, type Deployment } from './deployment.ts';
 import { SERVICES } from './gateway.ts';
-import { publishAll, registerApp } from './harness.ts';
+import { publishAll, registerApp, type TestApp } from './harness.ts';
 import { PATIENT, seenPayer } from './interrupted.ts';
+import { http } from './road.ts';
+import { BEHIND } from './road-exports.ts';
 import { RoadLoad } from './road-load.ts';
 import { testNothingLost, testRebuilt } from './rolled.ts';
 
@@ -23,6 +25,7 @@ describe('a roll-out between two builds', () => {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-roll-'));
   let base: string;
   let platform: Deployment;
+  let app: TestApp;
   let load: RoadLoad;
 
   beforeAll(async () => {
@@ -40,7 +43,7 @@ describe('a roll-out between two builds', () => {
       },
     });
     await publishAll(platform, payer.events());
-    const app = await registerApp(platform, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
+    app = await registerApp(platform, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
     load = new RoadLoad({ platform, payer, app, npi: organization.npi });
     await load.start();
   }, 1_800_000);
@@ -90,9 +93,22 @@ describe('a roll-out between two builds', () => {
       expect(retired.filter((r) => r.code !== 0)).toEqual([]);
       expect(load.failed()).toEqual([]);
     }, 900_000);
+  /** What is answered about a job that never was. */
+  const refused = async (): Promise<string> => {
+    const answer = await http(`${platform.base}/fhir/bulk/${'a'.repeat(26)}`, { token: await app.tokens.get() });
+    expect(answer.status).toBe(404);
+    return answer.body.toString('utf8');
+  };
   const rolled = (): { platform: Deployment; load: RoadLoad } => ({ platform, load });
 
+  // If this fails after BASE has changed, BASE asks the stream of a job: delete `BEHIND` and what uses it.
+  test('the earlier build says in its own words that it does not know a job', async () => {
+    expect(await refused()).toContain(BEHIND);
+  });
   rolls('forward', () => HERE, true);
+  test('this build says it in other words, so that its 404 for a new job is a failure', async () => {
+    expect(await refused()).not.toContain(BEHIND);
+  });
   testRebuilt(rolled);
   rolls('back', () => base, false);
   testNothingLost(rolled);

@@ -5,9 +5,10 @@ import type { RefusalReason } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
-import { expiresAt } from '../domain/job.ts';
-import { exportJobs, getJob, type JobPart, keptJob } from '../jobs-view.ts';
+import { expiresAt, type Job } from '../domain/job.ts';
+import { exportJobs, keptJob } from '../jobs-view.ts';
 import { type JobWords, KINDS, type Kinds } from '../run/job-kind.ts';
+import { JobStreams, type KnownJob } from '../run/job-stream.ts';
 
 /** The form of our job ids: base32 of 128 bits. Text of another form needs no query. */
 const JOB_ID = /^[a-z2-7]{26}$/;
@@ -21,37 +22,52 @@ export class OwnJobs {
     @Inject(JOBS_CONFIG) private readonly config: JobsConfig,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(KINDS) private readonly kinds: Pick<Kinds, 'of'>,
+    @Inject(JobStreams) private readonly streams: Pick<JobStreams, 'known'>,
   ) {
     this.jobs = ports.views.reader(exportJobs);
   }
 
   /** How the client reads of the job. */
-  wordsOf(job: Pick<JobPart, 'match'>): JobWords {
+  wordsOf(job: Pick<Job, 'match'>): JobWords {
     return this.kinds.of(job).words;
   }
 
   /** Only for whoever may have the job: it may come from memory. */
-  async current(id: string): Promise<JobPart | undefined> {
-    return keptJob(this.jobs, id) ?? getJob(this.jobs, id);
+  async current(id: string): Promise<Job | undefined> {
+    return keptJob(this.jobs, id) ?? (await this.streams.known(id))?.newest;
+  }
+
+  /** The client's own job, with everything that any process may have told the client of it. @throws Refusal 404 */
+  async find(client: string, id: string): Promise<Job> {
+    return (await this.own(client, id)).newest;
   }
 
   /**
-   * The client's own job. Only a job that is found comes from memory: whatever is refused costs the query of an unknown
-   * one. @throws Refusal 404
+   * As `find`, and it runs until the view has its end: processes of 0.2.0 and earlier read only the view, so they
+   * answer 404 for the files of a manifest that comes before.
    */
-  async find(client: string, id: string): Promise<JobPart> {
-    const job = JOB_ID.test(id) ? (this.openInMemory(client, id) ?? (await getJob(this.jobs, id))) : undefined;
-    if (job === undefined) return this.refuse(client, 'export-unknown');
+  async findShown(client: string, id: string): Promise<Job> {
+    const { newest, projected } = await this.own(client, id);
+    if (newest.status !== 'sealed' || projected?.sealed !== undefined) return newest;
+    const { sealed: _notYet, ...running } = newest;
+    return { ...running, status: 'writing' };
+  }
+
+  /** Only a job that is found comes from memory: whatever is refused costs the queries of an unknown one. */
+  private async own(client: string, id: string): Promise<KnownJob> {
+    const known = JOB_ID.test(id) ? (this.openInMemory(client, id) ?? (await this.streams.known(id))) : undefined;
+    if (known === undefined) return this.refuse(client, 'export-unknown');
+    const { newest: job } = known;
     if (job.client !== client) return this.refuse(client, 'export-of-another', job);
     if (this.isGone(job)) return this.refuse(client, 'export-gone', job);
     this.ports.tracing?.link(job.traceparent);
-    return job;
+    return known;
   }
-  private openInMemory(client: string, id: string): JobPart | undefined {
+  private openInMemory(client: string, id: string): KnownJob | undefined {
     const job = keptJob(this.jobs, id);
-    return job?.client === client && !this.isGone(job) ? job : undefined;
+    return job?.client === client && !this.isGone(job) ? { newest: job, projected: job } : undefined;
   }
-  private isGone(job: JobPart): boolean {
+  private isGone(job: Job): boolean {
     const ended = (expiresAt(job, this.config.keepMs) ?? Infinity) <= this.ports.clock.now();
     return ended || job.status === 'cancelled' || job.status === 'expired';
   }
@@ -61,7 +77,7 @@ export class OwnJobs {
    * audited, so that the time does not tell them apart either. The audit names a job that exists, and keeps no text
    * that the client made up. @throws Refusal 404
    */
-  async refuse(client: string, reason: RefusalReason, of?: Pick<JobPart, 'job' | 'group'>): Promise<never> {
+  async refuse(client: string, reason: RefusalReason, of?: Pick<Job, 'job' | 'group'>): Promise<never> {
     const about = of === undefined ? {} : { job: of.job, group: of.group };
     await this.audit.refuse({ client, action: 'download', reason, ...about });
     throw new Refusal('not-found', 'There is no such export or match, or it is no longer available.');

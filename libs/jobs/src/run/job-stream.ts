@@ -7,9 +7,16 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { JOBS_CONFIG, type JobsConfig } from '../config.ts';
 import { measureDecision } from '../job-metrics.ts';
-import { exportJobs, getJob } from '../jobs-view.ts';
+import { exportJobs, getJob, type JobPart } from '../jobs-view.ts';
 import { decide, evolve, type Job, type JobCommand, type JobRefusal } from '../domain/job.ts';
 
+/** What the two places that know a job have of it. */
+export interface KnownJob {
+  /** From the place that has more events. */
+  readonly newest: Job;
+  /** From the view of this process, which may be behind. */
+  readonly projected: JobPart | undefined;
+}
 export type Executed =
   | { readonly ok: true; readonly job: Job; readonly version: number }
   | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
@@ -29,6 +36,17 @@ export class JobStreams {
   }
   async load(job: string): Promise<Job | undefined> {
     return (await this.head(job))?.snapshot;
+  }
+  /**
+   * The job for an answer. The stream has each event before any process can tell a client of it, and the view of this
+   * process may be behind: a process of another release waits for its own version of the view only. The view has more
+   * if the streams were lost. Every answer costs the same two queries, so it does not tell whether there is a job.
+   */
+  async known(job: string): Promise<KnownJob | undefined> {
+    const { streams } = this.ports.state;
+    const [head, projected] = await Promise.all([streams.load<Job>(`export/${job}`), getJob(this.jobs, job)]);
+    const newest = (head?.version ?? 0) > (projected?.version ?? 0) ? head!.snapshot : projected;
+    return newest && { newest, projected };
   }
   private async head(job: string): Promise<StreamHead<Job> | undefined> {
     const stream = `export/${job}`;
@@ -64,7 +82,10 @@ export class JobStreams {
   end(kind: 'cancel' | 'fail' | 'expire', job: string, reason: string): Promise<Executed> {
     return this.execute({ kind, data: { job, reason, at: instant(this.ports.clock.now()) } });
   }
-  /** True once the view of jobs has passed this version, so that the next request to any process sees it. */
+  /**
+   * True once the view of jobs has passed this version, so that lists, limits and processes of 0.2.0 and earlier, which
+   * do not ask the stream, see it.
+   */
   async isVisible(job: string, version: number): Promise<boolean> {
     const { waitMs } = this.config;
     const position = await this.ports.state.streams.published(`export/${job}`, version, waitMs);

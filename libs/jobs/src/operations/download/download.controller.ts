@@ -14,8 +14,8 @@ import {
   Operation,
 } from '@provider-access/service/operation';
 import { BLOBS } from '../../config.ts';
+import type { Job } from '../../domain/job.ts';
 import { type IndexedSegment, layout, releasedBy, tagOf } from '../../segments/index.ts';
-import type { JobPart } from '../../jobs-view.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
 import { type DownloadSlot, DownloadSlots } from './download-slots.ts';
@@ -75,7 +75,7 @@ export class DownloadController {
   /** `slot` is absent for a request without a body. */
   private async answer(
     { client, scopes, params, request: { headers } }: Asked<typeof DOWNLOAD>,
-    job: JobPart,
+    job: Job,
     slot?: DownloadSlot,
   ): Promise<Audited> {
     const moment = this.releases.moment(job);
@@ -159,7 +159,7 @@ export class DownloadController {
   private async rangeCounts(
     headers: IncomingHttpHeaders,
     etag: string,
-    job: JobPart,
+    job: Job,
     visible: VisibleFile,
   ): Promise<boolean> {
     const isWhole = await this.releases.isAsSealed(job, visible);
@@ -170,7 +170,7 @@ export class DownloadController {
   }
 
   private async visibleFile(
-    job: JobPart,
+    job: Job,
     name: string,
     moment: Moment,
     scopes: GrantedScopes,

@@ -6,12 +6,11 @@ import { operationOutcome } from '@provider-access/fhir';
 import { FHIR_TYPE, JSON_TYPE, PORTS, renderRefusal, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { JOBS_CONFIG, type JobsConfig } from '../../config.ts';
-import { chunksWritten } from '../../domain/job.ts';
+import { chunksWritten, type Job } from '../../domain/job.ts';
 import { linesIn } from '../../segments/index.ts';
 import { ClientLimits } from '../../run/client-limits.ts';
 import { JobStreams } from '../../run/job-stream.ts';
 import { isOfList } from '../../files/list-file.ts';
-import type { JobPart } from '../../jobs-view.ts';
 import { Turns } from '../../turns.ts';
 import { Releases, uncoveredOf, type VisibleFile } from '../download/releases.ts';
 import { OwnJobs } from '../own-jobs.ts';
@@ -73,7 +72,7 @@ export class StatusController {
 
   @Operation(STATUS)
   async status({ client, scopes, params }: Asked<typeof STATUS>): Promise<Answer> {
-    const job = await this.jobs.find(client, params.job);
+    const job = await this.jobs.findShown(client, params.job);
     await this.limits.countPoll('status', params.job);
     const separate = job.separateStatus === true;
     if (job.status === 'failed') {
@@ -103,7 +102,7 @@ export class StatusController {
    * What the manifest of a sealed job says. Counts include only what the client may see at this moment. A file without
    * a permitted segment, or of a type that the token does not cover, is not listed. Throws FactsStale.
    */
-  private async content(job: JobPart, scopes: GrantedScopes): Promise<ManifestContent> {
+  private async content(job: Job, scopes: GrantedScopes): Promise<ManifestContent> {
     const { manifest } = await this.releases.manifest(job);
     const moment = this.releases.moment(job);
     const files: (ListedFile & { readonly visible: VisibleFile })[] = [];
@@ -159,7 +158,7 @@ function continuationOf<F extends { readonly visible: VisibleFile }>(
 }
 
 /** Seconds from 1 to 5: half of the remaining time at the present speed. */
-function retryAfter(job: JobPart, now: number): number {
+function retryAfter(job: Job, now: number): number {
   const done = chunksWritten(job);
   if (job.plan === undefined || done === 0) return 1;
   const rest = ((now - Date.parse(job.requestedAt)) / done) * (job.plan.chunks - done);
