@@ -62,8 +62,11 @@ function keysOf({ tokens, tokensBy, line }: AcceptedData): readonly string[] {
 function partOf(data: AcceptedData): Pick<SearchPart, 'keys' | 'labels'> {
   const served = asServed(data);
   const labels = served.labels!;
-  return { keys: [...keysOf(served), ...labelKeys(labels)], ...(labels.length > 0 && { labels }) };
+  const keys = keysOf(served);
+  return labels.length === 0 ? { keys } : { keys: [...keys, ...labelKeys(labels)], labels };
 }
+
+const WITHOUT_KEYS: Pick<SearchPart, 'keys' | 'labels'> = { keys: [] };
 
 /** Whose record the document of its keys is about, and its labels. */
 export function labelsInKeys(document: ViewDocument): { readonly member: string; readonly labels: readonly string[] } {
@@ -79,12 +82,9 @@ const fromRecords: TopicEvolve<SearchPart> = {
     const data = recordData(record);
     const { member, type, versionId } = data;
     const { businessTime, sequence, source = null, event = null } = orderOf(data);
-    const next: SearchPart = {
-      member,
-      type,
-      at: [versionId, businessTime, sequence, source, event],
-      ...('line' in data ? partOf(data) : { keys: [] }),
-    };
+    const at: SearchPart['at'] = [versionId, businessTime, sequence, source, event];
+    const { keys, labels } = 'line' in data ? partOf(data) : WITHOUT_KEYS;
+    const next: SearchPart = labels === undefined ? { member, type, at, keys } : { member, type, at, keys, labels };
     return part === undefined || replaces(orderedOf(part), orderedOf(next)) ? next : undefined;
   },
 };
