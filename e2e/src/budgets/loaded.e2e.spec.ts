@@ -7,6 +7,8 @@ import { type PlatformProcess, startPlatform } from '@provider-access/cli';
 import { BUNDLE, noteOf } from '@provider-access/kernel/bundle';
 import { eventually } from '@provider-access/testing';
 import { BUDGETS } from '@provider-access/testing/budgets';
+import { memberOf } from '../payers.ts';
+import { findGroup, http, kickOff, payerEvent, publishAll, registerApp, sealed, texts } from '../road.ts';
 
 /** What a start loads stays in memory, and each garbage collection of the serving thread visits all of its objects. */
 interface Loaded {
@@ -25,6 +27,14 @@ const file = join(folder, 'loaded.json');
 let platform: PlatformProcess | undefined;
 let loaded: Loaded;
 
+async function report({ pid }: PlatformProcess): Promise<Loaded> {
+  rmSync(file, { force: true });
+  process.kill(pid, 'SIGUSR2');
+  return eventually(() => JSON.parse(readFileSync(file, 'utf8')) as Loaded, {
+    what: 'the platform reports what it has loaded',
+  });
+}
+
 beforeAll(async () => {
   const counter = pathToFileURL(join(import.meta.dirname, 'loaded.mjs'));
   counter.searchParams.set('file', file);
@@ -32,10 +42,7 @@ beforeAll(async () => {
     dataDir: join(folder, 'data'),
     env: { NODE_OPTIONS: `--import=${counter.href}` },
   });
-  process.kill(platform.pid, 'SIGUSR2');
-  loaded = await eventually(() => JSON.parse(readFileSync(file, 'utf8')) as Loaded, {
-    what: 'the platform reports what it has loaded',
-  });
+  loaded = await report(platform);
 }, 300_000);
 afterAll(async () => {
   await platform?.stop();
@@ -68,6 +75,25 @@ it('a standalone loads nothing that only other deployments use, and no client fo
   expect(loaded.packages.filter((name) => unused.test(name) || /^@opentelemetry\/(?!api$)/.test(name))).toEqual([]);
   expect(loaded.packages).toContain('fastify');
   expect(loaded.fetch).toBe(false);
+});
+
+// Such a module would be read while requests wait, and no count above would have it.
+it('a standalone that has started loads no module for events, a search, a read and an export', async () => {
+  const npi = '1234567893';
+  await publishAll(platform!, [
+    payerEvent('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: '2020-01-01' }),
+    ...memberOf('loaded', { npi }),
+  ]);
+  const token = await (await registerApp(platform!, { name: 'Loaded', npi })).tokens.get();
+  const { id } = await findGroup(platform!, token, npi);
+  for (const path of ['Patient?_id=loaded', 'Patient/loaded'])
+    expect((await http(`${platform!.base}/fhir/${path}`, { token })).status).toBe(200);
+  const files = await texts(await sealed(await kickOff(platform!, token, id), token), token);
+  expect(files.get('Patient')).toContain('"loaded"');
+  const later = await report(platform!);
+  expect(later.own.filter((url) => !loaded.own.includes(url))).toEqual([]);
+  expect(later.packages.filter((name) => !loaded.packages.includes(name))).toEqual([]);
+  expect(later.modules).toBe(loaded.modules);
 });
 
 it.each(['attribution', 'auth', 'consent', 'export', 'resources'])(
