@@ -1,8 +1,8 @@
 /**
  * SQL for values that a plan must not depend on. SQLite prepares a statement again for each execution if its plan may
  * depend on a value. That is so with a plain `LIMIT ?`. With `= ?` and `IS ?` it is so in a query of several tables,
- * and in one with an order, groups or DISTINCT; not in UPDATE and DELETE. The `+` hides the value from the plan. ESLint
- * refuses the plain forms in queries.
+ * in one with an order, groups or DISTINCT, and in a query or DELETE of a column that is in the condition of a partial
+ * index. The `+` hides the value from the plan. ESLint refuses the plain forms in queries.
  */
 
 /** As in `name = ${VALUE}`. */
