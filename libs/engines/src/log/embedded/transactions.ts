@@ -27,6 +27,11 @@ const ROWS_TOGETHER = 1000;
 /** After a transaction with so many rows, more are to be expected. Otherwise a write waits this part of its time. */
 const MANY_ROWS = 50;
 const ALONE = 1 / 40;
+/**
+ * With so many rows a commit is worth its pages, and nothing waits any more. Each writer waits for its commit before it
+ * reads on, so a wait after each full batch would bound its rate, and it would fall behind a fast log.
+ */
+const ENOUGH_ROWS = 400;
 /** So long after the last one, as a part of its time, no others are to be expected either. */
 const QUIET = 1 / 4;
 
@@ -42,6 +47,8 @@ export class WritesOfTurn {
   readonly #patient: Waiting[] = [];
   #next: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** Rows of the writes that may wait. */
+  #patientRows = 0;
   /** When the last write that may wait came, ms. */
   #lastAt = 0;
   #isBusy = false;
@@ -57,13 +64,14 @@ export class WritesOfTurn {
    * further try could wait for a lock of another program, and nothing else would run meanwhile.
    * @param rows how many rows `work` writes, about
    * @param waitMs how long the write may wait for others that may wait, ms. It waits less if no others are to be
-   *   expected: a fortieth of it after such a commit with few rows, and a quarter of it after the last of them.
+   *   expected: a fortieth of it after such a commit with few rows, and a quarter of it after the last of them. Once
+   *   `ENOUGH_ROWS` wait, all are written in the next turn.
    * @returns the result of `work`, once it is committed. It rejects with the error of `work` or of the file.
    */
   add<T>(rows: number, work: () => T, waitMs = 0): Promise<T> {
     const queue = waitMs === 0 ? this.#urgent : this.#patient;
     if (waitMs === 0) this.#next ??= setImmediate(() => this.#writeUrgent());
-    else this.#wait(waitMs);
+    else this.#wait(rows, waitMs);
     return new Promise((resolve, reject) => {
       queue.push({
         work: () => {
@@ -82,8 +90,14 @@ export class WritesOfTurn {
     while (this.#patient.length > 0) this.#writePatient();
   }
 
-  #wait(waitMs: number): void {
+  #wait(rows: number, waitMs: number): void {
     this.#lastAt = performance.now();
+    const before = this.#patientRows;
+    this.#patientRows += rows;
+    if (before < ENOUGH_ROWS && this.#patientRows >= ENOUGH_ROWS) {
+      clearTimeout(this.#later);
+      this.#later = setTimeout(() => this.#writePatient(), 0);
+    }
     if (this.#later !== undefined) return;
     if (!this.#isBusy) {
       this.#later = setTimeout(() => this.#writePatient(), waitMs * ALONE);
@@ -107,7 +121,9 @@ export class WritesOfTurn {
   #writePatient(): void {
     clearTimeout(this.#later);
     this.#later = undefined;
-    this.#isBusy = this.#write(this.#patient) >= MANY_ROWS;
+    const rows = this.#write(this.#patient);
+    this.#patientRows -= rows;
+    this.#isBusy = rows >= MANY_ROWS;
     if (this.#patient.length > 0) this.#later = setTimeout(() => this.#writePatient(), 0);
   }
 

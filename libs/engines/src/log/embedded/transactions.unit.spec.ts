@@ -59,6 +59,46 @@ it('lets no write wait longer than its time, however many come', async () => {
   expect(first).toHaveLength(10);
 });
 
+it('lets nothing wait once there are enough rows for a commit', async () => {
+  await busy();
+  add('records', 250, 100);
+  expect(await after(10)).toEqual([]);
+  add('keys', 250, 100);
+  expect(await after(1)).toEqual([['records', 'keys']]);
+  // The rows of a commit count no more.
+  add('records', 250, 100);
+  expect(await after(24)).toEqual([]);
+  expect(await after(2)).toEqual([['records']]);
+});
+
+it('writes many rows in several transactions, and counts the rows of those that are left', async () => {
+  await busy();
+  for (const name of ['a', 'b', 'c', 'd', 'e']) add(name, 400, 100);
+  expect(await after(5)).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
+  add('f', 399, 100);
+  expect(await after(24)).toEqual([]);
+  add('g', 1, 100);
+  expect(await after(1)).toEqual([['f', 'g']]);
+});
+
+it('counts the rows of a failed write no more', async () => {
+  await busy();
+  const thrown = expect(
+    writes.add(
+      300,
+      () => {
+        throw new Error('disk');
+      },
+      100,
+    ),
+  ).rejects.toThrow('disk');
+  await after(30);
+  await thrown;
+  add('a', 300, 100);
+  expect(await after(24)).toEqual([]);
+  expect(await after(2)).toEqual([['a']]);
+});
+
 it('writes what cannot wait at once, and without what waits', async () => {
   await busy();
   add('patient', 1, 100);
