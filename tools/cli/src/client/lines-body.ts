@@ -3,7 +3,7 @@ const UNIT_BYTES = 3;
 
 /**
  * Lines as the bytes of a request. All requests use the same memory, one after the other: a joined text of eight
- * megabytes for each of them would be written twice more. `fetch` copies the bytes before it returns.
+ * megabytes for each of them would be written twice more. So a request must have its answer before the next one.
  */
 export class LinesBody {
   #bytes = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import { CliError, EXIT } from '../output.ts';
 import { isTemporary, TemporaryFault } from './patience.ts';
+import { sendBytes } from './send-bytes.ts';
 
 export interface Call {
   readonly method?: string;
@@ -43,6 +44,19 @@ export function faultOf(status: number, text: string): string {
   return `the server answered ${status}`;
 }
 
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+async function respond(url: string, call: Call, headers: Readonly<Record<string, string>>): Promise<Response> {
+  const { method = 'GET', body } = call;
+  const signal = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  if (typeof body === 'object') {
+    const response = await sendBytes(url, { method, headers, body, signal });
+    // A redirect is rare, and `fetch` knows its rules.
+    if (!REDIRECTS.includes(response.status)) return response;
+  }
+  return fetch(url, { method, headers, signal, ...(body !== undefined && { body: body as string }) });
+}
+
 /** One platform. Errors are CliErrors with the matching exit code. */
 export class Server {
   readonly base: string;
@@ -59,12 +73,7 @@ export class Server {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(url, {
-        method: call.method ?? 'GET',
-        headers,
-        ...(call.body !== undefined && { body: call.body as string }),
-        signal: AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS),
-      });
+      response = await respond(url, call, headers);
       text = await response.text();
     } catch (error) {
       const { cause: below } = error as { cause?: { code?: string; message?: string } };

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { LinesBody } from './lines-body.ts';
 
@@ -22,22 +20,4 @@ test('a shorter request has nothing of a longer one before it', () => {
   body.of(linesOf('a'.repeat(1000)));
   expect(Buffer.from(body.of(linesOf('b', 'c'))).toString()).toBe('b\nc\n');
   expect(Buffer.from(body.of(linesOf('d'.repeat(5000)))).toString()).toBe(`${'d'.repeat(5000)}\n`);
-});
-
-test('a request keeps its bytes while the next one is written', async () => {
-  const received: string[] = [];
-  const server = createServer((request, response) => {
-    let text = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    request.on('end', () => (received.push(text), response.end()));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const body = new LinesBody();
-  const lines = ['a', 'b', 'c'].map((letter) => letter.repeat(1_000_000));
-  await Promise.all(
-    lines.map((line) => fetch(url, { method: 'POST', body: body.of(linesOf(line)) as Uint8Array<ArrayBuffer> })),
-  );
-  await new Promise((resolve) => server.close(resolve));
-  expect(received.toSorted()).toEqual(lines.map((line) => `${line}\n`));
 });
