@@ -165,15 +165,20 @@ function insert(statements: Statements, part: PartColumns, group: readonly Encod
   }
   const isNew = inserted(statements, part, group, rows);
   const fresh = isNew === true ? group : group.filter(isNew);
-  if (shared !== undefined && fresh.length < group.length) dropOthers(shared, group, fresh);
-  if (fresh.length === 0) return;
+  if (fresh.length > 0) addRest(statements, part, fresh);
   for (const { op } of fresh) added.push(op);
+  // Last, because a scope goes that no element has.
+  if (shared !== undefined && fresh.length < group.length) dropOthers(shared, group, fresh);
+}
+
+/** What other tables have of new documents of one statement. */
+function addRest(statements: Statements, part: PartColumns, fresh: readonly Encoded[]): void {
   if (part.bodies.length > 0) {
     const values: (number | null | Uint8Array)[] = [];
     for (const { number, bodies } of fresh) pushBodies(values, part, number, bodies);
     statements.insertBodies(part, fresh.length).run(...values);
   }
-  shared?.add(fresh);
+  statements.shared?.add(fresh);
   part.arrays.forEach(({ paths }, n) => {
     const elements = fresh.flatMap(({ op }) => elementsOf(op.value, paths).map((element) => [...element, op.id]));
     addElements(statements, part, n, elements);

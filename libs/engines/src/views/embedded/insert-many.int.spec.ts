@@ -100,6 +100,20 @@ describe('an insert of several documents', () => {
       expect(rows.map(({ _id }) => _id).toSorted()).toEqual(ids.toSorted());
     });
 
+  it('keeps the scope of a new document when another one has it that was there', async () => {
+    await views.store.ensure(sharedItems);
+    await views.store.apply(sharedItems, 1, [op('a', 0)]);
+    const inGroup = (id: string, offset: number, group: string): ViewOp => ({
+      ...{ ...op(id, offset), base: {} },
+      value: { n: 1, group, tags: ['x'], line: id },
+    });
+    const [a, b, c] = [inGroup('a', 1, 'h'), inGroup('b', 2, 'h'), inGroup('c', 3, 'i')];
+    expect(await views.store.apply(sharedItems, 1, [a, b, c])).toEqual(['a']);
+    await views.store.apply(sharedItems, 1, [{ ...a, base: { 0: 0 } }]);
+    const rows = await views.reader(sharedItems).find({ index: 'by_tag', equals: ['h', 'x'], limit: 9 });
+    expect(rows.map(({ _id }) => _id)).toEqual(['a', 'b']);
+  });
+
   it('has 128 or 32 elements of shared texts in a statement, each with its document', async () => {
     await views.store.ensure(sharedItems);
     const run = vi.spyOn(StatementSync.prototype, 'run');
