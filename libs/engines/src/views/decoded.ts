@@ -40,6 +40,10 @@ export class Decoded {
   changed(ids: Iterable<string>): void {
     for (const id of ids) this.#known.delete(id);
   }
+  /** Whether no call of `changed` is needed, as for all views that keep nothing. */
+  get isEmpty(): boolean {
+    return this.#known.size === 0;
+  }
 
   /** The document that a read found in the store at most `withinMs` ago. */
   seenWithin(id: string, withinMs: number): ViewDocument | undefined {

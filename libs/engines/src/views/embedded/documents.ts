@@ -178,7 +178,7 @@ function addRest(statements: Statements, part: PartColumns, fresh: readonly Enco
     for (const { number, bodies } of fresh) pushBodies(values, part, number, bodies);
     statements.insertBodies(part, fresh.length).run(...values);
   }
-  statements.shared?.add(fresh);
+  if (part.shared !== undefined) statements.shared!.add(fresh[0]!.number!, fresh.at(-1)!.number!);
   part.arrays.forEach(({ paths }, n) => {
     const elements = fresh.flatMap(({ op }) => elementsOf(op.value, paths).map((element) => [...element, op.id]));
     addElements(statements, part, n, elements);

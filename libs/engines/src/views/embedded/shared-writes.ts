@@ -9,8 +9,6 @@ import { type ArrayPaths, INSERT_MANY, quoted } from './tables.ts';
 
 /** Each number of rows up to this is a statement that stays prepared. */
 const MOST_ELEMENTS = 32;
-/** So many rows are another one, because each call and each start of a statement cost. */
-const MANY_ELEMENTS = 128;
 /** The values of a row: scope, element, document. */
 const COLUMNS = 3;
 /** The writer knows the numbers of so many scopes, and of so many folders. */
@@ -23,6 +21,15 @@ export interface StoredArray {
 }
 /** An id as a row has it. */
 type StoredId = readonly [folder: number, name: string];
+/** A folder, and the scope of its last document. Nearly always it is the one of its next, too. */
+interface Folder {
+  readonly number: number;
+  last: Scope | undefined;
+}
+interface Scope {
+  readonly number: number;
+  readonly prefix: Values;
+}
 /** Writes the tables of an array index that shares texts, and its columns of known documents. */
 export class SharedWrites {
   readonly #index: ArrayPaths;
@@ -31,8 +38,8 @@ export class SharedWrites {
   readonly tables: SharedTables;
   readonly #prepare: (key: string, sql: () => string) => StatementSync;
   readonly #texts: SharedTexts;
-  readonly #scopes = new BoundedMap<string, number>(MOST_SCOPES);
-  readonly #numbers = new BoundedMap<string, number>(MOST_SCOPES);
+  readonly #scopes = new BoundedMap<string, Scope>(MOST_SCOPES);
+  readonly #known = new BoundedMap<string, Folder>(MOST_SCOPES);
 
   constructor(prepare: (key: string, sql: () => string) => StatementSync, physical: string, array: ArrayPaths) {
     this.#index = array;
@@ -46,15 +53,18 @@ export class SharedWrites {
   /** The number of the folder of an id, which is made if it is not there, and the name in it. */
   storedId(id: string): StoredId {
     const [path, name] = splitId(id);
-    return [this.#folderOf(path), name];
+    return [this.#folderOf(path).number, name];
   }
-  #folderOf(path: string): number {
-    let folder = this.#numbers.get(path);
-    if (folder === undefined) {
-      const sql = (): string => `SELECT folder FROM ${this.#folders} WHERE path = ${VALUE}`;
-      const found = this.#prepare('shared/folder', sql).get(path) as unknown as readonly [number] | undefined;
-      this.#numbers.set(path, (folder = found?.[0] ?? this.#addFolder(path)));
-    }
+  #folderOf(path: string): Folder {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const sql = (): string => `SELECT folder FROM ${this.#folders} WHERE path = ${VALUE}`;
+    const found = this.#prepare('shared/folder', sql).get(path) as unknown as readonly [number] | undefined;
+    return this.#setFolder(path, found?.[0]);
+  }
+  #setFolder(path: string, found: number | null | undefined): Folder {
+    const folder: Folder = { number: found ?? this.#addFolder(path), last: undefined };
+    this.#known.set(path, folder);
     return folder;
   }
   /** Call it when a document was removed. Its folder goes with its last document, because it may be protected data. */
@@ -66,7 +76,7 @@ export class SharedWrites {
         `DELETE FROM ${this.#folders} AS f WHERE path = ? ` +
         `AND NOT EXISTS (SELECT 1 FROM ${this.#documents} t WHERE t.folder = f.folder)`,
     ).run(path);
-    this.#numbers.delete(path);
+    this.#known.delete(path);
   }
 
   /**
@@ -75,18 +85,29 @@ export class SharedWrites {
    */
   take(id: string, array: SharedArray | undefined, row: (string | number | null)[]): StoredArray | undefined {
     const [path, name] = splitId(id);
-    const scopeName = array && nameOf(array.prefix);
-    if (array !== undefined) this.#lookUp(path, scopeName!, array.prefix);
-    row.push(this.#folderOf(path), name);
-    if (array === undefined) return undefined;
+    if (array === undefined) {
+      row.push(this.#folderOf(path).number, name);
+      return undefined;
+    }
+    const { prefix, texts } = array;
+    const folder = this.#known.get(path) ?? this.#lookUp(path, prefix);
+    row.push(folder.number, name);
     const elements: Element[] = [];
-    for (const text of array.texts) elements.push(this.#texts.use(text));
-    return { scope: this.#scopeOf(array.prefix, scopeName), elements };
+    for (const text of texts) elements.push(this.#texts.use(text));
+    if (folder.last === undefined || !isEqual(folder.last.prefix, prefix)) folder.last = this.#scopeOf(prefix);
+    return { scope: folder.last.number, elements };
   }
-  add(documents: readonly { readonly number: number | null; readonly stored: StoredArray | undefined }[]): void {
-    const values: ElementValue[] = [];
-    for (const { number, stored } of documents) if (stored !== undefined) addValues(values, stored, number!);
-    this.#addElements(values);
+  /**
+   * The elements of new documents, which their rows have. SQLite takes less time to read these lists than to be given
+   * each element. @param first number of a document, and all up to `last` are new or of no document
+   */
+  add(first: number, last: number): void {
+    this.#prepare(
+      'shared/add',
+      () =>
+        `${INSERT_MANY} ${this.tables.elements} SELECT t.scope, j.value, t.body ` +
+        `FROM ${this.#documents} t CROSS JOIN json_each(t.elements) j WHERE t.body BETWEEN ? AND ?`,
+    ).run(first, last);
   }
   drop(stored: StoredArray | undefined): void {
     if (stored === undefined) return;
@@ -98,7 +119,7 @@ export class SharedWrites {
   replace(number: number, array: SharedArray | undefined): void {
     const before = this.#before(number);
     if (array === undefined && before === undefined) return;
-    const scope = array && this.#scopeOf(array.prefix);
+    const scope = array && this.#scopeOf(array.prefix).number;
     const old = new Set(scope === before?.scope ? before?.elements : []);
     const elements = (array?.texts ?? []).map((text) => {
       const place = this.#texts.placeOf(text);
@@ -141,8 +162,11 @@ export class SharedWrites {
   /** Call it when a transaction was rolled back. */
   forget(): void {
     this.#texts.forget();
+    this.#clear();
+  }
+  #clear(): void {
     this.#scopes.clear();
-    this.#numbers.clear();
+    this.#known.clear();
   }
 
   #before(number: number): StoredArray | undefined {
@@ -154,22 +178,25 @@ export class SharedWrites {
     return { scope: row[0], elements: JSON.parse(row[1]!) as Element[] };
   }
 
-  /** Asks once for both numbers. Most documents that need the one need the other, too. */
-  #lookUp(path: string, name: string, prefix: Values): void {
-    if (this.#numbers.has(path) || this.#scopes.has(name)) return;
+  /** Asks once for the numbers of a folder and of a scope. Most documents that need the one need the other, too. */
+  #lookUp(path: string, prefix: Values): Folder {
+    const name = nameOf(prefix);
+    if (this.#scopes.has(name)) return this.#folderOf(path);
     const [folder, scope] = this.#prepare(
       'shared/look-up',
       () => `SELECT (SELECT folder FROM ${this.#folders} WHERE path = ${VALUE}), (${this.#selectScope()})`,
     ).get(path, ...prefix) as unknown as readonly [number | null, number | null];
-    this.#numbers.set(path, folder ?? this.#addFolder(path));
-    this.#scopes.set(name, scope ?? this.#addScope(prefix));
+    const known = this.#setFolder(path, folder);
+    this.#scopes.set(name, { prefix, number: scope ?? this.#addScope(prefix) });
+    return known;
   }
-  #scopeOf(prefix: Values, name = nameOf(prefix)): number {
+  #scopeOf(prefix: Values): Scope {
+    const name = nameOf(prefix);
     let scope = this.#scopes.get(name);
     if (scope === undefined) {
       const select = this.#prepare('shared/scope', () => this.#selectScope());
       const found = select.get(...prefix) as unknown as readonly [number] | undefined;
-      this.#scopes.set(name, (scope = found?.[0] ?? this.#addScope(prefix)));
+      this.#scopes.set(name, (scope = { prefix, number: found?.[0] ?? this.#addScope(prefix) }));
     }
     return scope;
   }
@@ -196,18 +223,17 @@ export class SharedWrites {
       'shared/drop-scope',
       () => `DELETE FROM ${scopes} WHERE scope = ?1 AND NOT EXISTS (SELECT 1 FROM ${elements} WHERE scope = ?1)`,
     ).run(scope).changes;
-    if (dropped !== 0) this.#scopes.clear();
+    if (dropped !== 0) this.#clear();
   }
 
   /** @param values of several rows */
   #addElements(values: readonly ElementValue[]): void {
     for (let at = 0; at < values.length;) {
-      const left = (values.length - at) / COLUMNS;
-      const count = left >= MANY_ELEMENTS ? MANY_ELEMENTS : Math.min(left, MOST_ELEMENTS);
+      const count = Math.min((values.length - at) / COLUMNS, MOST_ELEMENTS);
       this.#prepare(
         `shared/elements/${count}`,
         () => `${INSERT_MANY} ${this.tables.elements} VALUES ${placesOf(COLUMNS, count)}`,
-      ).run(...(values.length === COLUMNS * count ? values : values.slice(at, at + COLUMNS * count)));
+      ).run(...values.slice(at, at + COLUMNS * count));
       at += COLUMNS * count;
     }
   }
@@ -234,6 +260,10 @@ function addValues(values: ElementValue[], { scope, elements }: StoredArray, num
   for (const element of elements) values.push(scope, typeof element === 'number' ? BigInt(element) : element, number);
 }
 
+function isEqual(a: Values, b: Values): boolean {
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 /** Different for different values. */
 function nameOf(prefix: Values): string {
   let name = '';

@@ -81,7 +81,7 @@ export class EmbeddedStore extends EmbeddedBuilds {
     const write = (): readonly string[] => {
       if (ops.length > 0) this.changes(collection);
       const statements = this.connection.of(projection, build);
-      statements.decoded.changed(ops.map(({ id }) => id));
+      if (!statements.decoded.isEmpty) statements.decoded.changed(ops.map(({ id }) => id));
       const lost = writeParts(statements, ops);
       if (checkpoint !== undefined && lost.length === 0) this.save(collection, build, checkpoint);
       return lost;
