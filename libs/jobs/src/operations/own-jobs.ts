@@ -37,7 +37,7 @@ export class OwnJobs {
     return keptJob(this.jobs, id) ?? (await this.streams.known(id))?.newest;
   }
 
-  /** The client's own job, with everything that any process may have told the client of it. @throws Refusal 404 */
+  /** The client's own job, as new as the newest answer that any process may have given it. @throws Refusal 404 */
   async find(client: string, id: string): Promise<Job> {
     return (await this.own(client, id)).newest;
   }
