@@ -3,11 +3,11 @@ import type { ViewStore } from './view-store.ts';
 
 /**
  * How long a number of documents counts for a view that is behind, ms. A caller that waits for the view asks often, and
- * the server scans an index for each count.
+ * each count scans an index.
  */
 const COUNTED_MS = 5000;
 
-/** The number of documents of a view. While the view is behind, a count of a shared store may be some seconds old. */
+/** The number of documents of a view. While the view is behind, a count may be some seconds old. */
 export class DocumentCount {
   readonly #store: ViewStore;
   readonly #projection: Projection;
@@ -20,8 +20,8 @@ export class DocumentCount {
 
   async of(build: number | undefined, isBehind: boolean): Promise<number> {
     const known = this.#known;
-    if (this.#store.shared && isBehind && known?.build === build && performance.now() < (known?.until ?? 0))
-      return known!.documents;
+    if (isBehind && known !== undefined && known.build === build && performance.now() < known.until)
+      return known.documents;
     const documents = await this.#store.count(this.#projection);
     this.#known = { build, documents, until: performance.now() + COUNTED_MS };
     return documents;

@@ -6,28 +6,22 @@ import { openMemoryViews } from './memory/index.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function counted(shared: boolean): { readonly count: DocumentCount; readonly asked: () => number } {
-  const { store } = openMemoryViews({ shared });
+function counted(): DocumentCount {
+  const { store } = openMemoryViews();
   const asked = vi.spyOn(store, 'count');
   asked.mockImplementation(async () => asked.mock.calls.length);
-  return { count: new DocumentCount(store, items), asked: () => asked.mock.calls.length };
+  return new DocumentCount(store, items);
 }
 
 it('counts the documents of a view that is behind every 5 s', async () => {
-  const { count } = counted(true);
+  const count = counted();
   expect([await count.of(1, true), await count.of(1, true)]).toEqual([1, 1]);
   vi.advanceTimersByTime(5000);
   expect([await count.of(1, true), await count.of(1, true)]).toEqual([2, 2]);
 });
 
 it('counts those of another build, and of a view that is not behind, each time', async () => {
-  const { count } = counted(true);
+  const count = counted();
   expect([await count.of(1, true), await count.of(2, true), await count.of(2, true)]).toEqual([1, 2, 2]);
   expect([await count.of(2, false), await count.of(2, false), await count.of(2, true)]).toEqual([3, 4, 4]);
-});
-
-it('counts each time where a count asks no server', async () => {
-  const { count, asked } = counted(false);
-  for (let n = 0; n < 3; n++) await count.of(1, true);
-  expect(asked()).toBe(3);
 });

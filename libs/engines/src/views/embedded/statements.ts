@@ -15,6 +15,8 @@ import { WriteStatements } from './write-statements.ts';
 type Loaded = Pick<LoadPlan, 'bodies' | 'plain'>;
 /** Documents of a page. */
 const PAGE = 500;
+/** Rows that one statement counts: a millisecond or two. */
+export const COUNTED_TOGETHER = 10_000;
 /** Owners of whom is remembered that they have many documents that are not plain. */
 const MOST_OWNERS = 256;
 type PageWhere = 'after' | 'in the folder' | 'in later folders';
@@ -204,12 +206,34 @@ export class Statements extends WriteStatements {
     return `SELECT ${this.#selected(bodies, isPlain(this.layout))}${added} FROM ${from}`;
   }
 
-  count(): StatementSync {
-    const gone = this.layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
+  /**
+   * One step of a count of rows, in the order of an index: the place of the row that is `COUNTED_TOGETHER` rows after
+   * the given place, or nothing if fewer follow. @param gone only rows of removed documents
+   */
+  countedUpTo(gone: boolean, isFirst: boolean): StatementSync {
+    const place = this.#placeOf(gone);
+    const step = `LIMIT 1 OFFSET ${COUNTED_TOGETHER - 1}`;
     return this.prepare(
-      'count',
-      () => `SELECT (SELECT count(*) FROM ${this.table}) - (SELECT count(*) FROM ${this.table} WHERE ${gone})`,
+      `count/up-to/${gone}/${isFirst}`,
+      () => `SELECT ${place} FROM ${this.#counted(gone, isFirst)} ORDER BY ${place} ${step}`,
     );
+  }
+  /** The number of rows after the given place. */
+  countAfter(gone: boolean, isFirst: boolean): StatementSync {
+    return this.prepare(`count/after/${gone}/${isFirst}`, () => `SELECT count(*) FROM ${this.#counted(gone, isFirst)}`);
+  }
+  #counted(gone: boolean, isFirst: boolean): string {
+    const place = this.#placeOf(gone);
+    const conditions = [
+      ...(gone ? this.layout.parts.map((p) => `d${p.n} IS NULL`) : []),
+      ...(isFirst ? [] : [`(${place}) > (${place.replace(/\w+/g, '?')})`]),
+    ];
+    return `${this.table}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
+  }
+  /** The columns of an index, so that a step reads no rows. That of removed ones has the first column of the id. */
+  #placeOf(gone: boolean): string {
+    const { columns } = this.rowIds;
+    return (gone ? [columns[0], 'body'] : columns).join(', ');
   }
 
   /** `Elements.ids`. `versions` adds the positions of the parts. */

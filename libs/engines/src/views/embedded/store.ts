@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Extracts, ExtractsOptions } from '../extracts.ts';
 import {
   collectionName,
@@ -24,7 +25,7 @@ import {
   versionsOf,
   wholeDocuments,
 } from './queries.ts';
-import type { Statements } from './statements.ts';
+import { COUNTED_TOGETHER, type Statements } from './statements.ts';
 
 export interface EmbeddedViewsOptions {
   /** The SQLite file, in an existing folder. */
@@ -135,8 +136,22 @@ export class EmbeddedStore extends EmbeddedBuilds {
   countElements(projection: Projection, plan: CountPlan): Promise<ReadonlyMap<Scalar, number>> {
     return this.#reading<ReadonlyMap<Scalar, number>>(projection, new Map(), (statements) => countOf(statements, plan));
   }
-  count(projection: Projection): Promise<number> {
-    return this.#reading(projection, 0, (statements) => (statements.count().get() as unknown as readonly number[])[0]!);
+  async count(projection: Projection): Promise<number> {
+    return (await this.#countOf(projection, false)) - (await this.#countOf(projection, true));
+  }
+  /** Rows, or those of removed documents. Each step has a turn of its own, because a large view takes seconds. */
+  async #countOf(projection: Projection, gone: boolean): Promise<number> {
+    let last: readonly (string | number)[] = [];
+    for (let before = 0; ; before += COUNTED_TOGETHER) {
+      const isFirst = last.length === 0;
+      const found = await this.#reading<readonly (string | number)[] | number>(projection, 0, (statements) => {
+        const next = statements.countedUpTo(gone, isFirst).get(...last) as unknown as typeof last | undefined;
+        return next ?? (statements.countAfter(gone, isFirst).get(...last) as unknown as readonly number[])[0]!;
+      });
+      if (typeof found === 'number') return before + found;
+      last = found;
+      await nextTurn();
+    }
   }
   async page(projection: Projection, build: number, after: string): Promise<readonly WholeDocument[]> {
     return wholeDocuments(this.connection.of(projection, build), after);
