@@ -5,6 +5,7 @@ import { items, sharedItems } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection } from '../projection.ts';
 import type { ViewOp } from '../store.ts';
+import type { Connection } from './connection.ts';
 import { COUNTED_TOGETHER } from './statements.ts';
 
 let views: ReturnType<typeof openMemoryViews>;
@@ -61,3 +62,13 @@ for (const [name, projection] of Object.entries({ items, sharedItems })) {
     expect(new Set(steps).size).toBe(4);
   });
 }
+
+it('counts the build that becomes the live one meanwhile, which has its ids in other columns', async () => {
+  await filled(items, COUNTED_TOGETHER + 7, () => false);
+  await filled(sharedItems, 3, () => false);
+  const { connection } = views.store as unknown as { connection: Connection };
+  const [before, after] = [connection.live(items), connection.live(sharedItems)];
+  const live = vi.spyOn(connection, 'live').mockImplementationOnce(() => before);
+  live.mockImplementation(() => after);
+  expect(await views.store.count(items)).toBe(3);
+});

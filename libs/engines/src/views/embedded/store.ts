@@ -27,6 +27,9 @@ import {
 } from './queries.ts';
 import { COUNTED_TOGETHER, type Statements } from './statements.ts';
 
+/** Values of `Statements.countedUpTo`. */
+type Place = readonly (string | number)[];
+
 export interface EmbeddedViewsOptions {
   /** The SQLite file, in an existing folder. */
   readonly file: string;
@@ -139,17 +142,24 @@ export class EmbeddedStore extends EmbeddedBuilds {
   async count(projection: Projection): Promise<number> {
     return (await this.#countOf(projection, false)) - (await this.#countOf(projection, true));
   }
-  /** Rows, or those of removed documents. Each step has a turn of its own, because a large view takes seconds. */
+  /**
+   * Rows, or those of removed documents. The event loop has a turn between two steps, because a large view takes
+   * seconds. If another build becomes the live one meanwhile, its rows are counted.
+   */
   async #countOf(projection: Projection, gone: boolean): Promise<number> {
-    let last: readonly (string | number)[] = [];
-    for (let before = 0; ; before += COUNTED_TOGETHER) {
-      const isFirst = last.length === 0;
-      const found = await this.#reading<readonly (string | number)[] | number>(projection, 0, (statements) => {
-        const next = statements.countedUpTo(gone, isFirst).get(...last) as unknown as typeof last | undefined;
+    let counted: Statements | undefined;
+    let last: Place = [];
+    let before = 0;
+    for (;;) {
+      const found = await this.#reading<Place | number>(projection, 0, (statements) => {
+        if (statements !== counted) [counted, last, before] = [statements, [], 0];
+        const isFirst = last.length === 0;
+        const next = statements.countedUpTo(gone, isFirst).get(...last) as unknown as Place | undefined;
         return next ?? (statements.countAfter(gone, isFirst).get(...last) as unknown as readonly number[])[0]!;
       });
       if (typeof found === 'number') return before + found;
       last = found;
+      before += COUNTED_TOGETHER;
       await nextTurn();
     }
   }
