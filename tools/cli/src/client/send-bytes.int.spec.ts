@@ -99,3 +99,10 @@ test('the client follows a redirect with the same bytes', async () => {
   const answer = await new Server(base).call('/old', { method: 'POST', body: bytes('a\n') });
   expect(answer).toMatchObject({ status: 200, text: 'a\n' });
 });
+
+test.each(['http://user:secret@127.0.0.1:1', 'http://user@127.0.0.1:1', 'http://:secret@127.0.0.1:1'])(
+  'no user name and no password is sent or repeated: %s',
+  (url) => {
+    expect(() => new Server(url)).toThrow(/^--server has a user name or a password in it: a token says who asks$/);
+  },
+);

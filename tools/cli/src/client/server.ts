@@ -62,6 +62,10 @@ export class Server {
   readonly base: string;
   constructor(base: string) {
     if (!URL.canParse(base)) throw new CliError(EXIT.usage, `--server ${base} is not a URL`);
+    const { username, password } = new URL(base);
+    // The URL is in messages, and `sendBytes` would send both.
+    if (username !== '' || password !== '')
+      throw new CliError(EXIT.usage, '--server has a user name or a password in it: a token says who asks');
     this.base = base.replace(/\/+$/, '');
   }
 
