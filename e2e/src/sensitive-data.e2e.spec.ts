@@ -192,6 +192,11 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     status = await kickOff(fresh.platform(), token, group.id, '?_type=ExplanationOfBenefit');
     expect(idsOf(await texts(await sealed(status, token), token))).toEqual(['asthma', 'plain']);
     list('State 2026', 'J45.909');
+    // The view of what left follows the audit, and the answer of a download does not wait for it.
+    await eventually(async () => {
+      const { earlierReleases } = await simulate();
+      expect(earlierReleases.filter(({ job }) => job !== undefined && status.endsWith(job))).not.toEqual([]);
+    });
     const simulated = await simulate();
     expect(simulated).toMatchObject({
       ...{ resources: 5, members: 1, withheld: 1, released: 0, lines: 0 },
@@ -208,7 +213,6 @@ describeUnless(WHY, 'sensitive data without labels', () => {
     // A download names its job and its file.
     const downloads = simulated.earlierReleases.filter(({ action }) => action === 'download');
     expect(downloads.every(({ job, file }) => job !== undefined && file !== undefined)).toBe(true);
-    expect(downloads.some(({ job }) => status.endsWith(job!))).toBe(true);
     await fresh.restart('stop');
     // Whether or not stored data are tagged again already.
     expect(await seen()).toEqual(everywhere('plain'));
