@@ -1,3 +1,4 @@
+import { wholeWriterOf, type WholeWrite } from '@provider-access/kernel';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync } from 'node:zlib';
 
 /** Parameters of zstd by their numbers. */
@@ -13,41 +14,10 @@ const bound = (bytes: number): number => bytes + (bytes >> 8) + 128;
 /** How many bytes of input kept memory is made for, when so many come. */
 const mostFor = (bytes: number): number => Math.max(FIRST, Math.min(MOST_KEPT, 2 * bytes));
 
-/** What the synchronous functions of `node:zlib` use of a stream. Node does not document it, so it may be absent. */
-interface Internals {
-  readonly _handle?: {
-    writeSync?(
-      flush: number,
-      from: Uint8Array,
-      fromAt: number,
-      fromBytes: number,
-      to: Uint8Array,
-      toAt: number,
-      toBytes: number,
-    ): void;
-  };
-  /** After a call: the bytes of `to` and of `from` that are left. */
-  readonly _writeState?: Uint32Array;
-}
-type Write = (from: Uint8Array, bytes: number, to: Uint8Array) => number | undefined;
-
-/** @returns what writes all bytes through the stream and gives the length of the result; undefined without internals */
-export function writerOf(stream: Internals): Write | undefined {
-  const { _handle: handle, _writeState: left } = stream;
-  if (typeof handle?.writeSync !== 'function' || !(left instanceof Uint32Array)) return undefined;
-  const call = handle as Required<typeof handle>;
-  return (from, bytes, to) => {
-    // A call that fails does not change it.
-    left[1] = bytes + 1;
-    call.writeSync(constants.ZSTD_e_end, from, 0, bytes, to, 0, to.byteLength);
-    return left[1] === 0 ? to.byteLength - left[0]! : undefined;
-  };
-}
-
-function opened(stream: ReturnType<typeof createZstdCompress | typeof createZstdDecompress>): Write | undefined {
+function opened(stream: ReturnType<typeof createZstdCompress | typeof createZstdDecompress>): WholeWrite | undefined {
   // A failed call destroys the stream, and the caller finds out by the result.
   stream.on('error', () => undefined);
-  return writerOf(stream as Internals);
+  return wholeWriterOf(stream, constants.ZSTD_e_end);
 }
 
 /**
@@ -57,8 +27,8 @@ function opened(stream: ReturnType<typeof createZstdCompress | typeof createZstd
  */
 export class BlockCompressor {
   readonly #params: Params;
-  readonly #open: () => Write | undefined;
-  #write: Write | undefined;
+  readonly #open: () => WholeWrite | undefined;
+  #write: WholeWrite | undefined;
   #isOpen = false;
   /** Input that is put together. */
   #from = Buffer.alloc(0);
@@ -152,8 +122,8 @@ export function sizeOfContent(frame: Buffer): number | undefined {
  * `zstdDecompressSync` makes a context for each call, and chunks of 16 KiB that it then copies together.
  */
 export class FrameReader {
-  readonly #open: () => Write | undefined;
-  #write: Write | undefined;
+  readonly #open: () => WholeWrite | undefined;
+  #write: WholeWrite | undefined;
   /** Node has no such internals. */
   #isClosed = false;
 

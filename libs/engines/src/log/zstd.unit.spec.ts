@@ -1,6 +1,7 @@
+import { wholeWriterOf } from '@provider-access/kernel';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
-import { BlockCompressor, FrameReader, sizeOfContent, writerOf } from './zstd.ts';
+import { BlockCompressor, FrameReader, sizeOfContent } from './zstd.ts';
 
 const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 };
 
@@ -19,7 +20,7 @@ it('gives frames of their own, whatever came before', () => {
 });
 
 it('makes one context of zstd for all blocks', () => {
-  const open = vi.fn(() => writerOf(createZstdCompress() as Parameters<typeof writerOf>[0]));
+  const open = vi.fn(() => wholeWriterOf(createZstdCompress(), constants.ZSTD_e_end));
   const compressor = new BlockCompressor(PARAMS, open);
   for (let n = 0; n < 20; n++) compressor.joined(parts(60, 2000 + n), 60 * (2000 + n));
   expect(open).toHaveBeenCalledOnce();
@@ -27,7 +28,7 @@ it('makes one context of zstd for all blocks', () => {
 });
 
 it.each([
-  ['Node has no such internals', () => writerOf({})],
+  ['Node has no such internals', () => wholeWriterOf({}, constants.ZSTD_e_end)],
   ['a call fails', () => () => undefined],
 ])('compresses without the context when %s', (_, open) => {
   const compressor = new BlockCompressor(PARAMS, open);
@@ -81,7 +82,7 @@ it('knows the size of the content of a frame by its first bytes', () => {
 });
 
 it('reads frames with one context of zstd, each into memory of its own', () => {
-  const open = vi.fn(() => writerOf(createZstdDecompress() as Parameters<typeof writerOf>[0]));
+  const open = vi.fn(() => wholeWriterOf(createZstdDecompress(), constants.ZSTD_e_end));
   const reader = new FrameReader(open);
   const read = LENGTHS.map((length) => reader.read(zstdCompressSync(content(length)), length));
   expect(read.every((bytes, i) => bytes?.equals(content(LENGTHS[i]!)))).toBe(true);

@@ -1,4 +1,5 @@
-import { constants, crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { constants, crc32, inflateRawSync } from 'node:zlib';
+import { SegmentDeflater } from './deflater.ts';
 
 /** The data of a segment in the index. Lengths in bytes. */
 export interface SegmentSize {
@@ -33,13 +34,13 @@ export const PART_LIMITS: PartLimits = {
   stretch: 512 * 1024,
 };
 
+const deflater = new SegmentDeflater();
+
 /**
- * Compresses whole NDJSON lines (each with its newline). Because it ends with a full flush and without a last block, a
- * segment can be decoded alone and concatenated with others. Level 1, because higher levels save few bytes and cost
- * much CPU time.
+ * Compresses whole NDJSON lines (each with its newline). A segment can be decoded alone and concatenated with others.
  */
 export function deflateSegment(lines: Uint8Array, resources: number): Segment {
-  const bytes = deflateRawSync(lines, { level: 1, finishFlush: constants.Z_FULL_FLUSH });
+  const bytes = deflater.deflate(lines);
   return { resources, plain: lines.byteLength, compressed: bytes.byteLength, crc: crc32(lines), bytes };
 }
 

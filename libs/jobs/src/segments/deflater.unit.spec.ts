@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { cases } from '@provider-access/testing/variant';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { expect, it, vi } from 'vitest';
+import { type OpenDeflate, SegmentDeflater } from './deflater.ts';
+
+/** Node's own function, with a context for each call. */
+const alone = (lines: Uint8Array): Buffer => deflateRawSync(lines, { level: 1, finishFlush: constants.Z_FULL_FLUSH });
+const lines = (bytes: number): Buffer => Buffer.alloc(bytes, '{"resourceType":"Goal","id":"a","note":"Zoë"}\n');
+/** Bytes that no compression makes shorter. */
+function noise(bytes: number): Buffer {
+  let state = 1;
+  return Buffer.from(Array.from({ length: bytes }, () => (state = (state * 48_271) % 2_147_483_647) >> 8));
+}
+
+it('gives the bytes of a context of its own, whatever came before', () => {
+  const deflater = new SegmentDeflater();
+  const some = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 300 }).map((text) => Buffer.from(text)),
+    fc.nat(200_000).map(lines),
+    fc.nat(70_000).map(noise),
+  );
+  fc.assert(
+    fc.property(some, (bytes) => {
+      expect(Buffer.from(deflater.deflate(bytes)).equals(alone(bytes))).toBe(true);
+    }),
+    { numRuns: cases(300) },
+  );
+});
+
+it('gives segments that are decoded together', () => {
+  const deflater = new SegmentDeflater();
+  const given = [lines(9000), noise(300_000), lines(0), lines(1), lines(3_000_000), noise(20)];
+  const bytes = Buffer.concat(given.map((segment) => deflater.deflate(segment)));
+  const read = inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  expect(read.equals(Buffer.concat(given))).toBe(true);
+});
+
+it('gives results that the next segment leaves alone', () => {
+  const deflater = new SegmentDeflater();
+  const first = deflater.deflate(lines(5000));
+  deflater.deflate(noise(5000));
+  expect(Buffer.from(first).equals(alone(lines(5000)))).toBe(true);
+});
+
+const cut: OpenDeflate = { reset: () => undefined, write: (_from, _bytes, to) => to.byteLength };
+it.each<[string, () => OpenDeflate | undefined]>([
+  ['Node has no such internals', () => undefined],
+  ['a call fails', () => ({ reset: () => undefined, write: () => undefined })],
+  ['a result may be cut', () => cut],
+])('compresses without the context when %s, and asks it no more', (_, open) => {
+  const spy = vi.fn(open);
+  const deflater = new SegmentDeflater(spy);
+  for (let n = 0; n < 2; n++) expect(Buffer.from(deflater.deflate(lines(500))).equals(alone(lines(500)))).toBe(true);
+  expect(spy).toHaveBeenCalledOnce();
+});
