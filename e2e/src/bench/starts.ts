@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { baseOf, bulkExport, itemOf, launch, PLATFORM_FLAGS, Server } from '@provider-access/cli';
+import { baseOf, bulkExport, itemOf, launch, PLATFORM_FLAGS, PLATFORM_MALLOC, Server } from '@provider-access/cli';
 import { layOut } from '@provider-access/image';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
@@ -218,7 +218,7 @@ async function bareNest(root: string): Promise<{ readonly ms: number; readonly p
   const began = performance.now();
   const child = spawn(join(root, 'usr/local/bin/node'), [...PLATFORM_FLAGS, '--input-type=module', '-e', BARE_NEST], {
     cwd: join(root, 'app'),
-    env: { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' },
+    env: PLATFORM_MALLOC,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const base = await new Promise<string>((resolve, reject) => {

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { baseOf, bulkExport, PLATFORM_FLAGS, Server } from '@provider-access/cli';
+import { baseOf, bulkExport, PLATFORM_FLAGS, PLATFORM_MALLOC, Server } from '@provider-access/cli';
 import { layOut, UID, WRITTEN } from '@provider-access/image';
 import { eventually, startEngines, type Engines } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
@@ -198,7 +198,9 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       ]);
       expect(proc('status')).toMatch(new RegExp(`^NSpid:\\s+${one.pid()}\\s+1$`, 'm'));
       expect(proc('status')).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, 'm'));
-      expect(proc('environ').split('\0')).toContain('MALLOC_TRIM_THRESHOLD_=131072');
+      expect(proc('environ').split('\0')).toContain(
+        `MALLOC_TRIM_THRESHOLD_=${PLATFORM_MALLOC['MALLOC_TRIM_THRESHOLD_']}`,
+      );
       const token = (role: string): string => readFileSync(join(data, `${role}.token`), 'utf8').trim();
       await road({ base, payerToken: token('payer'), administratorToken: token('administrator') });
       one.signal('SIGTERM');

@@ -26,8 +26,14 @@ const START_MS = 300_000;
  * would mark small ones too early and large ones too late (ADR 0158).
  */
 export const PLATFORM_FLAGS: readonly string[] = ['--max-semi-space-size=16', '--heap-growing-percent=100'];
-/** As in `npm start`: glibc returns memory instead of keeping what a burst took. */
-const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
+/**
+ * As in `npm start`: glibc returns memory instead of keeping what a burst took. Each request has buffers of 64 kB. They
+ * stay below the limit, because new pages for each of them cost 1 % of the CPU of the demo (docs/performance/tried.md).
+ */
+export const PLATFORM_MALLOC: Readonly<Record<string, string>> = {
+  MALLOC_MMAP_THRESHOLD_: '262144',
+  MALLOC_TRIM_THRESHOLD_: '524288',
+};
 /** The built platform of this checkout. */
 const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/main.js');
 
@@ -37,13 +43,18 @@ export function nodeOf(checkout: string): string {
   return existsSync(own) ? own : process.execPath;
 }
 
-/** The flags of V8 with which `npm start` of the checkout in a folder starts its platform. */
-export function platformFlagsOf(checkout: string): readonly string[] {
+const startOf = (checkout: string): string => {
   const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
     scripts: { start: string };
   };
-  return scripts.start.match(/--(?:max-semi-space-size|heap-growing-percent)=\d+/g) ?? [];
-}
+  return scripts.start;
+};
+/** The flags of V8 with which `npm start` of the checkout in a folder starts its platform. */
+export const platformFlagsOf = (checkout: string): readonly string[] =>
+  startOf(checkout).match(/--(?:max-semi-space-size|heap-growing-percent)=\d+/g) ?? [];
+/** The settings of glibc with which it does. */
+export const platformMallocOf = (checkout: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(Array.from(startOf(checkout).matchAll(/(MALLOC_\w+)=(\d+)/g), ([, name, value]) => [name, value]));
 
 /** A developer's shell may name the engines of tests, which `npm start` does not have, and refuses by name. */
 const WITHOUT_ENGINES = Object.fromEntries(
@@ -58,8 +69,11 @@ export interface PlatformPlace {
   readonly env?: Readonly<Record<string, string>>;
 }
 /** The environment of the process of `npm start` on a free loopback port, or the given one. */
-export const platformEnvironment = ({ dataDir, port, env }: PlatformPlace): NodeJS.ProcessEnv => ({
-  ...MALLOC,
+export const platformEnvironment = (
+  { dataDir, port, env }: PlatformPlace,
+  malloc = PLATFORM_MALLOC,
+): NodeJS.ProcessEnv => ({
+  ...malloc,
   ...process.env,
   PORT: String(port ?? 0),
   HOST: '127.0.0.1',
@@ -80,7 +94,7 @@ export function platformTokens(dataDir: string): Pick<PlatformProcess, 'payerTok
 export async function startPlatform(
   options: PlatformPlace & {
     onLine?: (line: string) => void;
-    /** `main.js` of another checkout, which starts with the flags of that one. Default: of this checkout. */
+    /** `main.js` of another checkout, which starts with the settings of that one. Default: of this checkout. */
     main?: string;
     /** Default: this process's Node for this checkout, and for another build its own. */
     node?: string;
@@ -91,8 +105,9 @@ export async function startPlatform(
   const checkout = join(main, '../../../..');
   const own = main === MAIN ? process.execPath : nodeOf(checkout);
   const flags = main === MAIN ? PLATFORM_FLAGS : platformFlagsOf(checkout);
+  const malloc = main === MAIN ? PLATFORM_MALLOC : platformMallocOf(checkout);
   const launched = launch(options.node ?? own, [...flags, main], {
-    env: platformEnvironment(options),
+    env: platformEnvironment(options, malloc),
     onLine: options.onLine,
   });
   const { child, ended } = launched;
