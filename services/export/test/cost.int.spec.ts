@@ -37,6 +37,13 @@ function count(): void {
     });
   }
   syncBuiltinESMExports();
+  // Segments are compressed by one context, which starts again for each of them.
+  const compressor = Object.getPrototypeOf(zlib.createDeflateRaw()) as zlib.DeflateRaw;
+  const { reset } = compressor;
+  vi.spyOn(compressor, 'reset').mockImplementation(function (this: zlib.DeflateRaw) {
+    counts.deflates += 1;
+    reset.call(this);
+  });
   const { parse } = JSON;
   vi.spyOn(JSON, 'parse').mockImplementation((...input) => {
     counts.parses += 1;
