@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
-import { type OpenDeflate, SegmentDeflater } from './deflater.ts';
+import { type OpenDeflate, openDeflate, SegmentDeflater } from './deflater.ts';
 
 /** Node's own function, with a context for each call. */
 const alone = (lines: Uint8Array): Buffer => deflateRawSync(lines, { level: 1, finishFlush: constants.Z_FULL_FLUSH });
@@ -26,6 +26,21 @@ it('gives the bytes of a context of its own, whatever came before', () => {
     }),
     { numRuns: cases(300) },
   );
+});
+
+it('compresses each segment of a megabyte or less in one context, one that no compression makes shorter too', () => {
+  const writes: number[] = [];
+  const open = vi.fn(() => {
+    const { reset, write } = openDeflate()!;
+    const counted: OpenDeflate['write'] = (from, bytes, to) => (writes.push(bytes), write(from, bytes, to));
+    return { reset, write: counted };
+  });
+  const deflater = new SegmentDeflater(open);
+  const sizes = [1, 100, 70_000, 1024 * 1024, 10];
+  for (const size of sizes) for (const bytes of [noise(size), lines(size)]) deflater.deflate(bytes);
+  deflater.deflate(lines(1024 * 1024 + 1));
+  expect(open).toHaveBeenCalledOnce();
+  expect(writes).toEqual(sizes.flatMap((size) => [size, size]));
 });
 
 it('gives segments that are decoded together', () => {
