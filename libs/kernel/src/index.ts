@@ -8,6 +8,7 @@ export * from './log-line.ts';
 export * from './notes.ts';
 export * from './refusal.ts';
 export * from './roles.ts';
+export * from './kept-compressor.ts';
 export * from './whole-writes.ts';
 export * from './within.ts';
 export * from './without-end.ts';

@@ -1,18 +1,13 @@
-import { wholeWriterOf, type WholeWrite } from '@provider-access/kernel';
+import { KeptCompressor, wholeWriterOf, type WholeWrite } from '@provider-access/kernel';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync } from 'node:zlib';
 
 /** Parameters of zstd by their numbers. */
 type Params = Readonly<Record<number, number>>;
-/** Bytes. Larger input is compressed with memory of its own, which is not kept. */
+/** Bytes. */
 const MOST_KEPT = 2 * 1024 * 1024;
-/** Bytes at which the kept memory starts: the headers of a block fit. */
-const FIRST = 64 * 1024;
 
 /** The largest result for so many bytes (`ZSTD_compressBound`). With so much room, zstd needs one call. */
 const bound = (bytes: number): number => bytes + (bytes >> 8) + 128;
-
-/** How many bytes of input kept memory is made for, when so many come. */
-const mostFor = (bytes: number): number => Math.max(FIRST, Math.min(MOST_KEPT, 2 * bytes));
 
 function opened(stream: ReturnType<typeof createZstdCompress | typeof createZstdDecompress>): WholeWrite | undefined {
   // A failed call destroys the stream, and the caller finds out by the result.
@@ -26,62 +21,47 @@ function opened(stream: ReturnType<typeof createZstdCompress | typeof createZstd
  * ([ADR 0158](../../../../../docs/adr/0158-intake-gc.md)).
  */
 export class BlockCompressor {
-  readonly #params: Params;
-  readonly #open: () => WholeWrite | undefined;
-  #write: WholeWrite | undefined;
-  #isOpen = false;
+  readonly #kept: KeptCompressor;
   /** Input that is put together. */
   #from = Buffer.alloc(0);
-  #to = new Uint8Array(0);
 
   constructor(params: Params, open = () => opened(createZstdCompress({ params, chunkSize: 64 }))) {
-    this.#params = params;
-    this.#open = open;
+    this.#kept = new KeptCompressor({
+      open,
+      bound,
+      mostKept: MOST_KEPT,
+      // With less room for the result, zstd copies the input into a window of its own first, on new pages of memory.
+      alone: (bytes) => zstdCompressSync(bytes, { params, chunkSize: bound(bytes.byteLength) }),
+    });
   }
 
   /** One frame for the bytes of all parts. */
   joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-    if (bytes > MOST_KEPT) return this.#alone(Buffer.concat(parts, bytes));
+    if (!this.#kept.keeps(bytes)) return this.bytes(Buffer.concat(parts, bytes));
     const from = this.#room(bytes);
     let at = 0;
     for (const part of parts) {
       from.set(part, at);
       at += part.byteLength;
     }
-    return this.#compressed(from, bytes);
+    return this.#kept.compressed(from, bytes);
   }
 
   /** One frame for a text as UTF-8. */
   text(text: string): Uint8Array {
-    if (3 * text.length > MOST_KEPT) return this.#alone(Buffer.from(text));
+    if (!this.#kept.keeps(3 * text.length)) return this.bytes(Buffer.from(text));
     const from = this.#room(3 * text.length);
-    return this.#compressed(from, from.write(text));
+    return this.#kept.compressed(from, from.write(text));
   }
 
   /** One frame for bytes, whose memory zstd reads where it is. */
   bytes(bytes: Uint8Array): Uint8Array {
-    return bytes.byteLength > MOST_KEPT ? this.#alone(bytes) : this.#compressed(bytes, bytes.byteLength);
+    return this.#kept.compressed(bytes);
   }
 
   #room(bytes: number): Buffer {
-    if (this.#from.byteLength < bytes) this.#from = Buffer.allocUnsafeSlow(mostFor(bytes));
+    if (this.#from.byteLength < bytes) this.#from = Buffer.allocUnsafeSlow(this.#kept.roomFor(bytes));
     return this.#from;
-  }
-
-  #compressed(from: Uint8Array, bytes: number): Uint8Array {
-    if (this.#to.byteLength < bound(bytes)) this.#to = new Uint8Array(bound(mostFor(bytes)));
-    if (!this.#isOpen) this.#write = this.#open();
-    this.#isOpen = true;
-    const length = this.#write?.(from, bytes, this.#to);
-    // A result that fills its room may be cut.
-    if (length !== undefined && length < this.#to.byteLength) return this.#to.slice(0, length);
-    this.#write = undefined;
-    return this.#alone(from.subarray(0, bytes));
-  }
-
-  /** With less room for the result, zstd copies the input into a window of its own first, on new pages of memory. */
-  #alone(bytes: Uint8Array): Uint8Array {
-    return zstdCompressSync(bytes, { params: this.#params, chunkSize: bound(bytes.byteLength) });
   }
 }
 

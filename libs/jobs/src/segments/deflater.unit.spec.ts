@@ -1,8 +1,9 @@
 import fc from 'fast-check';
+import type { WholeWrite } from '@provider-access/kernel';
 import { cases } from '@provider-access/testing/variant';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
-import { type OpenDeflate, openDeflate, SegmentDeflater } from './deflater.ts';
+import { openDeflate, segmentDeflater } from './deflater.ts';
 
 /** Node's own function, with a context for each call. */
 const alone = (lines: Uint8Array): Buffer => deflateRawSync(lines, { level: 1, finishFlush: constants.Z_FULL_FLUSH });
@@ -14,7 +15,7 @@ function noise(bytes: number): Buffer {
 }
 
 it('gives the bytes of a context of its own, whatever came before', () => {
-  const deflater = new SegmentDeflater();
+  const deflater = segmentDeflater();
   const some = fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 300 }).map((text) => Buffer.from(text)),
     fc.nat(200_000).map(lines),
@@ -22,7 +23,7 @@ it('gives the bytes of a context of its own, whatever came before', () => {
   );
   fc.assert(
     fc.property(some, (bytes) => {
-      expect(Buffer.from(deflater.deflate(bytes)).equals(alone(bytes))).toBe(true);
+      expect(Buffer.from(deflater.compressed(bytes)).equals(alone(bytes))).toBe(true);
     }),
     { numRuns: cases(300) },
   );
@@ -31,41 +32,21 @@ it('gives the bytes of a context of its own, whatever came before', () => {
 it('compresses each segment of a megabyte or less in one context, one that no compression makes shorter too', () => {
   const writes: number[] = [];
   const open = vi.fn(() => {
-    const { reset, write } = openDeflate()!;
-    const counted: OpenDeflate['write'] = (from, bytes, to) => (writes.push(bytes), write(from, bytes, to));
-    return { reset, write: counted };
+    const write = openDeflate()!;
+    return ((from, bytes, to) => (writes.push(bytes), write(from, bytes, to))) satisfies WholeWrite;
   });
-  const deflater = new SegmentDeflater(open);
+  const deflater = segmentDeflater(open);
   const sizes = [1, 100, 70_000, 1024 * 1024, 10];
-  for (const size of sizes) for (const bytes of [noise(size), lines(size)]) deflater.deflate(bytes);
-  deflater.deflate(lines(1024 * 1024 + 1));
+  for (const size of sizes) for (const bytes of [noise(size), lines(size)]) deflater.compressed(bytes);
+  deflater.compressed(lines(1024 * 1024 + 1));
   expect(open).toHaveBeenCalledOnce();
   expect(writes).toEqual(sizes.flatMap((size) => [size, size]));
 });
 
 it('gives segments that are decoded together', () => {
-  const deflater = new SegmentDeflater();
+  const deflater = segmentDeflater();
   const given = [lines(9000), noise(300_000), lines(0), lines(1), lines(3_000_000), noise(20)];
-  const bytes = Buffer.concat(given.map((segment) => deflater.deflate(segment)));
+  const bytes = Buffer.concat(given.map((segment) => deflater.compressed(segment)));
   const read = inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
   expect(read.equals(Buffer.concat(given))).toBe(true);
-});
-
-it('gives results that the next segment leaves alone', () => {
-  const deflater = new SegmentDeflater();
-  const first = deflater.deflate(lines(5000));
-  deflater.deflate(noise(5000));
-  expect(Buffer.from(first).equals(alone(lines(5000)))).toBe(true);
-});
-
-const cut: OpenDeflate = { reset: () => undefined, write: (_from, _bytes, to) => to.byteLength };
-it.each<[string, () => OpenDeflate | undefined]>([
-  ['Node has no such internals', () => undefined],
-  ['a call fails', () => ({ reset: () => undefined, write: () => undefined })],
-  ['a result may be cut', () => cut],
-])('compresses without the context when %s, and asks it no more', (_, open) => {
-  const spy = vi.fn(open);
-  const deflater = new SegmentDeflater(spy);
-  for (let n = 0; n < 2; n++) expect(Buffer.from(deflater.deflate(lines(500))).equals(alone(lines(500)))).toBe(true);
-  expect(spy).toHaveBeenCalledOnce();
 });

@@ -1,5 +1,5 @@
 import { constants, crc32, inflateRawSync } from 'node:zlib';
-import { SegmentDeflater } from './deflater.ts';
+import { segmentDeflater } from './deflater.ts';
 
 /** The data of a segment in the index. Lengths in bytes. */
 export interface SegmentSize {
@@ -34,13 +34,13 @@ export const PART_LIMITS: PartLimits = {
   stretch: 512 * 1024,
 };
 
-const deflater = new SegmentDeflater();
+const deflater = segmentDeflater();
 
 /**
  * Compresses whole NDJSON lines (each with its newline). A segment can be decoded alone and concatenated with others.
  */
 export function deflateSegment(lines: Uint8Array, resources: number): Segment {
-  const bytes = deflater.deflate(lines);
+  const bytes = deflater.compressed(lines);
   return { resources, plain: lines.byteLength, compressed: bytes.byteLength, crc: crc32(lines), bytes };
 }
 
