@@ -3,7 +3,7 @@ import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync }
 
 /** Parameters of zstd by their numbers. */
 type Params = Readonly<Record<number, number>>;
-/** Bytes. */
+/** Bytes. Blocks of the log are shorter, unless one of their records is large. */
 const MOST_KEPT = 2 * 1024 * 1024;
 
 /** The largest result for so many bytes (`ZSTD_compressBound`). With so much room, zstd needs one call. */

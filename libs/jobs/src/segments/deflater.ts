@@ -7,7 +7,7 @@ const LEVEL = { level: 1 };
  * A segment ends with a full flush and without a last block, so it can be decoded alone and concatenated with others.
  */
 const FLUSH = constants.Z_FULL_FLUSH;
-/** Bytes. Most segments are shorter. */
+/** Bytes. Most segments are shorter: they have the lines of one member and type. */
 const MOST_KEPT = 1024 * 1024;
 
 /** More than zlib makes of so many bytes: texts that it cannot compress, a header for each block of them, the flush. */
