@@ -1,7 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { baseOf, launch, memoryOf, nodeOf, type Launched, type PlatformProcess } from '@provider-access/cli';
+import {
+  baseOf,
+  launch,
+  memoryOf,
+  nodeOf,
+  platformFlagsOf,
+  platformMallocOf,
+  type Launched,
+  type PlatformProcess,
+} from '@provider-access/cli';
 import { eventually, type S3 } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
@@ -136,17 +145,23 @@ export const s3Files = (
   AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
 });
 
-/** Starts processes of a build without confining them. */
+/** Starts processes of a build without confining them. Services have the settings that the build's image gives them. */
 const fromBuild =
   (root: string, node = root === ROOT ? process.execPath : nodeOf(root)): Spawn =>
   (role, { env, args = [], onLine }) => {
     const main = join(root, `services/${role}/dist/main.js`);
     if (!existsSync(main)) throw new Error(`services/${role} is not built: run \`npm run build\``);
-    const flags = ['--disable-warning=TimeoutNegativeWarning'];
-    const launched = launch(node, [...flags, main, ...args], { env: { ...COMPILED, ...env }, onLine });
+    const { flags, malloc } =
+      role === 'admin' ? TOOL : { flags: platformFlagsOf(root), malloc: platformMallocOf(root) };
+    const launched = launch(node, ['--disable-warning=TimeoutNegativeWarning', ...flags, main, ...args], {
+      env: { ...COMPILED, ...malloc, ...env },
+      onLine,
+    });
     const { child } = launched;
     return { ...launched, pid: () => child.pid!, signal: (name) => void child.kill(name) };
   };
+/** A program that ends by itself is started without them. */
+const TOOL = { flags: [], malloc: {} };
 const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'node' | 'spawn'>): Spawn =>
   options.spawn ?? fromBuild(options.build ?? ROOT, options.node);
 
