@@ -39,6 +39,7 @@ export {
   endOf,
   ends,
   folded,
+  includesAll,
   isAboutAllOf,
   isCovered,
   isOptOut,

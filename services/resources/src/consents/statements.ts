@@ -7,6 +7,7 @@ import {
   ends,
   eventIdOf,
   folded,
+  includesAll,
   isOptOut,
   isWithdrawal,
   namedBy,
@@ -139,8 +140,11 @@ function withEnds(
 ): readonly StatedConsent[] {
   const [outs, consents] = apart(stated);
   const ins = [...consents, ...withdrawals];
+  // Each once, because each opt-in is compared with all of them, and each end with all opt-ins.
+  const bars = new Map(outs.map((out): [StatedConsent, Bar] => [out, { out, to: endOf(out, ins)?.to }]));
   return stated.map((one) => {
-    const to = isOptOut(one) ? endOf(one, ins)?.to : endOfOptIn(one, outs, ins);
+    const bar = bars.get(one);
+    const to = bar === undefined ? endOfOptIn(one, bars.values()) : bar.to;
     const last = one.versions.at(-1)!;
     if (last.to === to) return one;
     const next = { at, ...(to !== undefined && { to }) };
@@ -151,24 +155,33 @@ function withEnds(
   });
 }
 
+/** An opt-out, and the RFC 3339 instant from which opt-ins end it. */
+interface Bar {
+  readonly out: OptOut;
+  readonly to: string | undefined;
+}
 /** The instant from which an opt-out bars all whom an opt-in permits. */
-function endOfOptIn(back: OptIn, outs: readonly OptOut[], ins: readonly OptIn[]): string | undefined {
-  const against = outs.filter((out) => standsAgainst(out, back, ins)).map(({ from }) => later(from, back.from));
-  return against.length === 0 ? undefined : against.reduce((a, b) => (a < b ? a : b));
+function endOfOptIn(back: OptIn, bars: Iterable<Bar>): string | undefined {
+  let first: string | undefined;
+  for (const bar of bars) {
+    if (!standsAgainst(bar, back)) continue;
+    const from = later(bar.out.from, back.from);
+    if (first === undefined || from < first) first = from;
+  }
+  return first;
 }
 
 /** An opt-in for some providers ends no opt-out that bars them without naming them (N10). */
-function standsAgainst(out: OptOut, back: OptIn, ins: readonly OptIn[]): boolean {
+function standsAgainst({ out, to }: Bar, back: OptIn): boolean {
+  if (to !== undefined && to <= back.from) return false;
   if (!barsAll(out, back)) return false;
-  if (ends(back, out) && (namedBy(out) !== undefined || back.targets === undefined)) return false;
-  const end = endOf(out, ins)?.to;
-  return end === undefined || end > back.from;
+  return !(ends(back, out) && (namedBy(out) !== undefined || back.targets === undefined));
 }
 
 function barsAll(out: OptOut, { targets }: OptIn): boolean {
   if (out.bars === 'nobody') return false;
   const named = namedBy(out);
-  if (named !== undefined) return targets !== undefined && targets.every((target) => named.includes(target));
+  if (named !== undefined) return targets !== undefined && includesAll(named, targets);
   return out.scope !== 'provider-category' || out.categories === undefined;
 }
 

@@ -104,6 +104,23 @@ describe('a member of whom much is stated', () => {
     expect(part.stated.length).toBeLessThanOrEqual(51);
     expect(part.stated.some((one) => 'scope' in one && one.scope === 'global')).toBe(true);
   });
+  it('compares each pair of statements a few times, and never three of them', () => {
+    const part = partOf(...Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? out(n) : back(n))));
+    let reads = 0;
+    const counted = (one: StatedConsent): StatedConsent =>
+      new Proxy(one, {
+        get(statement, key) {
+          if (key === 'businessTime') reads += 1;
+          return Reflect.get(statement, key) as unknown;
+        },
+      });
+    const stated = part.stated.map(counted);
+    expect(stated).toHaveLength(40);
+    withStated({ ...part, stated }, out(61), 'm1');
+    expect(reads).toBeGreaterThan(40);
+    // Three of them would be 8,000 combinations of 20 opt-outs and twice 20 opt-ins.
+    expect(reads).toBeLessThan(2 * 40 ** 2);
+  });
   it('has a statement once, however often its event comes', () => {
     const one = out(1);
     expect(withStated(partOf(one), one, 'm1')).toBeUndefined();
