@@ -240,14 +240,13 @@ export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<O
   const open: OptOut[] = [];
   let ended: { readonly out: OptOut; readonly by: OptIn; readonly at: string } | undefined;
   for (const out of outs) {
-    const end = endOf(out, ins);
-    if (end === undefined) open.push(out);
-    else if (end.to !== out.from) {
-      if (end.to > asOf) open.push(out);
-      else {
-        const at = end.to > end.by.recordedAt ? end.to : end.by.recordedAt;
-        if (ended === undefined || at > ended.at) ended = { out, by: end.by, at };
-      }
+    const ends = partsOf(out, ins).map(({ end }) => end);
+    if (ends.some((end) => end === undefined || (end.to > asOf && end.to !== out.from))) open.push(out);
+    // Also where it still bars others: who replaces it as a whole may never have barred those for whom it ended.
+    for (const end of ends) {
+      if (end === undefined || end.to > asOf || end.to === out.from) continue;
+      const at = end.to > end.by.recordedAt ? end.to : end.by.recordedAt;
+      if (ended === undefined || at > ended.at) ended = { out, by: end.by, at };
     }
   }
   return new Set([

@@ -126,6 +126,31 @@ describe('statements that were dropped', () => {
     );
   });
 
+  it('tell since when a provider sees the member whom an opt-out still hides from another one', () => {
+    const [other, one] = NPIS as [string, string];
+    const said = (id: string, s: Partial<Said>): Said => ({
+      ...{ id, out: false, source: 0, said: 0, from: undefined, targets: [], appended: 20 },
+      ...s,
+    });
+    const all = [
+      // Five that decide nothing, so that one is dropped.
+      said('a', { from: 0 }),
+      said('b', { said: 8 }),
+      said('c', { file: 'mail', source: 3 }),
+      said('d', { file: 'portal', source: 4, from: 0 }),
+      said('e', { said: 8, from: 0, targets: [other] }),
+      said('back', { said: 9, targets: [one] }),
+      said('both', { out: true, source: 1, said: 3, targets: [other, one] }),
+      // It replaces that one as a whole, and bars nobody for whom that one has ended.
+      said('again', { out: true, said: 8, from: 20, targets: [other, one] }),
+      said('last', { from: 0, appended: 21 }),
+    ];
+    const { decision, since } = product(fold(all), one, 21);
+    expect([decision.permit, isBarred(all, one, 21), visibleAgain(all, one, 21)]).toEqual([true, false, 20]);
+    expect(since).toBe(START + 20 * MINUTE);
+    expect(product(fold(all), other, 21).decision.permit).toBe(false);
+  });
+
   it('are answered by what decides in their place', () => {
     fc.assert(
       fc.property(history(40), fc.integer({ min: 0, max: 60 }), (all, later) => {
@@ -146,6 +171,12 @@ describe('statements that were dropped', () => {
           const isBack = (provider: string): boolean =>
             all.some((i) => takesBack(i, s, provider) && (from(i) <= now || from(i) <= from(s)));
           const takenBack = concerned.every(isBack);
+          // Then it may be answered by another one that bars all whom it did.
+          if (isTied && takenBack && s.out && effect!.status === 'effective') {
+            const hidden = concerned.filter((provider) => bars(s, provider));
+            expect(hidden.every((npi) => isBarred(all, npi, now))).toBe(true);
+            continue;
+          }
           if (s.out) {
             const barred = concerned.filter((provider) => bars(s, provider) && !isBack(provider));
             if (effect!.status === 'effective') expect(barred.every((npi) => isBarred(all, npi, now))).toBe(true);
