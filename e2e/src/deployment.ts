@@ -160,7 +160,7 @@ const fromBuild =
     const { child } = launched;
     return { ...launched, pid: () => child.pid!, signal: (name) => void child.kill(name) };
   };
-/** A program that ends by itself is started without them. */
+/** The image gives the administration program no settings, because it ends soon. */
 const TOOL = { flags: [], malloc: {} };
 const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'node' | 'spawn'>): Spawn =>
   options.spawn ?? fromBuild(options.build ?? ROOT, options.node);

@@ -78,7 +78,7 @@ const isLaterOfRow = (a: OptIn, b: OptIn): boolean =>
  */
 export function ends(i: OptIn, o: OptIn): boolean {
   if (i.row !== undefined) return i.row === o.row && isLaterOfRow(i, o);
-  // Of many pairs this answers half, and costs less than their sources.
+  // The times of most pairs decide alone, and to find the source of a statement costs more.
   if (i.businessTime <= o.businessTime) return false;
   return sameSource(i, o) || ms(i.businessTime) > ms(o.businessTime) + CLOCK_TOLERANCE_MS;
 }
@@ -240,10 +240,10 @@ export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<O
   const open: OptOut[] = [];
   let ended: { readonly out: OptOut; readonly by: OptIn; readonly at: string } | undefined;
   for (const out of outs) {
-    const ends = partsOf(out, ins).map(({ end }) => end);
-    if (ends.some((end) => end === undefined || (end.to > asOf && end.to !== out.from))) open.push(out);
-    // Also where it still bars others: who replaces it as a whole may never have barred those for whom it ended.
-    for (const end of ends) {
+    const parts = partsOf(out, ins);
+    if (parts.some(({ end }) => end === undefined || (end.to > asOf && end.to !== out.from))) open.push(out);
+    // An open one counts, too: the opt-out that replaces it may never have barred those for whom it has ended.
+    for (const { end } of parts) {
       if (end === undefined || end.to > asOf || end.to === out.from) continue;
       const at = end.to > end.by.recordedAt ? end.to : end.by.recordedAt;
       if (ended === undefined || at > ended.at) ended = { out, by: end.by, at };

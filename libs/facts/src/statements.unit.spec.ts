@@ -171,7 +171,7 @@ describe('statements that were dropped', () => {
           const isBack = (provider: string): boolean =>
             all.some((i) => takesBack(i, s, provider) && (from(i) <= now || from(i) <= from(s)));
           const takenBack = concerned.every(isBack);
-          // Then it may be answered by another one that bars all whom it did.
+          // The answer may be that of another opt-out, which bars all whom this one barred.
           if (isTied && takenBack && s.out && effect!.status === 'effective') {
             const hidden = concerned.filter((provider) => bars(s, provider));
             expect(hidden.every((npi) => isBarred(all, npi, now))).toBe(true);

@@ -140,11 +140,10 @@ function withEnds(
 ): readonly StatedConsent[] {
   const [outs, consents] = apart(stated);
   const ins = [...consents, ...withdrawals];
-  // Each once, because each opt-in is compared with all of them, and each end with all opt-ins.
-  const bars = new Map(outs.map((out): [StatedConsent, Bar] => [out, { out, to: endOf(out, ins)?.to }]));
+  // The end of an opt-out takes all opt-ins, and each opt-in asks for all of these ends.
+  const bars: Bars = new Map(outs.map((out) => [out, endOf(out, ins)?.to]));
   return stated.map((one) => {
-    const bar = bars.get(one);
-    const to = bar === undefined ? endOfOptIn(one, bars.values()) : bar.to;
+    const to = isOptOut(one) ? bars.get(one) : endOfOptIn(one, bars);
     const last = one.versions.at(-1)!;
     if (last.to === to) return one;
     const next = { at, ...(to !== undefined && { to }) };
@@ -155,24 +154,21 @@ function withEnds(
   });
 }
 
-/** An opt-out, and the RFC 3339 instant from which opt-ins end it. */
-interface Bar {
-  readonly out: OptOut;
-  readonly to: string | undefined;
-}
+/** By opt-out, the RFC 3339 instant from which opt-ins end it. */
+type Bars = ReadonlyMap<OptOut, string | undefined>;
 /** The instant from which an opt-out bars all whom an opt-in permits. */
-function endOfOptIn(back: OptIn, bars: Iterable<Bar>): string | undefined {
+function endOfOptIn(back: OptIn, bars: Bars): string | undefined {
   let first: string | undefined;
-  for (const bar of bars) {
-    if (!standsAgainst(bar, back)) continue;
-    const from = later(bar.out.from, back.from);
+  for (const [out, to] of bars) {
+    if (!standsAgainst(out, to, back)) continue;
+    const from = later(out.from, back.from);
     if (first === undefined || from < first) first = from;
   }
   return first;
 }
 
 /** An opt-in for some providers ends no opt-out that bars them without naming them (N10). */
-function standsAgainst({ out, to }: Bar, back: OptIn): boolean {
+function standsAgainst(out: OptOut, to: string | undefined, back: OptIn): boolean {
   if (to !== undefined && to <= back.from) return false;
   if (!barsAll(out, back)) return false;
   return !(ends(back, out) && (namedBy(out) !== undefined || back.targets === undefined));
