@@ -89,38 +89,52 @@ export interface End {
   readonly to: string;
 }
 
-/** The first end of what an opt-out says about a provider by name; about everybody whom it bars without `provider`. */
-function firstEnd(o: OptOut, ins: readonly OptIn[], provider?: ProviderKey): End | undefined {
+/** Where an opt-in would end an opt-out. Two at one instant are in the order of their recording. */
+const endBy = (by: OptIn, o: OptOut): End => ({ by, to: by.from > o.from ? by.from : o.from });
+const compareEnds = (a: End, b: End): number =>
+  compareText(a.to, b.to) || compareText(a.by.recordedAt, b.by.recordedAt);
+
+/** The first end of an opt-out by opt-ins for every provider. */
+function firstEnd(o: OptOut, ins: readonly OptIn[]): End | undefined {
   let first: End | undefined;
   for (const by of ins) {
-    if (by.targets !== undefined && (provider === undefined || !includes(by.targets, provider))) continue;
-    const to = by.from > o.from ? by.from : o.from;
-    if (first !== undefined && (to > first.to || (to === first.to && by.recordedAt >= first.by.recordedAt))) continue;
-    if (ends(by, o)) first = { by, to };
+    if (by.targets !== undefined) continue;
+    const end = endBy(by, o);
+    if (first !== undefined && compareEnds(end, first) >= 0) continue;
+    if (ends(by, o)) first = end;
   }
   return first;
 }
 
-/** The parts of an opt-out that end together, each with the providers that it names. */
+/**
+ * The parts of an opt-out that end together, each with the providers that it names, in the order of their ends. An
+ * opt-in is asked only about providers for whom no earlier one has ended the opt-out. So the cost is that of one list,
+ * and not of one for each opt-in, where the first opt-in names all of them.
+ */
 export function partsOf(
   o: OptOut,
   ins: readonly OptIn[],
 ): readonly { readonly targets?: readonly ProviderKey[]; readonly end?: End }[] {
-  const named = namedBy(o);
-  const isWhole = named === undefined || ins.every(({ targets }) => targets === undefined);
-  if (isWhole) {
+  let left = namedBy(o);
+  if (left === undefined || ins.every(({ targets }) => targets === undefined)) {
     const end = firstEnd(o, ins);
     return [{ ...(o.targets !== undefined && { targets: o.targets }), ...(end !== undefined && { end }) }];
   }
-  const parts = new Map<string, { readonly targets: ProviderKey[]; readonly end?: End }>();
-  for (const provider of named) {
-    const end = firstEnd(o, ins, provider);
-    const key = end === undefined ? '' : `${end.to} ${end.by.event}`;
-    const part = parts.get(key);
-    if (part === undefined) parts.set(key, { targets: [provider], ...(end !== undefined && { end }) });
-    else part.targets.push(provider);
+  const parts: { readonly targets: readonly ProviderKey[]; readonly end?: End }[] = [];
+  for (const end of ins.map((by) => endBy(by, o)).sort(compareEnds)) {
+    if (left.length === 0) break;
+    if (!ends(end.by, o)) continue;
+    const { targets } = end.by;
+    const ended: readonly ProviderKey[] =
+      targets === undefined ? left : left.filter((provider) => includes(targets, provider));
+    if (ended.length === 0) continue;
+    parts.push({ targets: ended, end });
+    left =
+      targets === undefined || ended.length === left.length
+        ? []
+        : left.filter((provider) => !includes(targets, provider));
   }
-  return [...parts.values()];
+  return left.length === 0 ? parts : [...parts, { targets: left }];
 }
 
 /** The end of an opt-out as a whole: of the last provider that it names. */

@@ -28,7 +28,6 @@ import {
 } from '../test/said.ts';
 import { consentEffect, type ConsentPart, type EffectOptions, evolveConsent, optOutFacts } from './consent.ts';
 import { toMemberFacts } from './member-facts.ts';
-import { barsAllOf, endOf, isAboutAllOf, type OptIn, type OptOut, partsOf } from './statements.ts';
 
 /** At `now` (ms since the epoch), where each practice has one identifier. */
 const about = (now: number, payerEvent: PayerEvent): EffectOptions => ({ now, payerEvent, identity: (one) => [one] });
@@ -347,51 +346,5 @@ describe('statements that were dropped', () => {
     expect(part!.outs!.length).toBeLessThanOrEqual(9);
     expect(product(part, NPIS[0]!, 6_000).decision.permit).toBe(false);
     expect(toMemberFacts({ _id: M, consent: part } as ViewDocument).completeFrom).toBe(instant(6_000));
-  });
-});
-
-describe('statements about many providers', () => {
-  const MANY = 400;
-  const providers = Array.from({ length: MANY }, (_, n) => `npi|${1_000_000_000 + n}` as const);
-  const at = (n: number) => ({ businessTime: instant(n), from: instant(n), recordedAt: instant(n) });
-  const out = (targets = providers): OptOut => ({
-    event: `out~${mark(0)}`,
-    ...at(1),
-    scope: 'provider-specific',
-    targets,
-  });
-  const back = (targets = providers): OptIn => ({ event: `back~${mark(0)}`, ...at(2), targets });
-
-  it('end for those that are named', () => {
-    const [some, others] = [providers.slice(0, 300), providers.slice(300)];
-    const permit = back(some.toReversed());
-    expect(partsOf(out(), [permit])).toEqual([
-      { targets: some, end: { by: permit, to: instant(2) } },
-      { targets: others },
-    ]);
-    expect(endOf(out(), [permit])).toBeUndefined();
-    expect(endOf(out(some), [permit])).toEqual({ by: permit, to: instant(2) });
-  });
-  it('reach as far as others only if they name all of them', () => {
-    const but = providers.toSpliced(200, 1);
-    expect([barsAllOf(out(), out(but)), barsAllOf(out(but), out())]).toEqual([true, false]);
-    expect([isAboutAllOf(back(), back(but)), isAboutAllOf(back(but), back())]).toEqual([true, false]);
-  });
-  it('cost by the number of providers, and not by its square', () => {
-    let reads = 0;
-    const counted = (list: typeof providers): typeof providers =>
-      new Proxy(list, {
-        get(target, key) {
-          reads += 1;
-          return Reflect.get(target, key) as unknown;
-        },
-      });
-    const reversed = counted(providers.toReversed());
-    const [bar, permit] = [out(counted(providers)), back(reversed)];
-    expect(endOf(bar, [permit])).toEqual({ by: permit, to: instant(2) });
-    expect(barsAllOf(bar, out(reversed))).toBe(true);
-    expect(isAboutAllOf(permit, back(reversed))).toBe(true);
-    expect(reads).toBeGreaterThan(MANY);
-    expect(reads).toBeLessThan(20 * MANY);
   });
 });

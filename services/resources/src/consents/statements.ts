@@ -160,9 +160,8 @@ type Bars = ReadonlyMap<OptOut, string | undefined>;
 function endOfOptIn(back: OptIn, bars: Bars): string | undefined {
   let first: string | undefined;
   for (const [out, to] of bars) {
-    if (!standsAgainst(out, to, back)) continue;
     const from = later(out.from, back.from);
-    if (first === undefined || from < first) first = from;
+    if ((first === undefined || from < first) && standsAgainst(out, to, back)) first = from;
   }
   return first;
 }
@@ -170,8 +169,9 @@ function endOfOptIn(back: OptIn, bars: Bars): string | undefined {
 /** An opt-in for some providers ends no opt-out that bars them without naming them (N10). */
 function standsAgainst(out: OptOut, to: string | undefined, back: OptIn): boolean {
   if (to !== undefined && to <= back.from) return false;
-  if (!barsAll(out, back)) return false;
-  return !(ends(back, out) && (namedBy(out) !== undefined || back.targets === undefined));
+  // Lists of providers are compared last, because they may be long.
+  if (ends(back, out) && (namedBy(out) !== undefined || back.targets === undefined)) return false;
+  return barsAll(out, back);
 }
 
 function barsAll(out: OptOut, { targets }: OptIn): boolean {

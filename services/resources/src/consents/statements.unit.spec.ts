@@ -121,6 +121,30 @@ describe('a member of whom much is stated', () => {
     // Three of them would be 8,000 combinations of 20 opt-outs and twice 20 opt-ins.
     expect(reads).toBeLessThan(2 * 40 ** 2);
   });
+  it('compares the providers of each statement with those of one other', () => {
+    const providers = Array.from({ length: 100 }, (_, n) => `npi|${1_000_000_000 + n}` as const);
+    let reads = 0;
+    const counted = (one: StatedConsent): StatedConsent => ({
+      ...one,
+      targets: new Proxy(providers, {
+        get(list, key) {
+          reads += 1;
+          return Reflect.get(list, key) as unknown;
+        },
+      }),
+    });
+    const part = partOf(
+      ...Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? out(n, named(...providers)) : back(n, ...providers))),
+    );
+    expect(part.stated.map(({ versions }) => versions.at(-1)!.to)).toEqual([
+      ...Array.from({ length: 19 }, (_, n) => at(n + 1)),
+      undefined,
+    ]);
+    withStated({ ...part, stated: part.stated.map(counted) }, out(21), 'm1');
+    expect(reads).toBeGreaterThan(20 * 100);
+    // Each opt-out beside each later opt-in took 25,003.
+    expect(reads).toBeLessThan(8 * 20 * 100);
+  });
   it('has a statement once, however often its event comes', () => {
     const one = out(1);
     expect(withStated(partOf(one), one, 'm1')).toBeUndefined();
