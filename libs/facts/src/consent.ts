@@ -18,7 +18,7 @@ import {
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
-import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
+import { heardFrom, originOf, typeOfRecord, withSource } from './record.ts';
 import {
   barsAllOf,
   deciding,
@@ -69,10 +69,10 @@ export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord):
   heardFrom(part, fold(part, record), record, { sources: [] });
 
 function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined {
-  const common = { event: eventIdOf(record), recordedAt: recordedAt(record) };
+  const origin = originOf(record);
   switch (typeOfRecord(record)) {
     case 'pa.opted-out.v1': {
-      const out = statementOf(dataOf<OptedOut>(record), common) as OptOut;
+      const out = statementOf(dataOf<OptedOut>(record), origin) as OptOut;
       return part?.outs?.some((o) => isSame(o, out))
         ? undefined
         : withStatement(part, record, out, { outs: [out], ins: [] });
@@ -80,7 +80,7 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
     case 'pa.opted-in.v1':
     case 'pa.opt-out-withdrawn.v1':
     case 'pa.provider-opted-in.v1': {
-      const back = statementOf(dataOf<ProviderOptedIn | OptOutWithdrawn>(record), common);
+      const back = statementOf(dataOf<ProviderOptedIn | OptOutWithdrawn>(record), origin);
       return statementsOf(part).ins.some((i) => isSame(i, back))
         ? undefined
         : withStatement(part, record, back, { outs: [], ins: [back] });
@@ -145,7 +145,7 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   for (const o of outs) {
     for (const { targets, end } of partsOf(o, ins)) {
       if (end !== undefined && end.to === o.from) continue;
-      const { businessTime: _businessTime, row: _row, ...fact } = o;
+      const { businessTime: _businessTime, row: _row, statedAt: _statedAt, ...fact } = o;
       out.push({
         ...fact,
         ...(targets !== undefined && { targets }),

@@ -1,6 +1,7 @@
 import { ANY_SOURCE } from '@provider-access/domain/access';
 import { RECORDED_AT_HEADER } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
+import type { OptIn } from './statements.ts';
 
 /** Header that carries the payer's source on the events that we derive from its. */
 const SOURCE_HEADER = 'ce_pasource';
@@ -16,6 +17,13 @@ export function recordedAt({ timestamp, headers }: LogRecord): string {
   const atLeast = Date.parse(headers[RECORDED_AT_HEADER] ?? '');
   return new Date(Number.isNaN(atLeast) ? timestamp : Math.max(timestamp, atLeast)).toISOString();
 }
+
+/** Which event a record about consent is, and when it was recorded, as the facts keep it. */
+export const originOf = (record: LogRecord): Pick<OptIn, 'event' | 'recordedAt' | 'statedAt'> => ({
+  event: eventIdOf(record),
+  recordedAt: recordedAt(record),
+  statedAt: record.headers['ce_time'],
+});
 
 /**
  * The most sources of one member in one part. A payer has a few systems. A system that names a new source in each event

@@ -12,6 +12,11 @@ export interface OptIn {
   /** The providers that it names. An opt-in with targets ends only what opt-outs say about these by name. */
   readonly targets?: readonly ProviderKey[];
   /**
+   * Of a statement about a row: when the log took the event of the payer. Two statements may be recorded at one instant,
+   * because a batch has both or a merge copies both, and the withdrawal stays the later one.
+   */
+  readonly statedAt?: string | undefined;
+  /**
    * Of an opt-out: the row of a full file that states it (`optOutRow`). A statement without scope takes back what the
    * row said, and ends nothing else.
    */
@@ -28,7 +33,7 @@ export interface OptOut extends OptIn {
 export function statementOf(
   data: Pick<ProviderOptedIn, 'effective' | 'businessTime'> &
     Partial<Pick<OptedOut, 'scope' | 'targets' | 'categories' | 'bars' | 'row'>>,
-  { event, recordedAt }: Pick<OptIn, 'event' | 'recordedAt'>,
+  { event, recordedAt, statedAt }: Pick<OptIn, 'event' | 'recordedAt' | 'statedAt'>,
 ): OptIn | OptOut {
   const { effective: from, businessTime, scope, targets, categories, bars, row } = data;
   return {
@@ -40,7 +45,7 @@ export function statementOf(
     ...(targets !== undefined && { targets }),
     ...(categories !== undefined && { categories }),
     ...(bars !== undefined && { bars }),
-    ...(row !== undefined && { row }),
+    ...(row !== undefined && { row, ...(statedAt !== undefined && { statedAt }) }),
   };
 }
 export interface Statements {
@@ -67,10 +72,11 @@ const ms = (instant: string): number => Date.parse(instant);
 export const isWithdrawal = (statement: OptIn): boolean => statement.row !== undefined && !isOptOut(statement);
 /**
  * Whether a statement about a row is later than another one. Files of one day have one business time: of these, the one
- * that was recorded later counts.
+ * that came later counts. An earlier release has not kept when it came, but when it was recorded.
  */
 const isLaterOfRow = (a: OptIn, b: OptIn): boolean =>
-  a.businessTime > b.businessTime || (a.businessTime === b.businessTime && a.recordedAt > b.recordedAt);
+  a.businessTime > b.businessTime ||
+  (a.businessTime === b.businessTime && (a.statedAt ?? a.recordedAt) > (b.statedAt ?? b.recordedAt));
 
 /**
  * Whether an opt-in is later than an opt-out. One source has one clock. The clocks of two sources may differ by the

@@ -13,6 +13,7 @@ import {
   namedBy,
   type OptIn,
   type OptOut,
+  originOf,
   recordedAt,
   statementOf,
 } from '@provider-access/facts';
@@ -75,7 +76,7 @@ export function withStated(
   if ([...known, ...before].some((one) => one.event === event)) return undefined;
   const at = later(recordedAt(record), part?.at);
   const data = dataOf<OptedOut & Partial<ProviderOptedIn>>(record);
-  const statement = statementOf(data, { event, recordedAt: recordedAt(record) });
+  const statement = statementOf(data, originOf(record));
   const consent = isWithdrawal(statement) ? undefined : consentOf(statement, member, at, detailsOf(data));
   const all = consent === undefined ? known : [...known, consent];
   const taken = consent === undefined ? [...before, statement] : before;
