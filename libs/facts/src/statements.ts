@@ -12,8 +12,8 @@ export interface OptIn {
   /** The providers that it names. An opt-in with targets ends only what opt-outs say about these by name. */
   readonly targets?: readonly ProviderKey[];
   /**
-   * Of a statement about a row: when the log took the event of the payer. Two statements may be recorded at one instant,
-   * because a batch has both or a merge copies both, and the withdrawal stays the later one.
+   * Of a statement about a row: when the log took the event of the payer. Two statements may be recorded at one
+   * instant, because a batch has both or a merge copies both, and the withdrawal stays the later one.
    */
   readonly statedAt?: string | undefined;
   /**
