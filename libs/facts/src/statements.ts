@@ -72,7 +72,7 @@ const ms = (instant: string): number => Date.parse(instant);
 export const isWithdrawal = (statement: OptIn): boolean => statement.row !== undefined && !isOptOut(statement);
 /**
  * Whether a statement about a row is later than another one. Files of one day have one business time: of these, the one
- * that came later counts. An earlier release has not kept when it came, but when it was recorded.
+ * that came later counts. A stored statement without that instant counts by when it was recorded.
  */
 const isLaterOfRow = (a: OptIn, b: OptIn): boolean =>
   a.businessTime > b.businessTime ||
@@ -95,39 +95,32 @@ export interface End {
   readonly to: string;
 }
 
-/** Where an opt-in would end an opt-out. Two at one instant are in the order of their recording. */
-const endBy = (by: OptIn, o: OptOut): End => ({ by, to: by.from > o.from ? by.from : o.from });
-const compareEnds = (a: End, b: End): number =>
-  compareText(a.to, b.to) || compareText(a.by.recordedAt, b.by.recordedAt);
-
-/** The first end of an opt-out by opt-ins for every provider. */
-function firstEnd(o: OptOut, ins: readonly OptIn[]): End | undefined {
-  let first: End | undefined;
-  for (const by of ins) {
-    if (by.targets !== undefined) continue;
-    const end = endBy(by, o);
-    if (first !== undefined && compareEnds(end, first) >= 0) continue;
-    if (ends(by, o)) first = end;
-  }
-  return first;
-}
+/**
+ * The ends of an opt-out, if each of the opt-ins ends it, the first one first. Of two at one instant, the opt-in that
+ * was recorded first comes first.
+ */
+const endsInOrder = (o: OptOut, ins: readonly OptIn[]): readonly End[] =>
+  ins
+    .map((by): End => ({ by, to: by.from > o.from ? by.from : o.from }))
+    .sort((a, b) => compareText(a.to, b.to) || compareText(a.by.recordedAt, b.by.recordedAt));
 
 /**
  * The parts of an opt-out that end together, each with the providers that it names, in the order of their ends. An
- * opt-in is asked only about providers for whom no earlier one has ended the opt-out. So the cost is that of one list,
- * and not of one for each opt-in, where the first opt-in names all of them.
+ * opt-in is compared only with the providers for whom no earlier opt-in has ended the opt-out. So if the first opt-in
+ * names all of them, the lists of the others are not read.
  */
 export function partsOf(
   o: OptOut,
   ins: readonly OptIn[],
 ): readonly { readonly targets?: readonly ProviderKey[]; readonly end?: End }[] {
   let left = namedBy(o);
-  if (left === undefined || ins.every(({ targets }) => targets === undefined)) {
-    const end = firstEnd(o, ins);
+  const ofAll = ins.filter(({ targets }) => targets === undefined);
+  if (left === undefined || ofAll.length === ins.length) {
+    const end = endsInOrder(o, ofAll).find(({ by }) => ends(by, o));
     return [{ ...(o.targets !== undefined && { targets: o.targets }), ...(end !== undefined && { end }) }];
   }
   const parts: { readonly targets: readonly ProviderKey[]; readonly end?: End }[] = [];
-  for (const end of ins.map((by) => endBy(by, o)).sort(compareEnds)) {
+  for (const end of endsInOrder(o, ins)) {
     if (left.length === 0) break;
     if (!ends(end.by, o)) continue;
     const { targets } = end.by;

@@ -5,7 +5,6 @@ import {
   deciding,
   endOf,
   ends,
-  eventIdOf,
   folded,
   includesAll,
   isOptOut,
@@ -14,7 +13,6 @@ import {
   type OptIn,
   type OptOut,
   originOf,
-  recordedAt,
   statementOf,
 } from '@provider-access/facts';
 
@@ -71,12 +69,12 @@ export function withStated(
   record: LogRecord,
   member: string,
 ): ConsentsPart | undefined {
-  const event = eventIdOf(record);
+  const origin = originOf(record);
   const { stated: known = [], withdrawals: before = [] } = part ?? {};
-  if ([...known, ...before].some((one) => one.event === event)) return undefined;
-  const at = later(recordedAt(record), part?.at);
+  if ([...known, ...before].some((one) => one.event === origin.event)) return undefined;
+  const at = later(origin.recordedAt, part?.at);
   const data = dataOf<OptedOut & Partial<ProviderOptedIn>>(record);
-  const statement = statementOf(data, originOf(record));
+  const statement = statementOf(data, origin);
   const consent = isWithdrawal(statement) ? undefined : consentOf(statement, member, at, detailsOf(data));
   const all = consent === undefined ? known : [...known, consent];
   const taken = consent === undefined ? [...before, statement] : before;
