@@ -50,7 +50,7 @@ export {
   statementOf,
   type Statements,
 } from './statements.ts';
-export { eventIdOf, originOf, recordedAt } from './record.ts';
+export { eventIdOf, originOf } from './record.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';
 export { Parties } from './parties.ts';
 export { factsOfLines } from './lines.ts';
