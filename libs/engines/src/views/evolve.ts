@@ -95,19 +95,86 @@ export async function evolveBatch(
 ): Promise<Evolved> {
   const { work, progress, passedOver, stop: unknown } = sorted(topic, batch, guess, only);
   let stop = unknown;
-  const ops = new Map<string, ViewOp>();
   const known = new Set<string>();
   for (const { keys, begins } of work) if (!begins) for (const id of keys) known.add(id);
-  const isGuess = (id: string): boolean => !known.has(id);
+  const loaded = topic.blind || work.length === 0 ? undefined : await load([...known]);
+  const changes = new Changes(topic, loaded, known);
+  for (const one of work) {
+    const { record, keys } = one;
+    let failed: unknown;
+    try {
+      if (failing === undefined) {
+        changes.apply(one);
+        continue;
+      }
+    } catch (error) {
+      failed = error;
+      changes.doubt(keys);
+    }
+    const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
+    try {
+      if (changes.apply(one, failing ?? 'with-part')) passedOver.push(passOver(record, key, what, failed));
+    } catch {
+      stop = { offset: record.offset, sentence: failure(record, key, what, failed) };
+      break;
+    }
+  }
+  if (changes.unsure) return evolveBatch(topic, batch, load, failing, false, only);
+  // Progress behind the stop must not count.
+  const until = stop?.offset ?? Infinity;
+  const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
+  const passed = passedOver.filter(({ offset }) => offset < until);
+  const note = passed.length === 0 ? undefined : await noteOf(topic, batch.partition, passed, load);
+  return {
+    ops: [...changes.ops.values(), ...(note === undefined ? [] : [note])],
+    progress: heard,
+    passedOver: passed,
+    ...(stop && { stop }),
+  };
+}
+
+/**
+ * What a batch makes of its documents. A class, because V8 compiled the closure that was here again every two seconds
+ * under load, without a deoptimization that it would have reported.
+ */
+class Changes {
+  readonly ops = new Map<string, ViewOp>();
+  readonly #topic: TopicEvolve;
+  readonly #loaded: ReadonlyMap<string, StoredPart> | undefined;
+  readonly #known: ReadonlySet<string>;
+  #unsure = false;
+
+  /**
+   * @param loaded the stored parts; undefined if none is read
+   * @param known ids of the documents that are not taken for new ones
+   */
+  constructor(topic: TopicEvolve, loaded: ReadonlyMap<string, StoredPart> | undefined, known: ReadonlySet<string>) {
+    this.#topic = topic;
+    this.#loaded = loaded;
+    this.#known = known;
+  }
+
   /**
    * Whether a part that was taken for missing stays as it is, or a record fails with it. A stored part might change, or
    * the record might not fail, and then no refused write tells that the part was there.
    */
-  let unsure = false;
-  const loaded = topic.blind || work.length === 0 ? undefined : await load([...known]);
-  /** Returns whether the record changes one of its documents. If it fails, none of its documents changes. */
-  const apply = ({ record, keys }: Work, next: Next): boolean => {
+  get unsure(): boolean {
+    return this.#unsure;
+  }
+  /** A record with these documents failed. */
+  doubt(keys: readonly string[]): void {
+    if (!keys.every((id) => this.#known.has(id))) this.#unsure = true;
+  }
+
+  /**
+   * Returns whether the record changes one of its documents. If it fails, none of its documents changes.
+   * @param failing if it is passed over, what it gets
+   */
+  apply({ record, keys }: Work, failing?: Failing): boolean {
     const { partition, offset } = record;
+    const { ops } = this;
+    const topic = this.#topic;
+    const loaded = this.#loaded;
     // Of one document nothing is to be put back, because setting it comes last.
     const before = keys.length > 1 ? keys.map((id) => [id, ops.get(id)] as const) : [];
     let news = false;
@@ -118,51 +185,19 @@ export async function evolveBatch(
         if (loaded !== undefined && !isNewer(base, partition, offset)) continue;
         news = true;
         const op = ops.get(id);
-        const current = op === undefined ? stored?.value : op.value;
-        const value = next(topic.blind ? undefined : (current ?? undefined), record, id);
-        if (value === undefined) unsure ||= isGuess(id);
-        else ops.set(id, { id, part: topic.part, partition, offset, value, base: loaded && base, begins: isGuess(id) });
+        const current = topic.blind ? undefined : ((op === undefined ? stored?.value : op.value) ?? undefined);
+        const value =
+          failing === undefined ? topic.evolve(current, record, id) : partOfFailed(topic, current, record, id, failing);
+        const begins = !this.#known.has(id);
+        if (value === undefined) this.#unsure ||= begins;
+        else ops.set(id, { id, part: topic.part, partition, offset, value, base: loaded && base, begins });
       }
     } catch (error) {
       putBack(ops, before);
       throw error;
     }
     return news;
-  };
-  const evolve: Next = (part, record, id) => topic.evolve(part, record, id);
-  for (const one of work) {
-    const { record, keys } = one;
-    let failed: unknown;
-    try {
-      if (failing === undefined) {
-        apply(one, evolve);
-        continue;
-      }
-    } catch (error) {
-      failed = error;
-      unsure ||= keys.some(isGuess);
-    }
-    const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
-    try {
-      if (apply(one, (part, same, id) => partOfFailed(topic, part, same, id, failing)))
-        passedOver.push(passOver(record, key, what, failed));
-    } catch {
-      stop = { offset: record.offset, sentence: failure(record, key, what, failed) };
-      break;
-    }
   }
-  if (unsure) return evolveBatch(topic, batch, load, failing, false, only);
-  // Progress behind the stop must not count.
-  const until = stop?.offset ?? Infinity;
-  const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
-  const passed = passedOver.filter(({ offset }) => offset < until);
-  const note = passed.length === 0 ? undefined : await noteOf(topic, batch.partition, passed, load);
-  return {
-    ops: [...ops.values(), ...(note === undefined ? [] : [note])],
-    progress: heard,
-    passedOver: passed,
-    ...(stop && { stop }),
-  };
 }
 
 function putBack(ops: Map<string, ViewOp>, before: readonly (readonly [id: string, op: ViewOp | undefined])[]): void {
@@ -179,7 +214,6 @@ interface Work {
   /** Whether its documents are taken for new ones. */
   readonly begins: boolean;
 }
-type Next = (part: unknown, record: LogRecord, id: string) => unknown;
 /** The position of a part that is not stored. */
 const NOWHERE: PartPosition = {};
 
@@ -221,13 +255,7 @@ const passOver = (record: LogRecord, key: string, what: string, error: unknown):
 });
 
 /** The part of a document after a record at which the projection failed. */
-function partOfFailed(
-  topic: TopicEvolve,
-  part: unknown,
-  record: LogRecord,
-  id: string,
-  failing: Failing | undefined,
-): unknown {
+function partOfFailed(topic: TopicEvolve, part: unknown, record: LogRecord, id: string, failing: Failing): unknown {
   if (topic.failed === undefined) return null;
   if (failing === 'afresh') return topic.failed(undefined, record, id);
   try {

@@ -30,6 +30,7 @@ it.each<[string, string | Buffer]>([
     `${'x'.repeat(STEP - at - 2)}\n🦊${'é'.repeat(STEP)}\nZoë\n`,
   ]),
   ['a line feed as the last byte of a step', `${'x'.repeat(STEP - 1)}\n${'y'.repeat(STEP - 1)}\nz`],
+  ['byte order marks, which no JSON begins with', '\uFEFFa\n\uFEFFb\n'],
   ['bytes that are no UTF-8', Buffer.from([0x61, 0xff, 0x0a, 0xf0, 0x9f, 0x0a, 0xf0])],
 ])('reads the lines of a file with %s', async (_, text) => {
   const gzip = gzipSync(text);

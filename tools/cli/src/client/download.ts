@@ -116,17 +116,25 @@ export async function download(url: string, file: string, options: DownloadOptio
 
 /** A step of a file costs a turn of the thread pool and of the event loop, so a step is large. */
 const STEP_BYTES = 256 * 1024;
+const LINE_FEED = 10;
 
 /** Lines of a gzip NDJSON file, streamed as strings. */
 export async function* gunzipLines(file: string): AsyncGenerator<string> {
-  let rest = '';
-  const decoder = new TextDecoder();
+  // The beginning of a line, in pieces. Each byte is decoded once, and only the lines between two steps are joined.
+  let rest: Buffer[] = [];
+  // A line that begins with U+FEFF is no JSON, so it is not hidden.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const compressed = createReadStream(file, { highWaterMark: STEP_BYTES });
-  for await (const chunk of compressed.pipe(createGunzip({ chunkSize: STEP_BYTES }))) {
-    const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
-    rest = lines.pop()!;
-    yield* lines;
+  for await (const chunk of compressed.pipe(createGunzip({ chunkSize: STEP_BYTES })) as AsyncIterable<Buffer>) {
+    const [first, last] = [chunk.indexOf(LINE_FEED), chunk.lastIndexOf(LINE_FEED)];
+    if (first < 0) {
+      rest.push(chunk);
+      continue;
+    }
+    yield decoder.decode(Buffer.concat([...rest, chunk.subarray(0, first)]));
+    if (last > first) yield* decoder.decode(chunk.subarray(first + 1, last)).split('\n');
+    rest = [chunk.subarray(last + 1)];
   }
-  rest += decoder.decode();
-  if (rest !== '') yield rest;
+  const end = decoder.decode(Buffer.concat(rest));
+  if (end !== '') yield end;
 }
