@@ -26,7 +26,7 @@ const QUIET_MS = 1_500;
  */
 const CLOCK = {
   mongo: /^(?:hello|find views|\w+ state_presence|distinct state_work|find view_checkpoints of facts_members_v\w+)$/,
-  kafka: /^(?:Heartbeat of|Metadata of|ListOffsets of \w+: pa\.registry(?:\+payer\.|$))/,
+  kafka: /^(?:Heartbeat of|Metadata of|ListOffsets of \w+: (?:pa\.attestations\+)?pa\.registry(?:\+payer\.|$))/,
 };
 
 /** What a test of the cost of intake uses. Nothing has published anything before it. */
