@@ -109,7 +109,7 @@ export async function evolveBatch(
       }
     } catch (error) {
       failed = error;
-      changes.doubt(keys);
+      changes.unsure ||= !keys.every((id) => known.has(id));
     }
     const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
     try {
@@ -134,15 +134,19 @@ export async function evolveBatch(
 }
 
 /**
- * What a batch makes of its documents. A class, because V8 compiled the closure that was here again every two seconds
- * under load, without a deoptimization that it would have reported.
+ * What a batch makes of its documents. This is a class and not closures of `evolveBatch`: under load, V8 compiled such
+ * a closure again every two seconds.
  */
 class Changes {
   readonly ops = new Map<string, ViewOp>();
+  /**
+   * Whether a part that was taken for missing stays as it is, or a record fails with it. A stored part might change, or
+   * the record might not fail, and then no refused write tells that the part was there.
+   */
+  unsure = false;
   readonly #topic: TopicEvolve;
   readonly #loaded: ReadonlyMap<string, StoredPart> | undefined;
   readonly #known: ReadonlySet<string>;
-  #unsure = false;
 
   /**
    * @param loaded the stored parts; undefined if none is read
@@ -155,20 +159,8 @@ class Changes {
   }
 
   /**
-   * Whether a part that was taken for missing stays as it is, or a record fails with it. A stored part might change, or
-   * the record might not fail, and then no refused write tells that the part was there.
-   */
-  get unsure(): boolean {
-    return this.#unsure;
-  }
-  /** A record with these documents failed. */
-  doubt(keys: readonly string[]): void {
-    if (!keys.every((id) => this.#known.has(id))) this.#unsure = true;
-  }
-
-  /**
    * Returns whether the record changes one of its documents. If it fails, none of its documents changes.
-   * @param failing if it is passed over, what it gets
+   * @param failing what the documents get if the record is passed over; undefined if it is not
    */
   apply({ record, keys }: Work, failing?: Failing): boolean {
     const { partition, offset } = record;
@@ -189,7 +181,7 @@ class Changes {
         const value =
           failing === undefined ? topic.evolve(current, record, id) : partOfFailed(topic, current, record, id, failing);
         const begins = !this.#known.has(id);
-        if (value === undefined) this.#unsure ||= begins;
+        if (value === undefined) this.unsure ||= begins;
         else ops.set(id, { id, part: topic.part, partition, offset, value, base: loaded && base, begins });
       }
     } catch (error) {
