@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeOf } from '@provider-access/cli';
 import { folderOf } from './builds.ts';
-import { note, type Row } from './rows.ts';
+import { median, note, type Row } from './rows.ts';
 
 /** CPU seconds of all processes that this one has waited for, with those that they waited for. */
 function cpuOfEnded(): number {
@@ -13,24 +13,29 @@ function cpuOfEnded(): number {
 }
 
 /**
- * The demo of this build and of another one at the same time, each with all its processes and its own checks of what it
- * downloaded. Each has the Node that its `npm ci` brought.
+ * The whole demo of this build and of another one, each with all its processes and its own checks of what it
+ * downloaded. One runs after the other, and each next round begins with the other build. (At the same time, the demo
+ * that ends first shares the machine for its whole time, and the other one only until then.) Each has the Node that its
+ * `npm ci` brought.
  * @param sameNode both have the Node of this process
  */
 export async function benchDemo({
   against,
   members,
+  rounds,
   sameNode,
 }: {
   against: string;
   members: number;
+  rounds: number;
   sameNode: boolean;
 }): Promise<Row[]> {
-  const other = await folderOf(against);
+  const builds = { ours: process.cwd(), theirs: await folderOf(against) };
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-demo-'));
-  let counted = cpuOfEnded();
-  const demo = (build: string, name: string): Promise<number> => {
-    const folder = join(scratch, name);
+  const demo = (build: string): Promise<number> => {
+    const folder = join(scratch, 'demo');
+    rmSync(folder, { recursive: true, force: true });
+    const before = cpuOfEnded();
     const child = spawn(
       sameNode ? process.execPath : nodeOf(build),
       [join(build, 'tools/cli/dist/demo.js'), '--members', `${members}`, '--folder', folder],
@@ -39,21 +44,35 @@ export async function benchDemo({
     return new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', (code) => {
-        const all = cpuOfEnded();
-        const cpu = all - counted;
-        counted = all;
-        note(`the demo of ${name} ended after ${cpu.toFixed(1)} s of CPU`);
-        if (code === 0) resolve(cpu);
-        else reject(new Error(`the demo of ${name} ended with ${code}`));
+        if (code === 0) resolve(cpuOfEnded() - before);
+        else reject(new Error(`the demo of ${build} ended with ${code}`));
       });
     });
   };
+  const pairs: { readonly ours: number; readonly theirs: number }[] = [];
   try {
-    const [ours, theirs] = await Promise.all([demo(process.cwd(), 'this build'), demo(other, 'the other build')]);
-    const what = `the demo, ${members} members`;
-    const baseline = `the other build's ${theirs.toFixed(0)} s`;
-    return [{ what, value: ours, unit: 's of CPU', ratio: ours / theirs, baseline, aim: '0.5' }];
+    for (let round = 0; round < rounds; round += 1) {
+      const pair = { ours: 0, theirs: 0 };
+      for (const side of round % 2 === 0 ? (['ours', 'theirs'] as const) : (['theirs', 'ours'] as const))
+        pair[side] = await demo(builds[side]);
+      pairs.push(pair);
+      const { ours, theirs } = pair;
+      note(`demo: ${ours.toFixed(1)} and ${theirs.toFixed(1)} s of CPU, ${(ours / theirs).toFixed(3)}`);
+    }
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+  const ratios = pairs.map(({ ours, theirs }) => ours / theirs);
+  const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join('–');
+  const theirs = median(pairs.map((pair) => pair.theirs));
+  return [
+    {
+      what: `the demo, ${members} members`,
+      value: median(pairs.map(({ ours }) => ours)),
+      unit: 's of CPU',
+      ratio: median(ratios),
+      baseline: `the other build's ${theirs.toFixed(0)} s (${range} in ${rounds} rounds)`,
+      aim: '0.5',
+    },
+  ];
 }

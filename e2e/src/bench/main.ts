@@ -55,7 +55,7 @@ const program = new Command('bench')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
   .option(
     '--rounds <n>',
-    'with --telemetry, --peer, --reads, --growth and --against: how often each is loaded',
+    'with --telemetry, --peer, --reads, --growth, --demo and --against: how often each is loaded',
     Number,
     7,
   )
@@ -155,6 +155,7 @@ if (given.recovery === true) {
     against: given.against ?? 'baseline',
     sameNode,
     members: given.members ?? (small ? 25 : 2_000),
+    rounds: small ? 1 : given.rounds,
   });
   printRows(rows);
   figures = { rows };
