@@ -10,6 +10,7 @@ import {
   type Register,
   type RegisterEntry,
   hasSameEffect,
+  inOrderOfRow,
   withEntry,
 } from './register.ts';
 
@@ -72,15 +73,17 @@ export class ConsentRegister {
     if (first !== undefined && first.content !== entry.content) return { known: true, other: true, records: [] };
     const key = keyOf(entry);
     let known: RegisterEntry | undefined;
+    let stored = entry;
     let isNews = false;
     let superseded = false;
     const isRepeated = first !== undefined && first.at !== entry.at;
     await this.#update(member, (register) => {
       known = register.said.find((s) => keyOf(s) === key);
       if (known !== undefined) return register;
-      const after = withEntry(register, entry, isRepeated);
+      stored = isRepeated ? entry : inOrderOfRow(register, entry);
+      const after = withEntry(register, stored, isRepeated);
       isNews = after !== register;
-      superseded = !isNews && !isRepeated && !hasSameEffect(register, entry);
+      superseded = !isNews && !isRepeated && !hasSameEffect(register, stored);
       return after;
     });
     const other = known?.content !== undefined && entry.content !== undefined && known.content !== entry.content;
@@ -91,7 +94,7 @@ export class ConsentRegister {
     return {
       known: known !== undefined,
       other,
-      records: [...person.keys()].map((id) => published(id, known ?? entry, id !== member)),
+      records: [...person.keys()].map((id) => published(id, known ?? stored, id !== member)),
     };
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { LogRecord, NewRecord } from '@provider-access/engines/log';
 import { PA_CONSENT } from '@provider-access/events';
 import type { ConsentPart } from '@provider-access/facts';
@@ -222,4 +222,53 @@ it('two merges at once that close a circle leave no id without the statements of
   const merges = await Promise.all([register.merge('b', 'a'), register.merge('c', 'b')]);
   expect(new Set(merges.flatMap(({ records }) => records.map(({ key }) => key)))).toEqual(new Set(['a', 'c']));
   await state.close();
+});
+
+describe('A71 the clock of the log steps back between the statements of one row and day', () => {
+  const ofRow = (kind: Statement['kind'], id: string, appended: number): Statement => ({
+    ...{ kind, id, appended, member: 'a', source: 2, said: 10, ahead: 0, isOfFile: true },
+  });
+  /** What is published, one list for each statement, and whether the facts of the member deny in the end. */
+  async function after(...steps: readonly Statement[]): Promise<{ published: NewRecord[][]; isDenied: boolean }> {
+    const state = openMemoryState({ now: () => START });
+    const register = new ConsentRegister(state, async () => undefined);
+    const published: NewRecord[][] = [];
+    let consent: ConsentPart | undefined;
+    for (const step of steps) {
+      const { records } = await register.record('a', said(step), START);
+      for (const record of records) consent = evolve(consent, taken(record, step.appended), 'a') ?? consent;
+      published.push([...records]);
+    }
+    await state.close();
+    const now = instant(90);
+    const { optOuts } = toMemberFacts({ _id: 'a', consent });
+    return { published, isDenied: optOuts.some((o) => o.from <= now && (o.to === undefined || now < o.to)) };
+  }
+  const [first, withdrawal, again] = [ofRow('out', 'e1', 30), ofRow('in', 'e2', 40), ofRow('out', 'e3', 35)];
+
+  it('an opt-out that came after a withdrawal stands', async () => {
+    expect((await after(first, withdrawal)).isDenied).toBe(false);
+    expect((await after(first, withdrawal, again)).isDenied).toBe(true);
+  });
+  it('an opt-out that is delivered twice is the same record', async () => {
+    const { published, isDenied } = await after(first, withdrawal, again, again);
+    expect(published[2]).toHaveLength(1);
+    expect(published[3]).toEqual(published[2]);
+    expect(isDenied).toBe(true);
+  });
+  it('an opt-out that was withdrawn does not come back when its event is sent again', async () =>
+    expect((await after(first, withdrawal, { ...first, appended: 32 })).isDenied).toBe(false));
+  it('a withdrawal that seems to come first ends nothing', async () =>
+    expect((await after(first, ofRow('in', 'e2', 25))).isDenied).toBe(true));
+  it('a later withdrawal ends such an opt-out', async () =>
+    expect((await after(first, withdrawal, again, ofRow('in', 'e4', 50))).isDenied).toBe(false));
+  it('single events and files of another day keep their time', async () => {
+    for (const other of [
+      { ...again, source: 1, isOfFile: false },
+      { ...again, said: 11 },
+    ]) {
+      const { published } = await after(withdrawal, other);
+      expect(published[1]!.map(({ headers }) => headers['ce_time'])).toEqual([instant(35)]);
+    }
+  });
 });

@@ -132,6 +132,21 @@ export function withEntry(register: Register, entry: RegisterEntry, again = fals
 }
 
 /**
+ * An opt-out of a row of a full file as it is stored and published: no earlier than what the register has of its row
+ * from files of the same day (A71). Events of a member come in the order of their partition, but the clock of the log
+ * may step back. Then an earlier withdrawal would count as later, and the opt-out would end before it began. Two of one
+ * instant deny. A withdrawal is left as it is: one that seems to come first ends nothing.
+ */
+export function inOrderOfRow({ said }: Register, entry: RegisterEntry): RegisterEntry {
+  const added = statementIn(entry);
+  if (added.row === undefined || !isOptOut(added)) return entry;
+  const at = said
+    .filter((s) => s.data['row'] === added.row && s.data['businessTime'] === added.businessTime)
+    .reduce((latest, s) => later(latest, s.at), entry.at);
+  return at === entry.at ? entry : { ...entry, at };
+}
+
+/**
  * Whether a statement of the register has the same effect as one that is not new: the same providers and the same
  * effective time, or both in effect. Otherwise a newer statement decides instead.
  */
